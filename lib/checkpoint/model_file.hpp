@@ -1,0 +1,41 @@
+// model.safetensors: everything that sampling needs, in one file. No LibTorch here: weights are plain arrays.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "data/shape.hpp"
+#include "data/standardise.hpp"
+#include "io/array.hpp"
+
+namespace fluxsbi::checkpoint {
+
+/// The format's version; a file of a later one is refused with a sentence.
+inline constexpr int64_t model_format = 1;
+
+struct ModelFile {
+  io::Arrays weights;  ///< float32, by module parameter name (EMA weights)
+  std::string config;  ///< resolved configuration, YAML; holds strategy, model, prior, sampling
+  data::DataShape shape;
+  data::Standardiser theta, x;
+  std::vector<std::string> theta_names, x_names;
+  int64_t step = 0;                            ///< training step of the weights
+  double validation_loss = 0;                  ///< of these weights
+  std::string version;                         ///< fluxsbi's version that wrote the file
+  std::map<std::string, std::string> remarks;  ///< free, for `info`: task, simulations, seed, commit, device
+};
+
+/// Written atomically with a checksum (io::save_safetensors).
+void save_model(const std::string& path, const ModelFile& model);
+
+/// Throws UserError naming the file: not a fluxsbi model, damaged, of a newer version.
+ModelFile load_model(const std::string& path);
+
+/// The model that a run folder or file means: RUN/model.safetensors, else the best checkpoint of an
+/// unfinished run
+/// (`note` then says so), or the file itself. Throws UserError if there is none.
+std::string find_model(const std::string& run_or_file, std::string& note);
+
+}  // namespace fluxsbi::checkpoint

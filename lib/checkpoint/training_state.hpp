@@ -1,0 +1,36 @@
+// A training checkpoint: all that is needed to go on exactly where it stood.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/model_file.hpp"
+#include "io/array.hpp"
+
+namespace fluxsbi::checkpoint {
+
+inline constexpr int64_t checkpoint_format = 1;
+
+/// The trainer's state. Random numbers and the data's order are functions of (seed, step), so that the two
+/// suffice.
+struct TrainingState {
+  int64_t step = 0;
+  uint64_t seed = 0;
+  io::Arrays arrays;                      ///< master, moment1, moment2, ema, best_ema [P] float32 and others
+  std::map<std::string, double> scalars;  ///< schedule, early stopping, counters; exact (17 digits)
+  std::string config;                     ///< resolved configuration of the run
+  int64_t metrics_bytes = 0;              ///< length of metrics.jsonl at this step
+  ModelFile model;                        ///< shape, standardisers, names; `weights` empty
+};
+
+/// RUN/checkpoints/step_<8 digits>.safetensors; written atomically, then older ones beyond `keep` are
+/// removed.
+void save_state(const std::string& run, const TrainingState& state, int64_t keep);
+/// The newest checkpoint that reads whole; a damaged one is skipped with a warning. nullopt if there is none.
+std::optional<TrainingState> load_latest_state(const std::string& run);
+/// One file. Throws UserError for a damaged or newer one.
+TrainingState load_state(const std::string& path);
+
+}  // namespace fluxsbi::checkpoint

@@ -1,0 +1,110 @@
+// The only file that includes spdlog; it must not see LibTorch's include folders (third_party/spdlog.cmake).
+#include "core/log.hpp"
+
+#include <cstdio>
+#include <memory>
+#include <mutex>
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "core/error.hpp"
+
+namespace fluxsbi::core::log {
+
+namespace {
+
+struct State {
+  std::mutex mutex;
+  std::shared_ptr<spdlog::logger> console;
+  std::shared_ptr<spdlog::logger> file;
+  bool terminal = isatty(STDERR_FILENO) != 0;
+  bool progress_open = false;
+
+  State()
+      : console(std::make_shared<spdlog::logger>("console",
+                                                 std::make_shared<spdlog::sinks::stderr_color_sink_mt>())) {
+    console->set_pattern("%^%v%$");
+    console->set_level(spdlog::level::info);
+  }
+};
+
+State& state() {
+  static State instance;
+  return instance;
+}
+
+void close_progress_line(State& log) {
+  if (!log.progress_open) return;
+  std::fputc('\n', stderr);
+  log.progress_open = false;
+}
+
+void write(spdlog::level::level_enum level, std::string_view prefix, std::string_view message) {
+  State& log = state();
+  const std::lock_guard lock(log.mutex);
+  if (log.console->should_log(level)) close_progress_line(log);
+  log.console->log(level, "{}{}", prefix, message);
+  if (log.file) {
+    log.file->log(level, "{}{}", prefix, message);
+    log.file->flush();
+  }
+}
+
+}  // namespace
+
+void set_level(Level level) {
+  constexpr spdlog::level::level_enum levels[] = {spdlog::level::debug, spdlog::level::info,
+                                                  spdlog::level::warn, spdlog::level::err};
+  state().console->set_level(levels[static_cast<int>(level)]);
+}
+
+void tee(const std::string& path) {
+  State& log = state();
+  const std::lock_guard lock(log.mutex);
+  log.file.reset();
+  if (path.empty()) return;
+  try {
+    log.file =
+        std::make_shared<spdlog::logger>("file", std::make_shared<spdlog::sinks::basic_file_sink_mt>(path));
+  } catch (const spdlog::spdlog_ex& problem) {
+    throw UserError("cannot open the log file " + path + ": " + problem.what());
+  }
+  log.file->set_pattern("%Y-%m-%d %H:%M:%S %v");
+}
+
+void debug(std::string_view message) {
+  write(spdlog::level::debug, "", message);
+}
+void info(std::string_view message) {
+  write(spdlog::level::info, "", message);
+}
+void warning(std::string_view message) {
+  write(spdlog::level::warn, "warning: ", message);
+}
+void error(std::string_view message) {
+  write(spdlog::level::err, "error: ", message);
+}
+
+bool shows_progress() {
+  return state().terminal && state().console->should_log(spdlog::level::info);
+}
+
+void progress(std::string_view line) {
+  State& log = state();
+  const std::lock_guard lock(log.mutex);
+  if (!shows_progress()) return;
+  std::fprintf(stderr, "\r\033[K%.*s", static_cast<int>(line.size()), line.data());
+  std::fflush(stderr);
+  log.progress_open = true;
+}
+
+void end_progress() {
+  State& log = state();
+  const std::lock_guard lock(log.mutex);
+  close_progress_line(log);
+}
+
+}  // namespace fluxsbi::core::log

@@ -1,0 +1,104 @@
+#include "core/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+namespace fluxsbi::core {
+
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
+
+// Damerau-Levenshtein distance, transpositions of neighbours counted as one edit.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> distance(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) distance[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) distance[0][j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substitution = distance[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      distance[i][j] = std::min({distance[i - 1][j] + 1, distance[i][j - 1] + 1, substitution});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) distance[i][j] = std::min(distance[i][j], distance[i - 2][j - 2] + 1);
+    }
+  }
+  return distance[a.size()][b.size()];
+}
+
+std::string print(const char* format, double a) {
+  std::array<char, 64> buffer;
+  std::snprintf(buffer.data(), buffer.size(), format, a);
+  return buffer.data();
+}
+
+}  // namespace
+
+std::string join(std::span<const std::string> words, std::string_view separator) {
+  std::string text;
+  for (size_t i = 0; i < words.size(); ++i) text += (i ? std::string(separator) : "") + words[i];
+  return text;
+}
+
+std::string nearest(std::string_view word, std::span<const std::string> candidates) {
+  const std::string wanted = lower(word);
+  size_t best = std::max<size_t>(1, wanted.size() / 3) + 1;
+  std::string found;
+  for (const auto& candidate : candidates) {
+    const size_t distance = edit_distance(wanted, lower(candidate));
+    if (distance < best) {
+      best = distance;
+      found = candidate;
+    }
+  }
+  return found;
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
+  const std::string found = nearest(word, candidates);
+  if (!found.empty()) return " (did you mean '" + found + "'?)";
+  return candidates.empty() ? "" : "; known: " + join(candidates);
+}
+
+std::string shape_text(std::span<const int64_t> shape) {
+  std::vector<std::string> words;
+  for (const int64_t n : shape) words.push_back(std::to_string(n));
+  return "[" + join(words) + "]";
+}
+
+std::string number_text(double value) {
+  if (std::isnan(value)) return ".nan";
+  if (std::isinf(value)) return value > 0 ? ".inf" : "-.inf";
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
+}
+
+std::string bytes_text(double bytes) {
+  if (bytes >= 1e9) return print("%.1f GB", bytes / 1e9);
+  if (bytes >= 1e6) return print("%.0f MB", bytes / 1e6);
+  return print("%.0f kB", std::ceil(bytes / 1e3));
+}
+
+std::string duration_text(double seconds) {
+  std::array<char, 64> buffer;
+  if (seconds < 60) return print("%.1f s", seconds);
+  const auto whole = static_cast<int64_t>(std::llround(seconds));
+  if (whole < 3600) {
+    std::snprintf(buffer.data(), buffer.size(), "%d min %02d s", static_cast<int>(whole / 60),
+                  static_cast<int>(whole % 60));
+  } else {
+    std::snprintf(buffer.data(), buffer.size(), "%d h %02d min", static_cast<int>(whole / 3600),
+                  static_cast<int>(whole % 3600 / 60));
+  }
+  return buffer.data();
+}
+
+}  // namespace fluxsbi::core

@@ -1,0 +1,72 @@
+// Pairs (theta, x) to train on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/table.hpp"
+#include "data/prior.hpp"
+#include "data/shape.hpp"
+#include "data/standardise.hpp"
+
+namespace fluxsbi::data {
+
+/// The `data` section.
+struct DataOptions {
+  std::optional<std::string>
+      file;  ///< .npz, .h5 with theta and x, .csv; or a folder/prefix pair by theta_file, x_file
+  std::optional<std::string> theta_file;  ///< .npy
+  std::optional<std::string> x_file;      ///< .npy
+  std::optional<std::string> task;        ///< built-in task instead of a file
+  int64_t simulations = 100000;           ///< how many pairs a task simulates
+  double validation_fraction = 0.05;      ///< of the rows, at most max_validation
+  int64_t max_validation = 10000;
+  std::string standardise_theta = "per_feature";  ///< per_feature, shared, none
+  std::string standardise_x = "per_feature";
+  std::string constant = "error";        ///< error, keep
+  std::string nan = "error";             ///< error, drop
+  std::vector<std::string> theta_names;  ///< empty: theta_0, theta_1, ...
+  std::vector<std::string> x_names;
+};
+const config::Table<DataOptions>& data_table();
+
+/// Rows of theta and x as float32, in memory. Row i: theta [obs_dim * obs_channels], x [cond_dim *
+/// cond_channels].
+struct Dataset {
+  DataShape shape;
+  int64_t rows = 0;
+  std::vector<float> theta;  ///< [rows, obs_dim, obs_channels]
+  std::vector<float> x;      ///< [rows, cond_dim, cond_channels]
+  std::vector<std::string> theta_names, x_names;
+  PriorOptions prior;   ///< a task's own prior; kind "none" for files
+  std::string source;   ///< for the log: "task two_moons, 100000 simulations" or the file
+  int64_t dropped = 0;  ///< rows that data.nan = drop removed
+};
+
+/// Loads or simulates what `options` names. `seed` is the seed of simulations.
+/// Throws UserError: missing file or key, wrong rank, theta and x of different length, NaN rows (count and
+/// first row), empty data, both or none of file and task, names of another length.
+Dataset load_dataset(const DataOptions& options, uint64_t seed);
+
+/// Row numbers of the training and the validation split: a random split keyed by seed, both sorted.
+/// At least one row each. Throws UserError if there are fewer than two rows.
+struct Split {
+  std::vector<int64_t> training, validation;
+};
+Split split_rows(int64_t rows, const DataOptions& options, uint64_t seed);
+
+/// Observations to condition on: [rows, cond_dim, cond_channels] from npz (key x), npy, HDF5 (x) or CSV whose
+/// header is the model's x names or data_1, data_2, ...; one row may come without the leading axis. Throws
+/// UserError for wrong rank, another number of tokens or channels than `shape`, NaN.
+struct Observations {
+  int64_t rows = 0;
+  std::vector<float> x;
+};
+Observations load_observations(const std::string& path, const DataShape& shape,
+                               const std::vector<std::string>& x_names);
+
+}  // namespace fluxsbi::data

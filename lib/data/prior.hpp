@@ -1,0 +1,49 @@
+// Priors over theta: support, density, draws.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/table.hpp"
+#include "core/philox.hpp"
+
+namespace fluxsbi::data {
+
+/// The `prior` section: what is known of the prior of theta.
+/// kind "none": nothing, every theta is accepted. "box": uniform on [low, high] per component. "normal":
+/// mean, std per component (support R^d). "lognormal": mu, sigma per component (support theta > 0). "custom":
+/// the support of low/high (entries may be -.inf/.inf), no density.
+struct PriorOptions {
+  std::string kind = "none";
+  std::vector<double> low;  ///< box, custom; one entry stands for all components
+  std::vector<double> high;
+  std::vector<double> mean;   ///< normal: mean; lognormal: mu
+  std::vector<double> scale;  ///< normal: standard deviation; lognormal: sigma
+};
+const config::Table<PriorOptions>& prior_table();
+
+class Prior {
+ public:
+  virtual ~Prior() = default;
+  virtual int64_t dim() const = 0;
+  /// Writes one draw, [dim].
+  virtual void sample(core::Philox& random, std::span<double> theta) const = 0;
+  /// Natural logarithm of the normalised density, -infinity outside the support. theta: [dim].
+  virtual double log_prob(std::span<const double> theta) const = 0;
+  /// True if theta lies in the support. NaN never does.
+  virtual bool in_support(std::span<const double> theta) const = 0;
+  /// False where every finite theta is in the support, so that nothing need be checked.
+  virtual bool bounded() const = 0;
+  /// The section that rebuilds this prior (kind "custom" or "none" for those that the section cannot
+  /// express).
+  virtual PriorOptions options() const = 0;
+};
+
+/// Builds the prior of `options` for `dim` components; nullptr for kind "none".
+/// Throws UserError (naming prior.KEY) for lengths that do not fit, low >= high, scale <= 0.
+std::unique_ptr<Prior> make_prior(const PriorOptions& options, int64_t dim);
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,25 @@
+// What the data fixes about a network and what a row holds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fluxsbi::data {
+
+/// Tokens and channels of the two sides. `obs` is what is inferred (theta), `cond` what is conditioned on
+/// (x).
+struct DataShape {
+  int64_t obs_dim = 0;
+  int64_t obs_channels = 1;
+  int64_t cond_dim = 0;
+  int64_t cond_channels = 1;
+  std::vector<int64_t>
+      obs_grid;  ///< [rows, columns] where theta came as [n, rows, columns, channels], else empty
+  std::vector<int64_t> cond_grid;  ///< likewise for x
+
+  int64_t obs_size() const { return obs_dim * obs_channels; }
+  int64_t cond_size() const { return cond_dim * cond_channels; }
+};
+
+}  // namespace fluxsbi::data

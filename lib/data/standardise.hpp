@@ -1,0 +1,27 @@
+// Standardisation: z = (value - mean) / scale, computed once on the training split and stored with the model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace fluxsbi::data {
+
+/// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1.
+struct Standardiser {
+  std::vector<double> mean, scale;
+
+  /// In place; values [rows, size].
+  void apply(std::span<float> values) const;
+  void invert(std::span<float> values) const;
+};
+
+/// Mean and standard deviation (ddof 0, two passes in double) over the given rows of values [*, size].
+/// kind: per_feature, shared (one mean and scale for all features), none.
+/// Throws UserError for constant features unless keep_constant (scale 1): names them and data.constant.
+Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::span<const int64_t> rows,
+                              const std::string& kind, bool keep_constant,
+                              std::span<const std::string> names);
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,48 @@
+// All parameters of a network in flat buffers that its modules view.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "model/network.hpp"
+
+namespace fluxsbi::engine {
+
+/// master   [P] float32: what the optimiser updates
+/// working  [P] of the compute type: the modules' parameters are views of it; the same buffer as master for
+/// float32 gradient [P] float32: what accumulate_gradient adds to Every parameter starts at a multiple of 16
+/// elements, so that views are aligned; the gaps stay zero.
+class FlatParameters {
+ public:
+  struct Entry {
+    std::string name;  ///< the module's parameter name, "double_blocks.0.obs_attn.qkv.weight"
+    int64_t offset = 0;
+    int64_t size = 0;
+    std::vector<int64_t> shape;
+    bool decays = false;  ///< weight decay applies: weights of Linear layers only
+  };
+
+  /// Moves the network to `device` and re-points its parameters into the flat buffer.
+  /// `working` is kFloat32 or kBFloat16.
+  FlatParameters(std::shared_ptr<model::Network> network, at::ScalarType working, at::Device device);
+
+  at::Tensor master, working, gradient;
+  at::Tensor decay;  ///< [P] float32: 1 where weight decay applies, else 0
+  std::vector<Entry> entries;
+
+  /// working <- master. Nothing to do where both are one buffer.
+  void publish();
+  /// master <- values [P] (any device), then publish.
+  void assign(const at::Tensor& values);
+  /// View of one entry in a flat [P] tensor, in its shape.
+  static at::Tensor view(const at::Tensor& flat, const Entry& entry);
+
+  const std::shared_ptr<model::Network>& network() const { return network_; }
+
+ private:
+  std::shared_ptr<model::Network> network_;
+};
+
+}  // namespace fluxsbi::engine

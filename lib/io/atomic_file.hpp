@@ -1,0 +1,46 @@
+// A file that appears whole or not at all: written beside its place, flushed to disk, then renamed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace fluxsbi::io {
+
+/// Every failure (disk full, no permission, missing folder) is a UserError that names the file and what to
+/// do; the temporary file is removed then and when commit() is not reached.
+class AtomicFile {
+ public:
+  /// Opens PATH.tmp-<pid>-<counter> beside `path`.
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  /// Writes at a position, for headers that are known last. The position must lie within what was written.
+  void write_at(uint64_t offset, std::span<const std::byte> bytes);
+  uint64_t size() const { return size_; }
+
+  /// Flushes to disk, renames over `path`, flushes the folder.
+  void commit();
+
+ private:
+  std::string path_, temporary_;
+  int descriptor_ = -1;
+  uint64_t size_ = 0;
+};
+
+/// Writes a whole text file atomically.
+void write_text(const std::string& path, std::string_view text);
+
+/// Throws UserError unless `path` does not exist or `force` is set: "... exists; use --force to replace it".
+void refuse_existing(const std::string& path, bool force);
+
+/// CRC-32 (zlib) of bytes, continuing from `crc`.
+uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc = 0);
+
+}  // namespace fluxsbi::io

@@ -1,0 +1,41 @@
+// Arrays from and to files of any format that fluxsbi knows, chosen by the file's extension.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/array.hpp"
+
+namespace fluxsbi::io {
+
+/// A file's arrays by name. .npz and .h5/.hdf5: their keys (HDF5: datasets of the root and of groups,
+/// "group/name"); .npy: one array named "array"; .csv: one [rows, columns] float64 array named "array";
+/// .safetensors: its tensors. `columns` holds the header of a CSV file, else it is empty.
+struct FileContent {
+  Arrays arrays;
+  std::vector<std::string> columns;
+};
+
+/// Throws UserError for an unknown extension (names those known), an unreadable file, or bad content.
+FileContent load_arrays(const std::string& path);
+
+/// Only the named keys (for large npz and HDF5 files). A missing key is a UserError that names the keys there
+/// are.
+FileContent load_arrays(const std::string& path, const std::vector<std::string>& keys);
+
+/// Keys of a file with dtype and shape, without reading the data where the format allows it.
+struct ArrayInfo {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
+};
+std::vector<ArrayInfo> list_arrays(const std::string& path);
+
+/// Writes atomically. .npz, .h5: all arrays; .npy and .csv: exactly one array (CSV: rank 1 or 2, `columns` as
+/// header, 17 significant digits for float64, 9 for float32).
+void save_arrays(const std::string& path, const Arrays& arrays, const std::vector<std::string>& columns = {});
+
+/// The extensions that save_arrays writes: ".npz", ".npy", ".h5", ".hdf5", ".csv".
+const std::vector<std::string>& writable_extensions();
+
+}  // namespace fluxsbi::io

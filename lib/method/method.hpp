@@ -1,0 +1,94 @@
+// A generative method: how a network is trained to turn noise into data, and which equation turns it back.
+// Trainer and sampler know this interface only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <ATen/core/Tensor.h>
+
+#include "config/reader.hpp"
+#include "engine/engine.hpp"
+
+namespace fluxsbi::method {
+
+/// Clean, standardised rows.
+struct Batch {
+  at::Tensor obs;             ///< [B, L, C] what is learnt
+  at::Tensor cond;            ///< [B, M, K]; undefined for joint models
+  at::Tensor condition_mask;  ///< [B, L, 1] bool; undefined for conditional models
+  at::Tensor edge_mask;
+};
+
+/// The random numbers of one batch.
+struct Noise {
+  at::Tensor normal;   ///< [B, L, C] standard normal
+  at::Tensor uniform;  ///< [B] in (0, 1): becomes the time or noise level of each row
+};
+
+/// The network of a trained model with its condition bound: (t [n], x [n, L, C], rows) -> [n, L, C].
+/// `rows` (int64 [n], or undefined for all in order) names which rows of the bound condition x belongs to.
+using Evaluate = std::function<at::Tensor(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows)>;
+
+/// An ordinary differential equation dx/dt = drift(t, x) from noise at `start` to data at `end`, in the
+/// method's own time.
+class Field {
+ public:
+  virtual ~Field() = default;
+  virtual double start() const = 0;
+  virtual double end() const = 0;
+  /// x(start) for standard normal noise [n, L, C].
+  virtual at::Tensor initial(const at::Tensor& noise) const = 0;
+  /// t [n], x [n, L, C] -> [n, L, C]
+  virtual at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
+  /// The `steps` + 1 times of a fixed-step solver, from start() to end().
+  virtual std::vector<double> grid(int64_t steps) const = 0;
+};
+
+class Method {
+ public:
+  virtual ~Method() = default;
+  virtual std::string_view name() const = 0;
+  /// The regression problem of a batch. t, target and weight as the method's paper has them.
+  virtual engine::Regression regression(const Batch& batch, const Noise& noise) const = 0;
+  /// The deterministic sampling equation.
+  virtual std::unique_ptr<Field> field(Evaluate network) const = 0;
+  /// The solver to use where none is named, and its steps.
+  virtual std::string default_solver() const = 0;
+  virtual int64_t default_steps() const = 0;
+};
+
+/// The hyperparameters of a method, from the sections `strategy` and (schedules) `path`.
+class Spec {
+ public:
+  virtual ~Spec() = default;
+  virtual std::string_view name() const = 0;
+  virtual void read(config::Reader& reader) = 0;
+  virtual void write(config::Writer& writer) const = 0;
+  virtual std::unique_ptr<Method> build() const = 0;
+  virtual std::unique_ptr<Spec> clone() const = 0;
+};
+
+struct MethodRow {
+  std::string_view name;
+  std::span<const std::string_view> aliases;
+  std::string_view summary;
+  std::unique_ptr<Spec> (*make)();
+};
+
+std::span<const MethodRow> methods();
+
+/// Throws UserError with the nearest name.
+std::unique_ptr<Spec> make_spec(const std::string& name);
+
+/// The `strategy` section.
+struct StrategyOptions {
+  std::string method = "flow";
+  std::string model = "flux1";
+};
+const config::Table<StrategyOptions>& strategy_table();
+
+}  // namespace fluxsbi::method

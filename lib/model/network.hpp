@@ -1,0 +1,74 @@
+// A network: velocity, score or denoiser of obs tokens given a time and, depending on the model, cond tokens.
+//
+// Legend of shape letters, used in all rooms: B batch, L obs tokens, M cond tokens, C obs channels, K cond
+// channels, H heads, D features a head, F = H D hidden size, A id axes.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <torch/nn/module.h>
+
+#include "config/reader.hpp"
+#include "data/shape.hpp"
+
+namespace fluxsbi::model {
+
+/// What a network is evaluated on. Undefined tensors mean "the model's default".
+struct Inputs {
+  torch::Tensor t;               ///< [B] float32, the network's own time argument
+  torch::Tensor obs;             ///< [B, L, C] float32; joint models: all joint tokens
+  torch::Tensor cond;            ///< [B or 1, M, K] float32 (Flux1)
+  torch::Tensor obs_ids;         ///< [B or 1, L, A] int; default: the model's own numbering
+  torch::Tensor cond_ids;        ///< [B or 1, M, A] int
+  torch::Tensor conditioned;     ///< [B] bool; false: the learned null condition (Flux1)
+  torch::Tensor guidance;        ///< [B, vec_in_dim] float32, where guidance_embed is set
+  torch::Tensor condition_mask;  ///< [B or 1, L, 1] bool, true = conditioned on (joint models)
+  torch::Tensor edge_mask;       ///< [L, L] or [B, L, L] bool, true = may attend (Simformer)
+};
+
+class Network : public torch::nn::Module {
+ public:
+  /// [B, L, C] float32
+  virtual torch::Tensor forward(const Inputs& inputs) = 0;
+  /// True for models of the joint distribution, whose obs holds theta and x.
+  virtual bool joint() const = 0;
+  /// Fills all parameters with their start values, from `seed` alone.
+  virtual void initialise(uint64_t seed) = 0;
+};
+
+/// The hyperparameters of one model: the section `model` of a configuration.
+class Spec {
+ public:
+  virtual ~Spec() = default;
+  virtual std::string_view name() const = 0;
+  /// Reads the section; reports bad combinations of keys (heads, axes, guidance) to the reader.
+  virtual void read(config::Reader& reader) = 0;
+  /// Fills what the data decides and checks what it must fit. Throws UserErrors.
+  virtual void resolve(const data::DataShape& shape) = 0;
+  /// The section with every value, after resolve.
+  virtual void write(config::Writer& writer) const = 0;
+  /// "bfloat16" or "float32": the parameters' storage type
+  virtual std::string param_dtype() const = 0;
+  /// Remarks about the choice (which generation was taken and why, the cards' advice), a line each.
+  virtual std::vector<std::string> remarks() const = 0;
+  virtual std::shared_ptr<Network> build() const = 0;
+  virtual std::unique_ptr<Spec> clone() const = 0;
+};
+
+struct ModelRow {
+  std::string_view name;
+  std::span<const std::string_view> aliases;
+  std::string_view summary;
+  std::unique_ptr<Spec> (*make)();
+};
+
+/// All models, in the order of the model cards.
+std::span<const ModelRow> models();
+
+/// The spec with default values of a model or alias. Throws UserError with the nearest name.
+std::unique_ptr<Spec> make_spec(const std::string& name);
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,26 @@
+# How each dependency is found. The order is the same for all: a prefix that the user or scripts/install_deps.sh
+# names (FLUXSBI_DEPS_PREFIX, CMAKE_PREFIX_PATH), the system's package, and last, only with FLUXSBI_FETCH=ON, a pinned
+# download. Versions and licences stand in README.md beside this file.
+set(FLUXSBI_DEPS_PREFIX "" CACHE PATH "Folder with unpacked Debian packages of the dependencies (scripts/install_deps.sh writes it)")
+if(FLUXSBI_DEPS_PREFIX)
+  list(PREPEND CMAKE_PREFIX_PATH "${FLUXSBI_DEPS_PREFIX}/usr")
+  list(PREPEND CMAKE_LIBRARY_PATH "${FLUXSBI_DEPS_PREFIX}/usr/lib/x86_64-linux-gnu")
+  set(CMAKE_PREFIX_PATH "${CMAKE_PREFIX_PATH}" CACHE STRING "" FORCE)
+endif()
+if(FLUXSBI_FETCH)
+  include(FetchContent)
+endif()
+find_package(Threads REQUIRED)
+
+include(${CMAKE_CURRENT_LIST_DIR}/zlib.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/nlohmann_json.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/yaml_cpp.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/spdlog.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/hdf5.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/cli11.cmake)
+if(FLUXSBI_TORCH)
+  include(${CMAKE_CURRENT_LIST_DIR}/torch.cmake)
+endif()
+if(FLUXSBI_TESTS)
+  include(${CMAKE_CURRENT_LIST_DIR}/catch2.cmake)
+endif()
