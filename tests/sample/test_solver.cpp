@@ -100,12 +100,12 @@ TEST_CASE("dopri5 keeps its error in proportion to the tolerance", "[sample][dop
   const AnalyticField field(wave, backwards ? 1 : 0, backwards ? 0 : 1);
   const at::Tensor end = exact_end(field, starts());
   int64_t evaluations = 0;
-  for (const double tolerance : {1e-3, 1e-5, 1e-7, 1e-9}) {
+  for (const double tolerance : {1e-5, 1e-7, 1e-9}) {
     sample::SolverOptions options;
     options.atol = options.rtol = tolerance;
     const auto result = find_solver("dopri5").integrate(field, starts(), options);
     CHECK_FALSE(result.failed.any().item<bool>());
-    CHECK(distance(result.x, end) < 20 * tolerance);  // errors of a few steps add up and grow with the flow
+    CHECK(distance(result.x, end) < 20 * tolerance);  // errors of the steps add up and grow with the flow
     CHECK(result.evaluations > evaluations);
     evaluations = result.evaluations;
   }
