@@ -16,6 +16,7 @@
 #include "sample/posterior.hpp"
 #include "sample/sample_file.hpp"
 #include "sample/shard.hpp"
+#include "sample/solver.hpp"
 
 namespace fluxsbi::app {
 
