@@ -24,7 +24,7 @@ cmake --build "$build" -j "$(jobs_that_fit)" --target fluxsbi >&2
 fluxsbi=$build/fluxsbi
 
 mkdir -p "$run"
-[ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 20000 --seed 1 -o "$run/simulations.npz"
+[ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 50000 --seed 1 -o "$run/simulations.npz"
 if [ -d "$run/model" ]; then
   "$fluxsbi" resume "$run/model" # says so and ends if the training is complete
 else
@@ -46,8 +46,9 @@ fi
 
 cat <<END
 
-C2ST between the samples and the exact posterior (0.5: indistinguishable, 1: fully apart):
-  $(cat "$run/score.txt")
+Score of the samples against the exact posterior:
+$(cat "$run/score.txt")
+
 The picture       $run/posterior.png
 The samples       $run/samples.npz
 The trained model $run/model/model.safetensors
