@@ -5,7 +5,7 @@
 #include "command.hpp"
 #include "common.hpp"
 #include "core/log.hpp"
-#include "sample/shard.hpp"
+#include "sample/sample_file.hpp"
 
 namespace fluxsbi::app {
 
@@ -18,8 +18,7 @@ Action declare_merge(CLI::App& app) {
   app.add_option("files", arguments->files, "sample files of all shards, in any order")->required();
   add_output(app, arguments->output, ".npz, .h5 or .npy to write");
   return [arguments] {
-    check_output(arguments->output, sample::sample_extensions());
-    sample::merge_files(arguments->files, arguments->output.path);
+    sample::merge_files(arguments->files, arguments->output.path, arguments->output.force);
     core::log::info("wrote " + arguments->output.path + " from " + std::to_string(arguments->files.size()) + " shards");
     return 0;
   };

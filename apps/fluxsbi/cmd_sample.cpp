@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -12,7 +14,9 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "sample/posterior.hpp"
+#include "sample/sample_file.hpp"
 #include "sample/shard.hpp"
+#include "sample/solver.hpp"
 
 namespace fluxsbi::app {
 
@@ -42,58 +46,55 @@ sample::SamplingOptions options_of(const Arguments& arguments, sample::SamplingO
   return options;
 }
 
+void report(const sample::Samples& samples, const std::string& path, double seconds) {
+  const int64_t total = samples.rows * samples.draws;
+  core::log::info(path + ": " + std::to_string(samples.rows) + " x " + std::to_string(samples.draws) + " samples in " +
+                  core::duration_text(seconds) + ", " +
+                  std::to_string(static_cast<int64_t>(static_cast<double>(total) / std::max(seconds, 1e-9))) + " samples/s, " +
+                  std::to_string(samples.evaluations) + " network evaluations a sample");
+  if (samples.acceptance() < 1) {
+    core::log::info("inside the prior's support: " + core::number_text(std::round(samples.acceptance() * 1e4) / 100) +
+                    " % of the draws; the others were drawn again");
+  }
+}
+
 int sample_command(const Arguments& arguments) {
-  check_output(arguments.output, sample::sample_extensions());
-  const auto [index, count] = parse_shard(arguments.shard);
+  sample::check_output(arguments.output.path, arguments.output.force);
+  const sample::Shard shard = sample::parse_shard(arguments.shard);
   std::string note;
   const std::string path = checkpoint::find_model(arguments.model, note);
   if (!note.empty()) core::log::warning(note);
   const checkpoint::ModelFile file = checkpoint::load_model(path);
   const auto observations = data::load_observations(arguments.x, file.shape, file.x_names);
-  const sample::ShardRange range = sample::shard_range(observations.rows, index, count);
+  const sample::RowRange range = sample::rows_of(shard, observations.rows);
 
   set_up_threads();
   sample::Posterior posterior(file, arguments.device, arguments.compute);
   const auto options = options_of(arguments, posterior.sampling());
   const double begin = core::steady_seconds();
-  const auto progress = [&](int64_t done, int64_t total) {
+  const auto progress = [begin](int64_t done, int64_t total) {
     const double seconds = core::steady_seconds() - begin;
+    const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
     core::log::progress("sampling " + std::to_string(done) + "/" + std::to_string(total) + "  " +
-                        std::to_string(static_cast<int64_t>(done / std::max(seconds, 1e-9))) + " samples/s  " +
-                        core::duration_text(seconds / std::max<int64_t>(done, 1) * (total - done)) + " left");
+                        std::to_string(static_cast<int64_t>(rate)) + " samples/s  " +
+                        core::duration_text(static_cast<double>(total - done) / std::max(rate, 1e-9)) + " left");
   };
-  const std::span<const float> all(observations.x);
-  const auto rows = all.subspan(range.first * file.shape.cond_size(), range.count * file.shape.cond_size());
-  const sample::Samples samples =
-      posterior.sample(rows, range.count, arguments.draws, arguments.seed, range.first, options, progress);
+  const int64_t size = file.shape.cond_size();
+  const auto x = std::span<const float>(observations.x).subspan(range.first * size, range.rows * size);
+  sample::Samples samples =
+      posterior.sample(x, range.rows, arguments.draws, arguments.seed, range.first, options, progress);
   core::log::end_progress();
-  const double seconds = core::steady_seconds() - begin;
+  report(samples, arguments.output.path, core::steady_seconds() - begin);
 
-  sample::SampleFile out;
-  out.samples = samples;
-  out.x.assign(rows.begin(), rows.end());
-  out.theta_names = file.theta_names;
-  out.x_names = file.x_names;
-  out.seed = arguments.seed;
-  out.model = sample::model_identity(file);
-  out.first_row = range.first;
-  out.total_rows = observations.rows;
-  sample::save_samples(arguments.output.path, out);
-
-  const int64_t total = samples.rows * samples.draws;
-  int64_t missing = 0;
-  for (const uint8_t filled : samples.filled) missing += filled ? 0 : 1;
-  core::log::info("wrote " + arguments.output.path + ": samples [" + std::to_string(samples.rows) + ", " + std::to_string(samples.draws) +
-                  ", ...] in " + core::duration_text(seconds) + ", " +
-                  std::to_string(static_cast<int64_t>(total / std::max(seconds, 1e-9))) + " samples/s, " +
-                  std::to_string(samples.evaluations) + " network evaluations a sample");
-  if (samples.acceptance < 1) {
-    core::log::info("inside the prior's support: " + core::number_text(std::round(samples.acceptance * 1e4) / 100) + " % of the draws; the others were redrawn");
-  }
-  if (missing > 0) {
-    core::log::warning(std::to_string(missing) + " of " + std::to_string(total) +
-                       " draws could not be filled (NaN, filled = false); raise sampling.max_tries or sampling.max_seconds, or train longer");
-  }
+  sample::Origin origin;
+  origin.seed = arguments.seed;
+  origin.model = posterior.identity();
+  origin.first_row = range.first;
+  origin.total_rows = observations.rows;
+  origin.shard = shard;
+  origin.theta_names = file.theta_names;
+  origin.x_names = file.x_names;
+  sample::save_samples(arguments.output.path, std::move(samples), x, origin);
   return 0;
 }
 

@@ -59,7 +59,7 @@ void take_config(const std::string& path, data::SimulateRequest& request) {
   request.prior = experiment.prior;
   request.theta_names = experiment.data.theta_names;
   request.x_names = experiment.data.x_names;
-  if (!experiment.simulator.command.empty()) return;
+  if (experiment.simulator.command) return;
   if (!experiment.data.task) {
     throw core::UserError(path + ": simulator.command is missing: the program that simulates");
   }

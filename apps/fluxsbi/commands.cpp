@@ -16,8 +16,6 @@ std::span<const CommandRow> commands() {
       CommandRow{"merge", "join the sample files of a job array", "fluxsbi merge shard_*.npz -o samples.npz", declare_merge},
       CommandRow{"c2st", "classifier two-sample test between two sample files: 0.5 is indistinguishable, 1.0 is disjoint",
                  "fluxsbi c2st reference.npy samples.npz --row 0", declare_c2st},
-      CommandRow{"plot", "draw posterior samples as a corner plot, or the training curves of a run",
-                 "fluxsbi plot samples.npz -o posterior.png", declare_plot},
       CommandRow{"info", "say what a run or file holds, or what this machine and build offer", "fluxsbi info runs/moons",
                  declare_info},
   };

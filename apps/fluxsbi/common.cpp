@@ -1,7 +1,6 @@
 #include "common.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include <ATen/Parallel.h>
@@ -32,20 +31,6 @@ void check_output(const OutputArgument& output, const std::vector<std::string>& 
   }
   if (std::filesystem::is_directory(path)) throw core::UserError("-o " + output.path + ": is a folder; name a file");
   io::refuse_existing(output.path, output.force);
-}
-
-std::pair<int64_t, int64_t> parse_shard(const std::string& text) {
-  int64_t index = -1, count = 0;
-  const size_t slash = text.find('/');
-  const auto number = [&](size_t begin, size_t end, int64_t& out) {
-    const auto result = std::from_chars(text.data() + begin, text.data() + end, out);
-    return result.ec == std::errc() && result.ptr == text.data() + end;
-  };
-  const bool good = slash != std::string::npos && number(0, slash, index) && number(slash + 1, text.size(), count);
-  if (!good || count < 1 || index < 0 || index >= count) {
-    throw core::UserError("--shard " + text + ": needs i/n with i = 0 ... n-1, for example --shard 0/4");
-  }
-  return {index, count};
 }
 
 void set_up_threads() { at::set_num_threads(core::usable_threads()); }

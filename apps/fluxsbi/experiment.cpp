@@ -64,8 +64,6 @@ std::string resolved_yaml(const Experiment& experiment) {
 std::string option_reference() {
   std::string text = "# Configuration\n\nWritten by `fluxsbi info --config-reference` from the program's own option tables.\n\n";
   text += config::reference(method::strategy_table());
-  for (const auto& row : method::methods()) text += row.make()->reference();
-  for (const auto& row : model::models()) text += row.make()->reference();
   text += config::reference(data::data_table());
   text += config::reference(data::prior_table());
   text += config::reference(data::simulator_table());

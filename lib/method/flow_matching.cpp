@@ -42,6 +42,7 @@ class FlowMatchingSpec : public Spec {
   std::string_view name() const override { return "flow"; }
   void read(config::Reader& reader) override { reader.read(flow_matching_table(), options_); }
   void write(config::Writer& writer) const override { writer.add(flow_matching_table(), options_); }
+  std::string reference() const override { return config::reference(flow_matching_table()); }
   std::unique_ptr<Method> build() const override { return std::make_unique<FlowMatching>(options_); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<FlowMatchingSpec>(*this); }
 
