@@ -24,7 +24,7 @@ cmake --build "$build" -j "$(jobs_that_fit)" --target fluxsbi >&2
 fluxsbi=$build/fluxsbi
 
 mkdir -p "$run"
-[ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 20000 --seed 1 -o "$run/simulations.npz"
+[ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 50000 --seed 1 -o "$run/simulations.npz"
 if [ -d "$run/model" ]; then
   "$fluxsbi" resume "$run/model" # says so and ends if the training is complete
 else
@@ -38,16 +38,17 @@ fi
 [ -e "$run/samples.npz" ] ||
   "$fluxsbi" sample "$run/model" --x "$run/observation.npz" -n 10000 --seed 9 -o "$run/samples.npz"
 [ -e "$run/score.txt" ] || {
-  "$fluxsbi" c2st "$run/samples.npz" "$run/exact.npz" >"$run/score.partial"
+  "$fluxsbi" c2st "$run/exact.npz" "$run/samples.npz" >"$run/score.partial"
   mv "$run/score.partial" "$run/score.txt"
 }
 [ -e "$run/posterior.png" ] ||
-  "$fluxsbi" plot "$run/samples.npz" "$run/exact.npz" -o "$run/posterior.png"
+  "$fluxsbi" plot "$run/samples.npz" --reference "$run/exact.npz" -o "$run/posterior.png"
 
 cat <<END
 
-C2ST between the samples and the exact posterior (0.5: indistinguishable, 1: fully apart):
-  $(cat "$run/score.txt")
+Score of the samples against the exact posterior:
+$(cat "$run/score.txt")
+
 The picture       $run/posterior.png
 The samples       $run/samples.npz
 The trained model $run/model/model.safetensors

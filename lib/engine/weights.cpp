@@ -33,27 +33,25 @@ io::Arrays weights_by_name(const FlatParameters& parameters, const at::Tensor& f
 
 void load_weights(FlatParameters& parameters, const io::Arrays& weights, const std::string& source) {
   at::Tensor flat = at::zeros({parameters.master.numel()}, at::kFloat);
-  std::vector<std::string> expected;
+  const std::string head = source + " does not hold the weights of this model: ";
+  std::vector<std::string> expected, problems;
   for (const auto& entry : parameters.entries) {
     expected.push_back(entry.name);
     const auto found = weights.find(entry.name);
     if (found == weights.end()) {
-      throw core::UserError(source + " does not hold the weights of this model: '" + entry.name +
-                            "' is missing");
+      problems.push_back(head + "'" + entry.name + "' is missing");
+    } else if (found->second.shape != entry.shape) {
+      problems.push_back(head + "'" + entry.name + "' has shape " + core::shape_text(found->second.shape) +
+                         ", expected " + core::shape_text(entry.shape));
+    } else {
+      FlatParameters::view(flat, entry).copy_(to_tensor(found->second));
     }
-    if (found->second.shape != entry.shape) {
-      throw core::UserError(source + " does not hold the weights of this model: '" + entry.name +
-                            "' has shape " + core::shape_text(found->second.shape) + ", expected " +
-                            core::shape_text(entry.shape));
-    }
-    FlatParameters::view(flat, entry).copy_(to_tensor(found->second));
   }
   for (const auto& [name, array] : weights) {
-    if (std::find(expected.begin(), expected.end(), name) == expected.end()) {
-      throw core::UserError(source + " does not hold the weights of this model: it has no parameter '" +
-                            name + "'" + core::did_you_mean(name, expected));
-    }
+    if (std::find(expected.begin(), expected.end(), name) != expected.end()) continue;
+    problems.push_back(head + "it has no parameter '" + name + "'" + core::did_you_mean(name, expected));
   }
+  if (!problems.empty()) throw core::UserErrors(problems);
   parameters.assign(flat);
 }
 

@@ -68,6 +68,8 @@ class Spec {
   virtual std::string_view name() const = 0;
   virtual void read(config::Reader& reader) = 0;
   virtual void write(config::Writer& writer) const = 0;
+  /// Rows of Markdown for the documentation's reference of the options that read() takes.
+  virtual std::string reference() const = 0;
   virtual std::unique_ptr<Method> build() const = 0;
   virtual std::unique_ptr<Spec> clone() const = 0;
 };

@@ -1,0 +1,194 @@
+#include "sample/posterior.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
+
+#include "config/reader.hpp"
+#include "core/error.hpp"
+#include "data/prior.hpp"
+#include "engine/device.hpp"
+#include "engine/weights.hpp"
+#include "io/atomic_file.hpp"
+#include "model/network.hpp"
+#include "train/compute.hpp"
+
+namespace fluxsbi::sample {
+
+struct Posterior::Parts {
+  data::DataShape shape;
+  data::Standardiser theta, x;
+  std::vector<std::string> theta_names, x_names;
+  SamplingOptions sampling;
+  std::string identity;
+  std::unique_ptr<data::Prior> prior;  // null: no support known
+  std::unique_ptr<method::Method> method;
+  std::unique_ptr<engine::Engine> engine;
+};
+
+namespace {
+
+// More rows than this in one attention call crash LibTorch's memory-efficient kernel (issue 142228).
+constexpr int64_t most_rows_cuda = 65535;
+// Beyond this a CPU gains nothing: the products are large enough, and activations leave the caches.
+constexpr int64_t most_rows_cpu = 4096;
+
+std::string identity_of(const checkpoint::ModelFile& file) {
+  uint32_t crc = io::crc32(std::as_bytes(std::span(file.config)));
+  for (const auto& [name, array] : file.weights) {
+    crc = io::crc32(std::as_bytes(std::span(name)), crc);
+    crc = io::crc32(array.bytes, crc);
+  }
+  for (const data::Standardiser* part : {&file.theta, &file.x}) {
+    crc = io::crc32(std::as_bytes(std::span(part->mean)), crc);
+    crc = io::crc32(std::as_bytes(std::span(part->scale)), crc);
+  }
+  char text[9];
+  std::snprintf(text, sizeof text, "%08x", crc);
+  return text;
+}
+
+// Bytes that one sample takes while the network is evaluated: a generous count of activations that live at
+// once, from the widest layer (a single-stream block's packed projection) and the attention weights, plus the
+// solver's stages.
+double bytes_per_sample(const engine::FlatParameters& parameters, const data::DataShape& shape) {
+  constexpr double layers_alive = 4, heads = 32, solver_stages = 12;
+  int64_t widest = 1;
+  for (const auto& entry : parameters.entries) {
+    if (entry.shape.size() == 2)
+      widest = std::max(widest, *std::max_element(entry.shape.begin(), entry.shape.end()));
+  }
+  const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
+  return sizeof(float) *
+         (tokens * static_cast<double>(widest) * layers_alive + tokens * tokens * heads +
+          static_cast<double>(shape.obs_size()) * solver_stages + static_cast<double>(shape.cond_size()));
+}
+
+void check_observations(std::span<const float> x, int64_t rows, int64_t size) {
+  if (static_cast<int64_t>(x.size()) != rows * size) {
+    throw core::UserError("the observations hold " + std::to_string(x.size()) + " values; the model needs " +
+                          std::to_string(rows) + " rows of " + std::to_string(size));
+  }
+  for (size_t i = 0; i < x.size(); ++i) {
+    if (std::isfinite(x[i])) continue;
+    throw core::UserError("row " + std::to_string(static_cast<int64_t>(i) / size) +
+                          " of the observations holds a value that is not finite; remove that row");
+  }
+}
+
+// The network with observations bound: cond [rows, M, K] -> Evaluate for items of the given rows.
+method::Evaluate bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64_t> rows) {
+  const bool same = std::all_of(rows.begin(), rows.end(), [&](int64_t row) { return row == rows.front(); });
+  at::Tensor chosen;  // [1 or n, M, K]
+  if (same) {
+    chosen = cond.narrow(0, rows.front(), 1);  // the engine repeats it as it needs
+  } else {
+    const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows.data(), rows.size()), at::kLong);
+    chosen = cond.index_select(0, index.to(cond.device()));
+  }
+  return [&engine, chosen, same](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+    model::Inputs inputs;
+    inputs.t = t;
+    inputs.obs = x;
+    inputs.cond = same || !active.defined() ? chosen : chosen.index_select(0, active);
+    return engine.forward(inputs);
+  };
+}
+
+}  // namespace
+
+Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute)
+    : parts_(std::make_shared<Parts>()) {
+  Parts& parts = *parts_;
+  parts.shape = file.shape;
+  parts.theta = file.theta;
+  parts.x = file.x;
+  parts.theta_names = file.theta_names;
+  parts.x_names = file.x_names;
+  parts.identity = identity_of(file);
+
+  const config::Value document = config::parse_yaml(file.config, "the model's configuration");
+  config::Reader reader(document);
+  method::StrategyOptions strategy;
+  data::PriorOptions prior;
+  reader.read(method::strategy_table(), strategy);
+  reader.read(data::prior_table(), prior);
+  reader.read(sampling_table(), parts.sampling);
+  const auto method = method::make_spec(strategy.method);
+  const auto model = model::make_spec(strategy.model);
+  method->read(reader);
+  model->read(reader);
+  reader.finish_part();
+  model->resolve(file.shape);
+
+  parts.prior = data::make_prior(prior, file.shape.obs_size());
+  parts.method = method->build();
+  const at::Device where = engine::choose_device(device).device;
+  const bool hardware = engine::has_bfloat16(where);
+  const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
+  parts.engine = engine::make_engine(model->build(), type, where);
+  engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
+}
+
+Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed,
+                          int64_t first_row, const SamplingOptions& options, const Progress& progress) {
+  Parts& parts = *parts_;
+  check_observations(x, rows, parts.shape.cond_size());
+  std::vector<float> standardised(x.begin(), x.end());
+  parts.x.apply(standardised);
+  const at::Tensor cond =
+      at::from_blob(standardised.data(), {rows, parts.shape.cond_dim, parts.shape.cond_channels}, at::kFloat)
+          .clone()
+          .to(parts.engine->device());
+  Source source;
+  source.method = parts.method.get();
+  source.bind = [&](std::span<const int64_t> chosen) { return bind(*parts.engine, cond, chosen); };
+  source.theta = &parts.theta;
+  source.prior = parts.prior && parts.prior->bounded() ? parts.prior.get() : nullptr;
+  source.shape = parts.shape;
+  source.device = parts.engine->device();
+  return draw(source, {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
+}
+
+int64_t Posterior::chunk_size(const SamplingOptions& options) const {
+  const bool cuda = parts_->engine->device().is_cuda();
+  const int64_t most = cuda ? most_rows_cuda : most_rows_cpu;
+  if (options.chunk > 0) return cuda ? std::min(options.chunk, most) : options.chunk;
+  const double fitting =
+      options.memory_gb * 1e9 / bytes_per_sample(parts_->engine->parameters(), parts_->shape);
+  return static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(most)));
+}
+
+const data::DataShape& Posterior::shape() const {
+  return parts_->shape;
+}
+
+const std::vector<std::string>& Posterior::theta_names() const {
+  return parts_->theta_names;
+}
+
+const std::vector<std::string>& Posterior::x_names() const {
+  return parts_->x_names;
+}
+
+const SamplingOptions& Posterior::sampling() const {
+  return parts_->sampling;
+}
+
+const std::string& Posterior::identity() const {
+  return parts_->identity;
+}
+
+engine::Engine& Posterior::engine() {
+  return *parts_->engine;
+}
+
+const method::Method& Posterior::method() const {
+  return *parts_->method;
+}
+
+}  // namespace fluxsbi::sample
