@@ -1,0 +1,118 @@
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "checkpoint/example.hpp"
+#include "checkpoint/model_file.hpp"
+#include "core/error.hpp"
+#include "io/safetensors.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using namespace fluxsbi;
+using Catch::Matchers::ContainsSubstring;
+using checkpoint::ModelFile;
+
+TEST_CASE("a model file gives back all that was saved", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  const ModelFile model = test::example_model();
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  const ModelFile read = checkpoint::load_model(folder.file("m.safetensors"));
+  CHECK(read.config == model.config);
+  CHECK(read.shape.obs_dim == 2);
+  CHECK(read.shape.cond_channels == 2);
+  CHECK(read.shape.cond_grid == std::vector<int64_t>{1, 3});
+  CHECK(read.theta.mean == model.theta.mean);
+  CHECK(read.theta.scale == model.theta.scale);
+  CHECK(read.x.mean == model.x.mean);
+  CHECK(read.theta_names == model.theta_names);
+  CHECK(read.x_names == model.x_names);
+  CHECK(read.step == 1234);
+  CHECK(read.validation_loss == model.validation_loss);
+  CHECK(read.version == "0.1.0");
+  CHECK(read.remarks == model.remarks);
+  REQUIRE(read.weights.size() == 2);
+  CHECK(read.weights.at("a.weight").shape == std::vector<int64_t>{2, 3});
+  CHECK(read.weights.at("a.weight").bytes == model.weights.at("a.weight").bytes);
+}
+
+TEST_CASE("a model that was never validated keeps no loss", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  ModelFile model = test::example_model();
+  model.validation_loss = std::numeric_limits<double>::quiet_NaN();
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  CHECK(std::isnan(checkpoint::load_model(folder.file("m.safetensors")).validation_loss));
+}
+
+TEST_CASE("a damaged model file is named and refused", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("m.safetensors");
+  checkpoint::save_model(path, test::example_model());
+  const std::string good = test::read_file(path);
+  for (size_t length = 0; length < good.size(); length += 37) {
+    test::write_file(path, good.substr(0, length));
+    CHECK_THROWS_AS(checkpoint::load_model(path), core::UserError);
+    CHECK_THROWS_WITH(checkpoint::load_model(path), ContainsSubstring(path));
+  }
+  for (size_t place = 0; place < good.size(); place += 11) {
+    std::string bad = good;
+    bad[place] = static_cast<char>(bad[place] ^ 0x10);
+    test::write_file(path, bad);
+    CHECK_THROWS_AS(checkpoint::load_model(path), core::UserError);
+  }
+}
+
+TEST_CASE("a file of another kind or of a newer version is refused with a sentence", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("m.safetensors");
+  const auto rewrite = [&](const auto& change) {
+    checkpoint::save_model(path, test::example_model());
+    io::Safetensors file = io::load_safetensors(path);
+    change(file.metadata);
+    io::save_safetensors(path, file);
+  };
+  using Metadata = std::map<std::string, std::string>;
+  rewrite([](Metadata& metadata) { metadata["fluxsbi.format_version"] = "2"; });
+  CHECK_THROWS_WITH(checkpoint::load_model(path),
+                    ContainsSubstring(path) && ContainsSubstring("update fluxsbi"));
+  rewrite([](Metadata& metadata) { metadata.erase("fluxsbi.format"); });
+  CHECK_THROWS_WITH(checkpoint::load_model(path), ContainsSubstring("not a file that fluxsbi wrote"));
+  rewrite([](Metadata& metadata) { metadata["fluxsbi.content"] = "{\"shape\": 3}"; });
+  CHECK_THROWS_WITH(checkpoint::load_model(path), ContainsSubstring(path) && ContainsSubstring("damaged"));
+  checkpoint::save_state(folder.path(), test::example_state(5), 3);
+  CHECK_THROWS_WITH(checkpoint::load_model(checkpoint::state_path(folder.path(), 5)),
+                    ContainsSubstring("is a fluxsbi checkpoint, not a model"));
+}
+
+TEST_CASE("standard deviations that cannot be divided by are refused", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  for (const double scale : {0.0, -1.0}) {
+    ModelFile model = test::example_model();
+    model.theta.scale[1] = scale;
+    checkpoint::save_model(folder.file("m.safetensors"), model);
+    CHECK_THROWS_WITH(checkpoint::load_model(folder.file("m.safetensors")),
+                      ContainsSubstring("standardisation"));
+  }
+}
+
+TEST_CASE("find_model takes the finished model, else the best checkpoint and says so",
+          "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  std::string note;
+  CHECK_THROWS_WITH(checkpoint::find_model(folder.path(), note), ContainsSubstring("holds no model"));
+  CHECK_THROWS_WITH(checkpoint::find_model(folder.file("absent"), note), ContainsSubstring("does not exist"));
+  checkpoint::make_checkpoint_folder(folder.path());
+  checkpoint::save_model(checkpoint::best_path(folder.path()), test::example_model());
+  CHECK(checkpoint::find_model(folder.path(), note) == checkpoint::best_path(folder.path()));
+  CHECK_THAT(note, ContainsSubstring("not finished"));
+  checkpoint::save_model(folder.file("model.safetensors"), test::example_model());
+  CHECK(checkpoint::find_model(folder.path(), note) == folder.file("model.safetensors"));
+  CHECK(note.empty());
+  CHECK(checkpoint::find_model(folder.file("model.safetensors"), note) == folder.file("model.safetensors"));
+}
+
+}  // namespace

@@ -1,0 +1,82 @@
+// A small network and a small method with the interfaces of the real ones: what the trainer is tested with.
+#pragma once
+
+#include <memory>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/nn/modules/linear.h>
+
+#include "core/philox.hpp"
+#include "method/method.hpp"
+#include "model/network.hpp"
+
+namespace fluxsbi::test {
+
+/// v = W2 gelu(scale * (W1 [obs, t, cond] + b1)) + b2 for one obs token and one cond token of `channels`
+/// channels: matrices, biases, and a scale of shape [1, 1, hidden] as the real networks have.
+class ToyNetwork : public model::Network {
+ public:
+  explicit ToyNetwork(int64_t channels = 2, int64_t hidden = 24) : channels_(channels) {
+    inner = register_module("inner", torch::nn::Linear(2 * channels + 1, hidden));
+    scale = register_parameter("scale", at::ones({1, 1, hidden}));
+    outer = register_module("outer", torch::nn::Linear(hidden, channels));
+    initialise(1);
+  }
+
+  torch::Tensor forward(const model::Inputs& in) override {
+    const auto type = scale.scalar_type();
+    const int64_t rows = in.obs.size(0);
+    const auto time = in.t.reshape({-1, 1, 1}).expand({rows, 1, 1});
+    const auto joined =
+        at::cat({in.obs, time, in.cond.expand({rows, -1, -1})}, 2).to(type);  // [B, 1, 2 C + 1]
+    const auto hidden = at::gelu(inner->forward(joined) * scale, "tanh");
+    return outer->forward(hidden).to(at::kFloat);
+  }
+  bool joint() const override { return false; }
+  void initialise(uint64_t seed) override {
+    const at::NoGradGuard no_grad;
+    auto generator =
+        at::make_generator<at::CPUGeneratorImpl>(core::derive_seed(seed, core::Purpose::initialisation, 0));
+    for (auto& parameter : parameters()) parameter.normal_(0, 0.4, generator);
+  }
+
+  torch::nn::Linear inner{nullptr}, outer{nullptr};
+  torch::Tensor scale;
+
+ private:
+  int64_t channels_;
+};
+
+/// The flow-matching loss, uniform t.
+class ToyMethod : public method::Method {
+ public:
+  std::string_view name() const override { return "toy"; }
+  engine::Regression regression(const method::Batch& batch, const method::Noise& noise) const override {
+    engine::Regression problem;
+    const auto t = noise.uniform.reshape({-1, 1, 1});
+    problem.inputs.t = noise.uniform;
+    problem.inputs.obs = noise.normal + t * (batch.obs - noise.normal);
+    problem.inputs.cond = batch.cond;
+    problem.target = batch.obs - noise.normal;
+    problem.weight = at::full({1, 1, 1}, 1.0 / static_cast<double>(batch.obs.numel()));
+    return problem;
+  }
+  std::unique_ptr<method::Field> field(method::Evaluate) const override { return nullptr; }
+  std::string default_solver() const override { return "euler"; }
+  int64_t default_steps() const override { return 1; }
+};
+
+/// Rows (theta, x): x normal, theta = a nonlinear function of x plus noise. Both [rows, 1, channels].
+struct ToyData {
+  at::Tensor theta, x;
+};
+inline ToyData toy_data(int64_t rows, uint64_t seed, int64_t channels = 2) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  const at::Tensor x = at::empty({rows, 1, channels}).normal_(0, 1, generator);
+  const at::Tensor noise = at::empty({rows, 1, channels}).normal_(0, 0.2, generator);
+  return {at::sin(2 * x) + noise, x};
+}
+
+}  // namespace fluxsbi::test
