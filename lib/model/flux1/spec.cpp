@@ -93,6 +93,10 @@ const config::Table<Flux1Options>& flux1_table() {
   return table;
 }
 
+std::string Flux1Spec::reference() const {
+  return config::reference(flux1_table());
+}
+
 void Flux1Spec::read(config::Reader& reader) {
   reader.read(flux1_table(), options_);
   for (const auto& row : flux1_table().section().rows) {
