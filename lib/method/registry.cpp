@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 #include "method/flow_matching.hpp"
 #include "method/method.hpp"
+#include "model/network.hpp"
 
 namespace fluxsbi::method {
 
@@ -15,13 +16,21 @@ constexpr std::array<MethodRow, 1> rows{{
     {"flow", flow_aliases, "flow matching on straight paths from noise to data", make_flow_matching_spec},
 }};
 
-std::vector<std::string> known_names() {
+// The names and aliases of a registry's rows.
+template <class Rows>
+std::vector<std::string> names_of(const Rows& registry) {
   std::vector<std::string> names;
-  for (const MethodRow& row : rows) {
+  for (const auto& row : registry) {
     names.emplace_back(row.name);
     names.insert(names.end(), row.aliases.begin(), row.aliases.end());
   }
   return names;
+}
+
+// Names the registry's rows in the reference. make_spec refuses another name, with the nearest one.
+template <class Rows>
+config::Rule<std::string> one_row_of(const Rows& registry) {
+  return {"one of " + core::join(names_of(registry)), [](const std::string&) { return true; }};
 }
 
 }  // namespace
@@ -36,9 +45,9 @@ std::unique_ptr<Spec> make_spec(const std::string& name) {
     for (const std::string_view alias : row.aliases) found = found || name == alias;
     if (found) return row.make();
   }
-  const auto names = known_names();
+  const auto names = names_of(rows);
   const std::string near = core::nearest(name, names);
-  throw core::UserError("strategy.method = " + name + " is not available" +
+  throw core::UserError("strategy.method '" + name + "' is unknown" +
                         (near.empty() ? "" : " (did you mean '" + near + "'?)") +
                         "; available: " + core::join(names));
 }
@@ -46,8 +55,8 @@ std::unique_ptr<Spec> make_spec(const std::string& name) {
 const config::Table<StrategyOptions>& strategy_table() {
   static const auto table =
       config::Table<StrategyOptions>("strategy", "What is trained, and how noise becomes data.")
-          .add("method", &StrategyOptions::method, config::one_of(known_names()), "generative method")
-          .add("model", &StrategyOptions::model, config::any<std::string>(), "network");
+          .add("method", &StrategyOptions::method, one_row_of(rows), "generative method")
+          .add("model", &StrategyOptions::model, one_row_of(model::models()), "network");
   return table;
 }
 

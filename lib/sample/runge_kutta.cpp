@@ -1,6 +1,7 @@
 #include "sample/runge_kutta.hpp"
 
 #include <limits>
+#include <vector>
 
 #include <ATen/ops/full.h>
 #include <ATen/ops/isfinite.h>
@@ -30,11 +31,10 @@ at::Tensor mark_failed(at::Tensor& x) {
 }
 
 Integration integrate_fixed(const Tableau& tableau, const method::Field& field, const at::Tensor& x,
-                            int64_t steps, std::vector<at::Tensor>* trajectory) {
+                            int64_t steps) {
   core::require(steps >= 1 && x.dim() == 3, "a fixed-step solver needs a step and x [n, L, C]");
   const std::vector<double> times = field.grid(steps);
   at::Tensor state = x;
-  if (trajectory) trajectory->push_back(state);
   for (size_t step = 0; step + 1 < times.size(); ++step) {
     const double h = times[step + 1] - times[step];
     std::vector<at::Tensor> k;
@@ -44,7 +44,6 @@ Integration integrate_fixed(const Tableau& tableau, const method::Field& field, 
       k.push_back(field.drift(t, i == 0 ? state : combine(state, k, tableau.row(i), h), {}));
     }
     state = combine(state, k, tableau.b, h);
-    if (trajectory) trajectory->push_back(state);
   }
   Integration result;
   result.x = state;

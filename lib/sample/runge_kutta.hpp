@@ -4,7 +4,6 @@
 
 #include <array>
 #include <span>
-#include <vector>
 
 #include "sample/solver.hpp"
 
@@ -55,10 +54,9 @@ inline constexpr Tableau dopri5_tableau{coefficients::dopri5_a, coefficients::do
 at::Tensor mark_failed(at::Tensor& x);
 
 /// Takes the steps field.grid(steps) with a tableau. x [n, L, C] is x(start); its dtype is the arithmetic's.
-/// Nothing is read back from the device before the end. `trajectory`, if given, receives x at every time of
-/// the grid, the start included.
+/// Nothing is read back from the device before the end.
 Integration integrate_fixed(const Tableau& tableau, const method::Field& field, const at::Tensor& x,
-                            int64_t steps, std::vector<at::Tensor>* trajectory = nullptr);
+                            int64_t steps);
 
 /// Dormand and Prince's 5(4) pair with a step size for each row: a row's result does not depend on which
 /// other rows are integrated with it. Rows that are done leave the batch.

@@ -1,6 +1,9 @@
 #include <cmath>
+#include <csignal>
 
 #include <catch2/catch_test_macros.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/system.hpp"
 #include "data/errors.hpp"
@@ -245,4 +248,27 @@ TEST_CASE("written rows read back the same float32", "[data][rows]") {
   REQUIRE(rows.size() == 2);
   REQUIRE(rows[0].values == std::vector<float>{values[0], values[1]});
   REQUIRE(rows[1].values == std::vector<float>{values[2], values[3]});
+}
+
+TEST_CASE("a killed simulation goes on to the same file", "[data][command]") {
+  const Scratch scratch;
+  // A simulator that is slow enough to be killed between two of its ten runs
+  const auto request = request_for(scratch.path("a.npz"), "sleep 0.05; " + good, 80);
+  const pid_t child = fork();
+  if (child == 0) {
+    simulate_to_file(request);
+    _exit(0);
+  }
+  const auto some_rows = [&] {
+    return scratch.has("a.npz.partial") && scratch.read("a.npz.partial").size() > 400;
+  };
+  while (!some_rows() && !scratch.has("a.npz")) run_shell("sleep 0.01", "", {}, 0, never);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  REQUIRE_FALSE(scratch.has("a.npz"));
+  const auto outcome = simulate_to_file(request);
+  REQUIRE(outcome.resumed > 0);
+  auto whole = request_for(scratch.path("whole.npz"), "sleep 0.05; " + good, 80);
+  simulate_to_file(whole);
+  REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
 }

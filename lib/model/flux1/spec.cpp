@@ -93,6 +93,10 @@ const config::Table<Flux1Options>& flux1_table() {
   return table;
 }
 
+std::string Flux1Spec::reference() const {
+  return config::reference(flux1_table());
+}
+
 void Flux1Spec::read(config::Reader& reader) {
   reader.read(flux1_table(), options_);
   for (const auto& row : flux1_table().section().rows) {
@@ -134,7 +138,7 @@ void Flux1Spec::check_guidance(config::Reader& reader) const {
   if (options_.guidance_embed && !options_.vec_in_dim) {
     reader.problem("model.guidance_embed", "needs vec_in_dim, the width of the guidance vector");
   }
-  if (options_.theta && *options_.theta != -1 && *options_.theta <= 0) {
+  if (options_.theta && *options_.theta != -1 && !(*options_.theta > 0 && std::isfinite(*options_.theta))) {
     reader.problem("model.theta",
                    "must be above 0, or null, auto or -1 for a value from the number of tokens, found " +
                        core::number_text(*options_.theta));

@@ -40,6 +40,7 @@ class Flux1Spec : public Spec {
   void read(config::Reader& reader) override;
   void resolve(const data::DataShape& shape) override;
   void write(config::Writer& writer) const override;
+  std::string reference() const override;
   std::string param_dtype() const override { return options_.param_dtype; }
   std::vector<std::string> remarks() const override;
   std::shared_ptr<Network> build() const override { return std::make_shared<Flux1>(shape()); }

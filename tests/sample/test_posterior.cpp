@@ -1,0 +1,210 @@
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+
+#include "config/reader.hpp"
+#include "core/error.hpp"
+#include "engine/weights.hpp"
+#include "sample/posterior.hpp"
+#include "support/catch.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// The rounding of products over batches of another size, through a network of a few layers and a solver's
+// steps.
+constexpr double chunk_tolerance = 1e-5;
+// How an adaptive solver answers to that rounding: below the tolerance it was given.
+constexpr double adaptive_tolerance = 1e-4;
+
+constexpr int64_t rows = 4, draws = 9;
+constexpr double low = 3, high = 8;
+
+const char* const config_text =
+    "strategy:\n  method: flow\n  model: flux1\n"
+    "model:\n  depth: 1\n  depth_single_blocks: 1\n  num_heads: 2\n  axes_dim: [4]\n  param_dtype: float32\n"
+    "prior:\n  kind: box\n  low: [3]\n  high: [8]\n"
+    "sampling:\n  solver: rk4\n  steps: 6\n";
+
+// A model file with random weights: theta of two components around 5, x of three around -1.
+checkpoint::ModelFile model_file(uint64_t seed = 1) {
+  checkpoint::ModelFile file;
+  file.config = config_text;
+  file.shape = {2, 1, 3, 1, {}, {}};
+  file.theta = {{5, 6}, {1, 1}};
+  file.x = {{-1, -1, -1}, {2, 2, 2}};
+  file.theta_names = {"a", "b"};
+  file.x_names = {"x_0", "x_1", "x_2"};
+  const config::Value document = config::parse_yaml(file.config, "config");
+  config::Reader reader(document);
+  const auto spec = model::make_spec("flux1");
+  spec->read(reader);
+  spec->resolve(file.shape);
+  const auto network = spec->build();
+  const at::NoGradGuard no_gradient;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  for (auto& item : network->named_parameters()) {
+    item.value().normal_(0, 0.15, generator);
+    file.weights.emplace(item.key(), engine::to_array(item.value()));
+  }
+  return file;
+}
+
+std::vector<float> observations() {
+  std::vector<float> x;
+  for (int64_t i = 0; i < rows * 3; ++i)
+    x.push_back(static_cast<float>(std::sin(static_cast<double>(i)) - 1));
+  return x;
+}
+
+sample::Posterior posterior_of(const checkpoint::ModelFile& file) {
+  return {file, "cpu", "float32"};
+}
+
+double largest_relative_difference(std::span<const float> a, std::span<const float> b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) largest = std::max<double>(largest, std::abs(a[i] / b[i] - 1));
+  return largest;
+}
+
+std::string error_of(const checkpoint::ModelFile& file) {
+  try {
+    posterior_of(file);
+  } catch (const core::UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("a model file gives the same samples in chunks of 1, 7 and all", "[sample][posterior]") {
+  auto posterior = posterior_of(model_file());
+  const auto x = observations();
+  for (const std::string solver : {"rk4", "dopri5"}) {
+    auto options = posterior.sampling();
+    options.solver = solver;
+    const double tolerance = solver == "dopri5" ? adaptive_tolerance : chunk_tolerance;
+    const auto all = posterior.sample(x, rows, draws, 11, 0, options);
+    CHECK(all.unfilled() == 0);
+    for (const int64_t chunk : {1, 7}) {
+      options.chunk = chunk;
+      const auto chunked = posterior.sample(x, rows, draws, 11, 0, options);
+      CHECK(largest_relative_difference(chunked.values, all.values) < tolerance);
+    }
+  }
+}
+
+TEST_CASE("three shards of a model's samples are the whole", "[sample][posterior]") {
+  auto posterior = posterior_of(model_file());
+  const auto x = observations();
+  const auto all = posterior.sample(x, rows, draws, 11, 0, posterior.sampling());
+  std::vector<float> joined;
+  for (int64_t shard = 0; shard < 3; ++shard) {
+    const int64_t first = shard == 0 ? 0 : shard + 1, count = shard == 0 ? 2 : 1;
+    const auto part = posterior.sample(std::span(x).subspan(static_cast<size_t>(first * 3), count * 3), count,
+                                       draws, 11, first, posterior.sampling());
+    joined.insert(joined.end(), part.values.begin(), part.values.end());
+  }
+  CHECK(largest_relative_difference(joined, all.values) < chunk_tolerance);
+}
+
+TEST_CASE("observations condition the samples, in the data's units", "[sample][posterior]") {
+  auto file = model_file();
+  auto posterior = posterior_of(file);
+  const auto x = observations();
+  const auto samples = posterior.sample(x, rows, draws, 11, 0, posterior.sampling());
+  auto other = x;
+  other[0] += 3;
+  const auto changed = posterior.sample(other, rows, draws, 11, 0, posterior.sampling());
+  const size_t row = static_cast<size_t>(draws * 2);
+  CHECK(largest_relative_difference(std::span(changed.values).first(row),
+                                    std::span(samples.values).first(row)) > 1e-3);
+  CHECK(largest_relative_difference(std::span(changed.values).subspan(row),
+                                    std::span(samples.values).subspan(row)) < chunk_tolerance);
+  // The same observations in another unit, and a model that was fitted to that unit.
+  file.x = {{-2, -2, -2}, {4, 4, 4}};
+  auto doubled = x;
+  for (float& value : doubled) value *= 2;
+  const auto rescaled = posterior_of(file).sample(doubled, rows, draws, 11, 0, posterior.sampling());
+  CHECK(largest_relative_difference(rescaled.values, samples.values) < chunk_tolerance);
+}
+
+TEST_CASE("samples lie in the prior's support that the model file names", "[sample][posterior]") {
+  auto posterior = posterior_of(model_file());
+  const auto samples = posterior.sample(observations(), rows, 50, 1, 0, posterior.sampling());
+  CHECK(samples.drawn > rows * 50);
+  for (const float value : samples.values) CHECK((value >= low && value <= high));
+}
+
+TEST_CASE("a posterior keeps the sampling options and names of its file", "[sample][posterior]") {
+  const auto posterior = posterior_of(model_file());
+  CHECK(posterior.sampling().solver == "rk4");
+  CHECK(posterior.sampling().steps == 6);
+  CHECK(posterior.theta_names() == std::vector<std::string>{"a", "b"});
+  CHECK(posterior.method().name() == "flow");
+}
+
+TEST_CASE("chunks follow the memory budget and the wish for a size", "[sample][posterior]") {
+  const auto posterior = posterior_of(model_file());
+  sample::SamplingOptions options;
+  const int64_t usual = posterior.chunk_size(options);
+  options.memory_gb = 1e-9;
+  CHECK(posterior.chunk_size(options) == 1);
+  options.memory_gb = 1e-4;
+  CHECK(posterior.chunk_size(options) < usual);
+  options.chunk = 3;
+  CHECK(posterior.chunk_size(options) == 3);
+}
+
+TEST_CASE("equal posteriors have equal identities and others do not", "[sample][posterior]") {
+  const auto file = model_file();
+  CHECK(posterior_of(file).identity() == posterior_of(model_file()).identity());
+  CHECK(posterior_of(file).identity() != posterior_of(model_file(2)).identity());
+  auto shifted = file;
+  shifted.theta.mean[0] += 1;
+  CHECK(posterior_of(file).identity() != posterior_of(shifted).identity());
+}
+
+TEST_CASE("all weights that do not fit the network are named at once", "[sample][posterior][errors]") {
+  auto file = model_file();
+  const auto first = file.weights.begin()->first, second = std::next(file.weights.begin())->first;
+  file.weights.erase(first);
+  file.weights[second].shape.push_back(1);
+  file.weights.emplace("stranger", io::Array{io::DType::f32, {0}, {}});
+  CHECK_THAT(error_of(file),
+             ContainsSubstring(first) && ContainsSubstring(second) && ContainsSubstring("stranger"));
+}
+
+TEST_CASE("a model file whose config does not fit is a user's error", "[sample][posterior][errors]") {
+  const auto with = [](const std::string& from, const std::string& to) {
+    auto file = model_file();
+    file.config.replace(file.config.find(from), from.size(), to);
+    return file;
+  };
+  CHECK_THAT(error_of(with("method: flow", "method: flwo")), ContainsSubstring("flow"));
+  CHECK_THAT(error_of(with("model: flux1", "model: flux9")), ContainsSubstring("flux1"));
+  CHECK_THAT(error_of(with("low: [3]", "low: [3, 3, 3]")), ContainsSubstring("prior.low"));
+  CHECK_THAT(error_of(with("solver: rk4", "solver: rk5")), ContainsSubstring("sampling.solver"));
+}
+
+TEST_CASE("observations that do not fit the model are a user's error", "[sample][posterior][errors]") {
+  auto posterior = posterior_of(model_file());
+  auto x = observations();
+  CHECK_THROWS_AS(posterior.sample(std::span(x).first(5), rows, draws, 0, 0, {}), core::UserError);
+  x[4] = std::numeric_limits<float>::quiet_NaN();
+  CHECK_THROWS_WITH(posterior.sample(x, rows, draws, 0, 0, {}), ContainsSubstring("row 1"));
+}
+
+TEST_CASE("a GPU that is absent is a user's error", "[sample][posterior][errors]") {
+  if (std::filesystem::exists("/dev/nvidiactl")) SKIP("this machine has a GPU");
+  CHECK_THROWS_AS(sample::Posterior(model_file(), "cuda", "float32"), core::UserError);
+}
