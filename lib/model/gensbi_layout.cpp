@@ -66,10 +66,10 @@ at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& their
   }
   // [in, out] with either end split further: some leading sizes multiply to `in`, the rest to `out`.
   const int64_t in = our_shape[1], out = our_shape[0];
-  int64_t leading = 1;
-  size_t i = 0;
-  while (i < theirs.sizes().size() && leading < in) leading *= theirs.sizes()[i++];
-  if (i == 0 || leading != in || theirs.numel() != in * out) refuse();
+  if (theirs.dim() < 2 || theirs.numel() != in * out) refuse();
+  int64_t leading = theirs.size(0);
+  for (int64_t axis = 1; axis < theirs.dim() && leading < in; ++axis) leading *= theirs.size(axis);
+  if (leading != in) refuse();
   return theirs.reshape({in, out}).transpose(0, 1).contiguous();
 }
 

@@ -134,7 +134,7 @@ void Flux1Spec::check_guidance(config::Reader& reader) const {
   if (options_.guidance_embed && !options_.vec_in_dim) {
     reader.problem("model.guidance_embed", "needs vec_in_dim, the width of the guidance vector");
   }
-  if (options_.theta && *options_.theta != -1 && *options_.theta <= 0) {
+  if (options_.theta && *options_.theta != -1 && !(*options_.theta > 0 && std::isfinite(*options_.theta))) {
     reader.problem("model.theta",
                    "must be above 0, or null, auto or -1 for a value from the number of tokens, found " +
                        core::number_text(*options_.theta));

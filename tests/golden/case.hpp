@@ -1,0 +1,65 @@
+// One golden file and the record of what was compared with it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "config/value.hpp"
+#include "io/safetensors.hpp"
+
+namespace fluxsbi::golden {
+
+/// A golden file: arrays, metadata, and its metadata entry `config`.
+struct Case {
+  std::string name;  ///< file name
+  io::Safetensors content;
+  config::Value config;  ///< a document with the one section `model`
+
+  bool has(const std::string& array) const { return content.arrays.count(array) > 0; }
+  /// float32, int64 or bool, on the CPU. Throws UserError naming the array if it is not there.
+  at::Tensor tensor(const std::string& array) const;
+  /// float64 numbers of an array, flattened
+  at::Tensor numbers(const std::string& array) const;
+  /// A metadata entry; "" if it is not there.
+  std::string metadata(const std::string& key) const;
+  /// A scalar of `config`; "" if it is not there.
+  std::string setting(const std::string& key) const;
+};
+
+/// Throws UserError for a file that cannot be read or has no `config`.
+Case load_case(const std::string& folder, const std::string& name);
+
+/// What happened to one case.
+class Report {
+ public:
+  /// Records |difference| <= bound (NaN fails).
+  void compare(const std::string& what, double difference, double bound);
+  /// Largest |ours - reference| / max(1, largest |reference|) <= tolerance, of equal shapes.
+  void compare(const std::string& what, const at::Tensor& ours, const at::Tensor& reference,
+               double tolerance);
+  void fail(const std::string& what);
+  /// The case (or a part of it) cannot be checked yet.
+  void skip(const std::string& why) { skipped_.push_back(why); }
+
+  bool failed() const { return !failures_.empty(); }
+  /// True if nothing was compared and something was skipped.
+  bool skipped() const { return !failed() && compared_ == 0 && !skipped_.empty(); }
+  /// A line for each failure and skip, then how many comparisons held and which came nearest to its bound.
+  std::string text() const;
+
+ private:
+  std::vector<std::string> failures_, skipped_;
+  int64_t compared_ = 0;
+  double closest_ = 0;  ///< largest difference / bound
+  std::string closest_what_;
+};
+
+/// Checks a file whose `config` names a model.
+void check_model(const Case& golden, Report& report);
+
+/// Checks a file whose `config` names a method; says which arrays nobody checks.
+void check_method(const Case& golden, Report& report);
+
+}  // namespace fluxsbi::golden
