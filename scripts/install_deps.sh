@@ -57,7 +57,7 @@ tools_that_are_missing() {
   has ninja || echo ninja-build
   has git || echo git
   has python3 || echo python3
-  { [ $want_torch = 0 ] || has_pip || can_make_venv; } || echo python3-venv
+  { [ $want_torch = 0 ] || torch_is_there || has_pip || can_make_venv; } || echo python3-venv
 }
 
 comforts_that_are_missing() { # faster builds, pictures, downloads over TLS
