@@ -59,7 +59,7 @@ TEST_CASE("a config's mistakes are all named with line and column", "[app][mista
   CHECK(outcome.code == 1);
   CHECK(holds(outcome.output, "bad.yaml:3:14: model.num_heads must be a whole number"));
   CHECK(holds(outcome.output, "bad.yaml:4:3: unknown key 'model.depht' (did you mean 'depth'?)"));
-  CHECK(holds(outcome.output, "bad.yaml:6:11: training.nsteps must be at least 1"));
+  CHECK(holds(outcome.output, "bad.yaml:6:11: training.nsteps must be from 1 to"));
   CHECK_FALSE(std::filesystem::exists(folder.file("run")));
 }
 

@@ -1,8 +1,8 @@
 #include <ATen/Parallel.h>
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "model/small_flux1.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi::model;
 

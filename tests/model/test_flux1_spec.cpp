@@ -1,8 +1,8 @@
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "core/error.hpp"
 #include "model/flux1/spec.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using model::Flux1Spec;

@@ -1,4 +1,4 @@
-#include <catch2/catch_test_macros.hpp>
+#include "support/catch.hpp"
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include "train/schedule.hpp"

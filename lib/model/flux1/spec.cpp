@@ -211,16 +211,18 @@ void Flux1Spec::check_widths(config::Reader& reader) const {
   if (static_cast<double>(head_dim() * options_.num_heads) * options_.mlp_ratio < 1) {
     reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
   }
-  const auto no_effect = [&](const char* key, const std::string& why) {
-    if (reader.given(std::string("model.") + key))
+  const auto no_effect = [&](const char* key, bool has_value, const std::string& why) {
+    if (has_value && reader.given(std::string("model.") + key))
       reader.warning(std::string("model.") + key, "has no effect here: " + why);
   };
   if (joins_ids && !any_rotary()) {
-    no_effect("axes_dim", "with id_merge_mode: concat the width is val_emb_dim + id_emb_dim");
+    no_effect("axes_dim", options_.axes_dim.has_value(),
+              "with id_merge_mode: concat the width is val_emb_dim + id_emb_dim");
   } else if (!joins_ids && newer()) {
     if (options_.axes_dim && reader.given("model.axes_dim"))
-      no_effect("val_emb_dim", "axes_dim fixes the width");
-    no_effect("id_emb_dim", "only id_merge_mode: concat gives ids a width of their own");
+      no_effect("val_emb_dim", options_.val_emb_dim.has_value(), "axes_dim fixes the width");
+    no_effect("id_emb_dim", options_.id_emb_dim.has_value(),
+              "only id_merge_mode: concat gives ids a width of their own");
   }
 }
 
@@ -312,7 +314,16 @@ void Flux1Spec::resolve_theta() {
 }
 
 void Flux1Spec::write(config::Writer& writer) const {
-  writer.add(flux1_table(), options_);
+  // Keys that do not fix the width are left out: read back they would be taken for the user's choice.
+  Flux1Options resolved = options_;
+  const bool joins_ids = concatenates() && any_table();
+  if (joins_ids && !any_rotary()) resolved.axes_dim.reset();
+  if (!joins_ids) {
+    resolved.id_emb_dim.reset();
+    const bool from_axes = resolved.axes_dim && head_dim() == sum(*resolved.axes_dim);
+    from_axes ? resolved.val_emb_dim.reset() : resolved.axes_dim.reset();
+  }
+  writer.add(flux1_table(), resolved);
 }
 
 std::vector<std::string> Flux1Spec::remarks() const {
