@@ -2,7 +2,6 @@
 #include <numeric>
 
 #include "support/catch.hpp"
-
 #include "train/data_order.hpp"
 
 namespace {

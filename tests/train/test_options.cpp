@@ -1,8 +1,7 @@
-#include "support/catch.hpp"
-
 #include "config/reader.hpp"
 #include "config/value.hpp"
 #include "core/error.hpp"
+#include "support/catch.hpp"
 #include "train/options.hpp"
 
 namespace {
