@@ -35,15 +35,12 @@ void write_exact_posterior(const Arguments& arguments, const data::Task& task) {
   const auto observations = data::load_observations(arguments.posterior_of, task.shape(), x_names);
   const int64_t dim = task.theta_dim(), x_dim = task.x_dim();
   std::vector<float> samples(observations.rows * arguments.count * dim);
-  std::vector<double> theta(dim);
   for (int64_t row = 0; row < observations.rows; ++row) {
-    core::Philox random(arguments.seed, core::Purpose::posterior, static_cast<uint64_t>(row));
-    const std::vector<double> x(observations.x.begin() + row * x_dim,
-                                observations.x.begin() + (row + 1) * x_dim);
-    for (int64_t draw = 0; draw < arguments.count; ++draw) {
-      task.sample_posterior(x, random, theta);
-      std::copy(theta.begin(), theta.end(), samples.begin() + (row * arguments.count + draw) * dim);
-    }
+    const auto x = std::span<const float>(observations.x).subspan(row * x_dim, x_dim);
+    const uint64_t seed =
+        core::derive_seed(arguments.seed, core::Purpose::posterior, static_cast<uint64_t>(row));
+    const auto drawn = data::sample_exact_posterior(task, x, arguments.count, seed);
+    std::copy(drawn.begin(), drawn.end(), samples.begin() + row * arguments.count * dim);
   }
   io::Arrays arrays;
   arrays["samples"] =

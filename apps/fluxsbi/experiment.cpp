@@ -37,6 +37,7 @@ Experiment read_experiment(const config::Value& document) {
   experiment.method->read(reader);
   experiment.model->read(reader);
   reader.read(data::data_table(), experiment.data);
+  reader.read(data::data_names_table(), experiment.data);
   reader.read(data::prior_table(), experiment.prior);
   reader.read(data::simulator_table(), experiment.simulator);
   reader.read(train::optimizer_table(), experiment.optimizer);
@@ -54,6 +55,7 @@ std::string resolved_yaml(const Experiment& experiment) {
   experiment.method->write(writer);
   experiment.model->write(writer);
   writer.add(data::data_table(), experiment.data);
+  writer.add(data::data_names_table(), experiment.data);
   writer.add(data::prior_table(), experiment.prior);
   writer.add(data::simulator_table(), experiment.simulator);
   writer.add(train::optimizer_table(), experiment.optimizer);
@@ -71,6 +73,7 @@ std::string option_reference() {
   for (const auto& row : method::methods()) text += row.make()->reference();
   for (const auto& row : model::models()) text += row.make()->reference();
   text += config::reference(data::data_table());
+  text += config::reference(data::data_names_table());
   text += config::reference(data::prior_table());
   text += config::reference(data::simulator_table());
   text += config::reference(train::optimizer_table());

@@ -35,16 +35,16 @@ const Value* Reader::find(const std::string& path) const {
 void Reader::read(const Section& section, void* target) {
   sections_.push_back(&section);
   const Value* value = &document_;
+  std::string path;
   for (const auto& word : split(section.name)) {
-    const Value* next = value->find(word);
-    if (!next) break;
-    if (next->kind == Value::Kind::scalar || next->kind == Value::Kind::list) {
-      problems_.push_back({next->place, next->place.text() + ": " + section.name +
-                                            " must be a section with keys, found " + next->description()});
-      used_.insert(section.name);
+    value = value->find(word);
+    if (!value) break;
+    path += (path.empty() ? "" : ".") + word;
+    if (value->kind == Value::Kind::scalar || value->kind == Value::Kind::list) {
+      problems_.push_back({value->place, value->place.text() + ": " + path +
+                                             " must be a section with keys, found " + value->description()});
       break;
     }
-    value = next;
   }
   for (const Row& row : section.rows) read_row(section, row, target);
 }
@@ -96,39 +96,53 @@ void Reader::warning(const std::string& path, const std::string& message) {
   warnings_.push_back({where, where.text() + ": " + path + " " + message});
 }
 
+std::vector<std::string> Reader::known_in(const std::string& prefix) const {
+  std::set<std::string> known;
+  const std::string head = prefix.empty() ? "" : prefix + ".";
+  for (const Section* section : sections_) {
+    if (section->name.starts_with(head)) {
+      const std::string rest = section->name.substr(head.size());
+      known.insert(rest.substr(0, rest.find('.')));
+    }
+    for (const Row& row : section->rows) {
+      std::vector<std::string> names{row.key};
+      names.insert(names.end(), row.aliases.begin(), row.aliases.end());
+      for (const auto& name : names) {
+        const std::string path = path_of(*section, name);
+        if (path.starts_with(head) && path.find('.', head.size()) == std::string::npos)
+          known.insert(path.substr(head.size()));
+      }
+    }
+  }
+  return {known.begin(), known.end()};
+}
+
+bool Reader::is_section(const std::string& path) const {
+  const std::string head = path + ".";
+  const auto holds = [&](const Section* section) {
+    return section->name == path || section->name.starts_with(head);
+  };
+  if (std::any_of(sections_.begin(), sections_.end(), holds)) return true;
+  const auto inside = used_.lower_bound(head);  // an alias that stands in a section of its own
+  return inside != used_.end() && inside->starts_with(head);
+}
+
 void Reader::report_unknown(const Value& map, const std::string& prefix) {
+  const std::vector<std::string> known = known_in(prefix);
   for (size_t i = 0; i < map.map.size(); ++i) {
     const auto& [key, value] = map.map[i];
     const std::string path = prefix.empty() ? key : prefix + "." + key;
-    if (used_.count(path)) continue;
-    const bool is_section = std::any_of(sections_.begin(), sections_.end(), [&](const Section* section) {
-      return section->name == path || section->name.rfind(path + ".", 0) == 0;
-    });
-    if (is_section) {
+    const bool dotted = key.find('.') != std::string::npos;  // its path is that of another key
+    if (!dotted && used_.count(path)) continue;
+    if (!dotted && is_section(path)) {
       report_unknown(value, path);
       continue;
     }
-    std::vector<std::string> known;
-    for (const Section* section : sections_) {
-      const std::string head = prefix.empty() ? "" : prefix + ".";
-      if (section->name.rfind(head, 0) == 0) {
-        const std::string rest = section->name.substr(head.size());
-        known.push_back(rest.substr(0, rest.find('.')));
-      }
-      if (section->name != prefix) continue;
-      for (const Row& row : section->rows) {
-        known.push_back(row.key);
-        for (const auto& alias : row.aliases) {
-          if (alias.find('.') == std::string::npos) known.push_back(alias);
-        }
-      }
-    }
-    std::sort(known.begin(), known.end());
-    known.erase(std::unique(known.begin(), known.end()), known.end());
-    std::erase(known, "");
     const Place& where = map.key_places[i];
-    const std::string what = prefix.empty() ? "unknown section '" + key + "'" : "unknown key '" + path + "'";
-    problems_.push_back({where, where.text() + ": " + what + core::did_you_mean(key, known)});
+    const std::string what = (prefix.empty() ? "unknown section " : "unknown key ") + core::quoted(path);
+    const std::string hint =
+        dotted ? "; write sections one inside the other, not joined by dots" : core::did_you_mean(key, known);
+    problems_.push_back({where, where.text() + ": " + what + hint});
   }
 }
 

@@ -49,6 +49,9 @@ class Reader {
 
   void read_row(const Section& section, const Row& row, void* target);
   const Value* find(const std::string& path) const;
+  /// Keys and sections that may stand right inside a section.
+  std::vector<std::string> known_in(const std::string& prefix) const;
+  bool is_section(const std::string& path) const;
   void report_unknown(const Value& map, const std::string& prefix);
   std::vector<std::string> throw_or_warnings();
 

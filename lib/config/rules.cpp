@@ -11,12 +11,22 @@ namespace fluxsbi::config {
 
 namespace {
 
-// A number as YAML 1.1 and 1.2 write it. from_chars knows no leading '+' and no ".inf".
+// A number's text as from_chars takes it: without a leading '+' and without '_' between digits (100_000).
+std::string plain_number(const std::string& text) {
+  const auto is_digit = [&](size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '9'; };
+  std::string plain;
+  for (size_t i = text.starts_with('+') && !text.starts_with("+-") ? 1 : 0; i < text.size(); ++i) {
+    const bool separates = text[i] == '_' && i > 0 && is_digit(i - 1) && is_digit(i + 1);
+    if (!separates) plain += text[i];
+  }
+  return plain;
+}
+
+// A number as YAML 1.1 and 1.2 write it.
 Problem read_number(const Value& value, double& out) {
   const std::string wrong = "must be a number, found " + value.description();
   if (value.kind != Value::Kind::scalar || value.quoted) return wrong;
-  std::string text = value.scalar;
-  if (!text.empty() && text[0] == '+') text.erase(0, 1);
+  const std::string text = plain_number(value.scalar);
   if (text == ".nan") return "must be a number, found '.nan'";
   if (text == ".inf" || text == "-.inf") {  // bounds may be open; the rules of other options refuse it
     out = text[0] == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
@@ -24,7 +34,7 @@ Problem read_number(const Value& value, double& out) {
   }
   double number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (problem == std::errc::result_out_of_range) return "is out of range: '" + text + "'";
+  if (problem == std::errc::result_out_of_range) return "is out of range: " + core::quoted(text);
   if (problem != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return wrong;
   out = number;
   return {};
@@ -49,9 +59,7 @@ Problem read(const Value& value, bool& out) {
 Problem read(const Value& value, int64_t& out) {
   const std::string wrong = "must be a whole number, found " + value.description();
   if (value.kind != Value::Kind::scalar || value.quoted) return wrong;
-  std::string text = value.scalar;
-  std::erase(text, '_');  // 100_000
-  if (!text.empty() && text[0] == '+') text.erase(0, 1);
+  const std::string text = plain_number(value.scalar);
   int64_t whole = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), whole);
   if (problem == std::errc() && end == text.data() + text.size()) {
@@ -85,13 +93,19 @@ std::string emit(double value) {
 }
 
 std::string emit(const std::string& value) {
+  constexpr std::string_view digits = "0123456789abcdef";
   std::string text = "\"";
   for (const char c : value) {
-    if (c == '"' || c == '\\') text += '\\';
-    if (c == '\n') {
+    const auto code = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      text += '\\';
+      text += c;
+    } else if (c == '\n') {
       text += "\\n";
-    } else if (c == '\t') {
-      text += "\\t";
+    } else if (code < 0x20 || code == 0x7f) {
+      text += "\\x";
+      text += digits[code >> 4];
+      text += digits[code & 0xfu];
     } else {
       text += c;
     }
@@ -131,8 +145,11 @@ Rule<int64_t> integer_at_least(int64_t low) {
 
 Rule<std::string> one_of(std::vector<std::string> names) {
   const std::string allowed = "one of " + core::join(names);
-  return {allowed, [names = std::move(names)](const std::string& v) {
-            return std::find(names.begin(), names.end(), v) != names.end();
+  return {allowed,
+          [names](const std::string& v) { return std::find(names.begin(), names.end(), v) != names.end(); },
+          [names](const std::string& v) {
+            const std::string near = core::nearest(v, names);
+            return near.empty() ? "" : " (did you mean '" + near + "'?)";
           }};
 }
 

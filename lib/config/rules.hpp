@@ -87,11 +87,13 @@ std::string type_name(const std::optional<T>*) {
   return type_name(static_cast<const T*>(nullptr)) + " or null";
 }
 
-/// What a value must keep: `allowed` says it in words, `holds` decides.
+/// What a value must keep: `allowed` says it in words, `holds` decides; `hint`, where there is one, adds to
+/// the error of a value that does not, for example " (did you mean 'flow'?)".
 template <class T>
 struct Rule {
   std::string allowed;
   std::function<bool(const T&)> holds;
+  std::function<std::string(const T&)> hint = {};
 };
 
 Rule<double> number_between(double low, double high);      ///< low <= v <= high
@@ -108,12 +110,19 @@ template <class T>
 Rule<std::vector<T>> each(Rule<T> rule, size_t shortest = 1) {
   const std::string allowed =
       "a list of at least " + std::to_string(shortest) + "; each entry " + rule.allowed;
-  return {allowed, [rule, shortest](const std::vector<T>& values) {
+  return {allowed,
+          [rule, shortest](const std::vector<T>& values) {
             if (values.size() < shortest) return false;
             for (const T& value : values) {
               if (!rule.holds(value)) return false;
             }
             return true;
+          },
+          [rule](const std::vector<T>& values) -> std::string {
+            for (const T& value : values) {
+              if (rule.hint && !rule.holds(value)) return rule.hint(value);
+            }
+            return "";
           }};
 }
 
@@ -121,7 +130,8 @@ Rule<std::vector<T>> each(Rule<T> rule, size_t shortest = 1) {
 template <class T>
 Rule<std::optional<T>> if_given(Rule<T> rule) {
   return {rule.allowed + ", or null",
-          [rule](const std::optional<T>& value) { return !value || rule.holds(*value); }};
+          [rule](const std::optional<T>& value) { return !value || rule.holds(*value); },
+          [rule](const std::optional<T>& value) { return value && rule.hint ? rule.hint(*value) : ""; }};
 }
 
 /// Anything of the type.

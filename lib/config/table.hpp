@@ -53,7 +53,11 @@ class Table {
     row.read = [member, rule](void* target, const Value& value) -> Problem {
       M parsed{};
       if (auto problem = config::read(value, parsed)) return problem;
-      if (!rule.holds(parsed)) return "must be " + rule.allowed + ", found " + config::emit(parsed);
+      if (!rule.holds(parsed)) {
+        const bool scalar = value.kind == Value::Kind::scalar;  // shown as it was written
+        return "must be " + rule.allowed + ", found " +
+               (scalar ? value.description() : config::emit(parsed)) + (rule.hint ? rule.hint(parsed) : "");
+      }
       static_cast<T*>(target)->*member = std::move(parsed);
       return {};
     };

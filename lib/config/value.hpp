@@ -30,13 +30,13 @@ struct Value {
   Place place;
 
   const Value* find(std::string_view key) const;
-  /// "a list", "the text 'abc'", "null"
+  /// "a list", "a section", "'abc'", "nothing"
   std::string description() const;
 };
 
 /// Parses one YAML document whose top level is a map (an empty text is an empty map). `file` names it in
 /// messages. Throws UserError with file:line:column for what is not YAML, for a key that stands twice, for
-/// nesting deeper than 32 levels, for anchors that expand beyond 1,000,000 values, and for text beyond 16 MB.
+/// nesting deeper than 32 levels, for more than 100,000 values (anchors expanded), and for text beyond 16 MB.
 Value parse_yaml(const std::string& text, const std::string& file);
 
 /// Reads and parses a file. Throws UserError if it cannot be read.

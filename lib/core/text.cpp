@@ -52,6 +52,9 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
   size_t best = std::max<size_t>(1, wanted.size() / 3) + 1;
   std::string found;
   for (const auto& candidate : candidates) {
+    const size_t longer = std::max(wanted.size(), candidate.size()),
+                 shorter = std::min(wanted.size(), candidate.size());
+    if (longer - shorter >= best) continue;  // the distance is no less; a key of megabytes costs nothing
     const size_t distance = edit_distance(wanted, lower(candidate));
     if (distance < best) {
       best = distance;
@@ -65,6 +68,17 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
   const std::string found = nearest(word, candidates);
   if (!found.empty()) return " (did you mean '" + found + "'?)";
   return candidates.empty() ? "" : "; known: " + join(candidates);
+}
+
+std::string quoted(std::string_view text) {
+  constexpr size_t longest = 60;
+  size_t size = std::min(text.size(), longest);
+  while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80)
+    --size;  // not within a UTF-8 character
+  std::string shown(text.substr(0, size));
+  std::replace_if(
+      shown.begin(), shown.end(), [](unsigned char c) { return std::iscntrl(c); }, ' ');
+  return "'" + shown + (size < text.size() ? "..." : "") + "'";
 }
 
 std::string shape_text(std::span<const int64_t> shape) {

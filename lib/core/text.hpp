@@ -19,6 +19,9 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
 /// " (did you mean 'x'?)" for the nearest candidate, or "; known: a, b, c" if none is near.
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
+/// The text in single quotes, for messages: cut after 60 bytes, control characters as blanks.
+std::string quoted(std::string_view text);
+
 /// "[3, 4, 1]"
 std::string shape_text(std::span<const int64_t> shape);
 

@@ -7,17 +7,12 @@
 #include <span>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "io/source.hpp"
 
 namespace fluxsbi::io {
 
 namespace {
-
-// A field's text for a message, cut where it is long.
-std::string shown(std::string_view text) {
-  constexpr size_t longest = 40;
-  return "'" + std::string(text.substr(0, longest)) + (text.size() > longest ? "..." : "") + "'";
-}
 
 std::string_view trimmed(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
@@ -126,7 +121,7 @@ std::vector<std::string> read_header(Splitter& in) {
     if (columns[i].empty())
       in.fail(line, place + " has no name; name every column (pandas: to_csv(index=False))");
     if (!seen.insert(columns[i]).second)
-      in.fail(line, place + " is the second one called " + shown(columns[i]));
+      in.fail(line, place + " is the second one called " + core::quoted(columns[i]));
   }
   const bool other_separator = columns.size() == 1 && columns[0].find_first_of(";\t") != std::string::npos;
   if (other_separator)
@@ -142,7 +137,7 @@ double read_cell(const Splitter& in, int64_t line, const Field& field, const std
   if (text.empty() && options.blank_as_nan) return std::numeric_limits<double>::quiet_NaN();
   const std::string where = "column " + std::to_string(index + 1) + " (" + column + ") ";
   if (text.empty()) in.fail(line, where + "is empty; fill it, or remove the row");
-  in.fail(line, where + "must be a number, found " + shown(text));
+  in.fail(line, where + "must be a number, found " + core::quoted(text));
 }
 
 std::vector<double> read_rows(Splitter& in, const std::vector<std::string>& columns,

@@ -245,6 +245,10 @@ std::string curves_script(const TrainingCurves& curves) {
   return Curves(curves).script();
 }
 
+void draw_training_curves(const std::string& metrics, const std::string& path) {
+  draw_curves(read_metrics(metrics), path);
+}
+
 void draw_curves(const TrainingCurves& curves, const std::string& path) {
   draw(curves_script(curves), width, height, path);
 }

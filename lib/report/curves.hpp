@@ -28,6 +28,9 @@ TrainingCurves read_metrics(const std::string& path);
 /// below. Many points of the training loss are averaged in groups; its smoothed course lies over them.
 std::string curves_script(const TrainingCurves& curves);
 
+/// Reads the metrics.jsonl of a run and draws it at `path`; throws as read_metrics and draw_curves do.
+void draw_training_curves(const std::string& metrics, const std::string& path);
+
 /// Draws the curves as .png or .svg at `path`, 1000 x 620 pixels. Throws as draw (gnuplot.hpp) does.
 void draw_curves(const TrainingCurves& curves, const std::string& path);
 

@@ -1,9 +1,7 @@
 #include "app/program.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <filesystem>
 #include <stdexcept>
 
 #include <fcntl.h>
@@ -31,25 +29,6 @@ int exit_code(int status) {
 }
 
 }  // namespace
-
-Folder::Folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "fluxsbi-test-XXXXXX").string();
-  if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
-  path_ = pattern;
-}
-
-Folder::~Folder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::vector<std::string> Folder::names() const {
-  std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(path_))
-    names.push_back(entry.path().filename());
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 Outcome run(const std::vector<std::string>& arguments) {
   std::array<int, 2> ends{};

@@ -13,18 +13,6 @@ struct Outcome {
   std::string output;  ///< standard output and standard error together
 };
 
-/// A folder of its own that is removed at the end.
-class Folder {
- public:
-  Folder();
-  ~Folder();
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  std::vector<std::string> names() const;
-
- private:
-  std::string path_;
-};
-
 /// fluxsbi ARGUMENTS, on one thread so that results are the same on any machine of one kind.
 Outcome run(const std::vector<std::string>& arguments);
 

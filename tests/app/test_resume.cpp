@@ -11,6 +11,7 @@
 #include "checkpoint/model_file.hpp"
 #include "core/philox.hpp"
 #include "io/atomic_file.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
 namespace {
@@ -38,53 +39,55 @@ void require_same_weights(const std::string& run, const std::string& other) {
 
 TEST_CASE("a run killed at three random moments and resumed is identical to one never killed",
           "[app][resume]") {
-  const Folder folder;
-  io::write_text(folder / "tiny.yaml", tiny_config());
-  REQUIRE(run({"train", folder / "tiny.yaml", "-o", folder / "whole", "-q"}).code == 0);
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  REQUIRE(run({"train", folder.file("tiny.yaml"), "-o", folder.file("whole"), "-q"}).code == 0);
 
   core::Philox random(20, core::Purpose::test);
-  Running first({"train", folder / "tiny.yaml", "-o", folder / "killed"});
+  Running first({"train", folder.file("tiny.yaml"), "-o", folder.file("killed")});
   std::this_thread::sleep_for(std::chrono::milliseconds(1500 + random.below(1500)));
   first.send(SIGKILL);
   first.wait();
   for (int kill = 0; kill < 2; ++kill) {
-    if (!std::filesystem::exists(folder / "killed/config.yaml")) break;  // killed before the run was there
-    Running again({"resume", folder / "killed"});
+    if (!std::filesystem::exists(folder.file("killed/config.yaml")))
+      break;  // killed before the run was there
+    Running again({"resume", folder.file("killed")});
     std::this_thread::sleep_for(std::chrono::milliseconds(1200 + random.below(1000)));
     again.send(SIGKILL);
     again.wait();
   }
-  const Outcome last = std::filesystem::exists(folder / "killed/config.yaml")
-                           ? run({"resume", folder / "killed"})
-                           : run({"train", folder / "tiny.yaml", "-o", folder / "killed"});
+  const Outcome last = std::filesystem::exists(folder.file("killed/config.yaml"))
+                           ? run({"resume", folder.file("killed")})
+                           : run({"train", folder.file("tiny.yaml"), "-o", folder.file("killed")});
   INFO(last.output);
   REQUIRE(last.code == 0);
-  require_same_weights(folder / "whole", folder / "killed");
-  REQUIRE(metrics(folder / "whole") == metrics(folder / "killed"));
+  require_same_weights(folder.file("whole"), folder.file("killed"));
+  REQUIRE(metrics(folder.file("whole")) == metrics(folder.file("killed")));
 }
 
 TEST_CASE("SIGTERM writes a checkpoint and exits 75, and resume ends the run", "[app][resume]") {
-  const Folder folder;
-  io::write_text(folder / "tiny.yaml", tiny_config());
-  Running training({"train", folder / "tiny.yaml", "-o", folder / "run", "--set", "training.nsteps=1000000"});
-  while (!std::filesystem::exists(folder / "run/checkpoints/step_00000020.safetensors") &&
-         !std::filesystem::exists(folder / "run/checkpoints/step_00000060.safetensors")) {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  Running training(
+      {"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "--set", "training.nsteps=1000000"});
+  while (!std::filesystem::exists(folder.file("run/checkpoints/step_00000020.safetensors")) &&
+         !std::filesystem::exists(folder.file("run/checkpoints/step_00000060.safetensors"))) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   training.send(SIGTERM);
   REQUIRE(training.wait() == 75);
-  const Outcome resumed = run({"resume", folder / "run", "--steps", "1"});
+  const Outcome resumed = run({"resume", folder.file("run"), "--steps", "1"});
   INFO(resumed.output);
   REQUIRE(resumed.code != 3);
 }
 
 TEST_CASE("resume of a finished run says so and exits 0", "[app][resume]") {
-  const Folder folder;
-  io::write_text(folder / "tiny.yaml", tiny_config());
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
   REQUIRE(
-      run({"train", folder / "tiny.yaml", "-o", folder / "run", "-q", "--set", "training.nsteps=40"}).code ==
-      0);
-  const Outcome resumed = run({"resume", folder / "run"});
+      run({"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "-q", "--set", "training.nsteps=40"})
+          .code == 0);
+  const Outcome resumed = run({"resume", folder.file("run")});
   REQUIRE(resumed.code == 0);
   REQUIRE(resumed.output.find("has finished at step 40") != std::string::npos);
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "core/philox.hpp"
@@ -28,6 +29,7 @@ using fluxsbi::core::Philox;
 using Input = std::vector<uint8_t>;
 
 constexpr size_t longest_input = 1u << 16;
+constexpr time_t longest_seconds = 60;  // of processor time for one input: an endless loop
 
 const Input* current = nullptr;
 pid_t own_process = 0;
@@ -138,6 +140,8 @@ Input make_input(uint64_t seed, uint64_t number, const std::vector<Input>& corpu
 
 void run(const Input& input) {
   current = &input;
+  const itimerval limit{{0, 0}, {longest_seconds, 0}};
+  setitimer(ITIMER_PROF, &limit, nullptr);
   LLVMFuzzerTestOneInput(input.data(), input.size());
   current = nullptr;
 }
@@ -152,6 +156,7 @@ int main(int count, char** words) {
   own_process = getpid();
   if (__sanitizer_set_death_callback) __sanitizer_set_death_callback(keep_input);
   std::signal(SIGABRT, on_signal);  // an exception that nobody catches ends here too
+  std::signal(SIGPROF, on_signal);
   const std::vector<Input> corpus = read_corpus(words[1]);
   if (corpus.empty()) {
     std::fprintf(stderr, "%s: the corpus is empty\n", words[1]);

@@ -10,34 +10,20 @@
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
-#include <unistd.h>
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
 #include "io/array.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace fluxsbi::io::test {
 
 /// An empty folder that goes away with the test.
-class Folder {
+class Folder : public fluxsbi::test::TemporaryFolder {
  public:
-  Folder() {
-    static int counter = 0;
-    path_ = std::filesystem::temp_directory_path() /
-            ("fluxsbi-io-" + std::to_string(getpid()) + "-" + std::to_string(counter++));
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
   size_t entries() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path()), {}));
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 /// A file of tests/data/io, written by other programs.

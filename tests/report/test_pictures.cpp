@@ -197,7 +197,7 @@ TEST_CASE("training curves are read from metrics.jsonl", "[report][curves]") {
   const std::string script = report::curves_script(curves);
   CHECK_THAT(script, ContainsSubstring("best 1.5 at step 20") && ContainsSubstring("learning rate"));
   if (!report::has_gnuplot()) SKIP("gnuplot is not installed");
-  report::draw_curves(curves, folder.file("curves.png"));
+  report::draw_training_curves(folder.file("metrics.jsonl"), folder.file("curves.png"));
   const std::string bytes = read(folder.file("curves.png"));
   REQUIRE(bytes.size() > 3000);
   CHECK(number_at(bytes, 16) == 1000);

@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include <catch2/catch_test_macros.hpp>
-
+#include "support/catch.hpp"
 #include "train/data_order.hpp"
 
 namespace {

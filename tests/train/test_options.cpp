@@ -1,9 +1,7 @@
-#include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers_string.hpp>
-
 #include "config/reader.hpp"
 #include "config/value.hpp"
 #include "core/error.hpp"
+#include "support/catch.hpp"
 #include "train/options.hpp"
 
 namespace {

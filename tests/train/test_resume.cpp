@@ -16,7 +16,7 @@ void check_same(const std::string& one, const std::string& other) {
   CHECK(a->step == b->step);
   for (const auto& [name, array] : a->arrays) {
     CAPTURE(name);
-    CHECK(array.bytes == b->arrays.at(name).bytes);
+    CHECK((array.bytes == b->arrays.at(name).bytes));
   }
   auto scalars = a->scalars, others = b->scalars;
   scalars.erase("seconds");
@@ -27,7 +27,7 @@ void check_same(const std::string& one, const std::string& other) {
              copy = checkpoint::load_model(other + "/model.safetensors");
   CHECK(model.step == copy.step);
   CHECK(model.validation_loss == copy.validation_loss);
-  for (const auto& [name, array] : model.weights) CHECK(array.bytes == copy.weights.at(name).bytes);
+  for (const auto& [name, array] : model.weights) CHECK((array.bytes == copy.weights.at(name).bytes));
 }
 
 void train_whole(const ToyRun& run, const std::string& folder) {

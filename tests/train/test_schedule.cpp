@@ -1,6 +1,6 @@
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
+#include "support/catch.hpp"
 #include "train/schedule.hpp"
 
 namespace {

@@ -115,8 +115,8 @@ TEST_CASE("the best weights are kept when later validations are worse", "[train]
   CHECK(best.step == 30);
   const auto final_model = checkpoint::load_model(folder.file("model.safetensors"));
   const auto state = checkpoint::load_state(checkpoint::state_path(folder.path(), 60));
-  CHECK(best.weights.at("scale").bytes == final_model.weights.at("scale").bytes);
-  CHECK(state.arrays.at("best_ema").bytes != state.arrays.at("ema").bytes);
+  CHECK((best.weights.at("scale").bytes == final_model.weights.at("scale").bytes));
+  CHECK((state.arrays.at("best_ema").bytes != state.arrays.at("ema").bytes));
 }
 
 TEST_CASE("early stopping ends after more than val_patience high losses in a row", "[train][trainer]") {
