@@ -59,7 +59,7 @@ TEST_CASE("an unknown key names its place and the nearest known one", "[config][
         "a.yaml:1:1: unknown section 'optimizer'; known: data, training");
   CHECK(error_of_text("optimizer: {steps: 5, step: 5}\n") ==
         "a.yaml:1:23: unknown key 'optimizer.step' (did you mean 'steps'?)");
-  CHECK_THAT(error_of_text("data:\n  names:\n    zeta: [a]\n"), ContainsSubstring("(did you mean 'theta'?)"));
+  CHECK_THAT(error_of_text("data:\n  names:\n    thta: [a]\n"), ContainsSubstring("(did you mean 'theta'?)"));
 }
 
 TEST_CASE("a key with dots is not a path", "[config][reader]") {
@@ -148,7 +148,7 @@ TEST_CASE("a part of a file can be read alone", "[config][reader]") {
   CHECK(training.nsteps == 5);
 }
 
-TEST_CASE("--set adds and replaces values", "[config][set]") {
+TEST_CASE("an assignment of --set adds and replaces values", "[config][set]") {
   CHECK(read_all("training: {nsteps: 5}\n", {"training.nsteps=7", "data.names.theta=[x]"}).training.nsteps ==
         7);
   CHECK(read_all("", {"training.axes=[2, 4, 6]"}).training.axes.size() == 3);
