@@ -62,4 +62,7 @@ void check_model(const Case& golden, Report& report);
 /// Checks a file whose `config` names a method; says which arrays nobody checks.
 void check_method(const Case& golden, Report& report);
 
+/// The checker of flow matching.
+void check_flow(const Case& golden, Report& report);
+
 }  // namespace fluxsbi::golden
