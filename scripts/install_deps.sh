@@ -8,7 +8,8 @@
 # looks first; the tools (compiler, CMake, Ninja, git, Python) must be there. FLUXSBI_ASSUME_BARE=1 takes the
 # same path and ignores the libraries that the system has. On any system LibTorch goes into
 # $FLUXSBI_CACHE/torch-VERSION, once per user. Other variables: scripts/environment.sh.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'printf "error: %s:%s failed: %s\n" "$0" "$LINENO" "$BASH_COMMAND" >&2' ERR # never end without a word
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -56,7 +57,7 @@ tools_that_are_missing() {
   has ninja || echo ninja-build
   has git || echo git
   has python3 || echo python3
-  { [ $want_torch = 0 ] || has_pip || can_make_venv; } || echo python3-venv
+  { [ $want_torch = 0 ] || torch_is_there || has_pip || can_make_venv; } || echo python3-venv
 }
 
 comforts_that_are_missing() { # faster builds, pictures, downloads over TLS
@@ -142,7 +143,7 @@ use_backports() {
   done
   if [ ! -s "$parts/backports.sources" ]; then
     rm -f "$parts/backports.sources"
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+    { cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null || true; } |
       awk -v suite="$codename" -v backports="$suite" '$1 == "deb" {
         for (i = 2; i <= NF; i++) if ($i == suite) { $i = backports; print; exit } }' >"$parts/backports.list"
   fi

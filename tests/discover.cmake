@@ -1,11 +1,13 @@
 # Run by ctest when it starts: makes a ctest test of each test case of PROGRAM, named "ROOM: case" and labelled with
 # the room, LABELS and the case's own tags, so that `ctest -L cuda` finds what is tagged [cuda]. Catch2's own
-# discovery (Catch.cmake) knows no tags and keeps one label alone. The list is kept in SCRIPT until PROGRAM changes.
+# discovery (Catch.cmake) knows no tags and keeps one label alone. ENVIRONMENT is set for each test. The list is kept
+# in SCRIPT until something changes.
 if(NOT EXISTS "${PROGRAM}")
   add_test("${ROOM}: ${PROGRAM} was not built" "${PROGRAM}")
   return()
 endif()
-if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_CURRENT_LIST_FILE}" IS_NEWER_THAN "${SCRIPT}")
+if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_CURRENT_LIST_FILE}" IS_NEWER_THAN "${SCRIPT}"
+   OR "${CMAKE_PARENT_LIST_FILE}" IS_NEWER_THAN "${SCRIPT}")
   execute_process(COMMAND "${PROGRAM}" --list-tests --reporter xml OUTPUT_VARIABLE listing ERROR_VARIABLE trouble RESULT_VARIABLE failed)
   if(failed)
     message(FATAL_ERROR "${PROGRAM} --list-tests failed: ${failed}\n${trouble}")
@@ -42,7 +44,7 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_
       string(REPLACE "${sign}" "\\${sign}" pattern "${pattern}")
     endforeach()
     string(APPEND script "add_test([==[${ROOM}: ${name}]==] [==[${PROGRAM}]==] [==[${pattern}]==])\n"
-      "set_tests_properties([==[${ROOM}: ${name}]==] PROPERTIES SKIP_RETURN_CODE 4 LABELS [==[${labels}]==])\n")
+      "set_tests_properties([==[${ROOM}: ${name}]==] PROPERTIES SKIP_RETURN_CODE 4 LABELS [==[${labels}]==] ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
   endforeach()
   file(WRITE "${SCRIPT}.partial" "${script}")
   file(RENAME "${SCRIPT}.partial" "${SCRIPT}")

@@ -1,12 +1,11 @@
 # CUDA: the plug-in fluxsbi_cuda (lib/engine/cuda) alone. FLUXSBI_CUDA=auto builds it where a toolkit of LibTorch's own
-# major version is found, `on` insists, `off` looks for nothing. Sets FLUXSBI_CUDA_PLUGIN.
+# major version is found, `on` insists, `off` looks for nothing. Sets FLUXSBI_CUDA_PLUGIN to ON where it is built.
 #
 # The CUDA language is enabled here and not by LibTorch's files, whose detection of GPUs fails under CMake 3.25 with
 # CUDA 13. CMake 3.25 knows no C++20 for that compiler; .cu files include no LibTorch header, so C++17 is enough.
 if(NOT FLUXSBI_CUDA MATCHES "^(auto|on|off)$")
   message(FATAL_ERROR "FLUXSBI_CUDA is '${FLUXSBI_CUDA}'; it must be auto, on or off")
 endif()
-set(FLUXSBI_CUDA_PLUGIN OFF)
 
 # fluxsbi_no_cuda(REASON): an error where the plug-in is demanded, a line where it is not.
 function(fluxsbi_no_cuda reason)

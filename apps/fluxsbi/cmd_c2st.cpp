@@ -20,9 +20,11 @@ struct Arguments {
 };
 
 void print_json(const diagnose::C2stResult& result) {
-  std::cout << "{\"c2st\": " << core::number_text(result.mean) << ", \"std_error\": " << core::number_text(result.std_error)
-            << ", \"rows\": " << result.rows << ", \"dimensions\": " << result.dimensions << ", \"folds\": [";
-  for (size_t i = 0; i < result.accuracies.size(); ++i) std::cout << (i ? ", " : "") << core::number_text(result.accuracies[i]);
+  std::cout << "{\"c2st\": " << core::number_text(result.mean)
+            << ", \"std_error\": " << core::number_text(result.std_error) << ", \"rows\": " << result.rows
+            << ", \"dimensions\": " << result.dimensions << ", \"folds\": [";
+  for (size_t i = 0; i < result.accuracies.size(); ++i)
+    std::cout << (i ? ", " : "") << core::number_text(result.accuracies[i]);
   std::cout << "], \"seconds\": " << core::number_text(result.seconds) << "}\n";
 }
 
@@ -36,21 +38,24 @@ int c2st(Arguments arguments) {
   const diagnose::C2stResult result = diagnose::c2st(reference, samples, arguments.options);
   core::log::end_progress();
   if (result.cut_to_smaller) {
-    core::log::warning("the files hold different numbers of samples; the first " + std::to_string(result.rows) + " of both were used");
+    core::log::warning("the files hold different numbers of samples; the first " +
+                       std::to_string(result.rows) + " of both were used");
   }
   if (result.duplicates > 0) {
-    core::log::warning(std::to_string(result.duplicates) + " samples repeat another one, which biases the score");
+    core::log::warning(std::to_string(result.duplicates) +
+                       " samples repeat another one, which biases the score");
   }
-  if (result.unfilled > 0) core::log::warning(std::to_string(result.unfilled) + " draws that could not be filled were left out");
+  if (result.unfilled > 0)
+    core::log::warning(std::to_string(result.unfilled) + " draws that could not be filled were left out");
   if (!result.converged) core::log::warning("a classifier stopped at its limit of epochs");
   if (arguments.json) {
     print_json(result);
     return 0;
   }
   std::cout << "C2ST " << core::number_text(std::round(result.mean * 1e4) / 1e4) << " +- "
-            << core::number_text(std::round(result.std_error * 1e4) / 1e4) << "  (" << result.rows << " samples each, "
-            << result.dimensions << " dimensions, " << result.accuracies.size() << " folds, "
-            << core::duration_text(result.seconds) << ")\n"
+            << core::number_text(std::round(result.std_error * 1e4) / 1e4) << "  (" << result.rows
+            << " samples each, " << result.dimensions << " dimensions, " << result.accuracies.size()
+            << " folds, " << core::duration_text(result.seconds) << ")\n"
             << "0.5: no difference was found; 1.0: every sample can be told apart\n";
   return 0;
 }
@@ -59,12 +64,17 @@ int c2st(Arguments arguments) {
 
 Action declare_c2st(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("reference", arguments->reference, "reference samples: .npy [n, d], .csv, or .npz/.h5 with 'samples'")->required();
+  app.add_option("reference", arguments->reference,
+                 "reference samples: .npy [n, d], .csv, or .npz/.h5 with 'samples'")
+      ->required();
   app.add_option("samples", arguments->samples, "samples to score, same kinds of file")->required();
   app.add_option("--row", arguments->row, "observation of 'samples' [rows, n, d], from 0, in both files");
   app.add_option("--reference-row", arguments->reference_row, "another row of the reference file");
-  app.add_option("--folds", arguments->options.folds, "cross-validation folds")->capture_default_str()->check(CLI::Range(2, 100));
-  app.add_option("--max-rows", arguments->options.max_rows, "samples of each file that are used; 0: all")->capture_default_str();
+  app.add_option("--folds", arguments->options.folds, "cross-validation folds")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 100));
+  app.add_option("--max-rows", arguments->options.max_rows, "samples of each file that are used; 0: all")
+      ->capture_default_str();
   app.add_option("--seed", arguments->options.seed, "of folds and classifier")->capture_default_str();
   app.add_flag("--json", arguments->json, "print one JSON object");
   return [arguments] { return c2st(*arguments); };

@@ -29,7 +29,8 @@ void line(const std::string& name, const std::string& value) {
 }
 
 void print_machine() {
-  line("fluxsbi", std::string(core::version) + " (commit " + std::string(core::source_commit()) + ", " + core::compiler + ", " + core::build_type + ")");
+  line("fluxsbi", std::string(core::version) + " (commit " + std::string(core::source_commit()) + ", " +
+                      core::compiler + ", " + core::build_type + ")");
   line("processor", core::cpu_description());
   line("memory", core::bytes_text(static_cast<double>(core::available_memory())) + " available");
   line("device", engine::choose_device("auto").sentence);
@@ -115,7 +116,8 @@ int info(const std::string& path, bool options) {
 Action declare_info(CLI::App& app) {
   auto path = std::make_shared<std::string>();
   auto options = std::make_shared<bool>(false);
-  app.add_option("path", *path, "run folder, model.safetensors or data file; nothing: this machine and build");
+  app.add_option("path", *path,
+                 "run folder, model.safetensors or data file; nothing: this machine and build");
   app.add_flag("--config-reference", *options, "print the reference of all configuration keys, Markdown");
   return [path, options] { return info(*path, *options); };
 }

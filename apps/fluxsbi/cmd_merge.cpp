@@ -19,7 +19,8 @@ Action declare_merge(CLI::App& app) {
   add_output(app, arguments->output, ".npz, .h5 or .npy to write");
   return [arguments] {
     sample::merge_files(arguments->files, arguments->output.path, arguments->output.force);
-    core::log::info("wrote " + arguments->output.path + " from " + std::to_string(arguments->files.size()) + " shards");
+    core::log::info("wrote " + arguments->output.path + " from " + std::to_string(arguments->files.size()) +
+                    " shards");
     return 0;
   };
 }

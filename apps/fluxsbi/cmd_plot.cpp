@@ -24,7 +24,9 @@ struct Arguments {
 int plot(const Arguments& arguments) {
   check_output(arguments.output, {".png", ".svg"});
   if (std::filesystem::is_directory(arguments.input)) {
-    report::draw_training_curves(arguments.input + "/metrics.jsonl", arguments.output.path);
+    report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
+    curves.title = arguments.title;
+    report::draw_curves(curves, arguments.output.path);
   } else {
     const auto samples = diagnose::load_samples(arguments.input, arguments.row);
     diagnose::SampleSet reference;
@@ -50,7 +52,9 @@ int plot(const Arguments& arguments) {
 
 Action declare_plot(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("input", arguments->input, "samples (.npz, .h5, .npy, .csv), or a run folder for its training curves")->required();
+  app.add_option("input", arguments->input,
+                 "samples (.npz, .h5, .npy, .csv), or a run folder for its training curves")
+      ->required();
   app.add_option("--row", arguments->row, "observation of 'samples' [rows, n, d], from 0");
   app.add_option("--reference", arguments->reference, "reference samples to draw beside them");
   app.add_option("--truth", arguments->truth, "true parameters, one for each dimension")->delimiter(',');

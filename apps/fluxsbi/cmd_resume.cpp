@@ -23,10 +23,12 @@ int resume(const Arguments& arguments) {
   const std::filesystem::path run(arguments.run);
   const auto config_path = run / "config.yaml";
   if (!std::filesystem::exists(config_path)) {
-    throw core::UserError(arguments.run + ": is not a run folder (no config.yaml in it); start one with fluxsbi train");
+    throw core::UserError(arguments.run +
+                          ": is not a run folder (no config.yaml in it); start one with fluxsbi train");
   }
   config::Value document = config::load_yaml(config_path.string());
-  if (arguments.steps) config::set_from_command_line(document, "training.nsteps=" + std::to_string(*arguments.steps));
+  if (arguments.steps)
+    config::set_from_command_line(document, "training.nsteps=" + std::to_string(*arguments.steps));
   Experiment experiment = read_experiment(document);
   const auto state = checkpoint::load_latest_state(arguments.run);
   const bool finished = std::filesystem::exists(run / "model.safetensors");
@@ -36,7 +38,8 @@ int resume(const Arguments& arguments) {
                     "; to train longer, use --steps with a larger total");
     return 0;
   }
-  core::log::info(state ? "resuming at step " + std::to_string(state->step) : "no checkpoint yet: starting at step 0");
+  core::log::info(state ? "resuming at step " + std::to_string(state->step)
+                        : "no checkpoint yet: starting at step 0");
   set_up_threads();
   run_training(arguments.run, std::move(experiment), arguments.device, state);
   return 0;

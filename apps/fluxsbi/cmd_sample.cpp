@@ -48,13 +48,14 @@ sample::SamplingOptions options_of(const Arguments& arguments, sample::SamplingO
 
 void report(const sample::Samples& samples, const std::string& path, double seconds) {
   const int64_t total = samples.rows * samples.draws;
-  core::log::info(path + ": " + std::to_string(samples.rows) + " x " + std::to_string(samples.draws) + " samples in " +
-                  core::duration_text(seconds) + ", " +
-                  std::to_string(static_cast<int64_t>(static_cast<double>(total) / std::max(seconds, 1e-9))) + " samples/s, " +
-                  std::to_string(samples.evaluations) + " network evaluations a sample");
+  core::log::info(path + ": " + std::to_string(samples.rows) + " x " + std::to_string(samples.draws) +
+                  " samples in " + core::duration_text(seconds) + ", " +
+                  std::to_string(static_cast<int64_t>(static_cast<double>(total) / std::max(seconds, 1e-9))) +
+                  " samples/s, " + std::to_string(samples.evaluations) + " network evaluations a sample");
   if (samples.acceptance() < 1) {
-    core::log::info("inside the prior's support: " + core::number_text(std::round(samples.acceptance() * 1e4) / 100) +
-                    " % of the draws; the others were drawn again");
+    core::log::info(
+        "inside the prior's support: " + core::number_text(std::round(samples.acceptance() * 1e4) / 100) +
+        " % of the draws; the others were drawn again");
   }
 }
 
@@ -77,7 +78,8 @@ int sample_command(const Arguments& arguments) {
     const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
     core::log::progress("sampling " + std::to_string(done) + "/" + std::to_string(total) + "  " +
                         std::to_string(static_cast<int64_t>(rate)) + " samples/s  " +
-                        core::duration_text(static_cast<double>(total - done) / std::max(rate, 1e-9)) + " left");
+                        core::duration_text(static_cast<double>(total - done) / std::max(rate, 1e-9)) +
+                        " left");
   };
   const int64_t size = file.shape.cond_size();
   const auto x = std::span<const float>(observations.x).subspan(range.first * size, range.rows * size);
@@ -103,14 +105,23 @@ int sample_command(const Arguments& arguments) {
 Action declare_sample(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
-  app.add_option("--x", arguments->x, "observations: .npz (x), .npy, .h5 (x) or .csv; a row each")->required();
-  app.add_option("-n,--draws", arguments->draws, "posterior samples for each observation")->required()->check(CLI::PositiveNumber);
-  app.add_option("--seed", arguments->seed, "seed; a draw depends on seed, row and draw alone")->capture_default_str();
-  app.add_option("--solver", arguments->solver, "auto, euler, midpoint, heun, rk4 or dopri5 (default: the config's)");
+  app.add_option("--x", arguments->x, "observations: .npz (x), .npy, .h5 (x) or .csv; a row each")
+      ->required();
+  app.add_option("-n,--draws", arguments->draws, "posterior samples for each observation")
+      ->required()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seed", arguments->seed, "seed; a draw depends on seed, row and draw alone")
+      ->capture_default_str();
+  app.add_option("--solver", arguments->solver,
+                 "auto, euler, midpoint, heun, rk4 or dopri5 (default: the config's)");
   app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(CLI::PositiveNumber);
-  app.add_option("--shard", arguments->shard, "i/n: only the i-th of n contiguous parts of the rows, i from 0")->capture_default_str();
-  app.add_option("--chunk", arguments->chunk, "draws computed at once (default: from the memory budget)")->check(CLI::PositiveNumber);
-  app.add_option("--memory", arguments->memory_gb, "memory budget in GB beside the result")->check(CLI::PositiveNumber);
+  app.add_option("--shard", arguments->shard,
+                 "i/n: only the i-th of n contiguous parts of the rows, i from 0")
+      ->capture_default_str();
+  app.add_option("--chunk", arguments->chunk, "draws computed at once (default: from the memory budget)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--memory", arguments->memory_gb, "memory budget in GB beside the result")
+      ->check(CLI::PositiveNumber);
   app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");

@@ -27,28 +27,29 @@ struct Arguments {
 // Draws from the exact posterior of a built-in task: the reference that samples can be scored against.
 void write_exact_posterior(const Arguments& arguments, const data::Task& task) {
   if (!task.has_exact_posterior()) {
-    throw core::UserError("task " + std::string(task.name()) + " has no exact posterior to draw from; leave out --posterior");
+    throw core::UserError("task " + std::string(task.name()) +
+                          " has no exact posterior to draw from; leave out --posterior");
   }
   std::vector<std::string> x_names;
   for (int64_t i = 0; i < task.x_dim(); ++i) x_names.push_back("x_" + std::to_string(i));
   const auto observations = data::load_observations(arguments.posterior_of, task.shape(), x_names);
   const int64_t dim = task.theta_dim(), x_dim = task.x_dim();
   std::vector<float> samples(observations.rows * arguments.count * dim);
-  std::vector<double> theta(dim);
   for (int64_t row = 0; row < observations.rows; ++row) {
-    core::Philox random(arguments.seed, core::Purpose::posterior, static_cast<uint64_t>(row));
-    const std::vector<double> x(observations.x.begin() + row * x_dim, observations.x.begin() + (row + 1) * x_dim);
-    for (int64_t draw = 0; draw < arguments.count; ++draw) {
-      task.sample_posterior(x, random, theta);
-      std::copy(theta.begin(), theta.end(), samples.begin() + (row * arguments.count + draw) * dim);
-    }
+    const auto x = std::span<const float>(observations.x).subspan(row * x_dim, x_dim);
+    const uint64_t seed =
+        core::derive_seed(arguments.seed, core::Purpose::posterior, static_cast<uint64_t>(row));
+    const auto drawn = data::sample_exact_posterior(task, x, arguments.count, seed);
+    std::copy(drawn.begin(), drawn.end(), samples.begin() + row * arguments.count * dim);
   }
   io::Arrays arrays;
-  arrays["samples"] = io::Array::from(std::span<const float>(samples), {observations.rows, arguments.count, dim});
+  arrays["samples"] =
+      io::Array::from(std::span<const float>(samples), {observations.rows, arguments.count, dim});
   arrays["x"] = io::Array::from(std::span<const float>(observations.x), {observations.rows, x_dim});
   io::save_arrays(arguments.output.path, arrays);
   core::log::info("wrote " + arguments.output.path + ": samples " +
-                  core::shape_text(arrays["samples"].shape) + " of the exact posterior of " + std::string(task.name()));
+                  core::shape_text(arrays["samples"].shape) + " of the exact posterior of " +
+                  std::string(task.name()));
 }
 
 // Simulator, prior and names of a configuration.
@@ -85,17 +86,22 @@ int simulate(const Arguments& arguments) {
   if (!arguments.config.empty()) take_config(arguments.config, request);
   if (arguments.workers > 0) request.simulator.workers = arguments.workers;
   request.progress = [begin = core::steady_seconds()](int64_t done, int64_t total, int64_t failed) {
-    const double left = (core::steady_seconds() - begin) / static_cast<double>(std::max<int64_t>(done, 1)) * static_cast<double>(total - done);
+    const double left = (core::steady_seconds() - begin) / static_cast<double>(std::max<int64_t>(done, 1)) *
+                        static_cast<double>(total - done);
     core::log::progress("simulating " + std::to_string(done) + "/" + std::to_string(total) +
-                        (failed ? ", " + std::to_string(failed) + " failed" : "") + ", " + core::duration_text(left) + " left");
+                        (failed ? ", " + std::to_string(failed) + " failed" : "") + ", " +
+                        core::duration_text(left) + " left");
   };
   const data::SimulateOutcome outcome = data::simulate_to_file(request);
   core::log::end_progress();
-  if (outcome.resumed) core::log::info(std::to_string(outcome.resumed) + " simulations were there from an earlier run");
-  core::log::info("wrote " + core::join(outcome.files) + ": " + std::to_string(outcome.rows) + " simulations");
+  if (outcome.resumed)
+    core::log::info(std::to_string(outcome.resumed) + " simulations were there from an earlier run");
+  core::log::info("wrote " + core::join(outcome.files) + ": " + std::to_string(outcome.rows) +
+                  " simulations");
   if (outcome.failed) {
-    core::log::warning(std::to_string(outcome.failed) + " simulations failed (x is NaN, failed = true); the first: " +
-                       outcome.first_failure + "; train with data.nan: drop to leave them out");
+    core::log::warning(std::to_string(outcome.failed) +
+                       " simulations failed (x is NaN, failed = true); the first: " + outcome.first_failure +
+                       "; train with data.nan: drop to leave them out");
   }
   return 0;
 }
@@ -105,10 +111,14 @@ int simulate(const Arguments& arguments) {
 Action declare_simulate(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("task", arguments->task, "built-in task, for example two_moons");
-  app.add_option("--config", arguments->config, "configuration with simulator.command and prior, instead of a task");
-  app.add_option("-n,--count", arguments->count, "simulations (or posterior draws for each row)")->required()->check(CLI::PositiveNumber);
+  app.add_option("--config", arguments->config,
+                 "configuration with simulator.command and prior, instead of a task");
+  app.add_option("-n,--count", arguments->count, "simulations (or posterior draws for each row)")
+      ->required()
+      ->check(CLI::PositiveNumber);
   app.add_option("--seed", arguments->seed, "seed; row i depends on seed and i alone")->capture_default_str();
-  app.add_option("--workers", arguments->workers, "parallel workers (default: all threads)")->check(CLI::PositiveNumber);
+  app.add_option("--workers", arguments->workers, "parallel workers (default: all threads)")
+      ->check(CLI::PositiveNumber);
   app.add_option("--posterior", arguments->posterior_of,
                  "draw from the task's exact posterior for every observation of this file instead");
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy to write");

@@ -30,7 +30,8 @@ std::string quoted(const std::string& text) {
 // --data, --task and --seed are short forms of --set; the file's own source of data gives way to them.
 void apply_arguments(const Arguments& arguments, config::Value& document) {
   if (!arguments.data.empty() && !arguments.task.empty()) {
-    throw core::UserError("--data and --task exclude each other: simulations come from a file or from a built-in task");
+    throw core::UserError(
+        "--data and --task exclude each other: simulations come from a file or from a built-in task");
   }
   if (!arguments.data.empty() || !arguments.task.empty()) {
     for (const char* key : {"data.file", "data.theta_file", "data.x_file", "data.task"}) {
@@ -39,7 +40,8 @@ void apply_arguments(const Arguments& arguments, config::Value& document) {
   }
   if (!arguments.data.empty()) config::set_from_command_line(document, "data.file=" + quoted(arguments.data));
   if (!arguments.task.empty()) config::set_from_command_line(document, "data.task=" + quoted(arguments.task));
-  if (arguments.seed) config::set_from_command_line(document, "training.seed=" + std::to_string(*arguments.seed));
+  if (arguments.seed)
+    config::set_from_command_line(document, "training.seed=" + std::to_string(*arguments.seed));
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
 }
 
@@ -50,10 +52,13 @@ int train(const Arguments& arguments) {
   for (const auto& warning : experiment.warnings) core::log::warning(warning);
   const auto& data = experiment.data;
   if (!data.file && !data.theta_file && !data.task) {
-    throw core::UserError(arguments.config + ": no data: name a file with --data F, a built-in task with --task NAME, or data.file in the config");
+    throw core::UserError(
+        arguments.config +
+        ": no data: name a file with --data F, a built-in task with --task NAME, or data.file in the config");
   }
-  const std::string run =
-      arguments.run.empty() ? "runs/" + std::filesystem::path(arguments.config).stem().string() : arguments.run;
+  const std::string run = arguments.run.empty()
+                              ? "runs/" + std::filesystem::path(arguments.config).stem().string()
+                              : arguments.run;
   set_up_threads();
   create_run(run, arguments.force);
   try {

@@ -22,17 +22,21 @@ void check_output(const OutputArgument& output, const std::vector<std::string>& 
   const std::filesystem::path path(output.path);
   const std::string extension = path.extension().string();
   if (!extensions.empty() && std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
-    throw core::UserError("-o " + output.path + ": the extension '" + extension + "' cannot be written here; use one of " +
-                          core::join(extensions));
+    throw core::UserError("-o " + output.path + ": the extension '" + extension +
+                          "' cannot be written here; use one of " + core::join(extensions));
   }
   const auto folder = path.parent_path();
   if (!folder.empty() && !std::filesystem::is_directory(folder)) {
-    throw core::UserError("-o " + output.path + ": the folder " + folder.string() + " does not exist; create it first");
+    throw core::UserError("-o " + output.path + ": the folder " + folder.string() +
+                          " does not exist; create it first");
   }
-  if (std::filesystem::is_directory(path)) throw core::UserError("-o " + output.path + ": is a folder; name a file");
+  if (std::filesystem::is_directory(path))
+    throw core::UserError("-o " + output.path + ": is a folder; name a file");
   io::refuse_existing(output.path, output.force);
 }
 
-void set_up_threads() { at::set_num_threads(core::usable_threads()); }
+void set_up_threads() {
+  at::set_num_threads(core::usable_threads());
+}
 
 }  // namespace fluxsbi::app

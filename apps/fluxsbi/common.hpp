@@ -17,11 +17,12 @@ struct OutputArgument {
 };
 void add_output(CLI::App& app, OutputArgument& output, const std::string& help);
 
-/// Throws UserError unless `path` may be written: no file is there or force is set, its folder exists, and its extension is
-/// one of `extensions` (empty: any).
+/// Throws UserError unless `path` may be written: no file is there or force is set, its folder exists, and
+/// its extension is one of `extensions` (empty: any).
 void check_output(const OutputArgument& output, const std::vector<std::string>& extensions);
 
-/// Threads of LibTorch's own pool set to what the process may use; called by every command that computes with tensors.
+/// Threads of LibTorch's own pool set to what the process may use; called by every command that computes with
+/// tensors.
 void set_up_threads();
 
 }  // namespace fluxsbi::app

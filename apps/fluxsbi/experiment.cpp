@@ -9,11 +9,13 @@ namespace {
 
 // The row of a registry that a strategy names, or its default with a problem reported.
 template <class Make>
-auto chosen(config::Reader& reader, const std::string& path, const std::string& name, const std::string& otherwise, Make make) {
+auto chosen(config::Reader& reader, const std::string& path, const std::string& name,
+            const std::string& otherwise, Make make) {
   try {
     return make(name);
   } catch (const core::UserError& problem) {
-    const std::string text = problem.what();  // "strategy.model 'x' is unknown ...": the reader adds the path itself
+    const std::string text =
+        problem.what();  // "strategy.model 'x' is unknown ...": the reader adds the path itself
     reader.problem(path, text.rfind(path + " ", 0) == 0 ? text.substr(path.size() + 1) : text);
     return make(otherwise);
   }
@@ -35,6 +37,7 @@ Experiment read_experiment(const config::Value& document) {
   experiment.method->read(reader);
   experiment.model->read(reader);
   reader.read(data::data_table(), experiment.data);
+  reader.read(data::data_names_table(), experiment.data);
   reader.read(data::prior_table(), experiment.prior);
   reader.read(data::simulator_table(), experiment.simulator);
   reader.read(train::optimizer_table(), experiment.optimizer);
@@ -52,6 +55,7 @@ std::string resolved_yaml(const Experiment& experiment) {
   experiment.method->write(writer);
   experiment.model->write(writer);
   writer.add(data::data_table(), experiment.data);
+  writer.add(data::data_names_table(), experiment.data);
   writer.add(data::prior_table(), experiment.prior);
   writer.add(data::simulator_table(), experiment.simulator);
   writer.add(train::optimizer_table(), experiment.optimizer);
@@ -62,9 +66,14 @@ std::string resolved_yaml(const Experiment& experiment) {
 }
 
 std::string option_reference() {
-  std::string text = "# Configuration\n\nWritten by `fluxsbi info --config-reference` from the program's own option tables.\n\n";
+  std::string text =
+      "# Configuration\n\nWritten by `fluxsbi info --config-reference` from the program's own option "
+      "tables.\n\n";
   text += config::reference(method::strategy_table());
+  for (const auto& row : method::methods()) text += row.make()->reference();
+  for (const auto& row : model::models()) text += row.make()->reference();
   text += config::reference(data::data_table());
+  text += config::reference(data::data_names_table());
   text += config::reference(data::prior_table());
   text += config::reference(data::simulator_table());
   text += config::reference(train::optimizer_table());

@@ -19,7 +19,9 @@ using fluxsbi::app::Action;
 using fluxsbi::core::ExitCode;
 namespace core = fluxsbi::core;
 
-int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
+int code(ExitCode exit_code) {
+  return static_cast<int>(exit_code);
+}
 
 std::vector<std::string> command_names() {
   std::vector<std::string> names;
@@ -63,7 +65,8 @@ int run(const Action& action) {
     core::log::end_progress();
     const std::string text = problem.what();  // LibTorch appends a stack trace after the first lines
     core::log::error("internal error: " + text.substr(0, text.find("Exception raised from")));
-    core::log::error("this is a defect of fluxsbi " + std::string(core::version) + "; please report it with the command and the config");
+    core::log::error("this is a defect of fluxsbi " + std::string(core::version) +
+                     "; please report it with the command and the config");
     return code(ExitCode::internal_error);
   }
 }

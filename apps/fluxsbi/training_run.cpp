@@ -22,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Rows `which` of a standardised side as a tensor [rows, tokens, channels] on the device.
-at::Tensor gather(std::span<const float> values, const std::vector<int64_t>& which, int64_t tokens, int64_t channels,
-                  const data::Standardiser& standardiser, at::Device device) {
+at::Tensor gather(std::span<const float> values, const std::vector<int64_t>& which, int64_t tokens,
+                  int64_t channels, const data::Standardiser& standardiser, at::Device device) {
   const int64_t size = tokens * channels;
   at::Tensor out = at::empty({static_cast<int64_t>(which.size()), tokens, channels}, at::kFloat);
   float* to = out.data_ptr<float>();
@@ -36,7 +36,8 @@ uint32_t fingerprint(const data::Dataset& dataset) {
   return io::crc32(std::as_bytes(std::span(dataset.x)), io::crc32(std::as_bytes(std::span(dataset.theta))));
 }
 
-checkpoint::ModelFile describe(const data::Dataset& dataset, const data::Split& split, const Experiment& experiment) {
+checkpoint::ModelFile describe(const data::Dataset& dataset, const data::Split& split,
+                               const Experiment& experiment) {
   checkpoint::ModelFile model;
   model.shape = dataset.shape;
   model.theta_names = dataset.theta_names;
@@ -44,8 +45,8 @@ checkpoint::ModelFile describe(const data::Dataset& dataset, const data::Split& 
   const bool keep = experiment.data.constant == "keep";
   model.theta = data::fit_standardiser(dataset.theta, dataset.shape.obs_size(), split.training,
                                        experiment.data.standardise_theta, keep, dataset.theta_names);
-  model.x = data::fit_standardiser(dataset.x, dataset.shape.cond_size(), split.training, experiment.data.standardise_x,
-                                   keep, dataset.x_names);
+  model.x = data::fit_standardiser(dataset.x, dataset.shape.cond_size(), split.training,
+                                   experiment.data.standardise_x, keep, dataset.x_names);
   model.version = core::version;
   model.remarks["source"] = dataset.source;
   model.remarks["training_rows"] = std::to_string(split.training.size());
@@ -56,23 +57,27 @@ checkpoint::ModelFile describe(const data::Dataset& dataset, const data::Split& 
 }
 
 // A checkpoint is of this run only if its data are.
-void check_same_data(const checkpoint::TrainingState& state, const checkpoint::ModelFile& model, const std::string& run) {
+void check_same_data(const checkpoint::TrainingState& state, const checkpoint::ModelFile& model,
+                     const std::string& run) {
   const auto found = state.model.remarks.find("data_crc32");
   if (found == state.model.remarks.end() || found->second == model.remarks.at("data_crc32")) return;
-  throw core::UserError(run + ": the data (" + model.remarks.at("source") +
-                        ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
+  throw core::UserError(
+      run + ": the data (" + model.remarks.at("source") +
+      ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
 }
 
 }  // namespace
 
 void create_run(const std::string& run, bool force) {
-  if (fs::exists(run) && !fs::is_directory(run)) throw core::UserError("-o " + run + ": is a file; name a folder for the run");
+  if (fs::exists(run) && !fs::is_directory(run))
+    throw core::UserError("-o " + run + ": is a file; name a folder for the run");
   if (fs::exists(fs::path(run) / "config.yaml")) {
     if (!force) {
       throw core::UserError("-o " + run + ": holds a run already; go on with 'fluxsbi resume " + run +
                             "', or use --force to replace it");
     }
-    for (const char* name : {"config.yaml", "metrics.jsonl", "train.log", "model.safetensors", "checkpoints", "events"}) {
+    for (const char* name :
+         {"config.yaml", "metrics.jsonl", "train.log", "model.safetensors", "checkpoints", "events"}) {
       fs::remove_all(fs::path(run) / name);
     }
   }
@@ -107,8 +112,9 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   if (state) check_same_data(*state, setup.model, run);
   io::write_text(run + "/config.yaml", setup.config);
 
-  const train::Compute compute = train::choose_compute(experiment.training.compute, experiment.model->param_dtype(),
-                                                       choice.device, engine::has_bfloat16(choice.device));
+  const train::Compute compute =
+      train::choose_compute(experiment.training.compute, experiment.model->param_dtype(), choice.device,
+                            engine::has_bfloat16(choice.device));
   core::log::info(compute.reason);
   const auto network = [&] {
     auto built = experiment.model->build();
@@ -120,20 +126,23 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   setup.method = experiment.method->build();
   setup.runner = engine::make_step_runner(choice.device);
   const auto& shape = dataset.shape;
-  const auto side = [&](const std::vector<float>& values, const std::vector<int64_t>& rows, int64_t tokens, int64_t channels,
-                        const data::Standardiser& standardiser) {
+  const auto side = [&](const std::vector<float>& values, const std::vector<int64_t>& rows, int64_t tokens,
+                        int64_t channels, const data::Standardiser& standardiser) {
     return gather(values, rows, tokens, channels, standardiser, choice.device);
   };
   setup.data.obs = side(dataset.theta, split.training, shape.obs_dim, shape.obs_channels, setup.model.theta);
   setup.data.cond = side(dataset.x, split.training, shape.cond_dim, shape.cond_channels, setup.model.x);
-  setup.data.validation_obs = side(dataset.theta, split.validation, shape.obs_dim, shape.obs_channels, setup.model.theta);
-  setup.data.validation_cond = side(dataset.x, split.validation, shape.cond_dim, shape.cond_channels, setup.model.x);
+  setup.data.validation_obs =
+      side(dataset.theta, split.validation, shape.obs_dim, shape.obs_channels, setup.model.theta);
+  setup.data.validation_cond =
+      side(dataset.x, split.validation, shape.cond_dim, shape.cond_channels, setup.model.x);
   dataset.theta = {};
   dataset.x = {};
 
   const train::TrainingResult result = train::train(setup, state);
-  core::log::info(std::string(result.stopped_early ? "stopped early" : "finished") + " at step " + std::to_string(result.steps) +
-                  "; best validation loss " + core::number_text(result.best_validation_loss) + " at step " +
+  core::log::info(std::string(result.stopped_early ? "stopped early" : "finished") + " at step " +
+                  std::to_string(result.steps) + "; best validation loss " +
+                  core::number_text(result.best_validation_loss) + " at step " +
                   std::to_string(result.best_step) + "; wrote " + run + "/model.safetensors");
   core::log::info("next: fluxsbi sample " + run + " --x OBSERVATIONS -n 10000 -o samples.npz");
 }

@@ -12,6 +12,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr size_t metadata_keys = 5;  // what write_metadata writes
+
 json standardiser_json(const data::Standardiser& standardiser) {
   return {{"mean", standardiser.mean}, {"scale", standardiser.scale}};
 }
@@ -95,6 +97,9 @@ Content load_content(const std::string& path, const std::string& format, int64_t
   if (found_format != format)
     throw core::UserError(path + " is a fluxsbi " + found_format + ", not a " + format);
   return naming_damage(path, "take an older one", [&] {
+    // The reader verifies the checksum if there is one, and takes it out: what else stands here was its
+    // damaged name.
+    if (file.metadata.size() != metadata_keys) throw std::invalid_argument("its metadata has unknown keys");
     const auto found_version = json::parse(text("fluxsbi.format_version")).get<int64_t>();
     if (found_version > version) {
       throw NewerVersion(path + " was written by fluxsbi " + text("fluxsbi.version") + " (format " +

@@ -13,10 +13,10 @@ SimulatedBatch TaskSimulator::run(int64_t first_row, std::span<const float> thet
   batch.x_dim = task_.x_dim();
   batch.x.reserve(rows * x_dim);
   batch.failed.assign(rows, 0);
-  std::vector<double> x(x_dim);
+  std::vector<double> exact(theta_dim), x(x_dim);
   for (size_t row = 0; row < rows; ++row) {
     const auto values = theta.subspan(row * theta_dim, theta_dim);
-    const std::vector<double> exact(values.begin(), values.end());
+    std::copy(values.begin(), values.end(), exact.begin());
     core::Philox random(seed_, core::Purpose::simulator, static_cast<uint64_t>(first_row) + row);
     task_.simulate(exact, random, x);
     batch.x.insert(batch.x.end(), x.begin(), x.end());

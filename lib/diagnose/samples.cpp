@@ -74,8 +74,6 @@ SampleSet load_samples(const std::string& path, int64_t row) {
   if (rank < 2 || rank > 4)
     throw core::UserError(path + ": samples have the shape " + shape + "; need [n, d] or [rows, n, d]");
   if (samples.elements() == 0) throw core::UserError(path + " holds no samples (shape " + shape + ")");
-  if (rank == 2 && row >= 0)
-    throw core::UserError(path + " holds one set of samples (shape " + shape + "); leave out --row");
 
   SampleSet set;
   set.name = path;

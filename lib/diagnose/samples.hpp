@@ -19,9 +19,9 @@ struct SampleSet {
 /// Reads .npy [n, d], .csv [n, d] with a header, or an .npz or HDF5 file with the key `samples`.
 ///
 /// `samples` [rows, n, d] (what `fluxsbi sample` writes; a trailing axis of channels is folded into d) needs
-/// `row` in 0..rows-1, which may be left at -1 where there is one row; draws whose `filled` [rows, n] is
-/// false are left out and counted. Throws UserError for an unreadable file, a missing key, another rank, a
-/// missing or impossible row, or no draws.
+/// `row` in 0..rows-1, which may be left at -1 where there is one row and means nothing where `samples` is
+/// [n, d]; draws whose `filled` [rows, n] is false are left out and counted. Throws UserError for an
+/// unreadable file, a missing key, another rank, a missing or impossible row, or no draws.
 SampleSet load_samples(const std::string& path, int64_t row = -1);
 
 }  // namespace fluxsbi::diagnose

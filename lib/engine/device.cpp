@@ -1,10 +1,10 @@
 #include "engine/device.hpp"
 
-#include <dlfcn.h>
-
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+
+#include <dlfcn.h>
 
 #include "core/error.hpp"
 #include "core/system.hpp"
@@ -29,18 +29,22 @@ std::string plugin_path() {
 }
 
 LoadedPlugin load_plugin() {
-  if (!fs::exists("/dev/nvidiactl") && !fs::exists("/dev/dxg")) return {nullptr, "no NVIDIA driver is loaded on this machine"};
+  if (!fs::exists("/dev/nvidiactl") && !fs::exists("/dev/dxg"))
+    return {nullptr, "no NVIDIA driver is loaded on this machine"};
   const std::string path = plugin_path();
   if (!fs::exists(path)) {
-    return {nullptr, "the CUDA plug-in " + path + " is not there; build with -DFLUXSBI_CUDA=on on a machine with a CUDA toolkit"};
+    return {nullptr, "the CUDA plug-in " + path +
+                         " is not there; build with -DFLUXSBI_CUDA=on on a machine with a CUDA toolkit"};
   }
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (!library) return {nullptr, std::string("the CUDA plug-in cannot be loaded: ") + dlerror()};
   const auto abi = reinterpret_cast<int (*)()>(dlsym(library, "fluxsbi_cuda_plugin_abi"));
   const auto entry = reinterpret_cast<CudaPlugin* (*)()>(dlsym(library, "fluxsbi_cuda_plugin"));
-  if (!abi || !entry || abi() != plugin_abi) return {nullptr, "the CUDA plug-in " + path + " is of another version; rebuild it"};
+  if (!abi || !entry || abi() != plugin_abi)
+    return {nullptr, "the CUDA plug-in " + path + " is of another version; rebuild it"};
   CudaPlugin* plugin = entry();
-  if (plugin->device_count() == 0) return {nullptr, "the driver sees no GPU (check nvidia-smi and CUDA_VISIBLE_DEVICES)"};
+  if (plugin->device_count() == 0)
+    return {nullptr, "the driver sees no GPU (check nvidia-smi and CUDA_VISIBLE_DEVICES)"};
   return {plugin, ""};
 }
 
@@ -60,7 +64,8 @@ DeviceChoice cuda_choice(int index) {
 }
 
 DeviceChoice cpu_choice(const std::string& why) {
-  return {at::Device(at::kCPU), "device: cpu, " + core::cpu_description() + (why.empty() ? "" : " (" + why + ")")};
+  return {at::Device(at::kCPU),
+          "device: cpu, " + core::cpu_description() + (why.empty() ? "" : " (" + why + ")")};
 }
 
 }  // namespace
@@ -79,15 +84,18 @@ DeviceChoice choose_device(const std::string& request) {
     throw core::UserError("--device " + request + ": must be auto, cpu, cuda or cuda:i with i = 0, 1, ...");
   }
   if (!loaded_plugin().plugin) {
-    throw core::UserError("--device " + request + ": CUDA cannot be used: " + loaded_plugin().missing + "; use --device cpu");
+    throw core::UserError("--device " + request + ": CUDA cannot be used: " + loaded_plugin().missing +
+                          "; use --device cpu");
   }
   if (index >= plugin().device_count()) {
-    throw core::UserError("--device " + request + ": there are " + std::to_string(plugin().device_count()) + " GPUs, numbered from 0");
+    throw core::UserError("--device " + request + ": there are " + std::to_string(plugin().device_count()) +
+                          " GPUs, numbered from 0");
   }
   return cuda_choice(index);
 }
 
-std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device) {
+std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
+                                    at::Device device) {
   return make_reference_engine(std::move(network), compute, device);
 }
 

@@ -1,8 +1,8 @@
 // Which device computes, and the CUDA plug-in behind it.
 //
-// fluxsbi links the CPU half of LibTorch alone. CUDA code lives in the shared library fluxsbi_cuda (lib/engine/cuda),
-// which is looked for beside the program, or at FLUXSBI_CUDA_PLUGIN, and loaded only where a GPU driver is present and a
-// GPU is wanted.
+// fluxsbi links the CPU half of LibTorch alone. CUDA code lives in the shared library fluxsbi_cuda
+// (lib/engine/cuda), which is looked for beside the program, or at FLUXSBI_CUDA_PLUGIN, and loaded only where
+// a GPU driver is present and a GPU is wanted.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,8 @@ struct DeviceChoice {
 DeviceChoice choose_device(const std::string& request);
 
 /// The fastest engine that covers the network on this device.
-std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device);
+std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
+                                    at::Device device);
 
 /// Runs training steps: by plain calls on a CPU, as a captured CUDA graph on a GPU.
 std::unique_ptr<StepRunner> make_step_runner(at::Device device);

@@ -7,6 +7,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include "core/error.hpp"
+#include "model/blocks/linear.hpp"
 
 namespace fluxsbi::engine {
 
@@ -21,7 +22,8 @@ int64_t aligned(int64_t elements) {
 std::set<std::string> linear_weights(const model::Network& network) {
   std::set<std::string> names;
   for (const auto& module : network.named_modules("", false)) {
-    if (module.value()->as<torch::nn::Linear>()) names.insert(module.key() + ".weight");
+    const bool linear = module.value()->as<model::Linear>() || module.value()->as<torch::nn::Linear>();
+    if (linear) names.insert(module.key() + ".weight");
   }
   return names;
 }

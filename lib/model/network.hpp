@@ -50,6 +50,8 @@ class Spec {
   virtual void resolve(const data::DataShape& shape) = 0;
   /// The section with every value, after resolve.
   virtual void write(config::Writer& writer) const = 0;
+  /// Rows of Markdown for the documentation's reference of the options that read() takes.
+  virtual std::string reference() const = 0;
   /// "bfloat16" or "float32": the parameters' storage type
   virtual std::string param_dtype() const = 0;
   /// Remarks about the choice (which generation was taken and why, the cards' advice), a line each.

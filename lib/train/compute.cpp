@@ -1,16 +1,6 @@
 #include "train/compute.hpp"
 
-#include <ATen/Context.h>
-
-#include "core/system.hpp"
-
 namespace fluxsbi::train {
-
-bool multiplies_bfloat16(at::Device device) {
-  if (device.is_cpu()) return core::cpu_has_bfloat16();
-  // The one question about compute capability >= 8 that LibTorch answers without its CUDA headers.
-  return device.is_cuda() && at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
-}
 
 Compute choose_compute(const std::string& compute, const std::string& param_dtype, at::Device device,
                        bool hardware) {

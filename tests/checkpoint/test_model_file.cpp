@@ -62,6 +62,7 @@ TEST_CASE("a damaged model file is named and refused", "[checkpoint][model]") {
     std::string bad = good;
     bad[place] = static_cast<char>(bad[place] ^ 0x10);
     test::write_file(path, bad);
+    CAPTURE(place);
     CHECK_THROWS_AS(checkpoint::load_model(path), core::UserError);
   }
 }

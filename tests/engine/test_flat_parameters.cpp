@@ -44,6 +44,20 @@ TEST_CASE("only weights of Linear layers decay", "[engine][flat]") {
   CHECK(flat.decay.sum().item<double>() == static_cast<double>(decaying));  // the gaps do not decay
 }
 
+TEST_CASE("the Linear layers of Flux1 decay and nothing else does", "[engine][flat]") {
+  const auto spec = fluxsbi::model::make_spec("flux1");
+  spec->resolve({3, 1, 5, 1, {}, {}});
+  FlatParameters flat(spec->build(), at::kFloat, at::kCPU);
+  int decaying = 0;
+  for (const auto& entry : flat.entries) {
+    CAPTURE(entry.name);
+    const bool matrix = entry.shape.size() == 2 && entry.name.ends_with(".weight");
+    CHECK(entry.decays == matrix);
+    decaying += entry.decays;
+  }
+  CHECK(decaying > 100);  // 8 double blocks of 10 matrices and 16 single ones of 3, at the defaults
+}
+
 TEST_CASE("a bfloat16 working copy follows the float32 master when it is published", "[engine][flat]") {
   const auto network = std::make_shared<ToyNetwork>();
   FlatParameters flat(network, at::kBFloat16, at::kCPU);

@@ -9,10 +9,10 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <catch2/catch_approx.hpp>
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "method/flow_matching.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;

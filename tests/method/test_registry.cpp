@@ -1,12 +1,11 @@
 #include <string>
 
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
-#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "method/flow_matching.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;

@@ -1,7 +1,6 @@
 #include <cmath>
 
 #include <catch2/catch_approx.hpp>
-#include <catch2/catch_test_macros.hpp>
 
 #include "model/blocks/attention.hpp"
 #include "model/blocks/norm.hpp"
@@ -9,6 +8,7 @@
 #include "model/blocks/single_stream.hpp"
 #include "model/blocks/time_embedding.hpp"
 #include "model/small_flux1.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi::model;
 using Catch::Approx;

@@ -1,8 +1,9 @@
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "model/flux1/spec.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using model::Flux1Spec;
@@ -119,6 +120,23 @@ TEST_CASE("a resolved section reads back as the same network and writes the same
   CHECK(names(again) == names(spec));
   CHECK(again.shape().rope_theta == spec.shape().rope_theta);
   CHECK(again.shape().id_axes == spec.shape().id_axes);
+}
+
+TEST_CASE("a key that the others leave without effect is a warning", "[model][spec]") {
+  const auto warnings = [](const std::string& lines) {
+    const config::Value document = config::parse_yaml("model: {" + lines + "}\n", "a.yaml");
+    config::Reader reader(document);
+    Flux1Spec().read(reader);
+    return core::join(reader.finish());
+  };
+  CHECK(warnings("id_embedding_strategy: [absolute, pos1d]") == "");
+  CHECK(holds(warnings("id_merge_mode: concat, val_emb_dim: 4, id_emb_dim: 6, axes_dim: [10]"),
+              "model.axes_dim"));
+  CHECK(holds(warnings("id_merge_mode: sum, axes_dim: [10], val_emb_dim: 4"), "model.val_emb_dim"));
+  CHECK(holds(warnings("id_merge_mode: sum, axes_dim: [10], id_emb_dim: 4"), "model.id_emb_dim"));
+  CHECK(holds(warnings("id_merge_mode: concat, axes_dim: [8, 2], id_embedding_strategy: [rope1d, rope1d]"),
+              "model.id_merge_mode"));
+  CHECK(holds(warnings("cond_emb_dim: 4"), "model.cond_emb_dim"));
 }
 
 TEST_CASE("bad combinations of keys are named with place and remedy", "[model][spec]") {

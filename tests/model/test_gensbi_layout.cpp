@@ -1,11 +1,10 @@
 #include <algorithm>
 #include <set>
 
-#include <catch2/catch_test_macros.hpp>
-
 #include "core/error.hpp"
 #include "model/gensbi_layout.hpp"
 #include "model/small_flux1.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi::model;
 

@@ -7,13 +7,13 @@
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/tensor.h>
 #include <catch2/catch_approx.hpp>
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "core/error.hpp"
 #include "method/flow_matching.hpp"
 #include "sample/draw.hpp"
 #include "sample/fields.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;

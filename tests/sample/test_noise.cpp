@@ -4,10 +4,10 @@
 #include <vector>
 
 #include <catch2/catch_approx.hpp>
-#include <catch2/catch_test_macros.hpp>
 
 #include "core/error.hpp"
 #include "sample/noise.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi::sample;
 

@@ -7,15 +7,14 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/where.h>
 #include <catch2/catch_approx.hpp>
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
-#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "core/error.hpp"
 #include "sample/fields.hpp"
 #include "sample/runge_kutta.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using sample::find_solver;

@@ -1,12 +1,11 @@
 #include "engine/cuda/graph_runner.hpp"
 
-#include <cuda_runtime_api.h>
-
 #include <string>
 
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <cuda_runtime_api.h>
 
 #include "core/log.hpp"
 
@@ -59,8 +58,9 @@ bool GraphRunner::record(const std::function<void()>& step) {
     abandon(*graph, static_cast<c10::DeviceIndex>(device_));
     cudaGetLastError();  // clears the error that ended the recording
     const std::string text = problem.what();
-    core::log::warning("the training step cannot be recorded as a CUDA graph and is called operation by operation: " +
-                       text.substr(0, text.find('\n')));
+    core::log::warning(
+        "the training step cannot be recorded as a CUDA graph and is called operation by operation: " +
+        text.substr(0, text.find('\n')));
     return false;
   }
 }

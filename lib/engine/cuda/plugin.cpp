@@ -1,9 +1,8 @@
 // The plug-in's entry points (engine/plugin.hpp).
 #include "engine/plugin.hpp"
 
-#include <cuda_runtime_api.h>
-
 #include <c10/cuda/CUDAFunctions.h>
+#include <cuda_runtime_api.h>
 
 #include "core/text.hpp"
 #include "engine/cuda/graph_runner.hpp"
@@ -20,7 +19,8 @@ class Plugin : public CudaPlugin {
     cudaDeviceProp properties{};
     if (cudaGetDeviceProperties(&properties, device) != cudaSuccess) return "unknown GPU";
     return std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." +
-           std::to_string(properties.minor) + ", " + core::bytes_text(static_cast<double>(properties.totalGlobalMem));
+           std::to_string(properties.minor) + ", " +
+           core::bytes_text(static_cast<double>(properties.totalGlobalMem));
   }
 
   bool has_bfloat16(int device) const override {
@@ -29,7 +29,9 @@ class Plugin : public CudaPlugin {
     return major >= 8;
   }
 
-  std::unique_ptr<StepRunner> make_step_runner(int device) const override { return std::make_unique<GraphRunner>(device); }
+  std::unique_ptr<StepRunner> make_step_runner(int device) const override {
+    return std::make_unique<GraphRunner>(device);
+  }
 
   void synchronize(int device) const override {
     int before = 0;
@@ -44,7 +46,9 @@ class Plugin : public CudaPlugin {
 
 }  // namespace fluxsbi::engine::cuda
 
-int fluxsbi_cuda_plugin_abi() { return fluxsbi::engine::plugin_abi; }
+int fluxsbi_cuda_plugin_abi() {
+  return fluxsbi::engine::plugin_abi;
+}
 
 fluxsbi::engine::CudaPlugin* fluxsbi_cuda_plugin() {
   static fluxsbi::engine::cuda::Plugin plugin;

@@ -93,6 +93,10 @@ const config::Table<Flux1Options>& flux1_table() {
   return table;
 }
 
+std::string Flux1Spec::reference() const {
+  return config::reference(flux1_table());
+}
+
 void Flux1Spec::read(config::Reader& reader) {
   reader.read(flux1_table(), options_);
   for (const auto& row : flux1_table().section().rows) {
@@ -144,7 +148,7 @@ void Flux1Spec::check_guidance(config::Reader& reader) const {
   }
 }
 
-void Flux1Spec::check_ids(config::Reader& reader) const {
+void Flux1Spec::check_ids(config::Reader& reader) {
   const std::string key = "model.id_embedding_strategy";
   std::vector<size_t> axes;  // that the rotary streams need
   if (const auto& names = options_.id_embedding_strategy) {
@@ -176,6 +180,7 @@ void Flux1Spec::check_ids(config::Reader& reader) const {
     reader.problem("model.axes_dim", "must be a list; RoPE needs the features of each id axis");
     return;
   }
+  drop_without_effect(reader);
   check_widths(reader);
 }
 
@@ -190,33 +195,44 @@ void Flux1Spec::check_widths(config::Reader& reader) const {
       }
     }
   }
-  const bool joins_ids = concatenates() && any_table();
-  if (joins_ids && (!options_.val_emb_dim || !options_.id_emb_dim)) {
+  if (concatenates() && (!options_.val_emb_dim || !options_.id_emb_dim)) {
     reader.problem("model.id_merge_mode", "concat needs val_emb_dim and id_emb_dim, features a head");
     return;
   }
-  if (joins_ids && any_rotary() && head_dim() != sum(*options_.axes_dim)) {
+  if (concatenates() && any_rotary() && head_dim() != sum(*options_.axes_dim)) {
     reader.problem("model.axes_dim", "adds up to " + text(sum(*options_.axes_dim)) +
                                          ", but val_emb_dim + id_emb_dim = " + text(head_dim()) +
                                          ": the two streams must be of one width");
   }
-  if (!joins_ids && !options_.axes_dim && !options_.val_emb_dim) {
+  if (!concatenates() && !options_.axes_dim && !options_.val_emb_dim) {
     reader.problem("model.axes_dim", "is null and val_emb_dim is not given: nothing fixes the hidden size");
     return;
   }
   if (static_cast<double>(head_dim() * options_.num_heads) * options_.mlp_ratio < 1) {
     reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
   }
-  const auto no_effect = [&](const char* key, const std::string& why) {
-    if (reader.given(std::string("model.") + key))
-      reader.warning(std::string("model.") + key, "has no effect here: " + why);
+}
+
+void Flux1Spec::drop_without_effect(config::Reader& reader) {
+  const auto drop = [&](const char* key, auto& option, const std::string& why) {
+    const std::string path = std::string("model.") + key;
+    if (option && reader.given(path)) reader.warning(path, "has no effect here: " + why);
+    option.reset();
   };
-  if (joins_ids && !any_rotary()) {
-    no_effect("axes_dim", "with id_merge_mode: concat the width is val_emb_dim + id_emb_dim");
-  } else if (!joins_ids && newer()) {
-    if (options_.axes_dim && reader.given("model.axes_dim"))
-      no_effect("val_emb_dim", "axes_dim fixes the width");
-    no_effect("id_emb_dim", "only id_merge_mode: concat gives ids a width of their own");
+  if (concatenates() && !any_table()) {
+    drop("id_merge_mode", options_.id_merge_mode, "neither stream has an id embedding to merge");
+    options_.id_merge_mode = "sum";
+  }
+  if (concatenates()) {
+    if (!any_rotary())
+      drop("axes_dim", options_.axes_dim, "concatenated ids: val_emb_dim + id_emb_dim is the width");
+    return;
+  }
+  drop("id_emb_dim", options_.id_emb_dim, "only id_merge_mode: concat gives ids a width of their own");
+  if (any_rotary() || reader.given("model.axes_dim")) {
+    if (options_.axes_dim) drop("val_emb_dim", options_.val_emb_dim, "axes_dim fixes the width");
+  } else if (options_.val_emb_dim) {
+    options_.axes_dim.reset();  // a default that the user's width replaces
   }
 }
 
@@ -234,10 +250,8 @@ bool Flux1Spec::any_table() const {
 }
 
 int64_t Flux1Spec::head_dim() const {
-  if (concatenates() && any_table()) return *options_.val_emb_dim + *options_.id_emb_dim;
-  const bool from_axes =
-      options_.axes_dim && (places_.count("axes_dim") || any_rotary() || !options_.val_emb_dim);
-  return from_axes ? sum(*options_.axes_dim) : *options_.val_emb_dim;
+  if (concatenates()) return *options_.val_emb_dim + *options_.id_emb_dim;
+  return options_.axes_dim ? sum(*options_.axes_dim) : *options_.val_emb_dim;
 }
 
 std::string Flux1Spec::where(const std::string& key) const {
@@ -351,7 +365,7 @@ Flux1Shape Flux1Spec::shape() const {
   shape.null_condition = !newer();
   if (any_rotary()) shape.id_axes = *o.axes_dim;
   shape.rope_theta = o.theta.value_or(10000);
-  shape.concatenates_ids = concatenates() && any_table();
+  shape.concatenates_ids = concatenates();
   shape.value_width = shape.concatenates_ids ? o.num_heads * *o.val_emb_dim : hidden;
   shape.id_width = hidden - (shape.concatenates_ids ? shape.value_width : 0);
   shape.obs = {*o.obs_dim, *o.in_channels, strategy(StreamRole::obs),

@@ -40,6 +40,7 @@ class Flux1Spec : public Spec {
   void read(config::Reader& reader) override;
   void resolve(const data::DataShape& shape) override;
   void write(config::Writer& writer) const override;
+  std::string reference() const override;
   std::string param_dtype() const override { return options_.param_dtype; }
   std::vector<std::string> remarks() const override;
   std::shared_ptr<Network> build() const override { return std::make_shared<Flux1>(shape()); }
@@ -53,7 +54,11 @@ class Flux1Spec : public Spec {
   /// Sets newer_because_: a section is of the newer generation if it holds a key that only that one has.
   void find_generation(const config::Reader& reader);
   void check_guidance(config::Reader& reader) const;
-  void check_ids(config::Reader& reader) const;
+  /// Strategies, axes and widths; settles which of the width's keys counts.
+  void check_ids(config::Reader& reader);
+  /// Empties the options that the others leave without effect, with a warning where the user gave them: a
+  /// resolved section then reads back as the same.
+  void drop_without_effect(config::Reader& reader);
   void check_widths(config::Reader& reader) const;
 
   bool newer() const { return !newer_because_.empty(); }

@@ -1,0 +1,84 @@
+#include "app/program.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <stdexcept>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace fluxsbi::test {
+
+namespace {
+
+[[noreturn]] void become(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{FLUXSBI_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  setenv("OMP_NUM_THREADS", "1", 1);
+  execv(FLUXSBI_PROGRAM, pointers.data());
+  _exit(127);
+}
+
+int exit_code(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+Outcome run(const std::vector<std::string>& arguments) {
+  std::array<int, 2> ends{};
+  if (pipe(ends.data()) != 0) throw std::runtime_error("no pipe");
+  const pid_t process = fork();
+  if (process == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    become(arguments);
+  }
+  close(ends[1]);
+  Outcome outcome;
+  std::array<char, 4096> buffer{};
+  for (ssize_t n = 0; (n = read(ends[0], buffer.data(), buffer.size())) > 0;) {
+    outcome.output.append(buffer.data(), static_cast<size_t>(n));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(process, &status, 0);
+  outcome.code = exit_code(status);
+  return outcome;
+}
+
+Running::Running(const std::vector<std::string>& arguments) : process_(fork()) {
+  if (process_ != 0) return;
+  const int nowhere = open("/dev/null", O_WRONLY);
+  dup2(nowhere, STDOUT_FILENO);
+  dup2(nowhere, STDERR_FILENO);
+  become(arguments);
+}
+
+void Running::send(int signal) const {
+  kill(process_, signal);
+}
+
+int Running::wait() {
+  int status = 0;
+  waitpid(process_, &status, 0);
+  return exit_code(status);
+}
+
+std::string tiny_config() {
+  return R"(strategy: {method: flow, model: flux1}
+model: {depth: 1, depth_single_blocks: 1, num_heads: 2, val_emb_dim: 4, id_emb_dim: 4, id_merge_mode: concat,
+        id_embedding_strategy: [absolute, absolute], mlp_ratio: 2, param_dtype: float32}
+data: {task: two_moons, simulations: 2000}
+training: {nsteps: 400, batch_size: 32, val_every: 50, save_every: 20, log_every: 10}
+)";
+}
+
+}  // namespace fluxsbi::test

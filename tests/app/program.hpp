@@ -1,0 +1,34 @@
+// Runs the program as a user does.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace fluxsbi::test {
+
+struct Outcome {
+  int code = -1;       ///< exit code, or 128 + signal
+  std::string output;  ///< standard output and standard error together
+};
+
+/// fluxsbi ARGUMENTS, on one thread so that results are the same on any machine of one kind.
+Outcome run(const std::vector<std::string>& arguments);
+
+/// Starts the program in the background.
+class Running {
+ public:
+  explicit Running(const std::vector<std::string>& arguments);
+  void send(int signal) const;
+  /// Waits for the end; exit code, or 128 + signal.
+  int wait();
+
+ private:
+  pid_t process_;
+};
+
+/// A configuration of a tiny Flux1 on two_moons that trains in seconds.
+std::string tiny_config();
+
+}  // namespace fluxsbi::test

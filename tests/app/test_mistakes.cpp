@@ -1,0 +1,171 @@
+// What a user gets wrong: one clear sentence, exit code 1, nothing half-written.
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "app/program.hpp"
+#include "io/array.hpp"
+#include "io/atomic_file.hpp"
+#include "io/files.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fluxsbi::test {
+namespace {
+
+bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// The command fails with exit code 1 and says `part`; LibTorch's words and stack traces never show.
+void refuses(const std::vector<std::string>& command, const std::string& part) {
+  const Outcome outcome = run(command);
+  INFO("expected to hold: " << part << "\nsaid: " << outcome.output);
+  CHECK(outcome.code == 1);
+  CHECK(holds(outcome.output, part));
+  CHECK_FALSE(holds(outcome.output, "Exception raised from"));
+  CHECK_FALSE(holds(outcome.output, "internal error"));
+}
+
+void save(const std::string& path, std::vector<float> theta, std::vector<int64_t> theta_shape,
+          std::vector<float> x, std::vector<int64_t> x_shape) {
+  io::Arrays arrays;
+  arrays["theta"] = io::Array::from(std::span<const float>(theta), std::move(theta_shape));
+  arrays["x"] = io::Array::from(std::span<const float>(x), std::move(x_shape));
+  io::save_arrays(path, arrays);
+}
+
+std::vector<float> ramp(size_t n) {
+  std::vector<float> values(n);
+  for (size_t i = 0; i < n; ++i) values[i] = static_cast<float>((i * 7919) % 1000) / 500.0f - 1.0f;
+  return values;
+}
+
+TEST_CASE("commands and options that do not exist name the nearest", "[app][mistake]") {
+  refuses({"trian", "a.yaml"}, "did you mean 'train'");
+  refuses({"train", "a.yaml", "--devise", "cpu"}, "did you mean '--device'");
+  refuses({"train"}, "config");
+  refuses({"simulate", "two_mons", "-n", "5", "-o", "/tmp/never.npz"}, "two_moons");
+}
+
+TEST_CASE("a config's mistakes are all named with line and column", "[app][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("bad.yaml"),
+                 "strategy: {method: flow, model: flux1}\nmodel:\n  num_heads: four\n  depht: 2\ntraining:\n "
+                 " nsteps: 0\n");
+  const Outcome outcome =
+      run({"train", folder.file("bad.yaml"), "--task", "two_moons", "-o", folder.file("run")});
+  CHECK(outcome.code == 1);
+  CHECK(holds(outcome.output, "bad.yaml:3:14: model.num_heads must be a whole number"));
+  CHECK(holds(outcome.output, "bad.yaml:4:3: unknown key 'model.depht' (did you mean 'depth'?)"));
+  CHECK(holds(outcome.output, "bad.yaml:6:11: training.nsteps must be from 1 to"));
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
+TEST_CASE("what does not fit together in a model is refused", "[app][mistake]") {
+  const TemporaryFolder folder;
+  const auto train = [&](const std::string& model) {
+    io::write_text(folder.file("c.yaml"), "strategy: {method: flow, model: flux1}\nmodel: " + model +
+                                              "\ndata: {simulations: 100}\n");
+    return std::vector<std::string>{"train", folder.file("c.yaml"), "--task", "two_moons",
+                                    "-o",    folder.file("run")};
+  };
+  refuses(train("{axes_dim: [5]}"), "axes_dim");
+  refuses(train("{vec_in_dim: 3}"), "vec_in_dim");
+  refuses(train("{in_channels: 2}"), "in_channels");
+  refuses(train("{id_embedding_strategy: [absolut, absolute]}"), "absolute");
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
+TEST_CASE("data that cannot be trained on are refused before a run is made", "[app][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  const auto train = [&](const std::string& file) {
+    return std::vector<std::string>{"train", folder.file("tiny.yaml"), "--data", folder.file(file),
+                                    "-o",    folder.file("run")};
+  };
+  refuses(train("absent.npz"), "absent.npz");
+  save(folder.file("lengths.npz"), ramp(40), {20, 2}, ramp(38), {19, 2});
+  refuses(train("lengths.npz"), "19");
+  auto x = ramp(40);
+  x[6] = NAN;
+  save(folder.file("nan.npz"), ramp(40), {20, 2}, x, {20, 2});
+  refuses(train("nan.npz"), "row 3");
+  for (size_t i = 0; i < 40; i += 2) x[i] = 5;
+  x[7] = 0.3f;
+  save(folder.file("constant.npz"), ramp(40), {20, 2}, x, {20, 2});
+  refuses(train("constant.npz"), "x_0");
+  save(folder.file("empty.npz"), {}, {0, 2}, {}, {0, 2});
+  refuses(train("empty.npz"), "empty.npz");
+  save(folder.file("rank.npz"), ramp(32), {2, 2, 2, 2, 2}, ramp(4), {2, 2});
+  refuses(train("rank.npz"), "theta");
+  io::write_text(folder.file("torn.npz"), "PK not a zip");
+  refuses(train("torn.npz"), "torn.npz");
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
+TEST_CASE("sampling refuses damaged models and observations of another shape", "[app][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  REQUIRE(
+      run({"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "-q", "--set", "training.nsteps=20"})
+          .code == 0);
+  REQUIRE(run({"simulate", "two_moons", "-n", "2", "-o", folder.file("x.npz")}).code == 0);
+  const auto sample = [&](const std::string& model, const std::string& x,
+                          std::vector<std::string> extra = {}) {
+    std::vector<std::string> words{"sample", folder.file(model),    "--x", folder.file(x), "-n", "3",
+                                   "-o",     folder.file("out.npz")};
+    words.insert(words.end(), extra.begin(), extra.end());
+    return words;
+  };
+  save(folder.file("wide.npz"), ramp(4), {2, 2}, ramp(6), {2, 3});
+  refuses(sample("run", "wide.npz"), "3");
+  refuses(sample("nowhere", "x.npz"), "nowhere");
+  refuses(sample("run", "x.npz", {"--solver", "eulr"}), "euler");
+  refuses(sample("run", "x.npz", {"--shard", "3/3"}), "--shard 3/3");
+  refuses(sample("run", "x.npz", {"--device", "gpu"}), "--device gpu");
+  if (!std::filesystem::exists("/dev/nvidiactl"))
+    refuses(sample("run", "x.npz", {"--device", "cuda"}), "CUDA");
+
+  const auto model = folder.file("run/model.safetensors");
+  const auto size = std::filesystem::file_size(model);
+  std::filesystem::copy_file(model, folder.file("short.safetensors"));
+  std::filesystem::resize_file(folder.file("short.safetensors"), size - 100);
+  refuses(sample("short.safetensors", "x.npz"), "short.safetensors");
+  std::filesystem::copy_file(model, folder.file("flipped.safetensors"));
+  {
+    std::fstream file(folder.file("flipped.safetensors"), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(size) - 50);
+    file.put('\x5a');
+  }
+  refuses(sample("flipped.safetensors", "x.npz"), "flipped.safetensors");
+  CHECK_FALSE(std::filesystem::exists(folder.file("out.npz")));
+
+  REQUIRE(run(sample("run", "x.npz", {"-q"})).code == 0);
+  refuses(sample("run", "x.npz"), "--force");
+}
+
+TEST_CASE("a run is not overwritten, and a checkpoint of another config is not resumed", "[app][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  const std::vector<std::string> train{"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "-q",
+                                       "--set", "training.nsteps=40"};
+  REQUIRE(run(train).code == 0);
+  refuses(train, "resume");
+  std::ifstream file(folder.file("run/config.yaml"));
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  const size_t at = text.find("batch_size: 32");
+  REQUIRE(at != std::string::npos);
+  io::write_text(folder.file("run/config.yaml"), text.replace(at, 14, "batch_size: 16"));
+  std::filesystem::remove(folder.file("run/model.safetensors"));
+  refuses({"resume", folder.file("run"), "--steps", "60"}, "training.batch_size");
+}
+
+TEST_CASE("a full disk is an error and leaves no file", "[app][mistake]") {
+  refuses({"simulate", "two_moons", "-n", "5", "-o", "/dev/full/x.npz"}, "/dev/full");
+  refuses({"simulate", "two_moons", "-n", "5", "-o", "/proc/never.npz"}, "/proc/never.npz");
+}
+
+}  // namespace
+}  // namespace fluxsbi::test

@@ -1,0 +1,11 @@
+#include "fuzz/check.hpp"
+#include "io/npz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace fluxsbi;
+  using namespace fluxsbi::fuzz;
+  survive([&] {
+    for (const auto& entry : io::parse_npz(bytes_of(data, size), file_name)) check(entry.second);
+  });
+  return 0;
+}
