@@ -1,6 +1,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
