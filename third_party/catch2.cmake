@@ -1,12 +1,8 @@
 # Catch2 3: the tests. Debian 12 has it in its backports; scripts/install_deps.sh unpacks it into the cache folder.
 find_package(Catch2 3 QUIET)
-if(Catch2_FOUND)
-  list(APPEND CMAKE_MODULE_PATH ${Catch2_DIR})
-endif()
 if(NOT Catch2_FOUND AND FLUXSBI_FETCH)
   FetchContent_Declare(Catch2 GIT_REPOSITORY https://github.com/catchorg/Catch2.git GIT_TAG v3.7.1 GIT_SHALLOW ON)
   FetchContent_MakeAvailable(Catch2)
-  list(APPEND CMAKE_MODULE_PATH ${catch2_SOURCE_DIR}/extras)
 elseif(NOT Catch2_FOUND)
   message(FATAL_ERROR "Catch2 3 is missing: run scripts/install_deps.sh, install catch2 (3.x), configure with -DFLUXSBI_FETCH=ON, or leave the tests out with -DFLUXSBI_TESTS=OFF")
 endif()

@@ -22,13 +22,20 @@ struct TrainingState {
   std::map<std::string, double> scalars;  ///< schedule, early stopping, counters; exact (17 digits)
   std::string config;                     ///< resolved configuration of the run
   int64_t metrics_bytes = 0;              ///< length of metrics.jsonl at this step
-  ModelFile model;                        ///< shape, standardisers, names; `weights` empty
+  ModelFile model;                        ///< shape, standardisers, names; `weights` empty, `config` as above
 };
 
-/// RUN/checkpoints/step_<8 digits>.safetensors; written atomically, then older ones beyond `keep` are
-/// removed.
+/// RUN/checkpoints/step_<at least 8 digits>.safetensors
+std::string state_path(const std::string& run, int64_t step);
+/// RUN/checkpoints/best.safetensors: a ModelFile, what `sample` takes while the run goes on.
+std::string best_path(const std::string& run);
+/// Creates RUN/checkpoints if need be.
+void make_checkpoint_folder(const std::string& run);
+
+/// Writes state_path(run, state.step) atomically, then removes the oldest beyond `keep`.
 void save_state(const std::string& run, const TrainingState& state, int64_t keep);
-/// The newest checkpoint that reads whole; a damaged one is skipped with a warning. nullopt if there is none.
+/// The newest checkpoint that reads whole; a damaged one is skipped with a warning. nullopt if there is no
+/// checkpoint. Throws UserError if there are some and all are damaged, or if one comes from a newer fluxsbi.
 std::optional<TrainingState> load_latest_state(const std::string& run);
 /// One file. Throws UserError for a damaged or newer one.
 TrainingState load_state(const std::string& path);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "core/text.hpp"
 
@@ -16,8 +17,11 @@ Problem read_number(const Value& value, double& out) {
   if (value.kind != Value::Kind::scalar || value.quoted) return wrong;
   std::string text = value.scalar;
   if (!text.empty() && text[0] == '+') text.erase(0, 1);
-  if (text == ".inf" || text == "-.inf" || text == ".nan")
-    return "must be a finite number, found '" + text + "'";
+  if (text == ".nan") return "must be a number, found '.nan'";
+  if (text == ".inf" || text == "-.inf") {  // bounds may be open; the rules of other options refuse it
+    out = text[0] == '-' ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity();
+    return {};
+  }
   double number = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (problem == std::errc::result_out_of_range) return "is out of range: '" + text + "'";

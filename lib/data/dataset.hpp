@@ -17,8 +17,7 @@ namespace fluxsbi::data {
 
 /// The `data` section.
 struct DataOptions {
-  std::optional<std::string>
-      file;  ///< .npz, .h5 with theta and x, .csv; or a folder/prefix pair by theta_file, x_file
+  std::optional<std::string> file;  ///< .npz, .h5 with theta and x; .csv; OUT.npy for a pair (load_pair)
   std::optional<std::string> theta_file;  ///< .npy
   std::optional<std::string> x_file;      ///< .npy
   std::optional<std::string> task;        ///< built-in task instead of a file
@@ -33,6 +32,8 @@ struct DataOptions {
   std::vector<std::string> x_names;
 };
 const config::Table<DataOptions>& data_table();
+/// The `data.names` section, `theta` and `x`: fills theta_names and x_names of the same struct.
+const config::Table<DataOptions>& data_names_table();
 
 /// Rows of theta and x as float32, in memory. Row i: theta [obs_dim * obs_channels], x [cond_dim *
 /// cond_channels].

@@ -15,7 +15,7 @@ namespace fluxsbi::data {
 /// The `prior` section: what is known of the prior of theta.
 /// kind "none": nothing, every theta is accepted. "box": uniform on [low, high] per component. "normal":
 /// mean, std per component (support R^d). "lognormal": mu, sigma per component (support theta > 0). "custom":
-/// the support of low/high (entries may be -.inf/.inf), no density.
+/// the support of low/high (entries may be -.inf/.inf), no density: sample and log_prob throw UserError.
 struct PriorOptions {
   std::string kind = "none";
   std::vector<double> low;  ///< box, custom; one entry stands for all components
@@ -45,5 +45,8 @@ class Prior {
 /// Builds the prior of `options` for `dim` components; nullptr for kind "none".
 /// Throws UserError (naming prior.KEY) for lengths that do not fit, low >= high, scale <= 0.
 std::unique_ptr<Prior> make_prior(const PriorOptions& options, int64_t dim);
+
+/// The number of components that the section's lists tell: the longest one's length; 0 for kind "none".
+int64_t prior_dim(const PriorOptions& options);
 
 }  // namespace fluxsbi::data

@@ -17,9 +17,14 @@ struct Standardiser {
   void invert(std::span<float> values) const;
 };
 
+/// A feature whose standard deviation is below this share of its mean counts as constant: float32 tells fewer
+/// than about ten values of it apart.
+inline constexpr double constant_ratio = 1e-6;
+
 /// Mean and standard deviation (ddof 0, two passes in double) over the given rows of values [*, size].
 /// kind: per_feature, shared (one mean and scale for all features), none.
 /// Throws UserError for constant features unless keep_constant (scale 1): names them and data.constant.
+/// names: of the features [size], or of the tokens (size is then a multiple of their number).
 Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::span<const int64_t> rows,
                               const std::string& kind, bool keep_constant,
                               std::span<const std::string> names);

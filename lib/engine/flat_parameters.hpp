@@ -11,9 +11,11 @@
 namespace fluxsbi::engine {
 
 /// master   [P] float32: what the optimiser updates
-/// working  [P] of the compute type: the modules' parameters are views of it; the same buffer as master for
-/// float32 gradient [P] float32: what accumulate_gradient adds to Every parameter starts at a multiple of 16
-/// elements, so that views are aligned; the gaps stay zero.
+/// working  [P] of the compute type: the modules' parameters are views of it; the same tensor as master for
+/// float32 gradient [P] float32: what accumulate_gradient adds to working_gradient [P] of the compute type:
+/// the modules' .grad are views of it, so that a backward pass adds in
+///          place; the same tensor as gradient for float32
+/// Every parameter starts at a multiple of 16 elements, so that views are aligned; the gaps stay zero.
 class FlatParameters {
  public:
   struct Entry {
@@ -28,7 +30,7 @@ class FlatParameters {
   /// `working` is kFloat32 or kBFloat16.
   FlatParameters(std::shared_ptr<model::Network> network, at::ScalarType working, at::Device device);
 
-  at::Tensor master, working, gradient;
+  at::Tensor master, working, gradient, working_gradient;
   at::Tensor decay;  ///< [P] float32: 1 where weight decay applies, else 0
   std::vector<Entry> entries;
 

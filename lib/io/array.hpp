@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,10 @@ size_t size_of(DType dtype);
 /// "float32", "int64", ...
 const char* name_of(DType dtype);
 
+/// Bytes of an array, or nothing where `shape` has more than 64 axes, a negative entry, or entries other than
+/// 0 whose product overflows: no product of a part of such a shape can overflow either.
+std::optional<uint64_t> checked_bytes(const std::vector<int64_t>& shape, DType dtype);
+
 /// Row-major, little-endian. bytes.size() == product(shape) * size_of(dtype). An empty shape is a scalar.
 struct Array {
   DType dtype = DType::f32;
@@ -27,12 +32,21 @@ struct Array {
   /// Every element as float (booleans as 0 and 1). Values beyond float32's range become infinite.
   std::vector<float> to_float() const;
   std::vector<double> to_double() const;
-  std::vector<int64_t> to_int64() const;  ///< throws UserError for a floating-point dtype with fractions
+  /// Throws UserError for a value that is no whole number or lies beyond int64.
+  std::vector<int64_t> to_int64() const;
 
+  /// values.size() must be the product of `shape`.
   static Array from(std::span<const float> values, std::vector<int64_t> shape);
   static Array from(std::span<const double> values, std::vector<int64_t> shape);
   static Array from(std::span<const int64_t> values, std::vector<int64_t> shape);
   static Array from_bool(std::span<const uint8_t> values, std::vector<int64_t> shape);
+};
+
+/// What a file says of an array without its data.
+struct ArrayInfo {
+  std::string name;
+  DType dtype;
+  std::vector<int64_t> shape;
 };
 
 /// Arrays by name, sorted.

@@ -6,11 +6,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fluxsbi::io {
 
 /// Every failure (disk full, no permission, missing folder) is a UserError that names the file and what to
-/// do; the temporary file is removed then and when commit() is not reached.
+/// do; the temporary file is removed then and when commit() is not reached. A link is followed; a device or
+/// pipe (/dev/stdout) is written as it is, without a temporary file.
 class AtomicFile {
  public:
   /// Opens PATH.tmp-<pid>-<counter> beside `path`.
@@ -28,8 +30,18 @@ class AtomicFile {
   /// Flushes to disk, renames over `path`, flushes the folder.
   void commit();
 
+  /// The temporary file's path, for a library that writes by itself (HDF5) before commit(). Empty for a
+  /// device or pipe.
+  const std::string& temporary() const { return temporary_; }
+
  private:
+  void put(std::span<const std::byte> bytes);
+  void flush();
+  void discard();
+  [[noreturn]] void close_and_fail(int problem);
+
   std::string path_, temporary_;
+  std::vector<std::byte> buffer_;  ///< small pieces until they are worth a system call
   int descriptor_ = -1;
   uint64_t size_ = 0;
 };

@@ -23,16 +23,13 @@ FileContent load_arrays(const std::string& path);
 /// are.
 FileContent load_arrays(const std::string& path, const std::vector<std::string>& keys);
 
-/// Keys of a file with dtype and shape, without reading the data where the format allows it.
-struct ArrayInfo {
-  std::string name;
-  DType dtype;
-  std::vector<int64_t> shape;
-};
+/// The arrays of a file with dtype and shape, without reading the data where the format allows it. Arrays of
+/// a dtype that load_arrays refuses (text, objects, complex numbers) are left out.
 std::vector<ArrayInfo> list_arrays(const std::string& path);
 
 /// Writes atomically. .npz, .h5: all arrays; .npy and .csv: exactly one array (CSV: rank 1 or 2, `columns` as
-/// header, 17 significant digits for float64, 9 for float32).
+/// header; as many digits as read back the same value: at most 17 for float64, 9 for float32). bfloat16 is
+/// written as float32, which holds it exactly: only safetensors knows it.
 void save_arrays(const std::string& path, const Arrays& arrays, const std::vector<std::string>& columns = {});
 
 /// The extensions that save_arrays writes: ".npz", ".npy", ".h5", ".hdf5", ".csv".

@@ -8,23 +8,31 @@
 
 namespace fluxsbi::train {
 
-/// The `optimizer` section. The plateau schedule is taken when any of patience, cooldown, factor,
-/// accumulation_size or rtol is given; that is an error together with warmup_steps or decay_transition.
+/// The `optimizer` section. Values that are absent are filled by resolve(), those of the schedule that is not
+/// taken stay absent.
 struct OptimizerOptions {
-  std::optional<double> max_lr;         ///< 1e-4; plateau: 1e-3
-  std::optional<double> min_lr;         ///< 1e-6; plateau: 1e-8
-  std::optional<int64_t> warmup_steps;  ///< min(500, nsteps / 10)
-  double decay_transition = 0.8;        ///< fraction of the run at which the cosine begins
-  int64_t patience = 10, cooldown = 2, accumulation_size = 100;
-  double factor = 0.5, rtol = 1e-4;
-  std::string schedule = "auto";  ///< auto, cosine, plateau
+  std::string schedule = "auto";  ///< auto, cosine, plateau; auto: plateau if one of its keys is given
+  std::optional<double> max_lr;   ///< 1e-4; plateau: 1e-3
+  std::optional<double> min_lr;   ///< max_lr / 100; plateau: 1e-8
+
+  // warm-up, constant, cosine
+  std::optional<int64_t> warmup_steps;     ///< min(500, nsteps / 10)
+  std::optional<double> decay_transition;  ///< 0.8: fraction of the run at which the cosine begins
+
+  // reduce on plateau of the training loss
+  std::optional<int64_t> patience;           ///< 10
+  std::optional<int64_t> cooldown;           ///< 2
+  std::optional<int64_t> accumulation_size;  ///< 100
+  std::optional<double> factor;              ///< 0.5
+  std::optional<double> rtol;                ///< 1e-4
+
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 1e-4;     ///< on weights of Linear layers only
   std::string clip = "adaptive";  ///< adaptive, global, none
-  double clip_value = 10;         ///< adaptive: ratio of unit-wise norms (GenSBI's 10); global: norm
+  double clip_value = 10;         ///< adaptive: ratio of unit-wise norms; global: norm
 };
 
-/// The `training` section.
+/// The `training` section. A step is one update of the weights, by the mean gradient of `multistep` batches.
 struct TrainingOptions {
   int64_t nsteps = 50000;
   int64_t batch_size = 256;
@@ -50,7 +58,9 @@ const config::Table<OptimizerOptions>& optimizer_table();
 const config::Table<TrainingOptions>& training_table();
 const config::Table<OutputOptions>& output_table();
 
-/// Checks across keys (warm-up longer than the run, plateau with warm-up) and fills the values left open.
-void resolve(OptimizerOptions& optimizer, const TrainingOptions& training, config::Reader& reader);
+/// Checks across keys (warm-up longer than the run, keys of both schedules, min_lr above max_lr) and fills
+/// the values left open, among them training.nsteps, which is 30000 with the plateau schedule unless it is
+/// given. Both sections must have been read. A resolved pair resolves to itself.
+void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader);
 
 }  // namespace fluxsbi::train

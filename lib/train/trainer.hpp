@@ -1,18 +1,24 @@
 // The training loop. It knows an engine, a method and tensors; no model, no file of the user's.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include <ATen/core/Tensor.h>
 
 #include "checkpoint/training_state.hpp"
+#include "core/stop.hpp"
 #include "engine/engine.hpp"
+#include "engine/step_runner.hpp"
 #include "method/method.hpp"
 #include "train/options.hpp"
 
 namespace fluxsbi::train {
 
-/// What is trained on: standardised rows on the engine's device.
+/// What is trained on: standardised rows, float32, on the engine's device. `cond` may be undefined (joint
+/// models).
 struct TrainingData {
   at::Tensor obs;   ///< [n, L, C]
   at::Tensor cond;  ///< [n, M, K]
@@ -23,25 +29,35 @@ struct TrainingSetup {
   std::string run;     ///< run folder, exists
   std::string config;  ///< resolved configuration
   TrainingOptions training;
-  OptimizerOptions optimizer;
+  OptimizerOptions optimizer;  ///< resolved
   OutputOptions output;
   checkpoint::ModelFile model;  ///< everything of the model file but weights, step and loss
-  std::unique_ptr<engine::Engine> engine, ema_engine;  ///< two copies of one network
+  std::unique_ptr<engine::Engine> engine,
+      ema_engine;  ///< two copies of one network; `engine` holds the start values
   std::unique_ptr<method::Method> method;
   TrainingData data;
+  std::unique_ptr<engine::StepRunner> runner;  ///< null: the step is called directly
+  /// The number of the signal that asked to stop, or 0; looked at after every step.
+  std::function<int()> stop_requested = core::stop_requested;
 };
 
 struct TrainingResult {
   int64_t steps = 0;
-  double best_validation_loss = 0;
-  int64_t best_step = 0;
+  double best_validation_loss = 0;  ///< infinite if no validation was made
+  int64_t best_step = 0;            ///< step of the weights in model.safetensors
   bool stopped_early = false;
 };
 
+/// True if nothing is left to do: the run has `nsteps` steps, or early stopping ended it.
+bool is_finished(const checkpoint::TrainingState& state, const TrainingOptions& training);
+
 /// Trains from `state` (or from the start) to the end, writing metrics.jsonl, TensorBoard events, checkpoints
-/// and at the end model.safetensors with the best EMA weights. Throws core::Stopped after a checkpoint when a
-/// signal asked for it, and UserError when the loss is not finite (the message names the step and the last
-/// good checkpoint).
+/// and at the end model.safetensors with the best EMA weights (the last ones if there was no validation).
+/// With a finished state it only writes model.safetensors again. From the same state, on a CPU with the same
+/// number of threads, all results but times are identical to the last bit. Throws core::Stopped after a
+/// checkpoint when a signal asked for it, and UserError when the loss or a gradient is not finite (the
+/// message names the step and the last good checkpoint; nothing of those weights is saved), or when `state`
+/// belongs to another configuration (names the keys).
 TrainingResult train(TrainingSetup& setup, const std::optional<checkpoint::TrainingState>& state);
 
 }  // namespace fluxsbi::train

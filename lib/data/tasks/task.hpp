@@ -15,6 +15,9 @@
 
 namespace fluxsbi::data {
 
+/// Rejected tries of one posterior draw after which an observation counts as impossible under the prior.
+inline constexpr int64_t max_posterior_tries = 10'000'000;
+
 class Task {
  public:
   virtual ~Task() = default;
@@ -30,13 +33,22 @@ class Task {
   virtual double log_likelihood(std::span<const double> theta, std::span<const double> x) const = 0;
   /// True if sample_posterior draws exactly from p(theta | x).
   virtual bool has_exact_posterior() const { return false; }
-  /// One exact draw, theta [theta_dim]. Throws UserError after 10,000,000 rejected tries (x impossible under
-  /// the prior).
+  /// One exact draw, theta [theta_dim]. Throws UserError after max_posterior_tries rejected tries (x
+  /// impossible under the prior), and for a task without an exact posterior.
   virtual void sample_posterior(std::span<const double> x, core::Philox& random,
                                 std::span<double> theta) const;
 
   DataShape shape() const { return {theta_dim(), 1, x_dim(), 1, {}, {}}; }
+
+ protected:
+  /// Throws the UserError of an observation that the prior cannot make.
+  [[noreturn]] void fail_posterior(std::span<const double> x) const;
 };
+
+/// Exact posterior draws [draws, theta_dim] for one observation x [x_dim]; draw i depends on (seed, i) alone.
+/// Throws as Task::sample_posterior.
+std::vector<float> sample_exact_posterior(const Task& task, std::span<const float> x, int64_t draws,
+                                          uint64_t seed);
 
 struct TaskRow {
   std::string_view name;

@@ -1,0 +1,108 @@
+#include "checkpoint/metadata.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "core/error.hpp"
+#include "core/version.hpp"
+
+namespace fluxsbi::checkpoint {
+
+namespace {
+
+using nlohmann::json;
+
+json standardiser_json(const data::Standardiser& standardiser) {
+  return {{"mean", standardiser.mean}, {"scale", standardiser.scale}};
+}
+
+data::Standardiser standardiser_from(const json& object, int64_t size, const std::string& name) {
+  data::Standardiser standardiser{object.at("mean"), object.at("scale")};
+  const auto expected = static_cast<size_t>(size);
+  bool good = standardiser.mean.size() == expected && standardiser.scale.size() == expected;
+  for (const double scale : standardiser.scale) good = good && std::isfinite(scale) && scale > 0;
+  if (!good) throw std::invalid_argument("the standardisation of " + name + " does not fit the shape");
+  return standardiser;
+}
+
+// JSON knows no NaN: null stands for "never measured".
+json number_or_null(double value) {
+  return std::isfinite(value) ? json(value) : json(nullptr);
+}
+
+}  // namespace
+
+json to_json(const ModelFile& model) {
+  const data::DataShape& shape = model.shape;
+  return {{"shape",
+           {{"obs_dim", shape.obs_dim},
+            {"obs_channels", shape.obs_channels},
+            {"cond_dim", shape.cond_dim},
+            {"cond_channels", shape.cond_channels},
+            {"obs_grid", shape.obs_grid},
+            {"cond_grid", shape.cond_grid}}},
+          {"theta", standardiser_json(model.theta)},
+          {"x", standardiser_json(model.x)},
+          {"theta_names", model.theta_names},
+          {"x_names", model.x_names},
+          {"step", model.step},
+          {"validation_loss", number_or_null(model.validation_loss)},
+          {"version", model.version},
+          {"remarks", model.remarks}};
+}
+
+ModelFile model_from_json(const json& object) {
+  ModelFile model;
+  const json& shape = object.at("shape");
+  model.shape.obs_dim = shape.at("obs_dim");
+  model.shape.obs_channels = shape.at("obs_channels");
+  model.shape.cond_dim = shape.at("cond_dim");
+  model.shape.cond_channels = shape.at("cond_channels");
+  model.shape.obs_grid = shape.at("obs_grid").get<std::vector<int64_t>>();
+  model.shape.cond_grid = shape.at("cond_grid").get<std::vector<int64_t>>();
+  model.theta = standardiser_from(object.at("theta"), model.shape.obs_size(), "theta");
+  model.x = standardiser_from(object.at("x"), model.shape.cond_size(), "x");
+  model.theta_names = object.at("theta_names").get<std::vector<std::string>>();
+  model.x_names = object.at("x_names").get<std::vector<std::string>>();
+  model.step = object.at("step");
+  const json& loss = object.at("validation_loss");
+  model.validation_loss = loss.is_null() ? std::numeric_limits<double>::quiet_NaN() : loss.get<double>();
+  model.version = object.at("version");
+  model.remarks = object.at("remarks").get<std::map<std::string, std::string>>();
+  return model;
+}
+
+void write_metadata(io::Safetensors& file, const std::string& format, int64_t version,
+                    const std::string& config, const json& content) {
+  file.metadata["fluxsbi.format"] = format;
+  file.metadata["fluxsbi.format_version"] = std::to_string(version);
+  file.metadata["fluxsbi.version"] = core::version;
+  file.metadata["fluxsbi.content"] = content.dump();
+  file.metadata["config"] = config;
+}
+
+Content load_content(const std::string& path, const std::string& format, int64_t version) {
+  io::Safetensors file = io::load_safetensors(path);
+  const auto text = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    return found == file.metadata.end() ? std::string() : found->second;
+  };
+  const std::string found_format = text("fluxsbi.format");
+  if (found_format.empty()) {
+    throw core::UserError(path +
+                          " is not a file that fluxsbi wrote (a safetensors file without fluxsbi.format)");
+  }
+  if (found_format != format)
+    throw core::UserError(path + " is a fluxsbi " + found_format + ", not a " + format);
+  return naming_damage(path, "take an older one", [&] {
+    const auto found_version = json::parse(text("fluxsbi.format_version")).get<int64_t>();
+    if (found_version > version) {
+      throw NewerVersion(path + " was written by fluxsbi " + text("fluxsbi.version") + " (format " +
+                         std::to_string(found_version) + "); this is fluxsbi " + core::version +
+                         ", which reads formats up to " + std::to_string(version) + "; update fluxsbi");
+    }
+    return Content{std::move(file.arrays), text("config"), json::parse(text("fluxsbi.content"))};
+  });
+}
+
+}  // namespace fluxsbi::checkpoint

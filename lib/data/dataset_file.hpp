@@ -1,0 +1,47 @@
+// theta and x as they stand in files, before they are joined to a dataset.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "io/array.hpp"
+
+namespace fluxsbi::data {
+
+/// One side of the pairs: rows of tokens with channels.
+struct Side {
+  int64_t rows = 0, tokens = 0, channels = 1;
+  std::vector<int64_t> grid;  ///< [height, width] of a rank 4 array, else empty
+  std::vector<float> values;  ///< [rows, tokens, channels]
+};
+
+/// An array [n], [n, d], [n, d, c] or [n, h, w, c] as a side; h * w are its tokens, row by row. `where` names
+/// it in messages ("sims.npz: theta"). The array is given up, so that only one copy stays. Throws UserError
+/// for another rank and for an array without rows or values.
+Side take_side(io::Array array, const std::string& where);
+
+/// theta and x of one file, or of a pair of .npy files.
+struct SidePair {
+  Side theta, x;
+  std::vector<std::string> theta_names, x_names;  ///< a CSV file's columns, else empty
+};
+
+/// .npz, .h5 (keys theta and x), .csv (columns of the given names; without names theta_0, ... and x_0, ...),
+/// or OUT.npy for the pair OUT_theta.npy and OUT_x.npy. Throws UserError for missing keys and columns, naming
+/// those there are.
+SidePair load_pair(const std::string& path, const std::vector<std::string>& theta_names,
+                   const std::vector<std::string>& x_names);
+SidePair load_npy_pair(const std::string& theta_file, const std::string& x_file);
+
+/// The columns `columns` of a CSV table [rows, header.size()] as [rows, columns.size()].
+std::vector<float> pick_columns(const io::Array& table, const std::vector<int64_t>& columns);
+
+/// Position of each name in a header, -1 where there is none.
+std::vector<int64_t> find_columns(const std::vector<std::string>& header,
+                                  const std::vector<std::string>& names);
+
+/// ".npz" of a path, in lower case.
+std::string extension_of(const std::string& path);
+
+}  // namespace fluxsbi::data

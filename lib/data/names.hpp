@@ -1,0 +1,23 @@
+// Names of variables: columns of CSV files, axes of plots, words of messages.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace fluxsbi::data {
+
+/// "theta_0", "theta_1", ... for stem "theta".
+std::vector<std::string> default_names(const std::string& stem, int64_t count);
+
+/// `given`, or default_names where it is empty. Throws UserError naming data.names.STEM for another number of
+/// names than `count`, and for a name that stands twice.
+std::vector<std::string> resolve_names(const std::vector<std::string>& given, const std::string& stem,
+                                       int64_t count);
+
+/// Names of all features of a row, token by token: the tokens' names themselves for one channel, else
+/// "x_3[0]", "x_3[1]", ...
+std::vector<std::string> feature_names(std::span<const std::string> tokens, int64_t channels);
+
+}  // namespace fluxsbi::data

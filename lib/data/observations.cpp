@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/dataset.hpp"
+#include "data/dataset_file.hpp"
+#include "data/names.hpp"
+#include "io/files.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+using Dims = std::vector<int64_t>;
+
+/// The shapes one row may have, the usual one first.
+std::vector<Dims> row_layouts(const DataShape& shape) {
+  std::vector<Dims> layouts;
+  if (shape.cond_channels == 1) layouts.push_back({shape.cond_dim});
+  if (!shape.cond_grid.empty()) {
+    layouts.push_back({shape.cond_grid[0], shape.cond_grid[1], shape.cond_channels});
+    if (shape.cond_channels == 1) layouts.push_back(shape.cond_grid);
+  }
+  layouts.push_back({shape.cond_dim, shape.cond_channels});
+  if (shape.cond_size() == 1) layouts.push_back({});
+  return layouts;
+}
+
+std::string count_text(int64_t count, const std::string& what) {
+  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// Number of rows that an array of this shape holds. Throws where it fits no layout.
+int64_t rows_of(const Dims& found, const DataShape& shape, const std::string& path) {
+  const auto layouts = row_layouts(shape);
+  for (const Dims& row : layouts) {
+    const bool with_rows =
+        found.size() == row.size() + 1 && std::equal(row.begin(), row.end(), found.begin() + 1);
+    if (with_rows) return found[0];
+  }
+  if (std::find(layouts.begin(), layouts.end(), found) != layouts.end()) return 1;
+  std::string expected = "[rows";
+  for (const int64_t n : layouts.front()) expected += ", " + std::to_string(n);
+  throw core::UserError(path + ": x has the shape " + core::shape_text(found) +
+                        ", the model is conditioned on " + count_text(shape.cond_dim, "token") + " of " +
+                        count_text(shape.cond_channels, "channel") + "; give " + expected +
+                        "], or one row without the leading axis");
+}
+
+io::Array load_x(const std::string& path) {
+  const bool one_array = extension_of(path) == ".npy";
+  io::FileContent content =
+      one_array ? io::load_arrays(path) : io::load_arrays(path, std::vector<std::string>{"x"});
+  return std::move(content.arrays.at(one_array ? "array" : "x"));
+}
+
+/// The columns of x: the model's names, else data_1, data_2, ...
+std::vector<int64_t> x_columns(const std::string& path, const std::vector<std::string>& header,
+                               const std::vector<std::string>& names) {
+  const auto complete = [](const std::vector<int64_t>& columns) {
+    return std::find(columns.begin(), columns.end(), -1) == columns.end();
+  };
+  auto columns = find_columns(header, names);
+  if (complete(columns)) return columns;
+  std::vector<std::string> numbered;
+  for (size_t i = 1; i <= names.size(); ++i) numbered.push_back("data_" + std::to_string(i));
+  const std::string next = "data_" + std::to_string(names.size() + 1);
+  columns = find_columns(header, numbered);
+  const bool has_more = std::find(header.begin(), header.end(), next) != header.end();
+  if (complete(columns) && !has_more) return columns;
+  throw core::UserError(path + " has the columns " + core::join(header) + "; the model is conditioned on " +
+                        core::join(names) + ": the header must hold these names, or " + numbered.front() +
+                        (names.size() > 1 ? " to " + numbered.back() : ""));
+}
+
+Observations from_csv(const std::string& path, const DataShape& shape,
+                      const std::vector<std::string>& names) {
+  if (shape.cond_channels != 1) {
+    throw core::UserError(path + ": a CSV file has one channel, the model is conditioned on " +
+                          count_text(shape.cond_channels, "channel") + " a token; use .npy, .npz or .h5");
+  }
+  const io::FileContent content = io::load_arrays(path);
+  const io::Array& table = content.arrays.at("array");
+  return {table.shape.at(0), pick_columns(table, x_columns(path, content.columns, names))};
+}
+
+}  // namespace
+
+Observations load_observations(const std::string& path, const DataShape& shape,
+                               const std::vector<std::string>& x_names) {
+  const auto names = resolve_names(x_names, "x", shape.cond_dim);
+  Observations observations;
+  if (extension_of(path) == ".csv") {
+    observations = from_csv(path, shape, names);
+  } else {
+    const io::Array x = load_x(path);
+    observations.rows = rows_of(x.shape, shape, path);
+    observations.x = x.to_float();
+  }
+  if (observations.rows == 0) throw core::UserError(path + " holds no rows of x");
+  const auto bad =
+      std::find_if(observations.x.begin(), observations.x.end(), [](float v) { return !std::isfinite(v); });
+  if (bad != observations.x.end()) {
+    const auto at = bad - observations.x.begin();
+    const auto features = feature_names(names, shape.cond_channels);
+    throw core::UserError(path + ": row " + std::to_string(at / shape.cond_size()) +
+                          " (counted from 0) holds NaN "
+                          "or a value beyond float32's range in " +
+                          features[static_cast<size_t>(at % shape.cond_size())] +
+                          "; an observation must be complete");
+  }
+  return observations;
+}
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,60 @@
+// Simulation on several threads, reproducible row by row, and into a file that a killed run can go on with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/stop.hpp"
+#include "data/command_simulator.hpp"
+#include "data/prior.hpp"
+#include "data/simulation_file.hpp"
+#include "data/tasks/task.hpp"
+
+namespace fluxsbi::data {
+
+/// Draws the prior's theta of row `row`, rounded to float32 and within the support after rounding.
+/// It depends on (seed, row) alone. theta: [dim]. Throws UserError for a support narrower than float32
+/// resolves.
+void draw_theta(const Prior& prior, uint64_t seed, int64_t row, std::span<float> theta);
+
+/// Rows first .. first+rows-1 of a task's simulations. Row i depends on (seed, i) alone: the number of
+/// workers (0: one for each usable thread) and the way rows are cut into calls change no bit. x is simulated
+/// from the float32 theta that is returned.
+Simulations simulate(const Task& task, int64_t rows, uint64_t seed, int workers = 0, int64_t first = 0);
+
+/// What simulate_to_file does.
+struct SimulateRequest {
+  std::string output;  ///< .npz, .h5, .csv, or .npy for the pair OUT_theta.npy and OUT_x.npy
+  int64_t simulations = 0;
+  uint64_t seed = 0;
+  bool force = false;               ///< replace an existing output, and a partial one of other simulations
+  std::optional<std::string> task;  ///< a built-in task, else simulator.command with `prior`
+  SimulatorOptions simulator;
+  PriorOptions prior;
+  std::vector<std::string> theta_names, x_names;  ///< empty: theta_0, ..., x_0, ...
+  /// Called after every finished batch, by one thread at a time.
+  std::function<void(int64_t done, int64_t total, int64_t failed)> progress;
+  std::function<int()> stop = core::stop_requested;  ///< the number of the signal that asks to stop, or 0
+};
+
+struct SimulateOutcome {
+  int64_t rows = 0;
+  int64_t failed = 0;              ///< rows whose x is NaN
+  int64_t resumed = 0;             ///< rows that an earlier run had left in OUT.partial
+  std::string first_failure;       ///< why the first failed row of this run failed; empty if none did
+  std::vector<std::string> files;  ///< what was written
+};
+
+/// Simulates into a file: arrays theta [n, d], x [n, dx] and, for simulators that can fail, failed [n].
+/// Finished batches are kept in OUT.partial, so that the same command goes on after a kill; the output
+/// appears whole at the end and OUT.partial is removed. Throws UserError: output exists (unless force),
+/// OUT.partial of other simulations or in use, no command or no prior to draw from, a command none of whose
+/// rows succeeds; core::Stopped when `stop` asks for it, with a sentence on how to go on.
+SimulateOutcome simulate_to_file(const SimulateRequest& request);
+
+}  // namespace fluxsbi::data

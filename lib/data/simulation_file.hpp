@@ -1,0 +1,29 @@
+// How simulations stand in files: theta and x, and which rows failed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fluxsbi::data {
+
+/// Pairs in float32. A row that the simulator could not make has failed = 1 and NaN as x.
+struct Simulations {
+  int64_t rows = 0;
+  int64_t theta_dim = 0;
+  int64_t x_dim = 0;
+  std::vector<float> theta;     ///< [rows, theta_dim]
+  std::vector<float> x;         ///< [rows, x_dim]
+  std::vector<uint8_t> failed;  ///< [rows]
+};
+
+/// The files that an output's name means: itself, or for OUT.npy, which can hold one array only, the pair
+/// OUT_theta.npy and OUT_x.npy. Throws UserError for an extension that cannot be written.
+std::vector<std::string> simulation_files(const std::string& output);
+
+/// Writes atomically: .npz and .h5 hold theta [n, d], x [n, dx] and, if with_failed, failed [n]; .csv has a
+/// column for each name and `failed` (0, 1). Names are used by .csv alone; empty: theta_0, ..., x_0, ...
+void save_simulations(const std::string& output, const Simulations& simulations, bool with_failed,
+                      const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names);
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,42 @@
+#include "data/tasks/gaussian_linear.hpp"
+
+#include <array>
+#include <cmath>
+
+#include "data/density.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr size_t dim = 10;
+const double noise_sd = std::sqrt(0.1), prior_sd = std::sqrt(0.1), posterior_sd = std::sqrt(0.05);
+
+}  // namespace
+
+GaussianLinear::GaussianLinear() : prior_(make_prior({"normal", {}, {}, {0}, {prior_sd}}, dim)) {}
+
+void GaussianLinear::add_noise(std::span<const double> theta, std::span<const double> noise,
+                               std::span<double> x) {
+  for (size_t i = 0; i < dim; ++i) x[i] = theta[i] + noise_sd * noise[i];
+}
+
+void GaussianLinear::simulate(std::span<const double> theta, core::Philox& random,
+                              std::span<double> x) const {
+  std::array<double, dim> noise;
+  for (double& n : noise) n = random.normal();
+  add_noise(theta, noise, x);
+}
+
+double GaussianLinear::log_likelihood(std::span<const double> theta, std::span<const double> x) const {
+  double sum = 0;
+  for (size_t i = 0; i < dim; ++i) sum += log_normal(x[i], theta[i], noise_sd);
+  return sum;
+}
+
+void GaussianLinear::sample_posterior(std::span<const double> x, core::Philox& random,
+                                      std::span<double> theta) const {
+  for (size_t i = 0; i < dim; ++i) theta[i] = x[i] / 2 + posterior_sd * random.normal();
+}
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,40 @@
+#include <array>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/tasks/gaussian_linear.hpp"
+#include "data/tasks/gaussian_mixture.hpp"
+#include "data/tasks/task.hpp"
+#include "data/tasks/two_moons.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+template <class T>
+std::unique_ptr<Task> make() {
+  return std::make_unique<T>();
+}
+
+constexpr std::array rows{
+    TaskRow{"two_moons", make<TwoMoons>},
+    TaskRow{"gaussian_linear", make<GaussianLinear>},
+    TaskRow{"gaussian_mixture", make<GaussianMixture>},
+};
+
+}  // namespace
+
+std::span<const TaskRow> tasks() {
+  return rows;
+}
+
+std::unique_ptr<Task> make_task(const std::string& name) {
+  std::vector<std::string> names;
+  for (const TaskRow& row : rows) {
+    if (row.name == name) return row.make();
+    names.emplace_back(row.name);
+  }
+  throw core::UserError("unknown task '" + name + "'" + core::did_you_mean(name, names));
+}
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,27 @@
+// Sets of samples to compare, from files.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace fluxsbi::diagnose {
+
+/// n draws of a d-dimensional variable.
+struct SampleSet {
+  std::string name;  ///< for messages: the file, with the row where it was chosen
+  int64_t rows = 0, dimensions = 0;
+  std::vector<float> values;         ///< [rows, dimensions], row-major
+  std::vector<std::string> columns;  ///< names of the dimensions where the file holds them, else empty
+  int64_t unfilled = 0;              ///< draws left out because the file marks them as not filled
+};
+
+/// Reads .npy [n, d], .csv [n, d] with a header, or an .npz or HDF5 file with the key `samples`.
+///
+/// `samples` [rows, n, d] (what `fluxsbi sample` writes; a trailing axis of channels is folded into d) needs
+/// `row` in 0..rows-1, which may be left at -1 where there is one row; draws whose `filled` [rows, n] is
+/// false are left out and counted. Throws UserError for an unreadable file, a missing key, another rank, a
+/// missing or impossible row, or no draws.
+SampleSet load_samples(const std::string& path, int64_t row = -1);
+
+}  // namespace fluxsbi::diagnose

@@ -1,0 +1,190 @@
+#include "io/atomic_file.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "core/error.hpp"
+
+namespace fluxsbi::io {
+
+namespace {
+
+std::string remedy(int problem) {
+  switch (problem) {
+    case ENOSPC:
+    case EDQUOT:
+      return "free some space, or write to another disk";
+    case EFBIG:
+      return "raise the limit on file sizes (ulimit -f), or write fewer data";
+    case ENOENT:
+    case ENOTDIR:
+      return "make its folder first";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "check the permissions of the file and its folder";
+    default:
+      return "check the disk and the path";
+  }
+}
+
+[[noreturn]] void fail(const std::string& path, int problem) {
+  throw core::UserError(path + ": cannot be written: " + std::strerror(problem) + "; " + remedy(problem));
+}
+
+// Beyond a limit on file sizes write() fails with EFBIG only where SIGXFSZ, which ends the program, is
+// ignored.
+void ignore_file_size_signal() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    struct sigaction now {};
+    if (sigaction(SIGXFSZ, nullptr, &now) == 0 && now.sa_handler == SIG_DFL) std::signal(SIGXFSZ, SIG_IGN);
+  });
+}
+
+// A symbolic link stays: the file that it points to is replaced.
+std::string resolve(const std::string& path) {
+  std::error_code problem;
+  if (!std::filesystem::is_symlink(path, problem)) return path;
+  const auto target = std::filesystem::weakly_canonical(path, problem);
+  return problem ? path : target.string();
+}
+
+void flush_folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  const int descriptor = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;  // a folder that may be written but not read: its entries flush in their time
+  const int problem = fsync(descriptor) == 0 ? 0 : errno;
+  close(descriptor);
+  if (problem != 0 && problem != EINVAL && problem != ENOTSUP) fail(path, problem);
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path) : path_(resolve(path)) {
+  static std::atomic<unsigned> counter{0};
+  ignore_file_size_signal();
+  struct stat old {};
+  const bool exists = stat(path_.c_str(), &old) == 0;
+  if (exists && S_ISDIR(old.st_mode))
+    throw core::UserError(path_ + ": cannot be written: it is a folder; name a file in it");
+  if (exists &&
+      !S_ISREG(old.st_mode)) {  // a device or pipe (/dev/stdout): nothing to keep whole, nothing to replace
+    descriptor_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+  } else {
+    do {  // a name may be taken: left by a killed process, or by one of another machine on a shared disk
+      temporary_ = path_ + ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+      descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (descriptor_ < 0 && errno == EEXIST);
+  }
+  if (descriptor_ < 0) {
+    const int problem = errno;
+    temporary_.clear();
+    fail(path_, problem);
+  }
+  // Keeps the old file's permissions where it may: a file that others may not read stays so.
+  if (exists && !temporary_.empty() && fchmod(descriptor_, old.st_mode & 07777) != 0) close_and_fail(errno);
+}
+
+AtomicFile::~AtomicFile() {
+  discard();
+}
+
+void AtomicFile::discard() {
+  if (descriptor_ >= 0) close(descriptor_);
+  descriptor_ = -1;
+  if (!temporary_.empty()) unlink(temporary_.c_str());
+  temporary_.clear();
+}
+
+void AtomicFile::close_and_fail(int problem) {
+  discard();
+  fail(path_, problem);
+}
+
+void AtomicFile::put(std::span<const std::byte> bytes) {
+  core::require(descriptor_ >= 0, "AtomicFile: written after it was committed or had failed");
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), size_t{1} << 30));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) close_and_fail(errno);
+    bytes = bytes.subspan(static_cast<size_t>(done));
+  }
+}
+
+void AtomicFile::flush() {
+  put(buffer_);
+  buffer_.clear();
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  constexpr size_t buffer_size = size_t{1} << 18;
+  size_ += bytes.size();
+  if (buffer_.size() + bytes.size() <= buffer_size) {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    return;
+  }
+  flush();
+  put(bytes);
+}
+
+void AtomicFile::write(std::string_view text) {
+  write(std::as_bytes(std::span(text)));
+}
+
+void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  core::require(offset <= size_ && bytes.size() <= size_ - offset, "AtomicFile: write_at beyond the end");
+  flush();
+  while (!bytes.empty()) {
+    const ssize_t done = pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) close_and_fail(errno);
+    bytes = bytes.subspan(static_cast<size_t>(done));
+    offset += static_cast<uint64_t>(done);
+  }
+}
+
+void AtomicFile::commit() {
+  flush();
+  const bool replaces = !temporary_.empty();
+  if (replaces && fsync(descriptor_) != 0) close_and_fail(errno);
+  const int closed = close(descriptor_);
+  descriptor_ = -1;
+  if (closed != 0) close_and_fail(errno);
+  if (!replaces) return;
+  if (rename(temporary_.c_str(), path_.c_str()) != 0) close_and_fail(errno);
+  temporary_.clear();
+  flush_folder_of(path_);
+}
+
+void write_text(const std::string& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+void refuse_existing(const std::string& path, bool force) {
+  std::error_code problem;
+  const auto status = std::filesystem::status(path, problem);
+  const bool holds_something =
+      std::filesystem::is_regular_file(status) || std::filesystem::is_directory(status);
+  if (!force && holds_something) throw core::UserError(path + ": exists; use --force to replace it");
+}
+
+uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc) {
+  if (bytes.empty()) return crc;  // zlib takes a null pointer for a request to start anew
+  return static_cast<uint32_t>(
+      crc32_z(crc, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+}
+
+}  // namespace fluxsbi::io

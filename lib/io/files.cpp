@@ -1,0 +1,166 @@
+#include "io/files.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <optional>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "io/csv.hpp"
+#include "io/npy.hpp"
+#include "io/npz.hpp"
+#include "io/safetensors.hpp"
+#include "io/source.hpp"
+
+namespace fluxsbi::io {
+
+namespace {
+
+using Keys = std::vector<std::string>;
+
+constexpr const char* only_name = "array";  // of the formats whose array has no name
+
+struct Format {
+  std::vector<std::string> extensions;
+  FileContent (*load)(const std::string& path, const Keys* keys);
+  std::vector<ArrayInfo> (*list)(const std::string& path);
+  void (*save)(const std::string& path, const Arrays& arrays,
+               const Keys& columns);  ///< none: is not written here
+};
+
+// For formats that are read whole.
+FileContent pick(FileContent content, const std::string& path, const Keys* keys) {
+  if (!keys) return content;
+  FileContent picked;
+  picked.columns = std::move(content.columns);
+  for (const auto& key : *keys) {
+    auto found = content.arrays.extract(key);
+    if (!found && !picked.arrays.contains(key)) {
+      Keys known;
+      for (const auto& entry : content.arrays) known.push_back(entry.first);
+      throw core::UserError(path + ": holds no array '" + key + "'; it holds " +
+                            (known.empty() ? "none" : core::join(known)));
+    }
+    if (found) picked.arrays.insert(std::move(found));
+  }
+  return picked;
+}
+
+const Array& only_array(const std::string& path, const Arrays& arrays) {
+  if (arrays.size() != 1) {
+    throw core::UserError(path + ": this format holds one array, but there are " +
+                          std::to_string(arrays.size()) + "; write .npz or .h5");
+  }
+  return arrays.begin()->second;
+}
+
+std::optional<Keys> optional_keys(const Keys* keys) {
+  return keys ? std::optional(*keys) : std::nullopt;
+}
+
+Format npz_format() {
+  return {{".npz"},
+          [](const std::string& path, const Keys* keys) {
+            return FileContent{load_npz(path, optional_keys(keys)), {}};
+          },
+          list_npz,
+          [](const std::string& path, const Arrays& arrays, const Keys&) { save_npz(path, arrays); }};
+}
+
+Format npy_format() {
+  return {{".npy"},
+          [](const std::string& path, const Keys* keys) {
+            return pick({{{only_name, load_npy(path)}}, {}}, path, keys);
+          },
+          [](const std::string& path) {
+            const FileSource file(path);
+            SourceStream stream(file);
+            try {
+              NpyHeader header = read_npy_header(stream);
+              return std::vector<ArrayInfo>{{only_name, header.dtype, std::move(header.shape)}};
+            } catch (const UnsupportedDType&) {
+              return std::vector<ArrayInfo>{};
+            }
+          },
+          [](const std::string& path, const Arrays& arrays, const Keys&) {
+            save_npy(path, only_array(path, arrays));
+          }};
+}
+
+Format csv_format() {
+  return {{".csv"},
+          [](const std::string& path, const Keys* keys) {
+            Csv csv = load_csv(path);
+            return pick({{{only_name, std::move(csv.values)}}, std::move(csv.columns)}, path, keys);
+          },
+          [](const std::string& path) {
+            Csv csv = load_csv(path);
+            return std::vector<ArrayInfo>{{only_name, csv.values.dtype, std::move(csv.values.shape)}};
+          },
+          [](const std::string& path, const Arrays& arrays, const Keys& columns) {
+            save_csv(path, only_array(path, arrays), columns);
+          }};
+}
+
+Format safetensors_format() {
+  return {{".safetensors"},
+          [](const std::string& path, const Keys* keys) {
+            return pick({load_safetensors(path).arrays, {}}, path, keys);
+          },
+          list_safetensors,
+          nullptr};
+}
+
+const std::vector<Format>& formats() {
+  static const std::vector<Format> all{npz_format(), npy_format(), csv_format(), safetensors_format()};
+  return all;
+}
+
+const Format& format_of(const std::string& path, bool to_write) {
+  std::string extension = std::filesystem::path(path).extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  Keys known;
+  for (const Format& format : formats()) {
+    if (to_write && !format.save) continue;
+    if (std::count(format.extensions.begin(), format.extensions.end(), extension)) return format;
+    known.insert(known.end(), format.extensions.begin(), format.extensions.end());
+  }
+  const std::string found =
+      extension.empty() ? "has no extension" : "has the unknown extension '" + extension + "'";
+  throw core::UserError(path + ": " + found + "; " + (to_write ? "written" : "read") + " are " +
+                        core::join(known));
+}
+
+}  // namespace
+
+FileContent load_arrays(const std::string& path) {
+  return format_of(path, false).load(path, nullptr);
+}
+
+FileContent load_arrays(const std::string& path, const std::vector<std::string>& keys) {
+  return format_of(path, false).load(path, &keys);
+}
+
+std::vector<ArrayInfo> list_arrays(const std::string& path) {
+  return format_of(path, false).list(path);
+}
+
+void save_arrays(const std::string& path, const Arrays& arrays, const std::vector<std::string>& columns) {
+  format_of(path, true).save(path, arrays, columns);
+}
+
+const std::vector<std::string>& writable_extensions() {
+  static const std::vector<std::string> all = [] {
+    Keys extensions;
+    for (const Format& format : formats()) {
+      if (format.save)
+        extensions.insert(extensions.end(), format.extensions.begin(), format.extensions.end());
+    }
+    return extensions;
+  }();
+  return all;
+}
+
+}  // namespace fluxsbi::io

@@ -1,0 +1,52 @@
+#include "train/metrics_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+
+namespace fluxsbi::train {
+
+MetricsFile::MetricsFile(std::string path, int64_t keep) : path_(std::move(path)) {
+  descriptor_ = open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) fail("open");
+  const int64_t found = lseek(descriptor_, 0, SEEK_END);
+  if (found < keep) {
+    core::log::warning(path_ + " is shorter than when the checkpoint was written; its last lines are lost");
+  }
+  size_ = std::min(found, keep);
+  if (ftruncate(descriptor_, size_) != 0) fail("cut");
+}
+
+MetricsFile::~MetricsFile() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+void MetricsFile::append(std::string_view text) {
+  const std::string line = std::string(text) + "\n";
+  for (size_t done = 0; done < line.size();) {
+    const ssize_t written = write(descriptor_, line.data() + done, line.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("write to");
+    done += static_cast<size_t>(written);
+  }
+  size_ += static_cast<int64_t>(line.size());
+}
+
+int64_t MetricsFile::sync() {
+  if (fdatasync(descriptor_) != 0) fail("flush");
+  return size_;
+}
+
+void MetricsFile::fail(const char* what) const {
+  const int code = errno;
+  const std::string remedy = code == ENOSPC ? "; free some space, then go on with `fluxsbi resume`" : "";
+  throw core::UserError("cannot " + std::string(what) + " " + path_ + ": " + std::strerror(code) + remedy);
+}
+
+}  // namespace fluxsbi::train

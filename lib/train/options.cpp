@@ -1,0 +1,173 @@
+#include "train/options.hpp"
+
+#include <algorithm>
+
+#include "core/text.hpp"
+
+namespace fluxsbi::train {
+
+namespace {
+
+using config::Table;
+
+// Seconds of work that one number of the config can ask for stay finite; counts beyond are typing errors.
+constexpr int64_t most_steps = 1'000'000'000;
+
+constexpr int64_t plateau_nsteps = 30000;
+constexpr int64_t longest_default_warmup = 500;
+
+// The key of the plateau schedule that is given, or "".
+std::string plateau_key(const OptimizerOptions& o) {
+  if (o.patience) return "patience";
+  if (o.cooldown) return "cooldown";
+  if (o.factor) return "factor";
+  if (o.accumulation_size) return "accumulation_size";
+  return o.rtol ? "rtol" : "";
+}
+
+void resolve_plateau(OptimizerOptions& o, TrainingOptions& training, config::Reader& reader) {
+  for (const char* key : {"warmup_steps", "decay_transition"}) {
+    const bool present =
+        key == std::string("warmup_steps") ? o.warmup_steps.has_value() : o.decay_transition.has_value();
+    if (!present) continue;
+    const std::string because = plateau_key(o).empty()
+                                    ? "optimizer.schedule is plateau"
+                                    : "optimizer." + plateau_key(o) + " asks for the plateau schedule";
+    reader.problem("optimizer." + std::string(key), "belongs to the cosine schedule, but " + because +
+                                                        "; remove the keys of one of the two schedules");
+  }
+  if (!reader.given("training.nsteps")) training.nsteps = plateau_nsteps;
+  o.schedule = "plateau";
+  o.max_lr = o.max_lr.value_or(1e-3);
+  o.min_lr = o.min_lr.value_or(std::min(1e-8, *o.max_lr));
+  o.patience = o.patience.value_or(10);
+  o.cooldown = o.cooldown.value_or(2);
+  o.accumulation_size = o.accumulation_size.value_or(100);
+  o.factor = o.factor.value_or(0.5);
+  o.rtol = o.rtol.value_or(1e-4);
+}
+
+void resolve_cosine(OptimizerOptions& o, const TrainingOptions& training, config::Reader& reader) {
+  if (const std::string key = plateau_key(o); !key.empty()) {
+    reader.problem("optimizer." + key,
+                   "belongs to the plateau schedule, but optimizer.schedule is cosine; remove one");
+  }
+  o.schedule = "cosine";
+  o.max_lr = o.max_lr.value_or(1e-4);
+  o.min_lr = o.min_lr.value_or(*o.max_lr / 100);
+  o.decay_transition = o.decay_transition.value_or(0.8);
+  if (o.warmup_steps && *o.warmup_steps > training.nsteps) {
+    reader.problem("optimizer.warmup_steps",
+                   "is " + std::to_string(*o.warmup_steps) + ", longer than the run of " +
+                       std::to_string(training.nsteps) + " steps (training.nsteps)");
+  }
+  o.warmup_steps = o.warmup_steps.value_or(std::min(longest_default_warmup, training.nsteps / 10));
+}
+
+}  // namespace
+
+const Table<OptimizerOptions>& optimizer_table() {
+  using O = OptimizerOptions;
+  using namespace config;
+  const Rule<double> inside{"above 0 and below 1", [](double v) { return v > 0 && v < 1; }};
+  static const auto table =
+      Table<O>("optimizer", "AdamW, its learning rate and clipping.")
+          .add("schedule", &O::schedule, one_of({"auto", "cosine", "plateau"}),
+               "course of the learning rate: cosine is warm-up, constant, cosine; plateau halves it when the "
+               "training "
+               "loss stands still; auto takes plateau if one of its keys is given")
+          .add("max_lr", &O::max_lr, if_given(number_above(0)),
+               "highest learning rate; null: 1e-4, plateau 1e-3")
+          .add("min_lr", &O::min_lr, if_given(number_at_least(0)),
+               "lowest learning rate; null: max_lr / 100, plateau 1e-8")
+          .add("warmup_steps", &O::warmup_steps, if_given(integer_between(0, most_steps)),
+               "cosine: steps of linear warm-up from 1e-7; null: 500, at most a tenth of the run")
+          .add("decay_transition", &O::decay_transition, if_given(number_between(0, 1)),
+               "cosine: part of the run after which the rate falls; null: 0.8")
+          .add("patience", &O::patience, if_given(integer_between(1, most_steps)),
+               "plateau: averages of the training loss without a new best before the rate is cut; null: 10")
+          .add("cooldown", &O::cooldown, if_given(integer_between(0, most_steps)),
+               "plateau: averages that are not counted after a cut; null: 2")
+          .add("factor", &O::factor, if_given(inside),
+               "plateau: what a cut multiplies the rate by; null: 0.5")
+          .add("accumulation_size", &O::accumulation_size, if_given(integer_between(1, most_steps)),
+               "plateau: steps in one average of the training loss; null: 100")
+          .add("rtol", &O::rtol, if_given(fraction_below_one()),
+               "plateau: how much lower a new best must be, as a fraction; null: 1e-4")
+          .add("beta1", &O::beta1, fraction_below_one(), "decay of the first moment")
+          .add("beta2", &O::beta2, fraction_below_one(), "decay of the second moment")
+          .add("eps", &O::eps, number_above(0), "added to the root of the second moment")
+          .add("weight_decay", &O::weight_decay, number_at_least(0),
+               "decoupled decay of the weights of Linear layers")
+          .add("clip", &O::clip, one_of({"adaptive", "global", "none"}),
+               "gradient clipping: adaptive limits each unit's gradient norm relative to its weights' norm, "
+               "global the "
+               "norm of all gradients together")
+          .add("clip_value", &O::clip_value, number_above(0),
+               "adaptive: the ratio of norms; global: the norm");
+  return table;
+}
+
+const Table<TrainingOptions>& training_table() {
+  using T = TrainingOptions;
+  using namespace config;
+  static const auto table =
+      Table<T>("training", "How long and how to train.")
+          .add("nsteps", &T::nsteps, integer_between(1, most_steps),
+               "updates of the weights, each by the mean gradient of multistep batches (30000 with the "
+               "plateau schedule "
+               "where it is not given)")
+          .add("batch_size", &T::batch_size, integer_between(1, 10'000'000), "rows of a batch")
+          .add("multistep", &T::multistep, integer_between(1, 100'000),
+               "batches whose gradients are averaged for a step")
+          .add("val_every", &T::val_every, integer_between(1, most_steps),
+               "steps between validations of the averaged weights")
+          .add("save_every", &T::save_every, integer_between(1, most_steps), "steps between checkpoints")
+          .add("keep_checkpoints", &T::keep_checkpoints, integer_between(1, 1'000'000), "checkpoints to keep")
+          .add("log_every", &T::log_every, integer_between(1, most_steps),
+               "steps between lines of metrics.jsonl")
+          .add("ema_decay", &T::ema_decay, fraction_below_one(),
+               "decay of the average of the weights that is validated and sampled; in step t it is at most "
+               "(1 + t) / (10 + t), so that a short run is not ruled by its start")
+          .add("early_stopping", &T::early_stopping, any<bool>(), "end when the validation loss stays high")
+          .add("val_error_ratio", &T::val_error_ratio, number_at_least(1),
+               "early stopping: a validation loss beyond this multiple of the best counts as high")
+          .add("val_patience", &T::val_patience, integer_between(0, most_steps),
+               "early stopping: high validation losses in a row that are put up with")
+          .add("seed", &T::seed, integer_at_least(0), "seed of start values, data order and training noise")
+          .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16"}),
+               "type in which the network is evaluated; the weights are kept in float32 in any case. auto: "
+               "bfloat16 "
+               "where the model allows it and the hardware multiplies it, else float32")
+          .alias("model.dtype")
+          .unused("experiment_id", "a run is named by its folder (-o RUN)")
+          .unused("restore_model", "`fluxsbi resume RUN` goes on from the last checkpoint")
+          .unused("train_model", "the command decides: `fluxsbi train` or `fluxsbi sample`")
+          .unused("checkpoint_dir", "checkpoints lie in the run folder (-o RUN)")
+          .unused("print_every", "training.log_every says how often metrics are written");
+  return table;
+}
+
+const Table<OutputOptions>& output_table() {
+  static const auto table = Table<OutputOptions>("output", "What a run writes beside its weights.")
+                                .add("tensorboard", &OutputOptions::tensorboard, config::any<bool>(),
+                                     "write the metrics as a TensorBoard events file, too");
+  return table;
+}
+
+void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader) {
+  const bool plateau =
+      optimizer.schedule == "plateau" || (optimizer.schedule == "auto" && !plateau_key(optimizer).empty());
+  if (plateau) {
+    resolve_plateau(optimizer, training, reader);
+  } else {
+    resolve_cosine(optimizer, training, reader);
+  }
+  if (*optimizer.min_lr > *optimizer.max_lr) {
+    reader.problem("optimizer.min_lr",
+                   "is " + core::number_text(*optimizer.min_lr) +
+                       ", above optimizer.max_lr = " + core::number_text(*optimizer.max_lr));
+  }
+}
+
+}  // namespace fluxsbi::train

@@ -1,0 +1,305 @@
+#include "train/trainer.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include "checkpoint/compare.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "core/version.hpp"
+#include "engine/weights.hpp"
+#include "train/reporter.hpp"
+#include "train/schedule.hpp"
+#include "train/training_step.hpp"
+#include "train/validation.hpp"
+
+namespace fluxsbi::train {
+
+namespace {
+
+using checkpoint::TrainingState;
+
+// Keys that may change between the sessions of a run: what is written, how long it goes on, what sampling
+// does.
+const std::vector<std::string> free_keys{"training.nsteps",
+                                         "training.save_every",
+                                         "training.keep_checkpoints",
+                                         "training.log_every",
+                                         "training.early_stopping",
+                                         "training.val_error_ratio",
+                                         "training.val_patience",
+                                         "output",
+                                         "sampling"};
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+class Trainer {
+ public:
+  Trainer(TrainingSetup& setup, const TrainingState* state);
+  TrainingResult run();
+
+ private:
+  void start();
+  void restore(const TrainingState& state);
+  void one_step();
+  void advance_schedule();
+  double validate();
+  void report(std::optional<double> validation_loss);
+  void save();
+  TrainingState state();
+  checkpoint::ModelFile best_model();
+  void refuse_bad_numbers();
+  [[noreturn]] void fail(const std::string& what);
+  at::Tensor& average() { return setup_.ema_engine->parameters().master; }
+
+  TrainingSetup& setup_;
+  const TrainingOptions& options_;
+  Optimiser optimiser_;
+  TrainingStep step_function_;
+  Validation validation_;
+  std::unique_ptr<Schedule> schedule_;
+  Reporter reporter_;
+  std::unique_ptr<engine::StepRunner> direct_;
+  engine::StepRunner& runner_;
+  at::Tensor best_average_;  // [P]
+
+  int64_t step_ = 0;           // steps done
+  int64_t reported_step_ = 0;  // of the last line of metrics
+  int64_t saved_step_ = -1;    // of the last checkpoint
+  double rate_ = 0;            // learning rate of the last step
+  double best_loss_ = infinity;
+  int64_t best_step_ = 0;    // 0: no validation yet
+  int64_t high_losses_ = 0;  // validation losses in a row beyond val_error_ratio * best
+  bool stopped_early_ = false;
+  int64_t saved_best_step_ = -1;  // of the weights in best.safetensors
+};
+
+double scalar(const TrainingState& state, const std::string& name) {
+  const auto found = state.scalars.find(name);
+  if (found == state.scalars.end()) {
+    throw core::UserError("the checkpoint of step " + std::to_string(state.step) + " is incomplete ('" +
+                          name + "' is missing); delete it, so that an older one is taken");
+  }
+  return found->second;
+}
+
+Reporter::Start reporter_start(const TrainingState* state) {
+  if (!state) return {};
+  return {state->step, state->metrics_bytes, scalar(*state, "seconds")};
+}
+
+Trainer::Trainer(TrainingSetup& setup, const TrainingState* state)
+    : setup_(setup),
+      options_(setup.training),
+      optimiser_(setup.engine->parameters(), setup.ema_engine->parameters().master, setup.optimizer,
+                 options_.ema_decay),
+      step_function_(*setup.engine, *setup.method, setup.data, optimiser_, options_),
+      validation_(*setup.ema_engine, *setup.method, setup.data, static_cast<uint64_t>(options_.seed)),
+      schedule_(make_schedule(setup.optimizer, options_)),
+      reporter_(setup.run, options_.nsteps, setup.output.tensorboard, reporter_start(state)),
+      direct_(engine::make_direct_runner()),
+      runner_(setup.runner ? *setup.runner : *direct_),
+      best_average_(at::zeros_like(setup.engine->parameters().master)) {
+  if (state) {
+    restore(*state);
+  } else {
+    start();
+  }
+}
+
+void Trainer::start() {
+  setup_.ema_engine->parameters().assign(setup_.engine->parameters().master);
+}
+
+void Trainer::restore(const TrainingState& state) {
+  const auto array = [&](const char* name) {
+    const auto found = state.arrays.find(name);
+    const int64_t expected = optimiser_.moment1.numel();
+    if (found == state.arrays.end() || found->second.elements() != expected) {
+      throw core::UserError(checkpoint::state_path(setup_.run, state.step) +
+                            " does not fit this model: array '" + name + "' should hold " +
+                            std::to_string(expected) + " numbers");
+    }
+    return engine::to_tensor(found->second);
+  };
+  setup_.engine->parameters().assign(array("master"));
+  setup_.ema_engine->parameters().assign(array("ema"));
+  optimiser_.moment1.copy_(array("moment1"));
+  optimiser_.moment2.copy_(array("moment2"));
+  best_average_.copy_(array("best_ema"));
+  step_function_.loss_sum.fill_(scalar(state, "loss_sum"));
+  step_function_.norm_sum.fill_(scalar(state, "norm_sum"));
+  step_function_.window_sum.fill_(scalar(state, "window_sum"));
+  if (schedule_->window() > 0) schedule_->restore(state.scalars);
+  step_ = state.step;
+  saved_step_ = state.step;
+  reported_step_ = static_cast<int64_t>(scalar(state, "reported_step"));
+  rate_ = scalar(state, "rate");
+  best_step_ = static_cast<int64_t>(scalar(state, "best_step"));
+  if (best_step_ > 0) best_loss_ = scalar(state, "best_loss");
+  high_losses_ = static_cast<int64_t>(scalar(state, "high_losses"));
+  stopped_early_ = is_finished(state, options_) && scalar(state, "stopped_early") > 0;
+}
+
+TrainingResult Trainer::run() {
+  while (step_ < options_.nsteps && !stopped_early_) {
+    one_step();
+    const int stop = setup_.stop_requested();
+    const bool ends = step_ == options_.nsteps || stopped_early_;
+    if (stop || ends || step_ % options_.save_every == 0) save();
+    if (stop && !ends) {
+      core::log::end_progress();
+      throw core::Stopped("stopped by " + std::string(core::signal_name(stop)) + " after step " +
+                          std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
+                          "` goes on from it");
+    }
+    reporter_.tick(step_);
+  }
+  core::log::end_progress();
+  const checkpoint::ModelFile model = best_model();
+  checkpoint::save_model(setup_.run + "/model.safetensors", model);
+  setup_.ema_engine->parameters().assign(best_step_ > 0 ? best_average_ : average());
+  return {step_, best_loss_, model.step, stopped_early_};
+}
+
+void Trainer::one_step() {
+  rate_ = schedule_->rate(step_);
+  step_function_.run(runner_, step_, rate_);
+  ++step_;
+  advance_schedule();
+  const bool validates = step_ == options_.nsteps || step_ % options_.val_every == 0;
+  if (!validates && step_ % options_.log_every != 0) return;
+  refuse_bad_numbers();
+  std::optional<double> validation_loss;
+  if (validates) validation_loss = validate();
+  report(validation_loss);
+}
+
+void Trainer::advance_schedule() {
+  const int64_t window = schedule_->window();
+  if (window == 0 || step_ % window != 0) return;
+  refuse_bad_numbers();
+  schedule_->observe(step_function_.window_sum.item<double>() / static_cast<double>(window));
+  step_function_.window_sum.zero_();
+}
+
+double Trainer::validate() {
+  const double loss = validation_.loss();
+  if (!std::isfinite(loss)) fail("the validation loss at step " + std::to_string(step_) + " is not finite");
+  if (loss < best_loss_) {
+    best_loss_ = loss;
+    best_step_ = step_;
+    best_average_.copy_(average());
+  }
+  high_losses_ = loss > options_.val_error_ratio * best_loss_ ? high_losses_ + 1 : 0;
+  if (options_.early_stopping && high_losses_ > options_.val_patience) {
+    stopped_early_ = true;
+    core::log::info("early stopping at step " + std::to_string(step_) + ": the validation loss exceeded " +
+                    core::number_text(options_.val_error_ratio) + " times its best " +
+                    std::to_string(high_losses_) + " times in a row");
+  }
+  return loss;
+}
+
+void Trainer::report(std::optional<double> validation_loss) {
+  const auto steps = static_cast<double>(step_ - reported_step_);
+  Metrics metrics;
+  metrics.step = step_;
+  metrics.train_loss = step_function_.loss_sum.item<double>() / steps;
+  metrics.learning_rate = rate_;
+  metrics.gradient_norm = step_function_.norm_sum.item<double>() / steps;
+  metrics.validation_loss = validation_loss;
+  metrics.best_validation_loss = best_loss_;
+  reporter_.report(metrics);
+  step_function_.loss_sum.zero_();
+  step_function_.norm_sum.zero_();
+  reported_step_ = step_;
+}
+
+void Trainer::save() {
+  refuse_bad_numbers();
+  checkpoint::save_state(setup_.run, state(), options_.keep_checkpoints);
+  saved_step_ = step_;
+  const checkpoint::ModelFile best = best_model();
+  if (best.step == saved_best_step_) return;
+  checkpoint::save_model(checkpoint::best_path(setup_.run), best);
+  saved_best_step_ = best.step;
+}
+
+TrainingState Trainer::state() {
+  TrainingState state;
+  state.step = step_;
+  state.seed = static_cast<uint64_t>(options_.seed);
+  state.config = setup_.config;
+  state.metrics_bytes = reporter_.metrics_bytes();
+  state.model = setup_.model;
+  state.arrays = {{"master", engine::to_array(setup_.engine->parameters().master)},
+                  {"moment1", engine::to_array(optimiser_.moment1)},
+                  {"moment2", engine::to_array(optimiser_.moment2)},
+                  {"ema", engine::to_array(average())},
+                  {"best_ema", engine::to_array(best_average_)}};
+  state.scalars = schedule_->state();
+  state.scalars.insert({{"loss_sum", step_function_.loss_sum.item<double>()},
+                        {"norm_sum", step_function_.norm_sum.item<double>()},
+                        {"window_sum", step_function_.window_sum.item<double>()},
+                        {"reported_step", static_cast<double>(reported_step_)},
+                        {"rate", rate_},
+                        {"best_step", static_cast<double>(best_step_)},
+                        {"best_loss", best_step_ > 0 ? best_loss_ : 0.0},
+                        {"high_losses", static_cast<double>(high_losses_)},
+                        {"stopped_early", stopped_early_ ? 1.0 : 0.0},
+                        {"nsteps", static_cast<double>(options_.nsteps)},
+                        {"seconds", reporter_.seconds()}});
+  return state;
+}
+
+// The averaged weights with the lowest validation loss; before the first validation the latest ones.
+checkpoint::ModelFile Trainer::best_model() {
+  checkpoint::ModelFile model = setup_.model;
+  const bool validated = best_step_ > 0;
+  model.config = setup_.config;
+  model.version = core::version;
+  model.step = validated ? best_step_ : step_;
+  model.validation_loss = validated ? best_loss_ : std::numeric_limits<double>::quiet_NaN();
+  model.weights = engine::weights_by_name(setup_.engine->parameters(), validated ? best_average_ : average());
+  return model;
+}
+
+void Trainer::refuse_bad_numbers() {
+  const int64_t bad = step_function_.first_bad_step();
+  if (bad > 0) fail("the training loss or its gradient was not finite in step " + std::to_string(bad));
+}
+
+void Trainer::fail(const std::string& what) {
+  core::log::end_progress();
+  const std::string last =
+      saved_step_ < 0 ? "There is no checkpoint yet"
+                      : "The last good checkpoint is " + checkpoint::state_path(setup_.run, saved_step_);
+  throw core::UserError(
+      what + ". " + last + ". Lower optimizer.max_lr (now " +
+      core::number_text(setup_.optimizer.max_lr.value()) +
+      ") or optimizer.clip_value, look for extreme values in the data, or try training.compute: float32");
+}
+
+}  // namespace
+
+bool is_finished(const TrainingState& state, const TrainingOptions& training) {
+  if (state.step >= training.nsteps) return true;
+  const bool early = scalar(state, "stopped_early") > 0;
+  return early && static_cast<int64_t>(scalar(state, "nsteps")) == training.nsteps;
+}
+
+TrainingResult train(TrainingSetup& setup, const std::optional<TrainingState>& state) {
+  const at::NoGradGuard no_grad;
+  if (state) {
+    checkpoint::require_same_config(checkpoint::state_path(setup.run, state->step), state->config,
+                                    setup.config, free_keys);
+  }
+  return Trainer(setup, state ? &*state : nullptr).run();
+}
+
+}  // namespace fluxsbi::train

@@ -1,0 +1,119 @@
+#include "train/training_step.hpp"
+
+#include <limits>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include "core/philox.hpp"
+
+namespace fluxsbi::train {
+
+namespace {
+
+constexpr int64_t none_bad = std::numeric_limits<int64_t>::max();
+
+std::vector<int64_t> with_rows(int64_t rows, const at::Tensor& data) {
+  auto shape = data.sizes().vec();
+  shape[0] = rows;
+  return shape;
+}
+
+// Copies numbers of the host into a tensor that stays in its place. They lie in pageable memory, so they are
+// read before the call returns and the device is not waited for.
+void fill_from(at::Tensor& tensor, const int64_t* values) {
+  tensor.copy_(at::from_blob(const_cast<int64_t*>(values), tensor.sizes(), at::kLong), /*non_blocking=*/true);
+}
+
+}  // namespace
+
+at::Generator make_generator(at::Device device) {
+  if (device.is_cpu()) return at::make_generator<at::CPUGeneratorImpl>();
+  return at::globalContext().getAcceleratorHooksInterface(device.type()).getNewGenerator(device.index());
+}
+
+void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed) {
+  constexpr double smallest = 0x1p-25;  // half of the smallest positive number that uniform_ draws
+  generator.set_current_seed(seed);
+  at::Tensor normal = noise.normal, uniform = noise.uniform;
+  normal.normal_(0, 1, generator);
+  uniform.uniform_(0, 1, generator).clamp_min_(smallest);
+}
+
+TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method, const TrainingData& data,
+                           Optimiser& optimiser, const TrainingOptions& options)
+    : engine_(engine),
+      method_(method),
+      data_(data),
+      optimiser_(optimiser),
+      batch_size_(options.batch_size),
+      multistep_(options.multistep),
+      seed_(static_cast<uint64_t>(options.seed)),
+      order_(data.obs.size(0), seed_),
+      generator_(make_generator(engine.device())),
+      host_rows_(static_cast<size_t>(multistep_ * batch_size_)) {
+  const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
+  const auto integers = floats.dtype(at::kLong);
+  auto noise_shape = with_rows(batch_size_, data.obs);
+  noise_shape.insert(noise_shape.begin(), multistep_);
+  noise_.normal = at::empty(noise_shape, floats);
+  noise_.uniform = at::empty({multistep_, batch_size_}, floats);
+  batch_.obs = at::empty(with_rows(batch_size_, data.obs), floats);
+  if (data.cond.defined()) batch_.cond = at::empty(with_rows(batch_size_, data.cond), floats);
+  rows_ = at::empty({multistep_, batch_size_}, integers);
+  step_number_ = at::zeros({}, integers);
+  first_bad_ = at::full({}, none_bad, integers);
+  step_loss_ = at::zeros({}, floats);
+  loss_sum = at::zeros({}, floats);
+  norm_sum = at::zeros({}, floats);
+  window_sum = at::zeros({}, floats);
+}
+
+void TrainingStep::run(engine::StepRunner& runner, int64_t step, double rate) {
+  const at::NoGradGuard no_grad;
+  prepare(step, rate);
+  runner.run([this] { compute(); });
+}
+
+void TrainingStep::prepare(int64_t step, double rate) {
+  const auto place = static_cast<uint64_t>(step) * host_rows_.size();
+  order_.fill(place, host_rows_);
+  fill_from(rows_, host_rows_.data());
+  const int64_t number = step + 1;
+  fill_from(step_number_, &number);
+  draw_noise(noise_, generator_,
+             core::derive_seed(seed_, core::Purpose::training_noise, static_cast<uint64_t>(step)));
+  optimiser_.prepare(step, rate);
+}
+
+at::Tensor TrainingStep::micro_batch(int64_t index) {
+  const at::Tensor rows = rows_[index];
+  at::index_select_out(batch_.obs, data_.obs, 0, rows);
+  if (batch_.cond.defined()) at::index_select_out(batch_.cond, data_.cond, 0, rows);
+  const method::Noise noise{noise_.normal[index], noise_.uniform[index]};
+  return engine_.accumulate_gradient(method_.regression(batch_, noise),
+                                     1.0 / static_cast<double>(multistep_));
+}
+
+void TrainingStep::compute() {
+  const at::NoGradGuard no_grad;
+  engine_.parameters().gradient.zero_();
+  step_loss_.zero_();
+  for (int64_t i = 0; i < multistep_; ++i)
+    step_loss_.add_(micro_batch(i), 1.0 / static_cast<double>(multistep_));
+  optimiser_.update();
+  loss_sum.add_(step_loss_);
+  window_sum.add_(step_loss_);
+  norm_sum.add_(optimiser_.gradient_norm);
+  const at::Tensor finite = at::isfinite(step_loss_ + optimiser_.gradient_norm);
+  first_bad_.copy_(at::where(finite, first_bad_, at::minimum(first_bad_, step_number_)));
+}
+
+int64_t TrainingStep::first_bad_step() const {
+  const auto step = first_bad_.item<int64_t>();
+  return step == none_bad ? 0 : step;
+}
+
+}  // namespace fluxsbi::train

@@ -1,0 +1,62 @@
+// One optimiser step as a function of tensors that never change their shape or place.
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Generator.h>
+
+#include "engine/engine.hpp"
+#include "engine/step_runner.hpp"
+#include "method/method.hpp"
+#include "train/data_order.hpp"
+#include "train/optimiser.hpp"
+#include "train/trainer.hpp"
+
+namespace fluxsbi::train {
+
+/// A generator of random tensors on a device.
+at::Generator make_generator(at::Device device);
+/// Refills `noise` with the numbers that belong to `seed`; uniform lies in (0, 1).
+void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed);
+
+class TrainingStep {
+ public:
+  /// All references must outlive the step.
+  TrainingStep(engine::Engine& engine, const method::Method& method, const TrainingData& data,
+               Optimiser& optimiser, const TrainingOptions& options);
+
+  /// Does step `step` (counted from 0) with learning rate `rate`: rows and noise are functions of (seed,
+  /// step). Waits for nothing.
+  void run(engine::StepRunner& runner, int64_t step, double rate);
+
+  /// Sums on the device since they were last set to zero: of the loss and the gradient norm since the last
+  /// report, of the loss in the schedule's window.
+  at::Tensor loss_sum, norm_sum, window_sum;  ///< scalars, float32
+
+  /// The first step (counted from 1) whose loss or gradient was not finite, or 0. Waits for the device.
+  int64_t first_bad_step() const;
+
+ private:
+  void prepare(int64_t step, double rate);
+  void compute();
+  at::Tensor micro_batch(int64_t index);
+
+  engine::Engine& engine_;
+  const method::Method& method_;
+  const TrainingData& data_;
+  Optimiser& optimiser_;
+  int64_t batch_size_, multistep_;
+  uint64_t seed_;
+  DataOrder order_;
+  at::Generator generator_;
+
+  std::vector<int64_t> host_rows_;  ///< [multistep * B]
+  at::Tensor rows_;                 ///< [multistep, B] int64, of this step
+  at::Tensor step_number_;          ///< scalar int64, counted from 1
+  at::Tensor first_bad_;            ///< scalar int64, or none_bad
+  method::Noise noise_;             ///< normal [multistep, B, L, C], uniform [multistep, B]
+  method::Batch batch_;             ///< rows of the micro-batch at hand
+  at::Tensor step_loss_;            ///< scalar, mean over the micro-batches
+};
+
+}  // namespace fluxsbi::train

@@ -1,0 +1,57 @@
+#include "train/validation.hpp"
+
+#include <algorithm>
+
+#include <ATen/Functions.h>
+#include <ATen/core/grad_mode.h>
+
+#include "core/philox.hpp"
+#include "train/training_step.hpp"
+
+namespace fluxsbi::train {
+
+namespace {
+
+constexpr int64_t chunk_rows = 1024;  // bounds the memory of a forward pass
+
+template <class Work>
+void over_chunks(int64_t rows, Work work) {
+  for (int64_t first = 0; first < rows; first += chunk_rows) work(first, std::min(chunk_rows, rows - first));
+}
+
+method::Noise rows_of(const method::Noise& noise, int64_t first, int64_t count) {
+  return {noise.normal.narrow(0, first, count), noise.uniform.narrow(0, first, count)};
+}
+
+}  // namespace
+
+Validation::Validation(engine::Engine& engine, const method::Method& method, const TrainingData& data,
+                       uint64_t seed)
+    : engine_(engine), method_(method), data_(data) {
+  const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
+  const int64_t rows = data.validation_obs.size(0);
+  noise_ = {at::empty(data.validation_obs.sizes(), floats), at::empty({rows}, floats)};
+  at::Generator generator = make_generator(engine.device());
+  over_chunks(rows, [&](int64_t first, int64_t count) {
+    const auto chunk = static_cast<uint64_t>(first / chunk_rows);
+    draw_noise(rows_of(noise_, first, count), generator,
+               core::derive_seed(seed, core::Purpose::validation_noise, chunk));
+  });
+}
+
+double Validation::loss() {
+  const at::NoGradGuard no_grad;
+  engine_.parameters().publish();
+  const int64_t rows = data_.validation_obs.size(0);
+  at::Tensor total = at::zeros({}, noise_.uniform.options());
+  over_chunks(rows, [&](int64_t first, int64_t count) {
+    method::Batch batch;
+    batch.obs = data_.validation_obs.narrow(0, first, count);
+    if (data_.validation_cond.defined()) batch.cond = data_.validation_cond.narrow(0, first, count);
+    const auto problem = method_.regression(batch, rows_of(noise_, first, count));
+    total.add_(engine_.loss(problem), static_cast<double>(count) / static_cast<double>(rows));
+  });
+  return total.item<double>();
+}
+
+}  // namespace fluxsbi::train

@@ -1,0 +1,248 @@
+#include <cmath>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "core/system.hpp"
+#include "data/errors.hpp"
+#include "data/rows_text.hpp"
+#include "data/scratch.hpp"
+#include "data/shell.hpp"
+#include "data/simulate.hpp"
+#include "io/files.hpp"
+
+using namespace fluxsbi;
+using data::run_shell;
+using data::simulate_to_file;
+using data::SimulateRequest;
+using test::says;
+using test::Scratch;
+
+namespace {
+
+/// x = (theta_0 + theta_1, theta_0 - theta_1), the way a user would write it.
+const std::string good = "awk -F, 'NR > 1 { printf \"%.9g,%.9g\\n\", $1 + $2, $1 - $2 }'";
+
+SimulateRequest request_for(const std::string& output, const std::string& command, int64_t rows) {
+  SimulateRequest request;
+  request.output = output;
+  request.simulations = rows;
+  request.seed = 5;
+  request.prior = {"box", {-1}, {1, 2}, {}, {}};
+  request.simulator.command = command;
+  request.simulator.batch = 8;
+  request.simulator.workers = 2;
+  request.stop = [] { return 0; };
+  return request;
+}
+
+struct Result {
+  std::vector<float> theta, x;
+  std::vector<int64_t> failed;
+};
+
+Result load(const std::string& path) {
+  const auto arrays = io::load_arrays(path).arrays;
+  return {arrays.at("theta").to_float(), arrays.at("x").to_float(), arrays.at("failed").to_int64()};
+}
+
+const auto never = [] { return 0; };
+
+}  // namespace
+
+TEST_CASE("a command simulates every row of theta", "[data][command]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.npz"), good, 50);
+  const auto outcome = simulate_to_file(request);
+  REQUIRE(outcome.failed == 0);
+  const auto result = load(scratch.path("a.npz"));
+  REQUIRE(result.x.size() == 100);
+  constexpr float nine_digits = 1e-6f;  // theta and x pass through decimal text
+  for (size_t row = 0; row < 50; ++row) {
+    REQUIRE(std::abs(result.x[2 * row] - (result.theta[2 * row] + result.theta[2 * row + 1])) < nine_digits);
+    REQUIRE(std::abs(result.theta[2 * row]) <= 1);
+    REQUIRE(result.failed[row] == 0);
+  }
+  request.output = scratch.path("b.npz");
+  request.simulator.workers = 5;
+  simulate_to_file(request);
+  REQUIRE(scratch.read("a.npz") == scratch.read("b.npz"));
+}
+
+TEST_CASE("rows that fail are marked and cost their neighbours nothing", "[data][command]") {
+  const Scratch scratch;
+  // Negative theta_0 fails in four ways: the whole run dies, no line, text, NaN.
+  const std::string ways[] = {"{ if ($1 < 0) exit 3; print $2 }", "{ if ($1 >= 0) print $2 }",
+                              "{ if ($1 < 0) print \"oops\"; else print $2 }",
+                              "{ if ($1 < 0) print \"nan\"; else print $2 }"};
+  for (const auto& way : ways) {
+    CAPTURE(way);
+    auto request = request_for(scratch.path("a.npz"), "echo y; awk -F, 'NR > 1 " + way + "'", 40);
+    request.force = true;
+    const auto outcome = simulate_to_file(request);
+    const auto result = load(scratch.path("a.npz"));
+    int64_t negative = 0;
+    for (size_t row = 0; row < 40; ++row) {
+      const bool bad = result.theta[2 * row] < 0;
+      negative += bad;
+      REQUIRE(result.failed[row] == bad);
+      REQUIRE(std::isnan(result.x[row]) == bad);
+      if (!bad) REQUIRE(std::abs(result.x[row] - result.theta[2 * row + 1]) < 1e-5f);  // awk prints 6 digits
+    }
+    REQUIRE(negative > 5);
+    REQUIRE(negative < 35);
+    REQUIRE(outcome.failed == negative);
+    REQUIRE_FALSE(outcome.first_failure.empty());
+  }
+}
+
+TEST_CASE("csv output marks failed rows", "[data][command]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.csv"), "awk -F, 'NR > 1 { print ($1 < 0 ? \"nan\" : $2) }'", 20);
+  request.theta_names = {"mass", "spin"};
+  simulate_to_file(request);
+  const auto content = io::load_arrays(scratch.path("a.csv"));
+  REQUIRE(content.columns == std::vector<std::string>{"mass", "spin", "x_0", "failed"});
+  const auto values = content.arrays.at("array").to_double();
+  for (size_t row = 0; row < 20; ++row) REQUIRE(values[4 * row + 3] == (values[4 * row] < 0));
+}
+
+TEST_CASE("rows with another number of values fail", "[data][command]") {
+  const Scratch scratch;
+  auto request =
+      request_for(scratch.path("a.npz"), "awk -F, 'NR > 1 { print (NR == 3 ? \"1,2,3\" : \"1,2\") }'", 8);
+  const auto outcome = simulate_to_file(request);
+  REQUIRE(outcome.failed == 1);
+  REQUIRE(outcome.first_failure == "row 1: 3 values of x instead of 2");
+  request.output = scratch.path("b.npz");
+  request.x_names = {"a", "b", "c"};
+  REQUIRE(simulate_to_file(request).failed == 7);
+}
+
+TEST_CASE("a command that never succeeds is an error with its last words", "[data][command]") {
+  const Scratch scratch;
+  REQUIRE_USER_ERROR(
+      simulate_to_file(request_for(scratch.path("a.npz"), "echo no license >&2; exit 4", 1000)),
+      says("exit status 4") && says("no license"));
+  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "./no_such_simulator", 1000)),
+                     says("exit status 127"));
+  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "cat > /dev/null", 1000)),
+                     says("wrote 0 rows"));
+  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "sed 's/.*/nan/'", 1000)),
+                     says("no row"));
+  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "exit 1", 3)),
+                     says("all 3 simulations"));
+  REQUIRE(scratch.empty());
+}
+
+TEST_CASE("a run beyond the time limit fails by itself", "[data][command]") {
+  const Scratch scratch;
+  // Row 2 hangs; the limit is wide for the others, which need milliseconds.
+  const std::string command =
+      "read header; row=$FLUXSBI_ROW; while read line; do [ $row = 2 ] && sleep 60; echo $row; "
+      "row=$((row + 1)); done";
+  auto request = request_for(scratch.path("a.npz"), command, 5);
+  request.simulator.timeout_seconds = 2;
+  const auto outcome = simulate_to_file(request);
+  REQUIRE(outcome.failed == 1);
+  REQUIRE(outcome.first_failure == "row 2: ran longer than simulator.timeout_seconds = 2");
+  REQUIRE(load(scratch.path("a.npz")).failed == std::vector<int64_t>{0, 0, 1, 0, 0});
+}
+
+TEST_CASE("retries run a failed row again", "[data][command]") {
+  const Scratch scratch;
+  // Every row fails when it is run for the first time.
+  const std::string command = "cat > /dev/null; f=" + scratch.path("tried") +
+                              "_$FLUXSBI_ROW; [ -e $f ] && echo 1 || "
+                              "{ touch $f; exit 1; }";
+  auto request = request_for(scratch.path("a.npz"), command, 4);
+  request.simulator.batch = 1;
+  request.simulator.retries = 1;
+  REQUIRE(simulate_to_file(request).failed == 0);
+}
+
+TEST_CASE("a stopped command simulation goes on with the rows that are missing", "[data][command]") {
+  const Scratch scratch;
+  const std::string log = scratch.path("log");
+  const std::string command = "echo $FLUXSBI_ROW >> " + log + "; " + good;
+  simulate_to_file(request_for(scratch.path("whole.npz"), command, 40));
+  std::filesystem::remove(log);
+  auto request = request_for(scratch.path("a.npz"), command, 40);
+  request.simulator.workers = 1;
+  int ended = 0;
+  request.progress = [&](int64_t, int64_t, int64_t) { ++ended; };
+  request.stop = [&] { return ended >= 2 ? 15 : 0; };
+  REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+  request.stop = never;
+  REQUIRE(simulate_to_file(request).resumed == 16);
+  REQUIRE(scratch.read("log") == "0\n8\n16\n24\n32\n");
+  REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
+}
+
+TEST_CASE("the command sees a seed that differs between batches and not between runs", "[data][command]") {
+  const Scratch scratch;
+  const std::string command = "awk -v seed=$FLUXSBI_SEED 'NR > 1 { print seed % 65536 }'";
+  simulate_to_file(request_for(scratch.path("a.npz"), command, 16));
+  simulate_to_file(request_for(scratch.path("b.npz"), command, 16));
+  const auto x = load(scratch.path("a.npz")).x;
+  REQUIRE(x[0] == x[7]);
+  REQUIRE(x[0] != x[8]);
+  REQUIRE(scratch.read("a.npz") == scratch.read("b.npz"));
+}
+
+TEST_CASE("a command needs a prior with a density, of a known length", "[data][command]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.npz"), good, 5);
+  request.prior = {};
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("prior.kind"));
+  request.prior = {"box", {}, {}, {}, {}};
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("no numbers"));
+  request.prior = {"box", {0}, {1}, {}, {}};
+  request.theta_names = {"a", "b"};
+  REQUIRE(simulate_to_file(request).rows == 5);
+  REQUIRE(load(scratch.path("a.npz")).theta.size() == 10);
+}
+
+TEST_CASE("a shell command gets its input and gives status, output and the end of its errors",
+          "[data][shell]") {
+  const std::string input(300000, 'a');  // more than a pipe holds
+  const auto echo = run_shell("cat; echo $NAME >&2; exit 5", input, {"NAME=value"}, 0, never);
+  REQUIRE(echo.status == 5);
+  REQUIRE(echo.output == input);
+  REQUIRE(echo.error_tail == "value\n");
+  REQUIRE(run_shell("kill -9 $$", "", {}, 0, never).status == 128 + 9);
+  REQUIRE(run_shell("yes | head -c 100000 >&2", "", {}, 0, never).error_tail.size() == 2000);
+}
+
+TEST_CASE("a command that is ended goes with its children", "[data][shell]") {
+  const Scratch scratch;
+  const double began = core::steady_seconds();
+  const auto result =
+      run_shell("sleep 300 & echo $! > " + scratch.path("pid") + "; wait", "", {}, 0.2, never);
+  REQUIRE(result.timed_out);
+  constexpr double much_less_than_the_sleep = 100;
+  REQUIRE(core::steady_seconds() - began < much_less_than_the_sleep);
+  const auto alive = run_shell("kill -0 $(cat " + scratch.path("pid") + ") && ps -o stat= -p $(cat " +
+                                   scratch.path("pid") + ") | grep -v Z",
+                               "", {}, 0, never);
+  REQUIRE(alive.status != 0);
+}
+
+TEST_CASE("rows of text are read with or without a header", "[data][rows]") {
+  const auto rows = data::read_rows("a,b\n1, 2\n\n3 \t4e-1\r\n+5,\n6,x\n");
+  REQUIRE(rows.size() == 4);
+  REQUIRE(rows[0].values == std::vector<float>{1, 2});
+  REQUIRE(rows[1].values == std::vector<float>{3, 0.4f});
+  REQUIRE(rows[2].values[0] == 5);
+  REQUIRE(std::isnan(rows[2].values[1]));
+  REQUIRE(rows[3].problem == "'x' is not a number");
+  REQUIRE(data::read_rows("1\n2").size() == 2);
+  REQUIRE(data::read_rows("").empty());
+}
+
+TEST_CASE("written rows read back the same float32", "[data][rows]") {
+  const std::vector<float> values{0.1f, -3e-38f, 1.0f / 3, 16777217.0f};
+  const auto rows = data::read_rows(data::write_rows(std::vector<std::string>{"a", "b"}, values));
+  REQUIRE(rows.size() == 2);
+  REQUIRE(rows[0].values == std::vector<float>{values[0], values[1]});
+  REQUIRE(rows[1].values == std::vector<float>{values[2], values[3]});
+}

@@ -1,0 +1,171 @@
+#include <limits>
+#include <numeric>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "data/dataset.hpp"
+#include "data/errors.hpp"
+#include "data/scratch.hpp"
+#include "data/simulate.hpp"
+#include "io/files.hpp"
+
+using namespace fluxsbi;
+using data::DataOptions;
+using data::load_dataset;
+using test::says;
+using test::Scratch;
+
+namespace {
+
+using Shape = std::vector<int64_t>;
+
+/// 0, 1, 2, ... in a shape.
+io::Array counting(Shape shape, double first = 0) {
+  std::vector<double> values(
+      static_cast<size_t>(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>())));
+  std::iota(values.begin(), values.end(), first);
+  return io::Array::from(std::span<const double>(values), std::move(shape));
+}
+
+DataOptions from_file(const std::string& path) {
+  DataOptions options;
+  options.file = path;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("npz and h5 files of any supported rank are read", "[data][dataset]") {
+  const Scratch scratch;
+  const struct {
+    Shape theta, x;
+    data::DataShape shape;
+  } cases[] = {{{4, 2}, {4, 3}, {2, 1, 3, 1, {}, {}}},
+               {{4}, {4}, {1, 1, 1, 1, {}, {}}},
+               {{4, 2, 5}, {4, 3, 2}, {2, 5, 3, 2, {}, {}}},
+               {{4, 2}, {4, 3, 5, 2}, {2, 1, 15, 2, {}, {3, 5}}},
+               {{4, 2, 2, 1}, {4, 1}, {4, 1, 1, 1, {2, 2}, {}}}};
+  for (const auto& [theta, x, shape] : cases) {
+    for (const char* name : {"a.npz", "a.h5"}) {
+      io::save_arrays(scratch.path(name), {{"theta", counting(theta, 0.5)}, {"x", counting(x)}});
+      const auto dataset = load_dataset(from_file(scratch.path(name)), 0);
+      REQUIRE(dataset.rows == 4);
+      REQUIRE(dataset.shape.obs_dim == shape.obs_dim);
+      REQUIRE(dataset.shape.obs_channels == shape.obs_channels);
+      REQUIRE(dataset.shape.cond_dim == shape.cond_dim);
+      REQUIRE(dataset.shape.cond_channels == shape.cond_channels);
+      REQUIRE(dataset.shape.cond_grid == shape.cond_grid);
+      REQUIRE(dataset.shape.obs_grid == shape.obs_grid);
+      REQUIRE(std::ssize(dataset.theta) == 4 * shape.obs_size());
+      REQUIRE(dataset.theta[1] == 1.5f);
+      REQUIRE(std::ssize(dataset.x) == 4 * shape.cond_size());
+      REQUIRE(dataset.x.back() == static_cast<float>(dataset.x.size() - 1));
+      REQUIRE(std::ssize(dataset.x_names) == shape.cond_dim);
+      REQUIRE(dataset.prior.kind == "none");
+    }
+  }
+}
+
+TEST_CASE("integer arrays are read", "[data][dataset]") {
+  const Scratch scratch;
+  const std::vector<int64_t> counts{1, 2, 3, 4};
+  io::save_arrays(scratch.path("a.npz"), {{"theta", counting({2, 1})},
+                                          {"x", io::Array::from(std::span<const int64_t>(counts), {2, 2})}});
+  REQUIRE(load_dataset(from_file(scratch.path("a.npz")), 0).x == std::vector<float>{1, 2, 3, 4});
+}
+
+TEST_CASE("a pair of npy files is read, by two names or by their common one", "[data][dataset]") {
+  const Scratch scratch;
+  io::save_arrays(scratch.path("a_theta.npy"), {{"array", counting({3, 2})}});
+  io::save_arrays(scratch.path("a_x.npy"), {{"array", counting({3, 1})}});
+  DataOptions options;
+  options.theta_file = scratch.path("a_theta.npy");
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("data.x_file is missing"));
+  options.x_file = scratch.path("a_x.npy");
+  REQUIRE(load_dataset(options, 0).rows == 3);
+  REQUIRE(load_dataset(from_file(scratch.path("a.npy")), 0).theta.size() == 6);
+  REQUIRE_USER_ERROR(load_dataset(from_file(scratch.path("a_x.npy")), 0), says("holds one array"));
+}
+
+TEST_CASE("csv columns are found by their numbers or by the given names", "[data][dataset]") {
+  const Scratch scratch;
+  const auto path = scratch.write("a.csv", "x_0,theta_1,note,theta_0\n1,2,9,3\n4,5,9,6\n");
+  const auto dataset = load_dataset(from_file(path), 0);
+  REQUIRE(dataset.theta == std::vector<float>{3, 2, 6, 5});
+  REQUIRE(dataset.x == std::vector<float>{1, 4});
+  auto options = from_file(path);
+  options.theta_names = {"note"};
+  options.x_names = {"theta_1", "x_0"};
+  const auto named = load_dataset(options, 0);
+  REQUIRE(named.theta == std::vector<float>{9, 9});
+  REQUIRE(named.x == std::vector<float>{2, 1, 5, 4});
+  REQUIRE(named.x_names == options.x_names);
+  options.x_names = {"missing"};
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("no column 'missing'") && says("theta_1"));
+  const auto gap = scratch.write("b.csv", "theta_0,x_0,x_2\n1,2,3\n");
+  REQUIRE_USER_ERROR(load_dataset(from_file(gap), 0), says("data.names.x"));
+}
+
+TEST_CASE("a task is simulated with its own prior", "[data][dataset]") {
+  DataOptions options;
+  options.task = "gaussian_linear";
+  options.simulations = 50;
+  const auto dataset = load_dataset(options, 3);
+  REQUIRE(dataset.rows == 50);
+  REQUIRE(dataset.prior.kind == "normal");
+  REQUIRE(dataset.source == "task gaussian_linear, 50 simulations");
+  REQUIRE(dataset.theta == data::simulate(*data::make_task("gaussian_linear"), 50, 3).theta);
+  REQUIRE(dataset.theta != load_dataset(options, 4).theta);
+}
+
+TEST_CASE("one source of data is needed", "[data][dataset]") {
+  REQUIRE_USER_ERROR(load_dataset({}, 0), says("no data"));
+  auto options = from_file("a.npz");
+  options.task = "two_moons";
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("more than one source"));
+}
+
+TEST_CASE("what is wrong with a file is said", "[data][dataset]") {
+  const Scratch scratch;
+  const auto path = scratch.path("a.npz");
+  const auto load = [&](io::Array theta, io::Array x) {
+    io::save_arrays(path, {{"theta", std::move(theta)}, {"x", std::move(x)}});
+    return load_dataset(from_file(path), 0);
+  };
+  REQUIRE_USER_ERROR(load_dataset(from_file(scratch.path("none.npz")), 0), says("none.npz"));
+  REQUIRE_USER_ERROR(load(counting({3, 2}), counting({4, 2})), says("theta has 3 rows, x has 4"));
+  REQUIRE_USER_ERROR(load(counting({3, 2, 1, 1, 1}), counting({3, 2})), says("[3, 2, 1, 1, 1]"));
+  REQUIRE_USER_ERROR(load(counting({}), counting({3, 2})), says("theta"));
+  REQUIRE_USER_ERROR(load(counting({0, 2}), counting({0, 2})), says("no rows"));
+  REQUIRE_USER_ERROR(load(counting({3, 0}), counting({3, 2})), says("a row holds nothing"));
+  io::save_arrays(path, {{"theta", counting({3, 2})}, {"y", counting({3, 2})}});
+  REQUIRE_USER_ERROR(load_dataset(from_file(path), 0), says("y"));
+  auto options = from_file(path);
+  io::save_arrays(path, {{"theta", counting({3, 2})}, {"x", counting({3, 2})}});
+  options.theta_names = {"one"};
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("data.names.theta has 1 names, theta has 2"));
+  options.theta_names = {"one", "one"};
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("'one' twice"));
+}
+
+TEST_CASE("rows that are not finite are refused with count and place, or dropped", "[data][dataset]") {
+  const Scratch scratch;
+  const auto path = scratch.path("a.npz");
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> theta{0, 1, 2, 3, 4}, x{0, 0, 1, nan, 2, 2, 1e300, 3, 4, 4};
+  io::save_arrays(path, {{"theta", io::Array::from(std::span<const double>(theta), {5})},
+                         {"x", io::Array::from(std::span<const double>(x), {5, 2})}});
+  auto options = from_file(path);
+  REQUIRE_USER_ERROR(load_dataset(options, 0),
+                     says("2 of 5 rows") && says("row 1, counted from 0, x_1") && says("data.nan: drop"));
+  options.nan = "drop";
+  const auto dataset = load_dataset(options, 0);
+  REQUIRE(dataset.dropped == 2);
+  REQUIRE(dataset.rows == 3);
+  REQUIRE(dataset.theta == std::vector<float>{0, 2, 4});
+  REQUIRE(dataset.x == std::vector<float>{0, 0, 2, 2, 4, 4});
+  const std::vector<double> nothing(5, nan);
+  io::save_arrays(
+      path, {{"theta", io::Array::from(std::span<const double>(nothing), {5})}, {"x", counting({5, 2})}});
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("every row"));
+}

@@ -1,0 +1,94 @@
+#include <limits>
+#include <numeric>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "data/dataset.hpp"
+#include "data/errors.hpp"
+#include "data/scratch.hpp"
+#include "io/files.hpp"
+
+using namespace fluxsbi;
+using data::DataShape;
+using data::load_observations;
+using test::says;
+using test::Scratch;
+
+namespace {
+
+using Shape = std::vector<int64_t>;
+
+io::Array counting(Shape shape) {
+  std::vector<float> values(
+      static_cast<size_t>(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>())));
+  std::iota(values.begin(), values.end(), 0.0f);
+  return io::Array::from(std::span<const float>(values), std::move(shape));
+}
+
+const DataShape vector3{2, 1, 3, 1, {}, {}}, pairs3{2, 1, 3, 2, {}, {}}, single{2, 1, 1, 1, {}, {}},
+    image{2, 1, 6, 2, {}, {2, 3}};
+
+}  // namespace
+
+TEST_CASE("rows come with or without the leading axis", "[data][observations]") {
+  const Scratch scratch;
+  const struct {
+    DataShape shape;
+    Shape array;
+    int64_t rows;
+  } cases[] = {{vector3, {5, 3}, 5},     {vector3, {3}, 1},      {vector3, {5, 3, 1}, 5},
+               {vector3, {3, 1}, 1},     {pairs3, {5, 3, 2}, 5}, {pairs3, {3, 2}, 1},
+               {single, {4}, 4},         {single, {4, 1}, 4},    {single, {}, 1},
+               {image, {2, 2, 3, 2}, 2}, {image, {2, 3, 2}, 1},  {image, {4, 6, 2}, 4},
+               {image, {6, 2}, 1}};
+  for (const auto& [shape, array, rows] : cases) {
+    io::save_arrays(scratch.path("x.npy"), {{"array", counting(array)}});
+    io::save_arrays(scratch.path("x.npz"), {{"x", counting(array)}, {"theta", counting({7})}});
+    for (const char* name : {"x.npy", "x.npz"}) {
+      const auto observations = load_observations(scratch.path(name), shape, {});
+      REQUIRE(observations.rows == rows);
+      REQUIRE(std::ssize(observations.x) == rows * shape.cond_size());
+      REQUIRE(observations.x.back() == static_cast<float>(observations.x.size() - 1));
+    }
+  }
+}
+
+TEST_CASE("observations are read from HDF5", "[data][observations]") {
+  const Scratch scratch;
+  io::save_arrays(scratch.path("x.h5"), {{"x", counting({2, 3})}, {"theta", counting({7})}});
+  REQUIRE(load_observations(scratch.path("x.h5"), vector3, {}).rows == 2);
+}
+
+TEST_CASE("csv headers are the model's names in any order, or data_1, data_2, ...", "[data][observations]") {
+  const Scratch scratch;
+  const std::vector<std::string> names{"a", "b", "c"};
+  const auto own = scratch.write("own.csv", "theta_0,c,a,b\n9,3,1,2\n9,6,4,5\n");
+  REQUIRE(load_observations(own, vector3, names).x == std::vector<float>{1, 2, 3, 4, 5, 6});
+  const auto numbered = scratch.write("numbered.csv", "data_1,data_2,data_3\n1,2,3\n");
+  REQUIRE(load_observations(numbered, vector3, names).x == std::vector<float>{1, 2, 3});
+  const auto many = scratch.write("many.csv", "data_1,data_2,data_3,data_4\n1,2,3,4\n");
+  REQUIRE_USER_ERROR(load_observations(many, vector3, names), says("data_4") && says("a, b, c"));
+  const auto few = scratch.write("few.csv", "a,b\n1,2\n");
+  REQUIRE_USER_ERROR(load_observations(few, vector3, names), says("few.csv has the columns a, b;"));
+  REQUIRE_USER_ERROR(load_observations(numbered, pairs3, names), says("one channel"));
+}
+
+TEST_CASE("observations that do not fit the model are refused", "[data][observations]") {
+  const Scratch scratch;
+  const auto load = [&](io::Array x, const DataShape& shape) {
+    io::save_arrays(scratch.path("x.npy"), {{"array", std::move(x)}});
+    return load_observations(scratch.path("x.npy"), shape, {});
+  };
+  REQUIRE_USER_ERROR(load(counting({5, 4}), vector3),
+                     says("[5, 4]") && says("3 tokens of 1 channel") && says("[rows, 3]"));
+  REQUIRE_USER_ERROR(load(counting({5, 3}), pairs3), says("3 tokens of 2 channels") && says("[rows, 3, 2]"));
+  REQUIRE_USER_ERROR(load(counting({5, 3, 2, 2}), pairs3), says("[5, 3, 2, 2]"));
+  REQUIRE_USER_ERROR(load(counting({3, 2, 2}), image), says("[rows, 2, 3, 2]"));
+  REQUIRE_USER_ERROR(load(counting({0, 3}), vector3), says("no rows"));
+  const std::vector<float> holed{1, 2, 3, 4, std::numeric_limits<float>::quiet_NaN(), 6};
+  REQUIRE_USER_ERROR(load(io::Array::from(std::span<const float>(holed), {2, 3}), vector3),
+                     says("row 1") && says("x_1"));
+  REQUIRE_USER_ERROR(load_observations(scratch.path("absent.npy"), vector3, {}), says("absent.npy"));
+  io::save_arrays(scratch.path("y.npz"), {{"y", counting({2, 3})}});
+  REQUIRE_USER_ERROR(load_observations(scratch.path("y.npz"), vector3, {}), says("y"));
+}

@@ -1,0 +1,141 @@
+#include <cmath>
+#include <limits>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include "config/reader.hpp"
+#include "data/errors.hpp"
+#include "data/prior.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+using data::make_prior;
+using data::PriorOptions;
+using test::says;
+
+namespace {
+
+constexpr double inf = std::numeric_limits<double>::infinity();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double closed_form = 1e-14;  // relative; one rounded expression in double
+
+const PriorOptions box{"box", {-1, 0}, {1, 4}, {}, {}};
+const PriorOptions normal{"normal", {}, {}, {1, -2}, {0.5, 3}};
+const PriorOptions lognormal{"lognormal", {}, {}, {-0.125, -3}, {0.5, 0.5}};
+
+using Point = std::vector<double>;
+
+}  // namespace
+
+TEST_CASE("a box has its density inside and on its faces, none outside", "[data][prior]") {
+  const auto prior = make_prior(box, 2);
+  const double density = -std::log(2.0) - std::log(4.0);
+  REQUIRE(prior->bounded());
+  for (const Point& inside : {Point{0, 1}, Point{-1, 0}, Point{1, 4}}) {
+    REQUIRE(prior->in_support(inside));
+    REQUIRE_THAT(prior->log_prob(inside), WithinRel(density, closed_form));
+  }
+  for (const Point& outside :
+       {Point{std::nextafter(1.0, 2.0), 1}, Point{0, -1e-300}, Point{nan, 1}, Point{0, inf}}) {
+    REQUIRE_FALSE(prior->in_support(outside));
+    REQUIRE(prior->log_prob(outside) == -inf);
+  }
+}
+
+TEST_CASE("normal and lognormal densities are the hand-computed ones", "[data][prior]") {
+  const auto gauss = make_prior(normal, 2);
+  REQUIRE_FALSE(gauss->bounded());
+  // z = (2, 1/3): -(4 + 1/9)/2 - log 0.5 - log 3 - log 2 pi
+  REQUIRE_THAT(gauss->log_prob(Point{2, -1}),
+               WithinRel(-(4 + 1.0 / 9) / 2 - std::log(1.5) - std::log(2 * M_PI), 1e-14));
+  REQUIRE(gauss->log_prob(Point{nan, 0}) == -inf);
+  REQUIRE_FALSE(gauss->in_support(Point{inf, 0}));
+
+  const auto log_gauss = make_prior(lognormal, 2);
+  REQUIRE(log_gauss->bounded());
+  // at the medians z = 0 and log theta = mu
+  const double at_median = 0.125 + 3 - 2 * std::log(0.5) - std::log(2 * M_PI);
+  REQUIRE_THAT(log_gauss->log_prob(Point{std::exp(-0.125), std::exp(-3.0)}), WithinRel(at_median, 1e-13));
+  REQUIRE(log_gauss->log_prob(Point{0, 1}) == -inf);
+  REQUIRE(log_gauss->log_prob(Point{1, -1}) == -inf);
+  REQUIRE_FALSE(log_gauss->in_support(Point{1, 0}));
+}
+
+TEST_CASE("draws lie in the support and have the prior's moments", "[data][prior]") {
+  constexpr int draws = 40000;
+  constexpr double sigmas = 5;
+  const struct {
+    PriorOptions options;
+    double mean, sd;  // of the first component; of its logarithm for lognormal
+  } cases[] = {{box, 0, 2 / std::sqrt(12.0)}, {normal, 1, 0.5}, {lognormal, -0.125, 0.5}};
+  for (const auto& [options, mean, sd] : cases) {
+    CAPTURE(options.kind);
+    const auto prior = make_prior(options, 2);
+    double sum = 0, squares = 0;
+    for (int i = 0; i < draws; ++i) {
+      core::Philox random(7, core::Purpose::test, static_cast<uint64_t>(i));
+      Point theta(2);
+      prior->sample(random, theta);
+      REQUIRE(prior->in_support(theta));
+      const double value = options.kind == "lognormal" ? std::log(theta[0]) : theta[0];
+      sum += value;
+      squares += (value - mean) * (value - mean);
+    }
+    REQUIRE_THAT(sum / draws, WithinAbs(mean, sigmas * sd / std::sqrt(draws)));
+    REQUIRE_THAT(std::sqrt(squares / draws), WithinAbs(sd, sigmas * sd / std::sqrt(2.0 * draws)));
+  }
+}
+
+TEST_CASE("a custom prior is a support that may be open, without a density", "[data][prior]") {
+  const auto prior = make_prior({"custom", {0, -inf}, {inf, 1}, {}, {}}, 2);
+  REQUIRE(prior->bounded());
+  REQUIRE(prior->in_support(Point{0, -1e30}));
+  REQUIRE_FALSE(prior->in_support(Point{-1e-9, 0}));
+  REQUIRE_FALSE(prior->in_support(Point{inf, 0}));
+  REQUIRE_USER_ERROR(prior->log_prob(Point{1, 0}), says("custom"));
+  REQUIRE_FALSE(make_prior({"custom", {-inf}, {inf}, {}, {}}, 2)->bounded());
+}
+
+TEST_CASE("a prior's options build the same prior again, through YAML", "[data][prior]") {
+  const PriorOptions open{"custom", {0, -inf}, {inf, 1}, {}, {}};
+  for (const PriorOptions& options : {box, normal, lognormal, open}) {
+    CAPTURE(options.kind);
+    config::Writer writer;
+    writer.add(data::prior_table(), make_prior(options, 2)->options());
+    const auto document = config::parse_yaml(writer.text(), "prior.yaml");
+    config::Reader reader(document);
+    PriorOptions again;
+    reader.read(data::prior_table(), again);
+    REQUIRE(reader.finish().empty());
+    REQUIRE(again.kind == options.kind);
+    REQUIRE(again.low == options.low);
+    REQUIRE(again.high == options.high);
+    REQUIRE(again.mean == options.mean);
+    REQUIRE(again.scale == options.scale);
+  }
+}
+
+TEST_CASE("one entry stands for all components", "[data][prior]") {
+  const auto prior = make_prior({"box", {-1}, {2}, {}, {}}, 3);
+  REQUIRE(prior->dim() == 3);
+  REQUIRE(prior->options().low == Point{-1, -1, -1});
+  REQUIRE(make_prior({}, 3) == nullptr);
+  REQUIRE(data::prior_dim({"box", {-1}, {2, 3}, {}, {}}) == 2);
+  REQUIRE(data::prior_dim({}) == 0);
+}
+
+TEST_CASE("a prior that does not fit is refused with its key", "[data][prior]") {
+  REQUIRE_USER_ERROR(make_prior({"box", {0, 0, 0}, {1}, {}, {}}, 2),
+                     says("prior.low has 3 entries, theta has 2"));
+  REQUIRE_USER_ERROR(make_prior({"box", {0}, {}, {}, {}}, 2), says("prior.high has 0 entries"));
+  REQUIRE_USER_ERROR(make_prior({"box", {0, 1}, {1, 1}, {}, {}}, 2), says("component 1 has 1 and 1"));
+  REQUIRE_USER_ERROR(make_prior({"box", {-inf}, {1}, {}, {}}, 2), says("prior.low must hold finite numbers"));
+  REQUIRE_USER_ERROR(make_prior({"normal", {}, {}, {0}, {0}}, 2), says("prior.scale must be above 0"));
+  REQUIRE_USER_ERROR(make_prior({"normal", {0}, {}, {0}, {1}}, 2), says("prior.low has no meaning"));
+  REQUIRE_USER_ERROR(make_prior({"none", {0}, {1}, {}, {}}, 2), says("prior.kind: none"));
+  REQUIRE_USER_ERROR(make_prior({"box", {nan}, {1}, {}, {}}, 1), says("finite"));
+  REQUIRE_USER_ERROR(make_prior({"box", {1, 0}, {0, 1, 2}, {}, {}}, 2),
+                     says("prior.high has 3") && says("prior.low must be below"));
+}

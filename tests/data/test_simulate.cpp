@@ -1,0 +1,190 @@
+#include <csignal>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "data/dataset.hpp"
+#include "data/errors.hpp"
+#include "data/scratch.hpp"
+#include "data/simulate.hpp"
+#include "io/files.hpp"
+
+using namespace fluxsbi;
+using data::simulate;
+using data::simulate_to_file;
+using data::SimulateRequest;
+using test::says;
+using test::Scratch;
+
+namespace {
+
+SimulateRequest request_for(const std::string& output, int64_t rows) {
+  SimulateRequest request;
+  request.output = output;
+  request.task = "two_moons";
+  request.simulations = rows;
+  request.seed = 11;
+  request.stop = [] { return 0; };
+  return request;
+}
+
+/// Asks to stop once `done` batches have ended.
+void stop_after(SimulateRequest& request, int done) {
+  auto ended = std::make_shared<std::atomic<int>>(0);
+  request.progress = [ended](int64_t, int64_t, int64_t) { ++*ended; };
+  request.stop = [ended, done] { return *ended >= done ? SIGTERM : 0; };
+}
+
+}  // namespace
+
+TEST_CASE("simulations are the same for any number of workers", "[data][simulate]") {
+  const auto task = data::make_task(GENERATE("two_moons", "gaussian_linear", "gaussian_mixture"));
+  const auto one = simulate(*task, 20000, 3, 1);
+  for (const int workers : {2, 5}) {
+    const auto many = simulate(*task, 20000, 3, workers);
+    REQUIRE(many.theta == one.theta);
+    REQUIRE(many.x == one.x);
+  }
+  REQUIRE(one.failed == std::vector<uint8_t>(20000));
+}
+
+TEST_CASE("a row depends on the seed and its number alone", "[data][simulate]") {
+  const auto task = data::make_task("two_moons");
+  const auto all = simulate(*task, 10000, 3), part = simulate(*task, 20, 3, 1, 9000);
+  REQUIRE(std::equal(part.theta.begin(), part.theta.end(), all.theta.begin() + 2 * 9000));
+  REQUIRE(std::equal(part.x.begin(), part.x.end(), all.x.begin() + 2 * 9000));
+  REQUIRE(simulate(*task, 10, 4).theta != simulate(*task, 10, 3).theta);
+  REQUIRE(simulate(*task, 0, 3).theta.empty());
+}
+
+TEST_CASE("theta stays in the support after rounding to float32", "[data][simulate]") {
+  // 0.1 rounds up: draws within 1.5e-9 of the bound would leave this box of width 3e-9 half the time.
+  const auto prior = data::make_prior({"box", {0.1 - 1.5e-9}, {0.1}, {}, {}}, 1);
+  REQUIRE_USER_ERROR(([&] {
+                       std::vector<float> theta(1);
+                       data::draw_theta(*prior, 0, 0, theta);
+                     }()),
+                     says("float32"));
+  const auto wider = data::make_prior({"box", {0.1 - 2e-8}, {0.1}, {}, {}}, 1);
+  for (int64_t row = 0; row < 100; ++row) {
+    std::vector<float> theta(1);
+    data::draw_theta(*wider, 0, row, theta);
+    REQUIRE(wider->in_support(std::vector<double>{theta[0]}));
+  }
+}
+
+TEST_CASE("a file of simulations holds what simulate gives", "[data][simulate]") {
+  const Scratch scratch;
+  const auto expected = simulate(*data::make_task("two_moons"), 5000, 11);
+  const std::string name = GENERATE("a.npz", "a.h5", "a.csv", "a.npy");
+  const auto outcome = simulate_to_file(request_for(scratch.path(name), 5000));
+  REQUIRE(outcome.rows == 5000);
+  REQUIRE(outcome.failed == 0);
+  data::DataOptions options;
+  options.file = scratch.path(name);
+  const auto dataset = data::load_dataset(options, 0);
+  REQUIRE(dataset.theta == expected.theta);
+  REQUIRE(dataset.x == expected.x);
+  REQUIRE_FALSE(scratch.has(name + ".partial"));
+}
+
+TEST_CASE("a stopped simulation goes on to the same bytes", "[data][simulate]") {
+  const Scratch scratch;
+  simulate_to_file(request_for(scratch.path("whole.npz"), 30000));
+  auto request = request_for(scratch.path("a.npz"), 30000);
+  for (const int workers : {1, 2, 3}) {
+    request.simulator.workers = workers;
+    stop_after(request, 1);
+    REQUIRE_THROWS_MATCHES(
+        simulate_to_file(request), core::Stopped,
+        Catch::Matchers::MessageMatches(says("SIGTERM") && says("run the same command again")));
+    REQUIRE(scratch.has("a.npz.partial"));
+    REQUIRE_FALSE(scratch.has("a.npz"));
+  }
+  request.stop = [] { return 0; };
+  const auto outcome = simulate_to_file(request);
+  REQUIRE(outcome.resumed >= 3 * 4096);
+  REQUIRE(outcome.resumed < 30000);
+  REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
+  REQUIRE_FALSE(scratch.has("a.npz.partial"));
+}
+
+TEST_CASE("a resumed simulation may have another number of rows", "[data][simulate]") {
+  const Scratch scratch;
+  const int64_t rows = GENERATE(5000, 20000);
+  simulate_to_file(request_for(scratch.path("whole.npz"), rows));
+  auto request = request_for(scratch.path("a.npz"), 13000);
+  stop_after(request, 2);
+  request.simulator.workers = 1;
+  REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+  simulate_to_file(request_for(scratch.path("a.npz"), rows));
+  REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
+}
+
+TEST_CASE("a torn or damaged partial file costs its last rows only", "[data][simulate]") {
+  const Scratch scratch;
+  simulate_to_file(request_for(scratch.path("whole.npz"), 20000));
+  auto request = request_for(scratch.path("a.npz"), 20000);
+  request.simulator.workers = 1;
+  stop_after(request, 3);
+  REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+  auto bytes = scratch.read("a.npz.partial");
+  const size_t cut =
+      GENERATE(size_t{1}, size_t{30000}, size_t{200000});  // within the last, second, first record
+  SECTION("torn") {
+    bytes.resize(bytes.size() - std::min(cut, bytes.size() - 3));
+  }
+  SECTION("damaged") {
+    bytes[bytes.size() - std::min(cut, bytes.size())] ^= 0x10;
+  }
+  scratch.write("a.npz.partial", bytes);
+  const auto outcome = simulate_to_file(request_for(scratch.path("a.npz"), 20000));
+  REQUIRE(outcome.resumed < 3 * 4096);
+  REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
+}
+
+TEST_CASE("the beginning of other simulations is not mixed in", "[data][simulate]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.npz"), 20000);
+  stop_after(request, 1);
+  REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+  auto other = request_for(scratch.path("a.npz"), 20000);
+  other.seed = 12;
+  REQUIRE_USER_ERROR(simulate_to_file(other), says("seed 11") && says("seed 12") && says("--force"));
+  other.force = true;
+  REQUIRE(simulate_to_file(other).resumed == 0);
+  scratch.write("b.npz.partial", "something else entirely");
+  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("b.npz"), 10)), says("b.npz.partial"));
+  REQUIRE(scratch.read("b.npz.partial") == "something else entirely");
+}
+
+TEST_CASE("a simulation that cannot begin leaves nothing behind", "[data][simulate]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.npz"), 0);
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("at least 1"));
+  request = request_for(scratch.path("a.txt"), 5);
+  REQUIRE_USER_ERROR(simulate_to_file(request), says(".npz"));
+  request = request_for(scratch.path("a.npz"), 5);
+  request.task = "no_task";
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("no_task"));
+  request = request_for(scratch.path("no/such/folder/a.npz"), 5);
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("no/such/folder"));
+  request = request_for(scratch.path("a.npz"), 5);
+  request.x_names = {"one"};
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("data.names.x"));
+  request = request_for(scratch.path("a.npz"), 5);
+  request.task.reset();
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("simulator.command"));
+  REQUIRE(scratch.empty());
+}
+
+TEST_CASE("an existing output is replaced only by force", "[data][simulate]") {
+  const Scratch scratch;
+  scratch.write("a.npz", "precious");
+  auto request = request_for(scratch.path("a.npz"), 5);
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("--force"));
+  REQUIRE(scratch.read("a.npz") == "precious");
+  request.force = true;
+  simulate_to_file(request);
+  REQUIRE(scratch.read("a.npz") != "precious");
+}

@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <set>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "data/dataset.hpp"
+#include "data/errors.hpp"
+
+using namespace fluxsbi;
+using data::DataOptions;
+using data::split_rows;
+using test::says;
+
+TEST_CASE("the splits are disjoint, sorted, cover all rows and have the asked sizes", "[data][split]") {
+  DataOptions options;
+  options.validation_fraction = 0.2;
+  for (const int64_t rows : {2, 3, 10, 1001}) {
+    CAPTURE(rows);
+    const auto split = split_rows(rows, options, 5);
+    REQUIRE(std::is_sorted(split.training.begin(), split.training.end()));
+    REQUIRE(std::is_sorted(split.validation.begin(), split.validation.end()));
+    std::set<int64_t> all(split.training.begin(), split.training.end());
+    all.insert(split.validation.begin(), split.validation.end());
+    REQUIRE(std::ssize(all) == rows);
+    REQUIRE(*all.begin() == 0);
+    REQUIRE(*all.rbegin() == rows - 1);
+    REQUIRE(std::ssize(split.training) + std::ssize(split.validation) == rows);
+    REQUIRE(std::ssize(split.validation) == std::max<int64_t>(1, (2 * rows + 5) / 10));
+  }
+}
+
+TEST_CASE("both splits keep a row and validation keeps its cap", "[data][split]") {
+  DataOptions options;
+  options.validation_fraction = 0;
+  REQUIRE(split_rows(100, options, 1).validation.size() == 1);
+  options.validation_fraction = 0.999;
+  REQUIRE(split_rows(10, options, 1).training.size() == 1);
+  options.max_validation = 7;
+  REQUIRE(split_rows(1000, options, 1).validation.size() == 7);
+  REQUIRE_USER_ERROR(split_rows(1, options, 1), says("at least 2 rows"));
+}
+
+TEST_CASE("the split depends on the seed, and every row validates equally often", "[data][split]") {
+  DataOptions options;
+  options.validation_fraction = 0.3;
+  REQUIRE(split_rows(50, options, 1).validation == split_rows(50, options, 1).validation);
+  REQUIRE(split_rows(50, options, 1).validation != split_rows(50, options, 2).validation);
+  constexpr int64_t rows = 10, seeds = 4000;
+  std::vector<int> counts(rows);
+  for (uint64_t seed = 0; seed < seeds; ++seed) {
+    for (const int64_t row : split_rows(rows, options, seed).validation) ++counts[static_cast<size_t>(row)];
+  }
+  constexpr double expected = 0.3 * seeds, error = 5 * 28.98;  // binomial sd sqrt(4000 0.3 0.7), five of them
+  for (const int count : counts) REQUIRE(std::abs(count - expected) < error);
+}

@@ -1,0 +1,108 @@
+#include <cmath>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include "core/philox.hpp"
+#include "data/errors.hpp"
+#include "data/names.hpp"
+#include "data/standardise.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+using data::fit_standardiser;
+using test::says;
+
+namespace {
+
+const std::vector<std::string> names{"a", "b"};
+// rows (1, 10), (3, 10.5), (100, -7), (5, 12)
+const std::vector<float> values{1, 10, 3, 10.5f, 100, -7, 5, 12};
+const std::vector<int64_t> chosen{0, 1, 3};
+constexpr double exact = 1e-14;  // relative; sums of a few doubles
+
+}  // namespace
+
+TEST_CASE("means and scales are those of the chosen rows, with n in the denominator", "[data][standardise]") {
+  const auto each = fit_standardiser(values, 2, chosen, "per_feature", false, names);
+  REQUIRE_THAT(each.mean[0], WithinRel(3, exact));
+  REQUIRE_THAT(each.scale[0], WithinRel(std::sqrt(8.0 / 3), exact));
+  REQUIRE_THAT(each.mean[1], WithinRel(32.5 / 3, exact));
+  const auto shared = fit_standardiser(values, 2, chosen, "shared", false, names);
+  const double mean = 41.5 / 6;  // of 1, 10, 3, 10.5, 5, 12
+  REQUIRE_THAT(shared.mean[0], WithinRel(mean, exact));
+  REQUIRE(shared.mean[0] == shared.mean[1]);
+  REQUIRE_THAT(shared.scale[1],
+               WithinRel(std::sqrt((1 + 100 + 9 + 110.25 + 25 + 144) / 6 - mean * mean), 1e-13));
+  const auto none = fit_standardiser(values, 2, chosen, "none", false, names);
+  REQUIRE(none.mean == std::vector<double>{0, 0});
+  REQUIRE(none.scale == std::vector<double>{1, 1});
+}
+
+TEST_CASE("invert undoes apply, and applied training rows have mean 0 and sd 1", "[data][standardise]") {
+  constexpr int64_t rows = 500, size = 3;
+  core::Philox random(1, core::Purpose::test);
+  std::vector<float> original;
+  std::vector<int64_t> all;
+  for (int64_t i = 0; i < rows; ++i) {
+    all.push_back(i);
+    for (const double scale : {1e-3, 1.0, 1e5})
+      original.push_back(static_cast<float>(scale * (4 + random.normal())));
+  }
+  const auto standardiser =
+      fit_standardiser(original, size, all, "per_feature", false, data::default_names("x", 3));
+  auto standard = original;
+  standardiser.apply(standard);
+  const auto again = fit_standardiser(standard, size, all, "per_feature", false, data::default_names("x", 3));
+  constexpr double single = 1e-6;  // float32 rounding of each value, averaged
+  for (size_t i = 0; i < 3; ++i) {
+    REQUIRE_THAT(again.mean[i], WithinAbs(0, single));
+    REQUIRE_THAT(again.scale[i], WithinAbs(1, single));
+  }
+  standardiser.invert(standard);
+  constexpr double round_trip = 1e-6;  // relative; two roundings to float32, the first at mean/sd = 4
+  for (size_t i = 0; i < original.size(); ++i) REQUIRE_THAT(standard[i], WithinRel(original[i], round_trip));
+}
+
+TEST_CASE("a large offset does not spoil the scale", "[data][standardise]") {
+  // One pass with sums of squares would lose all digits here.
+  std::vector<float> offset;
+  std::vector<int64_t> all;
+  for (int64_t i = 0; i < 100; ++i) {
+    offset.push_back(static_cast<float>(1000000 + (i % 2 ? 64 : -64)));
+    all.push_back(i);
+  }
+  const auto fitted = fit_standardiser(offset, 1, all, "per_feature", false, data::default_names("x", 1));
+  REQUIRE_THAT(fitted.scale[0], WithinRel(64, exact));
+}
+
+TEST_CASE("constant columns are named, or kept with scale 1", "[data][standardise]") {
+  const std::vector<float> table{0.1f, 5, 1, 0.1f, 6, 1, 0.1f, 7, 1};
+  const std::vector<int64_t> all{0, 1, 2};
+  const auto three = data::default_names("x", 3);
+  REQUIRE_USER_ERROR(fit_standardiser(table, 3, all, "per_feature", false, three),
+                     says("columns x_0, x_2 are constant") && says("data.constant: keep"));
+  const auto kept = fit_standardiser(table, 3, all, "per_feature", true, three);
+  REQUIRE(kept.scale[0] == 1);
+  REQUIRE(kept.scale[2] == 1);
+  REQUIRE_THAT(kept.mean[0], WithinRel(0.1f, exact));
+  REQUIRE_NOTHROW(fit_standardiser(table, 3, all, "shared", false, three));
+  REQUIRE_NOTHROW(fit_standardiser(table, 3, all, "none", false, three));
+}
+
+TEST_CASE("a column that varies by rounding alone counts as constant", "[data][standardise]") {
+  const std::vector<float> barely{1e6f, std::nextafter(1e6f, 2e6f), 1e6f};
+  REQUIRE_USER_ERROR(fit_standardiser(barely, 1, std::vector<int64_t>{0, 1, 2}, "per_feature", false,
+                                      data::default_names("x", 1)),
+                     says("the column x_0 is constant"));
+}
+
+TEST_CASE("many constant columns are counted, channels are numbered", "[data][standardise]") {
+  const std::vector<float> zeros(40);
+  const std::vector<int64_t> all{0, 1};
+  REQUIRE_USER_ERROR(fit_standardiser(zeros, 20, all, "per_feature", false, data::default_names("x", 20)),
+                     says("x_5 and 14 more"));
+  REQUIRE_USER_ERROR(fit_standardiser(zeros, 20, all, "per_feature", false, data::default_names("x", 10)),
+                     says("x_0[0], x_0[1], x_1[0]"));
+}

@@ -1,0 +1,177 @@
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include "data/errors.hpp"
+#include "data/sbibm_files.hpp"
+#include "data/simulate.hpp"
+#include "data/tasks/gaussian_linear.hpp"
+#include "data/tasks/gaussian_mixture.hpp"
+#include "data/tasks/two_moons.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+using test::says;
+using test::sbibm_table;
+
+namespace {
+
+constexpr double closed_form = 1e-12;  // relative, float64, as the vectors' README states
+constexpr double sigmas = 5;           // of Monte Carlo error
+
+using AddNoise = std::function<void(std::span<const double>, std::span<const double>, std::span<double>)>;
+
+/// How each task makes x of the recorded deterministic part and noise.
+struct Recorded {
+  std::string name;
+  AddNoise add_noise;
+};
+const std::vector<Recorded> recorded{{"two_moons", data::TwoMoons::add_noise},
+                                     {"gaussian_linear", data::GaussianLinear::add_noise},
+                                     {"gaussian_mixture", data::GaussianMixture::add_noise}};
+
+std::string vectors(const std::string& task, const std::string& what) {
+  return "vectors/" + task + "_" + what + ".npy";
+}
+
+void check_densities(const std::vector<double>& computed, const test::Table& expected) {
+  for (int64_t i = 0; i < expected.rows; ++i) {
+    CAPTURE(i);
+    const double value = expected.row(i)[0], found = computed[static_cast<size_t>(i)];
+    if (std::isinf(value)) {
+      REQUIRE(found == value);
+    } else {
+      REQUIRE_THAT(found, WithinRel(value, closed_form));
+    }
+  }
+}
+
+double quantile(std::vector<double> values, double share) {
+  const auto at = values.begin() + static_cast<int64_t>(share * static_cast<double>(values.size()));
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+}  // namespace
+
+TEST_CASE("every task with recorded vectors is checked", "[data][task]") {
+  for (const auto& row : data::tasks()) {
+    const auto found =
+        std::find_if(recorded.begin(), recorded.end(), [&](const auto& r) { return r.name == row.name; });
+    CAPTURE(row.name);
+    REQUIRE(found != recorded.end());
+    REQUIRE(row.make()->name() == row.name);
+  }
+}
+
+TEST_CASE("x of theta and noise is the recorded one", "[data][task]") {
+  const auto& [name, add_noise] = GENERATE(from_range(recorded));
+  CAPTURE(name);
+  const auto det = sbibm_table(vectors(name, "det")), noise = sbibm_table(vectors(name, "noise")),
+             x = sbibm_table(vectors(name, "x"));
+  for (int64_t i = 0; i < x.rows; ++i) {
+    std::vector<double> computed(static_cast<size_t>(x.columns));
+    add_noise(det.row(i), noise.row(i), computed);
+    for (size_t j = 0; j < computed.size(); ++j) {
+      REQUIRE(static_cast<float>(computed[j]) == static_cast<float>(x.row(i)[j]));
+    }
+  }
+}
+
+TEST_CASE("the deterministic part of two_moons is the recorded one", "[data][task]") {
+  const auto theta = sbibm_table(vectors("two_moons", "theta")),
+             det = sbibm_table(vectors("two_moons", "det"));
+  for (int64_t i = 0; i < det.rows; ++i) {
+    std::vector<double> centre(2);
+    data::TwoMoons::centre(theta.row(i), centre);
+    REQUIRE_THAT(centre[0], WithinRel(det.row(i)[0], closed_form));
+    REQUIRE_THAT(centre[1], WithinRel(det.row(i)[1], closed_form));
+  }
+}
+
+TEST_CASE("log prior and log likelihood are the recorded ones", "[data][task]") {
+  const auto name = GENERATE(from_range(recorded)).name;
+  CAPTURE(name);
+  const auto task = data::make_task(name);
+  const auto theta = sbibm_table(vectors(name, "theta")), x = sbibm_table(vectors(name, "x"));
+  std::vector<double> log_prior, log_likelihood;
+  for (int64_t i = 0; i < theta.rows; ++i) {
+    log_prior.push_back(task->prior().log_prob(theta.row(i)));
+    log_likelihood.push_back(task->log_likelihood(theta.row(i), x.row(i)));
+  }
+  check_densities(log_prior, sbibm_table(vectors(name, "logprior")));
+  check_densities(log_likelihood, sbibm_table(vectors(name, "loglik")));
+}
+
+TEST_CASE("log likelihoods of the benchmark's first observation are the recorded ones", "[data][task]") {
+  const auto name = GENERATE(from_range(recorded)).name;
+  CAPTURE(name);
+  if (!test::has_sbibm(name + "/observations.npy"))
+    SKIP("the benchmark's observations are not there (FLUXSBI_SBIBM)");
+  const auto task = data::make_task(name);
+  const auto theta = sbibm_table(vectors(name, "theta")),
+             observations = sbibm_table(name + "/observations.npy");
+  std::vector<double> log_likelihood;
+  for (int64_t i = 0; i < theta.rows; ++i) {
+    log_likelihood.push_back(task->log_likelihood(theta.row(i), observations.row(0)));
+  }
+  check_densities(log_likelihood, sbibm_table(vectors(name, "loglik_obs1")));
+}
+
+TEST_CASE("100,000 simulations have the recorded location and spread", "[data][task]") {
+  const auto name = GENERATE(from_range(recorded)).name;
+  const auto task = data::make_task(name);
+  constexpr int64_t rows = 100000;
+  const auto simulated = data::simulate(*task, rows, 1);
+  const auto stats = sbibm_table(vectors(name, "stats"));
+  for (int64_t j = 0; j < task->x_dim(); ++j) {
+    CAPTURE(name, j);
+    std::vector<double> x;
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < rows; ++i) x.push_back(simulated.x[static_cast<size_t>(i * task->x_dim() + j)]);
+    for (const double v : x) sum += v;
+    for (const double v : x) squares += (v - sum / rows) * (v - sum / rows);
+    const auto at = static_cast<size_t>(j);
+    // Both sides have Monte Carlo error, hence sqrt 2. Quantiles of flat and of two-peaked densities have up
+    // to three times the error of the mean.
+    const double error = sigmas * std::sqrt(2.0 / rows) * stats.row(1)[at];
+    REQUIRE_THAT(sum / rows, WithinAbs(stats.row(0)[at], error));
+    REQUIRE_THAT(std::sqrt(squares / rows), WithinAbs(stats.row(1)[at], error));
+    REQUIRE_THAT(quantile(x, 0.5), WithinAbs(stats.row(2)[at], 3 * error));
+    REQUIRE_THAT(quantile(x, 0.75) - quantile(x, 0.25), WithinAbs(stats.row(3)[at], 3 * error));
+  }
+}
+
+TEST_CASE("the likelihood of two_moons integrates to one", "[data][task]") {
+  // Midpoint rule; without the Jacobian term 1/r the integral would be about 0.1.
+  const data::TwoMoons task;
+  const std::vector<double> theta{0.3, -0.5};
+  constexpr double step = 5e-4, half_width = 0.2;
+  double integral = 0;
+  std::vector<double> centre(2);
+  data::TwoMoons::centre(theta, centre);
+  for (double u = step / 2; u < half_width; u += step) {
+    for (double v = -half_width + step / 2; v < half_width; v += step) {
+      const std::vector<double> x{centre[0] + 0.25 + u, centre[1] + v};
+      integral += std::exp(task.log_likelihood(theta, x)) * step * step;
+    }
+  }
+  constexpr double quadrature = 1e-5;  // the density falls to 0 within 20 steps at the rim
+  REQUIRE_THAT(integral, WithinAbs(1, quadrature));
+}
+
+TEST_CASE("the mixture's likelihood stays finite far from theta", "[data][task]") {
+  const data::GaussianMixture task;
+  const double far = task.log_likelihood(std::vector<double>{0, 0}, std::vector<double>{1000, 0});
+  REQUIRE_THAT(far, WithinRel(std::log(0.5) - std::log(2 * M_PI) - 0.5e6, closed_form));
+}
+
+TEST_CASE("an unknown task is refused with the nearest name", "[data][task]") {
+  REQUIRE_USER_ERROR(data::make_task("two_moon"), says("did you mean 'two_moons'"));
+  REQUIRE_USER_ERROR(data::make_task("nothing like it"), says("gaussian_mixture"));
+}

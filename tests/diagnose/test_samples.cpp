@@ -1,0 +1,130 @@
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+#include <unistd.h>
+
+#include "core/error.hpp"
+#include "diagnose/c2st.hpp"
+#include "diagnose/samples.hpp"
+#include "io/files.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
+
+namespace {
+
+// The benchmark's agreement with scikit-learn that docs/c2st.md promises.
+constexpr double mean_difference_limit = 0.005;
+constexpr double pair_difference_limit = 0.02;
+
+struct Folder {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("fluxsbi-samples-" + std::to_string(getpid()));
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string file(const std::string& name) const { return (path / name).string(); }
+};
+
+// 3 observations, 4 draws, 2 parameters: the values 0, 1, ..., 23.
+io::Array counting(std::vector<int64_t> shape) {
+  std::vector<float> values(24);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  return io::Array::from(std::span<const float>(values), std::move(shape));
+}
+
+void fails(const std::string& path, int64_t row, const std::string& part) {
+  CHECK_THROWS_MATCHES(diagnose::load_samples(path, row), core::UserError,
+                       MessageMatches(ContainsSubstring(part)));
+}
+
+}  // namespace
+
+TEST_CASE("samples of every format are read alike", "[diagnose][samples]") {
+  const Folder folder;
+  for (const char* name : {"a.npy", "a.csv", "a.npz", "a.h5"}) {
+    CAPTURE(name);
+    const bool keyed = std::string(name) == "a.npz" || std::string(name) == "a.h5";
+    const std::vector<std::string> columns =
+        std::string(name) == "a.csv" ? std::vector<std::string>{"x", "y"} : std::vector<std::string>{};
+    io::save_arrays(folder.file(name), {{keyed ? "samples" : "array", counting({12, 2})}}, columns);
+    const auto set = diagnose::load_samples(folder.file(name));
+    CHECK(set.rows == 12);
+    CHECK(set.dimensions == 2);
+    CHECK(set.values == counting({12, 2}).to_float());
+    CHECK(set.columns == columns);
+    CHECK(set.unfilled == 0);
+  }
+}
+
+TEST_CASE("one observation's samples are read without the unfilled draws", "[diagnose][samples]") {
+  const Folder folder;
+  const std::vector<uint8_t> filled = {1, 1, 1, 1, 1, 0, 1, 0, 0, 0, 0, 0};
+  for (const char* name : {"a.npz", "a.h5"}) {
+    CAPTURE(name);
+    io::save_arrays(folder.file(name),
+                    {{"filled", io::Array::from_bool(filled, {3, 4})}, {"samples", counting({3, 4, 2})}});
+    const auto set = diagnose::load_samples(folder.file(name), 1);
+    CHECK(set.name == folder.file(name) + " row 1");
+    CHECK(set.rows == 2);
+    CHECK(set.unfilled == 2);
+    CHECK(set.values == std::vector<float>{8, 9, 12, 13});
+    fails(folder.file(name), -1, "holds samples for 3 observations; choose one with --row (0..2)");
+    fails(folder.file(name), 3, "row 3 is not among its observations (0..2)");
+    fails(folder.file(name), 2, "none of its 4 draws is filled");
+  }
+}
+
+TEST_CASE("channels are folded into the dimensions and a single observation needs no row",
+          "[diagnose][samples]") {
+  const Folder folder;
+  io::save_arrays(folder.file("a.npz"), {{"samples", counting({1, 4, 3, 2})}});
+  const auto set = diagnose::load_samples(folder.file("a.npz"));
+  CHECK(set.name == folder.file("a.npz"));
+  CHECK(set.rows == 4);
+  CHECK(set.dimensions == 6);
+}
+
+TEST_CASE("files without samples are refused with what they hold", "[diagnose][samples][error]") {
+  const Folder folder;
+  io::save_arrays(folder.file("a.npz"), {{"theta", counting({12, 2})}, {"x", counting({12, 2})}});
+  fails(folder.file("a.npz"), -1, "holds no array called samples, only theta, x");
+  io::save_arrays(folder.file("flat.npy"), {{"array", counting({24})}});
+  fails(folder.file("flat.npy"), -1, "shape [24]; need [n, d] or [rows, n, d]");
+  io::save_arrays(folder.file("plain.npy"), {{"array", counting({12, 2})}});
+  fails(folder.file("plain.npy"), 0, "leave out --row");
+  io::save_arrays(folder.file("odd.npz"), {{"filled", counting({24})}, {"samples", counting({3, 4, 2})}});
+  fails(folder.file("odd.npz"), 0, "filled has the shape [24]");
+  CHECK_THROWS_AS(diagnose::load_samples(folder.file("missing.npy")), core::UserError);
+}
+
+TEST_CASE("c2st agrees with scikit-learn on the pairs of a folder", "[diagnose][c2st][reference]") {
+  const char* folder = std::getenv("FLUXSBI_C2ST_PAIRS");
+  if (folder == nullptr)
+    SKIP("set FLUXSBI_C2ST_PAIRS to a folder that scripts/c2st_pairs.py has filled (docs/c2st.md)");
+  std::ifstream scores(std::string(folder) + "/scores.csv");
+  std::string line;
+  REQUIRE(std::getline(scores, line));
+  double difference = 0;
+  int pairs = 0;
+  std::ostringstream table;
+  for (; std::getline(scores, line); ++pairs) {
+    const std::string name = line.substr(0, line.find(','));
+    const double expected = std::stod(line.substr(line.find(',') + 1));
+    const std::string stem = std::string(folder) + "/" + name;
+    const auto result = diagnose::c2st(diagnose::load_samples(stem + ".reference.npy"),
+                                       diagnose::load_samples(stem + ".samples.npy"));
+    table << name << " d=" << result.dimensions << " n=" << result.rows << ": " << expected << " there, "
+          << result.mean << " here, " << result.seconds << " s\n";
+    CHECK(std::abs(result.mean - expected) < pair_difference_limit);
+    difference += result.mean - expected;
+  }
+  WARN(table.str());
+  REQUIRE(pairs > 0);
+  CHECK(std::abs(difference / pairs) < mean_difference_limit);
+}

@@ -1,0 +1,143 @@
+#include <cmath>
+#include <limits>
+
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "io/csv.hpp"
+#include "io/support.hpp"
+
+using namespace fluxsbi;
+using namespace fluxsbi::io;
+using namespace fluxsbi::io::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+std::vector<double> values_of(const std::string& text, const CsvOptions& options = {}) {
+  return parse_csv(text, "a.csv", options).values.to_double();
+}
+
+std::string error_of_text(const std::string& text, const CsvOptions& options = {}) {
+  return error_of([&] { parse_csv(text, "a.csv", options); });
+}
+
+}  // namespace
+
+TEST_CASE("CSV numbers come back to the last bit", "[io][csv]") {
+  const Folder folder;
+  core::Philox random(3, core::Purpose::test);
+  std::vector<double> wide{0.1, -0.0, 1e300, 5e-324, 1.0 / 3, -std::numeric_limits<double>::infinity()};
+  while (wide.size() < 300) wide.push_back(random.normal() * std::exp(20 * random.normal()));
+  save_csv(folder.file("a.csv"), Array::from(wide, {100, 3}), {"a", "b", "c"});
+  const Csv csv = load_csv(folder.file("a.csv"));
+  CHECK(csv.columns == std::vector<std::string>{"a", "b", "c"});
+  CHECK(csv.values.shape == std::vector<int64_t>{100, 3});
+  CHECK(csv.values.to_double() == wide);
+
+  const std::vector<float> narrow{0.1f, 1.0f / 3, 3e38f, 1e-45f};
+  save_csv(folder.file("b.csv"), Array::from(narrow, {4}));
+  CHECK(read_file(folder.file("b.csv")) == "column_0\n0.1\n0.33333334\n3e+38\n1e-45\n");
+  CHECK(load_csv(folder.file("b.csv")).values.to_float() == narrow);
+}
+
+TEST_CASE("whole numbers are written as such", "[io][csv]") {
+  const Folder folder;
+  save_csv(folder.file("a.csv"), Array::from(std::vector<int64_t>{9007199254740993, -2}, {1, 2}), {"n", "m"});
+  CHECK(read_file(folder.file("a.csv")) == "n,m\n9007199254740993,-2\n");
+}
+
+TEST_CASE("names with commas, quotes and line ends survive", "[io][csv]") {
+  const Folder folder;
+  const std::vector<std::string> names{"a,b", "say \"hi\"", "two\nlines"};
+  save_csv(folder.file("a.csv"), Array::from(std::vector<double>{1, 2, 3}, {1, 3}), names);
+  CHECK(load_csv(folder.file("a.csv")).columns == names);
+}
+
+TEST_CASE("CSV is read with any line end, a byte order mark, blanks and quotes", "[io][csv]") {
+  const std::vector<double> expected{1, 2, 3, 4};
+  CHECK(values_of("a,b\n1,2\n3,4\n") == expected);
+  CHECK(values_of("a,b\n1,2\n3,4") == expected);
+  CHECK(values_of("a,b\r\n1,2\r\n3,4\r\n") == expected);
+  CHECK(values_of("a,b\r1,2\r3,4\r") == expected);
+  CHECK(values_of("\xef\xbb\xbf"
+                  "a,b\n1,2\n3,4\n") == expected);
+  CHECK(values_of("\n a , b \n\n 1 ,\t2\n\n3,4\n\n\n") == expected);
+  CHECK(values_of("\"a\",\"b\"\n\"1\",2\n+3,4.0e0\n") == expected);
+  CHECK(parse_csv("\xef\xbb\xbf"
+                  "a,b\n1,2\n",
+                  "a")
+            .columns[0] == "a");
+}
+
+TEST_CASE("nan and inf are numbers", "[io][csv]") {
+  const auto values = values_of("a,b,c\nnan,inf,-inf\n");
+  CHECK(std::isnan(values[0]));
+  CHECK(values[1] == std::numeric_limits<double>::infinity());
+  CHECK(values[2] == -std::numeric_limits<double>::infinity());
+}
+
+TEST_CASE("a header alone is a table without rows", "[io][csv]") {
+  CHECK(parse_csv("a,b\n", "a").values.shape == std::vector<int64_t>{0, 2});
+}
+
+TEST_CASE("an empty cell is an error unless it is a question", "[io][csv]") {
+  CHECK(error_of_text("a,b\n1,2\n3,\n") == "a.csv:3: column 2 (b) is empty; fill it, or remove the row");
+  CHECK_THAT(error_of_text("a,b\n,2\n"), ContainsSubstring("a.csv:2: column 1 (a) is empty"));
+  const CsvOptions questions{true};
+  const auto values = values_of("a,b\n,2\n3,\n , \n", questions);
+  REQUIRE(values.size() == 6);
+  CHECK(std::isnan(values[0]));
+  CHECK(values[1] == 2);
+  CHECK(values[2] == 3);
+  for (const size_t i : {3, 4, 5}) CHECK(std::isnan(values[i]));
+  CHECK(values_of("a\n1\n\n3\n", questions).size() == 3);
+  CHECK(values_of("a\n1\n\n3\n").size() == 2);
+}
+
+TEST_CASE("what is no number is named with line and column", "[io][csv]") {
+  CHECK(error_of_text("a,b\n1,2\n3,four\n") == "a.csv:3: column 2 (b) must be a number, found 'four'");
+  CHECK_THAT(error_of_text("a\n1e999\n"),
+             ContainsSubstring("a.csv:2: column 1 (a) must be a number, found '1e999'"));
+  CHECK_THAT(error_of_text("a\n1.5x\n"), ContainsSubstring("found '1.5x'"));
+  CHECK_THAT(error_of_text("a\n+-1\n"), ContainsSubstring("found '+-1'"));
+  CHECK_THAT(error_of_text("a\n" + std::string(100, 'z') + "\n"), ContainsSubstring("zzz...'"));
+  CHECK_THAT(error_of_text("a,b\n\"two\nlines\",1\n"), ContainsSubstring("a.csv:2: column 1 (a)"));
+  CHECK_THAT(error_of_text("\"x\ny\",b\n1,2\n1,?\n"), ContainsSubstring("a.csv:4: column 2 (b)"));
+}
+
+TEST_CASE("rows must be as long as the header", "[io][csv]") {
+  CHECK(error_of_text("a,b\n1\n") == "a.csv:2: has 1 fields, but the header names 2 columns");
+  CHECK_THAT(error_of_text("a,b\n1,2,3\n"), ContainsSubstring("a.csv:2: has more than 2 fields"));
+}
+
+TEST_CASE("the first line must be names", "[io][csv]") {
+  CHECK_THAT(error_of_text(""), ContainsSubstring("a.csv:1: the file is empty"));
+  CHECK_THAT(error_of_text("1,2\n3,4\n"), ContainsSubstring("a.csv:1: the first line holds numbers"));
+  CHECK_THAT(error_of_text(",a\n0,1\n"), ContainsSubstring("column 1 has no name"));
+  CHECK_THAT(error_of_text("a,b,a\n1,2,3\n"), ContainsSubstring("column 3 is the second one called 'a'"));
+  CHECK_THAT(error_of_text("a;b\n1;2\n"), ContainsSubstring("separate them by commas"));
+  CHECK_THAT(error_of_text(std::string("\xff\xfe"
+                                       "a\0,\0",
+                                       6)),
+             ContainsSubstring("UTF-16"));
+}
+
+TEST_CASE("wrong quotes are refused where they stand", "[io][csv]") {
+  CHECK_THAT(error_of_text("a,\"b\n1,2\n"),
+             ContainsSubstring("a.csv:1: a quote is opened here and never closed"));
+  CHECK_THAT(error_of_text("a,b\n1,\"2\"3\n"), ContainsSubstring("a.csv:2: text follows a closing quote"));
+  CHECK_THAT(error_of_text("a,b\n1,2\"\n"),
+             ContainsSubstring("a.csv:2: a quote stands inside an unquoted field"));
+}
+
+TEST_CASE("only tables can be written as CSV", "[io][csv]") {
+  const Folder folder;
+  CHECK_THAT(error_of([&] {
+               save_csv(folder.file("a.csv"), random_array(DType::f32, {2, 2, 2}));
+             }),
+             ContainsSubstring(
+                 "CSV holds one table, but the array has the shape [2, 2, 2]; write it as .npz or .h5"));
+  CHECK_THROWS_AS(save_csv(folder.file("a.csv"), random_array(DType::f32, {})), core::UserError);
+  CHECK_THROWS_AS(save_csv(folder.file("a.csv"), random_array(DType::f32, {3, 0})), core::UserError);
+  CHECK(folder.entries() == 0);
+}
