@@ -3,6 +3,10 @@
 // A vector holds one number of `width` samples (a group), so that every loop below runs over whole vectors
 // whatever the head dimension and the number of tokens are. The price is a transposition when rows are read
 // and written (pack, unpack).
+#pragma once
+
+#include "model/ops/kernels.hpp"
+#include "model/ops/simd.hpp"
 
 namespace fluxsbi::model::ops {
 

@@ -1,8 +1,8 @@
 // The table of one instruction set; part of kernels_*.cpp.
+#pragma once
+
 #include "model/ops/attention_kernels.inl"
-#include "model/ops/kernels.hpp"
 #include "model/ops/row_kernels.inl"
-#include "model/ops/simd.hpp"
 
 namespace fluxsbi::model::ops {
 

@@ -1,4 +1,8 @@
 // Kernels over rows of features; part of kernels_*.cpp, see simd.hpp for the rules.
+#pragma once
+
+#include "model/ops/kernels.hpp"
+#include "model/ops/simd.hpp"
 
 namespace fluxsbi::model::ops {
 
@@ -6,11 +10,6 @@ namespace {
 
 void exp_kernel(const float* x, float* out, int64_t n) {
   over_row(n, [&](auto part) { part.write(out, exponential(part.read(x))); });
-}
-
-template <class Number>
-inline Number* row(const Rows<Number>& rows, int64_t t, int64_t b) {
-  return rows.data + t * rows.token + b * rows.sample;
 }
 
 // f(t, b) for all rows of the samples [begin, end).

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "model/ops/kernels.hpp"
+
 #if defined(__AVX2__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
@@ -100,6 +102,11 @@ inline void over_row(int64_t F, Body body) {
   int64_t i = 0;
   for (; i + width <= F; i += width) body(Whole{i});
   if (i < F) body(Remainder{i, F - i});
+}
+
+template <class Number>
+inline Number* row(const fluxsbi::model::ops::Rows<Number>& rows, int64_t t, int64_t b) {
+  return rows.data + t * rows.token + b * rows.sample;
 }
 
 inline Vec larger(Vec a, Vec b) {
