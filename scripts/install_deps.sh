@@ -111,6 +111,7 @@ private_apt=(-qq -o Dir::State::Lists="$cache/apt/lists" -o Dir::Cache="$cache/a
   -o APT::Sandbox::User="$(id -un)" -o APT::Update::Error-Mode=any)
 
 refresh_private_lists() {
+  need_disk 1 "unpacking the libraries"
   mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial"
   [ -z "$(find "$cache/apt/lists" -maxdepth 1 -name '*Packages*' -mmin -1440 -print -quit)" ] || return 0
   apt-get "${private_apt[@]}" update || die "apt-get update failed; is there a network?"
@@ -170,6 +171,7 @@ unpack() {
   find "$new" -type l -lname '/*' | while read -r link; do
     [ ! -e "$new$(readlink "$link")" ] || ln -srf "$new$(readlink "$link")" "$link"
   done
+  rm -rf "$new"/usr/share/{doc,man,lintian,bug} "$new"/usr/lib/*/libhdf5*.a # not needed, and large
   for package in "$@"; do touch "$new/.unpacked-$package"; done
   system_name >"$new/.system"
   rm -rf "$archives" "$deps.old"
@@ -266,12 +268,14 @@ need_disk() { # need_disk GIGABYTES WHAT
       "choose another folder: FLUXSBI_CACHE=/a/larger/disk $0"
 }
 
+torch_is_there() { [ -e "$torch/torch/lib/libtorch_cpu.so" ]; }
+
 provide_torch() {
   if ! bare && [ -n "${FLUXSBI_TORCH_ROOT:-}" ]; then
     [ -e "$FLUXSBI_TORCH_ROOT/lib/libtorch_cpu.so" ] || die "FLUXSBI_TORCH_ROOT=$FLUXSBI_TORCH_ROOT holds no lib/libtorch_cpu.so"
     return
   fi
-  [ ! -e "$torch/torch/lib/libtorch_cpu.so" ] || return 0
+  ! torch_is_there || return 0
   need_disk 4 "LibTorch $torch_version"
   say "downloading LibTorch $torch_version (0.5 GB) into $torch"
   rm -rf "$torch.partial"
@@ -334,6 +338,8 @@ provide_cuda_libraries() {
 mkdir -p "$cache"
 exec 9>"$cache/.lock"
 flock -n 9 || { say "waiting for another scripts/install_deps.sh to end" && flock 9; }
+# Before anything is installed: what would fail at the end fails now.
+[ $want_torch = 0 ] || torch_is_there || need_disk 4 "LibTorch $torch_version"
 if has dpkg-query && has apt-get; then
   provide_packages
 else

@@ -38,11 +38,11 @@ fi
 [ -e "$run/samples.npz" ] ||
   "$fluxsbi" sample "$run/model" --x "$run/observation.npz" -n 10000 --seed 9 -o "$run/samples.npz"
 [ -e "$run/score.txt" ] || {
-  "$fluxsbi" c2st "$run/samples.npz" "$run/exact.npz" >"$run/score.partial"
+  "$fluxsbi" c2st "$run/exact.npz" "$run/samples.npz" >"$run/score.partial"
   mv "$run/score.partial" "$run/score.txt"
 }
 [ -e "$run/posterior.png" ] ||
-  "$fluxsbi" plot "$run/samples.npz" "$run/exact.npz" -o "$run/posterior.png"
+  "$fluxsbi" plot "$run/samples.npz" --reference "$run/exact.npz" -o "$run/posterior.png"
 
 cat <<END
 

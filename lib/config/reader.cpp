@@ -59,6 +59,7 @@ void Reader::read_row(const Section& section, const Row& row, void* target) {
     const Value* value = find(path);
     if (!value) continue;
     used_.insert(path);
+    given_.insert(path);
     if (!row.unused_because.empty()) {
       warnings_.push_back(
           {value->place, value->place.text() + ": " + path + " has no effect here: " + row.unused_because});

@@ -23,8 +23,8 @@ class Reader {
   }
   void read(const Section& section, void* target);
 
-  /// True if the file (or --set) gave "section.key" or one of the row's aliases. The section must have been
-  /// read.
+  /// True if the file (or --set) gave "section.key" or one of the row's aliases; for an alias "section.alias"
+  /// (or a key without effect), if it was given by that name. The section must have been read.
   bool given(const std::string& path) const { return given_.count(path) > 0; }
   /// Where "section.key" was given, else the document's start.
   Place place(const std::string& path) const;
@@ -55,7 +55,7 @@ class Reader {
   const Value& document_;
   std::vector<const Section*> sections_;
   std::set<std::string> used_;   ///< paths of the document that a row took
-  std::set<std::string> given_;  ///< canonical paths
+  std::set<std::string> given_;  ///< canonical paths, and the names that were used for them
   std::vector<std::pair<std::string, Place>> given_places_;
   std::vector<Finding> problems_;
   std::vector<Finding> warnings_;

@@ -38,10 +38,6 @@ std::string remedy(int problem) {
   }
 }
 
-[[noreturn]] void fail(const std::string& path, int problem) {
-  throw core::UserError(path + ": cannot be written: " + std::strerror(problem) + "; " + remedy(problem));
-}
-
 // Beyond a limit on file sizes write() fails with EFBIG only where SIGXFSZ, which ends the program, is
 // ignored.
 void ignore_file_size_signal() {
@@ -66,10 +62,15 @@ void flush_folder_of(const std::string& path) {
   if (descriptor < 0) return;  // a folder that may be written but not read: its entries flush in their time
   const int problem = fsync(descriptor) == 0 ? 0 : errno;
   close(descriptor);
-  if (problem != 0 && problem != EINVAL && problem != ENOTSUP) fail(path, problem);
+  if (problem != 0 && problem != EINVAL && problem != ENOTSUP) fail_to_write(path, problem);
 }
 
 }  // namespace
+
+void fail_to_write(const std::string& path, int error_number) {
+  throw core::UserError(path + ": cannot be written: " + std::strerror(error_number) + "; " +
+                        remedy(error_number));
+}
 
 AtomicFile::AtomicFile(std::string path) : path_(resolve(path)) {
   static std::atomic<unsigned> counter{0};
@@ -90,7 +91,7 @@ AtomicFile::AtomicFile(std::string path) : path_(resolve(path)) {
   if (descriptor_ < 0) {
     const int problem = errno;
     temporary_.clear();
-    fail(path_, problem);
+    fail_to_write(path_, problem);
   }
   // Keeps the old file's permissions where it may: a file that others may not read stays so.
   if (exists && !temporary_.empty() && fchmod(descriptor_, old.st_mode & 07777) != 0) close_and_fail(errno);
@@ -109,7 +110,7 @@ void AtomicFile::discard() {
 
 void AtomicFile::close_and_fail(int problem) {
   discard();
-  fail(path_, problem);
+  fail_to_write(path_, problem);
 }
 
 void AtomicFile::put(std::span<const std::byte> bytes) {

@@ -49,6 +49,10 @@ class AtomicFile {
 /// Writes a whole text file atomically.
 void write_text(const std::string& path, std::string_view text);
 
+/// Throws the UserError for a write that failed with this errno: "PATH: cannot be written: No space left on
+/// device; free some space, or write to another disk".
+[[noreturn]] void fail_to_write(const std::string& path, int error_number);
+
 /// Throws UserError unless `path` does not exist or `force` is set: "... exists; use --force to replace it".
 void refuse_existing(const std::string& path, bool force);
 

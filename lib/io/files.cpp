@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "io/csv.hpp"
+#include "io/hdf5.hpp"
 #include "io/npy.hpp"
 #include "io/npz.hpp"
 #include "io/safetensors.hpp"
@@ -88,6 +89,15 @@ Format npy_format() {
           }};
 }
 
+Format hdf5_format() {
+  return {{".h5", ".hdf5"},
+          [](const std::string& path, const Keys* keys) {
+            return FileContent{load_hdf5(path, optional_keys(keys)), {}};
+          },
+          list_hdf5,
+          [](const std::string& path, const Arrays& arrays, const Keys&) { save_hdf5(path, arrays); }};
+}
+
 Format csv_format() {
   return {{".csv"},
           [](const std::string& path, const Keys* keys) {
@@ -113,7 +123,8 @@ Format safetensors_format() {
 }
 
 const std::vector<Format>& formats() {
-  static const std::vector<Format> all{npz_format(), npy_format(), csv_format(), safetensors_format()};
+  static const std::vector<Format> all{npz_format(), npy_format(), hdf5_format(), csv_format(),
+                                       safetensors_format()};
   return all;
 }
 

@@ -2,12 +2,23 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "model/flux1/spec.hpp"
 #include "model/network.hpp"
 
 namespace fluxsbi::model {
 
+namespace {
+
+constexpr std::array<std::string_view, 1> flux1_aliases{"flux"};
+
+}  // namespace
+
 std::span<const ModelRow> models() {
-  return {};
+  static const std::array rows{
+      ModelRow{"flux1", flux1_aliases, "double- and single-stream transformer; the choice for most problems",
+               []() -> std::unique_ptr<Spec> { return std::make_unique<Flux1Spec>(); }},
+  };
+  return rows;
 }
 
 std::unique_ptr<Spec> make_spec(const std::string& name) {

@@ -18,7 +18,7 @@ using test::says;
 namespace {
 
 constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double closed_form = 1e-14;  // relative; one rounded expression in double
 
 const PriorOptions box{"box", {-1, 0}, {1, 4}, {}, {}};
@@ -38,7 +38,7 @@ TEST_CASE("a box has its density inside and on its faces, none outside", "[data]
     REQUIRE_THAT(prior->log_prob(inside), WithinRel(density, closed_form));
   }
   for (const Point& outside :
-       {Point{std::nextafter(1.0, 2.0), 1}, Point{0, -1e-300}, Point{nan, 1}, Point{0, inf}}) {
+       {Point{std::nextafter(1.0, 2.0), 1}, Point{0, -1e-300}, Point{no_number, 1}, Point{0, inf}}) {
     REQUIRE_FALSE(prior->in_support(outside));
     REQUIRE(prior->log_prob(outside) == -inf);
   }
@@ -50,7 +50,7 @@ TEST_CASE("normal and lognormal densities are the hand-computed ones", "[data][p
   // z = (2, 1/3): -(4 + 1/9)/2 - log 0.5 - log 3 - log 2 pi
   REQUIRE_THAT(gauss->log_prob(Point{2, -1}),
                WithinRel(-(4 + 1.0 / 9) / 2 - std::log(1.5) - std::log(2 * M_PI), 1e-14));
-  REQUIRE(gauss->log_prob(Point{nan, 0}) == -inf);
+  REQUIRE(gauss->log_prob(Point{no_number, 0}) == -inf);
   REQUIRE_FALSE(gauss->in_support(Point{inf, 0}));
 
   const auto log_gauss = make_prior(lognormal, 2);
@@ -135,7 +135,7 @@ TEST_CASE("a prior that does not fit is refused with its key", "[data][prior]") 
   REQUIRE_USER_ERROR(make_prior({"normal", {}, {}, {0}, {0}}, 2), says("prior.scale must be above 0"));
   REQUIRE_USER_ERROR(make_prior({"normal", {0}, {}, {0}, {1}}, 2), says("prior.low has no meaning"));
   REQUIRE_USER_ERROR(make_prior({"none", {0}, {1}, {}, {}}, 2), says("prior.kind: none"));
-  REQUIRE_USER_ERROR(make_prior({"box", {nan}, {1}, {}, {}}, 1), says("finite"));
+  REQUIRE_USER_ERROR(make_prior({"box", {no_number}, {1}, {}, {}}, 1), says("finite"));
   REQUIRE_USER_ERROR(make_prior({"box", {1, 0}, {0, 1, 2}, {}, {}}, 2),
                      says("prior.high has 3") && says("prior.low must be below"));
 }

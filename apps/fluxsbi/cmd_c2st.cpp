@@ -1,0 +1,73 @@
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "diagnose/c2st.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments {
+  std::string reference, samples;
+  int64_t row = -1, reference_row = -2;
+  diagnose::C2stOptions options;
+  bool json = false;
+};
+
+void print_json(const diagnose::C2stResult& result) {
+  std::cout << "{\"c2st\": " << core::number_text(result.mean) << ", \"std_error\": " << core::number_text(result.std_error)
+            << ", \"rows\": " << result.rows << ", \"dimensions\": " << result.dimensions << ", \"folds\": [";
+  for (size_t i = 0; i < result.accuracies.size(); ++i) std::cout << (i ? ", " : "") << core::number_text(result.accuracies[i]);
+  std::cout << "], \"seconds\": " << core::number_text(result.seconds) << "}\n";
+}
+
+int c2st(Arguments arguments) {
+  const auto reference = diagnose::load_samples(
+      arguments.reference, arguments.reference_row == -2 ? arguments.row : arguments.reference_row);
+  const auto samples = diagnose::load_samples(arguments.samples, arguments.row);
+  arguments.options.on_fold = [](int64_t done, int64_t folds) {
+    core::log::progress("c2st: fold " + std::to_string(done) + " of " + std::to_string(folds));
+  };
+  const diagnose::C2stResult result = diagnose::c2st(reference, samples, arguments.options);
+  core::log::end_progress();
+  if (result.cut_to_smaller) {
+    core::log::warning("the files hold different numbers of samples; the first " + std::to_string(result.rows) + " of both were used");
+  }
+  if (result.duplicates > 0) {
+    core::log::warning(std::to_string(result.duplicates) + " samples repeat another one, which biases the score");
+  }
+  if (result.unfilled > 0) core::log::warning(std::to_string(result.unfilled) + " draws that could not be filled were left out");
+  if (!result.converged) core::log::warning("a classifier stopped at its limit of epochs");
+  if (arguments.json) {
+    print_json(result);
+    return 0;
+  }
+  std::cout << "C2ST " << core::number_text(std::round(result.mean * 1e4) / 1e4) << " +- "
+            << core::number_text(std::round(result.std_error * 1e4) / 1e4) << "  (" << result.rows << " samples each, "
+            << result.dimensions << " dimensions, " << result.accuracies.size() << " folds, "
+            << core::duration_text(result.seconds) << ")\n"
+            << "0.5: no difference was found; 1.0: every sample can be told apart\n";
+  return 0;
+}
+
+}  // namespace
+
+Action declare_c2st(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("reference", arguments->reference, "reference samples: .npy [n, d], .csv, or .npz/.h5 with 'samples'")->required();
+  app.add_option("samples", arguments->samples, "samples to score, same kinds of file")->required();
+  app.add_option("--row", arguments->row, "observation of 'samples' [rows, n, d], from 0, in both files");
+  app.add_option("--reference-row", arguments->reference_row, "another row of the reference file");
+  app.add_option("--folds", arguments->options.folds, "cross-validation folds")->capture_default_str()->check(CLI::Range(2, 100));
+  app.add_option("--max-rows", arguments->options.max_rows, "samples of each file that are used; 0: all")->capture_default_str();
+  app.add_option("--seed", arguments->options.seed, "of folds and classifier")->capture_default_str();
+  app.add_flag("--json", arguments->json, "print one JSON object");
+  return [arguments] { return c2st(*arguments); };
+}
+
+}  // namespace fluxsbi::app

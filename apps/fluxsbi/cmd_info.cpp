@@ -1,0 +1,123 @@
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "checkpoint/model_file.hpp"
+#include "checkpoint/training_state.hpp"
+#include "command.hpp"
+#include "core/commit.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/system.hpp"
+#include "core/text.hpp"
+#include "core/version.hpp"
+#include "data/tasks/task.hpp"
+#include "engine/device.hpp"
+#include "experiment.hpp"
+#include "io/files.hpp"
+#include "io/safetensors.hpp"
+#include "sample/solver.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+void line(const std::string& name, const std::string& value) {
+  std::cout << name << std::string(name.size() < 18 ? 18 - name.size() : 1, ' ') << value << "\n";
+}
+
+void print_machine() {
+  line("fluxsbi", std::string(core::version) + " (commit " + std::string(core::source_commit()) + ", " + core::compiler + ", " + core::build_type + ")");
+  line("processor", core::cpu_description());
+  line("memory", core::bytes_text(static_cast<double>(core::available_memory())) + " available");
+  line("device", engine::choose_device("auto").sentence);
+  const auto list = [](const auto& rows) {
+    std::string text;
+    for (const auto& row : rows) text += (text.empty() ? "" : ", ") + std::string(row.name);
+    return text;
+  };
+  line("models", list(model::models()));
+  line("methods", list(method::methods()));
+  line("solvers", list(sample::solvers()));
+  line("tasks", list(data::tasks()));
+}
+
+int64_t parameter_count(const io::Arrays& weights) {
+  int64_t count = 0;
+  for (const auto& [name, array] : weights) count += array.elements();
+  return count;
+}
+
+void print_model(const std::string& path) {
+  const checkpoint::ModelFile file = checkpoint::load_model(path);
+  line("model file", path + " (fluxsbi " + file.version + ")");
+  line("parameters", std::to_string(parameter_count(file.weights)));
+  line("infers", core::join(file.theta_names) + "  " +
+                     core::shape_text(std::vector<int64_t>{file.shape.obs_dim, file.shape.obs_channels}));
+  line("from", core::join(file.x_names) + "  " +
+                   core::shape_text(std::vector<int64_t>{file.shape.cond_dim, file.shape.cond_channels}));
+  line("step", std::to_string(file.step));
+  line("validation loss", core::number_text(file.validation_loss));
+  for (const auto& [name, value] : file.remarks) line(name, value);
+  std::cout << "\nconfiguration:\n" << file.config;
+}
+
+void print_run(const std::string& run) {
+  line("run", run);
+  const auto state = checkpoint::load_latest_state(run);
+  line("last checkpoint", state ? "step " + std::to_string(state->step) : "none");
+  const bool finished = std::filesystem::exists(std::filesystem::path(run) / "model.safetensors");
+  line("state", finished ? "finished" : "unfinished; go on with: fluxsbi resume " + run);
+  std::string note;
+  if (finished || state) {
+    print_model(checkpoint::find_model(run, note));
+  } else {
+    std::cout << "\nno weights yet\n";
+  }
+}
+
+bool is_model(const std::string& path) {
+  return std::filesystem::path(path).extension() == ".safetensors" &&
+         io::load_safetensors(path).metadata.count("fluxsbi.model") > 0;
+}
+
+void print_file(const std::string& path) {
+  line("file", path);
+  for (const auto& array : io::list_arrays(path)) {
+    line("  " + array.name, std::string(io::name_of(array.dtype)) + " " + core::shape_text(array.shape));
+  }
+}
+
+int info(const std::string& path, bool options) {
+  if (options) {
+    std::cout << option_reference();
+  } else if (path.empty()) {
+    print_machine();
+  } else if (std::filesystem::is_directory(path)) {
+    if (!std::filesystem::exists(std::filesystem::path(path) / "config.yaml")) {
+      throw core::UserError(path + ": is not a run folder (no config.yaml in it)");
+    }
+    print_run(path);
+  } else if (!std::filesystem::exists(path)) {
+    throw core::UserError(path + ": does not exist; check the path");
+  } else if (is_model(path)) {
+    print_model(path);
+  } else {
+    print_file(path);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Action declare_info(CLI::App& app) {
+  auto path = std::make_shared<std::string>();
+  auto options = std::make_shared<bool>(false);
+  app.add_option("path", *path, "run folder, model.safetensors or data file; nothing: this machine and build");
+  app.add_flag("--config-reference", *options, "print the reference of all configuration keys, Markdown");
+  return [path, options] { return info(*path, *options); };
+}
+
+}  // namespace fluxsbi::app

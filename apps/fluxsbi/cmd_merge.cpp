@@ -1,0 +1,28 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "common.hpp"
+#include "core/log.hpp"
+#include "sample/shard.hpp"
+
+namespace fluxsbi::app {
+
+Action declare_merge(CLI::App& app) {
+  struct Arguments {
+    std::vector<std::string> files;
+    OutputArgument output;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("files", arguments->files, "sample files of all shards, in any order")->required();
+  add_output(app, arguments->output, ".npz, .h5 or .npy to write");
+  return [arguments] {
+    check_output(arguments->output, sample::sample_extensions());
+    sample::merge_files(arguments->files, arguments->output.path);
+    core::log::info("wrote " + arguments->output.path + " from " + std::to_string(arguments->files.size()) + " shards");
+    return 0;
+  };
+}
+
+}  // namespace fluxsbi::app

@@ -1,0 +1,62 @@
+#include <filesystem>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "common.hpp"
+#include "core/log.hpp"
+#include "diagnose/samples.hpp"
+#include "report/corner.hpp"
+#include "report/curves.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments {
+  std::string input, reference, title;
+  std::vector<double> truth;
+  int64_t row = -1;
+  OutputArgument output;
+};
+
+int plot(const Arguments& arguments) {
+  check_output(arguments.output, {".png", ".svg"});
+  if (std::filesystem::is_directory(arguments.input)) {
+    report::draw_training_curves(arguments.input + "/metrics.jsonl", arguments.output.path);
+  } else {
+    const auto samples = diagnose::load_samples(arguments.input, arguments.row);
+    diagnose::SampleSet reference;
+    report::CornerPlot corner;
+    corner.names = samples.columns;
+    for (int64_t i = static_cast<int64_t>(corner.names.size()); i < samples.dimensions; ++i) {
+      corner.names.push_back("theta_" + std::to_string(i));
+    }
+    corner.samples = {"posterior", samples.values};
+    if (!arguments.reference.empty()) {
+      reference = diagnose::load_samples(arguments.reference, arguments.row);
+      corner.reference = {"reference", reference.values};
+    }
+    corner.truth = arguments.truth;
+    corner.title = arguments.title;
+    report::draw_corner(corner, arguments.output.path);
+  }
+  core::log::info("wrote " + arguments.output.path);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_plot(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("input", arguments->input, "samples (.npz, .h5, .npy, .csv), or a run folder for its training curves")->required();
+  app.add_option("--row", arguments->row, "observation of 'samples' [rows, n, d], from 0");
+  app.add_option("--reference", arguments->reference, "reference samples to draw beside them");
+  app.add_option("--truth", arguments->truth, "true parameters, one for each dimension")->delimiter(',');
+  app.add_option("--title", arguments->title, "title of the picture");
+  add_output(app, arguments->output, ".png or .svg to write");
+  return [arguments] { return plot(*arguments); };
+}
+
+}  // namespace fluxsbi::app

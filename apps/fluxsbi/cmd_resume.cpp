@@ -1,0 +1,55 @@
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "common.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "training_run.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments {
+  std::string run, device = "auto";
+  std::optional<int64_t> steps;
+};
+
+int resume(const Arguments& arguments) {
+  const std::filesystem::path run(arguments.run);
+  const auto config_path = run / "config.yaml";
+  if (!std::filesystem::exists(config_path)) {
+    throw core::UserError(arguments.run + ": is not a run folder (no config.yaml in it); start one with fluxsbi train");
+  }
+  config::Value document = config::load_yaml(config_path.string());
+  if (arguments.steps) config::set_from_command_line(document, "training.nsteps=" + std::to_string(*arguments.steps));
+  Experiment experiment = read_experiment(document);
+  const auto state = checkpoint::load_latest_state(arguments.run);
+  const bool finished = std::filesystem::exists(run / "model.safetensors");
+  if (finished && !(state && arguments.steps && state->step < experiment.training.nsteps)) {
+    core::log::info(arguments.run + ": the run has finished" +
+                    (state ? " at step " + std::to_string(state->step) : std::string()) +
+                    "; to train longer, use --steps with a larger total");
+    return 0;
+  }
+  core::log::info(state ? "resuming at step " + std::to_string(state->step) : "no checkpoint yet: starting at step 0");
+  set_up_threads();
+  run_training(arguments.run, std::move(experiment), arguments.device, state);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_resume(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("run", arguments->run, "run folder")->required();
+  app.add_option("--steps", arguments->steps, "new total number of steps")->check(CLI::PositiveNumber);
+  app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  return [arguments] { return resume(*arguments); };
+}
+
+}  // namespace fluxsbi::app

@@ -1,0 +1,90 @@
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "common.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "training_run.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments {
+  std::string config, data, task, run, device = "auto";
+  std::vector<std::string> assignments;
+  std::optional<int64_t> seed;
+  bool force = false;
+};
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) out += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
+  return out + "\"";
+}
+
+// --data, --task and --seed are short forms of --set; the file's own source of data gives way to them.
+void apply_arguments(const Arguments& arguments, config::Value& document) {
+  if (!arguments.data.empty() && !arguments.task.empty()) {
+    throw core::UserError("--data and --task exclude each other: simulations come from a file or from a built-in task");
+  }
+  if (!arguments.data.empty() || !arguments.task.empty()) {
+    for (const char* key : {"data.file", "data.theta_file", "data.x_file", "data.task"}) {
+      config::set_from_command_line(document, std::string(key) + "=null");
+    }
+  }
+  if (!arguments.data.empty()) config::set_from_command_line(document, "data.file=" + quoted(arguments.data));
+  if (!arguments.task.empty()) config::set_from_command_line(document, "data.task=" + quoted(arguments.task));
+  if (arguments.seed) config::set_from_command_line(document, "training.seed=" + std::to_string(*arguments.seed));
+  for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
+}
+
+int train(const Arguments& arguments) {
+  config::Value document = config::load_yaml(arguments.config);
+  apply_arguments(arguments, document);
+  Experiment experiment = read_experiment(document);
+  for (const auto& warning : experiment.warnings) core::log::warning(warning);
+  const auto& data = experiment.data;
+  if (!data.file && !data.theta_file && !data.task) {
+    throw core::UserError(arguments.config + ": no data: name a file with --data F, a built-in task with --task NAME, or data.file in the config");
+  }
+  const std::string run =
+      arguments.run.empty() ? "runs/" + std::filesystem::path(arguments.config).stem().string() : arguments.run;
+  set_up_threads();
+  create_run(run, arguments.force);
+  try {
+    run_training(run, std::move(experiment), arguments.device, std::nullopt);
+  } catch (const core::UserError&) {
+    // A mistake found before the first step leaves no half-made run behind.
+    if (!std::filesystem::exists(std::filesystem::path(run) / "config.yaml")) {
+      core::log::tee("");
+      std::filesystem::remove(std::filesystem::path(run) / "train.log");
+      std::error_code ignored;
+      std::filesystem::remove(run, ignored);  // only if empty
+    }
+    throw;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Action declare_train(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("config", arguments->config, "configuration, YAML")->required();
+  app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
+  app.add_option("--task", arguments->task, "built-in task to simulate instead");
+  app.add_option("-o,--output", arguments->run, "run folder (default: runs/NAME of the config)");
+  app.add_option("--set", arguments->assignments, "section.key=value, overrides the config; may be repeated")
+      ->allow_extra_args(true);
+  app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  app.add_option("--seed", arguments->seed, "seed of data, start values and noise (training.seed)");
+  app.add_flag("--force", arguments->force, "replace a run that the folder holds");
+  return [arguments] { return train(*arguments); };
+}
+
+}  // namespace fluxsbi::app

@@ -1,0 +1,27 @@
+#include <array>
+
+#include "command.hpp"
+
+namespace fluxsbi::app {
+
+std::span<const CommandRow> commands() {
+  static constexpr std::array rows{
+      CommandRow{"simulate", "draw pairs of parameters and simulated data, from a built-in task or your own program",
+                 "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate},
+      CommandRow{"train", "train a posterior estimator; writes a run folder",
+                 "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=200", declare_train},
+      CommandRow{"resume", "go on with a run where its last checkpoint stood", "fluxsbi resume runs/moons", declare_resume},
+      CommandRow{"sample", "draw posterior samples for every observation of a file",
+                 "fluxsbi sample runs/moons --x simulations.npz -n 100 -o samples.npz", declare_sample},
+      CommandRow{"merge", "join the sample files of a job array", "fluxsbi merge shard_*.npz -o samples.npz", declare_merge},
+      CommandRow{"c2st", "classifier two-sample test between two sample files: 0.5 is indistinguishable, 1.0 is disjoint",
+                 "fluxsbi c2st reference.npy samples.npz --row 0", declare_c2st},
+      CommandRow{"plot", "draw posterior samples as a corner plot, or the training curves of a run",
+                 "fluxsbi plot samples.npz -o posterior.png", declare_plot},
+      CommandRow{"info", "say what a run or file holds, or what this machine and build offer", "fluxsbi info runs/moons",
+                 declare_info},
+  };
+  return rows;
+}
+
+}  // namespace fluxsbi::app

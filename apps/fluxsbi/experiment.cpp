@@ -1,0 +1,78 @@
+#include "experiment.hpp"
+
+#include "config/reader.hpp"
+#include "core/error.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+// The row of a registry that a strategy names, or its default with a problem reported.
+template <class Make>
+auto chosen(config::Reader& reader, const std::string& path, const std::string& name, const std::string& otherwise, Make make) {
+  try {
+    return make(name);
+  } catch (const core::UserError& problem) {
+    const std::string text = problem.what();  // "strategy.model 'x' is unknown ...": the reader adds the path itself
+    reader.problem(path, text.rfind(path + " ", 0) == 0 ? text.substr(path.size() + 1) : text);
+    return make(otherwise);
+  }
+}
+
+}  // namespace
+
+Experiment read_experiment(const config::Value& document) {
+  Experiment experiment;
+  config::Reader reader(document);
+  reader.read(method::strategy_table(), experiment.strategy);
+  const method::StrategyOptions defaults;
+  experiment.model = chosen(reader, "strategy.model", experiment.strategy.model, defaults.model,
+                            [](const std::string& name) { return model::make_spec(name); });
+  experiment.method = chosen(reader, "strategy.method", experiment.strategy.method, defaults.method,
+                             [](const std::string& name) { return method::make_spec(name); });
+  experiment.strategy.model = experiment.model->name();
+  experiment.strategy.method = experiment.method->name();
+  experiment.method->read(reader);
+  experiment.model->read(reader);
+  reader.read(data::data_table(), experiment.data);
+  reader.read(data::prior_table(), experiment.prior);
+  reader.read(data::simulator_table(), experiment.simulator);
+  reader.read(train::optimizer_table(), experiment.optimizer);
+  reader.read(train::training_table(), experiment.training);
+  reader.read(train::output_table(), experiment.output);
+  reader.read(sample::sampling_table(), experiment.sampling);
+  train::resolve(experiment.optimizer, experiment.training, reader);
+  experiment.warnings = reader.finish();
+  return experiment;
+}
+
+std::string resolved_yaml(const Experiment& experiment) {
+  config::Writer writer;
+  writer.add(method::strategy_table(), experiment.strategy);
+  experiment.method->write(writer);
+  experiment.model->write(writer);
+  writer.add(data::data_table(), experiment.data);
+  writer.add(data::prior_table(), experiment.prior);
+  writer.add(data::simulator_table(), experiment.simulator);
+  writer.add(train::optimizer_table(), experiment.optimizer);
+  writer.add(train::training_table(), experiment.training);
+  writer.add(train::output_table(), experiment.output);
+  writer.add(sample::sampling_table(), experiment.sampling);
+  return writer.text();
+}
+
+std::string option_reference() {
+  std::string text = "# Configuration\n\nWritten by `fluxsbi info --config-reference` from the program's own option tables.\n\n";
+  text += config::reference(method::strategy_table());
+  for (const auto& row : method::methods()) text += row.make()->reference();
+  for (const auto& row : model::models()) text += row.make()->reference();
+  text += config::reference(data::data_table());
+  text += config::reference(data::prior_table());
+  text += config::reference(data::simulator_table());
+  text += config::reference(train::optimizer_table());
+  text += config::reference(train::training_table());
+  text += config::reference(train::output_table());
+  return text + config::reference(sample::sampling_table());
+}
+
+}  // namespace fluxsbi::app

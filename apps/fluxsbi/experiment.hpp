@@ -1,0 +1,42 @@
+// A whole configuration: the sections of all rooms, joined.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/value.hpp"
+#include "data/dataset.hpp"
+#include "data/prior.hpp"
+#include "data/simulate.hpp"
+#include "method/method.hpp"
+#include "model/network.hpp"
+#include "sample/posterior.hpp"
+#include "train/options.hpp"
+
+namespace fluxsbi::app {
+
+struct Experiment {
+  method::StrategyOptions strategy;
+  std::unique_ptr<model::Spec> model;
+  std::unique_ptr<method::Spec> method;
+  data::DataOptions data;
+  data::PriorOptions prior;
+  data::SimulatorOptions simulator;
+  train::OptimizerOptions optimizer;
+  train::TrainingOptions training;
+  train::OutputOptions output;
+  sample::SamplingOptions sampling;
+  std::vector<std::string> warnings;
+};
+
+/// Reads and checks every section. Throws core::UserErrors with all problems of the document.
+Experiment read_experiment(const config::Value& document);
+
+/// YAML text with every value, from which read_experiment gives the same experiment.
+std::string resolved_yaml(const Experiment& experiment);
+
+/// Markdown of every option of every section (docs/config.md).
+std::string option_reference();
+
+}  // namespace fluxsbi::app

@@ -1,0 +1,116 @@
+// fluxsbi: one program, a subcommand a file (cmd_*.cpp), one table (commands.cpp).
+#include <iostream>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/stop.hpp"
+#include "core/text.hpp"
+#include "core/version.hpp"
+
+namespace {
+
+using fluxsbi::app::Action;
+using fluxsbi::core::ExitCode;
+namespace core = fluxsbi::core;
+
+int code(ExitCode exit_code) { return static_cast<int>(exit_code); }
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const auto& row : fluxsbi::app::commands()) names.emplace_back(row.name);
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// CLI11's own words for an unknown option lack the nearest one.
+std::string parse_problem(const CLI::App& command, const CLI::ParseError& problem) {
+  const auto extras = command.remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&problem) == nullptr || extras.empty()) return problem.what();
+  const std::string& word = extras.front();
+  if (word.rfind("--", 0) != 0) return "unexpected argument '" + word + "'";
+  const std::string name = word.substr(0, word.find('='));
+  return "unknown option " + name + core::did_you_mean(name, option_names(command));
+}
+
+int run(const Action& action) {
+  try {
+    return action();
+  } catch (const core::UserError& problem) {
+    core::log::end_progress();
+    core::log::error(problem.what());
+    return code(ExitCode::user_error);
+  } catch (const core::Stopped& stopped) {
+    core::log::end_progress();
+    core::log::info(stopped.what());
+    return code(ExitCode::stopped);
+  } catch (const std::bad_alloc&) {
+    core::log::error("out of memory; lower sampling.memory_gb, training.batch_size or the model's size");
+    return code(ExitCode::user_error);
+  } catch (const std::exception& problem) {
+    core::log::end_progress();
+    const std::string text = problem.what();  // LibTorch appends a stack trace after the first lines
+    core::log::error("internal error: " + text.substr(0, text.find("Exception raised from")));
+    core::log::error("this is a defect of fluxsbi " + std::string(core::version) + "; please report it with the command and the config");
+    return code(ExitCode::internal_error);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"fluxsbi: posterior samples from simulations, by flow-matching transformers", "fluxsbi"};
+  app.set_version_flag("--version", std::string("fluxsbi ") + core::version);
+  app.require_subcommand(0, 1);
+  bool quiet = false, verbose = false;
+  Action chosen;
+  std::vector<std::pair<CLI::App*, Action>> actions;
+  for (const auto& row : fluxsbi::app::commands()) {
+    CLI::App* command = app.add_subcommand(std::string(row.name), std::string(row.summary));
+    command->footer("Example:\n  " + std::string(row.example));
+    command->add_flag("-q,--quiet", quiet, "show warnings and errors alone");
+    command->add_flag("-v,--verbose", verbose, "show details");
+    actions.emplace_back(command, row.declare(*command));
+  }
+  if (argc > 1 && argv[1][0] != '-') {
+    const auto names = command_names();
+    if (std::find(names.begin(), names.end(), argv[1]) == names.end()) {
+      core::log::error("unknown command '" + std::string(argv[1]) + "'" + core::did_you_mean(argv[1], names));
+      return code(ExitCode::user_error);
+    }
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);
+  } catch (const CLI::ParseError& problem) {
+    const auto parsed = app.get_subcommands();
+    const CLI::App& where = parsed.empty() ? app : *parsed.front();
+    core::log::error(parse_problem(where, problem));
+    std::cerr << "see: fluxsbi " << (parsed.empty() ? "" : where.get_name() + " ") << "--help\n";
+    return code(ExitCode::user_error);
+  }
+  for (const auto& [command, action] : actions) {
+    if (command->parsed()) chosen = action;
+  }
+  if (!chosen) {
+    std::cout << app.help();
+    return code(ExitCode::good);
+  }
+  if (quiet) core::log::set_level(core::log::Level::warning);
+  if (verbose) core::log::set_level(core::log::Level::debug);
+  core::watch_stop_signals();
+  return run(chosen);
+}

@@ -1,0 +1,141 @@
+#include "training_run.hpp"
+
+#include <filesystem>
+#include <numeric>
+
+#include <ATen/Functions.h>
+
+#include "core/commit.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "core/version.hpp"
+#include "engine/device.hpp"
+#include "io/atomic_file.hpp"
+#include "train/compute.hpp"
+#include "train/trainer.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Rows `which` of a standardised side as a tensor [rows, tokens, channels] on the device.
+at::Tensor gather(std::span<const float> values, const std::vector<int64_t>& which, int64_t tokens, int64_t channels,
+                  const data::Standardiser& standardiser, at::Device device) {
+  const int64_t size = tokens * channels;
+  at::Tensor out = at::empty({static_cast<int64_t>(which.size()), tokens, channels}, at::kFloat);
+  float* to = out.data_ptr<float>();
+  for (const int64_t row : which) to = std::copy_n(values.data() + row * size, size, to);
+  standardiser.apply({out.data_ptr<float>(), static_cast<size_t>(out.numel())});
+  return out.to(device);
+}
+
+uint32_t fingerprint(const data::Dataset& dataset) {
+  return io::crc32(std::as_bytes(std::span(dataset.x)), io::crc32(std::as_bytes(std::span(dataset.theta))));
+}
+
+checkpoint::ModelFile describe(const data::Dataset& dataset, const data::Split& split, const Experiment& experiment) {
+  checkpoint::ModelFile model;
+  model.shape = dataset.shape;
+  model.theta_names = dataset.theta_names;
+  model.x_names = dataset.x_names;
+  const bool keep = experiment.data.constant == "keep";
+  model.theta = data::fit_standardiser(dataset.theta, dataset.shape.obs_size(), split.training,
+                                       experiment.data.standardise_theta, keep, dataset.theta_names);
+  model.x = data::fit_standardiser(dataset.x, dataset.shape.cond_size(), split.training, experiment.data.standardise_x,
+                                   keep, dataset.x_names);
+  model.version = core::version;
+  model.remarks["source"] = dataset.source;
+  model.remarks["training_rows"] = std::to_string(split.training.size());
+  model.remarks["validation_rows"] = std::to_string(split.validation.size());
+  model.remarks["data_crc32"] = std::to_string(fingerprint(dataset));
+  model.remarks["commit"] = core::source_commit();
+  return model;
+}
+
+// A checkpoint is of this run only if its data are.
+void check_same_data(const checkpoint::TrainingState& state, const checkpoint::ModelFile& model, const std::string& run) {
+  const auto found = state.model.remarks.find("data_crc32");
+  if (found == state.model.remarks.end() || found->second == model.remarks.at("data_crc32")) return;
+  throw core::UserError(run + ": the data (" + model.remarks.at("source") +
+                        ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
+}
+
+}  // namespace
+
+void create_run(const std::string& run, bool force) {
+  if (fs::exists(run) && !fs::is_directory(run)) throw core::UserError("-o " + run + ": is a file; name a folder for the run");
+  if (fs::exists(fs::path(run) / "config.yaml")) {
+    if (!force) {
+      throw core::UserError("-o " + run + ": holds a run already; go on with 'fluxsbi resume " + run +
+                            "', or use --force to replace it");
+    }
+    for (const char* name : {"config.yaml", "metrics.jsonl", "train.log", "model.safetensors", "checkpoints", "events"}) {
+      fs::remove_all(fs::path(run) / name);
+    }
+  }
+  std::error_code problem;
+  fs::create_directories(run, problem);
+  if (problem) throw core::UserError("-o " + run + ": cannot create the folder: " + problem.message());
+}
+
+void run_training(const std::string& run, Experiment experiment, const std::string& device_name,
+                  const std::optional<checkpoint::TrainingState>& state) {
+  const engine::DeviceChoice choice = engine::choose_device(device_name);
+  core::log::tee(run + "/train.log");
+  core::log::info(choice.sentence);
+  const auto seed = static_cast<uint64_t>(experiment.training.seed);
+  data::Dataset dataset = data::load_dataset(experiment.data, seed);
+  if (experiment.prior.kind == "none") experiment.prior = dataset.prior;
+  data::make_prior(experiment.prior, dataset.shape.obs_size());  // says what does not fit before any work
+  experiment.model->resolve(dataset.shape);
+  for (const auto& remark : experiment.model->remarks()) core::log::info(remark);
+  const data::Split split = data::split_rows(dataset.rows, experiment.data, seed);
+  core::log::info(dataset.source + ": " + std::to_string(split.training.size()) + " rows to train on, " +
+                  std::to_string(split.validation.size()) + " to validate" +
+                  (dataset.dropped ? ", " + std::to_string(dataset.dropped) + " dropped" : ""));
+
+  train::TrainingSetup setup;
+  setup.run = run;
+  setup.config = resolved_yaml(experiment);
+  setup.training = experiment.training;
+  setup.optimizer = experiment.optimizer;
+  setup.output = experiment.output;
+  setup.model = describe(dataset, split, experiment);
+  if (state) check_same_data(*state, setup.model, run);
+  io::write_text(run + "/config.yaml", setup.config);
+
+  const train::Compute compute = train::choose_compute(experiment.training.compute, experiment.model->param_dtype(),
+                                                       choice.device, engine::has_bfloat16(choice.device));
+  core::log::info(compute.reason);
+  const auto network = [&] {
+    auto built = experiment.model->build();
+    built->initialise(seed);
+    return built;
+  };
+  setup.engine = engine::make_engine(network(), compute.type, choice.device);
+  setup.ema_engine = engine::make_engine(network(), compute.type, choice.device);
+  setup.method = experiment.method->build();
+  setup.runner = engine::make_step_runner(choice.device);
+  const auto& shape = dataset.shape;
+  const auto side = [&](const std::vector<float>& values, const std::vector<int64_t>& rows, int64_t tokens, int64_t channels,
+                        const data::Standardiser& standardiser) {
+    return gather(values, rows, tokens, channels, standardiser, choice.device);
+  };
+  setup.data.obs = side(dataset.theta, split.training, shape.obs_dim, shape.obs_channels, setup.model.theta);
+  setup.data.cond = side(dataset.x, split.training, shape.cond_dim, shape.cond_channels, setup.model.x);
+  setup.data.validation_obs = side(dataset.theta, split.validation, shape.obs_dim, shape.obs_channels, setup.model.theta);
+  setup.data.validation_cond = side(dataset.x, split.validation, shape.cond_dim, shape.cond_channels, setup.model.x);
+  dataset.theta = {};
+  dataset.x = {};
+
+  const train::TrainingResult result = train::train(setup, state);
+  core::log::info(std::string(result.stopped_early ? "stopped early" : "finished") + " at step " + std::to_string(result.steps) +
+                  "; best validation loss " + core::number_text(result.best_validation_loss) + " at step " +
+                  std::to_string(result.best_step) + "; wrote " + run + "/model.safetensors");
+  core::log::info("next: fluxsbi sample " + run + " --x OBSERVATIONS -n 10000 -o samples.npz");
+}
+
+}  // namespace fluxsbi::app

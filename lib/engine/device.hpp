@@ -1,0 +1,39 @@
+// Which device computes, and the CUDA plug-in behind it.
+//
+// fluxsbi links the CPU half of LibTorch alone. CUDA code lives in the shared library fluxsbi_cuda (lib/engine/cuda),
+// which is looked for beside the program, or at FLUXSBI_CUDA_PLUGIN, and loaded only where a GPU driver is present and a
+// GPU is wanted.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "engine/engine.hpp"
+#include "engine/step_runner.hpp"
+
+namespace fluxsbi::engine {
+
+struct DeviceChoice {
+  at::Device device{at::kCPU};
+  std::string sentence;  ///< what was chosen and why, for the log
+};
+
+/// `request`: "auto" (a GPU if one can be used, else the CPU), "cpu", "cuda" or "cuda:i".
+/// Throws UserError for anything else, and where CUDA is asked for and absent (says what is missing).
+DeviceChoice choose_device(const std::string& request);
+
+/// The fastest engine that covers the network on this device.
+std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device);
+
+/// Runs training steps: by plain calls on a CPU, as a captured CUDA graph on a GPU.
+std::unique_ptr<StepRunner> make_step_runner(at::Device device);
+
+/// True where the device multiplies bfloat16 numbers itself.
+bool has_bfloat16(at::Device device);
+
+/// Waits until the device has done what was asked of it; nothing to do on a CPU.
+void synchronize(at::Device device);
+
+}  // namespace fluxsbi::engine

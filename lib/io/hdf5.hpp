@@ -1,0 +1,30 @@
+// HDF5 files: datasets of numbers and booleans of any rank, named by their path ("group/name").
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/array.hpp"
+
+namespace fluxsbi::io {
+
+/// All datasets, or those of `keys`. Soft and external links are not followed; filters are those that the
+/// library has built in (gzip, shuffle, ...). Booleans are h5py's: an enumeration of FALSE and TRUE. The
+/// library runs in a child process, so that a damaged file cannot crash the program. Throws UserError for a
+/// missing key (it names those there are), a dataset of another type (text, records), data kept in other
+/// files, and whatever is damaged.
+Arrays load_hdf5(const std::string& path, const std::optional<std::vector<std::string>>& keys = {});
+/// The same for a file's bytes; `name` stands for the path in messages.
+Arrays parse_hdf5(std::span<const std::byte> bytes, const std::string& name);
+
+/// Datasets of other types are left out.
+std::vector<ArrayInfo> list_hdf5(const std::string& path);
+
+/// Writes atomically; contiguous little-endian datasets, groups as the names say. bfloat16 is written as
+/// float32.
+void save_hdf5(const std::string& path, const Arrays& arrays);
+
+}  // namespace fluxsbi::io

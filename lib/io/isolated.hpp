@@ -1,0 +1,62 @@
+// Work in a child process: for a library that bad bytes can crash. HDF5's has a long list of such files; a
+// crash, an endless loop or a runaway allocation then ends the child alone, and the caller gets an error.
+// Inside lib/io alone.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include <sys/types.h>
+
+namespace fluxsbi::io {
+
+class Isolated {
+ public:
+  /// The child's end of the pipe.
+  class Outlet {
+   public:
+    explicit Outlet(int descriptor) : descriptor_(descriptor) {}
+    /// Starts a record: the caller's next() returns true.
+    void begin_record();
+    void send(std::span<const std::byte> bytes);
+    void send(uint64_t number) { send(std::as_bytes(std::span(&number, 1))); }
+    void send(const std::string& text);  ///< length, then bytes
+
+   private:
+    int descriptor_;
+  };
+
+  struct Setting {
+    std::string file;      ///< these three for messages
+    std::string library;   ///< what may break down: "the HDF5 library"
+    std::string remedy;    ///< what to do then
+    uint64_t memory = 0;   ///< bytes that the child may take beside what the program has
+    uint64_t seconds = 0;  ///< of processor time
+  };
+
+  /// Starts `work` in a child. It may use no threads and no state that it does not make.
+  Isolated(Setting setting, const std::function<void(Outlet&)>& work);
+  ~Isolated();
+  Isolated(const Isolated&) = delete;
+  Isolated& operator=(const Isolated&) = delete;
+
+  /// True if a record follows, false when the work is done. Throws the UserError that the work threw, or one
+  /// that says how the child broke down.
+  bool next();
+  void receive(std::span<std::byte> bytes);
+  uint64_t receive_number();
+  std::string receive_text();
+
+ private:
+  void kill_child();
+  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void broken_down();
+
+  Setting setting_;
+  pid_t child_ = -1;
+  int descriptor_ = -1;
+};
+
+}  // namespace fluxsbi::io

@@ -1,0 +1,53 @@
+// Flow matching on straight paths (Lipman et al. 2023, arXiv 2210.02747; Liu et al. 2023, arXiv 2209.03003).
+//
+// Time: t = 0 is noise, t = 1 is data. With noise x0 ~ N(0, I), data x1 and t in [0, 1],
+//   x_t = (1 - t) x0 + t x1,   target u = x1 - x0,
+//   loss = mean over rows of the mean over that row's unconditioned elements of (v(t, x_t) - u)^2,
+// and samples follow dx/dt = v(t, x) from 0 to 1. Conditioned tokens are fed clean and carry no loss.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "method/method.hpp"
+
+namespace fluxsbi::method {
+
+/// The keys of flow matching in the section `strategy`: how the times of training are distributed.
+struct FlowMatchingOptions {
+  std::string time_distribution = "power_law";  ///< uniform, power_law, logit_normal
+  double time_alpha = 1;                        ///< power_law: > -1; 0 is uniform, above 0 favours the data
+  double time_mean = 0;                         ///< logit_normal: mean of logit t
+  double time_std = 1;                          ///< logit_normal: standard deviation of logit t, > 0
+};
+const config::Table<FlowMatchingOptions>& flow_matching_table();
+
+/// t = u^(1 / (1 + alpha)) for uniform u [B] in (0, 1): density (1 + alpha) t^alpha (FMPE, arXiv 2305.17161).
+at::Tensor power_law_time(const at::Tensor& uniform, double alpha);
+
+/// t = sigmoid(mean + std * z) for standard normal z [B].
+at::Tensor logit_normal_time(const at::Tensor& normal, double mean, double std);
+
+/// Standard normal quantile of uniform [B] in (0, 1).
+at::Tensor normal_quantile(const at::Tensor& uniform);
+
+class FlowMatching : public Method {
+ public:
+  explicit FlowMatching(FlowMatchingOptions options) : options_(std::move(options)) {}
+
+  std::string_view name() const override { return "flow"; }
+  engine::Regression regression(const Batch& batch, const Noise& noise) const override;
+  std::unique_ptr<Field> field(Evaluate network) const override;
+  std::string default_solver() const override { return "dopri5"; }
+  int64_t default_steps() const override { return 0; }
+
+  /// Times of training [B] for uniform numbers [B] in (0, 1).
+  at::Tensor times(const at::Tensor& uniform) const;
+
+ private:
+  FlowMatchingOptions options_;
+};
+
+std::unique_ptr<Spec> make_flow_matching_spec();
+
+}  // namespace fluxsbi::method

@@ -1,0 +1,47 @@
+// Embeddings of token ids that are added to, or stand beside, the values.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <torch/nn/module.h>
+
+#include "model/blocks/device_constant.hpp"
+#include "model/blocks/initialiser.hpp"
+
+namespace fluxsbi::model {
+
+/// How the tokens of a stream are told apart.
+enum class IdStrategy {
+  sequence,  ///< RoPE, the seed's form: positions that run on from obs to cond (one axis), or (position,
+             ///< stream)
+  absolute,  ///< a learned vector for each id
+  pos1d,     ///< a fixed sinusoidal table over the token's index
+  rope1d,    ///< RoPE over (position, stream)
+  pos2d,     ///< fixed tables over row and column, half the width each
+  rope2d,    ///< RoPE over (stream, row, column)
+};
+
+/// True where the strategy rotates q and k instead of changing the tokens.
+inline bool is_rotary(IdStrategy strategy) {
+  return strategy == IdStrategy::sequence || strategy == IdStrategy::rope1d || strategy == IdStrategy::rope2d;
+}
+
+/// The vector of each token for absolute, pos1d and pos2d. Parameter (absolute only): embedding [tokens,
+/// width].
+class IdEmbedding : public torch::nn::Module {
+ public:
+  /// `grid` is [rows, columns] for pos2d, otherwise not looked at.
+  IdEmbedding(IdStrategy strategy, int64_t tokens, int64_t width, const std::vector<int64_t>& grid);
+
+  /// [tokens, B or 1, width] float32. ids [B or 1, tokens, 1] pick rows of the learned table; undefined: rows
+  /// 0 .. tokens-1. The fixed tables go by the token's index whatever the ids are.
+  torch::Tensor forward(const torch::Tensor& ids, at::Device device) const;
+  void initialise(Initialiser& initialiser) const;
+
+ private:
+  torch::Tensor embedding_;
+  DeviceConstant table_;
+};
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,46 @@
+// Linear layers and the two-layer embedder.
+#pragma once
+
+#include <memory>
+
+#include <torch/nn/module.h>
+
+#include "model/blocks/initialiser.hpp"
+
+namespace fluxsbi::model {
+
+/// y = x W^T + b. Parameters: weight [out, in], bias [out].
+/// Unlike torch::nn::Linear it draws nothing when it is built, and can compute in float32 whatever type its
+/// parameters have.
+class Linear : public torch::nn::Module {
+ public:
+  enum class Start { lecun, zero };
+
+  Linear(int64_t in, int64_t out, bool has_bias = true, Start start = Start::lecun);
+
+  /// x [..., in] in the parameters' dtype -> [..., out] in the same
+  torch::Tensor forward(const torch::Tensor& x) const;
+  /// x [..., in] of any dtype -> [..., out] float32, computed in float32
+  torch::Tensor forward_float32(const torch::Tensor& x) const;
+  void initialise(Initialiser& initialiser) const;
+
+  torch::Tensor weight, bias;
+
+ private:
+  Start start_;
+};
+
+/// Linear, SiLU, Linear in float32: turns a time embedding or a guidance vector into the time vector.
+class MlpEmbedder : public torch::nn::Module {
+ public:
+  MlpEmbedder(int64_t in, int64_t out);
+
+  /// x [B, in] -> [B, out] float32
+  torch::Tensor forward(const torch::Tensor& x) const;
+  void initialise(Initialiser& initialiser) const;
+
+ private:
+  std::shared_ptr<Linear> in_layer_, out_layer_;
+};
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,30 @@
+// Sinusoidal tables: the time embedding and fixed positions.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "model/blocks/device_constant.hpp"
+
+namespace fluxsbi::model {
+
+/// timestep_embedding of the Flux models: s = 1000 t, f_k = 10000^(-k / (width / 2)), k = 0 .. width/2 - 1;
+/// [cos(s f), sin(s f)]. Always float32: a time rounded to bfloat16 moves the result by up to 0.6.
+class TimeEmbedding {
+ public:
+  explicit TimeEmbedding(int64_t width);
+
+  /// t [B] float32 -> [B, width] float32
+  at::Tensor operator()(const at::Tensor& t) const;
+
+ private:
+  DeviceConstant frequencies_;  ///< f_k, [width / 2]
+};
+
+/// The fixed table of positions 0 .. count-1: [sin(i omega), cos(i omega)], omega_k = 10000^(-k / (width /
+/// 2)). [count, width] float32; width is even.
+at::Tensor position_table(int64_t count, int64_t width);
+
+/// The same for a grid, row-major: half the width for the row, half for the column. width is a multiple of 4.
+at::Tensor grid_position_table(int64_t rows, int64_t columns, int64_t width);
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,364 @@
+#include "model/flux1/spec.hpp"
+
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace fluxsbi::model {
+
+namespace {
+
+struct StrategyName {
+  std::string_view name;
+  IdStrategy strategy;
+  size_t axes;           ///< entries of axes_dim that RoPE needs; 0: not rotary
+  std::string_view ids;  ///< what they stand for
+};
+constexpr std::array strategy_names{
+    StrategyName{"absolute", IdStrategy::absolute, 0, ""},
+    StrategyName{"pos1d", IdStrategy::pos1d, 0, ""},
+    StrategyName{"rope1d", IdStrategy::rope1d, 2, "(position, stream), for example [8, 2]"},
+    StrategyName{"pos2d", IdStrategy::pos2d, 0, ""},
+    StrategyName{"rope2d", IdStrategy::rope2d, 3, "(stream, row, column), for example [2, 4, 4]"},
+};
+
+const StrategyName* find_strategy(const std::string& name) {
+  for (const auto& row : strategy_names) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+int64_t sum(const std::vector<int64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), int64_t{0});
+}
+
+std::string text(int64_t value) {
+  return std::to_string(value);
+}
+
+// Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
+constexpr int64_t most_blocks = 1000, most_heads = 1024, most_features = 4096, most_tokens = 1000000;
+
+}  // namespace
+
+const config::Table<Flux1Options>& flux1_table() {
+  using O = Flux1Options;
+  using namespace config;
+  const auto tokens = if_given(integer_between(1, most_tokens));
+  const auto features = if_given(integer_between(1, most_features));
+  const auto grid = if_given(each(integer_between(1, most_tokens), 2));
+  static const auto table =
+      Table<O>("model", "Flux1: double-stream and single-stream transformer blocks over obs and cond tokens.")
+          .add("in_channels", &O::in_channels, features, "channels of an obs token; null: from the data")
+          .add("context_in_dim", &O::context_in_dim, features,
+               "channels of a cond token; null: from the data")
+          .add("vec_in_dim", &O::vec_in_dim, features,
+               "width of the guidance vector; only with guidance_embed")
+          .add("guidance_embed", &O::guidance_embed, any<bool>(),
+               "add an MLP embedding of a guidance vector to the time vector")
+          .add("mlp_ratio", &O::mlp_ratio, number_between(0.01, 64), "MLP width / hidden size")
+          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "attention heads")
+          .add("depth", &O::depth, integer_between(0, most_blocks), "double-stream blocks")
+          .add("depth_single_blocks", &O::depth_single_blocks, integer_between(0, most_blocks),
+               "single-stream blocks; about twice depth")
+          .add(
+              "axes_dim", &O::axes_dim, if_given(each(integer_between(1, most_features))),
+              "features a head for each id axis; even where RoPE rotates them; hidden size = sum * num_heads")
+          .add("qkv_bias", &O::qkv_bias, any<bool>(), "bias of the qkv projections of double-stream blocks")
+          .add("obs_dim", &O::obs_dim, tokens, "obs tokens; null: from the data")
+          .alias("dim_obs")
+          .add("cond_dim", &O::cond_dim, tokens, "cond tokens; null: from the data")
+          .alias("dim_cond")
+          .add("theta", &O::theta, any<std::optional<double>>(),
+               "base of RoPE; null, auto or -1: 10 * (obs_dim + cond_dim) (-1 in a section of the older "
+               "generation: 4 * (obs_dim + cond_dim))")
+          .add("param_dtype", &O::param_dtype, one_of({"bfloat16", "float32"}), "storage of the parameters")
+          .alias("params_dtype")
+          .add("id_embedding_strategy", &O::id_embedding_strategy,
+               any<std::optional<std::vector<std::string>>>(),
+               "how obs and cond tokens are told apart: a pair of absolute, pos1d, rope1d, pos2d, rope2d; "
+               "null: "
+               "the seed's RoPE, or absolute for both in a section of the newer generation")
+          .add("id_merge_mode", &O::id_merge_mode, if_given(one_of({"sum", "concat"})),
+               "ids are added to the values or stand beside them")
+          .add("val_emb_dim", &O::val_emb_dim, features, "concat: features a head for the value")
+          .add("id_emb_dim", &O::id_emb_dim, features, "concat: features a head for the id")
+          .add("obs_grid", &O::obs_grid, grid, "[rows, columns] of obs tokens, for pos2d and rope2d")
+          .add("cond_grid", &O::cond_grid, grid, "[rows, columns] of cond tokens, for pos2d and rope2d")
+          .unused("cond_emb_dim", "Flux1 embeds no condition mask; flux1joint and simformer do");
+  return table;
+}
+
+void Flux1Spec::read(config::Reader& reader) {
+  reader.read(flux1_table(), options_);
+  for (const auto& row : flux1_table().section().rows) {
+    const std::string path = "model." + row.key;
+    if (reader.given(path)) places_[row.key] = reader.place(path).text();
+  }
+  find_generation(reader);
+  if (newer()) {
+    if (!options_.id_embedding_strategy) options_.id_embedding_strategy = {"absolute", "absolute"};
+    if (!options_.id_merge_mode) options_.id_merge_mode = "sum";
+  }
+  check_guidance(reader);
+  check_ids(reader);
+}
+
+void Flux1Spec::find_generation(const config::Reader& reader) {
+  const std::array<std::pair<const char*, bool>, 7> signs{{
+      {"id_embedding_strategy", options_.id_embedding_strategy.has_value()},
+      {"id_merge_mode", options_.id_merge_mode.has_value()},
+      {"val_emb_dim", options_.val_emb_dim.has_value()},
+      {"id_emb_dim", options_.id_emb_dim.has_value()},
+      {"cond_emb_dim", true},
+      {"dim_obs", options_.obs_dim.has_value()},
+      {"dim_cond", options_.cond_dim.has_value()},
+  }};
+  newer_because_.clear();
+  for (const auto& [key, has_value] : signs) {
+    if (newer_because_.empty() && has_value && reader.given(std::string("model.") + key))
+      newer_because_ = key;
+  }
+}
+
+void Flux1Spec::check_guidance(config::Reader& reader) const {
+  if (options_.vec_in_dim && !options_.guidance_embed) {
+    reader.problem("model.vec_in_dim",
+                   "= " + text(*options_.vec_in_dim) +
+                       " has no use without guidance; write null, or set guidance_embed: true");
+  }
+  if (options_.guidance_embed && !options_.vec_in_dim) {
+    reader.problem("model.guidance_embed", "needs vec_in_dim, the width of the guidance vector");
+  }
+  if (options_.theta && *options_.theta != -1 && *options_.theta <= 0) {
+    reader.problem("model.theta",
+                   "must be above 0, or null, auto or -1 for a value from the number of tokens, found " +
+                       core::number_text(*options_.theta));
+  }
+  if (options_.depth + options_.depth_single_blocks == 0) {
+    reader.problem("model.depth", "and depth_single_blocks are both 0: obs would never see cond");
+  }
+}
+
+void Flux1Spec::check_ids(config::Reader& reader) const {
+  const std::string key = "model.id_embedding_strategy";
+  std::vector<size_t> axes;  // that the rotary streams need
+  if (const auto& names = options_.id_embedding_strategy) {
+    if (names->size() != 2) {
+      reader.problem(key, "must be a pair [obs, cond], for example [absolute, pos1d], found " +
+                              text(static_cast<int64_t>(names->size())) + " entries");
+      return;
+    }
+    for (const auto& name : *names) {
+      const StrategyName* row = find_strategy(name);
+      if (!row) {
+        std::vector<std::string> known;
+        for (const auto& one : strategy_names) known.emplace_back(one.name);
+        reader.problem(key, "has no strategy '" + name + "'" + core::did_you_mean(name, known));
+        return;
+      }
+      if (row->axes > 0) axes.push_back(row->axes);
+      if (row->axes > 0 && (!options_.axes_dim || options_.axes_dim->size() != row->axes)) {
+        reader.problem("model.axes_dim", "must have " + text(static_cast<int64_t>(row->axes)) +
+                                             " entries for " + name + ": " + std::string(row->ids));
+        return;
+      }
+    }
+    if (axes.size() == 2 && axes[0] != axes[1]) {
+      reader.problem(key, "mixes rope1d and rope2d, whose ids have different axes; use one of them for both");
+      return;
+    }
+  } else if (!options_.axes_dim) {
+    reader.problem("model.axes_dim", "must be a list; RoPE needs the features of each id axis");
+    return;
+  }
+  check_widths(reader);
+}
+
+void Flux1Spec::check_widths(config::Reader& reader) const {
+  if (any_rotary()) {
+    for (const int64_t width : *options_.axes_dim) {
+      if (width % 2 != 0) {
+        reader.problem("model.axes_dim",
+                       "= " + core::shape_text(*options_.axes_dim) +
+                           " has an odd entry; RoPE rotates pairs of features, use even numbers");
+        return;
+      }
+    }
+  }
+  const bool joins_ids = concatenates() && any_table();
+  if (joins_ids && (!options_.val_emb_dim || !options_.id_emb_dim)) {
+    reader.problem("model.id_merge_mode", "concat needs val_emb_dim and id_emb_dim, features a head");
+    return;
+  }
+  if (joins_ids && any_rotary() && head_dim() != sum(*options_.axes_dim)) {
+    reader.problem("model.axes_dim", "adds up to " + text(sum(*options_.axes_dim)) +
+                                         ", but val_emb_dim + id_emb_dim = " + text(head_dim()) +
+                                         ": the two streams must be of one width");
+  }
+  if (!joins_ids && !options_.axes_dim && !options_.val_emb_dim) {
+    reader.problem("model.axes_dim", "is null and val_emb_dim is not given: nothing fixes the hidden size");
+    return;
+  }
+  if (static_cast<double>(head_dim() * options_.num_heads) * options_.mlp_ratio < 1) {
+    reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
+  }
+  const auto no_effect = [&](const char* key, const std::string& why) {
+    if (reader.given(std::string("model.") + key))
+      reader.warning(std::string("model.") + key, "has no effect here: " + why);
+  };
+  if (joins_ids && !any_rotary()) {
+    no_effect("axes_dim", "with id_merge_mode: concat the width is val_emb_dim + id_emb_dim");
+  } else if (!joins_ids && newer()) {
+    if (options_.axes_dim && reader.given("model.axes_dim"))
+      no_effect("val_emb_dim", "axes_dim fixes the width");
+    no_effect("id_emb_dim", "only id_merge_mode: concat gives ids a width of their own");
+  }
+}
+
+IdStrategy Flux1Spec::strategy(StreamRole role) const {
+  if (!options_.id_embedding_strategy) return IdStrategy::sequence;
+  return find_strategy(options_.id_embedding_strategy->at(static_cast<size_t>(role)))->strategy;
+}
+
+bool Flux1Spec::any_rotary() const {
+  return is_rotary(strategy(StreamRole::obs)) || is_rotary(strategy(StreamRole::cond));
+}
+
+bool Flux1Spec::any_table() const {
+  return !is_rotary(strategy(StreamRole::obs)) || !is_rotary(strategy(StreamRole::cond));
+}
+
+int64_t Flux1Spec::head_dim() const {
+  if (concatenates() && any_table()) return *options_.val_emb_dim + *options_.id_emb_dim;
+  const bool from_axes =
+      options_.axes_dim && (places_.count("axes_dim") || any_rotary() || !options_.val_emb_dim);
+  return from_axes ? sum(*options_.axes_dim) : *options_.val_emb_dim;
+}
+
+std::string Flux1Spec::where(const std::string& key) const {
+  const auto place = places_.find(key);
+  return (place == places_.end() ? "" : place->second + ": ") + "model." + key;
+}
+
+void Flux1Spec::resolve(const data::DataShape& data) {
+  std::vector<std::string> problems;
+  const auto fit = [&](const char* key, std::optional<int64_t>& value, int64_t there,
+                       const std::string& whose) {
+    if (value && *value != there) {
+      problems.push_back(where(key) + " = " + text(*value) + ", but the data's " + whose + " = " +
+                         text(there) + "; write " + key + ": " + text(there) + " or leave it out");
+    }
+    value = there;
+  };
+  fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
+  fit("context_in_dim", options_.context_in_dim, data.cond_channels, "x channels");
+  fit("obs_dim", options_.obs_dim, data.obs_dim, "theta tokens");
+  fit("cond_dim", options_.cond_dim, data.cond_dim, "x tokens");
+  resolve_grid(StreamRole::obs, data.obs_grid, problems);
+  resolve_grid(StreamRole::cond, data.cond_grid, problems);
+  if (!problems.empty()) throw core::UserErrors(problems);
+  resolve_theta();
+}
+
+void Flux1Spec::resolve_grid(StreamRole role, const std::vector<int64_t>& of_data,
+                             std::vector<std::string>& problems) {
+  const bool is_obs = role == StreamRole::obs;
+  const std::string key = is_obs ? "obs_grid" : "cond_grid", tokens_key = is_obs ? "obs_dim" : "cond_dim";
+  auto& grid = is_obs ? options_.obs_grid : options_.cond_grid;
+  const int64_t tokens = is_obs ? *options_.obs_dim : *options_.cond_dim;
+  const IdStrategy strategy = this->strategy(role);
+
+  if (strategy == IdStrategy::pos2d || strategy == IdStrategy::rope2d) {
+    if (!grid && of_data.size() == 2) grid = of_data;
+    if (!grid) {
+      problems.push_back(where(key) + " is needed: " + (is_obs ? "theta" : "x") +
+                         " has no rows and columns; give [rows, "
+                         "columns] with product " +
+                         text(tokens));
+    } else if (grid->size() != 2 || (*grid)[0] * (*grid)[1] != tokens) {
+      problems.push_back(where(key) + " = " + core::shape_text(*grid) +
+                         " must be [rows, columns] with product " + text(tokens) +
+                         ", the number of tokens (" + tokens_key + ")");
+    }
+  }
+  const int64_t heads = options_.num_heads;
+  const int64_t id_width = heads * (concatenates() ? *options_.id_emb_dim : head_dim());
+  const int64_t factor = strategy == IdStrategy::pos1d ? 2 : strategy == IdStrategy::pos2d ? 4 : 1;
+  if (id_width % factor != 0) {
+    problems.push_back(where("id_embedding_strategy") + " needs an id width (" +
+                       (concatenates() ? "id_emb_dim" : "head width") + " * num_heads = " + text(id_width) +
+                       ") that is a multiple of " + text(factor));
+  }
+}
+
+void Flux1Spec::resolve_theta() {
+  const int64_t tokens = *options_.obs_dim + *options_.cond_dim;
+  const int64_t factor = options_.theta && !newer() ? 4 : 10;
+  if (options_.theta && *options_.theta != -1) return;
+  options_.theta = static_cast<double>(factor * tokens);
+  if (!any_rotary()) return;
+  theta_remark_ = "RoPE base (model.theta) = " + core::number_text(*options_.theta) + " = " + text(factor) +
+                  " * (obs_dim + cond_dim)";
+  if (factor == 4) theta_remark_ += ", as the older generation's configs mean by -1";
+}
+
+void Flux1Spec::write(config::Writer& writer) const {
+  writer.add(flux1_table(), options_);
+}
+
+std::vector<std::string> Flux1Spec::remarks() const {
+  std::vector<std::string> lines;
+  lines.push_back(
+      newer() ? "Flux1 of the newer generation, because the section holds model." + newer_because_ +
+                    ": ids by " + options_.id_embedding_strategy->at(0) + " (obs) and " +
+                    options_.id_embedding_strategy->at(1) + " (cond)"
+              : "Flux1 of the older generation (no key of the newer one is given): RoPE over the ids of "
+                "obs and cond");
+  if (!theta_remark_.empty()) lines.push_back(theta_remark_);
+  const double ratio =
+      static_cast<double>(options_.depth_single_blocks) / std::max<double>(1, options_.depth);
+  if (ratio < 1.5 || ratio > 3) {
+    lines.push_back("model.depth_single_blocks = " + text(options_.depth_single_blocks) +
+                    " beside depth = " + text(options_.depth) + ": the model card advises about twice depth");
+  }
+  if (options_.cond_dim.value_or(0) > 100) {
+    lines.push_back("x has " + text(*options_.cond_dim) +
+                    " tokens: beyond 100 the model card advises an embedding network");
+  }
+  if (options_.obs_dim.value_or(0) > 20) {
+    lines.push_back("theta has " + text(*options_.obs_dim) +
+                    " tokens: beyond 20 the model card advises an embedding network");
+  }
+  return lines;
+}
+
+Flux1Shape Flux1Spec::shape() const {
+  core::require(options_.obs_dim && options_.cond_dim && options_.in_channels && options_.context_in_dim,
+                "Flux1Spec: resolve() comes before build()");
+  const Flux1Options& o = options_;
+  const int64_t hidden = o.num_heads * head_dim();
+  Flux1Shape shape;
+  shape.block = {o.num_heads, head_dim(), static_cast<int64_t>(static_cast<double>(hidden) * o.mlp_ratio),
+                 o.qkv_bias};
+  shape.depth = o.depth;
+  shape.depth_single = o.depth_single_blocks;
+  shape.guidance_dim = o.vec_in_dim.value_or(0);
+  shape.null_condition = !newer();
+  if (any_rotary()) shape.id_axes = *o.axes_dim;
+  shape.rope_theta = o.theta.value_or(10000);
+  shape.concatenates_ids = concatenates() && any_table();
+  shape.value_width = shape.concatenates_ids ? o.num_heads * *o.val_emb_dim : hidden;
+  shape.id_width = hidden - (shape.concatenates_ids ? shape.value_width : 0);
+  shape.obs = {*o.obs_dim, *o.in_channels, strategy(StreamRole::obs),
+               o.obs_grid.value_or(std::vector<int64_t>{})};
+  shape.cond = {*o.cond_dim, *o.context_in_dim, strategy(StreamRole::cond),
+                o.cond_grid.value_or(std::vector<int64_t>{})};
+  return shape;
+}
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,78 @@
+// Flux1's hyperparameters: the section `model` of a configuration, both generations of GenSBI's names.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/table.hpp"
+#include "model/flux1/flux1.hpp"
+#include "model/network.hpp"
+
+namespace fluxsbi::model {
+
+struct Flux1Options {
+  std::optional<int64_t> in_channels;     ///< from the data
+  std::optional<int64_t> context_in_dim;  ///< from the data
+  std::optional<int64_t> vec_in_dim;
+  bool guidance_embed = false;
+  double mlp_ratio = 4;
+  int64_t num_heads = 6;
+  int64_t depth = 8;
+  int64_t depth_single_blocks = 16;
+  std::optional<std::vector<int64_t>> axes_dim{{10}};
+  bool qkv_bias = true;
+  std::optional<int64_t> obs_dim, cond_dim;  ///< from the data
+  std::optional<double> theta = 10000;       ///< RoPE base
+  std::string param_dtype = "bfloat16";
+  std::optional<std::vector<std::string>> id_embedding_strategy;
+  std::optional<std::string> id_merge_mode;
+  std::optional<int64_t> val_emb_dim, id_emb_dim;  ///< features a head
+  std::optional<std::vector<int64_t>> obs_grid, cond_grid;
+};
+
+const config::Table<Flux1Options>& flux1_table();
+
+class Flux1Spec : public Spec {
+ public:
+  std::string_view name() const override { return "flux1"; }
+  void read(config::Reader& reader) override;
+  void resolve(const data::DataShape& shape) override;
+  void write(config::Writer& writer) const override;
+  std::string param_dtype() const override { return options_.param_dtype; }
+  std::vector<std::string> remarks() const override;
+  std::shared_ptr<Network> build() const override { return std::make_shared<Flux1>(shape()); }
+  std::unique_ptr<Spec> clone() const override { return std::make_unique<Flux1Spec>(*this); }
+
+  const Flux1Options& options() const { return options_; }
+  /// The network's shape. resolve() must have been called.
+  Flux1Shape shape() const;
+
+ private:
+  /// Sets newer_because_: a section is of the newer generation if it holds a key that only that one has.
+  void find_generation(const config::Reader& reader);
+  void check_guidance(config::Reader& reader) const;
+  void check_ids(config::Reader& reader) const;
+  void check_widths(config::Reader& reader) const;
+
+  bool newer() const { return !newer_because_.empty(); }
+  bool concatenates() const { return options_.id_merge_mode == "concat"; }
+  IdStrategy strategy(StreamRole role) const;
+  bool any_rotary() const;
+  bool any_table() const;  ///< a stream that is not rotary
+  int64_t head_dim() const;
+  /// "configs/a.yaml:12:3: model.KEY", for errors that are found after reading
+  std::string where(const std::string& key) const;
+
+  /// Takes the stream's grid from the data where the strategy needs one; checks it and the table's width.
+  void resolve_grid(StreamRole role, const std::vector<int64_t>& of_data, std::vector<std::string>& problems);
+  void resolve_theta();
+
+  Flux1Options options_;
+  std::string newer_because_;  ///< the key that shows the newer generation; empty: the seed's
+  std::string theta_remark_;
+  std::map<std::string, std::string> places_;  ///< of the keys that were given
+};
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,80 @@
+#include "model/gensbi_layout.hpp"
+
+#include <array>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace fluxsbi::model {
+
+namespace {
+
+/// Replaces `ours` by `theirs` wherever it stands as whole parts of a name.
+struct Rename {
+  std::string_view ours, theirs;
+};
+
+// In this order; one table for all models, since GenSBI names equal blocks equally.
+constexpr std::array renames{
+    Rename{"double_blocks.", "double_blocks.layers."},
+    Rename{"single_blocks.", "single_blocks.layers."},
+    Rename{"_mlp.in_layer.", "_mlp.layers.0."},
+    Rename{"_mlp.out_layer.", "_mlp.layers.2."},
+    Rename{"final_layer.modulation.", "final_layer.adaLN_modulation.layers.1."},
+    Rename{"_in.value.", "_in."},
+    Rename{"_in.ids.", "_ids_embedder.embedder.embed."},
+};
+
+bool ends_with(std::string_view text, std::string_view tail) {
+  return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
+}
+
+}  // namespace
+
+std::vector<GensbiParameter> gensbi_layout(const Network& network) {
+  std::vector<GensbiParameter> layout;
+  for (const auto& item : network.named_parameters()) {
+    GensbiParameter parameter{item.key(), item.key(), false};
+    for (const auto& [ours, theirs] : renames) {
+      const size_t at = parameter.path.find(ours);
+      if (at != std::string::npos) parameter.path.replace(at, ours.size(), theirs);
+    }
+    constexpr std::string_view weight = "weight";
+    if (ends_with(parameter.path, ".weight") && item.value().dim() == 2) {
+      parameter.path.replace(parameter.path.size() - weight.size(), weight.size(), "kernel");
+      parameter.transposed = true;
+    }
+    layout.push_back(std::move(parameter));
+  }
+  return layout;
+}
+
+at::Tensor to_gensbi(const GensbiParameter& parameter, const at::Tensor& ours) {
+  return parameter.transposed ? ours.transpose(0, 1).contiguous() : ours;
+}
+
+at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& theirs,
+                       at::IntArrayRef our_shape) {
+  const auto refuse = [&] {
+    throw core::UserError("parameter " + parameter.path + " has shape " + core::shape_text(theirs.sizes()) +
+                          ", which does not fit the model's " + parameter.name + " " +
+                          core::shape_text(our_shape) + "; the weights belong to another configuration");
+  };
+  if (!parameter.transposed) {
+    if (theirs.sizes() != our_shape) refuse();
+    return theirs;
+  }
+  // [in, out] with either end split further: some leading sizes multiply to `in`, the rest to `out`.
+  const int64_t in = our_shape[1], out = our_shape[0];
+  int64_t leading = 1;
+  size_t i = 0;
+  while (i < theirs.sizes().size() && leading < in) leading *= theirs.sizes()[i++];
+  if (i == 0 || leading != in || theirs.numel() != in * out) refuse();
+  return theirs.reshape({in, out}).transpose(0, 1).contiguous();
+}
+
+bool is_gensbi_table(std::string_view path) {
+  return ends_with(path, "_ids_embedder.embedder.pe");
+}
+
+}  // namespace fluxsbi::model

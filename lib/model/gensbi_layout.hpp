@@ -1,0 +1,36 @@
+// Where GenSBI keeps each parameter in its safetensors exports, and how: for reading its weights and for the
+// golden tests.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/network.hpp"
+
+namespace fluxsbi::model {
+
+/// One parameter. `transposed`: GenSBI stores a Linear's kernel as [in, out] (y = x K + b), we as [out, in].
+/// Both ends may be split further there (Simformer's attention: [F, heads, D], [heads, D, F]), which is a
+/// reshape of the [in, out] matrix.
+struct GensbiParameter {
+  std::string name;  ///< ours, as in named_parameters(): "double_blocks.0.obs_attn.qkv.weight"
+  std::string path;  ///< theirs: "double_blocks.layers.0.obs_attn.qkv.kernel"
+  bool transposed = false;
+};
+
+/// All parameters of a network, in the order of named_parameters().
+std::vector<GensbiParameter> gensbi_layout(const Network& network);
+
+/// A parameter's value (or its gradient) in GenSBI's layout, except that a kernel that GenSBI splits further
+/// is the [in, out] matrix: row-major elements are the same.
+at::Tensor to_gensbi(const GensbiParameter& parameter, const at::Tensor& ours);
+
+/// The inverse: their array, of whatever split, in the shape of our parameter. Throws UserError naming the
+/// path if the shapes cannot be of one parameter.
+at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& theirs, at::IntArrayRef our_shape);
+
+/// True for what an export holds beside parameters: fixed tables that the network computes by itself.
+bool is_gensbi_table(std::string_view path);
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,166 @@
+#include "sample/draw.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/stop.hpp"
+#include "core/system.hpp"
+#include "core/text.hpp"
+#include "sample/noise.hpp"
+#include "sample/solver.hpp"
+
+namespace fluxsbi::sample {
+
+namespace {
+
+class Drawing {
+ public:
+  Drawing(const Source& source, const Amount& amount, const SamplingOptions& options,
+          const Progress& progress)
+      : source_(source),
+        amount_(amount),
+        options_(options),
+        progress_(progress),
+        solver_(find_solver(options.solver == "auto" ? source.method->default_solver() : options.solver)),
+        total_(amount.rows * amount.draws) {
+    solver_options_.atol = options.atol;
+    solver_options_.rtol = options.rtol;
+    solver_options_.max_evaluations = options.max_evaluations;
+    const int64_t default_steps = options.solver == "auto" ? source.method->default_steps() : 0;
+    solver_options_.steps = options.steps.value_or(default_steps);
+    samples_.rows = amount.rows;
+    samples_.draws = amount.draws;
+    samples_.shape = source.shape;
+    samples_.values.assign(static_cast<size_t>(total_ * source.shape.obs_size()),
+                           std::numeric_limits<float>::quiet_NaN());
+    samples_.filled.assign(static_cast<size_t>(total_), 0);
+  }
+
+  Samples run() {
+    std::vector<int64_t> pending = pass(nullptr);
+    deadline_ = core::steady_seconds() + options_.max_seconds;
+    for (attempt_ = 1; !pending.empty() && attempt_ <= options_.max_tries; ++attempt_) {
+      if (finite_ == 0 || core::steady_seconds() > deadline_) break;
+      pending = pass(&pending);
+    }
+    if (!pending.empty()) warn(static_cast<int64_t>(pending.size()));
+    return std::move(samples_);
+  }
+
+ private:
+  // Draws every listed item once (nullptr: all) and returns those to be redrawn. Item = row * draws + draw.
+  std::vector<int64_t> pass(const std::vector<int64_t>* list) {
+    const int64_t count = list ? static_cast<int64_t>(list->size()) : total_;
+    std::vector<int64_t> rejected;
+    for (int64_t begin = 0; begin < count; begin += amount_.chunk) {
+      if (const int signal = core::stop_requested()) {
+        throw core::Stopped(std::string("sampling was stopped by ") + core::signal_name(signal) +
+                            "; nothing was written");
+      }
+      if (attempt_ > 0 && core::steady_seconds() > deadline_) {
+        rejected.insert(rejected.end(), list->begin() + begin, list->end());
+        break;
+      }
+      std::vector<int64_t> items;
+      for (int64_t i = begin; i < std::min(begin + amount_.chunk, count); ++i) {
+        items.push_back(list ? (*list)[static_cast<size_t>(i)] : i);
+      }
+      chunk(items, rejected);
+      const auto tried = begin + static_cast<int64_t>(items.size());
+      if (progress_) progress_(total_ - count + tried - static_cast<int64_t>(rejected.size()), total_);
+    }
+    return rejected;
+  }
+
+  void chunk(const std::vector<int64_t>& items, std::vector<int64_t>& rejected) {
+    const int64_t n = static_cast<int64_t>(items.size()), size = source_.shape.obs_size();
+    std::vector<int64_t> rows;
+    std::vector<NoiseKey> keys;
+    for (const int64_t item : items) {
+      rows.push_back(item / amount_.draws);
+      keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt_});
+    }
+    at::Tensor noise = at::empty({n, source_.shape.obs_dim, source_.shape.obs_channels}, at::kFloat);
+    const std::span<float> values(noise.data_ptr<float>(), static_cast<size_t>(n * size));
+    fill_normal(values, amount_.seed, keys, size);
+    const auto field = source_.method->field(source_.bind(rows));
+    const Integration end =
+        solver_.integrate(*field, field->initial(noise.to(source_.device)), solver_options_);
+    samples_.evaluations = std::max(samples_.evaluations, end.evaluations);
+    noise.copy_(end.x);  // back to the host, [n, obs_dim, obs_channels]
+    settle(items, values, rejected);
+  }
+
+  // Keeps what is finite and supported; the rest goes into `rejected`. values: [items, size], standardised.
+  void settle(const std::vector<int64_t>& items, std::span<float> values, std::vector<int64_t>& rejected) {
+    const auto size = static_cast<size_t>(source_.shape.obs_size());
+    source_.theta->invert(values);
+    samples_.drawn += static_cast<int64_t>(items.size());
+    std::vector<double> theta(size);
+    for (size_t i = 0; i < items.size(); ++i) {
+      const auto value = values.subspan(i * size, size);
+      std::copy(value.begin(), value.end(), theta.begin());
+      const bool finite = std::all_of(theta.begin(), theta.end(), [](double v) { return std::isfinite(v); });
+      finite_ += finite;
+      if (!finite || !supported(theta)) {
+        rejected.push_back(items[i]);
+        continue;
+      }
+      const auto item = static_cast<size_t>(items[i]);
+      std::copy(value.begin(), value.end(),
+                samples_.values.begin() + static_cast<std::ptrdiff_t>(item * size));
+      samples_.filled[item] = 1;
+    }
+  }
+
+  bool supported(const std::vector<double>& theta) const {
+    return !options_.reject || !source_.prior || source_.prior->in_support(theta);
+  }
+
+  void warn(int64_t missing) const {
+    const char* reason = finite_ == 0                    ? "the network's output is not finite"
+                         : attempt_ > options_.max_tries ? "sampling.max_tries was reached"
+                                                         : "sampling.max_seconds was reached";
+    core::log::warning(std::to_string(missing) + " of " + std::to_string(total_) +
+                       " samples could not be filled and are NaN: " + reason + " (acceptance rate " +
+                       core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")");
+  }
+
+  const Source& source_;
+  const Amount& amount_;
+  const SamplingOptions& options_;
+  const Progress& progress_;
+  const SolverRow& solver_;
+  SolverOptions solver_options_;
+  int64_t total_;
+  int64_t attempt_ = 0, finite_ = 0;
+  double deadline_ = 0;
+  Samples samples_;
+};
+
+}  // namespace
+
+int64_t Samples::unfilled() const {
+  return std::count(filled.begin(), filled.end(), uint8_t{0});
+}
+
+double Samples::acceptance() const {
+  return drawn == 0 ? 1 : static_cast<double>(rows * draws - unfilled()) / static_cast<double>(drawn);
+}
+
+Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
+             const Progress& progress) {
+  core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
+                "draw needs a chunk of at least 1");
+  const at::NoGradGuard no_gradient;
+  return Drawing(source, amount, options, progress).run();
+}
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,63 @@
+// Draws samples for many observations in chunks, and redraws those outside the prior's support.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <c10/core/Device.h>
+
+#include "data/prior.hpp"
+#include "data/shape.hpp"
+#include "data/standardise.hpp"
+#include "method/method.hpp"
+#include "sample/options.hpp"
+
+namespace fluxsbi::sample {
+
+struct Samples {
+  int64_t rows = 0, draws = 0;
+  data::DataShape shape;
+  std::vector<float> values;    ///< [rows, draws, obs_dim, obs_channels], data's units; NaN where not filled
+  std::vector<uint8_t> filled;  ///< [rows, draws], 1 or 0
+  int64_t drawn = 0;            ///< samples computed, redraws included
+  int64_t evaluations = 0;      ///< network evaluations of the longest chunk
+
+  int64_t unfilled() const;
+  /// kept / drawn
+  double acceptance() const;
+};
+
+/// What samples are drawn from: a method's field whose network is bound to observations.
+struct Source {
+  const method::Method* method = nullptr;
+  /// Binds observation rows[i] to item i of a chunk. Called once a chunk.
+  std::function<method::Evaluate(std::span<const int64_t> rows)> bind;
+  const data::Standardiser* theta = nullptr;
+  const data::Prior* prior =
+      nullptr;  ///< its support decides what is redrawn; nullptr: anything finite is kept
+  data::DataShape shape;
+  at::Device device{at::kCPU};
+};
+
+/// How much to draw. The noise of a draw is keyed by (seed, first_row + row, draw, attempt).
+struct Amount {
+  int64_t rows = 0, draws = 0;
+  uint64_t seed = 0;
+  int64_t first_row = 0;
+  int64_t chunk = 0;  ///< samples a chunk, >= 1
+};
+
+/// Called after every chunk with the samples that are settled and their total.
+using Progress = std::function<void(int64_t done, int64_t total)>;
+
+/// Draws amount.rows * amount.draws samples. A sample that is not finite, or with options.reject outside the
+/// prior's support, is redrawn with fresh noise until options.max_tries or options.max_seconds, and not at
+/// all where no first try was finite; then it stays NaN with filled = 0, and a warning says how many. Memory
+/// beside the result is that of one chunk and 8 bytes for each sample that is to be redrawn. Throws UserError
+/// for an unknown solver, core::Stopped when a signal asked to stop.
+Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
+             const Progress& progress = {});
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,240 @@
+#include "sample/sample_file.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "core/version.hpp"
+#include "io/atomic_file.hpp"
+#include "io/files.hpp"
+
+namespace fluxsbi::sample {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t sample_format = 1;
+const std::vector<std::string> extensions{".npz", ".npy", ".h5", ".hdf5"};
+
+std::string extension_of(const std::string& path) {
+  return std::filesystem::path(path).extension().string();
+}
+
+// One sample file in memory.
+struct Part {
+  std::string path;
+  Origin origin;
+  std::string version;
+  int64_t rows = 0, drawn = 0;
+  io::Array samples, filled, x;
+};
+
+std::vector<int64_t> shape_with_channels(std::vector<int64_t> shape, int64_t channels) {
+  if (channels > 1) shape.push_back(channels);
+  return shape;
+}
+
+io::Array text_array(const std::string& text) {
+  io::Array array{io::DType::u8, {static_cast<int64_t>(text.size())}, {}};
+  const auto bytes = std::as_bytes(std::span(text));
+  array.bytes.assign(bytes.begin(), bytes.end());
+  return array;
+}
+
+void write(const std::string& path, Part part) {
+  io::Arrays arrays;
+  if (extension_of(path) == ".npy") {
+    arrays.emplace("samples", std::move(part.samples));
+  } else {
+    const Origin& origin = part.origin;
+    const json meta{{"format", sample_format},
+                    {"version", part.version},
+                    {"seed", origin.seed},
+                    {"model", origin.model},
+                    {"first_row", origin.first_row},
+                    {"total_rows", origin.total_rows},
+                    {"shard", {origin.shard.index, origin.shard.count}},
+                    {"drawn", part.drawn},
+                    {"theta_names", origin.theta_names},
+                    {"x_names", origin.x_names}};
+    arrays.emplace("samples", std::move(part.samples));
+    arrays.emplace("filled", std::move(part.filled));
+    arrays.emplace("x", std::move(part.x));
+    arrays.emplace("meta", text_array(meta.dump()));
+  }
+  io::save_arrays(path, arrays);
+}
+
+Origin read_meta(Part& part, const io::Array& meta) {
+  const auto* begin = reinterpret_cast<const char*>(meta.bytes.data());
+  const json values = json::parse(begin, begin + meta.bytes.size());
+  if (values.at("format").get<int64_t>() > sample_format) {
+    throw core::UserError(part.path + " was written by fluxsbi " + values.at("version").get<std::string>() +
+                          ", which is newer than this one; use that version to merge it");
+  }
+  part.version = values.at("version").get<std::string>();
+  part.drawn = values.at("drawn").get<int64_t>();
+  Origin origin;
+  origin.seed = values.at("seed").get<uint64_t>();
+  origin.model = values.at("model").get<std::string>();
+  origin.first_row = values.at("first_row").get<int64_t>();
+  origin.total_rows = values.at("total_rows").get<int64_t>();
+  origin.shard = {values.at("shard").at(0).get<int64_t>(), values.at("shard").at(1).get<int64_t>()};
+  origin.theta_names = values.at("theta_names").get<std::vector<std::string>>();
+  origin.x_names = values.at("x_names").get<std::vector<std::string>>();
+  return origin;
+}
+
+bool consistent(const Part& part) {
+  const auto& samples = part.samples.shape;
+  return part.samples.dtype == io::DType::f32 && part.x.dtype == io::DType::f32 && samples.size() >= 3 &&
+         part.filled.shape == std::vector<int64_t>{samples[0], samples[1]} &&
+         size_of(part.filled.dtype) == 1 && part.x.shape.size() >= 2 && part.x.shape[0] == samples[0] &&
+         part.origin.first_row >= 0;
+}
+
+Part load(const std::string& path) {
+  if (extension_of(path) == ".npy") {
+    throw core::UserError(path +
+                          " holds samples alone, so that merge cannot tell which rows they are; sample the " +
+                          "shards into .npz or .h5 files");
+  }
+  io::Arrays arrays = io::load_arrays(path).arrays;
+  for (const char* key : {"samples", "filled", "x", "meta"}) {
+    if (arrays.count(key)) continue;
+    throw core::UserError(path + " is not a file of `fluxsbi sample`: it has no array '" + key + "'");
+  }
+  Part part;
+  part.path = path;
+  part.samples = std::move(arrays["samples"]);
+  part.filled = std::move(arrays["filled"]);
+  part.x = std::move(arrays["x"]);
+  try {
+    part.origin = read_meta(part, arrays["meta"]);
+  } catch (const json::exception&) {
+    throw core::UserError(path +
+                          " is damaged: its array 'meta' is not what `fluxsbi sample` writes; sample that "
+                          "shard again");
+  }
+  if (!consistent(part)) {
+    throw core::UserError(path + " is damaged: its arrays do not fit each other; sample that shard again");
+  }
+  part.rows = part.samples.shape[0];
+  return part;
+}
+
+void check_equal(const Part& first, const Part& other, const std::string& what, const std::string& a,
+                 const std::string& b) {
+  if (a == b) return;
+  throw core::UserError(other.path + " does not belong to " + first.path + ": its " + what + " is " + b +
+                        ", not " + a +
+                        "; sample all shards with the same model, seed, draws and observations");
+}
+
+std::string tail_text(const io::Array& array) {
+  return core::shape_text(std::span(array.shape).subspan(1));
+}
+
+void check_same_run(const Part& first, const Part& other) {
+  check_equal(first, other, "seed", std::to_string(first.origin.seed), std::to_string(other.origin.seed));
+  check_equal(first, other, "model", first.origin.model, other.origin.model);
+  check_equal(first, other, "number of observations", std::to_string(first.origin.total_rows),
+              std::to_string(other.origin.total_rows));
+  check_equal(first, other, "shape of a row's samples", tail_text(first.samples), tail_text(other.samples));
+  check_equal(first, other, "shape of an observation", tail_text(first.x), tail_text(other.x));
+}
+
+// The parts, sorted by row, must cover 0 ... total - 1 once.
+void check_rows(const std::vector<Part>& parts) {
+  const auto rows_text = [](int64_t first, int64_t end) {
+    return end - first == 1 ? "row " + std::to_string(first)
+                            : "rows " + std::to_string(first) + " to " + std::to_string(end - 1);
+  };
+  const int64_t total = parts.front().origin.total_rows;
+  int64_t next = 0;
+  const Part* previous = nullptr;
+  for (const Part& part : parts) {
+    if (part.rows == 0) continue;
+    if (part.origin.first_row < next) {
+      throw core::UserError(
+          rows_text(part.origin.first_row, std::min(next, part.origin.first_row + part.rows)) + " stand in " +
+          previous->path + " and in " + part.path + "; give each shard once");
+    }
+    if (part.origin.first_row > next) break;
+    next += part.rows;
+    previous = &part;
+  }
+  if (next == total) return;
+  int64_t end = total;
+  for (const Part& part : parts) {
+    if (part.rows > 0 && part.origin.first_row > next) end = std::min(end, part.origin.first_row);
+  }
+  throw core::UserError(rows_text(next, end) + " of " + std::to_string(total) +
+                        " are in none of the files; add the shard that holds them");
+}
+
+io::Array joined(std::vector<Part>& parts, io::Array Part::*member) {
+  io::Array all = std::move(parts.front().*member);
+  for (size_t i = 1; i < parts.size(); ++i) {
+    io::Array& next = parts[i].*member;
+    all.bytes.insert(all.bytes.end(), next.bytes.begin(), next.bytes.end());
+    all.shape[0] += next.shape[0];
+    next = {};
+  }
+  return all;
+}
+
+}  // namespace
+
+void check_output(const std::string& path, bool force) {
+  const std::string extension = extension_of(path);
+  if (std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
+    throw core::UserError("samples cannot be written to " + path + ": its extension '" + extension +
+                          "' is not one of " + core::join(extensions));
+  }
+  io::refuse_existing(path, force);
+}
+
+void save_samples(const std::string& path, Samples samples, std::span<const float> x, const Origin& origin) {
+  const data::DataShape& shape = samples.shape;
+  Part part;
+  part.origin = origin;
+  part.version = core::version;
+  part.drawn = samples.drawn;
+  part.samples = io::Array::from(
+      samples.values, shape_with_channels({samples.rows, samples.draws, shape.obs_dim}, shape.obs_channels));
+  samples.values = {};
+  part.filled = io::Array::from_bool(samples.filled, {samples.rows, samples.draws});
+  part.x = io::Array::from(x, shape_with_channels({samples.rows, shape.cond_dim}, shape.cond_channels));
+  write(path, std::move(part));
+}
+
+void merge_files(const std::vector<std::string>& paths, const std::string& out, bool force) {
+  if (paths.empty()) throw core::UserError("merge needs at least one file of samples");
+  check_output(out, force);
+  std::vector<Part> parts;
+  for (const std::string& path : paths) {
+    parts.push_back(load(path));
+    check_same_run(parts.front(), parts.back());
+  }
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const Part& a, const Part& b) { return a.origin.first_row < b.origin.first_row; });
+  check_rows(parts);
+  Part all;
+  all.origin = parts.front().origin;
+  all.origin.first_row = 0;
+  all.origin.shard = {};
+  all.version = core::version;
+  for (const Part& part : parts) all.drawn += part.drawn;
+  all.samples = joined(parts, &Part::samples);
+  all.filled = joined(parts, &Part::filled);
+  all.x = joined(parts, &Part::x);
+  write(out, std::move(all));
+}
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,74 @@
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "config/reader.hpp"
+#include "core/error.hpp"
+#include "method/flow_matching.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// Reads the sections' keys as the program does, and writes them back.
+std::string round_trip(const std::string& yaml) {
+  const config::Value document = config::parse_yaml(yaml, "a.yaml");
+  config::Reader reader(document);
+  method::StrategyOptions strategy;
+  reader.read(method::strategy_table(), strategy);
+  const auto spec = method::make_spec(strategy.method);
+  spec->read(reader);
+  reader.finish();
+  config::Writer writer;
+  writer.add(method::strategy_table(), strategy);
+  spec->write(writer);
+  return writer.text();
+}
+
+std::string errors_of(const std::string& yaml) {
+  try {
+    round_trip(yaml);
+  } catch (const core::UserError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("flow matching is found by its name and its alias", "[method][registry]") {
+  CHECK(method::make_spec("flow")->name() == "flow");
+  CHECK(method::make_spec("flow_matching")->name() == "flow");
+  CHECK(method::make_spec("flow")->build()->name() == "flow");
+}
+
+TEST_CASE("an unknown method is answered with the nearest name and what is available", "[method][registry]") {
+  CHECK_THROWS_WITH(method::make_spec("flwo"), ContainsSubstring("did you mean 'flow'"));
+  CHECK_THROWS_WITH(method::make_spec("score_matching"), ContainsSubstring("available: flow, flow_matching"));
+  CHECK_THROWS_AS(method::make_spec("diffusion"), core::UserError);
+}
+
+TEST_CASE("two tables share the section strategy and round-trip through YAML", "[method][config]") {
+  const std::string yaml =
+      "strategy:\n  method: flow_matching\n  model: flux1\n  time_distribution: logit_normal\n"
+      "  time_mean: 2\n  time_std: 1.8\n";
+  const std::string written = round_trip(yaml);
+  CHECK(written.find("strategy:") == written.rfind("strategy:"));
+  CHECK_THAT(written, ContainsSubstring("time_distribution: \"logit_normal\"") &&
+                          ContainsSubstring("time_mean: 2") && ContainsSubstring("time_std: 1.8") &&
+                          ContainsSubstring("time_alpha: 1"));
+  CHECK(round_trip(written) == written);
+}
+
+TEST_CASE("errors in the section strategy name the place, the key and the remedy", "[method][config]") {
+  CHECK_THAT(errors_of("strategy:\n  time_alhpa: 2\n"), ContainsSubstring("a.yaml:2") &&
+                                                            ContainsSubstring("time_alhpa") &&
+                                                            ContainsSubstring("'time_alpha'"));
+  CHECK_THAT(errors_of("strategy:\n  modle: flux1\n"), ContainsSubstring("did you mean 'model'"));
+  CHECK_THAT(errors_of("strategy:\n  time_alpha: -1\n"), ContainsSubstring("above -1"));
+  CHECK_THAT(errors_of("strategy:\n  time_std: 0\n"), ContainsSubstring("above 0"));
+  CHECK_THAT(errors_of("strategy:\n  time_distribution: powerlaw\n"), ContainsSubstring("power_law"));
+}

@@ -1,0 +1,216 @@
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/tensor.h>
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "core/error.hpp"
+#include "method/flow_matching.hpp"
+#include "sample/draw.hpp"
+#include "sample/fields.hpp"
+
+using namespace fluxsbi;
+using Catch::Approx;
+
+namespace {
+
+// Where a row's arithmetic is the same in every chunk, only the order of a vectorised loop differs.
+constexpr double chunk_tolerance = 1e-6;
+constexpr int64_t rows = 5, draws = 40;
+
+// A posterior known exactly: theta of observation r is N(r / 2 - 1, 0.3^2) in two standardised components,
+// and 10 + 2 theta in the data's units.
+struct GaussianPosterior {
+  method::FlowMatching flow{{}};
+  data::Standardiser theta{{10, 10}, {2, 2}};
+  std::unique_ptr<data::Prior> prior;
+  int64_t first_row = 0;
+
+  static double mean(int64_t row) { return 10 + 2 * (static_cast<double>(row) / 2 - 1); }
+  static constexpr double deviation = 0.6;
+
+  sample::Source source() const {
+    sample::Source source;
+    source.method = &flow;
+    source.bind = [this](std::span<const int64_t> chosen) -> method::Evaluate {
+      std::vector<float> means;
+      for (const int64_t row : chosen) means.push_back(static_cast<float>(row + first_row) / 2 - 1);
+      const at::Tensor mean = at::tensor(means).view({-1, 1, 1}), std = at::full({1, 1, 1}, 0.3f);
+      return [=](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+        return test::gaussian_velocity(t, x, active.defined() ? mean.index_select(0, active) : mean, std);
+      };
+    };
+    source.theta = &theta;
+    source.prior = prior.get();
+    source.shape = {2, 1, 1, 1, {}, {}};
+    return source;
+  }
+
+  sample::Samples draw(sample::Amount amount, const sample::SamplingOptions& options = {}) const {
+    amount.first_row = first_row;
+    return sample::draw(source(), amount, options);
+  }
+};
+
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) largest = std::max<double>(largest, std::abs(a[i] - b[i]));
+  return largest;
+}
+
+std::unique_ptr<data::Prior> box(double low, double high) {
+  return data::make_prior({"box", {low}, {high}, {}, {}}, 2);
+}
+
+}  // namespace
+
+TEST_CASE("chunks of 1, 7 and all samples give the same samples", "[sample][draw]") {
+  sample::SamplingOptions options;
+  options.solver = GENERATE("rk4", "dopri5");
+  const GaussianPosterior posterior;
+  const auto all = posterior.draw({rows, draws, 3, 0, rows * draws}, options);
+  for (const int64_t chunk : {1, 7}) {
+    CHECK(largest_difference(posterior.draw({rows, draws, 3, 0, chunk}, options).values, all.values) <
+          chunk_tolerance * 20);  // values are up to 20
+  }
+  CHECK(largest_difference(posterior.draw({rows, draws, 4, 0, 50}, options).values, all.values) > 0.1);
+}
+
+TEST_CASE("shards and fewer draws give the rows and draws of the whole", "[sample][draw]") {
+  GaussianPosterior posterior;
+  const auto all = posterior.draw({rows, draws, 3, 0, 64});
+  posterior.first_row = 2;
+  const auto part = posterior.draw({2, draws - 10, 3, 0, 64});
+  for (int64_t row = 0; row < 2; ++row) {
+    for (int64_t i = 0; i < 2 * (draws - 10); ++i) {
+      CHECK(part.values[static_cast<size_t>(row * 2 * (draws - 10) + i)] ==
+            Approx(all.values[static_cast<size_t>((row + 2) * 2 * draws + i)]).epsilon(chunk_tolerance));
+    }
+  }
+}
+
+TEST_CASE("samples have the mean and deviation of each observation's posterior", "[sample][draw]") {
+  const GaussianPosterior posterior;
+  const int64_t many = 4000;
+  const auto samples = posterior.draw({rows, many, 1, 0, 3000});
+  for (int64_t row = 0; row < rows; ++row) {
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < 2 * many; ++i) {
+      const double value =
+          samples.values[static_cast<size_t>(row * 2 * many + i)] - GaussianPosterior::mean(row);
+      sum += value;
+      squares += value * value;
+    }
+    const auto n = static_cast<double>(2 * many);
+    const double error = GaussianPosterior::deviation / std::sqrt(n);
+    CHECK(std::abs(sum / n) < 5 * error);
+    CHECK(std::abs(std::sqrt(squares / n) - GaussianPosterior::deviation) < 5 * error);
+  }
+  CHECK(samples.acceptance() == 1);
+}
+
+TEST_CASE("rejection keeps the samples inside the prior's support and redraws the others alone",
+          "[sample][reject]") {
+  GaussianPosterior posterior;
+  const auto free = posterior.draw({rows, draws, 3, 0, 64});
+  posterior.prior = box(8, 12);
+  const auto kept = posterior.draw({rows, draws, 3, 0, 64});
+  CHECK(kept.unfilled() == 0);
+  CHECK(kept.acceptance() < 0.9);
+  int64_t unchanged = 0;
+  for (size_t i = 0; i < static_cast<size_t>(rows * draws); ++i) {
+    const auto inside = [&](float v) { return v >= 8 && v <= 12; };
+    CHECK((inside(kept.values[2 * i]) && inside(kept.values[2 * i + 1])));
+    if (!inside(free.values[2 * i]) || !inside(free.values[2 * i + 1])) continue;
+    ++unchanged;
+    CHECK(kept.values[2 * i] == Approx(free.values[2 * i]).epsilon(chunk_tolerance));
+  }
+  CHECK(unchanged > 0);
+  for (const int64_t chunk : {1, 7}) {
+    CHECK(largest_difference(posterior.draw({rows, draws, 3, 0, chunk}).values, kept.values) <
+          chunk_tolerance * 20);
+  }
+}
+
+TEST_CASE("a rejected sample follows the truncated posterior", "[sample][reject]") {
+  GaussianPosterior posterior;
+  posterior.prior = box(-100, GaussianPosterior::mean(0));  // half of each component's mass
+  const int64_t many = 4000;
+  const auto samples = posterior.draw({1, many, 5, 0, 1000});
+  double sum = 0;
+  for (const float value : samples.values) sum += value;
+  // A normal cut at its mean has mean -sqrt(2 / pi) and deviation sqrt(1 - 2 / pi) = 0.603.
+  const double expected = GaussianPosterior::mean(0) - GaussianPosterior::deviation * std::sqrt(2 / M_PI);
+  const double error = 0.603 * GaussianPosterior::deviation / std::sqrt(2.0 * many);
+  CHECK(std::abs(sum / (2.0 * many) - expected) < 5 * error);
+  CHECK(samples.acceptance() == Approx(0.25).margin(5 * std::sqrt(0.25 * 0.75 / (4.0 * many))));
+}
+
+TEST_CASE("rejection ends at its limits and marks what it could not fill", "[sample][reject]") {
+  GaussianPosterior posterior;
+  posterior.prior = box(1000, 1001);
+  sample::SamplingOptions options;
+  SECTION("of tries") {
+    options.max_tries = 3;
+    CHECK(posterior.draw({rows, draws, 0, 0, 64}, options).drawn == rows * draws * 4);
+  }
+  SECTION("of time") {
+    options.max_seconds = 0;
+    CHECK(posterior.draw({rows, draws, 0, 0, 64}, options).drawn < rows * draws * 2);
+  }
+  const auto samples = posterior.draw({rows, draws, 0, 0, 64}, options);
+  CHECK(samples.unfilled() == rows * draws);
+  CHECK(samples.acceptance() == 0);
+  for (const float value : samples.values) CHECK(std::isnan(value));
+}
+
+TEST_CASE("samples outside the support stay where rejection is off", "[sample][reject]") {
+  GaussianPosterior posterior;
+  posterior.prior = box(1000, 1001);
+  sample::SamplingOptions options;
+  options.reject = false;
+  CHECK(posterior.draw({rows, draws, 0, 0, 64}, options).unfilled() == 0);
+}
+
+TEST_CASE("a network that gives NaN ends the drawing after one pass", "[sample][draw]") {
+  const GaussianPosterior posterior;
+  sample::Source source = posterior.source();
+  source.bind = [](std::span<const int64_t>) -> method::Evaluate {
+    return [](const at::Tensor&, const at::Tensor& x, const at::Tensor&) {
+      return at::full_like(x, std::numeric_limits<double>::quiet_NaN());
+    };
+  };
+  sample::SamplingOptions options;
+  options.solver = GENERATE("euler", "dopri5");
+  const auto samples = sample::draw(source, {rows, draws, 0, 0, 64}, options);
+  CHECK(samples.drawn == rows * draws);
+  CHECK(samples.unfilled() == rows * draws);
+}
+
+TEST_CASE("progress rises to the total, redraws included", "[sample][draw]") {
+  GaussianPosterior posterior;
+  posterior.prior = box(8, 12);
+  int64_t last = 0;
+  bool rises = true;
+  sample::draw(posterior.source(), {rows, draws, 0, 0, 16}, {}, [&](int64_t done, int64_t total) {
+    rises = rises && done >= last && total == rows * draws;
+    last = done;
+  });
+  CHECK(rises);
+  CHECK(last == rows * draws);
+}
+
+TEST_CASE("an unknown solver and no rows are met before any work", "[sample][draw]") {
+  const GaussianPosterior posterior;
+  sample::SamplingOptions options;
+  CHECK(posterior.draw({0, draws, 0, 0, 64}, options).values.empty());
+  options.solver = "dorpi5";
+  CHECK_THROWS_AS(posterior.draw({rows, draws, 0, 0, 64}, options), core::UserError);
+}
