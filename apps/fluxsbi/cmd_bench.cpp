@@ -30,7 +30,8 @@ int run_bench(const Arguments& arguments) {
   std::cout << machine << "\n"
             << "Flux1, 4 double and 8 single blocks, 4 heads of 10, 2 + 2 tokens, float32\n";
   std::vector<bench::Section> sections;
-  for (const auto& section : {bench::training, bench::forward, bench::sampling, bench::memory, bench::errors}) {
+  for (const auto& section :
+       {bench::training, bench::forward, bench::sampling, bench::memory, bench::errors}) {
     sections.push_back(section(settings));
     bench::print(sections.back());
   }

@@ -239,6 +239,17 @@ TEST_CASE("gradients of fused operations can be differentiated again", "[model][
         attention_inputs(shape));
 }
 
+TEST_CASE("one shift, scale and gate for all samples are those repeated", "[model][ops]") {
+  at::manual_seed(10);
+  const at::Tensor x = at::randn({2, 5, 8}), y = at::randn({2, 5, 8}), one = at::randn({1, 8});
+  const at::Tensor each = one.expand({5, 8}).contiguous();
+  CHECK(at::equal(ops::modulated_norm(x, one, one), ops::modulated_norm(x, each, each)));
+  CHECK(at::equal(ops::gated_residual(x, one, y), ops::gated_residual(x, each, y)));
+  const at::Tensor traced = one.clone().requires_grad_();
+  const at::Tensor gradient = torch::autograd::grad({ops::gated_residual(x, traced, y).sum()}, {traced})[0];
+  CHECK(at::allclose(gradient, y.sum(at::IntArrayRef{0, 1}).unsqueeze(0)));
+}
+
 TEST_CASE("what the fused kernels do not cover takes the reference", "[model][ops]") {
   at::manual_seed(9);
   const at::Tensor x = at::randn({2, 3, 8}), y = at::randn({2, 3, 8}), gate = at::randn({3, 8});

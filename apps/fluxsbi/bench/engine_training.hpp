@@ -14,7 +14,8 @@ class EngineTraining {
   /// `data` lies on the device that trains and outlives this.
   EngineTraining(const train::TrainingData& data, int64_t batch);
 
-  /// One step, the small operations plain or fused. On a GPU the choice of the first steps stays: they are recorded.
+  /// One step, the small operations plain or fused. On a GPU the choice of the first steps stays: they are
+  /// recorded.
   void step(bool fused);
   engine::Engine& engine() { return *engine_; }
 

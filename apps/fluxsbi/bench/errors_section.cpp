@@ -28,10 +28,12 @@ Result evaluate(at::ScalarType compute, bool fused, const model::Inputs& inputs,
   return result;
 }
 
-void add_errors(Section& section, const std::string& name, const at::Tensor& found, const at::Tensor& expected) {
+void add_errors(Section& section, const std::string& name, const at::Tensor& found,
+                const at::Tensor& expected) {
   const at::Tensor reference = expected.to(at::kCPU, at::kDouble).flatten();
   const double size = std::sqrt(reference.square().mean().item<double>());
-  const at::Tensor error = std::get<0>(((found.to(at::kCPU, at::kDouble).flatten() - reference).abs() / size).sort());
+  const at::Tensor error =
+      std::get<0>(((found.to(at::kCPU, at::kDouble).flatten() - reference).abs() / size).sort());
   const auto quantile = [&](double share) {
     return error[static_cast<int64_t>(share * static_cast<double>(error.numel() - 1))].item<double>();
   };

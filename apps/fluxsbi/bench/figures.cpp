@@ -36,7 +36,8 @@ std::string to_json(const std::string& machine, const std::vector<Section>& sect
   nlohmann::ordered_json all{{"machine", machine}};
   for (const Section& section : sections) {
     for (const Figure& figure : section.figures) {
-      all[section.title][figure.name] = {{"value", figure.value}, {"unit", figure.unit}, {"note", figure.note}};
+      all[section.title][figure.name] = {
+          {"value", figure.value}, {"unit", figure.unit}, {"note", figure.note}};
     }
   }
   return all.dump(2) + "\n";

@@ -28,7 +28,8 @@ void PlainTraining::step() {
   const bool fused = model::ops::uses_fused();
   model::ops::use_fused(false);
   const at::Device device = data_.obs.device();
-  const at::Tensor rows = at::randint(data_.obs.size(0), {batch_}, at::TensorOptions(device).dtype(at::kLong));
+  const at::Tensor rows =
+      at::randint(data_.obs.size(0), {batch_}, at::TensorOptions(device).dtype(at::kLong));
   const at::Tensor data = data_.obs.index_select(0, rows), noise = at::randn_like(data);
   model::Inputs inputs;
   inputs.t = at::rand({batch_}, data.options());

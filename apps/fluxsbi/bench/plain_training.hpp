@@ -1,5 +1,5 @@
-// Training as a tutorial would write it: torch::nn modules with plain operations, torch::optim::AdamW, an average of the
-// weights kept tensor by tensor. Only a yardstick for `bench`.
+// Training as a tutorial would write it: torch::nn modules with plain operations, torch::optim::AdamW, an
+// average of the weights kept tensor by tensor. Only a yardstick for `bench`.
 #pragma once
 
 #include <memory>

@@ -13,8 +13,8 @@ namespace fluxsbi::app::bench {
 namespace {
 
 constexpr int64_t evaluations = 50;
-constexpr int64_t full_draws = 10000;               // of the one observation
-constexpr int64_t full_rows = 1000;                 // many observations, with 1000 draws each
+constexpr int64_t full_draws = 10000;  // of the one observation
+constexpr int64_t full_rows = 1000;    // many observations, with 1000 draws each
 constexpr int64_t draws_of_many = 1000;
 
 checkpoint::ModelFile model_file() {
@@ -43,7 +43,8 @@ Section sampling(const Settings& settings) {
     posterior.sample(x, rows, draws, 0, 0, options);
     return core::steady_seconds() - begin;
   };
-  // One observation in whole chunks, and as many draws of many observations; scaled to the time that is given.
+  // One observation in whole chunks, and as many draws of many observations; scaled to the time that is
+  // given.
   const double one_chunk = std::max(seconds_for(1, chunk), 1e-6);
   const int64_t chunks = std::clamp<int64_t>(std::llround(settings.seconds / 8 / one_chunk), 1,
                                              std::max<int64_t>(1, full_draws / chunk));
@@ -57,7 +58,8 @@ Section sampling(const Settings& settings) {
     ratio.push_back(many.back() / one.back());
     most = std::max(most, static_cast<double>(core::resident_memory()));
   }
-  const std::string size = std::to_string(rows) + " observations x " + std::to_string(draws / rows) + " draws";
+  const std::string size =
+      std::to_string(rows) + " observations x " + std::to_string(draws / rows) + " draws";
   return {"sampling, " + std::to_string(evaluations) + " network evaluations",
           {{"one observation", median(one), "samples/s", std::to_string(draws) + " draws"},
            {"many observations", median(many), "samples/s", size},

@@ -16,9 +16,10 @@ struct Settings {
   int64_t steps = 500;  ///< of the memory check
 };
 
-/// Training steps a second: the plain path, and the engine on flat buffers with the fused optimiser, its small
-/// operations plain and fused. Beside them the steps a second that the matrix products alone would allow at the rate at
-/// which the library multiplies these very shapes here, and the share of it that is reached.
+/// Training steps a second: the plain path, and the engine on flat buffers with the fused optimiser, its
+/// small operations plain and fused. Beside them the steps a second that the matrix products alone would
+/// allow at the rate at which the library multiplies these very shapes here, and the share of it that is
+/// reached.
 Section training(const Settings& settings);
 /// Network rows a second without gradients.
 Section forward(const Settings& settings);
@@ -26,8 +27,8 @@ Section forward(const Settings& settings);
 Section sampling(const Settings& settings);
 /// Resident memory after 100 training steps and after settings.steps.
 Section memory(const Settings& settings);
-/// Outputs and gradients of each fast path against the plain operations in float32: the absolute error relative to the
-/// root mean square of what is compared.
+/// Outputs and gradients of each fast path against the plain operations in float32: the absolute error
+/// relative to the root mean square of what is compared.
 Section errors(const Settings& settings);
 
 }  // namespace fluxsbi::app::bench

@@ -1,4 +1,5 @@
-// Rates of several ways of doing one thing, measured side by side on a machine that may be busy with other work.
+// Rates of several ways of doing one thing, measured side by side on a machine that may be busy with other
+// work.
 #pragma once
 
 #include <functional>
@@ -18,9 +19,9 @@ struct Rate {
   double ratio = 0;                            ///< to the first variant: the median of the rounds' ratios
 };
 
-/// Warms every variant up, then runs them in turn, a slice of each in every round, until `seconds` have gone by (at
-/// least five rounds). What disturbs the machine disturbs the variants of one round alike, so that ratios hold where
-/// rates do not.
+/// Warms every variant up, then runs them in turn, a slice of each in every round, until `seconds` have gone
+/// by (at least five rounds). What disturbs the machine disturbs the variants of one round alike, so that
+/// ratios hold where rates do not.
 std::vector<Rate> measure(const std::vector<Variant>& variants, double seconds);
 
 double median(std::vector<double> values);

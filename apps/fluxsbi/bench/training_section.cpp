@@ -15,8 +15,8 @@ namespace {
 
 constexpr int64_t data_rows = 10000;
 
-// Seconds that the products of a pass over one batch take by themselves: forward y = x W^T, and with `backward` also
-// dx = dy W and dW = dy^T x.
+// Seconds that the products of a pass over one batch take by themselves: forward y = x W^T, and with
+// `backward` also dx = dy W and dW = dy^T x.
 double product_seconds(const Settings& settings, const engine::FlatParameters& parameters, bool backward,
                        double& operations) {
   const at::NoGradGuard no_gradient;
@@ -37,7 +37,8 @@ double product_seconds(const Settings& settings, const engine::FlatParameters& p
     const Variant variant{"products", multiply, [&] { engine::synchronize(settings.device); }};
     const auto times = static_cast<double>(product.times);
     seconds += times / measure({variant}, 0).front().median;
-    operations += times * 2 * static_cast<double>(product.rows * product.in * product.out) * (backward ? 3 : 1);
+    operations +=
+        times * 2 * static_cast<double>(product.rows * product.in * product.out) * (backward ? 3 : 1);
   }
   return seconds;
 }
@@ -53,7 +54,8 @@ void add_shares(Section& section, double seconds, double operations, const std::
   section.figures.push_back({"matrix products alone", units / seconds, unit,
                              "at " + std::to_string(static_cast<int64_t>(operations / seconds / 1e9)) +
                                  " GFLOP/s, the library's own rate for these shapes"});
-  section.figures.push_back({"share of that reached", 100 * reached * seconds / units, "%", "fused operations"});
+  section.figures.push_back(
+      {"share of that reached", 100 * reached * seconds / units, "%", "fused operations"});
 }
 
 }  // namespace
@@ -70,12 +72,15 @@ Section training(const Settings& settings) {
                               {"fused", [&] { fused.step(/*fused=*/true); }, wait}},
                              settings.seconds);
   Section section{"training, batch " + std::to_string(settings.batch), {}};
-  const char* names[] = {"plain modules, torch AdamW", "engine, plain operations", "engine, fused operations"};
+  const char* names[] = {"plain modules, torch AdamW", "engine, plain operations",
+                         "engine, fused operations"};
   for (size_t i = 0; i < rates.size(); ++i) {
     section.figures.push_back({names[i], rates[i].median, "steps/s", spread_of(rates[i])});
   }
-  section.figures.push_back({"engine / plain, plain operations", rates[1].ratio, "times", "median of rounds"});
-  section.figures.push_back({"engine / plain, fused operations", rates[2].ratio, "times", "median of rounds"});
+  section.figures.push_back(
+      {"engine / plain, plain operations", rates[1].ratio, "times", "median of rounds"});
+  section.figures.push_back(
+      {"engine / plain, fused operations", rates[2].ratio, "times", "median of rounds"});
   double operations = 0;
   const double seconds = product_seconds(settings, fused.engine().parameters(), true, operations);
   add_shares(section, seconds, operations, "steps/s", 1, rates[2].median);

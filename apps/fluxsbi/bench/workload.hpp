@@ -1,5 +1,5 @@
-// The reference work of `bench`: Flux1 with 4 double-stream and 8 single-stream blocks, 4 heads of 10, mlp_ratio 4,
-// on two theta and two x.
+// The reference work of `bench`: Flux1 with 4 double-stream and 8 single-stream blocks, 4 heads of 10,
+// mlp_ratio 4, on two theta and two x.
 #pragma once
 
 #include <memory>

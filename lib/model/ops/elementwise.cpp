@@ -35,8 +35,10 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-bool rows_fit(const at::Tensor& x, const at::Tensor& per_sample) {
-  return x.dim() == 3 && per_sample.dim() == 2 && x.sizes().slice(1) == per_sample.sizes();
+// One row for all samples comes from a solver that gives them one time; it is not recorded.
+bool rows_fit(const at::Tensor& x, const at::Tensor& per_sample, bool with_gradient) {
+  return x.dim() == 3 && per_sample.dim() == 2 && x.size(2) == per_sample.size(1) &&
+         (x.size(1) == per_sample.size(0) || (per_sample.size(0) == 1 && !with_gradient));
 }
 
 // ---- modulated_norm
@@ -160,18 +162,19 @@ struct GeluFunction : torch::autograd::Function<GeluFunction> {
 }  // namespace
 
 at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale) {
-  if (!covers({x, shift, scale}) || !rows_fit(x, shift) || !rows_fit(x, scale)) {
+  const bool gradient = recorded({x, shift, scale});
+  if (!covers({x, shift, scale}) || !rows_fit(x, shift, gradient) || !rows_fit(x, scale, gradient)) {
     return reference::modulated_norm(x, shift, scale);
   }
-  return recorded({x, shift, scale}) ? NormFunction::apply(x, shift, scale)
-                                     : norm_forward(x, shift, scale, {});
+  return gradient ? NormFunction::apply(x, shift, scale) : norm_forward(x, shift, scale, {});
 }
 
 at::Tensor gated_residual(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& y) {
-  if (!covers({x, gate, y}) || !rows_fit(x, gate) || x.sizes() != y.sizes()) {
+  const bool gradient = recorded({x, gate, y});
+  if (!covers({x, gate, y}) || !rows_fit(x, gate, gradient) || x.sizes() != y.sizes()) {
     return reference::gated_residual(x, gate, y);
   }
-  return recorded({x, gate, y}) ? GateFunction::apply(x, gate, y) : gate_forward(x, gate, y);
+  return gradient ? GateFunction::apply(x, gate, y) : gate_forward(x, gate, y);
 }
 
 at::Tensor gelu(const at::Tensor& x) {

@@ -2,8 +2,8 @@
 // CPU kernels cover it (fused.hpp); `reference` holds the same in plain tensor operations, for all devices
 // and dtypes.
 //
-// Activations have the token axis first: [T, B, F]; what the time decides is [B, F] and the same for all
-// tokens.
+// Activations have the token axis first: [T, B, F]; what the time decides is [B, F], or [1, F] where
+// all samples have one time, and the same for all tokens.
 #pragma once
 
 #include <ATen/core/Tensor.h>

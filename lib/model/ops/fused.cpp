@@ -12,6 +12,12 @@ namespace {
 
 std::atomic<bool> fused_on{true};
 
+template <class Number>
+Rows<Number> rows_at(Number* data, const at::Tensor& x) {
+  const int64_t samples = x.dim() > 2 ? 1 : 0;  // the axis
+  return {data, samples == 1 ? x.stride(0) : 0, x.size(samples) == 1 ? 0 : x.stride(samples)};
+}
+
 }  // namespace
 
 void use_fused(bool on) {
@@ -34,13 +40,11 @@ bool recorded(const std::vector<at::Tensor>& inputs) {
 }
 
 Input rows_of(const at::Tensor& x) {
-  const bool per_token = x.dim() > 2;
-  return {x.const_data_ptr<float>(), per_token ? x.stride(0) : 0, x.stride(per_token ? 1 : 0)};
+  return rows_at(x.const_data_ptr<float>(), x);
 }
 
 Output writable_rows(const at::Tensor& x) {
-  const bool per_token = x.dim() > 2;
-  return {x.mutable_data_ptr<float>(), per_token ? x.stride(0) : 0, x.stride(per_token ? 1 : 0)};
+  return rows_at(x.mutable_data_ptr<float>(), x);
 }
 
 at::Tensor with_contiguous_rows(const at::Tensor& x) {

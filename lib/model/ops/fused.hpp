@@ -25,7 +25,8 @@ bool covers(std::initializer_list<at::Tensor> tensors);
 /// True where autograd would record an operation on these tensors.
 bool recorded(const std::vector<at::Tensor>& inputs);
 
-/// Rows of x [T, B, ...] or [B, ...] (the same for all tokens).
+/// Rows of x [T, B, ...] or [B, ...] (the same for all tokens); an axis B of length 1 serves any number of
+/// samples.
 Input rows_of(const at::Tensor& x);
 Output writable_rows(const at::Tensor& x);
 
