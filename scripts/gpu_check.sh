@@ -53,11 +53,7 @@ run_tests() {
 run_bench() {
   local device code=0
   for device in cpu cuda; do
-    if "$build/fluxsbi" bench --device "$device" --json >"$check/bench_$device.partial"; then
-      mv "$check/bench_$device.partial" "$check/bench_$device.json"
-    else
-      code=$?
-    fi
+    "$build/fluxsbi" bench --device "$device" --json "$check/bench_$device.json" || code=$?
   done
   return $code
 }

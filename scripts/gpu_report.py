@@ -2,7 +2,7 @@
 """Prints what scripts/gpu_check.sh verified, on one page, from the folder in which its steps left their results.
 
 tests.json and tests.xml are ctest's (labels; outcomes and output), bench_cpu.json and bench_cuda.json are what
-`fluxsbi bench --json` printed. A line of the page is PASS, FAIL or "not run"; the exit code is 0 if no line is FAIL
+`fluxsbi bench --json` wrote. A line of the page is PASS, FAIL or "not run"; the exit code is 0 if no line is FAIL
 and the CUDA tests ran.
 """
 
@@ -23,7 +23,6 @@ TOPICS = [
     ("training on the GPU", r"\b(train|trains|training|trainer)\b"),
     ("sampling on the GPU", r"\b(sample|samples|sampling|sampler)\b"),
 ]
-RATE = re.compile(r"(per_second|per_s|rate|share|error|seconds|speedup|bytes|tflops|gflops)", re.IGNORECASE)
 
 
 def first_line(*command):
@@ -84,19 +83,12 @@ def tally(tests):
     return verdict, words
 
 
-def figures(value, path=""):
-    """The rates and errors in a bench result, as (path, number)."""
-    if isinstance(value, dict):
-        label = value.get("name")
-        for key, inner in value.items():
-            if key != "name":
-                yield from figures(inner, ".".join(part for part in (path, label, key) if part))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            named = isinstance(inner, dict) and "name" in inner
-            yield from figures(inner, path if named else f"{path}[{index}]")
-    elif isinstance(value, (int, float)) and not isinstance(value, bool) and RATE.search(path):
-        yield path, value
+def figures(result):
+    """(section, name, "value unit") of a bench result."""
+    for section, entries in result.items():
+        if isinstance(entries, dict):
+            for name, entry in entries.items():
+                yield section, name, f"{entry['value']:.6g} {entry['unit']}".rstrip()
 
 
 def build_line(folder):
@@ -131,8 +123,8 @@ def bench_lines(folder):
             yield f"bench on {device}", "FAIL" if ran else "not run", "no JSON came out" if ran else ""
             continue
         yield f"bench on {device}", "PASS", ""
-        for path, number in figures(result):
-            yield f"  {path}", "", f"{number:.6g}"
+        for section, name, figure in figures(result):
+            yield f"  {section}: {name}", "", figure
 
 
 def main():
@@ -145,7 +137,7 @@ def main():
         "GPU: " + first_line("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
         + f"; CUDA toolkit {toolkit()}",
         "",
-        *(f"{title:<48} {verdict:<8} {detail}".rstrip() for title, verdict, detail in lines),
+        *(f"{title:<72} {verdict:<8} {detail}".rstrip() for title, verdict, detail in lines),
     ]
     text = "\n".join(page) + "\n"
     print(text, end="")

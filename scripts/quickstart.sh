@@ -24,7 +24,7 @@ cmake --build "$build" -j "$(jobs_that_fit)" --target fluxsbi >&2
 fluxsbi=$build/fluxsbi
 
 mkdir -p "$run"
-[ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 50000 --seed 1 -o "$run/simulations.npz"
+[ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 100000 --seed 1 -o "$run/simulations.npz"
 if [ -d "$run/model" ]; then
   "$fluxsbi" resume "$run/model" # says so and ends if the training is complete
 else

@@ -26,6 +26,14 @@ foreach(dir IN LISTS _nvidia_libs)
 endforeach()
 target_link_libraries(fluxsbi_dep_torch INTERFACE
   "${_torch}/lib/libtorch_cpu.so" "${_torch}/lib/libc10.so" Threads::Threads)
+# at::parallel_for is a header that runs its body in one thread where it is compiled without OpenMP. The wheel's own
+# OpenMP library is linked, so that there is one pool of threads.
+target_compile_options(fluxsbi_dep_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+if(EXISTS "${_torch}/lib/libgomp.so.1")
+  target_link_libraries(fluxsbi_dep_torch INTERFACE "${_torch}/lib/libgomp.so.1")
+else()
+  target_link_options(fluxsbi_dep_torch INTERFACE -fopenmp)
+endif()
 foreach(dir IN LISTS FLUXSBI_TORCH_RPATH)
   target_link_options(fluxsbi_dep_torch INTERFACE "LINKER:-rpath-link,${dir}")
 endforeach()

@@ -27,6 +27,9 @@ std::span<const CommandRow> commands() {
                  "fluxsbi plot samples.npz -o posterior.png", declare_plot},
       CommandRow{"info", "say what a run or file holds, or what this machine and build offer",
                  "fluxsbi info runs/moons", declare_info},
+      CommandRow{"bench",
+                 "measure training and sampling rates and the error of each fast path on this machine",
+                 "fluxsbi bench --seconds 5", declare_bench},
   };
   return rows;
 }

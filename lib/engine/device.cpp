@@ -96,6 +96,7 @@ DeviceChoice choose_device(const std::string& request) {
 
 std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
                                     at::Device device) {
+  if (device.is_cpu()) return make_batch_parallel_engine(std::move(network), compute);
   return make_reference_engine(std::move(network), compute, device);
 }
 

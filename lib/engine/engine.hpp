@@ -43,4 +43,9 @@ class Engine {
 std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
                                               at::Device device);
 
+/// The same modules on a CPU, the rows of a batch divided among the threads. Sums over rows have another
+/// order than the reference engine's, the same for the same number of threads.
+std::unique_ptr<Engine> make_batch_parallel_engine(std::shared_ptr<model::Network> network,
+                                                   at::ScalarType compute);
+
 }  // namespace fluxsbi::engine

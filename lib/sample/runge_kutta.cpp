@@ -40,7 +40,8 @@ Integration integrate_fixed(const Tableau& tableau, const method::Field& field, 
     std::vector<at::Tensor> k;
     for (int i = 0; i < tableau.stages(); ++i) {
       const double time = times[step] + tableau.c[static_cast<size_t>(i)] * h;
-      const at::Tensor t = at::full({x.size(0)}, time, x.options());  // [n]
+      // [n], one number seen n times: a network may then compute what depends on the time alone once.
+      const at::Tensor t = at::full({1}, time, x.options()).expand({x.size(0)});
       k.push_back(field.drift(t, i == 0 ? state : combine(state, k, tableau.row(i), h), {}));
     }
     state = combine(state, k, tableau.b, h);

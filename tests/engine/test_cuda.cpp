@@ -21,6 +21,7 @@ at::Device gpu() {
     return choose_device("cuda").device;
   } catch (const core::UserError& absent) {
     SKIP(absent.what());
+    throw;
   }
 }
 

@@ -2,11 +2,12 @@
 
 #include <catch2/catch_approx.hpp>
 
-#include "model/blocks/attention.hpp"
 #include "model/blocks/norm.hpp"
 #include "model/blocks/rope.hpp"
 #include "model/blocks/single_stream.hpp"
 #include "model/blocks/time_embedding.hpp"
+#include "model/ops/attention.hpp"
+#include "model/ops/elementwise.hpp"
 #include "model/small_flux1.hpp"
 #include "support/catch.hpp"
 
@@ -81,14 +82,14 @@ TEST_CASE("RoPE turns pair j of an axis by id * theta^(-2j / width)", "[model][r
 TEST_CASE("attention is softmax(q k^T / sqrt(D)) v for every head by itself", "[model][attention]") {
   const int64_t T = 4, B = 3, H = 2, D = 6;
   const at::Tensor qkv = random_tensor({T, B, 3 * H * D}, 3);
-  const at::Tensor scales = at::abs(random_tensor({2, H, D}, 4)) + 0.5;
-  const at::Tensor out = attention(qkv, scales, {});
+  const at::Tensor scales = at::abs(random_tensor({2, D}, 4)) + 0.5;
+  const at::Tensor out = ops::attention({{qkv, scales[0], scales[1]}}, {}, H)[0];
   REQUIRE(out.sizes() == at::IntArrayRef{T, B, H * D});
 
   const at::Tensor parts = qkv.unflatten(-1, {3, H, D}).to(at::kDouble);
   const auto normed = [&](int64_t which, int64_t head) {
     const at::Tensor x = parts.select(2, which).select(2, head);  // [T, B, D]
-    return x / at::sqrt(at::square(x).mean(-1, true) + norm_eps) * scales[which][head];
+    return x / at::sqrt(at::square(x).mean(-1, true) + ops::norm_eps) * scales[which];
   };
   for (int64_t row = 0; row < B; ++row) {
     for (int64_t head = 0; head < H; ++head) {
@@ -102,10 +103,10 @@ TEST_CASE("attention is softmax(q k^T / sqrt(D)) v for every head by itself", "[
 
 TEST_CASE("a modulated norm with shift 0 and scale 0 has mean 0 and variance 1", "[model][norm]") {
   const at::Tensor x = 3 + 5 * random_tensor({4, 2, 32}, 5);
-  const at::Tensor y = modulated_norm(x, at::zeros({2, 32}), at::zeros({2, 32}));
+  const at::Tensor y = ops::modulated_norm(x, at::zeros({2, 32}), at::zeros({2, 32}));
   CHECK(y.mean(-1).abs().max().item<double>() < rounding);
   CHECK((y.var(-1, false) - 1).abs().max().item<double>() < rounding);
-  const at::Tensor z = modulated_norm(x, at::ones({2, 32}), at::ones({2, 32}));
+  const at::Tensor z = ops::modulated_norm(x, at::ones({2, 32}), at::ones({2, 32}));
   CHECK(largest_difference(z, 2 * y + 1) < rounding);
 }
 

@@ -1,10 +1,7 @@
 #include "model/blocks/double_stream.hpp"
 
-#include <ATen/ops/addcmul.h>
-#include <ATen/ops/cat.h>
-#include <ATen/ops/gelu.h>
-
-#include "model/blocks/attention.hpp"
+#include "model/ops/attention.hpp"
+#include "model/ops/elementwise.hpp"
 
 namespace fluxsbi::model {
 
@@ -20,7 +17,7 @@ DoubleStreamBlock::Mlp::Mlp(const BlockShape& shape) {
 }
 
 torch::Tensor DoubleStreamBlock::Mlp::forward(const torch::Tensor& x) const {
-  return out_layer->forward(at::gelu(in_layer->forward(x), "tanh"));
+  return out_layer->forward(ops::gelu(in_layer->forward(x)));
 }
 
 DoubleStreamBlock::Stream DoubleStreamBlock::make_stream(const std::string& name, const BlockShape& shape) {
@@ -36,28 +33,25 @@ std::pair<torch::Tensor, torch::Tensor> DoubleStreamBlock::forward(const torch::
                                                                    const torch::Tensor& cond,
                                                                    const torch::Tensor& signal,
                                                                    const torch::Tensor& rope) const {
-  const int64_t L = obs.size(0), M = cond.size(0);
   const auto obs_mod = obs_.modulation->forward(signal), cond_mod = cond_.modulation->forward(signal);
 
-  const auto packed = [&](const Stream& stream, const Triple& mod, const torch::Tensor& x) {
-    return stream.attention->qkv->forward(modulated_norm(x, mod.shift, mod.scale).to(x.scalar_type()));
+  const auto stream = [&](const Stream& own, const Triple& mod, const torch::Tensor& x) {
+    const torch::Tensor normed = ops::modulated_norm(x, mod.shift, mod.scale).to(x.scalar_type());
+    const auto [query_scale, key_scale] = own.attention->norm->scales();
+    return ops::Stream{own.attention->qkv->forward(normed), query_scale, key_scale};
   };
-  const auto scales = [&](const Stream& stream, int64_t tokens) {
-    return stream.attention->norm->scales(shape_.heads).expand({tokens, 1, 2, shape_.heads, shape_.head_dim});
-  };
-  const torch::Tensor qkv =
-      at::cat({packed(cond_, cond_mod[0], cond), packed(obs_, obs_mod[0], obs)}, 0);  // [M + L, B, 3F]
-  const torch::Tensor attended = attention(qkv, at::cat({scales(cond_, M), scales(obs_, L)}, 0), rope);
-
-  return {finish(obs_, obs_mod, obs, attended.narrow(0, M, L)),
-          finish(cond_, cond_mod, cond, attended.narrow(0, 0, M))};
+  const auto attended =
+      ops::attention({stream(cond_, cond_mod[0], cond), stream(obs_, obs_mod[0], obs)}, rope,
+                     shape_.heads);  // cond [M, B, F], obs [L, B, F]
+  return {finish(obs_, obs_mod, obs, attended[1]), finish(cond_, cond_mod, cond, attended[0])};
 }
 
 torch::Tensor DoubleStreamBlock::finish(const Stream& stream, const std::vector<Triple>& modulation,
                                         const torch::Tensor& x, const torch::Tensor& attended) {
-  const torch::Tensor mixed = at::addcmul(x, modulation[0].gate, stream.attention->proj->forward(attended));
-  const torch::Tensor normed = modulated_norm(mixed, modulation[1].shift, modulation[1].scale);
-  return at::addcmul(mixed, modulation[1].gate, stream.mlp->forward(normed.to(x.scalar_type())));
+  const torch::Tensor mixed =
+      ops::gated_residual(x, modulation[0].gate, stream.attention->proj->forward(attended));
+  const torch::Tensor normed = ops::modulated_norm(mixed, modulation[1].shift, modulation[1].scale);
+  return ops::gated_residual(mixed, modulation[1].gate, stream.mlp->forward(normed.to(x.scalar_type())));
 }
 
 void DoubleStreamBlock::initialise(Initialiser& initialiser) const {

@@ -1,7 +1,9 @@
-// Norms and their modulation by the time vector. All arithmetic is float32, whatever the parameters' dtype.
+// The learned parts of the norms: modulation by the time vector, and the scales of QKNorm. The norms
+// themselves are in model/ops.
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <torch/nn/module.h>
@@ -9,8 +11,6 @@
 #include "model/blocks/linear.hpp"
 
 namespace fluxsbi::model {
-
-inline constexpr double norm_eps = 1e-6;  ///< of every norm of the Flux models
 
 /// One shift, scale and gate of a modulation, each [B, F]. Shift and scale are float32.
 struct Triple {
@@ -32,17 +32,13 @@ class Modulation : public torch::nn::Module {
   std::shared_ptr<Linear> lin_;
 };
 
-/// (1 + scale) LayerNorm(x) + shift, float32; LayerNorm without learned scale or bias.
-/// x [T, B, F]; shift, scale [B, F] float32
-torch::Tensor modulated_norm(const torch::Tensor& x, const torch::Tensor& shift, const torch::Tensor& scale);
-
 /// The learned scales of the RMS norms of q and k. Parameters: query_norm.scale [D], key_norm.scale [D].
 class QkNorm : public torch::nn::Module {
  public:
   explicit QkNorm(int64_t head_dim);
 
-  /// Both scales, repeated for each head: [2, H, D] float32
-  torch::Tensor scales(int64_t heads) const;
+  /// Of q and of k, [D] each.
+  std::pair<torch::Tensor, torch::Tensor> scales() const;
   void initialise(Initialiser& initialiser) const;
 
  private:
@@ -52,8 +48,5 @@ class QkNorm : public torch::nn::Module {
   };
   std::shared_ptr<RmsNorm> query_norm_, key_norm_;
 };
-
-/// x / sqrt(mean(x^2) + eps) * scale over the last dimension, float32
-torch::Tensor rms_norm(const torch::Tensor& x, const torch::Tensor& scale);
 
 }  // namespace fluxsbi::model

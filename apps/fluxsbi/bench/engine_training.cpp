@@ -1,0 +1,48 @@
+#include "bench/engine_training.hpp"
+
+#include "bench/workload.hpp"
+#include "engine/device.hpp"
+#include "model/ops/fused.hpp"
+
+namespace fluxsbi::app::bench {
+
+namespace {
+
+constexpr double rate = 1e-4;
+
+class Switch {
+ public:
+  explicit Switch(bool fused) : before_(model::ops::uses_fused()) { model::ops::use_fused(fused); }
+  ~Switch() { model::ops::use_fused(before_); }
+  Switch(const Switch&) = delete;
+  Switch& operator=(const Switch&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace
+
+EngineTraining::EngineTraining(const train::TrainingData& data, int64_t batch)
+    : engine_(engine::make_engine(make_network(0), at::kFloat, data.obs.device())),
+      runner_(engine::make_step_runner(data.obs.device())),
+      method_(make_method()) {
+  train::TrainingOptions options;
+  options.batch_size = batch;
+  const at::Tensor average = engine_->parameters().master.clone();
+  optimiser_ = std::make_unique<train::Optimiser>(engine_->parameters(), average, train::OptimizerOptions{},
+                                                  options.ema_decay);
+  step_ = std::make_unique<train::TrainingStep>(*engine_, *method_, data, *optimiser_, options);
+}
+
+void EngineTraining::step(bool fused) {
+  const Switch chosen(fused);
+  step_->run(*runner_, number_++, rate);
+}
+
+at::Tensor evaluate_with(engine::Engine& engine, const model::Inputs& inputs, bool fused) {
+  const Switch chosen(fused);
+  return engine.forward(inputs);
+}
+
+}  // namespace fluxsbi::app::bench

@@ -1,0 +1,51 @@
+#include "bench/plain_training.hpp"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+
+#include "model/ops/fused.hpp"
+
+namespace fluxsbi::app::bench {
+
+namespace {
+
+constexpr double rate = 1e-4, ema_decay = 0.999;
+
+}  // namespace
+
+PlainTraining::PlainTraining(std::shared_ptr<model::Network> network, const train::TrainingData& data,
+                             int64_t batch)
+    : network_(std::move(network)),
+      data_(data),
+      batch_(batch),
+      optimiser_(network_->parameters(), torch::optim::AdamWOptions(rate)) {
+  for (const at::Tensor& parameter : network_->parameters()) average_.push_back(parameter.detach().clone());
+}
+
+void PlainTraining::step() {
+  const at::AutoGradMode with_gradient(true);
+  const bool fused = model::ops::uses_fused();
+  model::ops::use_fused(false);
+  const at::Device device = data_.obs.device();
+  const at::Tensor rows =
+      at::randint(data_.obs.size(0), {batch_}, at::TensorOptions(device).dtype(at::kLong));
+  const at::Tensor data = data_.obs.index_select(0, rows), noise = at::randn_like(data);
+  model::Inputs inputs;
+  inputs.t = at::rand({batch_}, data.options());
+  inputs.cond = data_.cond.index_select(0, rows);
+  const at::Tensor t = inputs.t.view({-1, 1, 1});
+  inputs.obs = (1 - t) * noise + t * data;
+
+  optimiser_.zero_grad();
+  const at::Tensor loss = at::mse_loss(network_->forward(inputs), data - noise);
+  loss.backward();
+  optimiser_.step();
+
+  const at::NoGradGuard no_gradient;
+  const auto parameters = network_->parameters();
+  for (size_t i = 0; i < average_.size(); ++i) average_[i].mul_(ema_decay).add_(parameters[i], 1 - ema_decay);
+  model::ops::use_fused(fused);
+}
+
+}  // namespace fluxsbi::app::bench

@@ -1,0 +1,70 @@
+#include <algorithm>
+#include <cmath>
+
+#include "bench/sections.hpp"
+#include "bench/timing.hpp"
+#include "bench/workload.hpp"
+#include "core/system.hpp"
+#include "engine/weights.hpp"
+#include "sample/posterior.hpp"
+
+namespace fluxsbi::app::bench {
+
+namespace {
+
+constexpr int64_t evaluations = 50;
+constexpr int64_t full_draws = 10000;  // of the one observation
+constexpr int64_t full_rows = 1000;    // many observations, with 1000 draws each
+constexpr int64_t draws_of_many = 1000;
+
+checkpoint::ModelFile model_file() {
+  const auto engine = engine::make_reference_engine(make_network(0), at::kFloat, at::kCPU);
+  checkpoint::ModelFile file;
+  file.weights = engine::weights_by_name(engine->parameters(), engine->parameters().master);
+  file.config = workload_config();
+  file.shape = workload_shape();
+  file.theta = file.x = {std::vector<double>(token_count, 0.0), std::vector<double>(token_count, 1.0)};
+  file.theta_names = {"theta_0", "theta_1"};
+  file.x_names = {"x_0", "x_1"};
+  return file;
+}
+
+}  // namespace
+
+Section sampling(const Settings& settings) {
+  sample::Posterior posterior(model_file(), settings.device.str(), "float32");
+  auto options = posterior.sampling();
+  options.solver = "euler";
+  options.steps = evaluations;
+  const int64_t chunk = posterior.chunk_size(options);
+  const auto seconds_for = [&](int64_t rows, int64_t draws) {
+    const std::vector<float> x(static_cast<size_t>(rows * token_count), 0.5F);
+    const double begin = core::steady_seconds();
+    posterior.sample(x, rows, draws, 0, 0, options);
+    return core::steady_seconds() - begin;
+  };
+  // One observation in whole chunks, and as many draws of many observations; scaled to the time that is
+  // given.
+  const double one_chunk = std::max(seconds_for(1, chunk), 1e-6);
+  const int64_t chunks = std::clamp<int64_t>(std::llround(settings.seconds / 8 / one_chunk), 1,
+                                             std::max<int64_t>(1, full_draws / chunk));
+  const int64_t draws = chunks * chunk, rows = std::clamp<int64_t>(draws / draws_of_many, 2, full_rows);
+  std::vector<double> one, many, ratio;
+  const auto resident = static_cast<double>(core::resident_memory());
+  double most = resident;
+  for (int round = 0; round < 3; ++round) {
+    one.push_back(static_cast<double>(draws) / seconds_for(1, draws));
+    many.push_back(static_cast<double>(draws / rows * rows) / seconds_for(rows, draws / rows));
+    ratio.push_back(many.back() / one.back());
+    most = std::max(most, static_cast<double>(core::resident_memory()));
+  }
+  const std::string size =
+      std::to_string(rows) + " observations x " + std::to_string(draws / rows) + " draws";
+  return {"sampling, " + std::to_string(evaluations) + " network evaluations",
+          {{"one observation", median(one), "samples/s", std::to_string(draws) + " draws"},
+           {"many observations", median(many), "samples/s", size},
+           {"many / one", median(ratio), "times", "median of rounds"},
+           {"memory while sampling", most / 1e6, "MB", "resident, chunks of " + std::to_string(chunk)}}};
+}
+
+}  // namespace fluxsbi::app::bench

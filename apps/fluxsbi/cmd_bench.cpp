@@ -1,0 +1,61 @@
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "bench/sections.hpp"
+#include "command.hpp"
+#include "common.hpp"
+#include "core/system.hpp"
+#include "engine/device.hpp"
+#include "io/atomic_file.hpp"
+#include "model/ops/kernels.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments {
+  std::string device = "auto", json;
+  bench::Settings settings;
+};
+
+int run_bench(const Arguments& arguments) {
+  set_up_threads();
+  bench::Settings settings = arguments.settings;
+  const auto choice = engine::choose_device(arguments.device);
+  settings.device = choice.device;
+  const std::string machine =
+      core::cpu_description() + "; " + choice.sentence + "; kernels for " + model::ops::kernels().name;
+  std::cout << machine << "\n"
+            << "Flux1, 4 double and 8 single blocks, 4 heads of 10, 2 + 2 tokens, float32\n";
+  std::vector<bench::Section> sections;
+  for (const auto& section :
+       {bench::training, bench::forward, bench::sampling, bench::memory, bench::errors}) {
+    sections.push_back(section(settings));
+    bench::print(sections.back());
+  }
+  if (!arguments.json.empty()) io::write_text(arguments.json, bench::to_json(machine, sections));
+  return 0;
+}
+
+}  // namespace
+
+Action declare_bench(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  bench::Settings& settings = arguments->settings;
+  app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  app.add_option("--seconds", settings.seconds, "time for each comparison; longer is steadier")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 3600.0));
+  app.add_option("--batch", settings.batch, "rows of a training batch")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 16));
+  app.add_option("--steps", settings.steps, "training steps of the memory check")
+      ->capture_default_str()
+      ->check(CLI::Range(int64_t{100}, int64_t{1000000}));
+  app.add_option("--json", arguments->json, "write all figures to this file");
+  return [arguments] { return run_bench(*arguments); };
+}
+
+}  // namespace fluxsbi::app

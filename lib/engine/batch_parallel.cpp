@@ -1,0 +1,138 @@
+// The torch::nn modules with the rows of a batch divided among the CPU's threads. The operations of one
+// evaluation are so small that dividing each of them among threads spends more on waking and waiting than on
+// arithmetic; here a thread passes through the whole network by itself and waits once.
+#include <algorithm>
+#include <vector>
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "engine/engine.hpp"
+
+namespace fluxsbi::engine {
+
+namespace {
+
+// Below this many rows a thread's share of the arithmetic no longer outweighs the calls that it repeats.
+constexpr int64_t least_rows = 32;
+
+struct Part {
+  int64_t first = 0, count = 0;
+};
+
+// One part a thread, each of least_rows or more.
+std::vector<Part> parts_of(int64_t rows) {
+  const int64_t count = std::clamp<int64_t>(rows / least_rows, 1, at::get_num_threads());
+  std::vector<Part> parts;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t first = rows * i / count;
+    parts.push_back({first, rows * (i + 1) / count - first});
+  }
+  return parts;
+}
+
+// The part's rows of x [B, ...]; x itself where it is undefined or its one row serves all.
+at::Tensor rows_of(const at::Tensor& x, const Part& part, int64_t batch) {
+  return !x.defined() || x.size(0) != batch || batch == 1 ? x : x.narrow(0, part.first, part.count);
+}
+
+model::Inputs rows_of(const model::Inputs& inputs, const Part& part) {
+  const int64_t batch = inputs.obs.size(0);
+  model::Inputs rows;
+  for (const auto member : {&model::Inputs::t, &model::Inputs::obs, &model::Inputs::cond,
+                            &model::Inputs::obs_ids, &model::Inputs::cond_ids, &model::Inputs::conditioned,
+                            &model::Inputs::guidance, &model::Inputs::condition_mask}) {
+    rows.*member = rows_of(inputs.*member, part, batch);
+  }
+  // [L, L] or [B, L, L]
+  const bool each = inputs.edge_mask.defined() && inputs.edge_mask.dim() == 3;
+  rows.edge_mask = each ? rows_of(inputs.edge_mask, part, batch) : inputs.edge_mask;
+  return rows;
+}
+
+class BatchParallelEngine final : public Engine {
+ public:
+  BatchParallelEngine(std::shared_ptr<model::Network> network, at::ScalarType compute)
+      : reference_(make_reference_engine(std::move(network), compute, at::kCPU)),
+        leaves_(parameters().network()->parameters()) {}
+
+  std::string_view name() const override { return "batch-parallel"; }
+  FlatParameters& parameters() override { return reference_->parameters(); }
+  at::Device device() const override { return at::kCPU; }
+
+  at::Tensor forward(const model::Inputs& inputs) override {
+    const std::vector<Part> parts = parts_of(inputs.obs.size(0));
+    if (parts.size() == 1) return reference_->forward(inputs);
+    const at::Tensor output = at::empty(inputs.obs.sizes(), inputs.obs.options());
+    for_each(parts, [&](size_t i) {
+      output.narrow(0, parts[i].first, parts[i].count).copy_(reference_->forward(rows_of(inputs, parts[i])));
+    });
+    return output;
+  }
+
+  at::Tensor accumulate_gradient(const Regression& problem, double scale) override {
+    const std::vector<Part> parts = parts_of(problem.inputs.obs.size(0));
+    if (parts.size() == 1) return reference_->accumulate_gradient(problem, scale);
+    gradients_.resize(parts.size() - 1);
+    for (at::Tensor& gradient : gradients_) {
+      if (!gradient.defined()) gradient = at::zeros_like(parameters().gradient);
+    }
+    std::vector<at::Tensor> losses(parts.size());
+    for_each(parts, [&](size_t i) {
+      at::Tensor& sum = i == 0 ? parameters().gradient : gradients_[i - 1];
+      if (i > 0) sum.zero_();
+      losses[i] = add_gradient(problem, parts[i], scale, sum);
+    });
+    for (size_t i = 1; i < parts.size(); ++i) {  // in this order every time: the same bits again
+      parameters().gradient.add_(gradients_[i - 1]);
+      losses[0].add_(losses[i]);
+    }
+    return losses[0];
+  }
+
+ private:
+  template <class Body>
+  static void for_each(const std::vector<Part>& parts, const Body& body) {
+    at::parallel_for(0, static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
+      const at::NoGradGuard no_grad;  // a state of each thread
+      for (int64_t i = begin; i < end; ++i) body(static_cast<size_t>(i));
+    });
+  }
+
+  // The gradients are asked for by tensor: .grad belongs to no thread.
+  at::Tensor add_gradient(const Regression& problem, const Part& part, double scale, at::Tensor& sum) {
+    const int64_t batch = problem.inputs.obs.size(0);
+    const at::AutoGradMode with_grad(true);
+    const at::Tensor output = parameters().network()->forward(rows_of(problem.inputs, part));
+    at::Tensor loss, cotangent;
+    {
+      const at::NoGradGuard no_grad;
+      const at::Tensor difference = output.detach().sub(rows_of(problem.target, part, batch));
+      cotangent = difference.mul(rows_of(problem.weight, part, batch));
+      loss = difference.mul_(cotangent).sum();
+      cotangent.mul_(2 * scale);
+    }
+    const auto found = torch::autograd::grad({output}, leaves_, {cotangent}, /*retain_graph=*/std::nullopt,
+                                             /*create_graph=*/false, /*allow_unused=*/true);
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (found[i].defined()) FlatParameters::view(sum, parameters().entries[i]).add_(found[i]);
+    }
+    return loss;
+  }
+
+  std::unique_ptr<Engine> reference_;
+  std::vector<at::Tensor> leaves_;     // the modules' parameters, as entries
+  std::vector<at::Tensor> gradients_;  // of the parts but the first
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_batch_parallel_engine(std::shared_ptr<model::Network> network,
+                                                   at::ScalarType compute) {
+  return std::make_unique<BatchParallelEngine>(std::move(network), compute);
+}
+
+}  // namespace fluxsbi::engine

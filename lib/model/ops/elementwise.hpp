@@ -1,0 +1,33 @@
+// The small operations between a Flux block's matrix products. Each is one pass over memory where the fused
+// CPU kernels cover it (fused.hpp); `reference` holds the same in plain tensor operations, for all devices
+// and dtypes.
+//
+// Activations have the token axis first: [T, B, F]; what the time decides is [B, F], or [1, F] where
+// all samples have one time, and the same for all tokens.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace fluxsbi::model::ops {
+
+inline constexpr double norm_eps = 1e-6;  ///< of every norm of the Flux models
+
+/// (1 + scale) LayerNorm(x) + shift, LayerNorm over the last axis without learned scale or bias.
+/// x [T, B, F] of any dtype; shift, scale [B, F] float32 -> [T, B, F] float32
+at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale);
+
+/// x + gate y. x, y [T, B, F], gate [B, F], one dtype.
+at::Tensor gated_residual(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& y);
+
+/// x Phi(x), Phi by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415). x [T, B, F]
+at::Tensor gelu(const at::Tensor& x);
+
+namespace reference {
+
+at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale);
+at::Tensor gated_residual(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& y);
+at::Tensor gelu(const at::Tensor& x);
+
+}  // namespace reference
+
+}  // namespace fluxsbi::model::ops
