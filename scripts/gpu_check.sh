@@ -53,7 +53,11 @@ run_tests() {
 run_bench() {
   local device code=0
   for device in cpu cuda; do
-    "$build/fluxsbi" bench --device "$device" --json "$check/bench_$device.json" || code=$?
+    if "$build/fluxsbi" bench --device "$device" --json >"$check/bench_$device.partial"; then
+      mv "$check/bench_$device.partial" "$check/bench_$device.json"
+    else
+      code=$?
+    fi
   done
   return $code
 }

@@ -2,7 +2,7 @@
 """Prints what scripts/gpu_check.sh verified, on one page, from the folder in which its steps left their results.
 
 tests.json and tests.xml are ctest's (labels; outcomes and output), bench_cpu.json and bench_cuda.json are what
-`fluxsbi bench --json` wrote. A line of the page is PASS, FAIL or "not run"; the exit code is 0 if no line is FAIL
+`fluxsbi bench --json` printed. A line of the page is PASS, FAIL or "not run"; the exit code is 0 if no line is FAIL
 and the CUDA tests ran.
 """
 

@@ -8,7 +8,6 @@
 #include "common.hpp"
 #include "core/system.hpp"
 #include "engine/device.hpp"
-#include "io/atomic_file.hpp"
 #include "model/ops/kernels.hpp"
 
 namespace fluxsbi::app {
@@ -16,7 +15,8 @@ namespace fluxsbi::app {
 namespace {
 
 struct Arguments {
-  std::string device = "auto", json;
+  std::string device = "auto";
+  bool json = false;
   bench::Settings settings;
 };
 
@@ -27,15 +27,17 @@ int run_bench(const Arguments& arguments) {
   settings.device = choice.device;
   const std::string machine =
       core::cpu_description() + "; " + choice.sentence + "; kernels for " + model::ops::kernels().name;
-  std::cout << machine << "\n"
-            << "Flux1, 4 double and 8 single blocks, 4 heads of 10, 2 + 2 tokens, float32\n";
+  if (!arguments.json) {
+    std::cout << machine << "\n"
+              << "Flux1, 4 double and 8 single blocks, 4 heads of 10, 2 + 2 tokens, float32\n";
+  }
   std::vector<bench::Section> sections;
   for (const auto& section :
        {bench::training, bench::forward, bench::sampling, bench::memory, bench::errors}) {
     sections.push_back(section(settings));
-    bench::print(sections.back());
+    if (!arguments.json) bench::print(sections.back());
   }
-  if (!arguments.json.empty()) io::write_text(arguments.json, bench::to_json(machine, sections));
+  if (arguments.json) std::cout << bench::to_json(machine, sections);
   return 0;
 }
 
@@ -54,7 +56,7 @@ Action declare_bench(CLI::App& app) {
   app.add_option("--steps", settings.steps, "training steps of the memory check")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{100}, int64_t{1000000}));
-  app.add_option("--json", arguments->json, "write all figures to this file");
+  app.add_flag("--json", arguments->json, "print one JSON object");
   return [arguments] { return run_bench(*arguments); };
 }
 

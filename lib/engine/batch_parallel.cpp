@@ -2,6 +2,7 @@
 // evaluation are so small that dividing each of them among threads spends more on waking and waiting than on
 // arithmetic; here a thread passes through the whole network by itself and waits once.
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include <ATen/Functions.h>
@@ -17,20 +18,32 @@ namespace {
 
 // Below this many rows a thread's share of the arithmetic no longer outweighs the calls that it repeats.
 constexpr int64_t least_rows = 32;
+// The activations of more rows than this leave the cache between two operations of a forward pass.
+constexpr int64_t most_rows = 256;
 
 struct Part {
   int64_t first = 0, count = 0;
 };
 
-// One part a thread, each of least_rows or more.
-std::vector<Part> parts_of(int64_t rows) {
-  const int64_t count = std::clamp<int64_t>(rows / least_rows, 1, at::get_num_threads());
+std::vector<Part> divide(int64_t rows, int64_t count) {
   std::vector<Part> parts;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t first = rows * i / count;
     parts.push_back({first, rows * (i + 1) / count - first});
   }
   return parts;
+}
+
+// One part a thread, each of least_rows or more.
+std::vector<Part> part_per_thread(int64_t rows) {
+  return divide(rows, std::clamp<int64_t>(rows / least_rows, 1, at::get_num_threads()));
+}
+
+// The same, or parts of up to most_rows, as many for each thread.
+std::vector<Part> parts_in_cache(int64_t rows) {
+  const int64_t threads = at::get_num_threads();
+  const int64_t rounds = (rows + threads * most_rows - 1) / (threads * most_rows);
+  return rounds <= 1 ? part_per_thread(rows) : divide(rows, rounds * threads);
 }
 
 // The part's rows of x [B, ...]; x itself where it is undefined or its one row serves all.
@@ -63,7 +76,7 @@ class BatchParallelEngine final : public Engine {
   at::Device device() const override { return at::kCPU; }
 
   at::Tensor forward(const model::Inputs& inputs) override {
-    const std::vector<Part> parts = parts_of(inputs.obs.size(0));
+    const std::vector<Part> parts = parts_in_cache(inputs.obs.size(0));
     if (parts.size() == 1) return reference_->forward(inputs);
     const at::Tensor output = at::empty(inputs.obs.sizes(), inputs.obs.options());
     for_each(parts, [&](size_t i) {
@@ -73,7 +86,7 @@ class BatchParallelEngine final : public Engine {
   }
 
   at::Tensor accumulate_gradient(const Regression& problem, double scale) override {
-    const std::vector<Part> parts = parts_of(problem.inputs.obs.size(0));
+    const std::vector<Part> parts = part_per_thread(problem.inputs.obs.size(0));
     if (parts.size() == 1) return reference_->accumulate_gradient(problem, scale);
     gradients_.resize(parts.size() - 1);
     for (at::Tensor& gradient : gradients_) {
@@ -93,11 +106,14 @@ class BatchParallelEngine final : public Engine {
   }
 
  private:
+  // body(i) for each part. A thread takes the next one when it is done, so that one that the machine holds up
+  // holds up one part.
   template <class Body>
   static void for_each(const std::vector<Part>& parts, const Body& body) {
-    at::parallel_for(0, static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
+    std::atomic<size_t> next{0};
+    at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
       const at::NoGradGuard no_grad;  // a state of each thread
-      for (int64_t i = begin; i < end; ++i) body(static_cast<size_t>(i));
+      for (size_t i = next++; i < parts.size(); i = next++) body(i);
     });
   }
 

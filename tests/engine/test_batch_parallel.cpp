@@ -44,7 +44,7 @@ double relative_error(const at::Tensor& got, const at::Tensor& expected) {
 TEST_CASE("rows divided among threads give the reference's output, loss and gradient",
           "[engine][batch_parallel]") {
   const auto type = GENERATE(at::kFloat, at::kBFloat16);
-  const int64_t rows = GENERATE(1, 40, 203);  // one part, one part, as many parts as threads
+  const int64_t rows = GENERATE(1, 40, 203, 1000);  // one part, one part, a part a thread, parts in cache
   CAPTURE(type, rows);
   const Threads threads(3);
   const auto expected = engine::make_reference_engine(std::make_shared<ToyNetwork>(), type, at::kCPU);
