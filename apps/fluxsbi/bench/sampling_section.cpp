@@ -13,8 +13,7 @@ namespace fluxsbi::app::bench {
 namespace {
 
 constexpr int64_t evaluations = 50;
-constexpr int64_t full_draws = 10000;  // of the one observation
-constexpr int64_t full_rows = 1000;    // many observations, with 1000 draws each
+constexpr int64_t fewest_draws = 256, most_draws = 10000;  // of the one observation
 constexpr int64_t draws_of_many = 1000;
 
 checkpoint::ModelFile model_file() {
@@ -43,12 +42,12 @@ Section sampling(const Settings& settings) {
     posterior.sample(x, rows, draws, 0, 0, options);
     return core::steady_seconds() - begin;
   };
-  // One observation in whole chunks, and as many draws of many observations; scaled to the time that is
-  // given.
-  const double one_chunk = std::max(seconds_for(1, chunk), 1e-6);
-  const int64_t chunks = std::clamp<int64_t>(std::llround(settings.seconds / 8 / one_chunk), 1,
-                                             std::max<int64_t>(1, full_draws / chunk));
-  const int64_t draws = chunks * chunk, rows = std::clamp<int64_t>(draws / draws_of_many, 2, full_rows);
+  // As many draws as fit the time that is given, of one observation and of many.
+  const double for_few = std::max(seconds_for(1, fewest_draws), 1e-6);
+  const auto draws =
+      static_cast<int64_t>(std::clamp(static_cast<double>(fewest_draws) * settings.seconds / 2 / for_few,
+                                      static_cast<double>(fewest_draws), static_cast<double>(most_draws)));
+  const int64_t rows = std::max<int64_t>(2, draws / draws_of_many);
   std::vector<double> one, many, ratio;
   const auto resident = static_cast<double>(core::resident_memory());
   double most = resident;

@@ -1,0 +1,36 @@
+// What `bench` prints can be read by a program and holds what the fast paths promise. No rate is judged here.
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/program.hpp"
+
+namespace fluxsbi::test {
+namespace {
+
+TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench]") {
+  const Outcome outcome =
+      run({"bench", "--device", "cpu", "--seconds", "0.1", "--batch", "32", "--steps", "100", "--json"});
+  INFO(outcome.output);
+  REQUIRE(outcome.code == 0);
+  const auto figures = nlohmann::json::parse(outcome.output);
+  const auto value = [&](const char* section, const char* name) {
+    return figures.at(section).at(name).at("value").get<double>();
+  };
+  CHECK(value("training, batch 32", "plain modules, torch AdamW") > 0);
+  CHECK(value("training, batch 32", "engine / plain, fused operations") > 0);
+  CHECK(value("sampling, 50 network evaluations", "many / one") > 0);
+  const char* errors = "error against plain float32 operations, relative to the root mean square";
+  // Float32 sums in another order: 1e-6 where it was measured; the largest of a million gradients 1.4e-5.
+  CHECK(value(errors, "fused float32, output: average") < 1e-5);
+  CHECK(value(errors, "fused float32, gradient: average") < 1e-5);
+  CHECK(value(errors, "fused float32, gradient: largest") < 1e-3);
+}
+
+TEST_CASE("bench refuses a batch without rows", "[app][bench]") {
+  const Outcome outcome = run({"bench", "--batch", "0"});
+  CHECK(outcome.code == 1);
+  CHECK(outcome.output.find("--batch") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace fluxsbi::test
