@@ -59,20 +59,9 @@ int train(const Arguments& arguments) {
   const std::string run = arguments.run.empty()
                               ? "runs/" + std::filesystem::path(arguments.config).stem().string()
                               : arguments.run;
+  check_run_folder(run, arguments.force);
   set_up_threads();
-  create_run(run, arguments.force);
-  try {
-    run_training(run, std::move(experiment), arguments.device, std::nullopt);
-  } catch (const core::UserError&) {
-    // A mistake found before the first step leaves no half-made run behind.
-    if (!std::filesystem::exists(std::filesystem::path(run) / "config.yaml")) {
-      core::log::tee("");
-      std::filesystem::remove(std::filesystem::path(run) / "train.log");
-      std::error_code ignored;
-      std::filesystem::remove(run, ignored);  // only if empty
-    }
-    throw;
-  }
+  run_training(run, std::move(experiment), arguments.device, std::nullopt);
   return 0;
 }
 

@@ -66,30 +66,41 @@ void check_same_data(const checkpoint::TrainingState& state, const checkpoint::M
       ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
 }
 
+void remove_old_run(const fs::path& run) {
+  for (const char* name : {"config.yaml", "metrics.jsonl", "train.log", "model.safetensors", "checkpoints"}) {
+    fs::remove_all(run / name);
+  }
+  for (const auto& entry : fs::directory_iterator(run)) {
+    if (entry.path().filename().string().rfind("events.out.tfevents.", 0) == 0) fs::remove(entry.path());
+  }
+}
+
+// The folder of a new run or of one that goes on.
+void open_run(const std::string& run, bool goes_on) {
+  try {
+    fs::create_directories(run);
+    if (!goes_on) remove_old_run(run);
+  } catch (const fs::filesystem_error& problem) {
+    throw core::UserError("-o " + run + ": cannot be made ready for the run: " + problem.code().message());
+  }
+  io::remove_leftovers(run);
+  io::remove_leftovers(run + "/checkpoints");
+  core::log::tee(run + "/train.log");
+}
+
 }  // namespace
 
-void create_run(const std::string& run, bool force) {
+void check_run_folder(const std::string& run, bool force) {
   if (fs::exists(run) && !fs::is_directory(run))
     throw core::UserError("-o " + run + ": is a file; name a folder for the run");
-  if (fs::exists(fs::path(run) / "config.yaml")) {
-    if (!force) {
-      throw core::UserError("-o " + run + ": holds a run already; go on with 'fluxsbi resume " + run +
-                            "', or use --force to replace it");
-    }
-    for (const char* name :
-         {"config.yaml", "metrics.jsonl", "train.log", "model.safetensors", "checkpoints", "events"}) {
-      fs::remove_all(fs::path(run) / name);
-    }
-  }
-  std::error_code problem;
-  fs::create_directories(run, problem);
-  if (problem) throw core::UserError("-o " + run + ": cannot create the folder: " + problem.message());
+  if (force || !fs::exists(fs::path(run) / "config.yaml")) return;
+  throw core::UserError("-o " + run + ": holds a run already; go on with 'fluxsbi resume " + run +
+                        "', or use --force to replace it");
 }
 
 void run_training(const std::string& run, Experiment experiment, const std::string& device_name,
                   const std::optional<checkpoint::TrainingState>& state) {
   const engine::DeviceChoice choice = engine::choose_device(device_name);
-  core::log::tee(run + "/train.log");
   core::log::info(choice.sentence);
   const auto seed = static_cast<uint64_t>(experiment.training.seed);
   data::Dataset dataset = data::load_dataset(experiment.data, seed);
@@ -110,6 +121,7 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   setup.output = experiment.output;
   setup.model = describe(dataset, split, experiment);
   if (state) check_same_data(*state, setup.model, run);
+  open_run(run, state.has_value());
   io::write_text(run + "/config.yaml", setup.config);
 
   const train::Compute compute =

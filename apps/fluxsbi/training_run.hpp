@@ -9,12 +9,12 @@
 
 namespace fluxsbi::app {
 
-/// Creates the run folder with config.yaml. Throws UserError if it holds a run already and `force` is not
-/// set; with `force` the files of the old run are removed.
-void create_run(const std::string& run, bool force);
+/// Throws UserError unless a run may be started in this folder: it holds none, or `force` is set.
+void check_run_folder(const std::string& run, bool force);
 
-/// Loads the data, fits the standardisers, builds the networks and trains to the end; writes config.yaml
-/// (resolved) into the run folder before the training.
+/// Loads the data, fits the standardisers, builds the networks and trains to the end, from `state` or,
+/// without one, from step 0. The folder is made, and what an old run left in it removed, once all that can be
+/// wrong with config and data has been checked; config.yaml (resolved) is written before the training.
 void run_training(const std::string& run, Experiment experiment, const std::string& device,
                   const std::optional<checkpoint::TrainingState>& state);
 

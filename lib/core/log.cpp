@@ -2,8 +2,10 @@
 #include "core/log.hpp"
 
 #include <cstdio>
+#include <deque>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -16,12 +18,22 @@ namespace fluxsbi::core::log {
 
 namespace {
 
+constexpr size_t most_early_lines = 100;
+
+struct Line {
+  spdlog::log_clock::time_point time;
+  spdlog::level::level_enum level;
+  std::string text;
+};
+
 struct State {
   std::mutex mutex;
   std::shared_ptr<spdlog::logger> console;
   std::shared_ptr<spdlog::logger> file;
   bool terminal = isatty(STDERR_FILENO) != 0;
   bool progress_open = false;
+  std::deque<Line> early;  ///< lines from before the first file
+  bool had_file = false;
 
   State()
       : console(std::make_shared<spdlog::logger>("console",
@@ -42,14 +54,23 @@ void close_progress_line(State& log) {
   log.progress_open = false;
 }
 
+void to_file(State& log, const Line& line) {
+  log.file->log(line.time, spdlog::source_loc{}, line.level, line.text);
+  log.file->flush();
+}
+
 void write(spdlog::level::level_enum level, std::string_view prefix, std::string_view message) {
   State& log = state();
   const std::lock_guard lock(log.mutex);
   if (log.console->should_log(level)) close_progress_line(log);
   log.console->log(level, "{}{}", prefix, message);
+  if (level < spdlog::level::info) return;
+  Line line{spdlog::log_clock::now(), level, std::string(prefix) + std::string(message)};
   if (log.file) {
-    log.file->log(level, "{}{}", prefix, message);
-    log.file->flush();
+    to_file(log, line);
+  } else if (!log.had_file) {
+    if (log.early.size() == most_early_lines) log.early.pop_front();
+    log.early.push_back(std::move(line));
   }
 }
 
@@ -73,6 +94,9 @@ void tee(const std::string& path) {
     throw UserError("cannot open the log file " + path + ": " + problem.what());
   }
   log.file->set_pattern("%Y-%m-%d %H:%M:%S %v");
+  log.had_file = true;
+  for (const Line& line : log.early) to_file(log, line);
+  log.early.clear();
 }
 
 void debug(std::string_view message) {

@@ -11,8 +11,9 @@ enum class Level { debug, info, warning, error };
 /// Sets the lowest level that is shown on standard error (default info). Files get everything from info up.
 void set_level(Level level);
 
-/// Also appends every line from info up, with its time, to the file at `path`; an empty path ends that.
-/// Throws UserError if the file cannot be opened.
+/// Also appends every line from info up, with its time, to the file at `path`, those that came before the
+/// first call (the last 100 of them) included; an empty path ends that. Throws UserError if the file cannot
+/// be opened.
 void tee(const std::string& path);
 
 void debug(std::string_view message);

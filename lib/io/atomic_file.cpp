@@ -7,6 +7,10 @@
 #include <cstring>
 #include <filesystem>
 #include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -18,6 +22,8 @@
 namespace fluxsbi::io {
 
 namespace {
+
+constexpr std::string_view temporary_mark = ".tmp-";  // before PID-COUNTER
 
 std::string remedy(int problem) {
   switch (problem) {
@@ -84,7 +90,8 @@ AtomicFile::AtomicFile(std::string path) : path_(resolve(path)) {
     descriptor_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
     do {  // a name may be taken: left by a killed process, or by one of another machine on a shared disk
-      temporary_ = path_ + ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+      temporary_ =
+          path_ + std::string(temporary_mark) + std::to_string(getpid()) + "-" + std::to_string(counter++);
       descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (descriptor_ < 0 && errno == EEXIST);
   }
@@ -95,6 +102,20 @@ AtomicFile::AtomicFile(std::string path) : path_(resolve(path)) {
   }
   // Keeps the old file's permissions where it may: a file that others may not read stays so.
   if (exists && !temporary_.empty() && fchmod(descriptor_, old.st_mode & 07777) != 0) close_and_fail(errno);
+}
+
+void remove_leftovers(const std::string& folder) {
+  std::error_code ignored;
+  std::vector<std::filesystem::path> leftovers;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const size_t mark = name.rfind(temporary_mark);
+    if (mark == std::string::npos || !entry.is_regular_file(ignored)) continue;
+    const bool ours =
+        name.find_first_not_of("0123456789-", mark + temporary_mark.size()) == std::string::npos;
+    if (ours) leftovers.push_back(entry.path());
+  }
+  for (const auto& path : leftovers) std::filesystem::remove(path, ignored);
 }
 
 AtomicFile::~AtomicFile() {

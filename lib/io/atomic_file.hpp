@@ -49,6 +49,10 @@ class AtomicFile {
 /// Writes a whole text file atomically.
 void write_text(const std::string& path, std::string_view text);
 
+/// Removes the temporary files that killed processes left in a folder. Nobody may be writing there. A folder
+/// that is not there, or a file that cannot be removed, is no error.
+void remove_leftovers(const std::string& folder);
+
 /// Throws the UserError for a write that failed with this errno: "PATH: cannot be written: No space left on
 /// device; free some space, or write to another disk".
 [[noreturn]] void fail_to_write(const std::string& path, int error_number);

@@ -153,6 +153,12 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
                                        "--set", "training.nsteps=40"};
   REQUIRE(run(train).code == 0);
   refuses(train, "resume");
+  // --force replaces a run by one that can start, not by a mistake.
+  auto mistaken = train;
+  mistaken.insert(mistaken.end(), {"--force", "--data", folder.file("nowhere.npz")});
+  refuses(mistaken, "nowhere.npz");
+  CHECK(std::filesystem::exists(folder.file("run/model.safetensors")));
+  CHECK(run({"resume", folder.file("run")}).code == 0);
   std::ifstream file(folder.file("run/config.yaml"));
   std::string text((std::istreambuf_iterator<char>(file)), {});
   const size_t at = text.find("batch_size: 32");

@@ -49,8 +49,9 @@ TEST_CASE("a signal to stop is seen and named", "[core][stop]") {
 
 TEST_CASE("the log's file gets lines from info up, with their kind", "[core][log]") {
   const auto path = std::filesystem::temp_directory_path() / ("fluxsbi-log-" + std::to_string(getpid()));
-  log::tee(path.string());
   log::set_level(log::Level::error);  // the console stays quiet
+  log::info("before there was a file");
+  log::tee(path.string());
   log::debug("a detail");
   log::info("a line");
   log::warning("a remark");
@@ -60,6 +61,7 @@ TEST_CASE("the log's file gets lines from info up, with their kind", "[core][log
   std::ifstream file(path);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   std::filesystem::remove(path);
+  CHECK(text.find("before there was a file\n") < text.find("a line\n"));
   CHECK(text.find("a line\n") != std::string::npos);
   CHECK(text.find("warning: a remark\n") != std::string::npos);
   CHECK(text.find("a detail") == std::string::npos);

@@ -58,6 +58,17 @@ TEST_CASE("a file that is not committed leaves the old one and no trace", "[io][
   CHECK(folder.entries() == 1);
 }
 
+TEST_CASE("what killed writers left is removed, and nothing else", "[io][atomic]") {
+  const Folder folder;
+  for (const char* name : {"a.npz.tmp-123-0", "a.npz.tmp-9-12", "a.npz", "b.tmp-x", "notes.tmp-3-1.txt"})
+    write_text(folder.file(name), "x");
+  remove_leftovers(folder.file("missing"));
+  remove_leftovers(folder.file("."));
+  CHECK(folder.entries() == 3);
+  CHECK_FALSE(std::filesystem::exists(folder.file("a.npz.tmp-123-0")));
+  CHECK(std::filesystem::exists(folder.file("notes.tmp-3-1.txt")));
+}
+
 TEST_CASE("a header that is known last can be written at its place", "[io][atomic]") {
   const Folder folder;
   AtomicFile file(folder.file("a"));

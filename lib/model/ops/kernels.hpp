@@ -97,7 +97,8 @@ struct Kernels {
   void (*attention_backward)(const Attention&, int64_t begin, int64_t end, float* scratch);
 };
 
-/// The kernels for this processor.
+/// The widest kernels that this processor has, or narrower ones where the environment variable
+/// FLUXSBI_KERNELS names them (portable, avx2, avx512).
 const Kernels& kernels();
 
 // One table an instruction set; those for x86 are only built there and only used where the processor has

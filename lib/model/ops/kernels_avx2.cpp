@@ -1,4 +1,4 @@
-// Compiled with -mavx2 -mfma (lib/model/CMakeLists.txt): see simd.hpp for what that asks of the code.
+// Compiled with -mavx2 -mfma (lib/model/ops/CMakeLists.txt): see simd.hpp for what that asks of the code.
 #include "model/ops/kernel_table.inl"
 
 namespace fluxsbi::model::ops {
