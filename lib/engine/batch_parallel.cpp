@@ -10,6 +10,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "engine/cotangent.hpp"
 #include "engine/engine.hpp"
 
 namespace fluxsbi::engine {
@@ -122,14 +123,9 @@ class BatchParallelEngine final : public Engine {
     const int64_t batch = problem.inputs.obs.size(0);
     const at::AutoGradMode with_grad(true);
     const at::Tensor output = parameters().network()->forward(rows_of(problem.inputs, part));
-    at::Tensor loss, cotangent;
-    {
-      const at::NoGradGuard no_grad;
-      const at::Tensor difference = output.detach().sub(rows_of(problem.target, part, batch));
-      cotangent = difference.mul(rows_of(problem.weight, part, batch));
-      loss = difference.mul_(cotangent).sum();
-      cotangent.mul_(2 * scale);
-    }
+    const at::Tensor weight =  // [B or 1, L, C], or of fewer axes: the same for all rows
+        problem.weight.dim() == 3 ? rows_of(problem.weight, part, batch) : problem.weight;
+    const auto [loss, cotangent] = cotangent_of(output, rows_of(problem.target, part, batch), weight, scale);
     const auto found = torch::autograd::grad({output}, leaves_, {cotangent}, /*retain_graph=*/std::nullopt,
                                              /*create_graph=*/false, /*allow_unused=*/true);
     const at::NoGradGuard no_grad;

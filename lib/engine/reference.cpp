@@ -2,6 +2,7 @@
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
+#include "engine/cotangent.hpp"
 #include "engine/engine.hpp"
 
 namespace fluxsbi::engine {
@@ -22,19 +23,10 @@ class ReferenceEngine final : public Engine {
     return parameters_.network()->forward(inputs);
   }
 
-  // d loss / d output is 2 weight (output - target), so the loss itself needs no autograd graph: the backward
-  // pass starts at the output with this cotangent.
   at::Tensor accumulate_gradient(const Regression& problem, double scale) override {
     const at::AutoGradMode with_grad(true);
     const at::Tensor output = parameters_.network()->forward(problem.inputs);  // [B, L, C]
-    at::Tensor loss, cotangent;
-    {
-      const at::NoGradGuard no_grad;
-      const at::Tensor difference = output.detach().sub(problem.target);
-      cotangent = difference.mul(problem.weight);
-      loss = difference.mul_(cotangent).sum();
-      cotangent.mul_(2 * scale);
-    }
+    const auto [loss, cotangent] = cotangent_of(output, problem.target, problem.weight, scale);
     if (parameters_.working_gradient.is_same(parameters_.gradient)) {
       output.backward(cotangent);
       return loss;
@@ -52,6 +44,15 @@ class ReferenceEngine final : public Engine {
 };
 
 }  // namespace
+
+Cotangent cotangent_of(const at::Tensor& output, const at::Tensor& target, const at::Tensor& weight,
+                       double scale) {
+  const at::NoGradGuard no_grad;
+  const at::Tensor difference = output.detach().sub(target);
+  at::Tensor gradient = difference.mul(weight);
+  at::Tensor loss = difference.mul_(gradient).sum();
+  return {std::move(loss), gradient.mul_(2 * scale)};
+}
 
 at::Tensor Engine::loss(const Regression& problem) {
   const at::NoGradGuard no_grad;

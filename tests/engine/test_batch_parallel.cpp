@@ -64,9 +64,10 @@ TEST_CASE("a condition and a weight that serve all rows serve every part", "[eng
   const Threads threads(2);
   const auto expected = engine::make_reference_engine(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU);
   const auto found = engine::make_batch_parallel_engine(std::make_shared<ToyNetwork>(), at::kFloat);
-  auto problem = problem_of(100, 3);
+  constexpr int64_t rows = 100;
+  auto problem = problem_of(rows, 3);
   problem.inputs.cond = problem.inputs.cond.narrow(0, 0, 1);
-  problem.inputs.t = at::full({1}, 0.25).expand({100});
+  problem.inputs.t = at::full({1}, 0.25).expand({rows});
   problem.weight = at::full({1}, 0.01);
   expected->accumulate_gradient(problem, 1);
   found->accumulate_gradient(problem, 1);
