@@ -32,7 +32,7 @@ else
 fi
 
 # One observation, drawn from the task, and its exact posterior, which two moons can draw in closed form.
-[ -e "$run/observation.npz" ] || "$fluxsbi" simulate two_moons -n 1 --seed 7 -o "$run/observation.npz"
+[ -e "$run/observation.npz" ] || "$fluxsbi" simulate two_moons -n 1 --seed 14 -o "$run/observation.npz"
 [ -e "$run/exact.npz" ] ||
   "$fluxsbi" simulate two_moons --posterior "$run/observation.npz" -n 10000 --seed 8 -o "$run/exact.npz"
 [ -e "$run/samples.npz" ] ||
