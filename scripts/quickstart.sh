@@ -25,10 +25,10 @@ fluxsbi=$build/fluxsbi
 
 mkdir -p "$run"
 [ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 100000 --seed 1 -o "$run/simulations.npz"
-if [ -d "$run/model" ]; then
+if [ -e "$run/model/config.yaml" ]; then
   "$fluxsbi" resume "$run/model" # says so and ends if the training is complete
 else
-  "$fluxsbi" train "$root/configs/quickstart.yaml" --data "$run/simulations.npz" -o "$run/model"
+  "$fluxsbi" train "$root/configs/quickstart.yaml" --data "$run/simulations.npz" -o "$run/model" --force
 fi
 
 # One observation, drawn from the task, and its exact posterior, which two moons can draw in closed form.

@@ -41,7 +41,7 @@ int resume(const Arguments& arguments) {
   core::log::info(state ? "resuming at step " + std::to_string(state->step)
                         : "no checkpoint yet: starting at step 0");
   set_up_threads();
-  run_training(arguments.run, std::move(experiment), arguments.device, state);
+  continue_training(arguments.run, std::move(experiment), arguments.device, state);
   return 0;
 }
 

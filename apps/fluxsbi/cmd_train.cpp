@@ -61,7 +61,7 @@ int train(const Arguments& arguments) {
                               : arguments.run;
   check_run_folder(run, arguments.force);
   set_up_threads();
-  run_training(run, std::move(experiment), arguments.device, std::nullopt);
+  start_training(run, std::move(experiment), arguments.device);
   return 0;
 }
 

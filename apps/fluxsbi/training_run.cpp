@@ -1,5 +1,6 @@
 #include "training_run.hpp"
 
+#include <array>
 #include <filesystem>
 #include <numeric>
 
@@ -66,39 +67,30 @@ void check_same_data(const checkpoint::TrainingState& state, const checkpoint::M
       ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
 }
 
-void remove_old_run(const fs::path& run) {
-  for (const char* name : {"config.yaml", "metrics.jsonl", "train.log", "model.safetensors", "checkpoints"}) {
-    fs::remove_all(run / name);
-  }
+constexpr std::array run_files{"config.yaml", "metrics.jsonl", "train.log", "model.safetensors",
+                               "checkpoints"};
+
+void remove_run(const fs::path& run) {
+  for (const char* name : run_files) fs::remove_all(run / name);
   for (const auto& entry : fs::directory_iterator(run)) {
     if (entry.path().filename().string().rfind("events.out.tfevents.", 0) == 0) fs::remove(entry.path());
   }
 }
 
-// The folder of a new run or of one that goes on.
-void open_run(const std::string& run, bool goes_on) {
+enum class Start { anew, goes_on };
+
+void open_run(const std::string& run, Start start) {
   try {
     fs::create_directories(run);
-    if (!goes_on) remove_old_run(run);
+    if (start == Start::anew) remove_run(run);
   } catch (const fs::filesystem_error& problem) {
     throw core::UserError("-o " + run + ": cannot be made ready for the run: " + problem.code().message());
   }
-  io::remove_leftovers(run);
-  io::remove_leftovers(run + "/checkpoints");
+  io::remove_leftovers(run + "/checkpoints");  // the trainer's own folder: nobody else writes there
   core::log::tee(run + "/train.log");
 }
 
-}  // namespace
-
-void check_run_folder(const std::string& run, bool force) {
-  if (fs::exists(run) && !fs::is_directory(run))
-    throw core::UserError("-o " + run + ": is a file; name a folder for the run");
-  if (force || !fs::exists(fs::path(run) / "config.yaml")) return;
-  throw core::UserError("-o " + run + ": holds a run already; go on with 'fluxsbi resume " + run +
-                        "', or use --force to replace it");
-}
-
-void run_training(const std::string& run, Experiment experiment, const std::string& device_name,
+void run_training(const std::string& run, Experiment experiment, const std::string& device_name, Start start,
                   const std::optional<checkpoint::TrainingState>& state) {
   const engine::DeviceChoice choice = engine::choose_device(device_name);
   core::log::info(choice.sentence);
@@ -121,7 +113,7 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   setup.output = experiment.output;
   setup.model = describe(dataset, split, experiment);
   if (state) check_same_data(*state, setup.model, run);
-  open_run(run, state.has_value());
+  open_run(run, start);
   io::write_text(run + "/config.yaml", setup.config);
 
   const train::Compute compute =
@@ -157,6 +149,32 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
                   core::number_text(result.best_validation_loss) + " at step " +
                   std::to_string(result.best_step) + "; wrote " + run + "/model.safetensors");
   core::log::info("next: fluxsbi sample " + run + " --x OBSERVATIONS -n 10000 -o samples.npz");
+}
+
+}  // namespace
+
+void check_run_folder(const std::string& run, bool force) {
+  if (fs::exists(run) && !fs::is_directory(run))
+    throw core::UserError("-o " + run + ": is a file; name a folder for the run");
+  if (force) return;
+  if (fs::exists(fs::path(run) / "config.yaml")) {
+    throw core::UserError("-o " + run + ": holds a run already; go on with 'fluxsbi resume " + run +
+                          "', or use --force to replace it");
+  }
+  for (const char* name : run_files) {
+    if (!fs::exists(fs::path(run) / name)) continue;
+    throw core::UserError("-o " + run + ": holds " + name +
+                          ", which the run would replace; name another folder, or use --force");
+  }
+}
+
+void start_training(const std::string& run, Experiment experiment, const std::string& device) {
+  run_training(run, std::move(experiment), device, Start::anew, std::nullopt);
+}
+
+void continue_training(const std::string& run, Experiment experiment, const std::string& device,
+                       const std::optional<checkpoint::TrainingState>& state) {
+  run_training(run, std::move(experiment), device, Start::goes_on, state);
 }
 
 }  // namespace fluxsbi::app

@@ -159,6 +159,13 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
   refuses(mistaken, "nowhere.npz");
   CHECK(std::filesystem::exists(folder.file("run/model.safetensors")));
   CHECK(run({"resume", folder.file("run")}).code == 0);
+  // A folder of other things loses none of them, either.
+  std::filesystem::create_directory(folder.file("notes"));
+  io::write_text(folder.file("notes/train.log"), "mine");
+  auto elsewhere = train;
+  elsewhere[3] = folder.file("notes");
+  refuses(elsewhere, "train.log");
+  CHECK(std::filesystem::file_size(folder.file("notes/train.log")) == 4);
   std::ifstream file(folder.file("run/config.yaml"));
   std::string text((std::istreambuf_iterator<char>(file)), {});
   const size_t at = text.find("batch_size: 32");

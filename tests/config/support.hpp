@@ -1,7 +1,6 @@
 // Options of every type, as a room would declare them, and short ways to read them.
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,7 +8,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "config/reader.hpp"
-#include "core/error.hpp"
+#include "support/user_error.hpp"
 
 namespace fluxsbi::config::test {
 
@@ -91,16 +90,7 @@ inline Training read_training(const std::string& lines) {
   return read_all("training:\n" + lines).training;
 }
 
-/// The message of the UserError that `work` throws; anything else fails the test.
-inline std::string error_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const core::UserError& error) {
-    return error.what();
-  }
-  FAIL("no UserError was thrown");
-  return "";
-}
+using fluxsbi::test::error_of;
 
 inline std::string error_of_text(const std::string& text) {
   return error_of([&] { read_all(text); });

@@ -4,17 +4,16 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <string>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "core/error.hpp"
 #include "core/philox.hpp"
 #include "io/array.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/user_error.hpp"
 
 namespace fluxsbi::io::test {
 
@@ -47,16 +46,7 @@ inline std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
 
-/// The message of the UserError that `work` throws; anything else fails the test.
-inline std::string error_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const core::UserError& error) {
-    return error.what();
-  }
-  FAIL("no UserError was thrown");
-  return "";
-}
+using fluxsbi::test::error_of;
 
 inline const std::vector<DType>& all_dtypes() {
   static const std::vector<DType> all{DType::f16, DType::bf16, DType::f32,    DType::f64, DType::i8,

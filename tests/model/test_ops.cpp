@@ -265,7 +265,6 @@ TEST_CASE("what the fused kernels do not cover takes the reference", "[model][op
       ops::gated_residual(x.to(at::kBFloat16), gate.to(at::kBFloat16), y.to(at::kBFloat16)),
       ops::reference::gated_residual(x.to(at::kBFloat16), gate.to(at::kBFloat16), y.to(at::kBFloat16))));
   CHECK(at::equal(ops::gelu(x.transpose(1, 2)), ops::reference::gelu(x.transpose(1, 2))));
-  ops::use_fused(false);
+  const ops::UseFused plain(false);
   CHECK(at::equal(ops::modulated_norm(x, gate, gate), ops::reference::modulated_norm(x, gate, gate)));
-  ops::use_fused(true);
 }

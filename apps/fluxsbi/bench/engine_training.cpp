@@ -10,17 +10,6 @@ namespace {
 
 constexpr double rate = 1e-4;
 
-class Switch {
- public:
-  explicit Switch(bool fused) : before_(model::ops::uses_fused()) { model::ops::use_fused(fused); }
-  ~Switch() { model::ops::use_fused(before_); }
-  Switch(const Switch&) = delete;
-  Switch& operator=(const Switch&) = delete;
-
- private:
-  bool before_;
-};
-
 }  // namespace
 
 EngineTraining::EngineTraining(const train::TrainingData& data, int64_t batch)
@@ -36,12 +25,12 @@ EngineTraining::EngineTraining(const train::TrainingData& data, int64_t batch)
 }
 
 void EngineTraining::step(bool fused) {
-  const Switch chosen(fused);
+  const model::ops::UseFused chosen(fused);
   step_->run(*runner_, number_++, rate);
 }
 
 at::Tensor evaluate_with(engine::Engine& engine, const model::Inputs& inputs, bool fused) {
-  const Switch chosen(fused);
+  const model::ops::UseFused chosen(fused);
   return engine.forward(inputs);
 }
 

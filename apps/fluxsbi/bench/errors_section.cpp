@@ -18,14 +18,11 @@ struct Result {
 };
 
 Result evaluate(at::ScalarType compute, bool fused, const model::Inputs& inputs, at::Device device) {
-  const bool before = model::ops::uses_fused();
-  model::ops::use_fused(fused);
+  const model::ops::UseFused chosen(fused);
   const auto engine = engine::make_engine(make_network(0), compute, device);
   engine::Regression problem{inputs, at::zeros_like(inputs.obs), at::ones({1}, inputs.obs.options())};
   engine->accumulate_gradient(problem, 1.0 / static_cast<double>(inputs.obs.numel()));
-  const Result result{engine->forward(inputs), engine->parameters().gradient.clone()};
-  model::ops::use_fused(before);
-  return result;
+  return {engine->forward(inputs), engine->parameters().gradient.clone()};
 }
 
 void add_errors(Section& section, const std::string& name, const at::Tensor& found,

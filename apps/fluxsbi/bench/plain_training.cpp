@@ -25,8 +25,7 @@ PlainTraining::PlainTraining(std::shared_ptr<model::Network> network, const trai
 
 void PlainTraining::step() {
   const at::AutoGradMode with_gradient(true);
-  const bool fused = model::ops::uses_fused();
-  model::ops::use_fused(false);
+  const model::ops::UseFused plain(false);
   const at::Device device = data_.obs.device();
   const at::Tensor rows =
       at::randint(data_.obs.size(0), {batch_}, at::TensorOptions(device).dtype(at::kLong));
@@ -45,7 +44,6 @@ void PlainTraining::step() {
   const at::NoGradGuard no_gradient;
   const auto parameters = network_->parameters();
   for (size_t i = 0; i < average_.size(); ++i) average_[i].mul_(ema_decay).add_(parameters[i], 1 - ema_decay);
-  model::ops::use_fused(fused);
 }
 
 }  // namespace fluxsbi::app::bench

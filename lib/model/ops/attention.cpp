@@ -1,5 +1,6 @@
 #include "model/ops/attention.hpp"
 
+#include <memory>
 #include <optional>
 
 #include <ATen/TensorOperators.h>
@@ -127,8 +128,9 @@ template <class Body>
 void over_groups(const Attention& job, int64_t work_per_sample, bool backward, const Body& body) {
   const int64_t groups = (job.B + kernels().group - 1) / kernels().group;
   in_parallel(groups, work_per_sample * kernels().group, [&](int64_t begin, int64_t end) {
-    std::vector<float> scratch(static_cast<size_t>(kernels().attention_scratch(job.tokens, job.D, backward)));
-    body(begin, end, scratch.data());
+    const auto floats = static_cast<size_t>(kernels().attention_scratch(job.tokens, job.D, backward));
+    const auto scratch = std::make_unique_for_overwrite<float[]>(floats);
+    body(begin, end, scratch.get());
   });
 }
 

@@ -20,15 +20,13 @@ Rows<Number> rows_at(Number* data, const at::Tensor& x) {
 
 }  // namespace
 
-void use_fused(bool on) {
-  fused_on = on;
-}
-bool uses_fused() {
-  return fused_on;
+UseFused::UseFused(bool on) : before_(fused_on.exchange(on)) {}
+UseFused::~UseFused() {
+  fused_on = before_;
 }
 
 bool covers(std::initializer_list<at::Tensor> tensors) {
-  return uses_fused() && std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& x) {
+  return fused_on && std::all_of(tensors.begin(), tensors.end(), [](const at::Tensor& x) {
            return x.device().is_cpu() && x.scalar_type() == at::kFloat && x.layout() == at::kStrided &&
                   x.dim() > 0 && x.numel() > 0 && (x.size(-1) == 1 || x.stride(-1) == 1);
          });

@@ -13,10 +13,18 @@
 
 namespace fluxsbi::model::ops {
 
-/// Switches the fused kernels on (the start value) or off for the whole process, so that tests and `bench`
-/// can compare. The choice is made in the forward pass; a backward pass follows it.
-void use_fused(bool on);
-bool uses_fused();
+/// Switches the fused kernels on (the start value) or off for the whole process while it lives, so that tests
+/// and `bench` can compare. The choice is made in the forward pass; a backward pass follows it.
+class UseFused {
+ public:
+  explicit UseFused(bool on);
+  ~UseFused();
+  UseFused(const UseFused&) = delete;
+  UseFused& operator=(const UseFused&) = delete;
+
+ private:
+  bool before_;
+};
 
 /// True where the fused kernels are on and cover every tensor: float32 on a CPU, last axis contiguous, not
 /// empty.
