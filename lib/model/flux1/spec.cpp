@@ -260,6 +260,11 @@ std::string Flux1Spec::where(const std::string& key) const {
 }
 
 void Flux1Spec::resolve(const data::DataShape& data) {
+  if (data.cond_dim == 0) {
+    throw core::UserError(
+        "strategy.model = flux1 learns theta given x, but the data hold no x; give data with x, or take "
+        "flux1joint or simformer, which learn the distribution of theta alone");
+  }
   std::vector<std::string> problems;
   const auto fit = [&](const char* key, std::optional<int64_t>& value, int64_t there,
                        const std::string& whose) {
