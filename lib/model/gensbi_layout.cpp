@@ -23,6 +23,7 @@ constexpr std::array renames{
     Rename{"final_layer.modulation.", "final_layer.adaLN_modulation.layers.1."},
     Rename{"_in.value.", "_in."},
     Rename{"_in.ids.", "_ids_embedder.embedder.embed."},
+    Rename{"ids.embedding", "ids_embedder.embedder.embed.embedding"},  // Flux1Joint's
 };
 
 bool ends_with(std::string_view text, std::string_view tail) {

@@ -3,6 +3,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "model/flux1/spec.hpp"
+#include "model/flux1joint/spec.hpp"
 #include "model/network.hpp"
 
 namespace fluxsbi::model {
@@ -10,6 +11,7 @@ namespace fluxsbi::model {
 namespace {
 
 constexpr std::array<std::string_view, 1> flux1_aliases{"flux"};
+constexpr std::array<std::string_view, 1> flux1joint_aliases{"flux1_joint"};
 
 }  // namespace
 
@@ -17,6 +19,9 @@ std::span<const ModelRow> models() {
   static const std::array rows{
       ModelRow{"flux1", flux1_aliases, "double- and single-stream transformer; the choice for most problems",
                []() -> std::unique_ptr<Spec> { return std::make_unique<Flux1Spec>(); }},
+      ModelRow{"flux1joint", flux1joint_aliases,
+               "single-stream transformer over theta and x together; any variable may be conditioned on",
+               []() -> std::unique_ptr<Spec> { return std::make_unique<Flux1JointSpec>(); }},
   };
   return rows;
 }
