@@ -4,6 +4,7 @@
 #include "core/text.hpp"
 #include "model/flux1/spec.hpp"
 #include "model/network.hpp"
+#include "model/simformer/spec.hpp"
 
 namespace fluxsbi::model {
 
@@ -17,6 +18,10 @@ std::span<const ModelRow> models() {
   static const std::array rows{
       ModelRow{"flux1", flux1_aliases, "double- and single-stream transformer; the choice for most problems",
                []() -> std::unique_ptr<Spec> { return std::make_unique<Flux1Spec>(); }},
+      ModelRow{"simformer",
+               {},
+               "small joint transformer that embeds value, id and condition of each token",
+               []() -> std::unique_ptr<Spec> { return std::make_unique<SimformerSpec>(); }},
   };
   return rows;
 }
