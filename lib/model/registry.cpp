@@ -5,6 +5,7 @@
 #include "model/flux1/spec.hpp"
 #include "model/flux1joint/spec.hpp"
 #include "model/network.hpp"
+#include "model/simformer/spec.hpp"
 
 namespace fluxsbi::model {
 
@@ -22,6 +23,10 @@ std::span<const ModelRow> models() {
       ModelRow{"flux1joint", flux1joint_aliases,
                "single-stream transformer over theta and x together; any variable may be conditioned on",
                []() -> std::unique_ptr<Spec> { return std::make_unique<Flux1JointSpec>(); }},
+      ModelRow{"simformer",
+               {},
+               "small joint transformer that embeds value, id and condition of each token",
+               []() -> std::unique_ptr<Spec> { return std::make_unique<SimformerSpec>(); }},
   };
   return rows;
 }

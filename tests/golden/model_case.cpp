@@ -255,7 +255,8 @@ void compare_intermediates(const Case& golden, model::Network& network, Report& 
 /// The same parameters in bfloat16: no farther from the float32 result than GenSBI's own reduced precision.
 void check_bfloat16(const Case& golden, model::Network& network, Report& report) {
   const c10::NoGradGuard no_gradient;
-  for (auto& parameter : network.parameters()) parameter.set_data(parameter.to(at::kBFloat16));
+  const at::ScalarType type = network.accept(at::kBFloat16);
+  for (auto& parameter : network.parameters()) parameter.set_data(parameter.to(type));
   const at::Tensor exact = golden.tensor("out/y_float32");
   const double gensbi = (golden.tensor("out/y") - exact).abs().max().item<double>();
   Report unused;
