@@ -17,6 +17,9 @@ struct DataShape {
   std::vector<int64_t>
       obs_grid;  ///< [rows, columns] where theta came as [n, rows, columns, channels], else empty
   std::vector<int64_t> cond_grid;  ///< likewise for x
+  /// Which of the tokens [theta, x] depend on each other: L strings of L digits, L = obs_dim + cond_dim,
+  /// character j of string i '1' where i and j do. Empty where nobody knows.
+  std::vector<std::string> edges = {};
 
   int64_t obs_size() const { return obs_dim * obs_channels; }
   int64_t cond_size() const { return cond_dim * cond_channels; }

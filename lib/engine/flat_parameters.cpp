@@ -30,9 +30,10 @@ std::set<std::string> linear_weights(const model::Network& network) {
 
 }  // namespace
 
-FlatParameters::FlatParameters(std::shared_ptr<model::Network> network, at::ScalarType working_type,
+FlatParameters::FlatParameters(std::shared_ptr<model::Network> network, at::ScalarType compute,
                                at::Device device)
     : network_(std::move(network)) {
+  const at::ScalarType working_type = network_->accept(compute);
   core::require(working_type == at::kFloat || working_type == at::kBFloat16,
                 "the working copy of the parameters is float32 or bfloat16");
   network_->to(device, at::kFloat);

@@ -26,9 +26,9 @@ class FlatParameters {
     bool decays = false;  ///< weight decay applies: weights of Linear layers only
   };
 
-  /// Moves the network to `device` and re-points its parameters into the flat buffer.
-  /// `working` is kFloat32 or kBFloat16.
-  FlatParameters(std::shared_ptr<model::Network> network, at::ScalarType working, at::Device device);
+  /// Moves the network to `device` and re-points its parameters into the flat buffer. `compute` is kFloat or
+  /// kBFloat16; the network decides which type the working copy then has (Network::accept).
+  FlatParameters(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device);
 
   at::Tensor master, working, gradient, working_gradient;
   at::Tensor decay;  ///< [P] float32: 1 where weight decay applies, else 0

@@ -23,6 +23,7 @@ constexpr std::array renames{
     Rename{"final_layer.modulation.", "final_layer.adaLN_modulation.layers.1."},
     Rename{"_in.value.", "_in."},
     Rename{"_in.ids.", "_ids_embedder.embedder.embed."},
+    Rename{"ids.embedding", "ids_embedder.embedder.embed.embedding"},  // Flux1Joint's
 };
 
 bool ends_with(std::string_view text, std::string_view tail) {
@@ -61,8 +62,9 @@ at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& their
                           core::shape_text(our_shape) + "; the weights belong to another configuration");
   };
   if (!parameter.transposed) {
-    if (theirs.sizes() != our_shape) refuse();
-    return theirs;
+    const bool split = our_shape.size() == 1 && theirs.numel() == our_shape[0];  // a bias by heads
+    if (theirs.sizes() != our_shape && !split) refuse();
+    return theirs.reshape(our_shape);
   }
   // [in, out] with either end split further: some leading sizes multiply to `in`, the rest to `out`.
   const int64_t in = our_shape[1], out = our_shape[0];

@@ -12,7 +12,7 @@ namespace fluxsbi::model {
 
 /// One parameter. `transposed`: GenSBI stores a Linear's kernel as [in, out] (y = x K + b), we as [out, in].
 /// Both ends may be split further there (Simformer's attention: [F, heads, D], [heads, D, F]), which is a
-/// reshape of the [in, out] matrix.
+/// reshape of the [in, out] matrix; so may a bias ([heads, D]).
 struct GensbiParameter {
   std::string name;  ///< ours, as in named_parameters(): "double_blocks.0.obs_attn.qkv.weight"
   std::string path;  ///< theirs: "double_blocks.layers.0.obs_attn.qkv.kernel"

@@ -37,6 +37,9 @@ class Network : public torch::nn::Module {
   virtual bool joint() const = 0;
   /// Fills all parameters with their start values, from `seed` alone.
   virtual void initialise(uint64_t seed) = 0;
+  /// Told the type to compute in (float32 or bfloat16); returns the type that its parameters must then have.
+  /// Most networks compute in their parameters' type; one that does not keeps `compute` for itself.
+  virtual at::ScalarType accept(at::ScalarType compute) { return compute; }
 };
 
 /// The hyperparameters of one model: the section `model` of a configuration.

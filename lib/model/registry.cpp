@@ -3,13 +3,16 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "model/flux1/spec.hpp"
+#include "model/flux1joint/spec.hpp"
 #include "model/network.hpp"
+#include "model/simformer/spec.hpp"
 
 namespace fluxsbi::model {
 
 namespace {
 
 constexpr std::array<std::string_view, 1> flux1_aliases{"flux"};
+constexpr std::array<std::string_view, 1> flux1joint_aliases{"flux1_joint"};
 
 }  // namespace
 
@@ -17,6 +20,13 @@ std::span<const ModelRow> models() {
   static const std::array rows{
       ModelRow{"flux1", flux1_aliases, "double- and single-stream transformer; the choice for most problems",
                []() -> std::unique_ptr<Spec> { return std::make_unique<Flux1Spec>(); }},
+      ModelRow{"flux1joint", flux1joint_aliases,
+               "single-stream transformer over theta and x together; any variable may be conditioned on",
+               []() -> std::unique_ptr<Spec> { return std::make_unique<Flux1JointSpec>(); }},
+      ModelRow{"simformer",
+               {},
+               "small joint transformer that embeds value, id and condition of each token",
+               []() -> std::unique_ptr<Spec> { return std::make_unique<SimformerSpec>(); }},
   };
   return rows;
 }

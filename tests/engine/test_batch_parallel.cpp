@@ -3,6 +3,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "engine/engine.hpp"
+#include "model/small_simformer.hpp"
 #include "support/catch.hpp"
 #include "support/toy_network.hpp"
 
@@ -69,6 +70,27 @@ TEST_CASE("a condition and a weight that serve all rows serve every part", "[eng
   problem.inputs.cond = problem.inputs.cond.narrow(0, 0, 1);
   problem.inputs.t = at::full({1}, 0.25).expand({rows});
   problem.weight = at::full({1}, 0.01);
+  expected->accumulate_gradient(problem, 1);
+  found->accumulate_gradient(problem, 1);
+  CHECK(relative_error(found->parameters().gradient, expected->parameters().gradient) < tolerance);
+  CHECK(relative_error(found->forward(problem.inputs), expected->forward(problem.inputs)) < tolerance);
+}
+
+TEST_CASE("condition masks and edge masks are divided with the rows they belong to",
+          "[engine][batch_parallel]") {
+  const Threads threads(3);
+  const auto shape = model::small_simformer_shape();
+  const auto expected = engine::make_reference_engine(model::random_simformer(shape), at::kFloat, at::kCPU);
+  const auto found = engine::make_batch_parallel_engine(model::random_simformer(shape), at::kFloat);
+  constexpr int64_t rows = 131;
+  engine::Regression problem;
+  problem.inputs = model::joint_inputs(rows);
+  problem.target = model::random_tensor({rows, 4, 1}, 3);
+  problem.weight = model::random_tensor({rows, 4, 1}, 4).abs() / rows;
+  const bool shared = GENERATE(true, false);
+  problem.inputs.edge_mask =
+      model::random_tensor(shared ? std::vector<int64_t>{4, 4} : std::vector<int64_t>{rows, 4, 4}, 5) > 0;
+  if (shared) problem.inputs.condition_mask = problem.inputs.condition_mask.narrow(0, 3, 1);
   expected->accumulate_gradient(problem, 1);
   found->accumulate_gradient(problem, 1);
   CHECK(relative_error(found->parameters().gradient, expected->parameters().gradient) < tolerance);

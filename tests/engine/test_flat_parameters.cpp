@@ -73,6 +73,20 @@ TEST_CASE("a bfloat16 working copy follows the float32 master when it is publish
   CHECK(at::equal(flat.working, before.to(at::kBFloat16)));
 }
 
+TEST_CASE("a network that keeps its parameters in float32 has one buffer in bfloat16, too",
+          "[engine][flat]") {
+  const auto spec = fluxsbi::model::make_spec("simformer");
+  spec->resolve({2, 1, 3, 1, {}, {}});
+  FlatParameters flat(spec->build(), at::kBFloat16, at::kCPU);
+  CHECK(flat.working.is_same(flat.master));
+  CHECK(flat.working_gradient.is_same(flat.gradient));
+  CHECK(flat.network()->parameters().front().scalar_type() == at::kFloat);
+  for (const auto& entry : flat.entries) {
+    CAPTURE(entry.name);
+    CHECK(entry.decays == (entry.shape.size() == 2 && entry.name.ends_with(".weight")));
+  }
+}
+
 TEST_CASE("weights go to arrays by name and back", "[engine][weights]") {
   FlatParameters one(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU);
   FlatParameters other(std::make_shared<ToyNetwork>(), at::kBFloat16, at::kCPU);

@@ -16,6 +16,7 @@
 #include "golden/case.hpp"
 #include "model/blocks/time_embedding.hpp"
 #include "model/flux1/flux1.hpp"
+#include "model/flux1joint/flux1joint.hpp"
 #include "model/gensbi_layout.hpp"
 
 namespace fluxsbi::golden {
@@ -27,6 +28,9 @@ namespace {
 // float32; Simformer reaches 1e-5.
 constexpr double flux_tolerance = 1e-4;
 constexpr double simformer_tolerance = 2e-5;
+// d loss / d t of the Flux models: half a unit in the last place of t moves it by up to 2.8e-4 of that norm
+// (seed_flux1joint_axes2_ch2 in float64, whose own value is 1.5e-4 off).
+constexpr double time_gradient_tolerance = 3e-4;
 // cos and sin of the same float32 angle
 constexpr double rope_tolerance = 1e-5;
 
@@ -198,7 +202,9 @@ void compare_input_gradients(const Case& golden, const std::string& call, const 
         (input.grad().defined() ? input.grad() : at::zeros_like(input)).flatten().to(at::kDouble);
     const at::Tensor reference = golden.numbers(array);
     const double norm = std::hypot(parameter_norm, reference.norm().item<double>());
-    report.compare(array, (ours - reference).abs().max().item<double>(), tolerance_of(golden) * norm);
+    const bool flux_time = array == call + "grad_in/t" && golden.setting("model") != "simformer";
+    report.compare(array, (ours - reference).abs().max().item<double>(),
+                   (flux_time ? time_gradient_tolerance : tolerance_of(golden)) * norm);
   }
 }
 
@@ -231,11 +237,17 @@ void compare_intermediates(const Case& golden, model::Network& network, Report& 
     report.compare("mid/timestep_embedding", model::TimeEmbedding(reference.size(1))(inputs.t), reference,
                    flux_tolerance);
   }
-  const auto* flux1 = dynamic_cast<model::Flux1*>(&network);
-  if (flux1 && golden.has("mid/pe")) {
+  if (golden.has("mid/time_in")) {  // the Flux models'
+    const auto& time_in = dynamic_cast<model::MlpEmbedder&>(*network.named_children()["time_in"]);
+    report.compare("mid/time_in", time_in.forward(golden.tensor("mid/timestep_embedding")),
+                   golden.tensor("mid/time_in"), flux_tolerance);
+  }
+  if (golden.has("mid/pe")) {
+    const auto* joint = dynamic_cast<model::Flux1Joint*>(&network);
+    const at::Tensor rope = joint ? joint->rope(inputs) : dynamic_cast<model::Flux1&>(network).rope(inputs);
     // [B, 1, T, D/2, 2, 2], each [[cos, -sin], [sin, cos]] -> cos + i sin [T, B, D/2]
     const at::Tensor first_column = golden.tensor("mid/pe").select(1, 0).select(-1, 0).transpose(0, 1);
-    const at::Tensor ours = at::view_as_real(flux1->rope(inputs).select(2, 0).select(2, 0));
+    const at::Tensor ours = at::view_as_real(rope.select(2, 0).select(2, 0));
     report.compare("mid/pe", ours.expand_as(first_column), first_column, rope_tolerance);
   }
 }
@@ -243,7 +255,8 @@ void compare_intermediates(const Case& golden, model::Network& network, Report& 
 /// The same parameters in bfloat16: no farther from the float32 result than GenSBI's own reduced precision.
 void check_bfloat16(const Case& golden, model::Network& network, Report& report) {
   const c10::NoGradGuard no_gradient;
-  for (auto& parameter : network.parameters()) parameter.set_data(parameter.to(at::kBFloat16));
+  const at::ScalarType type = network.accept(at::kBFloat16);
+  for (auto& parameter : network.parameters()) parameter.set_data(parameter.to(type));
   const at::Tensor exact = golden.tensor("out/y_float32");
   const double gensbi = (golden.tensor("out/y") - exact).abs().max().item<double>();
   Report unused;

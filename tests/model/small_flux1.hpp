@@ -36,12 +36,16 @@ inline Flux1Shape small_shape(IdStrategy obs = IdStrategy::sequence, IdStrategy 
   return shape;
 }
 
-/// Every parameter away from its start, so that no gate is shut.
+/// Start values with every parameter moved away from them, so that no gate is shut.
+inline void randomise(Network& network, uint64_t seed) {
+  network.initialise(seed);
+  const c10::NoGradGuard no_gradient;
+  for (auto& parameter : network.parameters()) parameter += 0.2 * random_tensor(parameter.sizes(), ++seed);
+}
+
 inline std::shared_ptr<Flux1> random_flux1(const Flux1Shape& shape, uint64_t seed = 1) {
   auto network = std::make_shared<Flux1>(shape);
-  network->initialise(seed);
-  const c10::NoGradGuard no_gradient;
-  for (auto& parameter : network->parameters()) parameter += 0.2 * random_tensor(parameter.sizes(), ++seed);
+  randomise(*network, seed);
   return network;
 }
 

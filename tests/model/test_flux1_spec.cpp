@@ -1,45 +1,22 @@
 #include <catch2/generators/catch_generators.hpp>
 
-#include "core/error.hpp"
-#include "core/text.hpp"
 #include "model/flux1/spec.hpp"
+#include "model/read_spec.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
-using model::Flux1Spec;
+using model::Flux1Spec, model::holds, model::parameter_shapes, model::written;
 
 namespace {
 
 const data::DataShape two_and_three{2, 1, 3, 1, {}, {}};
 
-/// Reads the lines of a model section and resolves them.
 Flux1Spec spec_of(const std::string& lines, const data::DataShape& shape = two_and_three) {
-  const config::Value document = config::parse_yaml("model: {" + lines + "}\n", "a.yaml");
-  config::Reader reader(document);
-  Flux1Spec spec;
-  spec.read(reader);
-  reader.finish();
-  spec.resolve(shape);
-  return spec;
+  return model::read_spec<Flux1Spec>(lines, shape);
 }
 
 std::string error_of(const std::string& lines, const data::DataShape& shape = two_and_three) {
-  try {
-    spec_of(lines, shape);
-  } catch (const core::UserError& error) {
-    return error.what();
-  }
-  return "";
-}
-
-std::string written(const Flux1Spec& spec) {
-  config::Writer writer;
-  spec.write(writer);
-  return writer.text();
-}
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
+  return model::spec_error<Flux1Spec>(lines, shape);
 }
 
 }  // namespace
@@ -103,31 +80,18 @@ TEST_CASE("a resolved section reads back as the same network and writes the same
       "id_merge_mode: concat, val_emb_dim: 4, id_emb_dim: 6, id_embedding_strategy: [absolute, pos1d]",
       "guidance_embed: true, vec_in_dim: 3, axes_dim: [8, 2], id_embedding_strategy: [rope1d, absolute]");
   const Flux1Spec spec = spec_of(lines);
-  const std::string text = written(spec);
-  const config::Value document = config::parse_yaml(text, "config.yaml");
-  config::Reader reader(document);
-  Flux1Spec again;
-  again.read(reader);
-  CHECK(reader.finish().empty());
-  again.resolve(two_and_three);
-  CHECK(written(again) == text);
-  const auto names = [](const Flux1Spec& one) {
-    std::vector<std::pair<std::string, std::vector<int64_t>>> list;
-    for (const auto& item : one.build()->named_parameters())
-      list.emplace_back(item.key(), item.value().sizes().vec());
-    return list;
-  };
-  CHECK(names(again) == names(spec));
+  const Flux1Spec again = model::read_back(spec, two_and_three);
+  CHECK(written(again) == written(spec));
+  CHECK(parameter_shapes(again) == parameter_shapes(spec));
   CHECK(again.shape().rope_theta == spec.shape().rope_theta);
   CHECK(again.shape().id_axes == spec.shape().id_axes);
 }
 
 TEST_CASE("a key that the others leave without effect is a warning", "[model][spec]") {
   const auto warnings = [](const std::string& lines) {
-    const config::Value document = config::parse_yaml("model: {" + lines + "}\n", "a.yaml");
-    config::Reader reader(document);
-    Flux1Spec().read(reader);
-    return core::join(reader.finish());
+    std::string found;
+    model::read_spec<Flux1Spec>(lines, two_and_three, &found);
+    return found;
   };
   CHECK(warnings("id_embedding_strategy: [absolute, pos1d]") == "");
   CHECK(holds(warnings("id_merge_mode: concat, val_emb_dim: 4, id_emb_dim: 6, axes_dim: [10]"),

@@ -34,6 +34,12 @@ double GaussianLinear::log_likelihood(std::span<const double> theta, std::span<c
   return sum;
 }
 
+std::vector<std::string> GaussianLinear::edges() const {
+  std::vector<std::string> rows(2 * dim, std::string(2 * dim, '0'));
+  for (size_t i = 0; i < 2 * dim; ++i) rows[i][i] = rows[i][(i + dim) % (2 * dim)] = '1';
+  return rows;
+}
+
 void GaussianLinear::sample_posterior(std::span<const double> x, core::Philox& random,
                                       std::span<double> theta) const {
   for (size_t i = 0; i < dim; ++i) theta[i] = x[i] / 2 + posterior_sd * random.normal();

@@ -19,6 +19,8 @@ class GaussianLinear final : public Task {
   int64_t x_dim() const override { return 10; }
   const Prior& prior() const override { return *prior_; }
   void simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const override;
+  /// theta_i with x_i, and each token with itself.
+  std::vector<std::string> edges() const override;
   double log_likelihood(std::span<const double> theta, std::span<const double> x) const override;
   bool has_exact_posterior() const override { return true; }
   void sample_posterior(std::span<const double> x, core::Philox& random,

@@ -10,6 +10,11 @@ void Task::sample_posterior(std::span<const double>, core::Philox&, std::span<do
                         " has no exact posterior to draw from; compare with its reference samples instead");
 }
 
+std::vector<std::string> Task::edges() const {
+  const auto tokens = static_cast<size_t>(theta_dim() + x_dim());
+  return std::vector<std::string>(tokens, std::string(tokens, '1'));
+}
+
 void Task::fail_posterior(std::span<const double> x) const {
   std::string values;
   for (const double value : x) values += (values.empty() ? "" : ", ") + core::number_text(value);

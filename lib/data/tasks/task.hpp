@@ -38,7 +38,11 @@ class Task {
   virtual void sample_posterior(std::span<const double> x, core::Philox& random,
                                 std::span<double> theta) const;
 
-  DataShape shape() const { return {theta_dim(), 1, x_dim(), 1, {}, {}}; }
+  /// The undirected dependency graph of (theta, x), as DataShape::edges. Default: everything depends on
+  /// everything.
+  virtual std::vector<std::string> edges() const;
+
+  DataShape shape() const { return {theta_dim(), 1, x_dim(), 1, {}, {}, edges()}; }
 
  protected:
   /// Throws the UserError of an observation that the prior cannot make.

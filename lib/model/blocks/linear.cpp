@@ -15,8 +15,8 @@ torch::Tensor Linear::forward(const torch::Tensor& x) const {
   return at::linear(x, weight, bias);
 }
 
-torch::Tensor Linear::forward_float32(const torch::Tensor& x) const {
-  return at::linear(x.to(at::kFloat), weight.to(at::kFloat), bias.defined() ? bias.to(at::kFloat) : bias);
+torch::Tensor Linear::forward_in(at::ScalarType type, const torch::Tensor& x) const {
+  return at::linear(x.to(type), weight.to(type), bias.defined() ? bias.to(type) : bias);
 }
 
 void Linear::initialise(Initialiser& initialiser) const {

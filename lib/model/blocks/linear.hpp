@@ -21,7 +21,9 @@ class Linear : public torch::nn::Module {
   /// x [..., in] in the parameters' dtype -> [..., out] in the same
   torch::Tensor forward(const torch::Tensor& x) const;
   /// x [..., in] of any dtype -> [..., out] float32, computed in float32
-  torch::Tensor forward_float32(const torch::Tensor& x) const;
+  torch::Tensor forward_float32(const torch::Tensor& x) const { return forward_in(at::kFloat, x); }
+  /// The same in another type, which is also the result's.
+  torch::Tensor forward_in(at::ScalarType type, const torch::Tensor& x) const;
   void initialise(Initialiser& initialiser) const;
 
   torch::Tensor weight, bias;

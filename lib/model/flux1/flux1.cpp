@@ -80,11 +80,7 @@ torch::Tensor Flux1::forward(const Inputs& inputs) {
 }
 
 torch::Tensor Flux1::time_signal(const Inputs& inputs) const {
-  // A fixed-step solver gives all rows one time, as a repeated view: its embedding and all modulations are
-  // then computed for one row.
-  const bool one_time = inputs.t.size(0) > 1 && inputs.t.stride(0) == 0;
-  const torch::Tensor t = one_time ? inputs.t.narrow(0, 0, 1) : inputs.t;
-  torch::Tensor vec = time_in_->forward(time_embedding_(t));  // [B or 1, F]
+  torch::Tensor vec = time_in_->forward(time_embedding_(distinct_times(inputs.t)));  // [B or 1, F]
   if (vector_in_) vec = vec + vector_in_->forward(inputs.guidance);
   if (inputs.conditioned.defined()) {
     vec = vec + inputs.conditioned.logical_not().unsqueeze(1) * condition_embedding_.to(at::kFloat);

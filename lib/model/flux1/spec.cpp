@@ -1,8 +1,6 @@
 #include "model/flux1/spec.hpp"
 
 #include <array>
-#include <cmath>
-#include <numeric>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -32,16 +30,9 @@ const StrategyName* find_strategy(const std::string& name) {
   return nullptr;
 }
 
-int64_t sum(const std::vector<int64_t>& values) {
-  return std::accumulate(values.begin(), values.end(), int64_t{0});
-}
-
 std::string text(int64_t value) {
   return std::to_string(value);
 }
-
-// Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
-constexpr int64_t most_blocks = 1000, most_heads = 1024, most_features = 4096, most_tokens = 1000000;
 
 }  // namespace
 
@@ -99,53 +90,28 @@ std::string Flux1Spec::reference() const {
 
 void Flux1Spec::read(config::Reader& reader) {
   reader.read(flux1_table(), options_);
-  for (const auto& row : flux1_table().section().rows) {
-    const std::string path = "model." + row.key;
-    if (reader.given(path)) places_[row.key] = reader.place(path).text();
-  }
+  places_.remember(reader, flux1_table().section());
   find_generation(reader);
   if (newer()) {
     if (!options_.id_embedding_strategy) options_.id_embedding_strategy = {"absolute", "absolute"};
     if (!options_.id_merge_mode) options_.id_merge_mode = "sum";
   }
-  check_guidance(reader);
+  check_guidance(reader, options_.guidance_embed, options_.vec_in_dim);
+  check_rope_base(reader, options_.theta);
+  if (options_.depth + options_.depth_single_blocks == 0) {
+    reader.problem("model.depth", "and depth_single_blocks are both 0: obs would never see cond");
+  }
   check_ids(reader);
 }
 
 void Flux1Spec::find_generation(const config::Reader& reader) {
-  const std::array<std::pair<const char*, bool>, 7> signs{{
-      {"id_embedding_strategy", options_.id_embedding_strategy.has_value()},
-      {"id_merge_mode", options_.id_merge_mode.has_value()},
-      {"val_emb_dim", options_.val_emb_dim.has_value()},
-      {"id_emb_dim", options_.id_emb_dim.has_value()},
-      {"cond_emb_dim", true},
-      {"dim_obs", options_.obs_dim.has_value()},
-      {"dim_cond", options_.cond_dim.has_value()},
-  }};
-  newer_because_.clear();
-  for (const auto& [key, has_value] : signs) {
-    if (newer_because_.empty() && has_value && reader.given(std::string("model.") + key))
-      newer_because_ = key;
-  }
-}
-
-void Flux1Spec::check_guidance(config::Reader& reader) const {
-  if (options_.vec_in_dim && !options_.guidance_embed) {
-    reader.problem("model.vec_in_dim",
-                   "= " + text(*options_.vec_in_dim) +
-                       " has no use without guidance; write null, or set guidance_embed: true");
-  }
-  if (options_.guidance_embed && !options_.vec_in_dim) {
-    reader.problem("model.guidance_embed", "needs vec_in_dim, the width of the guidance vector");
-  }
-  if (options_.theta && *options_.theta != -1 && !(*options_.theta > 0 && std::isfinite(*options_.theta))) {
-    reader.problem("model.theta",
-                   "must be above 0, or null, auto or -1 for a value from the number of tokens, found " +
-                       core::number_text(*options_.theta));
-  }
-  if (options_.depth + options_.depth_single_blocks == 0) {
-    reader.problem("model.depth", "and depth_single_blocks are both 0: obs would never see cond");
-  }
+  newer_because_ = first_given(reader, {{"id_embedding_strategy", options_.id_embedding_strategy.has_value()},
+                                        {"id_merge_mode", options_.id_merge_mode.has_value()},
+                                        {"val_emb_dim", options_.val_emb_dim.has_value()},
+                                        {"id_emb_dim", options_.id_emb_dim.has_value()},
+                                        {"cond_emb_dim", true},
+                                        {"dim_obs", options_.obs_dim.has_value()},
+                                        {"dim_cond", options_.cond_dim.has_value()}});
 }
 
 void Flux1Spec::check_ids(config::Reader& reader) {
@@ -208,29 +174,28 @@ void Flux1Spec::check_widths(config::Reader& reader) const {
     reader.problem("model.axes_dim", "is null and val_emb_dim is not given: nothing fixes the hidden size");
     return;
   }
-  if (static_cast<double>(head_dim() * options_.num_heads) * options_.mlp_ratio < 1) {
+  if (mlp_width(head_dim() * options_.num_heads, options_.mlp_ratio) < 1) {
     reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
   }
 }
 
 void Flux1Spec::drop_without_effect(config::Reader& reader) {
-  const auto drop = [&](const char* key, auto& option, const std::string& why) {
-    const std::string path = std::string("model.") + key;
-    if (option && reader.given(path)) reader.warning(path, "has no effect here: " + why);
-    option.reset();
-  };
   if (concatenates() && !any_table()) {
-    drop("id_merge_mode", options_.id_merge_mode, "neither stream has an id embedding to merge");
+    drop_option(reader, "id_merge_mode", options_.id_merge_mode,
+                "neither stream has an id embedding to merge");
     options_.id_merge_mode = "sum";
   }
   if (concatenates()) {
     if (!any_rotary())
-      drop("axes_dim", options_.axes_dim, "concatenated ids: val_emb_dim + id_emb_dim is the width");
+      drop_option(reader, "axes_dim", options_.axes_dim,
+                  "concatenated ids: val_emb_dim + id_emb_dim is the width");
     return;
   }
-  drop("id_emb_dim", options_.id_emb_dim, "only id_merge_mode: concat gives ids a width of their own");
+  drop_option(reader, "id_emb_dim", options_.id_emb_dim,
+              "only id_merge_mode: concat gives ids a width of their own");
   if (any_rotary() || reader.given("model.axes_dim")) {
-    if (options_.axes_dim) drop("val_emb_dim", options_.val_emb_dim, "axes_dim fixes the width");
+    if (options_.axes_dim)
+      drop_option(reader, "val_emb_dim", options_.val_emb_dim, "axes_dim fixes the width");
   } else if (options_.val_emb_dim) {
     options_.axes_dim.reset();  // a default that the user's width replaces
   }
@@ -254,34 +219,23 @@ int64_t Flux1Spec::head_dim() const {
   return options_.axes_dim ? sum(*options_.axes_dim) : *options_.val_emb_dim;
 }
 
-std::string Flux1Spec::where(const std::string& key) const {
-  const auto place = places_.find(key);
-  return (place == places_.end() ? "" : place->second + ": ") + "model." + key;
-}
-
 void Flux1Spec::resolve(const data::DataShape& data) {
   if (data.cond_dim == 0) {
     throw core::UserError(
         "strategy.model = flux1 learns theta given x, but the data hold no x; give data with x, or take "
         "flux1joint or simformer, which learn the distribution of theta alone");
   }
-  std::vector<std::string> problems;
-  const auto fit = [&](const char* key, std::optional<int64_t>& value, int64_t there,
-                       const std::string& whose) {
-    if (value && *value != there) {
-      problems.push_back(where(key) + " = " + text(*value) + ", but the data's " + whose + " = " +
-                         text(there) + "; write " + key + ": " + text(there) + " or leave it out");
-    }
-    value = there;
-  };
-  fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
-  fit("context_in_dim", options_.context_in_dim, data.cond_channels, "x channels");
-  fit("obs_dim", options_.obs_dim, data.obs_dim, "theta tokens");
-  fit("cond_dim", options_.cond_dim, data.cond_dim, "x tokens");
-  resolve_grid(StreamRole::obs, data.obs_grid, problems);
-  resolve_grid(StreamRole::cond, data.cond_grid, problems);
-  if (!problems.empty()) throw core::UserErrors(problems);
-  resolve_theta();
+  DataFit data_fit(places_);
+  data_fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
+  data_fit.fit("context_in_dim", options_.context_in_dim, data.cond_channels, "x channels");
+  data_fit.fit("obs_dim", options_.obs_dim, data.obs_dim, "theta tokens");
+  data_fit.fit("cond_dim", options_.cond_dim, data.cond_dim, "x tokens");
+  resolve_grid(StreamRole::obs, data.obs_grid, data_fit.problems);
+  resolve_grid(StreamRole::cond, data.cond_grid, data_fit.problems);
+  if (!data_fit.problems.empty()) throw core::UserErrors(data_fit.problems);
+  theta_remark_ = resolve_rope_base(options_.theta, newer(), *options_.obs_dim + *options_.cond_dim,
+                                    "(obs_dim + cond_dim)");
+  if (!any_rotary()) theta_remark_.clear();
 }
 
 void Flux1Spec::resolve_grid(StreamRole role, const std::vector<int64_t>& of_data,
@@ -295,12 +249,12 @@ void Flux1Spec::resolve_grid(StreamRole role, const std::vector<int64_t>& of_dat
   if (strategy == IdStrategy::pos2d || strategy == IdStrategy::rope2d) {
     if (!grid && of_data.size() == 2) grid = of_data;
     if (!grid) {
-      problems.push_back(where(key) + " is needed: " + (is_obs ? "theta" : "x") +
+      problems.push_back(places_.where(key) + " is needed: " + (is_obs ? "theta" : "x") +
                          " has no rows and columns; give [rows, "
                          "columns] with product " +
                          text(tokens));
     } else if (grid->size() != 2 || (*grid)[0] * (*grid)[1] != tokens) {
-      problems.push_back(where(key) + " = " + core::shape_text(*grid) +
+      problems.push_back(places_.where(key) + " = " + core::shape_text(*grid) +
                          " must be [rows, columns] with product " + text(tokens) +
                          ", the number of tokens (" + tokens_key + ")");
     }
@@ -309,21 +263,10 @@ void Flux1Spec::resolve_grid(StreamRole role, const std::vector<int64_t>& of_dat
   const int64_t id_width = heads * (concatenates() ? *options_.id_emb_dim : head_dim());
   const int64_t factor = strategy == IdStrategy::pos1d ? 2 : strategy == IdStrategy::pos2d ? 4 : 1;
   if (id_width % factor != 0) {
-    problems.push_back(where("id_embedding_strategy") + " needs an id width (" +
+    problems.push_back(places_.where("id_embedding_strategy") + " needs an id width (" +
                        (concatenates() ? "id_emb_dim" : "head width") + " * num_heads = " + text(id_width) +
                        ") that is a multiple of " + text(factor));
   }
-}
-
-void Flux1Spec::resolve_theta() {
-  const int64_t tokens = *options_.obs_dim + *options_.cond_dim;
-  const int64_t factor = options_.theta && !newer() ? 4 : 10;
-  if (options_.theta && *options_.theta != -1) return;
-  options_.theta = static_cast<double>(factor * tokens);
-  if (!any_rotary()) return;
-  theta_remark_ = "RoPE base (model.theta) = " + core::number_text(*options_.theta) + " = " + text(factor) +
-                  " * (obs_dim + cond_dim)";
-  if (factor == 4) theta_remark_ += ", as the older generation's configs mean by -1";
 }
 
 void Flux1Spec::write(config::Writer& writer) const {
@@ -345,13 +288,8 @@ std::vector<std::string> Flux1Spec::remarks() const {
     lines.push_back("model.depth_single_blocks = " + text(options_.depth_single_blocks) +
                     " beside depth = " + text(options_.depth) + ": the model card advises about twice depth");
   }
-  if (options_.cond_dim.value_or(0) > 100) {
-    lines.push_back("x has " + text(*options_.cond_dim) +
-                    " tokens: beyond 100 the model card advises an embedding network");
-  }
-  if (options_.obs_dim.value_or(0) > 20) {
-    lines.push_back("theta has " + text(*options_.obs_dim) +
-                    " tokens: beyond 20 the model card advises an embedding network");
+  for (const auto& line : advice_on_tokens(options_.obs_dim.value_or(0), options_.cond_dim.value_or(0))) {
+    lines.push_back(line);
   }
   return lines;
 }
@@ -362,8 +300,7 @@ Flux1Shape Flux1Spec::shape() const {
   const Flux1Options& o = options_;
   const int64_t hidden = o.num_heads * head_dim();
   Flux1Shape shape;
-  shape.block = {o.num_heads, head_dim(), static_cast<int64_t>(static_cast<double>(hidden) * o.mlp_ratio),
-                 o.qkv_bias};
+  shape.block = {o.num_heads, head_dim(), mlp_width(hidden, o.mlp_ratio), o.qkv_bias};
   shape.depth = o.depth;
   shape.depth_single = o.depth_single_blocks;
   shape.guidance_dim = o.vec_in_dim.value_or(0);

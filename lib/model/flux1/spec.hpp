@@ -1,7 +1,6 @@
 // Flux1's hyperparameters: the section `model` of a configuration, both generations of GenSBI's names.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +8,7 @@
 #include "config/table.hpp"
 #include "model/flux1/flux1.hpp"
 #include "model/network.hpp"
+#include "model/spec_checks.hpp"
 
 namespace fluxsbi::model {
 
@@ -53,7 +53,6 @@ class Flux1Spec : public Spec {
  private:
   /// Sets newer_because_: a section is of the newer generation if it holds a key that only that one has.
   void find_generation(const config::Reader& reader);
-  void check_guidance(config::Reader& reader) const;
   /// Strategies, axes and widths; settles which of the width's keys counts.
   void check_ids(config::Reader& reader);
   /// Empties the options that the others leave without effect, with a warning where the user gave them: a
@@ -67,17 +66,14 @@ class Flux1Spec : public Spec {
   bool any_rotary() const;
   bool any_table() const;  ///< a stream that is not rotary
   int64_t head_dim() const;
-  /// "configs/a.yaml:12:3: model.KEY", for errors that are found after reading
-  std::string where(const std::string& key) const;
 
   /// Takes the stream's grid from the data where the strategy needs one; checks it and the table's width.
   void resolve_grid(StreamRole role, const std::vector<int64_t>& of_data, std::vector<std::string>& problems);
-  void resolve_theta();
 
   Flux1Options options_;
   std::string newer_because_;  ///< the key that shows the newer generation; empty: the seed's
   std::string theta_remark_;
-  std::map<std::string, std::string> places_;  ///< of the keys that were given
+  KeyPlaces places_;
 };
 
 }  // namespace fluxsbi::model

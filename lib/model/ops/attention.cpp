@@ -1,5 +1,6 @@
 #include "model/ops/attention.hpp"
 
+#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -7,9 +8,12 @@
 #include <ATen/ops/_scaled_dot_product_attention_math.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/masked_fill.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
 #include <ATen/ops/square.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/view_as_real.h>
@@ -22,6 +26,16 @@
 
 namespace fluxsbi::model::ops {
 
+namespace {
+
+// D
+int64_t head_dim(const std::vector<Stream>& streams, int64_t heads) {
+  const Stream& first = streams[0];
+  return first.query_scale.defined() ? first.query_scale.numel() : first.packed.size(-1) / (3 * heads);
+}
+
+}  // namespace
+
 namespace reference {
 
 namespace {
@@ -33,7 +47,13 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& scale) {
 }
 
 // The library's fused attention has no second derivatives, and on a CPU gains nothing with short sequences.
-at::Tensor softmax_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+at::Tensor softmax_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                             const at::Tensor& edges) {
+  if (edges.defined()) {
+    const at::Tensor barred = (edges == 0).transpose(0, 1).unsqueeze(1);  // [B or 1, 1, T, T]
+    const at::Tensor scores = at::matmul(q, k.transpose(-2, -1)) / std::sqrt(static_cast<double>(q.size(-1)));
+    return at::matmul(at::softmax(scores.masked_fill(barred, barred_score), -1), v);
+  }
   if (q.is_cpu() && q.size(2) <= most_fused_tokens)
     return std::get<0>(at::_scaled_dot_product_attention_math(q, k, v));
   return at::scaled_dot_product_attention(q, k, v);
@@ -41,25 +61,31 @@ at::Tensor softmax_attention(const at::Tensor& q, const at::Tensor& k, const at:
 
 }  // namespace
 
-std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads) {
-  const int64_t D = streams[0].query_scale.numel(), F = heads * D;
+std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads,
+                                  const at::Tensor& edges) {
+  const int64_t D = head_dim(streams, heads), F = heads * D;
+  const bool normed = streams[0].query_scale.defined();
   const auto type = streams[0].packed.scalar_type(), wide = at::promote_types(type, at::kFloat);
   std::vector<at::Tensor> packed, scales;
   for (const Stream& stream : streams) {
     packed.push_back(stream.packed.narrow(-1, 0, 3 * F));
+    if (!normed) continue;
     scales.push_back(at::stack({stream.query_scale, stream.key_scale})
                          .to(wide)
                          .unsqueeze(1)
                          .expand({stream.packed.size(0), 1, 2, heads, D}));
   }
   const at::Tensor qkv = at::cat(packed, 0).unflatten(-1, {3, heads, D});  // [T, B, 3, H, D]
-  const at::Tensor qk = rotate(rms_norm(qkv.narrow(2, 0, 2).to(wide), at::cat(scales, 0)), rope).to(type);
+  at::Tensor qk = qkv.narrow(2, 0, 2).to(wide);
+  if (normed) qk = rms_norm(qk, at::cat(scales, 0));
+  qk = rotate(qk, rope).to(type);
   const auto heads_first = [&](const at::Tensor& x, int64_t part) {
     return x.select(2, part).permute({1, 2, 0, 3});  // -> [B, H, T, D]
   };
-  const at::Tensor attended = softmax_attention(heads_first(qk, 0), heads_first(qk, 1), heads_first(qkv, 2))
-                                  .permute({2, 0, 1, 3})
-                                  .flatten(2);  // [T, B, F]
+  const at::Tensor attended =
+      softmax_attention(heads_first(qk, 0), heads_first(qk, 1), heads_first(qkv, 2), edges)
+          .permute({2, 0, 1, 3})
+          .flatten(2);  // [T, B, F]
   std::vector<at::Tensor> out;
   int64_t first = 0;
   for (const Stream& stream : streams) {
@@ -237,8 +263,10 @@ bool covered(const std::vector<Stream>& streams, const at::Tensor& rope) {
 
 }  // namespace
 
-std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads) {
-  if (!covered(streams, rope)) return reference::attention(streams, rope, heads);
+std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads,
+                                  const at::Tensor& edges) {
+  if (edges.defined() || !streams[0].query_scale.defined() || !covered(streams, rope))
+    return reference::attention(streams, rope, heads, edges);
   const variable_list inputs = flatten(streams);
   if (!recorded(inputs)) return attention_forward(streams, rope, heads);
   return AttentionFunction::apply(at::TensorList(inputs), rope.defined() ? std::optional(rope) : std::nullopt,

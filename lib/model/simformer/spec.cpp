@@ -1,0 +1,256 @@
+#include "model/simformer/spec.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace fluxsbi::model {
+
+namespace {
+
+std::string text(int64_t value) {
+  return std::to_string(value);
+}
+
+// The divisors of a width, for errors about heads.
+std::string divisors(int64_t width) {
+  std::vector<std::string> list;
+  for (int64_t i = 1; i <= std::min<int64_t>(width, 16); ++i) {
+    if (width % i == 0) list.push_back(text(i));
+  }
+  return core::join(list);
+}
+
+// Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
+constexpr int64_t most_layers = 1000, most_heads = 1024, most_features = 4096, most_tokens = 1000000;
+
+constexpr std::string_view undirected = "undirected";
+
+// Beyond these the model cards advise Flux1 or Flux1Joint.
+constexpr int64_t advised_layers = 8, advised_heads = 12, advised_width = 256, advised_inferred = 10;
+
+}  // namespace
+
+const config::Table<SimformerOptions>& simformer_table() {
+  using O = SimformerOptions;
+  using namespace config;
+  const auto width = integer_between(1, most_features);
+  static const auto table =
+      Table<O>("model", "Simformer: a transformer over all joint tokens, for problems of few dimensions.")
+          .add("in_channels", &O::in_channels, if_given(width),
+               "channels of a token, the same for theta and x; null: from the data")
+          .add("dim_value", &O::dim_value, width, "width of the value's embedding; a multiple of in_channels")
+          .alias("val_emb_dim")
+          .add("dim_id", &O::dim_id, width, "width of the id's embedding")
+          .alias("id_emb_dim")
+          .add("dim_condition", &O::dim_condition, width, "width of the condition mask's embedding")
+          .alias("cond_emb_dim")
+          .add("dim_joint", &O::dim_joint, if_given(integer_between(1, most_tokens)),
+               "tokens of theta and x together; null: from the data")
+          .alias("joint_dim")
+          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "attention heads")
+          .add("num_layers", &O::num_layers, integer_between(1, most_layers), "layers")
+          .alias("depth")
+          .add("num_hidden_layers", &O::num_hidden_layers, integer_between(1, most_layers),
+               "hidden layers of the MLP of each layer")
+          .add("fourier_features", &O::fourier_features, width, "width of the time's embedding")
+          .add("widening_factor", &O::widening_factor, number_between(0.01, 64),
+               "MLP width / dim_tot, where dim_tot = dim_value + dim_id + dim_condition")
+          .alias("mlp_ratio")
+          .add("qkv_features", &O::qkv_features, if_given(width),
+               "width of the attention, a multiple of num_heads; null: dim_tot")
+          .add("param_dtype", &O::param_dtype, one_of({"float32", "bfloat16"}),
+               "storage of the parameters: float32 always; bfloat16 is read with a warning. "
+               "training.compute: bfloat16 concerns the MLPs alone")
+          .alias("params_dtype")
+          .add("edge_mask", &O::edge_mask, any<std::optional<std::string>>(),
+               "which tokens (theta first, then x) attend to which: a .npy or .csv file of 0 and 1, "
+               "[tokens, tokens], 1 where the row's token may attend to the column's; or undirected: the "
+               "dependency graph of the built-in task; null: all to all")
+          .add("edges", &O::edges, any<std::optional<std::vector<std::string>>>(),
+               "the edge mask itself, a text of digits 0 and 1 for each token; a run's config.yaml holds it "
+               "in "
+               "place of edge_mask")
+          .unused("context_in_dim", "theta and x have the same channels, in_channels")
+          .unused("vec_in_dim", "Simformer takes no guidance")
+          .unused("guidance_embed", "Simformer takes no guidance")
+          .unused("axes_dim", "Simformer embeds ids instead of rotating by them")
+          .unused("theta", "Simformer embeds ids instead of rotating by them")
+          .unused("condition_dim", "dim_condition is the width of the condition mask's embedding")
+          .unused("id_embedding_strategy", "Simformer's ids are always embedded by a learned table")
+          .unused("id_merge_mode", "Simformer's embeddings always stand side by side")
+          .unused("qkv_bias", "Simformer's projections always have a bias")
+          .unused("obs_dim", "the data decide the tokens of theta")
+          .alias("dim_obs")
+          .unused("cond_dim", "the data decide the tokens of x")
+          .alias("dim_cond");
+  return table;
+}
+
+std::string SimformerSpec::reference() const {
+  return config::reference(simformer_table());
+}
+
+void SimformerSpec::read(config::Reader& reader) {
+  reader.read(simformer_table(), options_);
+  for (const auto& row : simformer_table().section().rows) {
+    const std::string path = "model." + row.key;
+    if (reader.given(path)) places_[row.key] = reader.place(path).text();
+  }
+  if (options_.param_dtype == "bfloat16") {
+    reader.warning("model.param_dtype", "= bfloat16 has no effect here: Simformer's parameters are float32");
+    options_.param_dtype = "float32";
+  }
+  if (options_.edge_mask && options_.edges) {
+    reader.problem("model.edges", "and model.edge_mask are both given; keep one of them");
+  }
+  check_widths(reader);
+}
+
+void SimformerSpec::check_widths(config::Reader& reader) const {
+  const int64_t heads = options_.num_heads;
+  if (options_.qkv_features && *options_.qkv_features % heads != 0) {
+    reader.problem("model.qkv_features", "= " + text(*options_.qkv_features) +
+                                             " is not divisible by num_heads = " + text(heads) +
+                                             "; num_heads can be " + divisors(*options_.qkv_features));
+  } else if (!options_.qkv_features && dim_tot() % heads != 0) {
+    reader.problem("model.num_heads",
+                   "= " + text(heads) + " does not divide dim_tot = dim_value + dim_id + dim_condition = " +
+                       text(dim_tot()) + "; use " + divisors(dim_tot()) + ", or set qkv_features");
+  }
+  if (static_cast<double>(dim_tot()) * options_.widening_factor < 1) {
+    reader.problem("model.widening_factor", "leaves the MLP without a feature");
+  }
+}
+
+std::string SimformerSpec::where(const std::string& key) const {
+  const auto place = places_.find(key);
+  return (place == places_.end() ? "" : place->second + ": ") + "model." + key;
+}
+
+void SimformerSpec::resolve(const data::DataShape& data) {
+  std::vector<std::string> problems;
+  resolve_channels(data, problems);
+  const int64_t tokens = data.obs_dim + data.cond_dim;
+  if (options_.dim_joint && *options_.dim_joint != tokens) {
+    problems.push_back(where("dim_joint") + " = " + text(*options_.dim_joint) +
+                       ", but the data's theta and x have " + text(data.obs_dim) + " + " +
+                       text(data.cond_dim) + " tokens; write dim_joint: " + text(tokens) +
+                       " or leave it out");
+  }
+  options_.dim_joint = tokens;
+  inferred_ = data.obs_dim;
+  resolve_edges(data, problems);
+  if (!problems.empty()) throw core::UserErrors(problems);
+}
+
+void SimformerSpec::resolve_channels(const data::DataShape& data, std::vector<std::string>& problems) {
+  const int64_t channels = data.obs_channels;
+  if (data.cond_dim > 0 && data.cond_channels != channels) {
+    problems.push_back("strategy.model = simformer: theta has " + text(channels) +
+                       " channels a token and x " + text(data.cond_channels) +
+                       "; a joint model needs the same for both, use flux1 or reshape the data");
+  }
+  if (options_.in_channels && *options_.in_channels != channels) {
+    problems.push_back(where("in_channels") + " = " + text(*options_.in_channels) +
+                       ", but the data's theta channels = " + text(channels) +
+                       "; write in_channels: " + text(channels) + " or leave it out");
+  }
+  options_.in_channels = channels;
+  if (options_.dim_value % channels != 0) {
+    problems.push_back(where("dim_value") + " = " + text(options_.dim_value) +
+                       " is not divisible by the channels of a token, " + text(channels) +
+                       ": each channel is repeated dim_value / in_channels times");
+  }
+}
+
+EdgeRows SimformerSpec::named_edges(const data::DataShape& data) const {
+  const std::string& name = *options_.edge_mask;
+  if (name.ends_with(".npy") || name.ends_with(".csv")) return load_edges(name);
+  if (name != undirected) {
+    throw core::UserError("'" + name + "' is no .npy or .csv file and no name of a graph" +
+                          core::did_you_mean(name, std::vector<std::string>{std::string(undirected)}));
+  }
+  if (data.edges.empty()) {
+    throw core::UserError(
+        "'" + name +
+        "' is the dependency graph of a built-in task (data.task), and these data come from "
+        "elsewhere; give a .npy or .csv file of 0 and 1, [tokens, tokens]");
+  }
+  return data.edges;
+}
+
+void SimformerSpec::resolve_edges(const data::DataShape& data, std::vector<std::string>& problems) {
+  std::string key = "edges";
+  if (options_.edge_mask) {
+    key = "edge_mask";
+    try {
+      options_.edges = named_edges(data);
+    } catch (const core::UserError& error) {
+      problems.push_back(where(key) + ": " + error.what());
+      return;
+    }
+  }
+  if (!options_.edges) return;
+  const std::string problem = edges_problem(*options_.edges, *options_.dim_joint);
+  if (!problem.empty()) {
+    problems.push_back(where(key) + (options_.edge_mask ? " = " + *options_.edge_mask : "") + " " + problem);
+    return;
+  }
+  options_.edge_mask.reset();
+}
+
+void SimformerSpec::write(config::Writer& writer) const {
+  writer.add(simformer_table(), options_);
+}
+
+std::vector<std::string> SimformerSpec::remarks() const {
+  std::vector<std::string> lines;
+  if (options_.edges) {
+    int64_t pairs = 0;
+    for (size_t i = 0; i < options_.edges->size(); ++i) {
+      const std::string& row = (*options_.edges)[i];
+      const auto open = std::count(row.begin(), row.end(), '1');
+      pairs += open;
+      if (open == 0)
+        lines.push_back("edge mask: token " + text(static_cast<int64_t>(i)) +
+                        " may attend to none; it attends to all alike");
+    }
+    const int64_t tokens = options_.dim_joint.value_or(0);
+    lines.push_back("edge mask: " + text(pairs) + " of " + text(tokens * tokens) + " pairs of tokens attend" +
+                    (joins_all(*options_.edges) ? ", which is no mask" : ""));
+  }
+  const auto beyond = [&](const std::string& what, int64_t value, int64_t limit) {
+    if (value <= limit) return;
+    lines.push_back(what + " = " + text(value) + ": beyond " + text(limit) +
+                    " the model card advises flux1 or flux1joint instead of simformer");
+  };
+  beyond("model.num_layers", options_.num_layers, advised_layers);
+  beyond("model.num_heads", options_.num_heads, advised_heads);
+  beyond("dim_tot (dim_value + dim_id + dim_condition)", dim_tot(), advised_width);
+  beyond("the number of inferred variables", inferred_, advised_inferred);
+  return lines;
+}
+
+SimformerShape SimformerSpec::shape() const {
+  core::require(options_.dim_joint && options_.in_channels, "SimformerSpec: resolve() comes before build()");
+  const SimformerOptions& o = options_;
+  SimformerShape shape;
+  shape.block.hidden = dim_tot();
+  shape.block.heads = o.num_heads;
+  shape.block.qkv_features = o.qkv_features.value_or(dim_tot());
+  shape.block.mlp_width = static_cast<int64_t>(static_cast<double>(dim_tot()) * o.widening_factor);
+  shape.block.hidden_layers = o.num_hidden_layers;
+  shape.block.time_features = o.fourier_features;
+  shape.channels = *o.in_channels;
+  shape.tokens = *o.dim_joint;
+  shape.value_width = o.dim_value;
+  shape.id_width = o.dim_id;
+  shape.condition_width = o.dim_condition;
+  shape.layers = o.num_layers;
+  if (o.edges && !joins_all(*o.edges)) shape.edges = *o.edges;
+  return shape;
+}
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,87 @@
+#include "model/spec_checks.hpp"
+
+#include <cmath>
+#include <numeric>
+
+#include "core/text.hpp"
+
+namespace fluxsbi::model {
+
+int64_t sum(const std::vector<int64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), int64_t{0});
+}
+
+int64_t mlp_width(int64_t hidden, double mlp_ratio) {
+  return static_cast<int64_t>(static_cast<double>(hidden) * mlp_ratio);
+}
+
+void KeyPlaces::remember(const config::Reader& reader, const config::Section& section) {
+  for (const auto& row : section.rows) {
+    const std::string path = "model." + row.key;
+    if (reader.given(path)) places_[row.key] = reader.place(path).text();
+  }
+}
+
+std::string KeyPlaces::where(const std::string& key) const {
+  const auto place = places_.find(key);
+  return (place == places_.end() ? "" : place->second + ": ") + "model." + key;
+}
+
+void DataFit::fit(const std::string& key, std::optional<int64_t>& value, int64_t there,
+                  const std::string& whose) {
+  const std::string found = std::to_string(there);
+  if (value && *value != there) {
+    problems.push_back(places_.where(key) + " = " + std::to_string(*value) + ", but the data's " + whose +
+                       " = " + found + "; write " + key + ": " + found + " or leave it out");
+  }
+  value = there;
+}
+
+std::string first_given(const config::Reader& reader,
+                        std::initializer_list<std::pair<const char*, bool>> keys) {
+  for (const auto& [key, has_value] : keys) {
+    if (has_value && reader.given(std::string("model.") + key)) return key;
+  }
+  return "";
+}
+
+void check_guidance(config::Reader& reader, bool guidance_embed, const std::optional<int64_t>& vec_in_dim) {
+  if (vec_in_dim && !guidance_embed) {
+    reader.problem("model.vec_in_dim",
+                   "= " + std::to_string(*vec_in_dim) +
+                       " has no use without guidance; write null, or set guidance_embed: true");
+  }
+  if (guidance_embed && !vec_in_dim) {
+    reader.problem("model.guidance_embed", "needs vec_in_dim, the width of the guidance vector");
+  }
+}
+
+void check_rope_base(config::Reader& reader, const std::optional<double>& theta) {
+  if (!theta || *theta == -1 || (*theta > 0 && std::isfinite(*theta))) return;
+  reader.problem("model.theta",
+                 "must be above 0, or null, auto or -1 for a value from the number of tokens, found " +
+                     core::number_text(*theta));
+}
+
+std::string resolve_rope_base(std::optional<double>& theta, bool newer, int64_t tokens,
+                              const std::string& names) {
+  if (theta && *theta != -1) return "";
+  const int64_t factor = theta && !newer ? 4 : 10;
+  theta = static_cast<double>(factor * tokens);
+  return "RoPE base (model.theta) = " + core::number_text(*theta) + " = " + std::to_string(factor) + " * " +
+         names + (factor == 4 ? ", as the older generation's configs mean by -1" : "");
+}
+
+std::vector<std::string> advice_on_tokens(int64_t obs_dim, int64_t cond_dim) {
+  std::vector<std::string> lines;
+  const auto advise = [&](const char* side, int64_t tokens, int64_t most) {
+    if (tokens <= most) return;
+    lines.push_back(std::string(side) + " has " + std::to_string(tokens) + " tokens: beyond " +
+                    std::to_string(most) + " the model card advises an embedding network");
+  };
+  advise("x", cond_dim, 100);
+  advise("theta", obs_dim, 20);
+  return lines;
+}
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,78 @@
+// What the models' specs have in common: bounds, the places of keys, fitting to the data, the base of RoPE.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/reader.hpp"
+
+namespace fluxsbi::model {
+
+/// Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
+inline constexpr int64_t most_blocks = 1000, most_heads = 1024, most_features = 4096, most_tokens = 1000000;
+
+int64_t sum(const std::vector<int64_t>& values);
+
+/// int(hidden mlp_ratio), the width of a Flux block's MLP.
+int64_t mlp_width(int64_t hidden, double mlp_ratio);
+
+/// Where the keys of the section `model` were given, for errors that are found after reading.
+class KeyPlaces {
+ public:
+  void remember(const config::Reader& reader, const config::Section& section);
+  /// "configs/a.yaml:12:3: model.KEY"
+  std::string where(const std::string& key) const;
+
+ private:
+  std::map<std::string, std::string> places_;
+};
+
+/// Puts what the data has in place of options that are null; a given value that differs is a problem.
+class DataFit {
+ public:
+  explicit DataFit(const KeyPlaces& places) : places_(places) {}
+
+  /// `whose` completes "but the data's ...": "theta channels".
+  void fit(const std::string& key, std::optional<int64_t>& value, int64_t there, const std::string& whose);
+
+  std::vector<std::string> problems;
+
+ private:
+  const KeyPlaces& places_;
+};
+
+/// The first of the keys that the section gives with a value ({key, has a value}), or "".
+std::string first_given(const config::Reader& reader,
+                        std::initializer_list<std::pair<const char*, bool>> keys);
+
+/// Empties an option that the others leave without effect, with a warning where the user gave it: a resolved
+/// section then reads back as the same.
+template <class T>
+void drop_option(config::Reader& reader, const std::string& key, std::optional<T>& option,
+                 const std::string& why) {
+  const std::string path = "model." + key;
+  if (option && reader.given(path)) reader.warning(path, "has no effect here: " + why);
+  option.reset();
+}
+
+/// Guidance and its width come together.
+void check_guidance(config::Reader& reader, bool guidance_embed, const std::optional<int64_t>& vec_in_dim);
+
+/// theta is above 0, or null or -1 for a value from the number of tokens.
+void check_rope_base(config::Reader& reader, const std::optional<double>& theta);
+
+/// Gives theta its value where it is null or -1: 10 * tokens; 4 * tokens for the -1 of the older generation,
+/// whose configs mean that by it. Returns a remark that says so ("" where theta is a number); `names` writes
+/// the number of tokens: "joint_dim".
+std::string resolve_rope_base(std::optional<double>& theta, bool newer, int64_t tokens,
+                              const std::string& names);
+
+/// The model cards' advice on many tokens, a line each.
+std::vector<std::string> advice_on_tokens(int64_t obs_dim, int64_t cond_dim);
+
+}  // namespace fluxsbi::model
