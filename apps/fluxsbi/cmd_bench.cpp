@@ -1,5 +1,7 @@
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -16,9 +18,24 @@ namespace {
 
 struct Arguments {
   std::string device = "auto";
+  std::string model = "all";
   bool json = false;
   bench::Settings settings;
 };
+
+using MakeSection = bench::Section (*)(const bench::Settings&);
+
+// Sampling and memory are the same code for every model: they are measured with the first one.
+std::vector<MakeSection> sections_of(const bench::Workload& workload) {
+  if (workload.joint) return {bench::training, bench::forward, bench::errors};
+  return {bench::training, bench::forward, bench::sampling, bench::memory, bench::errors};
+}
+
+std::vector<std::string> model_names() {
+  std::vector<std::string> names{"all"};
+  for (const bench::Workload& workload : bench::workloads()) names.emplace_back(workload.model);
+  return names;
+}
 
 int run_bench(const Arguments& arguments) {
   set_up_threads();
@@ -27,15 +44,17 @@ int run_bench(const Arguments& arguments) {
   settings.device = choice.device;
   const std::string machine =
       core::cpu_description() + "; " + choice.sentence + "; kernels for " + model::ops::kernels().name;
-  if (!arguments.json) {
-    std::cout << machine << "\n"
-              << "Flux1, 4 double and 8 single blocks, 4 heads of 10, 2 + 2 tokens, float32\n";
-  }
+  if (!arguments.json) std::cout << machine << "\n";
   std::vector<bench::Section> sections;
-  for (const auto& section :
-       {bench::training, bench::forward, bench::sampling, bench::memory, bench::errors}) {
-    sections.push_back(section(settings));
-    if (!arguments.json) bench::print(sections.back());
+  for (const bench::Workload& workload : bench::workloads()) {
+    if (arguments.model != "all" && arguments.model != workload.model) continue;
+    settings.workload = workload;
+    if (!arguments.json) std::cout << "\n" << workload.description << "\n";
+    for (const auto section : sections_of(workload)) {
+      sections.push_back(section(settings));
+      sections.back().title = std::string(workload.model) + ": " + sections.back().title;
+      if (!arguments.json) bench::print(sections.back());
+    }
   }
   if (arguments.json) std::cout << bench::to_json(machine, sections);
   return 0;
@@ -47,6 +66,9 @@ Action declare_bench(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   bench::Settings& settings = arguments->settings;
   app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  app.add_option("--model", arguments->model, "flux1, flux1joint, simformer or all, one after the other")
+      ->capture_default_str()
+      ->check(CLI::IsMember(model_names()));
   app.add_option("--seconds", settings.seconds, "time for each comparison; longer is steadier")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 3600.0));

@@ -8,22 +8,42 @@ namespace fluxsbi::test {
 namespace {
 
 TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench]") {
-  const Outcome outcome =
-      run({"bench", "--device", "cpu", "--seconds", "0.1", "--batch", "32", "--steps", "100", "--json"});
+  const Outcome outcome = run({"bench", "--model", "flux1", "--device", "cpu", "--seconds", "0.1", "--batch",
+                               "32", "--steps", "100", "--json"});
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
   const auto figures = nlohmann::json::parse(outcome.output);
   const auto value = [&](const char* section, const char* name) {
     return figures.at(section).at(name).at("value").get<double>();
   };
-  CHECK(value("training, batch 32", "plain modules, torch AdamW") > 0);
-  CHECK(value("training, batch 32", "engine / plain, fused operations") > 0);
-  CHECK(value("sampling, 50 network evaluations", "many / one") > 0);
-  const char* errors = "error against plain float32 operations, relative to the root mean square";
+  CHECK(value("flux1: training, batch 32", "plain modules, torch AdamW") > 0);
+  CHECK(value("flux1: training, batch 32", "engine / plain, fused operations") > 0);
+  CHECK(value("flux1: sampling, 50 network evaluations", "many / one") > 0);
+  const char* errors = "flux1: error against plain float32 operations, relative to the root mean square";
   // Float32 sums in another order: 1e-6 where it was measured; the largest of a million gradients 1.4e-5.
   CHECK(value(errors, "fused float32, output: average") < 1e-5);
   CHECK(value(errors, "fused float32, gradient: average") < 1e-5);
   CHECK(value(errors, "fused float32, gradient: largest") < 1e-3);
+}
+
+TEST_CASE("bench measures the model that is named, and that one alone", "[app][bench]") {
+  const Outcome outcome = run(
+      {"bench", "--model", "flux1joint", "--device", "cpu", "--seconds", "0.1", "--batch", "8", "--json"});
+  INFO(outcome.output);
+  REQUIRE(outcome.code == 0);
+  const auto figures = nlohmann::json::parse(outcome.output);
+  CHECK(figures.at("flux1joint: training, batch 8").at("share of that reached").at("value").get<double>() >
+        0);
+  const char* errors = "flux1joint: error against plain float32 operations, relative to the root mean square";
+  CHECK(figures.at(errors).at("fused float32, gradient: average").at("value").get<double>() < 1e-5);
+  CHECK_FALSE(figures.contains("flux1: training, batch 8"));
+  CHECK_FALSE(figures.contains("simformer: training, batch 8"));
+}
+
+TEST_CASE("bench refuses a model that is not there", "[app][bench]") {
+  const Outcome outcome = run({"bench", "--model", "flux2"});
+  CHECK(outcome.code == 1);
+  CHECK(outcome.output.find("simformer") != std::string::npos);
 }
 
 TEST_CASE("bench refuses a batch without rows", "[app][bench]") {

@@ -1,6 +1,5 @@
 #include "bench/engine_training.hpp"
 
-#include "bench/workload.hpp"
 #include "engine/device.hpp"
 #include "model/ops/fused.hpp"
 
@@ -12,10 +11,10 @@ constexpr double rate = 1e-4;
 
 }  // namespace
 
-EngineTraining::EngineTraining(const train::TrainingData& data, int64_t batch)
-    : engine_(engine::make_engine(make_network(0), at::kFloat, data.obs.device())),
+EngineTraining::EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch)
+    : engine_(engine::make_engine(make_network(workload, 0), at::kFloat, data.obs.device())),
       runner_(engine::make_step_runner(data.obs.device())),
-      method_(make_method()) {
+      method_(make_method(workload)) {
   train::TrainingOptions options;
   options.batch_size = batch;
   const at::Tensor average = engine_->parameters().master.clone();

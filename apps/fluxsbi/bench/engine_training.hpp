@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "bench/workload.hpp"
 #include "engine/engine.hpp"
 #include "engine/step_runner.hpp"
 #include "train/training_step.hpp"
@@ -12,7 +13,7 @@ namespace fluxsbi::app::bench {
 class EngineTraining {
  public:
   /// `data` lies on the device that trains and outlives this.
-  EngineTraining(const train::TrainingData& data, int64_t batch);
+  EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch);
 
   /// One step, the small operations plain or fused. On a GPU the choice of the first steps stays: they are
   /// recorded.

@@ -17,9 +17,9 @@ struct Result {
   at::Tensor output, gradient;
 };
 
-Result evaluate(at::ScalarType compute, bool fused, const model::Inputs& inputs, at::Device device) {
+Result evaluate(const Settings& settings, at::ScalarType compute, bool fused, const model::Inputs& inputs) {
   const model::ops::UseFused chosen(fused);
-  const auto engine = engine::make_engine(make_network(0), compute, device);
+  const auto engine = engine::make_engine(make_network(settings.workload, 0), compute, settings.device);
   engine::Regression problem{inputs, at::zeros_like(inputs.obs), at::ones({1}, inputs.obs.options())};
   engine->accumulate_gradient(problem, 1.0 / static_cast<double>(inputs.obs.numel()));
   return {engine->forward(inputs), engine->parameters().gradient.clone()};
@@ -43,11 +43,11 @@ void add_errors(Section& section, const std::string& name, const at::Tensor& fou
 }  // namespace
 
 Section errors(const Settings& settings) {
-  const model::Inputs inputs = make_inputs(settings.batch, settings.device);
-  const Result expected = evaluate(at::kFloat, false, inputs, settings.device);
+  const model::Inputs inputs = make_inputs(settings.workload, settings.batch, settings.device);
+  const Result expected = evaluate(settings, at::kFloat, false, inputs);
   Section section{"error against plain float32 operations, relative to the root mean square", {}};
   const auto add = [&](const std::string& name, at::ScalarType compute) {
-    const Result found = evaluate(compute, true, inputs, settings.device);
+    const Result found = evaluate(settings, compute, true, inputs);
     add_errors(section, name + ", output", found.output, expected.output);
     add_errors(section, name + ", gradient", found.gradient, expected.gradient);
   };

@@ -32,7 +32,7 @@ void PlainTraining::step() {
   const at::Tensor data = data_.obs.index_select(0, rows), noise = at::randn_like(data);
   model::Inputs inputs;
   inputs.t = at::rand({batch_}, data.options());
-  inputs.cond = data_.cond.index_select(0, rows);
+  if (data_.cond.defined()) inputs.cond = data_.cond.index_select(0, rows);
   const at::Tensor t = inputs.t.view({-1, 1, 1});
   inputs.obs = (1 - t) * noise + t * data;
 

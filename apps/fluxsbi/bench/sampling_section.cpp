@@ -16,11 +16,11 @@ constexpr int64_t evaluations = 50;
 constexpr int64_t fewest_draws = 256, most_draws = 10000;  // of the one observation
 constexpr int64_t draws_of_many = 1000;
 
-checkpoint::ModelFile model_file() {
-  const auto engine = engine::make_reference_engine(make_network(0), at::kFloat, at::kCPU);
+checkpoint::ModelFile model_file(const Workload& workload) {
+  const auto engine = engine::make_reference_engine(make_network(workload, 0), at::kFloat, at::kCPU);
   checkpoint::ModelFile file;
   file.weights = engine::weights_by_name(engine->parameters(), engine->parameters().master);
-  file.config = workload_config();
+  file.config = config_of(workload);
   file.shape = workload_shape();
   file.theta = file.x = {std::vector<double>(token_count, 0.0), std::vector<double>(token_count, 1.0)};
   file.theta_names = {"theta_0", "theta_1"};
@@ -31,7 +31,7 @@ checkpoint::ModelFile model_file() {
 }  // namespace
 
 Section sampling(const Settings& settings) {
-  sample::Posterior posterior(model_file(), settings.device.str(), "float32");
+  sample::Posterior posterior(model_file(settings.workload), settings.device.str(), "float32");
   auto options = posterior.sampling();
   options.solver = "euler";
   options.steps = evaluations;

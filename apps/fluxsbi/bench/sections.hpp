@@ -6,10 +6,12 @@
 #include <c10/core/Device.h>
 
 #include "bench/figures.hpp"
+#include "bench/workload.hpp"
 
 namespace fluxsbi::app::bench {
 
 struct Settings {
+  Workload workload;
   at::Device device{at::kCPU};
   int64_t batch = 256;
   double seconds = 10;  ///< of each comparison
@@ -23,7 +25,8 @@ struct Settings {
 Section training(const Settings& settings);
 /// Network rows a second without gradients.
 Section forward(const Settings& settings);
-/// Posterior samples a second with 50 network evaluations: one observation, and many observations.
+/// Not for joint models. Posterior samples a second with 50 network evaluations: one observation, and many
+/// observations.
 Section sampling(const Settings& settings);
 /// Resident memory after 100 training steps and after settings.steps.
 Section memory(const Settings& settings);

@@ -17,12 +17,12 @@ constexpr int64_t data_rows = 10000;
 
 // Seconds that the products of a pass over one batch take by themselves: forward y = x W^T, and with
 // `backward` also dx = dy W and dW = dy^T x.
-double product_seconds(const Settings& settings, const engine::FlatParameters& parameters, bool backward,
-                       double& operations) {
+double product_seconds(const Settings& settings, engine::Engine& engine, bool backward, double& operations) {
   const at::NoGradGuard no_gradient;
   operations = 0;
   double seconds = 0;
-  for (const Product& product : products(parameters, settings.batch)) {
+  const auto inputs = make_inputs(settings.workload, settings.batch, settings.device);
+  for (const Product& product : products(*engine.parameters().network(), inputs)) {
     const auto options = at::TensorOptions(settings.device).dtype(at::kFloat);
     const at::Tensor x = at::randn({product.rows, product.in}, options);
     const at::Tensor w = at::randn({product.out, product.in}, options);
@@ -61,11 +61,12 @@ void add_shares(Section& section, double seconds, double operations, const std::
 }  // namespace
 
 Section training(const Settings& settings) {
-  const auto data = make_data(data_rows, settings.device);
-  const auto plain_network = make_network(0);
+  const auto data = make_data(settings.workload, data_rows, settings.device);
+  const auto plain_network = make_network(settings.workload, 0);
   plain_network->to(settings.device);
   PlainTraining plain(plain_network, data, settings.batch);
-  EngineTraining engine(data, settings.batch), fused(data, settings.batch);
+  EngineTraining engine(settings.workload, data, settings.batch),
+      fused(settings.workload, data, settings.batch);
   const auto wait = [&] { engine::synchronize(settings.device); };
   const auto rates = measure({{"plain", [&] { plain.step(); }, wait},
                               {"engine", [&] { engine.step(/*fused=*/false); }, wait},
@@ -82,15 +83,15 @@ Section training(const Settings& settings) {
   section.figures.push_back(
       {"engine / plain, fused operations", rates[2].ratio, "times", "median of rounds"});
   double operations = 0;
-  const double seconds = product_seconds(settings, fused.engine().parameters(), true, operations);
+  const double seconds = product_seconds(settings, fused.engine(), true, operations);
   add_shares(section, seconds, operations, "steps/s", 1, rates[2].median);
   return section;
 }
 
 Section forward(const Settings& settings) {
-  const auto network = make_network(0);
+  const auto network = make_network(settings.workload, 0);
   const auto engine = engine::make_engine(network, at::kFloat, settings.device);
-  const auto inputs = make_inputs(settings.batch, settings.device);
+  const auto inputs = make_inputs(settings.workload, settings.batch, settings.device);
   const auto evaluate = [&](bool on) { return [&, on] { evaluate_with(*engine, inputs, on); }; };
   const auto wait = [&] { engine::synchronize(settings.device); };
   const auto rates =
@@ -101,15 +102,15 @@ Section forward(const Settings& settings) {
                      {"fused operations", rates[1].median * batch, "rows/s", ""},
                      {"fused / plain", rates[1].ratio, "times", "median of rounds"}};
   double operations = 0;
-  const double seconds = product_seconds(settings, engine->parameters(), false, operations);
+  const double seconds = product_seconds(settings, *engine, false, operations);
   add_shares(section, seconds, operations, "rows/s", batch, rates[1].median * batch);
   return section;
 }
 
 Section memory(const Settings& settings) {
   constexpr int64_t early = 100;
-  const auto data = make_data(data_rows, settings.device);
-  EngineTraining training(data, settings.batch);
+  const auto data = make_data(settings.workload, data_rows, settings.device);
+  EngineTraining training(settings.workload, data, settings.batch);
   const auto run = [&](int64_t steps) {
     for (int64_t i = 0; i < steps; ++i) training.step(true);
     engine::synchronize(settings.device);

@@ -1,7 +1,11 @@
 #include "bench/workload.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/record_function.h>
 
 #include "config/reader.hpp"
 
@@ -11,34 +15,54 @@ namespace {
 
 constexpr double spread = 0.05;  // of the noise that moves parameters away from their start values
 
-// Rows of a Linear layer's input, from its name: what depends on the time alone has one a sample.
-int64_t rows_of(const std::string& name, int64_t batch) {
-  const auto holds = [&](const char* part) { return name.find(part) != std::string::npos; };
-  if (holds("mod") || holds("time_in")) return batch;
-  return holds("single_blocks") ? 2 * token_count * batch : token_count * batch;
-}
+constexpr std::array all_workloads{
+    Workload{"flux1", false, "Flux1, 4 double and 8 single blocks, 4 heads of 10, 2 + 2 tokens, float32",
+             "{num_heads: 4, axes_dim: [10], mlp_ratio: 4, depth: 4, depth_single_blocks: 8, "
+             "param_dtype: float32}"},
+    Workload{"flux1joint", true, "Flux1Joint, 12 single blocks, 4 heads of 8 + 4, 4 tokens, float32",
+             "{num_heads: 4, axes_dim: [8], condition_dim: [4], mlp_ratio: 4, depth_single_blocks: 12, "
+             "param_dtype: float32}"},
+    Workload{"simformer", true, "Simformer, 6 layers of width 40 + 10 + 10, 4 heads, 4 tokens, float32",
+             "{dim_value: 40, dim_id: 10, dim_condition: 10, num_heads: 4, num_layers: 6, "
+             "fourier_features: 128, widening_factor: 3}"},
+};
 
 template <class Spec>
-std::unique_ptr<Spec> read(std::unique_ptr<Spec> spec) {
-  const config::Value document = config::parse_yaml(workload_config(), "bench");
+std::unique_ptr<Spec> read(const Workload& workload, std::unique_ptr<Spec> spec) {
+  const config::Value document = config::parse_yaml(config_of(workload), "bench");
   config::Reader reader(document);
   spec->read(reader);
   reader.finish_part();
   return spec;
 }
 
+thread_local std::vector<Product>* recorded = nullptr;
+
+// Called by LibTorch before each operation: notes the products of at::linear(x, weight, bias).
+std::unique_ptr<at::ObserverContext> note_product(const at::RecordFunction& operation) {
+  if (std::string_view(operation.name()) != "aten::linear") return nullptr;
+  const at::Tensor &x = operation.inputs().at(0).toTensor(), &weight = operation.inputs().at(1).toTensor();
+  const Product product{x.numel() / weight.size(1), weight.size(1), weight.size(0), 1};
+  const auto found = std::find_if(recorded->begin(), recorded->end(), [&](const Product& other) {
+    return other.rows == product.rows && other.in == product.in && other.out == product.out;
+  });
+  if (found == recorded->end()) {
+    recorded->push_back(product);
+  } else {
+    ++found->times;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
-std::string workload_config() {
-  return R"(strategy: {method: flow, model: flux1}
-model:
-  num_heads: 4
-  axes_dim: [10]
-  mlp_ratio: 4
-  depth: 4
-  depth_single_blocks: 8
-  param_dtype: float32
-)";
+std::span<const Workload> workloads() {
+  return all_workloads;
+}
+
+std::string config_of(const Workload& workload) {
+  return "strategy: {method: flow, model: " + std::string(workload.model) +
+         "}\nmodel: " + std::string(workload.section) + "\n";
 }
 
 data::DataShape workload_shape() {
@@ -47,9 +71,9 @@ data::DataShape workload_shape() {
   return shape;
 }
 
-std::shared_ptr<model::Network> make_network(uint64_t seed) {
+std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t seed) {
   const at::NoGradGuard no_gradient;
-  const auto spec = read(model::make_spec("flux1"));
+  const auto spec = read(workload, model::make_spec(std::string(workload.model)));
   spec->resolve(workload_shape());
   const auto network = spec->build();
   network->initialise(seed);
@@ -58,42 +82,39 @@ std::shared_ptr<model::Network> make_network(uint64_t seed) {
   return network;
 }
 
-std::unique_ptr<method::Method> make_method() {
-  return read(method::make_spec("flow"))->build();
+std::unique_ptr<method::Method> make_method(const Workload& workload) {
+  return read(workload, method::make_spec("flow"))->build();
 }
 
-train::TrainingData make_data(int64_t n, at::Device device) {
+train::TrainingData make_data(const Workload& workload, int64_t n, at::Device device) {
   train::TrainingData data;
-  data.obs = at::randn({n, token_count, 1}).to(device);
-  data.cond = at::randn({n, token_count, 1}).to(device);
+  data.obs = at::randn({n, workload.joint ? 2 * token_count : token_count, 1}).to(device);
   data.validation_obs = data.obs;
+  if (workload.joint) return data;
+  data.cond = at::randn({n, token_count, 1}).to(device);
   data.validation_cond = data.cond;
   return data;
 }
 
-model::Inputs make_inputs(int64_t batch, at::Device device) {
+model::Inputs make_inputs(const Workload& workload, int64_t batch, at::Device device) {
+  const auto data = make_data(workload, batch, device);
   model::Inputs inputs;
   inputs.t = at::rand({batch}).to(device);
-  inputs.obs = at::randn({batch, token_count, 1}).to(device);
-  inputs.cond = at::randn({batch, token_count, 1}).to(device);
+  inputs.obs = data.obs;
+  inputs.cond = data.cond;
+  if (workload.joint) inputs.condition_mask = at::rand(data.obs.sizes()).lt(0.5).to(device);
   return inputs;
 }
 
-std::vector<Product> products(const engine::FlatParameters& parameters, int64_t batch) {
+std::vector<Product> products(model::Network& network, const model::Inputs& inputs) {
+  const at::NoGradGuard no_gradient;
   std::vector<Product> list;
-  for (const auto& entry : parameters.entries) {
-    if (entry.shape.size() != 2 || !entry.decays) continue;
-    const Product product{rows_of(entry.name, batch), entry.shape[1], entry.shape[0], 1};
-    const auto same = [&](const Product& other) {
-      return other.rows == product.rows && other.in == product.in && other.out == product.out;
-    };
-    const auto found = std::find_if(list.begin(), list.end(), same);
-    if (found == list.end()) {
-      list.push_back(product);
-    } else {
-      ++found->times;
-    }
-  }
+  recorded = &list;
+  const auto observer = at::addThreadLocalCallback(
+      at::RecordFunctionCallback(note_product).needsInputs(true).scopes({at::RecordScope::FUNCTION}));
+  network.forward(inputs);
+  at::removeCallback(observer);
+  recorded = nullptr;
   return list;
 }
 

@@ -1,9 +1,10 @@
-// The reference work of `bench`: Flux1 with 4 double-stream and 8 single-stream blocks, 4 heads of 10,
-// mlp_ratio 4, on two theta and two x.
+// The reference work of `bench`: a network of each model, of comparable size, on two theta and two x.
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/value.hpp"
@@ -17,23 +18,33 @@ namespace fluxsbi::app::bench {
 
 inline constexpr int64_t token_count = 2;  ///< of theta and of x
 
+struct Workload {
+  std::string_view model;        ///< name in the registry
+  bool joint = false;            ///< obs holds theta and x
+  std::string_view description;  ///< for a reader
+  std::string_view section;      ///< YAML of the section `model`, in braces
+};
+
+/// One for each model, in the registry's order.
+std::span<const Workload> workloads();
+
 /// YAML of the configuration.
-std::string workload_config();
+std::string config_of(const Workload& workload);
 data::DataShape workload_shape();
 
 /// A network with all parameters away from their start values, where zero modulations would hide most of it.
-std::shared_ptr<model::Network> make_network(uint64_t seed);
-std::unique_ptr<method::Method> make_method();
-/// Random standardised rows, [n, 2, 1] each.
-train::TrainingData make_data(int64_t n, at::Device device);
-/// One batch of inputs at random times.
-model::Inputs make_inputs(int64_t batch, at::Device device);
+std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t seed);
+std::unique_ptr<method::Method> make_method(const Workload& workload);
+/// `n` random standardised rows, [n, 2, 1] of theta and of x, or [n, 4, 1] for joint models.
+train::TrainingData make_data(const Workload& workload, int64_t n, at::Device device);
+/// One batch of inputs at random times; joint models have random tokens conditioned on.
+model::Inputs make_inputs(const Workload& workload, int64_t batch, at::Device device);
 
 /// A matrix product [rows, in] x [in, out] of a forward pass, and how often it occurs.
 struct Product {
   int64_t rows, in, out, times;
 };
-/// The products of one forward pass over a batch: every Linear layer.
-std::vector<Product> products(const engine::FlatParameters& parameters, int64_t batch);
+/// The products of Linear layers in one forward pass, as the network asks for them.
+std::vector<Product> products(model::Network& network, const model::Inputs& inputs);
 
 }  // namespace fluxsbi::app::bench
