@@ -1,6 +1,8 @@
 // The fused operations against the plain tensor operations beside them, values and all gradients in float64.
 #include <functional>
 #include <limits>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include <ATen/Functions.h>
@@ -96,40 +98,64 @@ const Operation plain_gate = [](const Tensors& in) {
 const Operation fused_gelu = [](const Tensors& in) { return Tensors{ops::gelu(in[0])}; };
 const Operation plain_gelu = [](const Tensors& in) { return Tensors{ops::reference::gelu(in[0])}; };
 
+enum class Edges { all, shared, per_sample };
+
 struct AttentionShape {
   std::vector<int64_t> tokens;
   int64_t B, H, D, m;
   bool rope, rope_per_sample;
+  bool normed = true;
+  Edges edges = Edges::all;
+
+  int64_t all_tokens() const { return std::accumulate(tokens.begin(), tokens.end(), int64_t{0}); }
 };
 
 at::Tensor random_rope(const AttentionShape& shape) {
   if (!shape.rope) return {};
-  int64_t T = 0;
-  for (const int64_t tokens : shape.tokens) T += tokens;
-  return rope_table(at::randint(0, 9, {T, shape.rope_per_sample ? shape.B : 1, 1}), {shape.D}, 100.0,
-                    shape.H);
+  return rope_table(at::randint(0, 9, {shape.all_tokens(), shape.rope_per_sample ? shape.B : 1, 1}),
+                    {shape.D}, 100.0, shape.H);
+}
+
+// The first sample's middle token may attend to none.
+at::Tensor random_edges(const AttentionShape& shape) {
+  if (shape.edges == Edges::all) return {};
+  const int64_t T = shape.all_tokens(), samples = shape.edges == Edges::shared ? 1 : shape.B;
+  const at::Tensor edges = (at::rand({T, samples, T}) > 0.4).to(at::kFloat);
+  edges[T / 2][0].zero_();
+  return edges;
 }
 
 Tensors attention_inputs(const AttentionShape& shape) {
   Tensors inputs;
   for (const int64_t tokens : shape.tokens) {
     inputs.push_back(strided(tokens, shape.B, 3 * shape.H * shape.D + shape.m));
-    for (int i = 0; i < 2; ++i) inputs.push_back(at::rand({shape.D}) + 0.5);
+    for (int i = 0; shape.normed && i < 2; ++i) inputs.push_back(at::rand({shape.D}) + 0.5);
   }
   return inputs;
 }
 
-std::vector<ops::Stream> streams_of(const Tensors& inputs) {
+std::vector<ops::Stream> streams_of(const Tensors& inputs, bool normed) {
   std::vector<ops::Stream> streams;
-  for (size_t i = 0; i < inputs.size(); i += 3) streams.push_back({inputs[i], inputs[i + 1], inputs[i + 2]});
+  for (size_t i = 0; i < inputs.size(); i += normed ? 3 : 1) {
+    streams.push_back(normed ? ops::Stream{inputs[i], inputs[i + 1], inputs[i + 2]}
+                             : ops::Stream{inputs[i], {}, {}});
+  }
   return streams;
 }
 
-Operation attention_by(decltype(&ops::attention) function, const at::Tensor& rope, int64_t heads) {
+Operation attention_by(decltype(&ops::attention) function, const at::Tensor& rope, int64_t heads,
+                       bool normed = true, const at::Tensor& edges = {}) {
   return [=](const Tensors& in) {
     const bool wide = in[0].scalar_type() == at::kDouble && rope.defined();
-    return function(streams_of(in), wide ? rope.to(at::kComplexDouble) : rope, heads);
+    return function(streams_of(in, normed), wide ? rope.to(at::kComplexDouble) : rope, heads, edges);
   };
+}
+
+// The fused one and the reference, told the same.
+std::pair<Operation, Operation> attentions(const AttentionShape& shape) {
+  const at::Tensor rope = random_rope(shape), edges = random_edges(shape);
+  return {attention_by(ops::attention, rope, shape.H, shape.normed, edges),
+          attention_by(ops::reference::attention, rope, shape.H, shape.normed, edges)};
 }
 
 }  // namespace
@@ -188,11 +214,32 @@ TEST_CASE("the fused attention is the reference's, with all gradients", "[model]
       AttentionShape{{2, 2}, 256, 4, 10, 0, true, false}, AttentionShape{{4}, 256, 4, 10, 160, true, false},
       AttentionShape{{1}, 1, 1, 2, 3, true, true}, AttentionShape{{3, 5}, 19, 2, 6, 7, true, true},
       AttentionShape{{1, 1}, 33, 3, 5, 0, false, false}, AttentionShape{{64}, 3, 2, 64, 128, true, false},
-      AttentionShape{{65}, 3, 1, 4, 4, true, false});
-  CAPTURE(shape.tokens, shape.B, shape.H, shape.D, shape.m);
-  const at::Tensor rope = random_rope(shape);
-  compare(attention_by(ops::attention, rope, shape.H), attention_by(ops::reference::attention, rope, shape.H),
-          attention_inputs(shape));
+      AttentionShape{{65}, 3, 1, 4, 4, true, false},
+      AttentionShape{{4}, 256, 4, 15, 0, false, false, false, Edges::all},
+      AttentionShape{{5}, 21, 3, 2, 0, false, false, false, Edges::shared},
+      AttentionShape{{20}, 35, 2, 10, 0, false, false, false, Edges::per_sample},
+      AttentionShape{{2, 3}, 9, 2, 4, 5, true, true, true, Edges::per_sample},
+      AttentionShape{{2, 1}, 9, 2, 4, 0, true, false, false, Edges::shared},
+      AttentionShape{{65}, 3, 1, 4, 0, false, false, false, Edges::per_sample},
+      AttentionShape{{1}, 2, 1, 1, 0, false, false, false, Edges::shared});
+  CAPTURE(shape.tokens, shape.B, shape.H, shape.D, shape.m, shape.normed, shape.edges);
+  const auto [fused, plain] = attentions(shape);
+  compare(fused, plain, attention_inputs(shape));
+}
+
+TEST_CASE("a token attends along its edges alone, and to all alike where it has none", "[model][ops]") {
+  at::manual_seed(11);
+  const bool fused = GENERATE(true, false);
+  const ops::UseFused chosen(fused);
+  const at::Tensor packed = at::randn({3, 5, 12}), values = packed.narrow(2, 8, 4);
+  const at::Tensor edges = at::tensor({0.F, 1.F, 0.F, 0.F, 0.F, 0.F, 1.F, 1.F, 1.F}).view({3, 1, 3});
+  at::Tensor traced = packed.clone().requires_grad_();
+  const at::Tensor out = ops::attention({{traced, {}, {}}}, {}, 2, edges).front();
+  CHECK(at::allclose(out[0], values[1]));
+  CHECK(at::allclose(out[1], values.mean(0), 1e-5, 1e-6));
+  // Uniform whatever the scores are: nothing flows back to q and k.
+  const at::Tensor gradient = torch::autograd::grad({out.narrow(0, 0, 2).square().sum()}, {traced})[0];
+  CHECK(gradient.narrow(2, 0, 8).abs().max().item<double>() == 0);
 }
 
 TEST_CASE("attention to a token of large score is finite and picks that token", "[model][ops]") {
@@ -241,10 +288,12 @@ TEST_CASE("gradients of fused operations can be differentiated again", "[model][
   check(fused_norm, plain_norm, {at::randn({3, 4, 6}), at::randn({4, 6}), at::randn({4, 6})});
   check(fused_gate, plain_gate, {at::randn({3, 4, 6}), at::randn({4, 6}), at::randn({3, 4, 6})});
   check(fused_gelu, plain_gelu, {at::randn({3, 4, 6})});
-  const AttentionShape shape{{2, 1}, 3, 2, 4, 3, true, false};
-  const at::Tensor rope = random_rope(shape);
-  check(attention_by(ops::attention, rope, shape.H), attention_by(ops::reference::attention, rope, shape.H),
-        attention_inputs(shape));
+  for (const AttentionShape& shape :
+       {AttentionShape{{2, 1}, 3, 2, 4, 3, true, false},
+        AttentionShape{{3}, 4, 2, 3, 0, false, false, false, Edges::per_sample}}) {
+    const auto [fused, plain] = attentions(shape);
+    check(fused, plain, attention_inputs(shape));
+  }
 }
 
 TEST_CASE("one shift, scale and gate for all samples are those repeated", "[model][ops]") {

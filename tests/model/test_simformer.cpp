@@ -1,5 +1,6 @@
 #include <catch2/generators/catch_generators.hpp>
 
+#include "core/error.hpp"
 #include "model/gensbi_layout.hpp"
 #include "model/small_simformer.hpp"
 #include "support/catch.hpp"
@@ -65,7 +66,7 @@ TEST_CASE("without a condition mask no token is conditioned on", "[model][simfor
   none.condition_mask = at::zeros({1, 4, 1}, at::kBool);
   all.condition_mask = at::ones({1, 4, 1}, at::kBool);
   Inputs unsaid = none;
-  unsaid.condition_mask = {};
+  unsaid.condition_mask = at::Tensor();
   CHECK(at::equal(network->forward(unsaid), network->forward(none)));
   CHECK(largest_difference(network->forward(all), network->forward(none)) > 1e-3);
 }

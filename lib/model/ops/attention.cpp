@@ -28,10 +28,13 @@ namespace fluxsbi::model::ops {
 
 namespace {
 
+bool is_normed(const std::vector<Stream>& streams) {
+  return streams[0].query_scale.defined();
+}
+
 // D
 int64_t head_dim(const std::vector<Stream>& streams, int64_t heads) {
-  const Stream& first = streams[0];
-  return first.query_scale.defined() ? first.query_scale.numel() : first.packed.size(-1) / (3 * heads);
+  return is_normed(streams) ? streams[0].query_scale.numel() : streams[0].packed.size(-1) / (3 * heads);
 }
 
 }  // namespace
@@ -64,12 +67,11 @@ at::Tensor softmax_attention(const at::Tensor& q, const at::Tensor& k, const at:
 std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads,
                                   const at::Tensor& edges) {
   const int64_t D = head_dim(streams, heads), F = heads * D;
-  const bool normed = streams[0].query_scale.defined();
   const auto type = streams[0].packed.scalar_type(), wide = at::promote_types(type, at::kFloat);
   std::vector<at::Tensor> packed, scales;
   for (const Stream& stream : streams) {
     packed.push_back(stream.packed.narrow(-1, 0, 3 * F));
-    if (!normed) continue;
+    if (!is_normed(streams)) continue;
     scales.push_back(at::stack({stream.query_scale, stream.key_scale})
                          .to(wide)
                          .unsqueeze(1)
@@ -77,7 +79,7 @@ std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::
   }
   const at::Tensor qkv = at::cat(packed, 0).unflatten(-1, {3, heads, D});  // [T, B, 3, H, D]
   at::Tensor qk = qkv.narrow(2, 0, 2).to(wide);
-  if (normed) qk = rms_norm(qk, at::cat(scales, 0));
+  if (is_normed(streams)) qk = rms_norm(qk, at::cat(scales, 0));
   qk = rotate(qk, rope).to(type);
   const auto heads_first = [&](const at::Tensor& x, int64_t part) {
     return x.select(2, part).permute({1, 2, 0, 3});  // -> [B, H, T, D]
@@ -104,17 +106,28 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Inputs in one list, as autograd wants them: packed, query_scale, key_scale of each stream.
+// What attention is told beside its streams; constants for autograd.
+struct Setting {
+  at::Tensor rope, edges;
+  int64_t heads;
+};
+
+// Inputs in one list, as autograd wants them: of each stream packed and, where it is normed, query_scale and
+// key_scale.
 variable_list flatten(const std::vector<Stream>& streams) {
   variable_list list;
-  for (const Stream& stream : streams)
-    list.insert(list.end(), {stream.packed, stream.query_scale, stream.key_scale});
+  for (const Stream& stream : streams) {
+    list.push_back(stream.packed);
+    if (is_normed(streams)) list.insert(list.end(), {stream.query_scale, stream.key_scale});
+  }
   return list;
 }
 
-std::vector<Stream> unflatten(const variable_list& list) {
+std::vector<Stream> unflatten(const variable_list& list, bool normed) {
   std::vector<Stream> streams;
-  for (size_t i = 0; i + 2 < list.size(); i += 3) streams.push_back({list[i], list[i + 1], list[i + 2]});
+  for (size_t i = 0; i < list.size(); i += normed ? 3 : 1) {
+    streams.push_back(normed ? Stream{list[i], list[i + 1], list[i + 2]} : Stream{list[i], {}, {}});
+  }
   return streams;
 }
 
@@ -125,20 +138,22 @@ Input rotation_rows(const at::Tensor& rope) {
   return {pairs.const_data_ptr<float>(), pairs.stride(0), pairs.size(1) == 1 ? 0 : pairs.stride(1)};
 }
 
-Attention make_job(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads) {
+Attention make_job(const std::vector<Stream>& streams, const Setting& setting) {
   Attention job{};
   job.B = streams[0].packed.size(1);
-  job.H = heads;
-  job.D = streams[0].query_scale.numel();
+  job.H = setting.heads;
+  job.D = head_dim(streams, setting.heads);
   job.eps = static_cast<float>(norm_eps);
   job.streams = static_cast<int64_t>(streams.size());
-  job.rotation = rotation_rows(rope);
+  job.rotation = rotation_rows(setting.rope);
+  if (setting.edges.defined()) job.edges = rows_of(setting.edges);
   for (size_t s = 0; s < streams.size(); ++s) {
     job.stream[s].tokens = streams[s].packed.size(0);
     job.stream[s].packed = rows_of(streams[s].packed);
+    job.tokens += job.stream[s].tokens;
+    if (!is_normed(streams)) continue;
     job.stream[s].query_scale = streams[s].query_scale.const_data_ptr<float>();
     job.stream[s].key_scale = streams[s].key_scale.const_data_ptr<float>();
-    job.tokens += job.stream[s].tokens;
   }
   return job;
 }
@@ -154,7 +169,7 @@ template <class Body>
 void over_groups(const Attention& job, int64_t work_per_sample, bool backward, const Body& body) {
   const int64_t groups = (job.B + kernels().group - 1) / kernels().group;
   in_parallel(groups, work_per_sample * kernels().group, [&](int64_t begin, int64_t end) {
-    const auto floats = static_cast<size_t>(kernels().attention_scratch(job.tokens, job.D, backward));
+    const auto floats = static_cast<size_t>(kernels().attention_scratch(job, backward));
     const auto scratch = std::make_unique_for_overwrite<float[]>(floats);
     body(begin, end, scratch.get());
   });
@@ -164,8 +179,8 @@ int64_t work_of(const Attention& job, const std::vector<Stream>& streams) {
   return job.tokens * (2 * streams[0].packed.size(-1) + 2 * job.tokens * job.H * job.D);
 }
 
-variable_list attention_forward(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads) {
-  Attention job = make_job(streams, rope, heads);
+variable_list attention_forward(const std::vector<Stream>& streams, const Setting& setting) {
+  Attention job = make_job(streams, setting);
   const int64_t F = job.H * job.D;
   variable_list out;
   std::vector<GeluForward> gelus;
@@ -185,12 +200,15 @@ variable_list attention_forward(const std::vector<Stream>& streams, const at::Te
   return out;
 }
 
-variable_list attention_backward(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads,
+variable_list attention_backward(const std::vector<Stream>& streams, const Setting& setting,
                                  const variable_list& out_gradients) {
-  Attention job = make_job(streams, rope, heads);
+  Attention job = make_job(streams, setting);
   const int64_t F = job.H * job.D, groups = (job.B + kernels().group - 1) / kernels().group;
-  const at::Tensor partial = at::empty({groups, job.streams, 2, job.D}, streams[0].packed.options());
-  job.scale_gradient = partial.mutable_data_ptr<float>();
+  at::Tensor partial;
+  if (is_normed(streams)) {
+    partial = at::empty({groups, job.streams, 2, job.D}, streams[0].packed.options());
+    job.scale_gradient = partial.mutable_data_ptr<float>();
+  }
   variable_list packed_gradients, kept;
   std::vector<GeluBackward> gelus;
   for (size_t s = 0; s < streams.size(); ++s) {
@@ -209,6 +227,7 @@ variable_list attention_backward(const std::vector<Stream>& streams, const at::T
     const int64_t first = begin * kernels().group, last = std::min(job.B, end * kernels().group);
     for (const GeluBackward& gelu_job : gelus) kernels().gelu_backward(gelu_job, first, last);
   });
+  if (!is_normed(streams)) return packed_gradients;
   const auto scales =
       partial.sum(0).flatten(0, 1).unbind(0);  // the groups' order, whatever the number of threads
   variable_list result;
@@ -219,57 +238,64 @@ variable_list attention_backward(const std::vector<Stream>& streams, const at::T
 }
 
 struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
-  // autograd takes no undefined tensor: `rope` is then empty.
-  static variable_list forward(AutogradContext* context, const at::TensorList& inputs,
-                               const std::optional<at::Tensor>& rope, int64_t heads) {
-    variable_list kept = inputs.vec();
-    const auto streams = unflatten(kept);
-    if (rope) kept.push_back(*rope);
-    context->save_for_backward(kept);
+  // autograd takes no undefined tensor: `rope` and `edges` are then empty.
+  static variable_list forward(AutogradContext* context, const at::TensorList& inputs, bool normed,
+                               const std::optional<at::Tensor>& rope, const std::optional<at::Tensor>& edges,
+                               int64_t heads) {
+    context->save_for_backward(inputs.vec());
+    context->saved_data["normed"] = normed;
+    context->saved_data["rope"] = rope;
+    context->saved_data["edges"] = edges;
     context->saved_data["heads"] = heads;
-    return attention_forward(streams, rope.value_or(at::Tensor()), heads);
+    const at::Tensor none;
+    return attention_forward(unflatten(inputs.vec(), normed),
+                             {rope.value_or(none), edges.value_or(none), heads});
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    variable_list inputs = context->get_saved_variables();
-    const int64_t heads = context->saved_data["heads"].toInt();
-    at::Tensor rope;
-    if (inputs.size() % 3 == 1) {
-      rope = inputs.back();
-      inputs.pop_back();
-    }
+    const variable_list inputs = context->get_saved_variables();
+    auto& told = context->saved_data;
+    const bool normed = told["normed"].toBool();
+    const auto table = [&](const char* name) {
+      return told[name].toOptional<at::Tensor>().value_or(at::Tensor());
+    };
+    const Setting setting{table("rope"), table("edges"), told["heads"].toInt()};
     variable_list result;
     if (c10::GradMode::is_enabled()) {
       result = differentiable_gradients(
-          [&](const auto& list) { return reference::attention(unflatten(list), rope, heads); }, inputs,
-          gradients);
+          [&](const auto& list) {
+            return reference::attention(unflatten(list, normed), setting.rope, setting.heads, setting.edges);
+          },
+          inputs, gradients);
     } else {
-      result = attention_backward(unflatten(inputs), rope, heads, gradients);
+      result = attention_backward(unflatten(inputs, normed), setting, gradients);
     }
-    result.resize(inputs.size() + 2);  // no gradient of rope and heads
+    result.resize(inputs.size() + 4);  // no gradient of what it is told
     return result;
   }
 };
 
-bool covered(const std::vector<Stream>& streams, const at::Tensor& rope) {
+bool covered(const std::vector<Stream>& streams, const at::Tensor& rope, const at::Tensor& edges) {
   int64_t tokens = 0;
   for (const Stream& stream : streams) {
-    if (!covers({stream.packed, stream.query_scale, stream.key_scale})) return false;
+    if (!covers({stream.packed})) return false;
+    if (is_normed(streams) && !covers({stream.query_scale, stream.key_scale})) return false;
     tokens += stream.packed.size(0);
   }
   const bool rope_fits = !rope.defined() || (rope.scalar_type() == at::kComplexFloat && rope.stride(-1) == 1);
-  return streams.size() <= Attention::most_streams && tokens <= most_fused_tokens && rope_fits;
+  return streams.size() <= Attention::most_streams && tokens <= most_fused_tokens && rope_fits &&
+         (!edges.defined() || covers({edges}));
 }
 
 }  // namespace
 
 std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads,
                                   const at::Tensor& edges) {
-  if (edges.defined() || !streams[0].query_scale.defined() || !covered(streams, rope))
-    return reference::attention(streams, rope, heads, edges);
+  if (!covered(streams, rope, edges)) return reference::attention(streams, rope, heads, edges);
   const variable_list inputs = flatten(streams);
-  if (!recorded(inputs)) return attention_forward(streams, rope, heads);
-  return AttentionFunction::apply(at::TensorList(inputs), rope.defined() ? std::optional(rope) : std::nullopt,
+  if (!recorded(inputs)) return attention_forward(streams, {rope, edges, heads});
+  const auto optional = [](const at::Tensor& x) { return x.defined() ? std::optional(x) : std::nullopt; };
+  return AttentionFunction::apply(at::TensorList(inputs), is_normed(streams), optional(rope), optional(edges),
                                   heads);
 }
 

@@ -11,10 +11,6 @@ namespace fluxsbi::model::ops {
 /// Sequences longer than this take the reference: a library's attention then does better than a fused loop.
 inline constexpr int64_t most_fused_tokens = 64;
 
-/// The score of a token that may not be attended to: finite, so that a token that may attend nowhere attends
-/// to all alike.
-inline constexpr double barred_score = -1e30;
-
 /// One stream of tokens with its own norms.
 struct Stream {
   at::Tensor packed;                  ///< [T_s, B, 3F + m]: [q | k | v | mlp], q, k, v each [H, D]

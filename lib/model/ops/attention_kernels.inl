@@ -47,8 +47,10 @@ inline void add_scaled(Vec* to, Vec factor, const Vec* x, int64_t n) {
 // The group and head at hand, with vectors [T, D] of all streams' tokens, first stream first.
 struct Tile {
   const Attention& p;
-  int64_t T, D, b0, lanes, head;
-  Vec *rotation, *q, *k, *v, *score;
+  int64_t T, D;
+  int64_t b0 = 0, lanes = 0, head = 0;
+  Vec *rotation = nullptr, *edges = nullptr;  // [T, D] and [T, T]; null where there are none
+  Vec *q = nullptr, *k = nullptr, *v = nullptr, *score = nullptr;
 
   // f(stream, token of the stream, token of all)
   template <class Body>
@@ -60,15 +62,16 @@ struct Tile {
   }
 };
 
-inline Vec rms_factor(const Vec* x, int64_t n, float eps) {
-  return 1 / square_root(dot(x, x, n) / static_cast<float>(n) + eps);
+// Of the norm of a part with this scale; 1 where it has none.
+inline Vec rms_factor(const float* scale, const Vec* x, int64_t n, float eps) {
+  return scale ? 1 / square_root(dot(x, x, n) / static_cast<float>(n) + eps) : all(1.0F);
 }
 
 // y = rotation of (x factor scale); the pairs (2j, 2j + 1) turn by the angle whose (cos, sin) is in the
 // table.
 inline void norm_and_rotate(const Vec* x, Vec factor, const float* scale, const Vec* rotation, int64_t D,
                             Vec* y) {
-  for (int64_t i = 0; i < D; ++i) y[i] = x[i] * factor * scale[i];
+  for (int64_t i = 0; i < D; ++i) y[i] = scale ? x[i] * factor * scale[i] : x[i];
   for (int64_t i = 0; rotation && i < D; i += 2) {
     const Vec a = y[i], b = y[i + 1], cosine = rotation[i], sine = rotation[i + 1];
     y[i] = a * cosine - b * sine;
@@ -84,6 +87,7 @@ inline void norm_and_rotate_backward(const Vec* x, Vec factor, const float* scal
     gradient[i] = a * cosine + b * sine;
     gradient[i + 1] = b * cosine - a * sine;
   }
+  if (!scale) return;
   Vec along{};
   for (int64_t i = 0; i < D; ++i) {
     scale_gradient[i] += gradient[i] * x[i] * factor;
@@ -94,11 +98,15 @@ inline void norm_and_rotate_backward(const Vec* x, Vec factor, const float* scal
   for (int64_t i = 0; i < D; ++i) gradient[i] = factor * (gradient[i] - along * x[i]);
 }
 
-// score[j] <- softmax over j of (q_i k_j) / sqrt(D)
+// score[j] <- softmax over j of (q_i k_j) / sqrt(D), those that i may not attend to at barred_score
 inline void softmax_row(const Tile& tile, int64_t i) {
   const Vec* q = tile.q + i * tile.D;
   const float root = 1 / square_root(static_cast<float>(tile.D));
   for (int64_t j = 0; j < tile.T; ++j) tile.score[j] = dot(q, tile.k + j * tile.D, tile.D) * root;
+  const Vec* edges = tile.edges + i * tile.T;
+  for (int64_t j = 0; tile.edges && j < tile.T; ++j) {
+    tile.score[j] = edges[j] > 0.0F ? tile.score[j] : all(barred_score);
+  }
   Vec highest = tile.score[0];
   for (int64_t j = 1; j < tile.T; ++j) highest = larger(highest, tile.score[j]);
   Vec total{};
@@ -110,10 +118,9 @@ inline void softmax_row(const Tile& tile, int64_t i) {
   for (int64_t j = 0; j < tile.T; ++j) tile.score[j] *= share;
 }
 
-inline void pack_rotation(const Tile& tile) {
-  for (int64_t t = 0; t < tile.T; ++t) {
-    pack(tile.p.rotation, t, tile.b0, tile.lanes, 0, tile.D, tile.rotation + t * tile.D);
-  }
+// The rows [n] of a table of all tokens.
+inline void pack_table(const Tile& tile, const Input& rows, int64_t n, Vec* to) {
+  for (int64_t t = 0; t < tile.T; ++t) pack(rows, t, tile.b0, tile.lanes, 0, n, to + t * n);
 }
 
 // Reads one part (0 q, 1 k, 2 v) of a token's packed row.
@@ -126,11 +133,11 @@ void attention_head(const Tile& tile, Vec* raw, Vec* out) {
   tile.over_tokens([&](int64_t s, int64_t t, int64_t i) {
     const Vec* rotation = tile.rotation ? tile.rotation + i * D : nullptr;
     pack_part(tile, s, t, 0, raw);
-    norm_and_rotate(raw, rms_factor(raw, D, tile.p.eps), tile.p.stream[s].query_scale, rotation, D,
+    const float *query_scale = tile.p.stream[s].query_scale, *key_scale = tile.p.stream[s].key_scale;
+    norm_and_rotate(raw, rms_factor(query_scale, raw, D, tile.p.eps), query_scale, rotation, D,
                     tile.q + i * D);
     pack_part(tile, s, t, 1, raw);
-    norm_and_rotate(raw, rms_factor(raw, D, tile.p.eps), tile.p.stream[s].key_scale, rotation, D,
-                    tile.k + i * D);
+    norm_and_rotate(raw, rms_factor(key_scale, raw, D, tile.p.eps), key_scale, rotation, D, tile.k + i * D);
     pack_part(tile, s, t, 2, tile.v + i * D);
   });
   tile.over_tokens([&](int64_t s, int64_t t, int64_t i) {
@@ -165,7 +172,8 @@ inline void product_gradients(const Tile& tile, const Gradients& g) {
       add_scaled(g.v + j * D, tile.score[j], g.out, D);
     }
     for (int64_t j = 0; j < T; ++j) {
-      const Vec score = tile.score[j] * (g.score[j] - mean) * root;
+      Vec score = tile.score[j] * (g.score[j] - mean) * root;
+      if (tile.edges) score *= tile.edges[i * T + j];
       add_scaled(g.q + i * D, score, tile.k + j * D, D);
       add_scaled(g.k + j * D, score, tile.q + i * D, D);
     }
@@ -181,8 +189,8 @@ void attention_head_backward(const Tile& tile, const Gradients& g) {
     pack_part(tile, s, t, 0, raw_q);
     pack_part(tile, s, t, 1, raw_k);
     pack_part(tile, s, t, 2, tile.v + i * D);
-    g.factor_q[i] = rms_factor(raw_q, D, tile.p.eps);
-    g.factor_k[i] = rms_factor(raw_k, D, tile.p.eps);
+    g.factor_q[i] = rms_factor(stream.query_scale, raw_q, D, tile.p.eps);
+    g.factor_k[i] = rms_factor(stream.key_scale, raw_k, D, tile.p.eps);
     norm_and_rotate(raw_q, g.factor_q[i], stream.query_scale, rotation, D, tile.q + i * D);
     norm_and_rotate(raw_k, g.factor_k[i], stream.key_scale, rotation, D, tile.k + i * D);
   });
@@ -213,8 +221,9 @@ struct Scratch {
   }
 };
 
-int64_t attention_scratch(int64_t T, int64_t D, bool backward) {
-  const int64_t forward = 4 * T * D + T + 2 * D;
+int64_t attention_scratch(const Attention& p, bool backward) {
+  const int64_t T = p.tokens, D = p.D;
+  const int64_t forward = 4 * T * D + T + 2 * D + (p.edges.data ? T * T : 0);
   const int64_t vectors =
       backward ? forward + 5 * T * D + 3 * T + (1 + 2 * Attention::most_streams) * D : forward;
   return (vectors + 1) * width;  // + 1: to align the start
@@ -227,8 +236,9 @@ inline Scratch aligned(float* scratch) {
 
 inline Tile make_tile(const Attention& p, Scratch& scratch) {
   const int64_t T = p.tokens, D = p.D;
-  Vec* rotation = scratch.take(T * D);
-  Tile tile{p, T, D, 0, 0, 0, p.rotation.data ? rotation : nullptr, nullptr, nullptr, nullptr, nullptr};
+  Tile tile{p, T, D};
+  if (p.rotation.data) tile.rotation = scratch.take(T * D);
+  if (p.edges.data) tile.edges = scratch.take(T * T);
   tile.q = scratch.take(T * D);
   tile.k = scratch.take(T * D);
   tile.v = scratch.take(T * D);
@@ -242,7 +252,8 @@ inline void over_groups(Tile& tile, int64_t begin, int64_t end, Body body) {
   for (int64_t group = begin; group < end; ++group) {
     tile.b0 = group * width;
     tile.lanes = tile.p.B - tile.b0 < width ? tile.p.B - tile.b0 : width;
-    if (tile.rotation) pack_rotation(tile);
+    if (tile.rotation) pack_table(tile, tile.p.rotation, tile.D, tile.rotation);
+    if (tile.edges) pack_table(tile, tile.p.edges, tile.T, tile.edges);
     body(group);
   }
 }
@@ -270,7 +281,8 @@ void attention_backward_kernel(const Attention& p, int64_t begin, int64_t end, f
   over_groups(tile, begin, end, [&](int64_t group) {
     for (int64_t i = 0; i < sums; ++i) g.scale[i] = Vec{};
     for (tile.head = 0; tile.head < p.H; ++tile.head) attention_head_backward(tile, g);
-    for (int64_t i = 0; i < sums; ++i) p.scale_gradient[group * sums + i] = sum(g.scale[i]);
+    for (int64_t i = 0; p.scale_gradient && i < sums; ++i)
+      p.scale_gradient[group * sums + i] = sum(g.scale[i]);
   });
 }
 

@@ -18,6 +18,10 @@ struct Rows {
 using Input = Rows<const float>;
 using Output = Rows<float>;
 
+/// The score of a token that may not be attended to: finite, so that a token that may attend nowhere attends
+/// to all alike.
+inline constexpr float barred_score = -1e30F;
+
 /// out = (1 + scale) (x - mean) / sqrt(variance + eps) + shift over rows of F numbers
 struct NormForward {
   int64_t T, F;
@@ -60,12 +64,12 @@ struct GeluBackward {
 struct AttentionStream {
   int64_t tokens = 0;
   Input packed;                                              ///< [q | k | v], each [H, D]
-  const float *query_scale = nullptr, *key_scale = nullptr;  ///< [D] each
+  const float *query_scale = nullptr, *key_scale = nullptr;  ///< [D] each; null: q and k are not normed
   Output out;                                                ///< forward: [H, D]
   Input out_gradient;                                        ///< backward
   Output packed_gradient;                                    ///< backward
 };
-/// softmax(q k^T / sqrt(D)) v over the tokens of all streams, q and k normed and rotated.
+/// softmax(q k^T / sqrt(D)) v over the tokens of all streams, q and k normed and rotated where that is told.
 struct Attention {
   static constexpr int most_streams = 2;
   int64_t B, H, D;
@@ -74,7 +78,9 @@ struct Attention {
   int64_t streams;
   AttentionStream stream[most_streams];
   Input rotation;  ///< (cos, sin) of each pair of each token, [D / 2, 2]; null: no rotation
-  /// backward: [groups, streams, 2, D] sums over one group of samples for (query_scale, key_scale)
+  Input edges;     ///< [T] of each token: 1 where it may attend to a token, 0 where not; null: all to all
+  /// backward: [groups, streams, 2, D] sums over one group of samples for (query_scale, key_scale); null
+  /// without them
   float* scale_gradient;
 };
 
@@ -83,7 +89,7 @@ struct Kernels {
   /// Samples that attention treats side by side, one in each lane of a vector: a group.
   int64_t group;
   /// Floats of scratch memory that one call of attention needs.
-  int64_t (*attention_scratch)(int64_t tokens, int64_t head_dim, bool backward);
+  int64_t (*attention_scratch)(const Attention&, bool backward);
 
   void (*exp)(const float* x, float* out, int64_t n);
   // The sample range [begin, end); attention: groups.
