@@ -90,11 +90,17 @@ class Drawing {
     at::Tensor noise = at::empty({n, source_.shape.obs_dim, source_.shape.obs_channels}, at::kFloat);
     const std::span<float> values(noise.data_ptr<float>(), static_cast<size_t>(n * size));
     fill_normal(values, amount_.seed, keys, size);
-    const auto field = source_.method->field(source_.bind(rows));
+    int64_t evaluations = 0;
+    const auto field =
+        source_.method->field([&evaluations, network = source_.bind(rows)](
+                                  const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+          ++evaluations;
+          return network(t, x, active);
+        });
     const Integration end =
         solver_.integrate(*field, field->initial(noise.to(source_.device)), solver_options_);
-    samples_.evaluations = std::max(samples_.evaluations, end.evaluations);
-    noise.copy_(end.x);  // back to the host, [n, obs_dim, obs_channels]
+    noise.copy_(field->finish(end.x));  // back to the host, [n, obs_dim, obs_channels]
+    samples_.evaluations = std::max(samples_.evaluations, evaluations);
     settle(items, values, rejected);
   }
 
