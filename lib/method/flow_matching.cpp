@@ -1,10 +1,8 @@
 #include "method/flow_matching.hpp"
 
-#include <numbers>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/erfinv.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/lerp.h>
 #include <ATen/ops/pow.h>
@@ -12,6 +10,7 @@
 #include <ATen/ops/where.h>
 
 #include "core/error.hpp"
+#include "method/normal_quantile.hpp"
 
 namespace fluxsbi::method {
 
@@ -85,10 +84,6 @@ at::Tensor power_law_time(const at::Tensor& uniform, double alpha) {
 
 at::Tensor logit_normal_time(const at::Tensor& normal, double mean, double std) {
   return at::sigmoid(normal * std + mean);
-}
-
-at::Tensor normal_quantile(const at::Tensor& uniform) {
-  return at::erfinv(2 * uniform - 1) * std::numbers::sqrt2;
 }
 
 at::Tensor FlowMatching::times(const at::Tensor& uniform) const {

@@ -28,9 +28,6 @@ at::Tensor power_law_time(const at::Tensor& uniform, double alpha);
 /// t = sigmoid(mean + std * z) for standard normal z [B].
 at::Tensor logit_normal_time(const at::Tensor& normal, double mean, double std);
 
-/// Standard normal quantile of uniform [B] in (0, 1).
-at::Tensor normal_quantile(const at::Tensor& uniform);
-
 class FlowMatching : public Method {
  public:
   explicit FlowMatching(FlowMatchingOptions options) : options_(std::move(options)) {}

@@ -35,8 +35,8 @@ struct Noise {
 /// `rows` (int64 [n], or undefined for all in order) names which rows of the bound condition x belongs to.
 using Evaluate = std::function<at::Tensor(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows)>;
 
-/// An ordinary differential equation dx/dt = drift(t, x) from noise at `start` to data at `end`, in the
-/// method's own time.
+/// An ordinary differential equation dx/dt = drift(t, x) from noise at `start` to data at `end` (or all
+/// but: see finish), in the method's own time.
 class Field {
  public:
   virtual ~Field() = default;
@@ -46,8 +46,12 @@ class Field {
   virtual at::Tensor initial(const at::Tensor& noise) const = 0;
   /// t [n], x [n, L, C] -> [n, L, C]
   virtual at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
-  /// The `steps` + 1 times of a fixed-step solver, from start() to end().
+  /// The times, from start() to end(), of a fixed-step solver that takes `steps` steps, finish() among them
+  /// where that is one: `steps` + 1 times, or `steps` (at least 2).
   virtual std::vector<double> grid(int64_t steps) const = 0;
+  /// Data from x(end()) [n, L, C]: x itself, or one more step where the drift is singular at the data and
+  /// end() stands before it.
+  virtual at::Tensor finish(const at::Tensor& x) const { return x; }
 };
 
 class Method {

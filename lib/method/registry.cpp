@@ -2,6 +2,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "method/edm.hpp"
 #include "method/flow_matching.hpp"
 #include "method/method.hpp"
 #include "model/network.hpp"
@@ -10,10 +11,12 @@ namespace fluxsbi::method {
 
 namespace {
 
-constexpr std::array<std::string_view, 1> flow_aliases{"flow_matching"};
+constexpr std::array<std::string_view, 1> flow_aliases{"flow_matching"}, diffusion_aliases{"edm"};
 
-constexpr std::array<MethodRow, 1> rows{{
+constexpr std::array<MethodRow, 2> rows{{
     {"flow", flow_aliases, "flow matching on straight paths from noise to data", make_flow_matching_spec},
+    {"diffusion", diffusion_aliases, "a denoiser at every noise level (EDM, with VP and VE in its form)",
+     make_diffusion_spec},
 }};
 
 // The names and aliases of a registry's rows.

@@ -113,11 +113,16 @@ class Drawing {
     at::Tensor noise = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
     const std::span<float> values(noise.data_ptr<float>(), static_cast<size_t>(n * size));
     fill_normal(values, amount_.seed, keys, size);
+    int64_t evaluations = 0;
     const Bound bound = source_.bind(rows);
-    const auto field = source_.method->field(bound.network);
+    const auto field =
+        source_.method->field([&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+          ++evaluations;
+          return bound.network(t, x, active);
+        });
     const Integration end = integrate(*field, field->initial(noise.to(source_.device)), bound.given);
-    samples_.evaluations = std::max(samples_.evaluations, end.evaluations);
-    noise.copy_(end.x);  // back to the host, [n, tokens, channels]
+    noise.copy_(field->finish(end.x));  // back to the host, [n, tokens, channels]
+    samples_.evaluations = std::max(samples_.evaluations, evaluations);
     settle(items, values, rejected);
   }
 

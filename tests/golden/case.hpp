@@ -1,6 +1,7 @@
 // One golden file and the record of what was compared with it.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,7 @@
 
 #include "config/value.hpp"
 #include "io/safetensors.hpp"
+#include "method/method.hpp"
 
 namespace fluxsbi::golden {
 
@@ -62,7 +64,15 @@ void check_model(const Case& golden, Report& report);
 /// Checks a file whose `config` names a method; says which arrays nobody checks.
 void check_method(const Case& golden, Report& report);
 
-/// The checker of flow matching.
+/// The network of a method file that stands in for a model:
+/// linear: a x + k t; others: p tanh(q x) + r t roll(x, 1 along tokens) - k, where t may be tanh(s t).
+method::Evaluate analytic_network(const Case& golden, const std::string& name);
+
+/// Says which of the file's results nobody has checked.
+void name_unchecked(const Case& golden, const std::set<std::string>& checked, Report& report);
+
+/// The checkers of the methods.
 void check_flow(const Case& golden, Report& report);
+void check_diffusion(const Case& golden, Report& report);
 
 }  // namespace fluxsbi::golden

@@ -6,12 +6,9 @@
 #include <vector>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/roll.h>
 #include <ATen/ops/special_ndtr.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/tanh.h>
 
-#include "core/error.hpp"
 #include "golden/case.hpp"
 #include "method/flow_matching.hpp"
 #include "sample/fields.hpp"
@@ -28,37 +25,6 @@ constexpr double trajectory_tolerance = 1e-5;
 // errors of an adaptive solver's steps add up
 constexpr double adaptive_factor = 5;
 
-double number_in(const Case& golden, const std::string& entry, const std::string& key) {
-  const std::string text = golden.metadata(entry);
-  std::smatch match;
-  if (!std::regex_search(text, match, std::regex("\"" + key + "\": *([-+0-9.eE]+)"))) {
-    throw core::UserError(golden.name + ": metadata " + entry + " holds no number '" + key + "'");
-  }
-  return std::stod(match[1]);
-}
-
-// linear: a x + k t. nonlinear: p tanh(q x) + r t roll(x, 1 along tokens) - k, with p, q and r from the text.
-method::Evaluate network_of(const Case& golden, const std::string& name) {
-  const double k = number_in(golden, "network_coefficients", "k");
-  if (name == "linear") {
-    const double a = number_in(golden, "network_coefficients", "a");
-    return [=](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
-      return a * x + k * t.view({-1, 1, 1});
-    };
-  }
-  const std::regex form(
-      R"re("nonlinear": "out = ([0-9.]+)\*tanh\(([0-9.]+)\*x\) \+ ([0-9.]+)\*t\*roll\(x, 1 along tokens\) - )re");
-  const std::string text = golden.metadata("networks");
-  std::smatch match;
-  if (name != "nonlinear" || !std::regex_search(text, match, form)) {
-    throw core::UserError(golden.name + ": the network '" + name + "' is not of a known form");
-  }
-  const double p = std::stod(match[1]), q = std::stod(match[2]), r = std::stod(match[3]);
-  return [=](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
-    return p * at::tanh(q * x) + r * t.view({-1, 1, 1}) * at::roll(x, 1, 1) - k;
-  };
-}
-
 // Checks one file and remembers which arrays it took.
 class FlowCase {
  public:
@@ -67,12 +33,7 @@ class FlowCase {
   void check() {
     if (golden_.has("out/x_t")) check_path();
     for (const auto& [array, content] : golden_.content.arrays) check_array(array);
-    std::string missing;
-    for (const auto& [array, content] : golden_.content.arrays) {
-      if (array.rfind("out/", 0) == 0 && !checked_.count(array))
-        missing += (missing.empty() ? "" : ", ") + array;
-    }
-    if (!missing.empty()) report_.skip("not checked, since fluxsbi does not compute it yet: " + missing);
+    name_unchecked(golden_, checked_, report_);
   }
 
  private:
@@ -122,7 +83,8 @@ class FlowCase {
   // unconditioned elements.
   void check_loss(const std::string& array, const std::string& network, bool mean, bool masked) {
     const auto regression = problem(masked);
-    const at::Tensor output = network_of(golden_, network)(regression.inputs.t, regression.inputs.obs, {});
+    const at::Tensor output =
+        analytic_network(golden_, network)(regression.inputs.t, regression.inputs.obs, {});
     const int64_t rows = output.size(0);
     const at::Tensor weighted = (output - regression.target).square() * regression.weight;  // [B, L, C]
     at::Tensor per_row = weighted.flatten(1).sum(1) * static_cast<double>(rows);            // [B]
@@ -143,7 +105,7 @@ class FlowCase {
       const double end = static_cast<double>(i) / static_cast<double>(steps);
       sample::SolverOptions options;
       options.steps = i;
-      return solver.integrate(test::AnalyticField(network_of(golden_, network), 0, end), x0, options).x;
+      return solver.integrate(test::AnalyticField(analytic_network(golden_, network), 0, end), x0, options).x;
     };
     std::vector<at::Tensor> states;
     if (trajectory) {
@@ -156,7 +118,7 @@ class FlowCase {
 
   void check_adaptive(const std::string& array, const std::string& network, double tolerance) {
     const method::FlowMatching flow({});
-    const auto field = flow.field(network_of(golden_, network));
+    const auto field = flow.field(analytic_network(golden_, network));
     sample::SolverOptions options;
     options.atol = options.rtol = tolerance;
     const at::Tensor end =

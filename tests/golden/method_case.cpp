@@ -13,11 +13,21 @@ struct MethodChecker {
   void (*check)(const Case& golden, Report& report);
 };
 
-constexpr std::array<MethodChecker, 1> checkers{{
+constexpr std::array<MethodChecker, 2> checkers{{
     {"flow", check_flow},
+    {"diffusion", check_diffusion},
 }};
 
 }  // namespace
+
+void name_unchecked(const Case& golden, const std::set<std::string>& checked, Report& report) {
+  std::string missing;
+  for (const auto& [array, content] : golden.content.arrays) {
+    if (array.rfind("out/", 0) == 0 && !checked.count(array))
+      missing += (missing.empty() ? "" : ", ") + array;
+  }
+  if (!missing.empty()) report.skip("not checked, since fluxsbi does not compute it yet: " + missing);
+}
 
 void check_method(const Case& golden, Report& report) {
   const std::string method = golden.setting("method");

@@ -47,7 +47,35 @@ TEST_CASE("flow matching is found by its name and its alias", "[method][registry
 TEST_CASE("an unknown method is answered with the nearest name and what is available", "[method][registry]") {
   CHECK_THROWS_WITH(method::make_spec("flwo"), ContainsSubstring("did you mean 'flow'"));
   CHECK_THROWS_WITH(method::make_spec("score_matching"), ContainsSubstring("available: flow, flow_matching"));
-  CHECK_THROWS_AS(method::make_spec("diffusion"), core::UserError);
+  CHECK_THROWS_AS(method::make_spec("normalizing_flow"), core::UserError);
+}
+
+TEST_CASE("diffusion is found by its name and its alias", "[method][registry]") {
+  CHECK(method::make_spec("diffusion")->name() == "diffusion");
+  CHECK(method::make_spec("edm")->build()->name() == "diffusion");
+}
+
+TEST_CASE("diffusion writes the ends of its noise levels, which its preconditioning gives",
+          "[method][config]") {
+  const std::string edm = round_trip("strategy:\n  method: diffusion\n  P_mean: -2\n");
+  CHECK_THAT(edm, ContainsSubstring("sigma_min: 0.002") && ContainsSubstring("sigma_max: 80") &&
+                      ContainsSubstring("sigma_mean: -2"));
+  CHECK(round_trip(edm) == edm);
+  const std::string ve = round_trip("strategy:\n  method: edm\n  preconditioning: ve\n  sigma_max: 50\n");
+  CHECK_THAT(ve, ContainsSubstring("sigma_min: 0.02\n") && ContainsSubstring("sigma_max: 50"));
+  const std::string vp = round_trip("strategy:\n  method: edm\n  preconditioning: vp\n");
+  CHECK_THAT(vp, ContainsSubstring("sigma_min: null"));
+  CHECK(round_trip(vp) == vp);
+}
+
+TEST_CASE("noise levels and rates in the wrong order are errors", "[method][config]") {
+  CHECK_THAT(errors_of("strategy:\n  method: diffusion\n  sigma_min: 90\n"),
+             ContainsSubstring("a.yaml:3") && ContainsSubstring("sigma_max = 80"));
+  CHECK_THAT(errors_of("strategy:\n  method: diffusion\n  beta_min: 30\n"),
+             ContainsSubstring("beta_max = 20"));
+  CHECK_THAT(errors_of("strategy:\n  method: diffusion\n  preconditioning: edn\n"),
+             ContainsSubstring("did you mean 'edm'"));
+  CHECK_THAT(errors_of("strategy:\n  method: diffusion\n  sigma_std: 0\n"), ContainsSubstring("above 0"));
 }
 
 TEST_CASE("two tables share the section strategy and round-trip through YAML", "[method][config]") {

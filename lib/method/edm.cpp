@@ -1,0 +1,176 @@
+#include "method/edm.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/where.h>
+
+#include "core/error.hpp"
+
+namespace fluxsbi::method {
+
+namespace {
+
+void fill_ends(DiffusionOptions& options) {
+  const Preconditioning& row = find_preconditioning(options.preconditioning);
+  if (!options.sigma_min) options.sigma_min = row.sigma_min;
+  if (!options.sigma_max) options.sigma_max = row.sigma_max;
+}
+
+// The probability-flow equation: with x = scale (data + sigma noise),
+//   dx/dt = (ln sigma + ln scale)' x - (ln sigma)' scale D(x / scale; sigma).
+class DiffusionField : public Field {
+ public:
+  DiffusionField(Diffusion method, Evaluate network)
+      : method_(std::move(method)), network_(std::move(network)) {}
+
+  double start() const override { return time(0); }
+  double end() const override { return time(1); }
+
+  at::Tensor initial(const at::Tensor& noise) const override {
+    const Level level = at_time(noise.new_full({1}, start()));
+    return noise * (level.sigma * level.scale);
+  }
+
+  at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
+    // A solver that gives all rows one time does so by a repeated view; the network is told of it likewise.
+    const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
+    const Level level = at_time((one_time ? t.narrow(0, 0, 1) : t).view({-1, 1, 1}));
+    const at::Tensor clean = method_.denoise(network_, x / level.scale, level.sigma.view(-1), rows);
+    return (level.sigma_rate + level.scale_rate) * x - (level.sigma_rate * level.scale) * clean;
+  }
+
+  std::vector<double> grid(int64_t steps) const override {
+    const int64_t inner = std::max<int64_t>(steps - 1, 1);  // finish() takes the last
+    std::vector<double> times;
+    for (int64_t i = 0; i <= inner; ++i)
+      times.push_back(time(static_cast<double>(i) / static_cast<double>(inner)));
+    return times;
+  }
+
+  at::Tensor finish(const at::Tensor& x) const override {
+    const at::Tensor t = x.new_full({1}, end()).expand({x.size(0)});
+    return x - end() * drift(t, x, {});
+  }
+
+ private:
+  double time(double part) const { return method_.preconditioning().time(method_.options(), part); }
+  Level at_time(const at::Tensor& t) const { return method_.preconditioning().level(method_.options(), t); }
+
+  Diffusion method_;
+  Evaluate network_;
+};
+
+class DiffusionSpec : public Spec {
+ public:
+  std::string_view name() const override { return "diffusion"; }
+  void read(config::Reader& reader) override;
+  void write(config::Writer& writer) const override { writer.add(diffusion_table(), options_); }
+  std::string reference() const override { return config::reference(diffusion_table()); }
+  std::unique_ptr<Method> build() const override { return std::make_unique<Diffusion>(options_); }
+  std::unique_ptr<Spec> clone() const override { return std::make_unique<DiffusionSpec>(*this); }
+
+ private:
+  DiffusionOptions options_;
+};
+
+void DiffusionSpec::read(config::Reader& reader) {
+  reader.read(diffusion_table(), options_);
+  fill_ends(options_);
+  if (options_.sigma_min && options_.sigma_max && !(*options_.sigma_min < *options_.sigma_max)) {
+    reader.problem("strategy.sigma_min", "must be below sigma_max = " + config::emit(*options_.sigma_max) +
+                                             ", found " + config::emit(*options_.sigma_min));
+  }
+  if (options_.beta_min > options_.beta_max) {
+    reader.problem("strategy.beta_min", "must not be above beta_max = " + config::emit(options_.beta_max) +
+                                            ", found " + config::emit(options_.beta_min));
+  }
+}
+
+std::vector<std::string> preconditioning_names() {
+  std::vector<std::string> names;
+  for (const Preconditioning& row : preconditionings()) names.emplace_back(row.name);
+  return names;
+}
+
+}  // namespace
+
+const config::Table<DiffusionOptions>& diffusion_table() {
+  using Options = DiffusionOptions;
+  static const auto table =
+      config::Table<Options>(
+          "strategy", "Diffusion (EDM): the noise levels sigma, and how the network is scaled at each.")
+          .add("preconditioning", &Options::preconditioning, config::one_of(preconditioning_names()),
+               "edm, or variance preserving (vp) or exploding (ve) diffusion in the same form")
+          .add("sigma_mean", &Options::sigma_mean, config::finite_number(),
+               "edm, training: mean of ln sigma; sharp posteriors may want less noise: -2 with sigma_std 1.8 "
+               "did "
+               "better on two_moons")
+          .alias("P_mean")
+          .add("sigma_std", &Options::sigma_std, config::number_above(0),
+               "edm, training: standard deviation of ln sigma")
+          .alias("P_std")
+          .add("sigma_min", &Options::sigma_min, config::if_given(config::number_above(0)),
+               "least noise level of sampling, and of ve's training; null: 0.002 (edm), 0.02 (ve)")
+          .add("sigma_max", &Options::sigma_max, config::if_given(config::number_above(0)),
+               "greatest noise level of sampling, and of ve's training; null: 80 (edm), 100 (ve)")
+          .add("sigma_data", &Options::sigma_data, config::number_above(0),
+               "edm: standard deviation of the data, which are standardised")
+          .add("rho", &Options::rho, config::number_above(0),
+               "edm, sampling: steps get smaller towards the data the more, the greater rho is")
+          .add("beta_min", &Options::beta_min, config::number_above(0), "vp: rate of noise at time 0")
+          .add("beta_max", &Options::beta_max, config::number_above(0), "vp: rate of noise at time 1");
+  return table;
+}
+
+Diffusion::Diffusion(DiffusionOptions options)
+    : options_(std::move(options)), preconditioning_(&find_preconditioning(options_.preconditioning)) {
+  fill_ends(options_);
+}
+
+at::Tensor Diffusion::training_sigma(const at::Tensor& uniform) const {
+  return preconditioning_->training_sigma(options_, uniform);
+}
+
+at::Tensor Diffusion::denoise(const Evaluate& network, const at::Tensor& x, const at::Tensor& sigma,
+                              const at::Tensor& rows) const {
+  const Coefficients c = preconditioning_->coefficients(options_, sigma.view({-1, 1, 1}));
+  return c.skip * x + c.out * network(c.noise.view(-1).expand({x.size(0)}), c.in * x, rows);
+}
+
+engine::Regression Diffusion::regression(const Batch& batch, const Noise& noise) const {
+  return regression_at(batch, noise.normal, training_sigma(noise.uniform));
+}
+
+engine::Regression Diffusion::regression_at(const Batch& batch, const at::Tensor& normal,
+                                            const at::Tensor& level) const {
+  core::require(batch.obs.dim() == 3 && normal.sizes() == batch.obs.sizes(),
+                "diffusion: noise and obs must both be [B, L, C]");
+  const at::Tensor sigma = level.view({-1, 1, 1});  // [B, 1, 1]
+  const Coefficients c = preconditioning_->coefficients(options_, sigma);
+  engine::Regression problem;
+  problem.inputs.t = c.noise.view(-1);                       // [B]
+  problem.inputs.obs = c.in * (batch.obs + sigma * normal);  // [B, L, C]
+  problem.inputs.cond = batch.cond;
+  problem.inputs.condition_mask = batch.condition_mask;
+  problem.inputs.edge_mask = batch.edge_mask;
+  // (x1 - c_skip x) / c_out; x1 - c_skip x itself would cancel where there is little noise.
+  problem.target = (c.rest * batch.obs - c.skip * sigma * normal) / c.out;
+  problem.weight = c.weight * c.out.square() / static_cast<double>(batch.obs.size(0));  // [B, 1, 1]
+  if (batch.condition_mask.defined()) {
+    problem.inputs.obs = at::where(batch.condition_mask, batch.obs, problem.inputs.obs);
+    problem.weight = problem.weight * batch.condition_mask.logical_not();  // [B, L, 1]
+  }
+  return problem;
+}
+
+std::unique_ptr<Field> Diffusion::field(Evaluate network) const {
+  return std::make_unique<DiffusionField>(*this, std::move(network));
+}
+
+std::unique_ptr<Spec> make_diffusion_spec() {
+  return std::make_unique<DiffusionSpec>();
+}
+
+}  // namespace fluxsbi::method

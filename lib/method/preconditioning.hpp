@@ -1,0 +1,73 @@
+// How a diffusion network is scaled at each noise level, which levels it is trained on, and along which
+// levels samples are drawn: one table (Karras, Aittala, Aila, Laine 2022, arXiv 2206.00364, table 1).
+//
+//   name | c_skip            | c_out                | c_in             | c_noise      | lambda | levels of
+//   training edm  | d^2 / (s^2 + d^2) | s d / sqrt(s^2+d^2)  | 1/sqrt(s^2+d^2)  | ln(s) / 4    | (s^2+d^2) /
+//   (s d)^2  | ln s ~ N(mean, std^2) vp   | 1                 | -s                   | 1/sqrt(s^2+1)    | 999
+//   time(s)  | 1 / s^2              | time ~ U(1e-5, 1) ve   | 1                 | s                    | 1
+//   | ln(s / 2)    | 1 / s^2              | ln s ~ U(ln s_min, ln s_max)
+//
+// with s the noise level sigma and d = sigma_data.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <ATen/core/Tensor.h>
+
+namespace fluxsbi::method {
+
+/// The keys of diffusion in the section `strategy`.
+struct DiffusionOptions {
+  std::string preconditioning = "edm";  ///< edm, vp, ve
+  double sigma_mean = -1.2,
+         sigma_std = 1.2;  ///< edm, training: mean and standard deviation (> 0) of ln sigma
+  std::optional<double> sigma_min,
+      sigma_max;          ///< edm: ends of sampling; ve: of training too; none: the row's
+  double sigma_data = 1;  ///< edm: standard deviation of the data, which are standardised
+  double rho = 7;         ///< edm, sampling: how much smaller the steps near the data are
+  double beta_min = 0.1,
+         beta_max = 20;  ///< vp: sigma(t)^2 = exp(beta_min t + (beta_max - beta_min) t^2 / 2) - 1
+};
+
+/// D(x; sigma) = skip x + out F(in x; noise) for a network F, and the weight of (D - data)^2. Each has
+/// sigma's shape.
+struct Coefficients {
+  at::Tensor skip;
+  at::Tensor rest;  ///< 1 - skip, without the cancellation
+  at::Tensor out, in, noise, weight;
+};
+
+/// A place on the path of sampling, at the path's own time t: x(t) = scale (data + sigma noise). Each has t's
+/// shape.
+struct Level {
+  at::Tensor sigma;
+  at::Tensor sigma_rate;  ///< d ln sigma / dt
+  at::Tensor scale;
+  at::Tensor scale_rate;  ///< d ln scale / dt
+};
+
+struct Preconditioning {
+  std::string_view name;
+  std::optional<double> sigma_min, sigma_max;  ///< published ends; vp has those of its betas
+  /// Heun steps of sampling where none are named. edm's are the published ones: they make Gaussians 5 to 16 %
+  /// too wide, the more the sharper (40 steps: 1 to 2 %). So few would be no use with vp and ve.
+  int64_t sampling_steps;
+  Coefficients (*coefficients)(const DiffusionOptions& options, const at::Tensor& sigma);
+  /// Noise levels of training for uniform numbers in (0, 1).
+  at::Tensor (*training_sigma)(const DiffusionOptions& options, const at::Tensor& uniform);
+  /// edm: t = sigma; ve: t = sigma^2; vp: t in (0, 1], 1 the most noise.
+  Level (*level)(const DiffusionOptions& options, const at::Tensor& t);
+  /// The path's time when a part in [0, 1] of the steps is done; 0: most noise, 1: least, above none.
+  double (*time)(const DiffusionOptions& options, double part);
+};
+
+/// edm, vp, ve.
+std::span<const Preconditioning> preconditionings();
+
+/// The row of that name, which must be one.
+const Preconditioning& find_preconditioning(std::string_view name);
+
+}  // namespace fluxsbi::method

@@ -1,0 +1,182 @@
+// Diffusion against golden files: preconditionings, noise levels, loss, denoiser, sampling without churn.
+#include <regex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/special_ndtr.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+
+#include "golden/case.hpp"
+#include "method/edm.hpp"
+#include "sample/solver.hpp"
+
+namespace fluxsbi::golden {
+
+namespace {
+
+// float32 arithmetic in another order of operations; vp's sigma near 0 is a cancelling difference in the
+// files
+constexpr double level_tolerance = 5e-6, loss_tolerance = 5e-6;
+constexpr double trajectory_tolerance = 2e-5;  // vp's sigma again
+
+double setting(const Case& golden, const std::string& key, double otherwise) {
+  const std::string text = golden.setting(key);
+  return text.empty() ? otherwise : std::stod(text);
+}
+
+method::Diffusion method_of(const Case& golden) {
+  method::DiffusionOptions options;
+  options.preconditioning = golden.setting("sde");
+  for (char& letter : options.preconditioning) letter = static_cast<char>(std::tolower(letter));
+  const method::Preconditioning& row = method::find_preconditioning(options.preconditioning);
+  if (row.sigma_min) options.sigma_min = setting(golden, "sigma_min", *row.sigma_min);
+  if (row.sigma_max) options.sigma_max = setting(golden, "sigma_max", *row.sigma_max);
+  options.sigma_data = setting(golden, "sigma_data", options.sigma_data);
+  options.sigma_mean = setting(golden, "P_mean", options.sigma_mean);
+  options.sigma_std = setting(golden, "P_std", options.sigma_std);
+  options.rho = setting(golden, "rho", options.rho);
+  options.beta_min = setting(golden, "beta_min", options.beta_min);
+  options.beta_max = setting(golden, "beta_max", options.beta_max);
+  return method::Diffusion(options);
+}
+
+// Another field up to time number `last` of its grid of `steps` steps.
+class FirstSteps : public method::Field {
+ public:
+  FirstSteps(const method::Field& field, int64_t steps, int64_t last)
+      : field_(field), times_(field.grid(steps)) {
+    times_.resize(static_cast<size_t>(last + 1));
+  }
+
+  double start() const override { return times_.front(); }
+  double end() const override { return times_.back(); }
+  at::Tensor initial(const at::Tensor& noise) const override { return field_.initial(noise); }
+  at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
+    return field_.drift(t, x, rows);
+  }
+  std::vector<double> grid(int64_t) const override { return times_; }
+
+ private:
+  const method::Field& field_;
+  std::vector<double> times_;
+};
+
+// Checks one file and remembers which arrays it took.
+class EdmCase {
+ public:
+  EdmCase(const Case& golden, Report& report)
+      : golden_(golden), report_(report), method_(method_of(golden)) {}
+
+  void check() {
+    check_coefficients();
+    check_training();
+    for (const auto& [array, content] : golden_.content.arrays) check_array(array);
+    name_unchecked(golden_, checked_, report_);
+  }
+
+ private:
+  void compare(const std::string& array, const at::Tensor& ours, double tolerance) {
+    checked_.insert(array);
+    report_.compare(array, ours, golden_.tensor(array), tolerance);
+  }
+
+  engine::Regression problem(bool masked) const {
+    method::Batch batch;
+    batch.obs = golden_.tensor("in/x1");
+    if (masked) batch.condition_mask = golden_.tensor("in/condition_mask");
+    return method_.regression_at(batch, golden_.tensor("in/x0"), golden_.tensor("in/sigma").view(-1));
+  }
+
+  void check_coefficients() {
+    const auto c = method_.preconditioning().coefficients(method_.options(), golden_.tensor("in/sigma"));
+    compare("out/c_skip", c.skip, level_tolerance);
+    compare("out/c_out", c.out, level_tolerance);
+    compare("out/c_in", c.in, level_tolerance);
+    compare("out/c_noise", c.noise, level_tolerance);
+    compare("out/loss_weight", c.weight, level_tolerance);
+    report_.compare("1 - c_skip", 1 - c.rest, c.skip, level_tolerance);
+    compare("out/x_t", problem(false).inputs.obs / c.in, level_tolerance);
+    compare("out/target_of_F", problem(false).target, level_tolerance);
+  }
+
+  void check_training() {
+    // As training has them, from uniform numbers; in float64, since float32 uniforms are coarse in the tails.
+    const at::Tensor uniform = golden_.has("in/uniform")
+                                   ? golden_.tensor("in/uniform").to(at::kDouble)
+                                   : at::special_ndtr(golden_.tensor("in/normal").to(at::kDouble));
+    compare("out/sigma_train", method_.training_sigma(uniform), level_tolerance);
+  }
+
+  void check_array(const std::string& array) {
+    static const std::regex path("out/(timesteps|sigmas|scale)_([0-9]+)");
+    static const std::regex loss("out/([a-z]+)/(loss|per_sample)(_masked)?");
+    static const std::regex denoised("out/([a-z]+)/denoised");
+    static const std::regex trajectory("out/([a-z]+)/(euler|heun)([0-9]+)_traj");
+    std::smatch match;
+    if (std::regex_match(array, match, path)) check_path(array, match[1], std::stoll(match[2]));
+    if (std::regex_match(array, match, loss)) {
+      check_loss(array, match[1], match[2] == "loss", match[3].matched);
+    }
+    if (std::regex_match(array, match, denoised)) {
+      const at::Tensor sigma = golden_.tensor("in/sigma").view(-1);
+      compare(array,
+              method_.denoise(analytic_network(golden_, match[1]), golden_.tensor("out/x_t"), sigma, {}),
+              level_tolerance);
+    }
+    if (std::regex_match(array, match, trajectory)) {
+      check_trajectory(array, match[1], match[2], std::stoll(match[3]));
+    }
+  }
+
+  // The files' lists end with the place without noise, which is the end of finish().
+  void check_path(const std::string& array, const std::string& what, int64_t steps) {
+    const at::Tensor times = at::tensor(method_.field({})->grid(steps), at::kDouble);
+    const method::Level level = method_.preconditioning().level(method_.options(), times);
+    const bool scale = what == "scale";
+    const at::Tensor values = scale ? level.scale : what == "sigmas" ? level.sigma : times;
+    compare(array, at::cat({values, at::full({1}, scale ? 1.0 : 0.0, at::kDouble)}), level_tolerance);
+  }
+
+  // Both the files' loss and ours sum over unconditioned elements.
+  void check_loss(const std::string& array, const std::string& network, bool mean, bool masked) {
+    const auto regression = problem(masked);
+    const at::Tensor output =
+        analytic_network(golden_, network)(regression.inputs.t, regression.inputs.obs, {});
+    const at::Tensor weighted = (output - regression.target).square() * regression.weight;  // [B, L, C]
+    const at::Tensor per_row = weighted.flatten(1).sum(1);                                  // [B]
+    compare(array, mean ? per_row.sum().view(1) : per_row * static_cast<double>(per_row.size(0)),
+            loss_tolerance);
+  }
+
+  void check_trajectory(const std::string& array, const std::string& network, const std::string& name,
+                        int64_t steps) {
+    const auto field = method_.field(analytic_network(golden_, network));
+    const at::Tensor start = field->initial(golden_.tensor("in/x_init"));
+    std::vector<at::Tensor> states;
+    for (int64_t i = 1; i < steps; ++i) {
+      const FirstSteps part(*field, steps, i);
+      states.push_back(sample::find_solver(name).integrate(part, start, {}).x);
+    }
+    states.push_back(field->finish(states.back()));
+    compare(array, at::stack(states), trajectory_tolerance);
+  }
+
+  const Case& golden_;
+  Report& report_;
+  method::Diffusion method_;
+  std::set<std::string> checked_;
+};
+
+}  // namespace
+
+void check_diffusion(const Case& golden, Report& report) {
+  EdmCase(golden, report).check();
+}
+
+}  // namespace fluxsbi::golden
