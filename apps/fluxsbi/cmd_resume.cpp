@@ -30,13 +30,16 @@ int resume(const Arguments& arguments) {
   if (arguments.steps)
     config::set_from_command_line(document, "training.nsteps=" + std::to_string(*arguments.steps));
   Experiment experiment = read_experiment(document);
-  const auto state = checkpoint::load_latest_state(arguments.run);
+  auto state = checkpoint::load_latest_state(arguments.run);
   const bool finished = std::filesystem::exists(run / "model.safetensors");
   if (finished && !(state && arguments.steps && state->step < experiment.training.nsteps)) {
     core::log::info(arguments.run + ": the run has finished" +
                     (state ? " at step " + std::to_string(state->step) : std::string()) +
                     "; to train longer, use --steps with a larger total");
     return 0;
+  }
+  if (state) {  // options that the version which wrote it did not have stand at their defaults
+    state->config = resolved_yaml(read_experiment(config::parse_yaml(state->config, "the checkpoint")));
   }
   core::log::info(state ? "resuming at step " + std::to_string(state->step)
                         : "no checkpoint yet: starting at step 0");

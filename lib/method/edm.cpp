@@ -7,6 +7,7 @@
 #include <ATen/ops/where.h>
 
 #include "core/error.hpp"
+#include "method/loss_weight.hpp"
 
 namespace fluxsbi::method {
 
@@ -157,10 +158,11 @@ engine::Regression Diffusion::regression_at(const Batch& batch, const at::Tensor
   problem.inputs.edge_mask = batch.edge_mask;
   // (x1 - c_skip x) / c_out; x1 - c_skip x itself would cancel where there is little noise.
   problem.target = (c.rest * batch.obs - c.skip * sigma * normal) / c.out;
-  problem.weight = c.weight * c.out.square() / static_cast<double>(batch.obs.size(0));  // [B, 1, 1]
+  const auto elements = static_cast<double>(batch.obs.size(1) * batch.obs.size(2));  // of a row
+  problem.weight = c.weight * c.out.square() *
+                   (loss_weight(batch.obs, batch.condition_mask) * elements);  // [B, 1 or L, 1]
   if (batch.condition_mask.defined()) {
     problem.inputs.obs = at::where(batch.condition_mask, batch.obs, problem.inputs.obs);
-    problem.weight = problem.weight * batch.condition_mask.logical_not();  // [B, L, 1]
   }
   return problem;
 }

@@ -2,10 +2,11 @@
 //
 // With data x1, noise n ~ N(0, I) and a noise level sigma drawn for each row,
 //   x = x1 + sigma n,   D(x; sigma) = c_skip x + c_out F(c_in x; c_noise),
-//   loss = mean over rows of the sum over that row's unconditioned elements of lambda(sigma) (D - x1)^2,
+//   loss = mean over rows of (elements / unconditioned elements of the row) times
+//          the sum over that row's unconditioned elements of lambda(sigma) (D - x1)^2,
 // which for the network F is a regression of (x1 - c_skip x) / c_out with weight lambda c_out^2 (1 in all
 // three preconditionings). F's time argument is c_noise. Conditioned tokens are fed clean, not scaled by
-// c_in, and carry no loss.
+// c_in, and carry no loss; the factor keeps a row's weight the same however much of it is given.
 //
 // Samples follow the probability-flow equation in the preconditioning's own time (preconditioning.hpp): edm's
 // is sigma itself, from sigma_max down, where it reads

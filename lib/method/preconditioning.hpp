@@ -1,11 +1,12 @@
 // How a diffusion network is scaled at each noise level, which levels it is trained on, and along which
 // levels samples are drawn: one table (Karras, Aittala, Aila, Laine 2022, arXiv 2206.00364, table 1).
 //
-//   name | c_skip            | c_out                | c_in             | c_noise      | lambda | levels of
-//   training edm  | d^2 / (s^2 + d^2) | s d / sqrt(s^2+d^2)  | 1/sqrt(s^2+d^2)  | ln(s) / 4    | (s^2+d^2) /
-//   (s d)^2  | ln s ~ N(mean, std^2) vp   | 1                 | -s                   | 1/sqrt(s^2+1)    | 999
-//   time(s)  | 1 / s^2              | time ~ U(1e-5, 1) ve   | 1                 | s                    | 1
-//   | ln(s / 2)    | 1 / s^2              | ln s ~ U(ln s_min, ln s_max)
+// clang-format off
+//   name | c_skip            | c_out               | c_in            | c_noise     | lambda              | levels of training
+//   edm  | d^2 / (s^2 + d^2) | s d / sqrt(s^2+d^2) | 1/sqrt(s^2+d^2) | ln(s) / 4   | (s^2+d^2) / (s d)^2 | ln s ~ N(mean, std^2)
+//   vp   | 1                 | -s                  | 1/sqrt(s^2+1)   | 999 time(s) | 1 / s^2             | time ~ U(1e-5, 1)
+//   ve   | 1                 | s                   | 1               | ln(s / 2)   | 1 / s^2             | ln s ~ U(ln s_min, ln s_max)
+// clang-format on
 //
 // with s the noise level sigma and d = sigma_data.
 #pragma once
@@ -22,14 +23,14 @@ namespace fluxsbi::method {
 /// The keys of diffusion in the section `strategy`.
 struct DiffusionOptions {
   std::string preconditioning = "edm";  ///< edm, vp, ve
-  double sigma_mean = -1.2,
-         sigma_std = 1.2;  ///< edm, training: mean and standard deviation (> 0) of ln sigma
-  std::optional<double> sigma_min,
-      sigma_max;          ///< edm: ends of sampling; ve: of training too; none: the row's
+  double sigma_mean = -1.2;             ///< edm, training: mean of ln sigma
+  double sigma_std = 1.2;               ///< edm, training: standard deviation of ln sigma, > 0
+  /// edm: ends of sampling; ve: of training too; none: the row's
+  std::optional<double> sigma_min, sigma_max;
   double sigma_data = 1;  ///< edm: standard deviation of the data, which are standardised
   double rho = 7;         ///< edm, sampling: how much smaller the steps near the data are
-  double beta_min = 0.1,
-         beta_max = 20;  ///< vp: sigma(t)^2 = exp(beta_min t + (beta_max - beta_min) t^2 / 2) - 1
+  /// vp: sigma(t)^2 = exp(beta_min t + (beta_max - beta_min) t^2 / 2) - 1
+  double beta_min = 0.1, beta_max = 20;
 };
 
 /// D(x; sigma) = skip x + out F(in x; noise) for a network F, and the weight of (D - data)^2. Each has

@@ -80,9 +80,9 @@ TEST_CASE("diffusion draws a posterior of the right mean and deviation by its ow
   const data::Standardiser theta{{10, 10}, {2, 2}};
   sample::Source source;
   source.method = &method;
-  source.bind = [&](std::span<const int64_t>) { return exact_network(method); };
-  source.theta = &theta;
-  source.shape = {2, 1, 1, 1, {}, {}};
+  source.bind = [&](std::span<const int64_t>) { return sample::Bound{exact_network(method)}; };
+  source.standardiser = &theta;
+  source.tokens = source.kept = 2;
   const int64_t draws = 4000;
   const auto samples = sample::draw(source, {1, draws, 5, 0, 1000}, {});
   CHECK(samples.evaluations == 2 * method.default_steps() - 1);  // heun's, and one for the last step
