@@ -17,6 +17,7 @@ struct DataShape {
   std::vector<int64_t>
       obs_grid;  ///< [rows, columns] where theta came as [n, rows, columns, channels], else empty
   std::vector<int64_t> cond_grid;  ///< likewise for x
+  bool padded = false;  ///< x is a set of up to cond_dim elements; one whose channels are all NaN is absent
 
   int64_t obs_size() const { return obs_dim * obs_channels; }
   int64_t cond_size() const { return cond_dim * cond_channels; }
