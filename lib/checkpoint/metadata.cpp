@@ -42,7 +42,8 @@ json to_json(const ModelFile& model) {
             {"cond_dim", shape.cond_dim},
             {"cond_channels", shape.cond_channels},
             {"obs_grid", shape.obs_grid},
-            {"cond_grid", shape.cond_grid}}},
+            {"cond_grid", shape.cond_grid},
+            {"padded", shape.padded}}},
           {"theta", standardiser_json(model.theta)},
           {"x", standardiser_json(model.x)},
           {"theta_names", model.theta_names},
@@ -62,6 +63,7 @@ ModelFile model_from_json(const json& object) {
   model.shape.cond_channels = shape.at("cond_channels");
   model.shape.obs_grid = shape.at("obs_grid").get<std::vector<int64_t>>();
   model.shape.cond_grid = shape.at("cond_grid").get<std::vector<int64_t>>();
+  model.shape.padded = shape.value("padded", false);  // files of version 0.1 do not know sets
   model.theta = standardiser_from(object.at("theta"), model.shape.obs_size(), "theta");
   model.x = standardiser_from(object.at("x"), model.shape.cond_size(), "x");
   model.theta_names = object.at("theta_names").get<std::vector<std::string>>();

@@ -26,18 +26,21 @@ const config::Table<DataOptions>& data_table() {
           .add("max_validation", &DataOptions::max_validation, config::integer_at_least(1),
                "most rows that validate")
           .add("standardise_theta", &DataOptions::standardise_theta,
-               config::one_of({"per_feature", "shared", "none"}),
-               "theta minus its mean over its standard deviation: of each feature, of all together, or not "
-               "at all")
+               config::one_of({"per_feature", "per_channel", "shared", "none"}),
+               "theta minus its mean over its standard deviation: of each feature, of each channel over all "
+               "tokens, of all together, or not at all")
           .alias("standardize_theta")
           .add("standardise_x", &DataOptions::standardise_x,
-               config::one_of({"per_feature", "shared", "none"}),
-               "the same for x; shared suits images and time series")
+               config::one_of({"auto", "per_feature", "per_channel", "shared", "none"}),
+               "the same for x; auto: per_channel with an embedding network for series, images or sets, else "
+               "per_feature")
           .alias("standardize_x")
           .add("constant", &DataOptions::constant, config::one_of({"error", "keep"}),
                "columns that do not vary: an error that names them, or kept with scale 1")
-          .add("nan", &DataOptions::nan, config::one_of({"error", "drop"}),
-               "rows with NaN or infinite values: an error with count and first row, or left out");
+          .add("nan", &DataOptions::nan, config::one_of({"error", "drop", "pad"}),
+               "rows with NaN or infinite values: an error with count and first row, or left out; pad: x "
+               "holds sets [n, elements, channels], an element that is NaN in all channels is absent "
+               "(embedding.network: set)");
   return table;
 }
 

@@ -8,6 +8,7 @@
 #include "core/text.hpp"
 #include "data/dataset_file.hpp"
 #include "data/names.hpp"
+#include "data/sets.hpp"
 #include "data/simulate.hpp"
 #include "data/tasks/task.hpp"
 
@@ -87,11 +88,24 @@ std::vector<int64_t> bad_rows(const Dataset& dataset) {
   const int64_t position = theta ? in_theta : first_bad(dataset.x, row, dataset.shape.cond_size());
   const auto names = theta ? feature_names(dataset.theta_names, dataset.shape.obs_channels)
                            : feature_names(dataset.x_names, dataset.shape.cond_channels);
-  throw core::UserError(dataset.source + ": " + std::to_string(bad.size()) + " of " +
-                        std::to_string(dataset.rows) +
-                        " rows hold NaN, infinite values or values beyond float32's range (first: row " +
-                        std::to_string(row) + ", counted from 0, " + names[static_cast<size_t>(position)] +
-                        "); mend them, or set data.nan: drop to leave such rows out");
+  throw core::UserError(
+      dataset.source + ": " + std::to_string(bad.size()) + " of " + std::to_string(dataset.rows) +
+      " rows hold NaN, infinite values or values beyond float32's range (first: row " + std::to_string(row) +
+      ", counted from 0, " + names[static_cast<size_t>(position)] +
+      "); mend them, or set data.nan: drop to leave such rows out (for sets of varying size, data.nan: "
+      "pad takes elements of NaN as absent)");
+}
+
+/// data.nan = pad: x holds sets, whose absent elements are NaN.
+void check_sets(const Dataset& dataset) {
+  const auto size = static_cast<size_t>(dataset.shape.cond_size());
+  for (int64_t row = 0; row < dataset.rows; ++row) {
+    const auto x = std::span(dataset.x).subspan(static_cast<size_t>(row) * size, size);
+    std::string problem = set_problem(x, dataset.shape.cond_channels);
+    if (first_bad(dataset.theta, row, dataset.shape.obs_size()) >= 0) problem = "theta is not finite";
+    if (problem.empty()) continue;
+    throw core::UserError(dataset.source + ": row " + std::to_string(row) + " (counted from 0): " + problem);
+  }
 }
 
 void keep_rows(std::vector<float>& values, int64_t size, int64_t rows, const std::vector<int64_t>& without) {
@@ -108,6 +122,11 @@ void keep_rows(std::vector<float>& values, int64_t size, int64_t rows, const std
 }
 
 void apply_nan_policy(Dataset& dataset, const std::string& policy) {
+  dataset.shape.padded = policy == "pad";
+  if (dataset.shape.padded) {
+    check_sets(dataset);
+    return;
+  }
   const auto bad = bad_rows(dataset);
   if (bad.empty()) return;
   if (policy != "drop") refuse_bad_rows(dataset, bad);

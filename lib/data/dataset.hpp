@@ -24,11 +24,11 @@ struct DataOptions {
   int64_t simulations = 100000;           ///< how many pairs a task simulates
   double validation_fraction = 0.05;      ///< of the rows, at most max_validation
   int64_t max_validation = 10000;
-  std::string standardise_theta = "per_feature";  ///< per_feature, shared, none
-  std::string standardise_x = "per_feature";
-  std::string constant = "error";        ///< error, keep
-  std::string nan = "error";             ///< error, drop
-  std::vector<std::string> theta_names;  ///< empty: theta_0, theta_1, ...
+  std::string standardise_theta = "per_feature";  ///< per_feature, per_channel, shared, none
+  std::string standardise_x = "auto";             ///< auto: what the embedding network asks for
+  std::string constant = "error";                 ///< error, keep
+  std::string nan = "error";                      ///< error, drop, pad
+  std::vector<std::string> theta_names;           ///< empty: theta_0, theta_1, ...
   std::vector<std::string> x_names;
 };
 const config::Table<DataOptions>& data_table();
@@ -61,8 +61,9 @@ struct Split {
 Split split_rows(int64_t rows, const DataOptions& options, uint64_t seed);
 
 /// Observations to condition on: [rows, cond_dim, cond_channels] from npz (key x), npy, HDF5 (x) or CSV whose
-/// header is the model's x names or data_1, data_2, ...; one row may come without the leading axis. Throws
-/// UserError for wrong rank, another number of tokens or channels than `shape`, NaN.
+/// header is the model's x names or data_1, data_2, ...; one row may come without the leading axis. Sets
+/// (shape.padded) may have fewer elements than cond_dim, the rest of a row becomes NaN. Throws UserError for
+/// wrong rank, another number of tokens or channels than `shape`, NaN other than absent elements.
 struct Observations {
   int64_t rows = 0;
   std::vector<float> x;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/error.hpp"
@@ -7,6 +8,7 @@
 #include "data/dataset.hpp"
 #include "data/dataset_file.hpp"
 #include "data/names.hpp"
+#include "data/sets.hpp"
 #include "io/files.hpp"
 
 namespace fluxsbi::data {
@@ -18,11 +20,11 @@ using Dims = std::vector<int64_t>;
 /// The shapes one row may have, the usual one first.
 std::vector<Dims> row_layouts(const DataShape& shape) {
   std::vector<Dims> layouts;
-  if (shape.cond_channels == 1) layouts.push_back({shape.cond_dim});
   if (!shape.cond_grid.empty()) {
     layouts.push_back({shape.cond_grid[0], shape.cond_grid[1], shape.cond_channels});
     if (shape.cond_channels == 1) layouts.push_back(shape.cond_grid);
   }
+  if (shape.cond_channels == 1) layouts.push_back({shape.cond_dim});
   layouts.push_back({shape.cond_dim, shape.cond_channels});
   if (shape.cond_size() == 1) layouts.push_back({});
   return layouts;
@@ -43,10 +45,62 @@ int64_t rows_of(const Dims& found, const DataShape& shape, const std::string& pa
   if (std::find(layouts.begin(), layouts.end(), found) != layouts.end()) return 1;
   std::string expected = "[rows";
   for (const int64_t n : layouts.front()) expected += ", " + std::to_string(n);
+  const std::string what = shape.cond_grid.empty()
+                               ? count_text(shape.cond_dim, "token")
+                               : "images of " + std::to_string(shape.cond_grid[0]) + " x " +
+                                     std::to_string(shape.cond_grid[1]) + " pixels";
   throw core::UserError(path + ": x has the shape " + core::shape_text(found) +
-                        ", the model is conditioned on " + count_text(shape.cond_dim, "token") + " of " +
+                        ", the model is conditioned on " + what + " of " +
                         count_text(shape.cond_channels, "channel") + "; give " + expected +
                         "], or one row without the leading axis");
+}
+
+/// An array of sets as [rows, elements, channels].
+Dims set_dims(const Dims& found, const DataShape& shape, const std::string& path) {
+  const int64_t channels = shape.cond_channels;
+  Dims dims = found;
+  if (channels == 1 && dims.size() == 2 && dims[1] == 1 && dims[0] > 1 && shape.cond_dim > 1) {
+    throw core::UserError(path + ": x has the shape " + core::shape_text(found) +
+                          ", which may be one set or many of one element; give [rows, elements, 1]");
+  }
+  if (channels == 1 && dims.size() == 1) dims.insert(dims.begin(), 1);
+  if (channels == 1 && dims.size() == 2) {
+    dims.push_back(1);
+  } else if (dims.size() == 2) {
+    dims.insert(dims.begin(), 1);
+  }
+  const bool fits = dims.size() == 3 && dims[2] == channels && dims[1] >= 1;
+  if (fits && dims[1] <= shape.cond_dim) return dims;
+  throw core::UserError(path + ": x has the shape " + core::shape_text(found) +
+                        ", the model was trained on sets of up to " + count_text(shape.cond_dim, "element") +
+                        " of " + count_text(channels, "channel") + "; give [rows, elements, " +
+                        std::to_string(channels) + "]" +
+                        (fits ? " with fewer elements, or train on sets of that size" : ""));
+}
+
+/// Sets of the array, filled up with absent elements.
+Observations take_sets(const io::Array& x, const DataShape& shape, const std::string& path) {
+  const Dims dims = set_dims(x.shape, shape, path);
+  const std::vector<float> values = x.to_float();
+  const auto given = static_cast<size_t>(dims[1] * dims[2]), size = static_cast<size_t>(shape.cond_size());
+  Observations sets{dims[0], std::vector<float>(static_cast<size_t>(dims[0]) * size,
+                                                std::numeric_limits<float>::quiet_NaN())};
+  for (size_t row = 0; row < static_cast<size_t>(dims[0]); ++row) {
+    std::copy_n(values.begin() + static_cast<int64_t>(row * given), given,
+                sets.x.begin() + static_cast<int64_t>(row * size));
+  }
+  return sets;
+}
+
+/// Throws unless every row is a set: absent elements are NaN throughout.
+void check_sets(const Observations& sets, const DataShape& shape, const std::string& path) {
+  const auto size = static_cast<size_t>(shape.cond_size());
+  for (int64_t row = 0; row < sets.rows; ++row) {
+    const auto x = std::span(sets.x).subspan(static_cast<size_t>(row) * size, size);
+    const std::string problem = set_problem(x, shape.cond_channels);
+    if (!problem.empty())
+      throw core::UserError(path + ": row " + std::to_string(row) + " (counted from 0): " + problem);
+  }
 }
 
 io::Array load_x(const std::string& path) {
@@ -96,10 +150,18 @@ Observations load_observations(const std::string& path, const DataShape& shape,
     observations = from_csv(path, shape, names);
   } else {
     const io::Array x = load_x(path);
-    observations.rows = rows_of(x.shape, shape, path);
-    observations.x = x.to_float();
+    if (shape.padded) {
+      observations = take_sets(x, shape, path);
+    } else {
+      observations.rows = rows_of(x.shape, shape, path);
+      observations.x = x.to_float();
+    }
   }
   if (observations.rows == 0) throw core::UserError(path + " holds no rows of x");
+  if (shape.padded) {
+    check_sets(observations, shape, path);
+    return observations;
+  }
   const auto bad =
       std::find_if(observations.x.begin(), observations.x.end(), [](float v) { return !std::isfinite(v); });
   if (bad != observations.x.end()) {

@@ -17,6 +17,7 @@ struct DataShape {
   std::vector<int64_t>
       obs_grid;  ///< [rows, columns] where theta came as [n, rows, columns, channels], else empty
   std::vector<int64_t> cond_grid;  ///< likewise for x
+  bool padded = false;  ///< x is a set of up to cond_dim elements; one whose channels are all NaN is absent
   /// Which of the tokens [theta, x] depend on each other: L strings of L digits, L = obs_dim + cond_dim,
   /// character j of string i '1' where i and j do. Empty where nobody knows.
   std::vector<std::string> edges = {};

@@ -34,7 +34,7 @@ void draw_theta(const Prior& prior, uint64_t seed, int64_t row, std::span<float>
 Simulations simulate(const Task& task, int64_t rows, uint64_t seed, int workers, int64_t first) {
   core::require(rows >= 0 && first >= 0, "row numbers are not negative");
   const auto theta_dim = static_cast<size_t>(task.theta_dim()), x_dim = static_cast<size_t>(task.x_dim());
-  Simulations result{rows, task.theta_dim(), task.x_dim(), {}, {}, {}};
+  Simulations result{rows, task.theta_dim(), task.x_dim(), {}, {}, {}, task.x_shape()};
   result.theta.resize(static_cast<size_t>(rows) * theta_dim);
   result.x.resize(static_cast<size_t>(rows) * x_dim);
   result.failed.resize(static_cast<size_t>(rows));

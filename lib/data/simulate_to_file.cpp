@@ -205,6 +205,7 @@ class Run {
     const auto rows = static_cast<size_t>(request_.simulations), dim = plan_.theta_names.size();
     const auto x_dim = static_cast<size_t>(x_dim_);
     Simulations all{request_.simulations, plan_.prior->dim(), x_dim_, {}, {}, {}};
+    if (plan_.task) all.x_shape = plan_.task->x_shape();
     all.theta.resize(rows * dim);
     all.x.assign(rows * x_dim, std::numeric_limits<float>::quiet_NaN());
     all.failed.assign(rows, 1);

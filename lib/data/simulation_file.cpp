@@ -52,7 +52,10 @@ void save_simulations(const std::string& output, const Simulations& all, bool wi
   }
   const std::span<const float> theta_values(all.theta), x_values(all.x);
   auto theta = io::Array::from(theta_values, {all.rows, all.theta_dim});
-  auto x = io::Array::from(x_values, {all.rows, all.x_dim});
+  std::vector<int64_t> x_shape{all.rows};
+  if (all.x_shape.empty()) x_shape.push_back(all.x_dim);
+  x_shape.insert(x_shape.end(), all.x_shape.begin(), all.x_shape.end());
+  auto x = io::Array::from(x_values, x_shape);
   const auto files = simulation_files(output);
   if (files.size() == 2) {
     io::save_arrays(files[0], {{"theta", std::move(theta)}});

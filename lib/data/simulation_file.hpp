@@ -12,9 +12,10 @@ struct Simulations {
   int64_t rows = 0;
   int64_t theta_dim = 0;
   int64_t x_dim = 0;
-  std::vector<float> theta;     ///< [rows, theta_dim]
-  std::vector<float> x;         ///< [rows, x_dim]
-  std::vector<uint8_t> failed;  ///< [rows]
+  std::vector<float> theta;           ///< [rows, theta_dim]
+  std::vector<float> x;               ///< [rows, x_dim]
+  std::vector<uint8_t> failed;        ///< [rows]
+  std::vector<int64_t> x_shape = {};  ///< of a row of x in a file, [length, channels] say; empty: [x_dim]
 };
 
 /// The files that an output's name means: itself, or for OUT.npy, which can hold one array only, the pair

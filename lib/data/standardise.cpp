@@ -11,28 +11,33 @@ namespace fluxsbi::data {
 
 namespace {
 
-/// Calls visit(feature, value) for every value of the given rows.
+/// Calls visit(feature, value) for every value of the given rows that is not NaN (absent).
 template <class Visit>
 void for_each(std::span<const float> values, size_t size, std::span<const int64_t> rows, Visit visit) {
   for (const int64_t row : rows) {
     const float* first = values.data() + static_cast<size_t>(row) * size;
-    for (size_t i = 0; i < size; ++i) visit(i, static_cast<double>(first[i]));
+    for (size_t i = 0; i < size; ++i) {
+      if (!std::isnan(first[i])) visit(i, static_cast<double>(first[i]));
+    }
   }
 }
 
-/// One group per feature, or one for all of them (groups = 1).
+/// Feature i belongs to group i % groups: one for each feature, one for each channel, or one for all.
 Standardiser moments(std::span<const float> values, size_t size, std::span<const int64_t> rows,
                      size_t groups) {
-  const bool shared = groups == 1;
-  const double count = static_cast<double>(rows.size()) * static_cast<double>(size / groups);
   Standardiser result{std::vector<double>(groups), std::vector<double>(groups)};
-  for_each(values, size, rows, [&](size_t i, double v) { result.mean[shared ? 0 : i] += v; });
-  for (double& mean : result.mean) mean /= count;
+  std::vector<double> count(groups);
   for_each(values, size, rows, [&](size_t i, double v) {
-    const double difference = v - result.mean[shared ? 0 : i];
-    result.scale[shared ? 0 : i] += difference * difference;
+    result.mean[i % groups] += v;
+    ++count[i % groups];
   });
-  for (double& scale : result.scale) scale = std::sqrt(scale / count);
+  for (double& n : count) n = std::max(n, 1.0);  // a group without a value has mean 0 and scale 0
+  for (size_t g = 0; g < groups; ++g) result.mean[g] /= count[g];
+  for_each(values, size, rows, [&](size_t i, double v) {
+    const double difference = v - result.mean[i % groups];
+    result.scale[i % groups] += difference * difference;
+  });
+  for (size_t g = 0; g < groups; ++g) result.scale[g] = std::sqrt(result.scale[g] / count[g]);
   return result;
 }
 
@@ -77,19 +82,24 @@ Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::
   core::require(!rows.empty(), "standardisation needs rows");
   const auto features = static_cast<size_t>(size);
   if (kind == "none") return {std::vector<double>(features, 0.0), std::vector<double>(features, 1.0)};
-  core::require(kind == "per_feature" || kind == "shared", "standardise is per_feature, shared or none");
-  Standardiser result = moments(values, features, rows, kind == "shared" ? 1 : features);
+  const size_t channels = features / names.size();
+  core::require(kind == "per_feature" || kind == "per_channel" || kind == "shared",
+                "standardise is per_feature, per_channel, shared or none");
+  const size_t groups = kind == "shared" ? 1 : kind == "per_channel" ? channels : features;
+  const Standardiser of_groups = moments(values, features, rows, groups);
+  Standardiser result;
   const auto feature = feature_names(names, size / std::ssize(names));
   std::vector<std::string> constant;
-  for (size_t i = 0; i < result.scale.size(); ++i) {
-    if (result.scale[i] > constant_ratio * std::abs(result.mean[i])) continue;
-    constant.push_back(kind == "shared" ? feature.front() + " ... " + feature.back() : feature[i]);
-    result.scale[i] = 1;
+  for (size_t i = 0; i < features; ++i) {
+    const double mean = of_groups.mean[i % groups], scale = of_groups.scale[i % groups];
+    const bool varies = scale > constant_ratio * std::abs(mean);
+    result.mean.push_back(mean);
+    result.scale.push_back(varies ? scale : 1);
+    if (varies || i >= groups) continue;
+    constant.push_back(groups == features ? feature[i]
+                                          : feature[i] + " ... " + feature[features - groups + i]);
   }
   if (!constant.empty() && !keep_constant) refuse_constant(constant);
-  if (kind == "shared") {
-    result = {std::vector<double>(features, result.mean[0]), std::vector<double>(features, result.scale[0])};
-  }
   return result;
 }
 

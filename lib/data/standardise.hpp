@@ -8,8 +8,8 @@
 
 namespace fluxsbi::data {
 
-/// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1. Data without x
-/// have a standardiser of size 0.
+/// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1. NaN stays NaN. Data
+/// without x have a standardiser of size 0.
 struct Standardiser {
   std::vector<double> mean, scale;
 
@@ -22,8 +22,9 @@ struct Standardiser {
 /// than about ten values of it apart.
 inline constexpr double constant_ratio = 1e-6;
 
-/// Mean and standard deviation (ddof 0, two passes in double) over the given rows of values [*, size].
-/// kind: per_feature, shared (one mean and scale for all features), none.
+/// Mean and standard deviation (ddof 0, two passes in double) over the given rows of values [*, size], NaN
+/// (absent elements of sets) left out. kind: per_feature, per_channel (one mean and scale for all tokens'
+/// k-th channel), shared (one for all features), none.
 /// Throws UserError for constant features unless keep_constant (scale 1): names them and data.constant.
 /// names: of the features [size], or of the tokens (size is then a multiple of their number). Size 0 has
 /// nothing to standardise.

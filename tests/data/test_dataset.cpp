@@ -196,3 +196,25 @@ TEST_CASE("rows that are not finite are refused with count and place, or dropped
       path, {{"theta", io::Array::from(std::span<const double>(nothing), {5})}, {"x", counting({5, 2})}});
   REQUIRE_USER_ERROR(load_dataset(options, 0), says("every row"));
 }
+
+TEST_CASE("absent elements of sets are taken, half absent ones and empty sets are not", "[data][dataset]") {
+  const Scratch scratch;
+  const auto path = scratch.path("a.npz");
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  const auto load = [&](const std::vector<float>& x,
+                        const std::string& policy) {  // two sets of up to two pairs
+    io::save_arrays(path, {{"theta", counting({2, 1})}, {"x", io::Array::from(std::span(x), {2, 2, 2})}});
+    auto options = from_file(path);
+    options.nan = policy;
+    return load_dataset(options, 0);
+  };
+  const std::vector<float> good{1, 2, nan, nan, 3, 4, 5, 6};
+  REQUIRE(load(good, "pad").shape.padded);
+  REQUIRE(load(good, "pad").rows == 2);
+  REQUIRE_FALSE(load(good, "drop").shape.padded);
+  REQUIRE(load(good, "drop").rows == 1);
+  REQUIRE_USER_ERROR(load(good, "error"), says("data.nan: pad"));
+  REQUIRE_USER_ERROR(load({1, 2, 1, nan, 3, 4, 5, 6}, "pad"), says("row 0 (counted from 0): element 1 of x"));
+  REQUIRE_USER_ERROR(load({1, 2, 1, inf, 3, 4, 5, 6}, "pad"), says("infinite"));
+  REQUIRE_USER_ERROR(load({1, 2, 1, 2, nan, nan, nan, nan}, "pad"), says("row 1") && says("all elements"));
+}

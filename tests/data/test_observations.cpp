@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 #include <numeric>
 
@@ -91,4 +92,48 @@ TEST_CASE("observations that do not fit the model are refused", "[data][observat
   REQUIRE_USER_ERROR(load_observations(scratch.path("absent.npy"), vector3, {}), says("absent.npy"));
   io::save_arrays(scratch.path("y.npz"), {{"y", counting({2, 3})}});
   REQUIRE_USER_ERROR(load_observations(scratch.path("y.npz"), vector3, {}), says("y"));
+}
+
+TEST_CASE("an image of another size than trained on is refused with both sizes", "[data][observations]") {
+  const Scratch scratch;
+  const DataShape grey{2, 1, 256, 1, {}, {16, 16}};
+  for (const Shape& wrong : {Shape{3, 32, 32, 1}, Shape{32, 32}, Shape{3, 16, 15, 1}}) {
+    io::save_arrays(scratch.path("x.npy"), {{"array", counting(wrong)}});
+    REQUIRE_USER_ERROR(load_observations(scratch.path("x.npy"), grey, {}),
+                       says("images of 16 x 16 pixels") && says("give [rows, 16, 16, 1]"));
+  }
+}
+
+TEST_CASE("sets may be smaller than those trained on, not larger", "[data][observations]") {
+  const Scratch scratch;
+  const DataShape draws{2, 1, 4, 1, {}, {}, true}, pairs{2, 1, 4, 2, {}, {}, true};
+  const auto load = [&](const Shape& shape, const DataShape& model) {
+    io::save_arrays(scratch.path("x.npy"), {{"array", counting(shape)}});
+    return load_observations(scratch.path("x.npy"), model, {});
+  };
+  const struct {
+    DataShape model;
+    Shape array;
+    int64_t rows, elements;
+  } cases[] = {{draws, {3, 4, 1}, 3, 4}, {draws, {3, 2, 1}, 3, 2}, {draws, {3, 2}, 3, 2}, {draws, {3}, 1, 3},
+               {pairs, {3, 2, 2}, 3, 2}, {pairs, {3, 2}, 1, 3},    {draws, {1, 1}, 1, 1}};
+  for (const auto& [model, array, rows, elements] : cases) {
+    const auto observations = load(array, model);
+    REQUIRE(observations.rows == rows);
+    REQUIRE(std::ssize(observations.x) == rows * model.cond_size());
+    for (int64_t i = 0; i < std::ssize(observations.x); ++i) {
+      const bool present = i % model.cond_size() < elements * model.cond_channels;
+      REQUIRE(std::isfinite(observations.x[static_cast<size_t>(i)]) == present);
+    }
+    REQUIRE(observations.x[static_cast<size_t>(elements * model.cond_channels - 1)] ==
+            static_cast<float>(elements * model.cond_channels - 1));
+  }
+  REQUIRE_USER_ERROR(load({3, 5, 1}, draws), says("sets of up to 4 elements") && says("fewer elements"));
+  REQUIRE_USER_ERROR(load({3, 2, 2}, draws), says("[rows, elements, 1]"));
+  REQUIRE_USER_ERROR(load({3, 1}, draws), says("may be one set or many"));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> empty{1, nan, nan, nan};
+  io::save_arrays(scratch.path("x.npy"), {{"array", io::Array::from(std::span(empty), {2, 2, 1})}});
+  REQUIRE_USER_ERROR(load_observations(scratch.path("x.npy"), draws, {}),
+                     says("row 1") && says("all elements"));
 }

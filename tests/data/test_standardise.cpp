@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
@@ -105,4 +106,31 @@ TEST_CASE("many constant columns are counted, channels are numbered", "[data][st
                      says("x_5 and 14 more"));
   REQUIRE_USER_ERROR(fit_standardiser(zeros, 20, all, "per_feature", false, data::default_names("x", 10)),
                      says("x_0[0], x_0[1], x_1[0]"));
+}
+
+TEST_CASE("one mean and scale a channel serve all tokens", "[data][standardise]") {
+  const std::vector<float> tokens{1, 10, 3, 30, 5, 20, 7, 40};  // two rows of two tokens of two channels
+  const std::vector<int64_t> rows{0, 1};
+  const auto channel = fit_standardiser(tokens, 4, rows, "per_channel", false, names);
+  REQUIRE(channel.mean == std::vector<double>{4, 25, 4, 25});
+  REQUIRE_THAT(channel.scale[0], WithinRel(std::sqrt(5.0), exact));
+  REQUIRE_THAT(channel.scale[3], WithinRel(std::sqrt(125.0), exact));
+  const std::vector<float> flat{1, 5, 2, 5};
+  REQUIRE_USER_ERROR(fit_standardiser(flat, 4, std::vector<int64_t>{0}, "per_channel", false, names),
+                     says("a[1] ... b[1]"));
+}
+
+TEST_CASE("absent elements of a set take no part and stay absent", "[data][standardise]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> sets{1, nan, 3, 5};  // two sets of up to two elements
+  const std::vector<int64_t> rows{0, 1};
+  const auto channel = fit_standardiser(sets, 2, rows, "per_channel", false, names);
+  REQUIRE(channel.mean == std::vector<double>{3, 3});
+  REQUIRE_THAT(channel.scale[0], WithinRel(std::sqrt(8.0 / 3), exact));
+  channel.apply(sets);
+  REQUIRE(std::isnan(sets[1]));
+  REQUIRE(sets[2] == 0);
+  const std::vector<float> never{1, nan, 3, nan};
+  REQUIRE_USER_ERROR(fit_standardiser(never, 2, rows, "per_feature", false, names),
+                     says("column b is constant"));
 }

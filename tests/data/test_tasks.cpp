@@ -60,8 +60,9 @@ double quantile(std::vector<double> values, double share) {
 
 }  // namespace
 
-TEST_CASE("every task with recorded vectors is checked", "[data][task]") {
+TEST_CASE("every task of the benchmark is checked against recorded vectors", "[data][task]") {
   for (const auto& row : data::tasks()) {
+    if (row.make()->x_shape().size() > 1) continue;  // the examples of test_example_tasks.cpp
     const auto found =
         std::find_if(recorded.begin(), recorded.end(), [&](const auto& r) { return r.name == row.name; });
     CAPTURE(row.name);

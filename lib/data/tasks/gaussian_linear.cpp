@@ -34,9 +34,9 @@ double GaussianLinear::log_likelihood(std::span<const double> theta, std::span<c
   return sum;
 }
 
-std::vector<std::string> GaussianLinear::edges() const {
-  std::vector<std::string> rows(2 * dim, std::string(2 * dim, '0'));
-  for (size_t i = 0; i < 2 * dim; ++i) rows[i][i] = rows[i][(i + dim) % (2 * dim)] = '1';
+std::vector<std::string> GaussianLinear::edges(size_t tokens) const {
+  std::vector<std::string> rows(tokens, std::string(tokens, '0'));
+  for (size_t i = 0; i < tokens; ++i) rows[i][i] = rows[i][(i + dim) % tokens] = '1';
   return rows;
 }
 

@@ -19,8 +19,6 @@ class GaussianLinear final : public Task {
   int64_t x_dim() const override { return 10; }
   const Prior& prior() const override { return *prior_; }
   void simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const override;
-  /// theta_i with x_i, and each token with itself.
-  std::vector<std::string> edges() const override;
   double log_likelihood(std::span<const double> theta, std::span<const double> x) const override;
   bool has_exact_posterior() const override { return true; }
   void sample_posterior(std::span<const double> x, core::Philox& random,
@@ -30,6 +28,9 @@ class GaussianLinear final : public Task {
   static void add_noise(std::span<const double> theta, std::span<const double> noise, std::span<double> x);
 
  private:
+  /// theta_i with x_i, and each token with itself.
+  std::vector<std::string> edges(size_t tokens) const override;
+
   std::unique_ptr<Prior> prior_;
 };
 

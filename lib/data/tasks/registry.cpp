@@ -2,8 +2,11 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/tasks/ar1_series.hpp"
+#include "data/tasks/blurred_source.hpp"
 #include "data/tasks/gaussian_linear.hpp"
 #include "data/tasks/gaussian_mixture.hpp"
+#include "data/tasks/normal_set.hpp"
 #include "data/tasks/task.hpp"
 #include "data/tasks/two_moons.hpp"
 
@@ -20,6 +23,9 @@ constexpr std::array rows{
     TaskRow{"two_moons", make<TwoMoons>},
     TaskRow{"gaussian_linear", make<GaussianLinear>},
     TaskRow{"gaussian_mixture", make<GaussianMixture>},
+    TaskRow{"ar1_series", make<Ar1Series>},
+    TaskRow{"blurred_source", make<BlurredSource>},
+    TaskRow{"normal_set", make<NormalSet>},
 };
 
 }  // namespace

@@ -5,13 +5,33 @@
 
 namespace fluxsbi::data {
 
-void Task::sample_posterior(std::span<const double>, core::Philox&, std::span<double>) const {
-  throw core::UserError("task " + std::string(name()) +
-                        " has no exact posterior to draw from; compare with its reference samples instead");
+void Task::sample_posterior(std::span<const double> x, core::Philox& random, std::span<double> theta) const {
+  if (!has_exact_posterior()) {
+    throw core::UserError("task " + std::string(name()) +
+                          " has no exact posterior to draw from; compare with its reference samples instead");
+  }
+  posterior(x)(random, theta);
 }
 
-std::vector<std::string> Task::edges() const {
-  const auto tokens = static_cast<size_t>(theta_dim() + x_dim());
+PosteriorDraw Task::posterior(std::span<const double> x) const {
+  return [this, x = std::vector<double>(x.begin(), x.end())](core::Philox& random, std::span<double> theta) {
+    sample_posterior(x, random, theta);
+  };
+}
+
+DataShape Task::shape() const {
+  const auto x = x_shape();
+  DataShape shape;
+  shape.obs_dim = theta_dim();
+  shape.cond_channels = x.size() > 1 ? x.back() : 1;
+  shape.cond_dim = x_dim() / shape.cond_channels;
+  if (x.size() == 3) shape.cond_grid = {x[0], x[1]};
+  shape.padded = padded();
+  shape.edges = edges(static_cast<size_t>(shape.obs_dim + shape.cond_dim));
+  return shape;
+}
+
+std::vector<std::string> Task::edges(size_t tokens) const {
   return std::vector<std::string>(tokens, std::string(tokens, '1'));
 }
 
@@ -28,12 +48,13 @@ std::vector<float> sample_exact_posterior(const Task& task, std::span<const floa
   core::require(static_cast<int64_t>(x.size()) == task.x_dim(), "an observation has x_dim values");
   const auto dim = static_cast<size_t>(task.theta_dim());
   const std::vector<double> observation(x.begin(), x.end());
+  const PosteriorDraw draw_from = task.posterior(observation);
   std::vector<double> theta(dim);
   std::vector<float> samples;  // [draws, theta_dim]
   samples.reserve(static_cast<size_t>(draws) * dim);
   for (int64_t draw = 0; draw < draws; ++draw) {
     core::Philox random(seed, core::Purpose::posterior, static_cast<uint64_t>(draw));
-    task.sample_posterior(observation, random, theta);
+    draw_from(random, theta);
     samples.insert(samples.end(), theta.begin(), theta.end());
   }
   return samples;

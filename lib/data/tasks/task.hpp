@@ -1,7 +1,9 @@
-// Built-in simulators with known answers: the tasks of the SBI benchmark (Lueckmann et al. 2021, arXiv
-// 2101.04653). A task is one file pair in this folder and one row in registry.cpp.
+// Built-in simulators with known answers: tasks of the SBI benchmark (Lueckmann et al. 2021, arXiv
+// 2101.04653), and a series, an image and a set as examples for embedding networks. A task is one file pair
+// in this folder and one row in registry.cpp.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,13 +20,21 @@ namespace fluxsbi::data {
 /// Rejected tries of one posterior draw after which an observation counts as impossible under the prior.
 inline constexpr int64_t max_posterior_tries = 10'000'000;
 
+/// Writes one draw from a posterior, theta [theta_dim].
+using PosteriorDraw = std::function<void(core::Philox& random, std::span<double> theta)>;
+
 class Task {
  public:
   virtual ~Task() = default;
   virtual std::string_view name() const = 0;
   virtual std::string_view summary() const = 0;
   virtual int64_t theta_dim() const = 0;
+  /// Values of a row of x.
   virtual int64_t x_dim() const = 0;
+  /// A row of x in files: [x_dim], [length, channels], [height, width, channels] or [elements, channels].
+  virtual std::vector<int64_t> x_shape() const { return {x_dim()}; }
+  /// True if x is a set whose absent elements are NaN.
+  virtual bool padded() const { return false; }
   virtual const Prior& prior() const = 0;
 
   /// One simulation: theta [theta_dim] in, x [x_dim] out.
@@ -37,14 +47,16 @@ class Task {
   /// impossible under the prior), and for a task without an exact posterior.
   virtual void sample_posterior(std::span<const double> x, core::Philox& random,
                                 std::span<double> theta) const;
+  /// Exact draws for one observation, with the work done once that all of them share. A task with an exact
+  /// posterior overrides this or sample_posterior; each is made of the other.
+  virtual PosteriorDraw posterior(std::span<const double> x) const;
 
-  /// The undirected dependency graph of (theta, x), as DataShape::edges. Default: everything depends on
-  /// everything.
-  virtual std::vector<std::string> edges() const;
-
-  DataShape shape() const { return {theta_dim(), 1, x_dim(), 1, {}, {}, edges()}; }
+  DataShape shape() const;
 
  protected:
+  /// The undirected dependency graph of the tokens of theta and x, as DataShape::edges. Default: everything
+  /// depends on everything.
+  virtual std::vector<std::string> edges(size_t tokens) const;
   /// Throws the UserError of an observation that the prior cannot make.
   [[noreturn]] void fail_posterior(std::span<const double> x) const;
 };
@@ -59,7 +71,7 @@ struct TaskRow {
   std::unique_ptr<Task> (*make)();
 };
 
-/// All tasks, in the benchmark's order.
+/// All tasks: the benchmark's, then the examples for embedding networks.
 std::span<const TaskRow> tasks();
 
 /// Throws UserError with the nearest name for an unknown one.
