@@ -62,6 +62,13 @@ void check_model(const Case& golden, Report& report);
 /// Checks a file whose `config` names a method; says which arrays nobody checks.
 void check_method(const Case& golden, Report& report);
 
+/// The names of the exports in a folder: those whose NAME_io.safetensors stands there.
+std::vector<std::string> gensbi_exports(const std::string& folder);
+
+/// Imports NAME_ema.safetensors (and NAME_raw) with NAME.yaml and compares outputs and posterior samples with
+/// those of NAME_io.safetensors.
+void check_gensbi_export(const std::string& folder, const std::string& name, Report& report);
+
 /// The checker of flow matching.
 void check_flow(const Case& golden, Report& report);
 
