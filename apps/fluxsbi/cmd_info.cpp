@@ -58,8 +58,11 @@ void print_model(const std::string& path) {
   line("parameters", std::to_string(parameter_count(file.weights)));
   line("infers", core::join(file.theta_names) + "  " +
                      core::shape_text(std::vector<int64_t>{file.shape.obs_dim, file.shape.obs_channels}));
-  line("from", core::join(file.x_names) + "  " +
-                   core::shape_text(std::vector<int64_t>{file.shape.cond_dim, file.shape.cond_channels}));
+  const bool has_x = file.shape.cond_dim > 0;
+  line("from",
+       !has_x ? "nothing: trained without x"
+              : core::join(file.x_names) + "  " +
+                    core::shape_text(std::vector<int64_t>{file.shape.cond_dim, file.shape.cond_channels}));
   if (std::isfinite(file.validation_loss)) {  // an imported model was trained elsewhere
     line("step", std::to_string(file.step));
     line("validation loss", core::number_text(file.validation_loss));

@@ -13,6 +13,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/given.hpp"
 #include "sample/posterior.hpp"
 #include "sample/sample_file.hpp"
 #include "sample/shard.hpp"
@@ -23,7 +24,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct Arguments {
-  std::string model, x, device = "auto", compute = "float32", shard = "0/1";
+  std::string model, x, given, device = "auto", compute = "float32", shard = "0/1";
   std::string solver;
   std::optional<int64_t> steps, chunk;
   std::optional<double> memory_gb;
@@ -59,21 +60,53 @@ void report(const sample::Samples& samples, const std::string& path, double seco
   }
 }
 
-int sample_command(const Arguments& arguments) {
-  sample::check_output(arguments.output.path, arguments.output.force);
-  const sample::Shard shard = sample::parse_shard(arguments.shard);
-  std::string note;
-  const std::string path = checkpoint::find_model(arguments.model, note);
-  if (!note.empty()) core::log::warning(note);
-  const checkpoint::ModelFile file = checkpoint::load_model(path);
-  const auto observations = data::load_observations(arguments.x, file.shape, file.x_names);
-  const sample::RowRange range = sample::rows_of(shard, observations.rows);
+// What the samples of each row are asked for, of all shards.
+struct Rows {
+  sample::Question::Kind kind = sample::Question::Kind::x;
+  int64_t rows = 0;
+  std::vector<float> values;  // [rows, tokens, channels]
+};
 
-  set_up_threads();
-  sample::Posterior posterior(file, arguments.device, arguments.compute);
-  const auto options = options_of(arguments, posterior.sampling());
-  const double begin = core::steady_seconds();
-  const auto progress = [begin](int64_t done, int64_t total) {
+// --x or --given; for a joint model neither of them, which asks for the joint distribution.
+Rows read_rows(const Arguments& arguments, const checkpoint::ModelFile& file,
+               const sample::Posterior& posterior) {
+  const bool joint = posterior.joint();
+  if (!arguments.x.empty() && !arguments.given.empty())
+    throw core::UserError("--x and --given exclude each other: --given holds the observations, too");
+  if (!arguments.given.empty()) {
+    if (!joint) {
+      throw core::UserError("--given " + arguments.given + ": " + arguments.model +
+                            " cannot answer blanks: it was trained for theta given x; use --x, or train "
+                            "flux1joint or simformer");
+    }
+    data::Given given =
+        data::load_given(arguments.given, file.shape, file.theta_names, file.x_names, posterior.prior());
+    if (!given.absent.empty()) {
+      core::log::info(arguments.given + " has no column " + core::join(given.absent) +
+                      ": inferred in all rows");
+    }
+    return {sample::Question::Kind::given, given.rows, std::move(given.values)};
+  }
+  if (!arguments.x.empty()) {
+    if (file.shape.cond_dim == 0) {
+      throw core::UserError("--x " + arguments.x + ": " + arguments.model +
+                            " was trained without x; leave --x out to draw theta");
+    }
+    auto observations = data::load_observations(arguments.x, file.shape, file.x_names);
+    return {sample::Question::Kind::x, observations.rows, std::move(observations.x)};
+  }
+  if (!joint) {
+    throw core::UserError("--x is missing: " + arguments.model +
+                          " draws theta given x; name the file of the observations");
+  }
+  core::log::info("neither --x nor --given: drawing the joint distribution of " +
+                  core::join(data::joint_names(file.theta_names, file.x_names)));
+  data::Given nothing = data::nothing_given(file.shape);
+  return {sample::Question::Kind::given, nothing.rows, std::move(nothing.values)};
+}
+
+sample::Progress show_progress(double begin) {
+  return [begin](int64_t done, int64_t total) {
     const double seconds = core::steady_seconds() - begin;
     const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
     core::log::progress("sampling " + std::to_string(done) + "/" + std::to_string(total) + "  " +
@@ -81,10 +114,30 @@ int sample_command(const Arguments& arguments) {
                         core::duration_text(static_cast<double>(total - done) / std::max(rate, 1e-9)) +
                         " left");
   };
-  const int64_t size = file.shape.cond_size();
-  const auto x = std::span<const float>(observations.x).subspan(range.first * size, range.rows * size);
-  sample::Samples samples =
-      posterior.sample(x, range.rows, arguments.draws, arguments.seed, range.first, options, progress);
+}
+
+int sample_command(const Arguments& arguments) {
+  sample::check_output(arguments.output.path, arguments.output.force);
+  const sample::Shard shard = sample::parse_shard(arguments.shard);
+  std::string note;
+  const std::string path = checkpoint::find_model(arguments.model, note);
+  if (!note.empty()) core::log::warning(note);
+  const checkpoint::ModelFile file = checkpoint::load_model(path);
+  set_up_threads();
+  sample::Posterior posterior(file, arguments.device, arguments.compute);
+  const auto options = options_of(arguments, posterior.sampling());
+  const Rows all = read_rows(arguments, file, posterior);
+  const sample::RowRange range = sample::rows_of(shard, all.rows);
+
+  const bool given = all.kind == sample::Question::Kind::given;
+  sample::Question question{all.kind, {}, file.shape.cond_dim, file.shape.cond_channels};
+  if (given) question.tokens += file.shape.obs_dim;
+  const int64_t size = question.tokens * question.channels;
+  question.values = std::span<const float>(all.values).subspan(range.first * size, range.rows * size);
+  const double begin = core::steady_seconds();
+  const auto draw = given ? &sample::Posterior::sample_given : &sample::Posterior::sample;
+  sample::Samples samples = (posterior.*draw)(question.values, range.rows, arguments.draws, arguments.seed,
+                                              range.first, options, show_progress(begin));
   core::log::end_progress();
   report(samples, arguments.output.path, core::steady_seconds() - begin);
 
@@ -92,11 +145,11 @@ int sample_command(const Arguments& arguments) {
   origin.seed = arguments.seed;
   origin.model = posterior.identity();
   origin.first_row = range.first;
-  origin.total_rows = observations.rows;
+  origin.total_rows = all.rows;
   origin.shard = shard;
   origin.theta_names = file.theta_names;
   origin.x_names = file.x_names;
-  sample::save_samples(arguments.output.path, std::move(samples), x, origin);
+  sample::save_samples(arguments.output.path, std::move(samples), question, origin);
   return 0;
 }
 
@@ -105,9 +158,13 @@ int sample_command(const Arguments& arguments) {
 Action declare_sample(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
-  app.add_option("--x", arguments->x, "observations: .npz (x), .npy, .h5 (x) or .csv; a row each")
-      ->required();
-  app.add_option("-n,--draws", arguments->draws, "posterior samples for each observation")
+  app.add_option("--x", arguments->x,
+                 "observations: .npz (x), .npy, .h5 (x) or .csv; a row each. Samples are of theta");
+  app.add_option("--given", arguments->given,
+                 "joint models (flux1joint, simformer): .csv with any of the columns of theta and x; blank "
+                 "cells are inferred given the others, row by row. Samples are of all columns, with what is "
+                 "given repeated. With neither --x nor --given a joint model draws its joint distribution");
+  app.add_option("-n,--draws", arguments->draws, "samples for each row")
       ->required()
       ->check(CLI::PositiveNumber);
   app.add_option("--seed", arguments->seed, "seed; a draw depends on seed, row and draw alone")

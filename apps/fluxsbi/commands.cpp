@@ -11,12 +11,20 @@ std::span<const CommandRow> commands() {
                  "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate},
       CommandRow{
           "train", "train a posterior estimator; writes a run folder",
-          "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=200",
+          "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=600",
           declare_train},
       CommandRow{"resume", "go on with a run where its last checkpoint stood", "fluxsbi resume runs/moons",
                  declare_resume},
-      CommandRow{"sample", "draw posterior samples for every observation of a file",
-                 "fluxsbi sample runs/moons --x simulations.npz -n 100 -o samples.npz", declare_sample},
+      CommandRow{
+          "sample",
+          "draw posterior samples for every observation of a file, or any conditional of a joint model",
+          "fluxsbi sample runs/moons --x simulations.npz -n 100 -o samples.npz\n\n"
+          "  # any conditional of a joint model: blank cells are inferred given the others\n"
+          "  fluxsbi train configs/two_moons_flux1joint.yaml -o runs/joint --set training.nsteps=200\n"
+          "  printf 'theta_0,x_0,x_1\\n0.5,,0.1\\n,0.2,\\n' > questions.csv\n"
+          "  fluxsbi sample runs/joint --given questions.csv -n 100 -o answers.npz\n"
+          "  fluxsbi sample runs/joint -n 100 -o joint.npz",
+          declare_sample},
       CommandRow{"merge", "join the sample files of a job array", "fluxsbi merge shard_*.npz -o samples.npz",
                  declare_merge},
       CommandRow{

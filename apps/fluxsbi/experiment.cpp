@@ -84,6 +84,8 @@ Experiment read_experiment(const config::Value& document) {
   experiment.strategy.method = experiment.method->name();
   experiment.method->read(reader);
   experiment.model->read(reader);
+  reader.read(method::condition_mask_table(), experiment.condition_mask);
+  method::check(experiment.condition_mask, reader);
   reader.read(data::prior_table(), experiment.prior);
   reader.read(data::simulator_table(), experiment.simulator);
   reader.read(train::optimizer_table(), experiment.optimizer);
@@ -100,6 +102,7 @@ std::string resolved_yaml(const Experiment& experiment) {
   writer.add(method::strategy_table(), experiment.strategy);
   experiment.method->write(writer);
   experiment.model->write(writer);
+  writer.add(method::condition_mask_table(), experiment.condition_mask);
   writer.add(data::data_table(), experiment.data);
   writer.add(data::data_names_table(), experiment.data);
   writer.add(data::prior_table(), experiment.prior);
@@ -118,6 +121,7 @@ std::string option_reference() {
   text += config::reference(method::strategy_table());
   for (const auto& row : method::methods()) text += row.make()->reference();
   for (const auto& row : model::models()) text += row.make()->reference();
+  text += config::reference(method::condition_mask_table());
   text += config::reference(data::data_table());
   text += config::reference(data::data_names_table());
   text += config::reference(data::prior_table());

@@ -9,6 +9,7 @@
 #include "data/dataset.hpp"
 #include "data/prior.hpp"
 #include "data/simulate.hpp"
+#include "method/condition_mask.hpp"
 #include "method/method.hpp"
 #include "model/network.hpp"
 #include "sample/posterior.hpp"
@@ -20,6 +21,7 @@ struct Experiment {
   method::StrategyOptions strategy;
   std::unique_ptr<model::Spec> model;
   std::unique_ptr<method::Spec> method;
+  method::ConditionMaskOptions condition_mask;
   data::DataOptions data;
   data::PriorOptions prior;
   data::SimulatorOptions simulator;

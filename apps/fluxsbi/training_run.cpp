@@ -77,6 +77,36 @@ void remove_run(const fs::path& run) {
   }
 }
 
+// Rows of theta and x as the trainer takes them.
+train::TrainingData training_data(const data::Dataset& dataset, const data::Split& split,
+                                  const checkpoint::ModelFile& model, bool joint, at::Device device) {
+  const data::DataShape& shape = dataset.shape;
+  const auto theta = [&](const std::vector<int64_t>& rows) {
+    return gather(dataset.theta, rows, shape.obs_dim, shape.obs_channels, model.theta, device);
+  };
+  const auto x = [&](const std::vector<int64_t>& rows) {
+    return gather(dataset.x, rows, shape.cond_dim, shape.cond_channels, model.x, device);
+  };
+  if (!joint) return {theta(split.training), x(split.training), theta(split.validation), x(split.validation)};
+  const auto both = [&](const std::vector<int64_t>& rows) { return at::cat({theta(rows), x(rows)}, 1); };
+  return {both(split.training), {}, both(split.validation), {}};
+}
+
+// How joint models learn their rows; nothing for models of theta given x.
+std::optional<method::ConditionMask> condition_mask(const method::ConditionMaskOptions& options,
+                                                    const data::DataShape& shape, bool joint,
+                                                    at::Device device) {
+  if (joint) {
+    core::log::info(shape.cond_dim > 0 ? "condition masks: " + options.kind
+                                       : "no x in the data: the model learns the distribution of theta");
+    return method::ConditionMask(options, shape.obs_dim, shape.cond_dim, device);
+  }
+  if (options.kind != method::ConditionMaskOptions{}.kind) {
+    core::log::warning("condition_mask has no effect: this model is trained for theta given x");
+  }
+  return {};
+}
+
 enum class Start { anew, goes_on };
 
 void open_run(const std::string& run, Start start) {
@@ -114,6 +144,14 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   setup.output = experiment.output;
   setup.model = describe(dataset, split, experiment);
   if (state) check_same_data(*state, setup.model, run);
+  const auto network = [&] {
+    auto built = experiment.model->build();
+    built->initialise(seed);
+    return built;
+  };
+  auto trained = network();
+  const bool joint = trained->joint();
+  auto mask = condition_mask(experiment.condition_mask, dataset.shape, joint, choice.device);
   open_run(run, start);
   io::write_text(run + "/config.yaml", setup.config);
 
@@ -121,26 +159,12 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
       train::choose_compute(experiment.training.compute, experiment.model->param_dtype(), choice.device,
                             engine::has_bfloat16(choice.device));
   core::log::info(compute.reason);
-  const auto network = [&] {
-    auto built = experiment.model->build();
-    built->initialise(seed);
-    return built;
-  };
-  setup.engine = engine::make_engine(network(), compute.type, choice.device);
+  setup.engine = engine::make_engine(std::move(trained), compute.type, choice.device);
   setup.ema_engine = engine::make_engine(network(), compute.type, choice.device);
   setup.method = experiment.method->build();
   setup.runner = engine::make_step_runner(choice.device);
-  const auto& shape = dataset.shape;
-  const auto side = [&](const std::vector<float>& values, const std::vector<int64_t>& rows, int64_t tokens,
-                        int64_t channels, const data::Standardiser& standardiser) {
-    return gather(values, rows, tokens, channels, standardiser, choice.device);
-  };
-  setup.data.obs = side(dataset.theta, split.training, shape.obs_dim, shape.obs_channels, setup.model.theta);
-  setup.data.cond = side(dataset.x, split.training, shape.cond_dim, shape.cond_channels, setup.model.x);
-  setup.data.validation_obs =
-      side(dataset.theta, split.validation, shape.obs_dim, shape.obs_channels, setup.model.theta);
-  setup.data.validation_cond =
-      side(dataset.x, split.validation, shape.cond_dim, shape.cond_channels, setup.model.x);
+  setup.data = training_data(dataset, split, setup.model, joint, choice.device);
+  setup.data.condition_mask = std::move(mask);
   dataset.theta = {};
   dataset.x = {};
 
@@ -149,7 +173,9 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
                   std::to_string(result.steps) + "; best validation loss " +
                   core::number_text(result.best_validation_loss) + " at step " +
                   std::to_string(result.best_step) + "; wrote " + run + "/model.safetensors");
-  core::log::info("next: fluxsbi sample " + run + " --x OBSERVATIONS -n 10000 -o samples.npz");
+  const bool has_x = setup.model.shape.cond_dim > 0;
+  core::log::info("next: fluxsbi sample " + run + (has_x ? " --x OBSERVATIONS" : "") +
+                  " -n 10000 -o samples.npz");
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ const config::Table<DataOptions>& data_table() {
           .add("file", &DataOptions::file, any<std::optional<std::string>>(),
                ".npz or .h5 with the keys theta and x, .csv with a header, or OUT.npy for the pair "
                "OUT_theta.npy, "
-               "OUT_x.npy")
+               "OUT_x.npy; a file of theta alone trains a joint model without x")
           .add("theta_file", &DataOptions::theta_file, any<std::optional<std::string>>(), ".npy with theta")
           .add("x_file", &DataOptions::x_file, any<std::optional<std::string>>(), ".npy with x")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),

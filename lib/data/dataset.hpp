@@ -36,7 +36,7 @@ const config::Table<DataOptions>& data_table();
 const config::Table<DataOptions>& data_names_table();
 
 /// Rows of theta and x as float32, in memory. Row i: theta [obs_dim * obs_channels], x [cond_dim *
-/// cond_channels].
+/// cond_channels]. Data without x have cond_dim 0 and theta's channels.
 struct Dataset {
   DataShape shape;
   int64_t rows = 0;

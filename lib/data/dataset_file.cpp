@@ -73,11 +73,17 @@ Side take_columns(const std::string& path, const io::FileContent& content, const
   return side;
 }
 
+// The x of a file that holds theta alone: rows of nothing, with theta's channels, as joint models need it.
+Side no_x(const Side& theta) {
+  return {theta.rows, 0, theta.channels, {}, {}};
+}
+
 SidePair load_csv(const std::string& path, std::vector<std::string> theta_names,
                   std::vector<std::string> x_names) {
   const io::FileContent content = io::load_arrays(path);
   Side theta = take_columns(path, content, "theta", theta_names);
-  Side x = take_columns(path, content, "x", x_names);
+  const bool theta_alone = x_names.empty() && content.columns.size() == theta_names.size();
+  Side x = theta_alone ? no_x(theta) : take_columns(path, content, "x", x_names);
   return {std::move(theta), std::move(x), std::move(theta_names), std::move(x_names)};
 }
 
@@ -119,7 +125,8 @@ SidePair load_pair(const std::string& path, const std::vector<std::string>& thet
                           theta_file + " and " + x_file + " beside it)");
   }
   Side theta = load_key(path, "theta");
-  return {std::move(theta), load_key(path, "x"), {}, {}};
+  Side x = io::list_arrays(path).size() == 1 ? no_x(theta) : load_key(path, "x");
+  return {std::move(theta), std::move(x), {}, {}};
 }
 
 std::vector<float> pick_columns(const io::Array& table, const std::vector<int64_t>& columns) {

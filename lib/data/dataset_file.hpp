@@ -21,15 +21,17 @@ struct Side {
 /// for another rank and for an array without rows or values.
 Side take_side(io::Array array, const std::string& where);
 
-/// theta and x of one file, or of a pair of .npy files.
+/// theta and x of one file, or of a pair of .npy files. A file may hold theta and nothing else: x then has no
+/// tokens.
 struct SidePair {
   Side theta, x;
   std::vector<std::string> theta_names, x_names;  ///< a CSV file's columns, else empty
 };
 
 /// .npz, .h5 (keys theta and x), .csv (columns of the given names; without names theta_0, ... and x_0, ...),
-/// or OUT.npy for the pair OUT_theta.npy and OUT_x.npy. Throws UserError for missing keys and columns, naming
-/// those there are.
+/// or OUT.npy for the pair OUT_theta.npy and OUT_x.npy. A file without x must hold theta alone: next to
+/// anything else a missing x is more likely a wrong name. Throws UserError for missing keys and columns,
+/// naming those there are.
 SidePair load_pair(const std::string& path, const std::vector<std::string>& theta_names,
                    const std::vector<std::string>& x_names);
 SidePair load_npy_pair(const std::string& theta_file, const std::string& x_file);

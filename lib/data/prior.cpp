@@ -15,15 +15,8 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-bool all_finite(std::span<const double> values) {
-  return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
-}
-
-bool within(std::span<const double> theta, const std::vector<double>& low, const std::vector<double>& high) {
-  for (size_t i = 0; i < low.size(); ++i) {
-    if (!(theta[i] >= low[i] && theta[i] <= high[i])) return false;
-  }
-  return true;
+bool within(double value, double low, double high) {
+  return value >= low && value <= high;
 }
 
 /// Uniform on the closed box [low, high].
@@ -43,8 +36,8 @@ class BoxPrior final : public Prior {
   double log_prob(std::span<const double> theta) const override {
     return in_support(theta) ? -log_volume_ : -infinity;
   }
-  bool in_support(std::span<const double> theta) const override {
-    return within(theta, options_.low, options_.high);
+  bool component_in_support(size_t i, double value) const override {
+    return within(value, options_.low[i], options_.high[i]);
   }
   bool bounded() const override { return true; }
   PriorOptions options() const override { return options_; }
@@ -64,13 +57,13 @@ class NormalPrior final : public Prior {
       theta[i] = options_.mean[i] + options_.scale[i] * random.normal();
   }
   double log_prob(std::span<const double> theta) const override {
-    if (!all_finite(theta)) return -infinity;
+    if (!in_support(theta)) return -infinity;
     double sum = 0;
     for (size_t i = 0; i < theta.size(); ++i)
       sum += log_normal(theta[i], options_.mean[i], options_.scale[i]);
     return sum;
   }
-  bool in_support(std::span<const double> theta) const override { return all_finite(theta); }
+  bool component_in_support(size_t, double value) const override { return std::isfinite(value); }
   bool bounded() const override { return false; }
   PriorOptions options() const override { return options_; }
 
@@ -97,9 +90,7 @@ class LogNormalPrior final : public Prior {
     }
     return sum;
   }
-  bool in_support(std::span<const double> theta) const override {
-    return std::all_of(theta.begin(), theta.end(), [](double v) { return v > 0 && v < infinity; });
-  }
+  bool component_in_support(size_t, double value) const override { return value > 0 && value < infinity; }
   bool bounded() const override { return true; }
   PriorOptions options() const override { return options_; }
 
@@ -118,8 +109,8 @@ class CustomPrior final : public Prior {
   int64_t dim() const override { return static_cast<int64_t>(options_.low.size()); }
   void sample(core::Philox&, std::span<double>) const override { refuse("drawing from it"); }
   double log_prob(std::span<const double>) const override { refuse("its density"); }
-  bool in_support(std::span<const double> theta) const override {
-    return all_finite(theta) && within(theta, options_.low, options_.high);
+  bool component_in_support(size_t i, double value) const override {
+    return std::isfinite(value) && within(value, options_.low[i], options_.high[i]);
   }
   bool bounded() const override { return bounded_; }
   PriorOptions options() const override { return options_; }
@@ -198,6 +189,14 @@ config::Rule<std::vector<double>> numbers(const std::string& allowed) {
 }
 
 }  // namespace
+
+bool Prior::in_support(std::span<const double> theta) const {
+  core::require(std::ssize(theta) == dim(), "theta has a value for each component of its prior");
+  for (size_t i = 0; i < theta.size(); ++i) {
+    if (!component_in_support(i, theta[i])) return false;
+  }
+  return true;
+}
 
 const config::Table<PriorOptions>& prior_table() {
   static const auto table =

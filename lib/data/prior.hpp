@@ -33,8 +33,11 @@ class Prior {
   virtual void sample(core::Philox& random, std::span<double> theta) const = 0;
   /// Natural logarithm of the normalised density, -infinity outside the support. theta: [dim].
   virtual double log_prob(std::span<const double> theta) const = 0;
-  /// True if theta lies in the support. NaN never does.
-  virtual bool in_support(std::span<const double> theta) const = 0;
+  /// True if `value` lies in the support of a component of theta; the support is the product of its
+  /// components'. NaN never does.
+  virtual bool component_in_support(size_t component, double value) const = 0;
+  /// True if every component of theta [dim] lies in its support.
+  bool in_support(std::span<const double> theta) const;
   /// False where every finite theta is in the support, so that nothing need be checked.
   virtual bool bounded() const = 0;
   /// The section that rebuilds this prior (kind "custom" or "none" for those that the section cannot

@@ -71,6 +71,7 @@ void Standardiser::invert(std::span<float> values) const {
 Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::span<const int64_t> rows,
                               const std::string& kind, bool keep_constant,
                               std::span<const std::string> names) {
+  if (size == 0) return {};
   core::require(size >= 1 && !names.empty() && size % std::ssize(names) == 0,
                 "a name for each feature or token");
   core::require(!rows.empty(), "standardisation needs rows");

@@ -8,7 +8,8 @@
 
 namespace fluxsbi::data {
 
-/// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1.
+/// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1. Data without x
+/// have a standardiser of size 0.
 struct Standardiser {
   std::vector<double> mean, scale;
 
@@ -24,7 +25,8 @@ inline constexpr double constant_ratio = 1e-6;
 /// Mean and standard deviation (ddof 0, two passes in double) over the given rows of values [*, size].
 /// kind: per_feature, shared (one mean and scale for all features), none.
 /// Throws UserError for constant features unless keep_constant (scale 1): names them and data.constant.
-/// names: of the features [size], or of the tokens (size is then a multiple of their number).
+/// names: of the features [size], or of the tokens (size is then a multiple of their number). Size 0 has
+/// nothing to standardise.
 Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::span<const int64_t> rows,
                               const std::string& kind, bool keep_constant,
                               std::span<const std::string> names);

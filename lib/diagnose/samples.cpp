@@ -1,10 +1,14 @@
 #include "diagnose/samples.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/names.hpp"
 #include "io/files.hpp"
 
 namespace fluxsbi::diagnose {
@@ -13,6 +17,8 @@ namespace {
 
 constexpr const char* samples_key = "samples";
 constexpr const char* filled_key = "filled";
+constexpr const char* given_key = "given";
+constexpr const char* meta_key = "meta";
 
 // A file of one unnamed array (npy, csv) is that array; any other must hold `samples`.
 io::FileContent load_content(const std::string& path) {
@@ -20,7 +26,9 @@ io::FileContent load_content(const std::string& path) {
   std::vector<std::string> names, wanted;
   for (const io::ArrayInfo& array : listed) {
     names.push_back(array.name);
-    if (array.name == samples_key || array.name == filled_key) wanted.push_back(array.name);
+    const bool known = array.name == samples_key || array.name == filled_key || array.name == given_key ||
+                       array.name == meta_key;
+    if (known) wanted.push_back(array.name);
   }
   if (names.size() == 1 && names.front() == "array") return io::load_arrays(path);
   if (std::find(wanted.begin(), wanted.end(), samples_key) == wanted.end())
@@ -63,6 +71,45 @@ void drop_unfilled(SampleSet& set, const std::vector<int64_t>& filled) {
   set.values.resize(static_cast<size_t>(kept * set.dimensions));
 }
 
+// The names of the dimensions that `fluxsbi sample` wrote beside them, or none.
+std::vector<std::string> names_of(const io::FileContent& content, int64_t channels, int64_t dimensions) {
+  const auto found = content.arrays.find(meta_key);
+  if (found == content.arrays.end()) return {};
+  const auto& bytes = found->second.bytes;
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  const auto meta = nlohmann::json::parse(text, text + bytes.size(), nullptr, /*allow_exceptions=*/false);
+  if (!meta.is_object()) return {};
+  const auto list = meta.contains("names") ? meta["names"] : meta.value("theta_names", nlohmann::json());
+  if (!list.is_array()) return {};
+  std::vector<std::string> tokens;
+  for (const auto& name : list) {
+    if (!name.is_string()) return {};
+    tokens.push_back(name.get<std::string>());
+  }
+  const auto names = data::feature_names(tokens, channels);
+  return std::ssize(names) == dimensions ? names : std::vector<std::string>{};
+}
+
+// Keeps the dimensions that were inferred: those whose `given` is NaN.
+void keep_inferred(SampleSet& set, const std::vector<float>& given) {
+  std::vector<int64_t> inferred;
+  for (int64_t j = 0; j < set.dimensions; ++j) {
+    if (std::isnan(given[static_cast<size_t>(j)])) inferred.push_back(j);
+  }
+  std::vector<float> values;
+  for (int64_t row = 0; row < set.rows; ++row) {
+    for (const int64_t j : inferred)
+      values.push_back(set.values[static_cast<size_t>(row * set.dimensions + j)]);
+  }
+  std::vector<std::string> columns;
+  for (const int64_t j : inferred) {
+    if (!set.columns.empty()) columns.push_back(set.columns[static_cast<size_t>(j)]);
+  }
+  set.values = std::move(values);
+  set.columns = std::move(columns);
+  set.dimensions = std::ssize(inferred);
+}
+
 }  // namespace
 
 SampleSet load_samples(const std::string& path, int64_t row) {
@@ -87,6 +134,7 @@ SampleSet load_samples(const std::string& path, int64_t row) {
   set.rows = samples.shape[0];
   set.dimensions = samples.elements() / set.rows;
   set.values = samples.to_float();
+  if (named && rank > 2) set.columns = names_of(content, rank == 4 ? whole[3] : 1, set.dimensions);
   if (named && rank > 2 && content.arrays.contains(filled_key)) {
     io::Array& filled = content.arrays.at(filled_key);
     if (filled.shape != std::vector<int64_t>{whole[0], whole[1]})
@@ -96,6 +144,14 @@ SampleSet load_samples(const std::string& path, int64_t row) {
     drop_unfilled(set, filled.to_int64());
     if (set.rows == 0)
       throw core::UserError(set.name + ": none of its " + std::to_string(set.unfilled) + " draws is filled");
+  }
+  if (named && rank > 2 && content.arrays.contains(given_key)) {
+    io::Array& given = content.arrays.at(given_key);
+    if (given.shape.empty() || given.shape[0] != whole[0] || given.elements() != whole[0] * set.dimensions)
+      throw core::UserError(path + ": given has the shape " + core::shape_text(given.shape) + ", samples " +
+                            shape + "; need [rows, d] for [rows, n, d]: write the file anew");
+    keep_row(given, std::max<int64_t>(row, 0));
+    keep_inferred(set, given.to_float());
   }
   return set;
 }

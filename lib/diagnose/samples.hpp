@@ -20,8 +20,9 @@ struct SampleSet {
 ///
 /// `samples` [rows, n, d] (what `fluxsbi sample` writes; a trailing axis of channels is folded into d) needs
 /// `row` in 0..rows-1, which may be left at -1 where there is one row and means nothing where `samples` is
-/// [n, d]; draws whose `filled` [rows, n] is false are left out and counted. Throws UserError for an
-/// unreadable file, a missing key, another rank, a missing or impossible row, or no draws.
+/// [n, d]; draws whose `filled` [rows, n] is false are left out and counted. Of a file that holds `given`
+/// (what `fluxsbi sample --given` writes) the columns that were inferred in that row are read. Throws
+/// UserError for an unreadable file, a missing key, another rank, a missing or impossible row, or no draws.
 SampleSet load_samples(const std::string& path, int64_t row = -1);
 
 }  // namespace fluxsbi::diagnose

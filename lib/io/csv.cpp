@@ -26,6 +26,11 @@ bool parse_number(std::string_view text, double& out) {
   return problem == std::errc() && end == text.data() + text.size();
 }
 
+bool is_blank(std::string_view text) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return text.empty() || (text.size() == 2 && lower(text[0]) == 'n' && lower(text[1]) == 'a');
+}
+
 struct Field {
   std::string_view text;  ///< valid until the next field is read
   bool quoted = false;
@@ -134,7 +139,7 @@ double read_cell(const Splitter& in, int64_t line, const Field& field, const std
   const std::string_view text = trimmed(field.text);
   double value = 0;
   if (parse_number(text, value)) return value;
-  if (text.empty() && options.blank_as_nan) return std::numeric_limits<double>::quiet_NaN();
+  if (options.blank_as_nan && is_blank(text)) return std::numeric_limits<double>::quiet_NaN();
   const std::string where = "column " + std::to_string(index + 1) + " (" + column + ") ";
   if (text.empty()) in.fail(line, where + "is empty; fill it, or remove the row");
   in.fail(line, where + "must be a number, found " + core::quoted(text));

@@ -15,7 +15,8 @@ struct Csv {
 };
 
 struct CsvOptions {
-  bool blank_as_nan = false;  ///< an empty cell is NaN (a question to a joint model); otherwise an error
+  /// A cell that is empty or says NA (in any case) is NaN: a question to a joint model; otherwise an error.
+  bool blank_as_nan = false;
 };
 
 /// Reads names and numbers. Quotes as in RFC 4180, lines ended by LF, CRLF or CR, a byte order mark, blanks

@@ -27,6 +27,8 @@ struct Batch {
 struct Noise {
   at::Tensor normal;   ///< [B, L, C] standard normal
   at::Tensor uniform;  ///< [B] in (0, 1): becomes the time or noise level of each row
+  /// [B, ConditionMask::numbers()] in (0, 1): what Batch.condition_mask was drawn with; undefined without one
+  at::Tensor mask = {};
 };
 
 /// The network of a trained model with its condition bound: (t [n], x [n, L, C], rows) -> [n, L, C].

@@ -12,6 +12,7 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/minimum.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
@@ -35,19 +36,16 @@ struct Rows {
   at::Tensor time;    // [n] float64
   at::Tensor step;    // [n] float64, > 0; the direction is the solver's
   at::Tensor grows;   // [n] bool: the next accepted step may grow (no rejection just before it)
+  at::Tensor moving;  // [n] float64, share of the elements that move
 
   void keep(const at::Tensor& which) {  // int64 indices
-    for (at::Tensor* part : {&number, &x, &slope, &time, &step, &grows}) *part = part->index_select(0, which);
+    for (at::Tensor* part : {&number, &x, &slope, &time, &step, &grows, &moving})
+      *part = part->index_select(0, which);
   }
 };
 
 at::Tensor per_row(const at::Tensor& value, const at::Tensor& like) {  // [n] -> [n, 1, 1] of like's dtype
   return value.to(like.scalar_type()).view({-1, 1, 1});
-}
-
-// Root mean square over a row's elements, [n] float64.
-at::Tensor root_mean_square(const at::Tensor& x) {
-  return x.square().flatten(1).mean(1).sqrt().to(at::kDouble);
 }
 
 class Dopri5 {
@@ -65,6 +63,7 @@ class Dopri5 {
     rows_.x = x;
     rows_.time = at::full({total_}, field.start(), x.options().dtype(at::kDouble));
     rows_.grows = at::full({total_}, true, x.options().dtype(at::kBool));
+    rows_.moving = options.moving.defined() ? options.moving : at::ones_like(rows_.time);
     rows_.slope = drift(rows_.time, rows_.x);
     rows_.step = first_step();
   }
@@ -81,6 +80,11 @@ class Dopri5 {
     ++result_.evaluations;
     const bool all = rows_.number.size(0) == total_;
     return field_.drift(time.to(x.scalar_type()), x, all ? at::Tensor() : rows_.number);
+  }
+
+  // Root mean square over a row's elements that move, [n] float64.
+  at::Tensor root_mean_square(const at::Tensor& x) const {
+    return x.square().flatten(1).mean(1).sqrt().to(at::kDouble) / rows_.moving.sqrt();
   }
 
   at::Tensor scale(const at::Tensor& magnitude) const { return magnitude * options_.rtol + options_.atol; }

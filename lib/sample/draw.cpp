@@ -20,6 +20,28 @@ namespace fluxsbi::sample {
 
 namespace {
 
+// A field whose given tokens stand still: they hold no state, the network sees their values in every call.
+class GivenField : public method::Field {
+ public:
+  /// given [n or 1, L, 1] bool
+  GivenField(const method::Field& field, at::Tensor given) : field_(field), given_(std::move(given)) {}
+
+  double start() const override { return field_.start(); }
+  double end() const override { return field_.end(); }
+  at::Tensor initial(const at::Tensor& noise) const override {
+    return field_.initial(noise).masked_fill(given_, 0);
+  }
+  at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
+    const bool some = rows.defined() && given_.size(0) > 1;
+    return field_.drift(t, x, rows).masked_fill(some ? given_.index_select(0, rows) : given_, 0);
+  }
+  std::vector<double> grid(int64_t steps) const override { return field_.grid(steps); }
+
+ private:
+  const method::Field& field_;
+  at::Tensor given_;
+};
+
 class Drawing {
  public:
   Drawing(const Source& source, const Amount& amount, const SamplingOptions& options,
@@ -37,8 +59,9 @@ class Drawing {
     solver_options_.steps = options.steps.value_or(default_steps);
     samples_.rows = amount.rows;
     samples_.draws = amount.draws;
-    samples_.shape = source.shape;
-    samples_.values.assign(static_cast<size_t>(total_ * source.shape.obs_size()),
+    samples_.tokens = source.kept;
+    samples_.channels = source.channels;
+    samples_.values.assign(static_cast<size_t>(total_ * source.kept * source.channels),
                            std::numeric_limits<float>::quiet_NaN());
     samples_.filled.assign(static_cast<size_t>(total_), 0);
   }
@@ -80,49 +103,70 @@ class Drawing {
   }
 
   void chunk(const std::vector<int64_t>& items, std::vector<int64_t>& rejected) {
-    const int64_t n = static_cast<int64_t>(items.size()), size = source_.shape.obs_size();
+    const int64_t n = static_cast<int64_t>(items.size()), size = state_size();
     std::vector<int64_t> rows;
     std::vector<NoiseKey> keys;
     for (const int64_t item : items) {
       rows.push_back(item / amount_.draws);
       keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt_});
     }
-    at::Tensor noise = at::empty({n, source_.shape.obs_dim, source_.shape.obs_channels}, at::kFloat);
+    at::Tensor noise = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
     const std::span<float> values(noise.data_ptr<float>(), static_cast<size_t>(n * size));
     fill_normal(values, amount_.seed, keys, size);
-    const auto field = source_.method->field(source_.bind(rows));
-    const Integration end =
-        solver_.integrate(*field, field->initial(noise.to(source_.device)), solver_options_);
+    const Bound bound = source_.bind(rows);
+    const auto field = source_.method->field(bound.network);
+    const Integration end = integrate(*field, field->initial(noise.to(source_.device)), bound.given);
     samples_.evaluations = std::max(samples_.evaluations, end.evaluations);
-    noise.copy_(end.x);  // back to the host, [n, obs_dim, obs_channels]
+    noise.copy_(end.x);  // back to the host, [n, tokens, channels]
     settle(items, values, rejected);
   }
 
-  // Keeps what is finite and supported; the rest goes into `rejected`. values: [items, size], standardised.
+  Integration integrate(const method::Field& field, const at::Tensor& x, const at::Tensor& given) const {
+    if (!given.defined()) return solver_.integrate(field, x, solver_options_);
+    SolverOptions options = solver_options_;
+    options.moving = given.logical_not().to(at::kDouble).mean({1, 2}).expand({x.size(0)});
+    return solver_.integrate(GivenField(field, given), x.masked_fill(given, 0), options);
+  }
+
+  // Keeps what is finite and supported; the rest goes into `rejected`. values: [items, state_size()],
+  // standardised.
   void settle(const std::vector<int64_t>& items, std::span<float> values, std::vector<int64_t>& rejected) {
-    const auto size = static_cast<size_t>(source_.shape.obs_size());
-    source_.theta->invert(values);
+    const auto size = static_cast<size_t>(state_size()),
+               kept = static_cast<size_t>(source_.kept * source_.channels);
+    source_.standardiser->invert(values);
     samples_.drawn += static_cast<int64_t>(items.size());
-    std::vector<double> theta(size);
     for (size_t i = 0; i < items.size(); ++i) {
       const auto value = values.subspan(i * size, size);
-      std::copy(value.begin(), value.end(), theta.begin());
-      const bool finite = std::all_of(theta.begin(), theta.end(), [](double v) { return std::isfinite(v); });
+      const bool in_support = restore_given(value, items[i] / amount_.draws);
+      const bool finite = std::all_of(value.begin(), value.end(), [](float v) { return std::isfinite(v); });
       finite_ += finite;
-      if (!finite || !supported(theta)) {
+      if (!finite || !in_support) {
         rejected.push_back(items[i]);
         continue;
       }
       const auto item = static_cast<size_t>(items[i]);
-      std::copy(value.begin(), value.end(),
-                samples_.values.begin() + static_cast<std::ptrdiff_t>(item * size));
+      std::copy_n(value.begin(), kept, samples_.values.begin() + static_cast<std::ptrdiff_t>(item * kept));
       samples_.filled[item] = 1;
     }
   }
 
-  bool supported(const std::vector<double>& theta) const {
-    return !options_.reject || !source_.prior || source_.prior->in_support(theta);
+  // Puts what is given into its place, and says whether what was inferred lies in the prior's support.
+  bool restore_given(std::span<float> value, int64_t row) const {
+    const bool checks = options_.reject && source_.prior;
+    const size_t theta = checks ? static_cast<size_t>(source_.prior->dim()) : 0;
+    const size_t first = static_cast<size_t>(row) * value.size();
+    bool in_support = true;
+    for (size_t j = 0; j < value.size(); ++j) {
+      if (!source_.given.empty() && !std::isnan(source_.given[first + j])) {
+        value[j] = source_.given[first + j];
+      } else if (j < theta) {
+        in_support = in_support && source_.prior->component_in_support(j, value[j]);
+      }
+    }
+    return in_support;
   }
+
+  int64_t state_size() const { return source_.tokens * source_.channels; }
 
   void warn(int64_t missing) const {
     const char* reason = finite_ == 0                    ? "the network's output is not finite"

@@ -9,7 +9,6 @@
 #include <c10/core/Device.h>
 
 #include "data/prior.hpp"
-#include "data/shape.hpp"
 #include "data/standardise.hpp"
 #include "method/method.hpp"
 #include "sample/options.hpp"
@@ -18,8 +17,8 @@ namespace fluxsbi::sample {
 
 struct Samples {
   int64_t rows = 0, draws = 0;
-  data::DataShape shape;
-  std::vector<float> values;    ///< [rows, draws, obs_dim, obs_channels], data's units; NaN where not filled
+  int64_t tokens = 0, channels = 1;
+  std::vector<float> values;    ///< [rows, draws, tokens, channels], data's units; NaN where not filled
   std::vector<uint8_t> filled;  ///< [rows, draws], 1 or 0
   int64_t drawn = 0;            ///< samples computed, redraws included
   int64_t evaluations = 0;      ///< network evaluations of the longest chunk
@@ -29,15 +28,28 @@ struct Samples {
   double acceptance() const;
 };
 
-/// What samples are drawn from: a method's field whose network is bound to observations.
+/// A network with the conditions of a chunk's items bound.
+struct Bound {
+  method::Evaluate network;
+  at::Tensor given = {};  ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
+};
+
+/// What samples are drawn from: a method's field whose network is bound to observations. The field moves a
+/// state of L tokens with C channels (theta, or theta and x of a joint model), of which the first `kept` are
+/// the result.
 struct Source {
   const method::Method* method = nullptr;
   /// Binds observation rows[i] to item i of a chunk. Called once a chunk.
-  std::function<method::Evaluate(std::span<const int64_t> rows)> bind;
-  const data::Standardiser* theta = nullptr;
-  const data::Prior* prior =
-      nullptr;  ///< its support decides what is redrawn; nullptr: anything finite is kept
-  data::DataShape shape;
+  std::function<Bound(std::span<const int64_t> rows)> bind;
+  const data::Standardiser* standardiser = nullptr;  ///< of the state's L C features
+  /// Its support decides which inferred theta is redrawn, theta being the first dim() features of the state;
+  /// nullptr: anything finite is kept.
+  const data::Prior* prior = nullptr;
+  int64_t tokens = 0, channels = 1;
+  int64_t kept = 0;
+  /// [rows, L, C], data's units: what is given stands in the samples as it is, NaN is inferred; empty: all is
+  /// inferred.
+  std::span<const float> given;
   at::Device device{at::kCPU};
 };
 

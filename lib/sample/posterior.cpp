@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include <ATen/ops/from_blob.h>
@@ -14,7 +16,9 @@
 #include "engine/device.hpp"
 #include "engine/weights.hpp"
 #include "io/atomic_file.hpp"
+#include "method/condition_mask.hpp"
 #include "model/network.hpp"
+#include "sample/joint_condition.hpp"
 #include "train/compute.hpp"
 
 namespace fluxsbi::sample {
@@ -28,6 +32,15 @@ struct Posterior::Parts {
   std::unique_ptr<data::Prior> prior;  // null: no support known
   std::unique_ptr<method::Method> method;
   std::unique_ptr<engine::Engine> engine;
+
+  // joint models
+  data::Standardiser row;  // of theta and x
+  method::ConditionMaskOptions mask_options;
+  std::optional<method::ConditionMask> mask;  // the masks that the model was trained with
+
+  int64_t tokens() const { return mask ? shape.obs_dim + shape.cond_dim : shape.obs_dim; }
+  Source source() const;
+  Source joint_source(const JointCondition& condition, std::span<const float> given, int64_t kept) const;
 };
 
 namespace {
@@ -55,7 +68,8 @@ std::string identity_of(const checkpoint::ModelFile& file) {
 // Bytes that one sample takes while the network is evaluated: a generous count of activations that live at
 // once, from the widest layer (a single-stream block's packed projection) and the attention weights, plus the
 // solver's stages.
-double bytes_per_sample(const engine::FlatParameters& parameters, const data::DataShape& shape) {
+double bytes_per_sample(const engine::FlatParameters& parameters, const data::DataShape& shape,
+                        int64_t state_size) {
   constexpr double layers_alive = 4, heads = 32, solver_stages = 12;
   int64_t widest = 1;
   for (const auto& entry : parameters.entries) {
@@ -65,7 +79,7 @@ double bytes_per_sample(const engine::FlatParameters& parameters, const data::Da
   const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
   return sizeof(float) *
          (tokens * static_cast<double>(widest) * layers_alive + tokens * tokens * heads +
-          static_cast<double>(shape.obs_size()) * solver_stages + static_cast<double>(shape.cond_size()));
+          static_cast<double>(state_size) * solver_stages + static_cast<double>(shape.cond_size()));
 }
 
 void check_observations(std::span<const float> x, int64_t rows, int64_t size) {
@@ -81,7 +95,7 @@ void check_observations(std::span<const float> x, int64_t rows, int64_t size) {
 }
 
 // The network with observations bound: cond [rows, M, K] -> Evaluate for items of the given rows.
-method::Evaluate bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64_t> rows) {
+Bound bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64_t> rows) {
   const bool same = std::all_of(rows.begin(), rows.end(), [&](int64_t row) { return row == rows.front(); });
   at::Tensor chosen;  // [1 or n, M, K]
   if (same) {
@@ -90,13 +104,47 @@ method::Evaluate bind(engine::Engine& engine, const at::Tensor& cond, std::span<
     const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows.data(), rows.size()), at::kLong);
     chosen = cond.index_select(0, index.to(cond.device()));
   }
-  return [&engine, chosen, same](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+  return {[&engine, chosen, same](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
     model::Inputs inputs;
     inputs.t = t;
     inputs.obs = x;
     inputs.cond = same || !active.defined() ? chosen : chosen.index_select(0, active);
     return engine.forward(inputs);
-  };
+  }};
+}
+
+// theta's features, then x's.
+data::Standardiser joined(data::Standardiser theta, const data::Standardiser& x) {
+  theta.mean.insert(theta.mean.end(), x.mean.begin(), x.mean.end());
+  theta.scale.insert(theta.scale.end(), x.scale.begin(), x.scale.end());
+  return theta;
+}
+
+// Rows of a joint model in which x [rows, cond size] is given and theta blank.
+std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::DataShape& shape) {
+  std::vector<float> given;
+  for (int64_t row = 0; row < rows; ++row) {
+    given.insert(given.end(), static_cast<size_t>(shape.obs_size()), std::numeric_limits<float>::quiet_NaN());
+    const auto values =
+        x.subspan(static_cast<size_t>(row * shape.cond_size()), static_cast<size_t>(shape.cond_size()));
+    given.insert(given.end(), values.begin(), values.end());
+  }
+  return given;
+}
+
+void check_questions(const JointCondition& condition, const method::ConditionMask& trained,
+                     const std::string& kind, const data::DataShape& shape) {
+  for (const GivenMask& mask : condition.masks()) {
+    if (trained.covers(mask)) continue;
+    throw core::UserError(
+        shape.cond_dim == 0
+            ? "the model was trained without x, on the joint distribution of theta: it knows no "
+              "conditionals; "
+              "leave every cell blank"
+            : "the model was trained with condition_mask.kind = " + kind +
+                  " and never saw one of these questions (which columns are given, which blank); train with "
+                  "condition_mask.kind: structured to ask any");
+  }
 }
 
 }  // namespace
@@ -122,6 +170,7 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   const auto model = model::make_spec(strategy.model);
   method->read(reader);
   model->read(reader);
+  reader.read(method::condition_mask_table(), parts.mask_options);
   reader.finish_part();
   model->resolve(file.shape);
 
@@ -132,35 +181,92 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
   parts.engine = engine::make_engine(model->build(), type, where);
   engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
+  if (parts.engine->parameters().network()->joint()) {
+    parts.row = joined(file.theta, file.x);
+    parts.mask.emplace(parts.mask_options, file.shape.obs_dim, file.shape.cond_dim, at::kCPU);
+  }
+}
+
+Source Posterior::Parts::source() const {
+  Source source;
+  source.method = method.get();
+  source.standardiser = &theta;
+  source.prior = prior && prior->bounded() ? prior.get() : nullptr;
+  source.tokens = source.kept = shape.obs_dim;
+  source.channels = shape.obs_channels;
+  source.device = engine->device();
+  return source;
+}
+
+Source Posterior::Parts::joint_source(const JointCondition& condition, std::span<const float> given,
+                                      int64_t kept) const {
+  Source joint = source();
+  joint.standardiser = &row;
+  joint.tokens = tokens();
+  joint.kept = kept;
+  joint.given = given;
+  joint.bind = [this, &condition](std::span<const int64_t> rows) { return condition.bind(*engine, rows); };
+  return joint;
 }
 
 Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed,
                           int64_t first_row, const SamplingOptions& options, const Progress& progress) {
   Parts& parts = *parts_;
+  if (parts.shape.cond_dim == 0)
+    throw core::UserError("the model was trained without x, so there is no x to give");
   check_observations(x, rows, parts.shape.cond_size());
+  if (joint()) {
+    const std::vector<float> given = given_x(x, rows, parts.shape);
+    return draw_joint(given, parts.shape.obs_dim, {rows, draws, seed, first_row, chunk_size(options)},
+                      options, progress);
+  }
   std::vector<float> standardised(x.begin(), x.end());
   parts.x.apply(standardised);
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, parts.shape.cond_dim, parts.shape.cond_channels}, at::kFloat)
           .clone()
           .to(parts.engine->device());
-  Source source;
-  source.method = parts.method.get();
+  Source source = parts.source();
   source.bind = [&](std::span<const int64_t> chosen) { return bind(*parts.engine, cond, chosen); };
-  source.theta = &parts.theta;
-  source.prior = parts.prior && parts.prior->bounded() ? parts.prior.get() : nullptr;
-  source.shape = parts.shape;
-  source.device = parts.engine->device();
   return draw(source, {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
+}
+
+Samples Posterior::sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
+                                int64_t first_row, const SamplingOptions& options, const Progress& progress) {
+  if (!joint()) {
+    throw core::UserError(
+        "the model cannot answer blanks: it was trained for theta given x; use --x, or train "
+        "flux1joint or simformer");
+  }
+  return draw_joint(given, parts_->tokens(), {rows, draws, seed, first_row, chunk_size(options)}, options,
+                    progress);
+}
+
+Samples Posterior::draw_joint(std::span<const float> given, int64_t kept, const Amount& amount,
+                              const SamplingOptions& options, const Progress& progress) {
+  const Parts& parts = *parts_;
+  const JointCondition condition(given, amount.rows, parts.tokens(), parts.shape.obs_channels, parts.row,
+                                 parts.engine->device());
+  check_questions(condition, *parts.mask, parts.mask_options.kind, parts.shape);
+  return draw(parts.joint_source(condition, given, kept), amount, options, progress);
 }
 
 int64_t Posterior::chunk_size(const SamplingOptions& options) const {
   const bool cuda = parts_->engine->device().is_cuda();
   const int64_t most = cuda ? most_rows_cuda : most_rows_cpu;
   if (options.chunk > 0) return cuda ? std::min(options.chunk, most) : options.chunk;
-  const double fitting =
-      options.memory_gb * 1e9 / bytes_per_sample(parts_->engine->parameters(), parts_->shape);
+  const double fitting = options.memory_gb * 1e9 /
+                         bytes_per_sample(parts_->engine->parameters(), parts_->shape,
+                                          parts_->tokens() * parts_->shape.obs_channels);
   return static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(most)));
+}
+
+bool Posterior::joint() const {
+  return parts_->mask.has_value();
+}
+
+const data::Prior* Posterior::prior() const {
+  return parts_->prior.get();
 }
 
 const data::DataShape& Posterior::shape() const {

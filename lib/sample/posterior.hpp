@@ -22,18 +22,30 @@ class Posterior {
   /// (all mismatches at once), a prior of another length, CUDA that is absent.
   Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute);
 
-  /// `draws` samples for each of `rows` observations x [rows, cond_dim, cond_channels] in the data's units.
-  /// The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order change
-  /// nothing beyond float32 rounding of batched products (1e-5 relative seen) and, for adaptive solvers, what
-  /// that rounding does to a step's acceptance (their tolerance). `progress` is called after every chunk.
-  /// Throws UserError for x that does not fit or is not finite, core::Stopped when a signal asked to stop.
+  /// `draws` samples of theta for each of `rows` observations x [rows, cond_dim, cond_channels] in the data's
+  /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
+  /// change nothing beyond float32 rounding of batched products (1e-5 relative seen) and, for adaptive
+  /// solvers, what that rounding does to a step's acceptance (their tolerance). `progress` is called after
+  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Stopped when a signal
+  /// asked to stop.
   Samples sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
                  const SamplingOptions& options, const Progress& progress = {});
+
+  /// For joint models: `draws` samples of all tokens, theta's and x's, for each of `rows` questions `given`
+  /// [rows, L, C] in the data's units, whose NaN are inferred given the others; what is given is repeated in
+  /// the samples bit by bit. Noise, chunks and `progress` as above. Throws UserError also for a question that
+  /// the model was not trained to answer (condition_mask), and for a model of theta given x.
+  Samples sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
+                       int64_t first_row, const SamplingOptions& options, const Progress& progress = {});
 
   /// Samples that one chunk holds under `options` on this device.
   int64_t chunk_size(const SamplingOptions& options) const;
 
+  /// True for a model of the joint distribution of theta and x, which can answer sample_given.
+  bool joint() const;
   const data::DataShape& shape() const;
+  /// What is known of theta's prior; null: nothing.
+  const data::Prior* prior() const;
   const std::vector<std::string>& theta_names() const;
   const std::vector<std::string>& x_names() const;
   /// The section `sampling` that was saved with the model: what a command's flags start from.
@@ -45,6 +57,10 @@ class Posterior {
 
  private:
   struct Parts;
+  /// Draws of the first `kept` tokens of a joint model's rows.
+  Samples draw_joint(std::span<const float> given, int64_t kept, const Amount& amount,
+                     const SamplingOptions& options, const Progress& progress);
+
   std::shared_ptr<Parts> parts_;
 };
 

@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "data/given.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 
@@ -31,8 +32,13 @@ struct Part {
   Origin origin;
   std::string version;
   int64_t rows = 0, drawn = 0;
-  io::Array samples, filled, x;
+  Question::Kind kind = Question::Kind::x;
+  io::Array samples, filled, question;
 };
+
+const char* key_of(Question::Kind kind) {
+  return kind == Question::Kind::x ? "x" : "given";
+}
 
 std::vector<int64_t> shape_with_channels(std::vector<int64_t> shape, int64_t channels) {
   if (channels > 1) shape.push_back(channels);
@@ -52,19 +58,21 @@ void write(const std::string& path, Part part) {
     arrays.emplace("samples", std::move(part.samples));
   } else {
     const Origin& origin = part.origin;
-    const json meta{{"format", sample_format},
-                    {"version", part.version},
-                    {"seed", origin.seed},
-                    {"model", origin.model},
-                    {"first_row", origin.first_row},
-                    {"total_rows", origin.total_rows},
-                    {"shard", {origin.shard.index, origin.shard.count}},
-                    {"drawn", part.drawn},
-                    {"theta_names", origin.theta_names},
-                    {"x_names", origin.x_names}};
+    json meta{{"format", sample_format},
+              {"version", part.version},
+              {"seed", origin.seed},
+              {"model", origin.model},
+              {"first_row", origin.first_row},
+              {"total_rows", origin.total_rows},
+              {"shard", {origin.shard.index, origin.shard.count}},
+              {"drawn", part.drawn},
+              {"theta_names", origin.theta_names},
+              {"x_names", origin.x_names}};
+    if (part.kind == Question::Kind::given)
+      meta["names"] = data::joint_names(origin.theta_names, origin.x_names);
     arrays.emplace("samples", std::move(part.samples));
     arrays.emplace("filled", std::move(part.filled));
-    arrays.emplace("x", std::move(part.x));
+    arrays.emplace(key_of(part.kind), std::move(part.question));
     arrays.emplace("meta", text_array(meta.dump()));
   }
   io::save_arrays(path, arrays);
@@ -92,9 +100,10 @@ Origin read_meta(Part& part, const io::Array& meta) {
 
 bool consistent(const Part& part) {
   const auto& samples = part.samples.shape;
-  return part.samples.dtype == io::DType::f32 && part.x.dtype == io::DType::f32 && samples.size() >= 3 &&
+  const auto& question = part.question;
+  return part.samples.dtype == io::DType::f32 && question.dtype == io::DType::f32 && samples.size() >= 3 &&
          part.filled.shape == std::vector<int64_t>{samples[0], samples[1]} &&
-         size_of(part.filled.dtype) == 1 && part.x.shape.size() >= 2 && part.x.shape[0] == samples[0] &&
+         size_of(part.filled.dtype) == 1 && question.shape.size() >= 2 && question.shape[0] == samples[0] &&
          part.origin.first_row >= 0;
 }
 
@@ -105,15 +114,16 @@ Part load(const std::string& path) {
                           "shards into .npz or .h5 files");
   }
   io::Arrays arrays = io::load_arrays(path).arrays;
-  for (const char* key : {"samples", "filled", "x", "meta"}) {
+  Part part;
+  part.kind = arrays.count("given") ? Question::Kind::given : Question::Kind::x;
+  for (const char* key : {"samples", "filled", key_of(part.kind), "meta"}) {
     if (arrays.count(key)) continue;
     throw core::UserError(path + " is not a file of `fluxsbi sample`: it has no array '" + key + "'");
   }
-  Part part;
   part.path = path;
   part.samples = std::move(arrays["samples"]);
   part.filled = std::move(arrays["filled"]);
-  part.x = std::move(arrays["x"]);
+  part.question = std::move(arrays[key_of(part.kind)]);
   try {
     part.origin = read_meta(part, arrays["meta"]);
   } catch (const json::exception&) {
@@ -145,8 +155,9 @@ void check_same_run(const Part& first, const Part& other) {
   check_equal(first, other, "model", first.origin.model, other.origin.model);
   check_equal(first, other, "number of observations", std::to_string(first.origin.total_rows),
               std::to_string(other.origin.total_rows));
+  check_equal(first, other, "question", key_of(first.kind), key_of(other.kind));
   check_equal(first, other, "shape of a row's samples", tail_text(first.samples), tail_text(other.samples));
-  check_equal(first, other, "shape of an observation", tail_text(first.x), tail_text(other.x));
+  check_equal(first, other, "shape of an observation", tail_text(first.question), tail_text(other.question));
 }
 
 // The parts, sorted by row, must cover 0 ... total - 1 once.
@@ -200,17 +211,18 @@ void check_output(const std::string& path, bool force) {
   io::refuse_existing(path, force);
 }
 
-void save_samples(const std::string& path, Samples samples, std::span<const float> x, const Origin& origin) {
-  const data::DataShape& shape = samples.shape;
+void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin) {
   Part part;
   part.origin = origin;
   part.version = core::version;
   part.drawn = samples.drawn;
+  part.kind = question.kind;
   part.samples = io::Array::from(
-      samples.values, shape_with_channels({samples.rows, samples.draws, shape.obs_dim}, shape.obs_channels));
+      samples.values, shape_with_channels({samples.rows, samples.draws, samples.tokens}, samples.channels));
   samples.values = {};
   part.filled = io::Array::from_bool(samples.filled, {samples.rows, samples.draws});
-  part.x = io::Array::from(x, shape_with_channels({samples.rows, shape.cond_dim}, shape.cond_channels));
+  part.question = io::Array::from(question.values,
+                                  shape_with_channels({samples.rows, question.tokens}, question.channels));
   write(path, std::move(part));
 }
 
@@ -233,7 +245,8 @@ void merge_files(const std::vector<std::string>& paths, const std::string& out, 
   for (const Part& part : parts) all.drawn += part.drawn;
   all.samples = joined(parts, &Part::samples);
   all.filled = joined(parts, &Part::filled);
-  all.x = joined(parts, &Part::x);
+  all.kind = parts.front().kind;
+  all.question = joined(parts, &Part::question);
   write(out, std::move(all));
 }
 

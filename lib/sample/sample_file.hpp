@@ -1,10 +1,14 @@
-// Files of posterior samples, and joining the shards of one run.
+// Files of samples, and joining the shards of one run.
 //
-// .npz, .h5 and .hdf5 hold
-//   samples [rows, N, obs_dim] float32, the data's units; [rows, N, obs_dim, channels] where there are
-//   several filled  [rows, N] bool, false where a draw could not be filled and is NaN x       [rows,
-//   cond_dim] or [rows, cond_dim, channels] float32, the observations meta    [bytes] uint8, JSON in UTF-8:
-//   seed, model, first_row, total_rows, shard, drawn, version, names
+// .npz, .h5 and .hdf5 hold these arrays (with a last axis of channels where there are several):
+//   samples  float32 [rows, N, d], the data's units. d is obs_dim, or joint_dim for questions of `given`
+//   filled   bool [rows, N], false where a draw could not be filled and is NaN
+//   x        float32 [rows, cond_dim], the observations; or else
+//   given    float32 [rows, joint_dim], what was given of theta and x, NaN where it was inferred
+//   meta     uint8 [bytes], JSON in UTF-8: seed, model, first_row, total_rows, shard, drawn, version,
+//   theta_names,
+//            x_names; with `given` also names, one for each of its columns
+//
 // .npy holds `samples` alone.
 #pragma once
 
@@ -26,13 +30,20 @@ struct Origin {
   std::vector<std::string> theta_names, x_names;
 };
 
+/// What each row of samples was asked for.
+struct Question {
+  enum class Kind { x, given };
+  Kind kind = Kind::x;
+  std::span<const float> values;  ///< [rows, tokens, channels], data's units; given: NaN where inferred
+  int64_t tokens = 0, channels = 1;
+};
+
 /// Throws UserError unless samples can be written to `path`: known extension, and not there already or
 /// `force`. Called before the work starts.
 void check_output(const std::string& path, bool force);
 
-/// Writes atomically. x: [rows, cond_dim, cond_channels] of these rows, data's units. Takes the samples over,
-/// so that the result stands in memory once more at most.
-void save_samples(const std::string& path, Samples samples, std::span<const float> x, const Origin& origin);
+/// Writes atomically. Takes the samples over, so that the result stands in memory once more at most.
+void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin);
 
 /// Joins shards into one file. Throws UserError, before anything is written, for a file that is not a sample
 /// file or is .npy, for seeds, models, draws or totals that differ (names the files), and for rows that are

@@ -17,6 +17,9 @@ struct SolverOptions {
   double atol = 1e-5;  ///< adaptive solvers: error a step is kept below atol + rtol * max(|x|, |x_new|)
   double rtol = 1e-5;
   int64_t max_evaluations = 10000;  ///< adaptive solvers, per row
+  /// [n] float64 in (0, 1], adaptive solvers: the share of each row's elements that move at all. Elements
+  /// that do not are 0, and a row's error is the mean over the others. Undefined: all move.
+  at::Tensor moving = {};
 };
 
 /// What a solver did.

@@ -12,17 +12,19 @@
 #include "core/stop.hpp"
 #include "engine/engine.hpp"
 #include "engine/step_runner.hpp"
+#include "method/condition_mask.hpp"
 #include "method/method.hpp"
 #include "train/options.hpp"
 
 namespace fluxsbi::train {
 
-/// What is trained on: standardised rows, float32, on the engine's device. `cond` may be undefined (joint
-/// models).
+/// What is trained on: standardised rows, float32, on the engine's device. Joint models have theta and x in
+/// `obs`, no `cond`, and a condition mask.
 struct TrainingData {
   at::Tensor obs;   ///< [n, L, C]
   at::Tensor cond;  ///< [n, M, K]
   at::Tensor validation_obs, validation_cond;
+  std::optional<method::ConditionMask> condition_mask = {};
 };
 
 struct TrainingSetup {

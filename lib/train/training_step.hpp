@@ -16,7 +16,7 @@ namespace fluxsbi::train {
 
 /// A generator of random tensors on a device.
 at::Generator make_generator(at::Device device);
-/// Refills `noise` with the numbers that belong to `seed`; uniform lies in (0, 1).
+/// Refills `noise` with the numbers that belong to `seed`; uniform and mask lie in (0, 1).
 void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed);
 
 class TrainingStep {
@@ -25,8 +25,8 @@ class TrainingStep {
   TrainingStep(engine::Engine& engine, const method::Method& method, const TrainingData& data,
                Optimiser& optimiser, const TrainingOptions& options);
 
-  /// Does step `step` (counted from 0) with learning rate `rate`: rows and noise are functions of (seed,
-  /// step). Waits for nothing.
+  /// Does step `step` (counted from 0) with learning rate `rate`: rows, noise and condition masks are
+  /// functions of (seed, step). Waits for nothing.
   void run(engine::StepRunner& runner, int64_t step, double rate);
 
   /// Sums on the device since they were last set to zero: of the loss and the gradient norm since the last
@@ -54,7 +54,7 @@ class TrainingStep {
   at::Tensor rows_;                 ///< [multistep, B] int64, of this step
   at::Tensor step_number_;          ///< scalar int64, counted from 1
   at::Tensor first_bad_;            ///< scalar int64, or none_bad
-  method::Noise noise_;             ///< normal [multistep, B, L, C], uniform [multistep, B]
+  method::Noise noise_;             ///< normal [multistep, B, L, C], uniform [multistep, B], mask likewise
   method::Batch batch_;             ///< rows of the micro-batch at hand
   at::Tensor step_loss_;            ///< scalar, mean over the micro-batches
 };

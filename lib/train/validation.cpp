@@ -20,7 +20,8 @@ void over_chunks(int64_t rows, Work work) {
 }
 
 method::Noise rows_of(const method::Noise& noise, int64_t first, int64_t count) {
-  return {noise.normal.narrow(0, first, count), noise.uniform.narrow(0, first, count)};
+  return {noise.normal.narrow(0, first, count), noise.uniform.narrow(0, first, count),
+          noise.mask.defined() ? noise.mask.narrow(0, first, count) : at::Tensor()};
 }
 
 }  // namespace
@@ -31,6 +32,7 @@ Validation::Validation(engine::Engine& engine, const method::Method& method, con
   const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
   const int64_t rows = data.validation_obs.size(0);
   noise_ = {at::empty(data.validation_obs.sizes(), floats), at::empty({rows}, floats)};
+  if (data.condition_mask) noise_.mask = at::empty({rows, data.condition_mask->numbers()}, floats);
   at::Generator generator = make_generator(engine.device());
   over_chunks(rows, [&](int64_t first, int64_t count) {
     const auto chunk = static_cast<uint64_t>(first / chunk_rows);
@@ -48,7 +50,9 @@ double Validation::loss() {
     method::Batch batch;
     batch.obs = data_.validation_obs.narrow(0, first, count);
     if (data_.validation_cond.defined()) batch.cond = data_.validation_cond.narrow(0, first, count);
-    const auto problem = method_.regression(batch, rows_of(noise_, first, count));
+    const method::Noise noise = rows_of(noise_, first, count);
+    if (noise.mask.defined()) batch.condition_mask = data_.condition_mask->draw(noise.mask);
+    const auto problem = method_.regression(batch, noise);
     total.add_(engine_.loss(problem), static_cast<double>(count) / static_cast<double>(rows));
   });
   return total.item<double>();

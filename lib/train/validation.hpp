@@ -7,7 +7,8 @@
 
 namespace fluxsbi::train {
 
-/// The noise is drawn once, keyed by (seed, chunk), so that two losses differ by the weights alone.
+/// Noise and condition masks are drawn once, keyed by (seed, chunk), so that two losses differ by the weights
+/// alone.
 class Validation {
  public:
   /// `engine` holds the averaged weights. All references must outlive the validation.
@@ -20,7 +21,7 @@ class Validation {
   engine::Engine& engine_;
   const method::Method& method_;
   const TrainingData& data_;
-  method::Noise noise_;  ///< normal [n, L, C], uniform [n]
+  method::Noise noise_;  ///< normal [n, L, C], uniform [n], mask [n, numbers]
 };
 
 }  // namespace fluxsbi::train

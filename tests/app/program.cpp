@@ -81,4 +81,15 @@ training: {nsteps: 400, batch_size: 32, val_every: 50, save_every: 20, log_every
 )";
 }
 
+std::string tiny_joint_config(const std::string& model) {
+  const std::string section =
+      model == "flux1joint"
+          ? "{depth_single_blocks: 2, num_heads: 2, val_emb_dim: 4, cond_emb_dim: 2, id_emb_dim: 4, "
+            "id_merge_mode: concat, mlp_ratio: 2, param_dtype: float32}"
+          : "{dim_value: 10, dim_id: 4, dim_condition: 2, num_heads: 2, num_layers: 2}";
+  return "strategy: {method: flow, model: " + model + "}\nmodel: " + section +
+         "\ndata: {task: two_moons, simulations: 2000}\n"
+         "training: {nsteps: 60, batch_size: 32, val_every: 50, save_every: 20, log_every: 10}\n";
+}
+
 }  // namespace fluxsbi::test

@@ -30,5 +30,7 @@ class Running {
 
 /// A configuration of a tiny Flux1 on two_moons that trains in seconds.
 std::string tiny_config();
+/// The same of a joint model, flux1joint or simformer.
+std::string tiny_joint_config(const std::string& model);
 
 }  // namespace fluxsbi::test

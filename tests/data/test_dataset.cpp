@@ -106,6 +106,33 @@ TEST_CASE("csv columns are found by their numbers or by the given names", "[data
   REQUIRE_USER_ERROR(load_dataset(from_file(gap), 0), says("data.names.x"));
 }
 
+TEST_CASE("a file of theta alone is data without x", "[data][dataset]") {
+  const Scratch scratch;
+  io::save_arrays(scratch.path("a.npz"), {{"theta", counting({4, 3, 2})}});
+  io::save_arrays(scratch.path("a.h5"), {{"theta", counting({4, 3, 2})}});
+  for (const char* name : {"a.npz", "a.h5"}) {
+    const auto dataset = load_dataset(from_file(scratch.path(name)), 0);
+    REQUIRE(dataset.rows == 4);
+    REQUIRE(dataset.shape.obs_dim == 3);
+    REQUIRE(dataset.shape.cond_dim == 0);
+    REQUIRE(dataset.shape.cond_channels == 2);
+    REQUIRE(dataset.x.empty());
+    REQUIRE(dataset.x_names.empty());
+  }
+  auto options = from_file(scratch.write("a.csv", "theta_1,theta_0\n1,2\nnan,2\n3,4\n"));
+  options.nan = "drop";
+  const auto csv = load_dataset(options, 0);
+  REQUIRE(csv.shape.cond_dim == 0);
+  REQUIRE(csv.theta == std::vector<float>{2, 1, 4, 3});
+  auto named = from_file(scratch.write("b.csv", "mass,spin\n1,2\n"));
+  named.theta_names = {"spin", "mass"};
+  REQUIRE(load_dataset(named, 0).theta == std::vector<float>{2, 1});
+  // Beside anything else a missing x is more likely a wrong name.
+  REQUIRE_USER_ERROR(load_dataset(from_file(scratch.write("c.csv", "theta_0,y_0\n1,2\n")), 0), says("y_0"));
+  named.x_names = {"charge"};
+  REQUIRE_USER_ERROR(load_dataset(named, 0), says("no column 'charge'"));
+}
+
 TEST_CASE("a task is simulated with its own prior", "[data][dataset]") {
   DataOptions options;
   options.task = "gaussian_linear";

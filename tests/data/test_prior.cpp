@@ -139,3 +139,17 @@ TEST_CASE("a prior that does not fit is refused with its key", "[data][prior]") 
   REQUIRE_USER_ERROR(make_prior({"box", {1, 0}, {0, 1, 2}, {}, {}}, 2),
                      says("prior.high has 3") && says("prior.low must be below"));
 }
+
+TEST_CASE("a support is the product of its components' supports", "[data][prior]") {
+  const auto box = make_prior({"box", {0, 10}, {1, 20}, {}, {}}, 2);
+  REQUIRE(box->component_in_support(0, 1));
+  REQUIRE_FALSE(box->component_in_support(1, 1));
+  REQUIRE(box->component_in_support(1, 20));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const char* kind : {"normal", "lognormal"}) {
+    const auto prior = make_prior({kind, {}, {}, {0}, {1}}, 2);
+    REQUIRE(prior->component_in_support(1, 0.5));
+    REQUIRE(prior->component_in_support(1, -0.5) == (std::string(kind) == "normal"));
+    REQUIRE_FALSE(prior->component_in_support(1, nan));
+  }
+}

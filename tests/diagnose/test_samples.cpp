@@ -1,6 +1,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <span>
 #include <sstream>
 
 #include <catch2/catch_test_macros.hpp>
@@ -90,6 +92,33 @@ TEST_CASE("channels are folded into the dimensions and a single observation need
   CHECK(set.name == folder.file("a.npz"));
   CHECK(set.rows == 4);
   CHECK(set.dimensions == 6);
+}
+
+TEST_CASE("of answers to a question the inferred columns are read, under their names",
+          "[diagnose][samples][given]") {
+  const Folder folder;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> given = {nan, 1, 8, nan, nan, nan};  // [3, 2]
+  const std::string text = R"({"theta_names": ["a"], "x_names": ["b"], "names": ["a", "b"]})";
+  io::Array meta{io::DType::u8, {std::ssize(text)}, {}};
+  const auto bytes = std::as_bytes(std::span(text));
+  meta.bytes.assign(bytes.begin(), bytes.end());
+  io::save_arrays(folder.file("a.npz"), {{"samples", counting({3, 4, 2})},
+                                         {"given", io::Array::from(std::span(given), {3, 2})},
+                                         {"meta", meta}});
+  const auto first = diagnose::load_samples(folder.file("a.npz"), 0),
+             second = diagnose::load_samples(folder.file("a.npz"), 1),
+             third = diagnose::load_samples(folder.file("a.npz"), 2);
+  CHECK(first.dimensions == 1);
+  CHECK(first.values == std::vector<float>{0, 2, 4, 6});
+  CHECK(first.columns == std::vector<std::string>{"a"});
+  CHECK(second.values == std::vector<float>{9, 11, 13, 15});
+  CHECK(second.columns == std::vector<std::string>{"b"});
+  CHECK(third.dimensions == 2);
+  CHECK(third.columns == std::vector<std::string>{"a", "b"});
+  io::save_arrays(folder.file("bad.npz"),
+                  {{"samples", counting({3, 4, 2})}, {"given", io::Array::from(std::span(given), {2, 3})}});
+  fails(folder.file("bad.npz"), 0, "given has the shape [2, 3]");
 }
 
 TEST_CASE("files without samples are refused with what they hold", "[diagnose][samples][error]") {

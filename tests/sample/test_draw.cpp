@@ -38,17 +38,17 @@ struct GaussianPosterior {
   sample::Source source() const {
     sample::Source source;
     source.method = &flow;
-    source.bind = [this](std::span<const int64_t> chosen) -> method::Evaluate {
+    source.bind = [this](std::span<const int64_t> chosen) -> sample::Bound {
       std::vector<float> means;
       for (const int64_t row : chosen) means.push_back(static_cast<float>(row + first_row) / 2 - 1);
       const at::Tensor mean = at::tensor(means).view({-1, 1, 1}), std = at::full({1, 1, 1}, 0.3f);
-      return [=](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+      return {[=](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
         return test::gaussian_velocity(t, x, active.defined() ? mean.index_select(0, active) : mean, std);
-      };
+      }};
     };
-    source.theta = &theta;
+    source.standardiser = &theta;
     source.prior = prior.get();
-    source.shape = {2, 1, 1, 1, {}, {}};
+    source.tokens = source.kept = 2;
     return source;
   }
 
@@ -182,10 +182,10 @@ TEST_CASE("samples outside the support stay where rejection is off", "[sample][r
 TEST_CASE("a network that gives NaN ends the drawing after one pass", "[sample][draw]") {
   const GaussianPosterior posterior;
   sample::Source source = posterior.source();
-  source.bind = [](std::span<const int64_t>) -> method::Evaluate {
-    return [](const at::Tensor&, const at::Tensor& x, const at::Tensor&) {
+  source.bind = [](std::span<const int64_t>) -> sample::Bound {
+    return {[](const at::Tensor&, const at::Tensor& x, const at::Tensor&) {
       return at::full_like(x, std::numeric_limits<double>::quiet_NaN());
-    };
+    }};
   };
   sample::SamplingOptions options;
   options.solver = GENERATE("euler", "dopri5");

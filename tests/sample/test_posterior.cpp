@@ -34,10 +34,17 @@ const char* const config_text =
     "prior:\n  kind: box\n  low: [3]\n  high: [8]\n"
     "sampling:\n  solver: rk4\n  steps: 6\n";
 
+const char* const joint_config =
+    "strategy:\n  method: flow\n  model: flux1joint\n"
+    "model:\n  depth_single_blocks: 2\n  num_heads: 2\n  id_merge_mode: sum\n  val_emb_dim: 8\n  "
+    "param_dtype: float32\n"
+    "prior:\n  kind: box\n  low: [3]\n  high: [8]\n"
+    "sampling:\n  solver: rk4\n  steps: 6\n";
+
 // A model file with random weights: theta of two components around 5, x of three around -1.
-checkpoint::ModelFile model_file(uint64_t seed = 1) {
+checkpoint::ModelFile model_file(uint64_t seed = 1, const std::string& config = config_text) {
   checkpoint::ModelFile file;
-  file.config = config_text;
+  file.config = config;
   file.shape = {2, 1, 3, 1, {}, {}};
   file.theta = {{5, 6}, {1, 1}};
   file.x = {{-1, -1, -1}, {2, 2, 2}};
@@ -45,7 +52,7 @@ checkpoint::ModelFile model_file(uint64_t seed = 1) {
   file.x_names = {"x_0", "x_1", "x_2"};
   const config::Value document = config::parse_yaml(file.config, "config");
   config::Reader reader(document);
-  const auto spec = model::make_spec("flux1");
+  const auto spec = model::make_spec(config == config_text ? "flux1" : "flux1joint");
   spec->read(reader);
   spec->resolve(file.shape);
   const auto network = spec->build();
@@ -194,6 +201,44 @@ TEST_CASE("a model file whose config does not fit is a user's error", "[sample][
   CHECK_THAT(error_of(with("model: flux1", "model: flux9")), ContainsSubstring("flux1"));
   CHECK_THAT(error_of(with("low: [3]", "low: [3, 3, 3]")), ContainsSubstring("prior.low"));
   CHECK_THAT(error_of(with("solver: rk4", "solver: rk5")), ContainsSubstring("sampling.solver"));
+}
+
+TEST_CASE("a joint model's posterior samples are the theta of its answers to x",
+          "[sample][posterior][given]") {
+  auto posterior = posterior_of(model_file(1, joint_config));
+  CHECK(posterior.joint());
+  const auto x = observations();
+  std::vector<float> given;
+  for (size_t row = 0; row < rows; ++row) {
+    given.insert(given.end(), 2, std::numeric_limits<float>::quiet_NaN());
+    given.insert(given.end(), x.begin() + row * 3, x.begin() + (row + 1) * 3);
+  }
+  const auto theta = posterior.sample(x, rows, draws, 11, 0, posterior.sampling());
+  const auto all = posterior.sample_given(given, rows, draws, 11, 0, posterior.sampling());
+  CHECK(theta.tokens == 2);
+  CHECK(all.tokens == 5);
+  for (size_t i = 0; i < static_cast<size_t>(rows * draws); ++i) {
+    const size_t row = i / draws;
+    for (size_t j = 0; j < 2; ++j) {
+      CHECK(theta.values[2 * i + j] == all.values[5 * i + j]);
+      CHECK((theta.values[2 * i + j] >= low && theta.values[2 * i + j] <= high));
+    }
+    for (size_t j = 0; j < 3; ++j) CHECK(all.values[5 * i + 2 + j] == x[3 * row + j]);
+  }
+}
+
+TEST_CASE("questions that the model never saw in training are a user's error", "[sample][posterior][given]") {
+  const std::vector<float> nothing(5, std::numeric_limits<float>::quiet_NaN());
+  auto conditional = posterior_of(model_file());
+  CHECK_FALSE(conditional.joint());
+  CHECK_THROWS_WITH(conditional.sample_given(nothing, 1, 2, 0, 0, {}),
+                    ContainsSubstring("cannot answer blanks"));
+  const std::string section = "condition_mask:\n  kind: posterior\n";
+  auto narrow = posterior_of(model_file(1, joint_config + section));
+  CHECK_THROWS_WITH(narrow.sample_given(nothing, 1, 2, 0, 0, {}),
+                    ContainsSubstring("condition_mask.kind = posterior"));
+  const auto x = observations();
+  CHECK(narrow.sample(x, rows, 1, 0, 0, narrow.sampling()).unfilled() == 0);
 }
 
 TEST_CASE("observations that do not fit the model are a user's error", "[sample][posterior][errors]") {

@@ -1,4 +1,6 @@
+#include <cmath>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -28,7 +30,8 @@ void save_rows(const std::string& path, int64_t first, int64_t rows, uint64_t se
   sample::Samples samples;
   samples.rows = rows;
   samples.draws = draws;
-  samples.shape = {dim, channels, cond, 1, {}, {}};
+  samples.tokens = dim;
+  samples.channels = channels;
   samples.drawn = rows * draws + 1;
   samples.values.resize(static_cast<size_t>(rows * draws * dim * channels));
   std::iota(samples.values.begin(), samples.values.end(), static_cast<float>(first * draws * dim * channels));
@@ -36,7 +39,7 @@ void save_rows(const std::string& path, int64_t first, int64_t rows, uint64_t se
   if (rows > 0) samples.filled[0] = 0;
   std::vector<float> x(static_cast<size_t>(rows * cond));
   std::iota(x.begin(), x.end(), static_cast<float>(first * cond));
-  sample::save_samples(path, samples, x,
+  sample::save_samples(path, samples, {sample::Question::Kind::x, x, cond, 1},
                        {seed, std::move(model), first, total, {0, 1}, {"a", "b"}, {"x_0", "x_1"}});
 }
 
@@ -118,6 +121,36 @@ TEST_CASE("shards merged in any order are the whole", "[sample][merge]") {
   CHECK(merged.at("samples").to_float() == whole.at("samples").to_float());
   CHECK(merged.at("x").to_float() == whole.at("x").to_float());
   CHECK(merged.at("filled").shape == whole.at("filled").shape);
+}
+
+TEST_CASE("answers to questions hold what was given, with a name for each column", "[sample][file][given]") {
+  const test::TemporaryFolder folder;
+  const auto save = [&](const std::string& name, int64_t first, int64_t rows, sample::Question::Kind kind) {
+    sample::Samples samples;
+    samples.rows = rows;
+    samples.draws = draws;
+    samples.tokens = dim + cond;
+    samples.values.assign(static_cast<size_t>(rows * draws * (dim + cond)), static_cast<float>(first));
+    samples.filled.assign(static_cast<size_t>(rows * draws), 1);
+    const std::vector<float> given(static_cast<size_t>(rows * (dim + cond)),
+                                   std::numeric_limits<float>::quiet_NaN());
+    sample::save_samples(folder.file(name), samples, {kind, given, dim + cond, 1},
+                         {1, "0a", first, 3, {0, 1}, {"a", "b"}, {"x_0", "x_1"}});
+  };
+  save("0.npz", 0, 2, sample::Question::Kind::given);
+  save("1.npz", 2, 1, sample::Question::Kind::given);
+  save("x.npz", 2, 1, sample::Question::Kind::x);
+  sample::merge_files({folder.file("1.npz"), folder.file("0.npz")}, folder.file("out.npz"), false);
+  auto arrays = io::load_arrays(folder.file("out.npz")).arrays;
+  CHECK(arrays.count("x") == 0);
+  CHECK(arrays.at("given").shape == Shape({3, dim + cond}));
+  CHECK(std::isnan(arrays.at("given").to_float().front()));
+  CHECK(arrays.at("samples").shape == Shape({3, draws, dim + cond}));
+  const auto& bytes = arrays.at("meta").bytes;
+  CHECK_THAT(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
+             ContainsSubstring("\"names\":[\"a\",\"b\",\"x_0\",\"x_1\"]"));
+  CHECK_THAT(merge_error({folder.file("0.npz"), folder.file("x.npz")}, folder.file("no.npz")),
+             ContainsSubstring("its question is x, not given"));
 }
 
 TEST_CASE("merge refuses what does not belong together and writes nothing", "[sample][merge]") {

@@ -49,6 +49,34 @@ class ToyNetwork : public model::Network {
   int64_t channels_;
 };
 
+/// The same for a joint model: v = W2 gelu(W1 [row, mask, t] + b1) + b2 over all tokens of a row at once.
+class ToyJointNetwork : public model::Network {
+ public:
+  explicit ToyJointNetwork(int64_t tokens, int64_t channels = 1, int64_t hidden = 24) {
+    inner = register_module("inner", torch::nn::Linear(tokens * (channels + 1) + 1, hidden));
+    outer = register_module("outer", torch::nn::Linear(hidden, tokens * channels));
+    initialise(1);
+  }
+
+  torch::Tensor forward(const model::Inputs& in) override {
+    const int64_t rows = in.obs.size(0);
+    const auto type = inner->weight.scalar_type();
+    const auto mask = in.condition_mask.defined() ? in.condition_mask.expand({rows, -1, 1}).flatten(1)
+                                                  : at::zeros({rows, in.obs.size(1)});
+    const auto joined = at::cat({in.obs.flatten(1), mask.to(at::kFloat), in.t.view({-1, 1})}, 1).to(type);
+    return outer->forward(at::gelu(inner->forward(joined), "tanh")).view(in.obs.sizes()).to(at::kFloat);
+  }
+  bool joint() const override { return true; }
+  void initialise(uint64_t seed) override {
+    const at::NoGradGuard no_grad;
+    auto generator =
+        at::make_generator<at::CPUGeneratorImpl>(core::derive_seed(seed, core::Purpose::initialisation, 0));
+    for (auto& parameter : parameters()) parameter.normal_(0, 0.3, generator);
+  }
+
+  torch::nn::Linear inner{nullptr}, outer{nullptr};
+};
+
 /// The flow-matching loss, uniform t.
 class ToyMethod : public method::Method {
  public:

@@ -66,6 +66,23 @@ TEST_CASE("a run that was stopped and resumed equals one that was not, to the la
   }
 }
 
+TEST_CASE("a joint run that was stopped and resumed equals one that was not, masks included",
+          "[train][resume][joint]") {
+  for (const int64_t steps : {1, 25}) {
+    const test::TemporaryFolder whole, parts;
+    ToyRun run;
+    run.training.multistep = 2;
+    auto uncut = run.joint_setup(whole.path());
+    train::train(uncut, std::nullopt);
+    auto stopped = run.joint_setup(parts.path());
+    stopped.stop_requested = test::stop_after(steps);
+    CHECK_THROWS_AS(train::train(stopped, std::nullopt), core::Stopped);
+    auto resumed = run.joint_setup(parts.path());
+    train::train(resumed, checkpoint::load_latest_state(parts.path()));
+    check_same(whole.path(), parts.path());
+  }
+}
+
 TEST_CASE("a killed run goes on from its last checkpoint and cuts the metrics back to it",
           "[train][resume]") {
   const test::TemporaryFolder whole, parts;

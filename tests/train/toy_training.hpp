@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "method/flow_matching.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/toy_network.hpp"
 #include "train/trainer.hpp"
@@ -63,6 +64,24 @@ struct ToyRun {
     const ToyData data = toy_data(rows, 1), validation = toy_data(validation_rows, 2);
     setup.data = {data.theta, data.x, validation.theta, validation.x};
     setup.stop_requested = [] { return 0; };
+    return setup;
+  }
+
+  /// The same data as rows of one theta and one x token for the toy joint network.
+  train::TrainingSetup joint_setup(const std::string& run) const {
+    train::TrainingSetup setup = this->setup(run);
+    const auto engine = [&] {
+      return engine::make_reference_engine(std::make_shared<ToyJointNetwork>(2, 2), compute, at::kCPU);
+    };
+    setup.engine = engine();
+    setup.ema_engine = engine();
+    setup.method = std::make_unique<method::FlowMatching>(method::FlowMatchingOptions{});
+    const train::TrainingData& pairs = setup.data;
+    setup.data = {at::cat({pairs.obs, pairs.cond}, 1),
+                  {},
+                  at::cat({pairs.validation_obs, pairs.validation_cond}, 1),
+                  {},
+                  method::ConditionMask({}, 1, 1, at::kCPU)};
     return setup;
   }
 };

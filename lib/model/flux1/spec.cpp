@@ -221,6 +221,11 @@ int64_t Flux1Spec::head_dim() const {
 }
 
 void Flux1Spec::resolve(const data::DataShape& data) {
+  if (data.cond_dim == 0) {
+    throw core::UserError(
+        "strategy.model = flux1 learns theta given x, but the data hold no x; give data with x, or take "
+        "flux1joint or simformer, which learn the distribution of theta alone");
+  }
   DataFit data_fit(places_);
   data_fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
   data_fit.fit("context_in_dim", options_.context_in_dim, data.cond_channels, "x channels");

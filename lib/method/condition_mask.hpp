@@ -1,0 +1,62 @@
+// Which tokens of a joint row are given and which are learnt, drawn for each row of a batch by itself.
+//
+// A row takes one of five masks (true = conditioned on, O theta tokens, then M x tokens):
+//   joint        nothing is given
+//   posterior    x is given
+//   likelihood   theta is given
+//   random_low   every token is given with probability random_low_rate
+//   random_high  every token is given with probability random_high_rate
+// with probabilities in proportion to their weights (`structured`), or always the one that `kind` names. A
+// mask that gives everything gives nothing instead. After the mixture of Simformer (Gloeckler et al. 2024,
+// arXiv 2404.09636), whose random masks serve any conditional.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "config/reader.hpp"
+
+namespace fluxsbi::method {
+
+/// The `condition_mask` section.
+struct ConditionMaskOptions {
+  std::string kind = "structured";  ///< structured, posterior, likelihood, joint
+  double joint = 0.2;               ///< weights of the masks, >= 0; not all 0
+  double posterior = 0.2;
+  double likelihood = 0.2;
+  double random_low = 0.2;
+  double random_high = 0.2;
+  double random_low_rate = 0.3;   ///< in (0, 1)
+  double random_high_rate = 0.7;  ///< in (0, 1)
+};
+const config::Table<ConditionMaskOptions>& condition_mask_table();
+
+/// Reports weights that are all 0. The section must have been read.
+void check(const ConditionMaskOptions& options, config::Reader& reader);
+
+class ConditionMask {
+ public:
+  /// For obs_dim >= 1 theta tokens and cond_dim >= 0 x tokens. Without x a structured mixture is the joint
+  /// mask alone. Throws UserError for a kind that leaves nothing to infer (likelihood without x).
+  ConditionMask(const ConditionMaskOptions& options, int64_t obs_dim, int64_t cond_dim, at::Device device);
+
+  /// How many uniform numbers a row takes: obs_dim + cond_dim + 1.
+  int64_t numbers() const { return rates_.size(1) + 1; }
+
+  /// uniform [B, numbers()] in (0, 1) on the device -> [B, obs_dim + cond_dim, 1] bool. Reads nothing back
+  /// from the device.
+  at::Tensor draw(const at::Tensor& uniform) const;
+
+  /// True if draw() can give this mask [obs_dim + cond_dim]: whether a model trained with it knows the
+  /// question.
+  bool covers(std::span<const uint8_t> mask) const;
+
+ private:
+  at::Tensor bounds_;  ///< [masks - 1], upper bounds in (0, 1) of the choosing number
+  at::Tensor rates_;   ///< [masks, obs_dim + cond_dim], probability that a token is given
+};
+
+}  // namespace fluxsbi::method

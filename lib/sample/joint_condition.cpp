@@ -1,0 +1,72 @@
+#include "sample/joint_condition.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
+
+#include "core/error.hpp"
+
+namespace fluxsbi::sample {
+
+namespace {
+
+// The rows of an item's condition: one row serves all items.
+at::Tensor rows_of(const at::Tensor& condition, const at::Tensor& rows) {
+  return rows.defined() && condition.size(0) > 1 ? condition.index_select(0, rows) : condition;
+}
+
+}  // namespace
+
+JointCondition::JointCondition(std::span<const float> given, int64_t rows, int64_t tokens, int64_t channels,
+                               const data::Standardiser& standardiser, at::Device device)
+    : rows_(rows), tokens_(tokens) {
+  core::require(std::ssize(given) == rows * tokens * channels, "given must be [rows, tokens, channels]");
+  std::vector<float> clean(given.begin(), given.end());
+  standardiser.apply(clean);  // NaN stays NaN
+  for (int64_t token = 0; token < rows * tokens; ++token) {
+    float* values = clean.data() + token * channels;
+    const auto blanks = std::count_if(values, values + channels, [](float v) { return std::isnan(v); });
+    core::require(blanks == 0 || blanks == channels, "a token is given or inferred in all channels");
+    host_mask_.push_back(blanks == 0);
+    if (blanks > 0) std::fill_n(values, channels, 0.0F);
+  }
+  clean_ = at::from_blob(clean.data(), {rows, tokens, channels}, at::kFloat).clone().to(device);
+  mask_ = at::from_blob(host_mask_.data(), {rows, tokens, 1}, at::kByte).to(at::kBool).to(device);
+}
+
+Bound JointCondition::bind(engine::Engine& engine, std::span<const int64_t> rows) const {
+  const at::Tensor index =
+      at::tensor(at::ArrayRef<int64_t>(rows.data(), rows.size()), at::kLong).to(clean_.device());
+  const GivenMask first = mask_of(rows.front());
+  const auto all = [&](auto like_first) { return std::all_of(rows.begin(), rows.end(), like_first); };
+  // One row of conditions serves all items where they ask for the same.
+  const bool same_row = all([&](int64_t row) { return row == rows.front(); });
+  const bool same_mask = same_row || all([&](int64_t row) { return mask_of(row) == first; });
+  const at::Tensor clean =
+      clean_.index_select(0, same_row ? index.narrow(0, 0, 1) : index);                      // [1 or n, L, C]
+  const at::Tensor mask = mask_.index_select(0, same_mask ? index.narrow(0, 0, 1) : index);  // [1 or n, L, 1]
+  auto network = [&engine, clean, mask](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+    model::Inputs inputs;
+    inputs.t = t;
+    inputs.condition_mask = rows_of(mask, active);
+    inputs.obs = at::where(inputs.condition_mask, rows_of(clean, active), x);
+    return engine.forward(inputs);
+  };
+  return {std::move(network), mask};
+}
+
+GivenMask JointCondition::mask_of(int64_t row) const {
+  const auto first = host_mask_.begin() + row * tokens_;
+  return {first, first + tokens_};
+}
+
+std::set<GivenMask> JointCondition::masks() const {
+  std::set<GivenMask> found;
+  for (int64_t row = 0; row < rows_; ++row) found.insert(mask_of(row));
+  return found;
+}
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,95 @@
+#include <cmath>
+#include <limits>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "data/errors.hpp"
+#include "data/given.hpp"
+#include "data/scratch.hpp"
+
+using namespace fluxsbi;
+using data::DataShape;
+using data::Given;
+using test::says;
+using test::Scratch;
+
+namespace {
+
+const DataShape shape{2, 1, 3, 1, {}, {}}, pairs{1, 2, 1, 2, {}, {}};
+const std::vector<std::string> theta{"mass", "spin"}, x{"x_0", "x_1", "x_2"};
+
+Given load(const std::string& path, const data::Prior* prior = nullptr) {
+  return data::load_given(path, shape, theta, x, prior);
+}
+
+// NaN equals NaN.
+bool same(const std::vector<float>& a, const std::vector<float>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](float v, float w) { return v == w || (std::isnan(v) && std::isnan(w)); });
+}
+
+constexpr float blank = std::numeric_limits<float>::quiet_NaN();
+
+}  // namespace
+
+TEST_CASE("filled cells are the condition and blank ones the question, row by row", "[data][given]") {
+  const Scratch scratch;
+  const auto given = load(scratch.write("a.csv", "x_2,mass,x_0,spin,x_1\n3,,1,,2\n,0.5,,-1e2,\n,,,,\n"));
+  CHECK(given.rows == 3);
+  CHECK(given.absent.empty());
+  CHECK(same(given.values,
+             {blank, blank, 1, 2, 3, 0.5f, -100, blank, blank, blank, blank, blank, blank, blank, blank}));
+}
+
+TEST_CASE("blanks are empty, NA or NaN in any case, quoted or with spaces", "[data][given]") {
+  const Scratch scratch;
+  const auto given =
+      load(scratch.write("a.csv", "mass,spin,x_0,x_1,x_2\nNA,na,NaN, nan ,\"\"\nNAN, 2,\"3\",Na,\n"));
+  CHECK(same(given.values, {blank, blank, blank, blank, blank, blank, 2, 3, blank, blank}));
+}
+
+TEST_CASE("a column that is not in the file is inferred in all rows", "[data][given]") {
+  const Scratch scratch;
+  const auto given = load(scratch.write("a.csv", "x_1\n5\n6\n"));
+  CHECK(same(given.values, {blank, blank, blank, 5, blank, blank, blank, blank, 6, blank}));
+  CHECK(given.absent == std::vector<std::string>{"mass", "spin", "x_0", "x_2"});
+  // In a file of one column an empty line is a row.
+  CHECK(same(load(scratch.write("b.csv", "x_1\n\n")).values, {blank, blank, blank, blank, blank}));
+}
+
+TEST_CASE("several channels have a column each, and a token is given as a whole", "[data][given]") {
+  const Scratch scratch;
+  const auto path = scratch.write("a.csv", "x_0[1],theta_0[0],theta_0[1],x_0[0]\n4,,,3\n");
+  const auto given = data::load_given(path, pairs, {"theta_0"}, {"x_0"}, nullptr);
+  CHECK(same(given.values, {blank, blank, 3, 4}));
+  REQUIRE_USER_ERROR(data::load_given(scratch.write("b.csv", "x_0[0],x_0[1]\n1,2\n1,\n"), pairs, {"theta_0"},
+                                      {"x_0"}, nullptr),
+                     says("row 1") && says("channels of x_0"));
+}
+
+TEST_CASE("what cannot be answered is refused, every mistake at once", "[data][given]") {
+  const Scratch scratch;
+  const auto write = [&](const std::string& text) { return scratch.write("bad.csv", text); };
+  REQUIRE_USER_ERROR(load(write("mas,x_0,y_7\n1,,\n")),
+                     says("'mas' (did you mean 'mass'?)") && says("'y_7'"));
+  REQUIRE_USER_ERROR(load(write("mass,spin,x_0,x_1,x_2\n,1,1,1,1\n1,2,3,4,5\n5,4,3,2,1\n")),
+                     says("row 1 ") && says("row 2 ") && says("nothing is left to infer") && !says("row 0"));
+  REQUIRE_USER_ERROR(load(write("mass,x_0\n,two\n")), says("bad.csv:2: column 2 (x_0)") && says("'two'"));
+  REQUIRE_USER_ERROR(load(write("mass,x_0\n,1e39\n,inf\n")),
+                     says("row 0") && says("row 1") && says("in x_0"));
+  REQUIRE_USER_ERROR(load(write("mass,x_0\n")), says("no rows"));
+  REQUIRE_USER_ERROR(load(scratch.write("a.txt", "mass\n1\n")), says(".csv"));
+}
+
+TEST_CASE("theta that is given outside the prior's support is refused by row, column and value",
+          "[data][given]") {
+  const Scratch scratch;
+  const auto prior = data::make_prior({"box", {-1, 0.7}, {1, 1.1}, {}, {}}, 2);
+  const auto path = scratch.write("a.csv", "mass,spin,x_0\n,0.9,9\n1.5,,9\n,0.05,\n");
+  REQUIRE_USER_ERROR(load(path, prior.get()), says("row 1 (counted from 0) has mass = 1.5") &&
+                                                  says("row 2 (counted from 0) has spin = 0.05") &&
+                                                  !says("row 0"));
+  CHECK(load(path).rows == 3);
+  // A bound itself is inside, although the nearest float32 is not.
+  CHECK(load(scratch.write("b.csv", "spin\n0.7\n1.1\n"), prior.get()).rows == 2);
+}

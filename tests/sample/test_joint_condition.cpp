@@ -1,0 +1,267 @@
+// Any conditional of a joint distribution that is known: a Gaussian, its exact velocity in place of a
+// network.
+#include <cmath>
+#include <limits>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <catch2/generators/catch_generators.hpp>
+
+#include "core/error.hpp"
+#include "method/flow_matching.hpp"
+#include "sample/draw.hpp"
+#include "sample/fields.hpp"
+#include "sample/joint_condition.hpp"
+#include "sample/solver.hpp"
+#include "support/catch.hpp"
+
+using namespace fluxsbi;
+
+namespace {
+
+constexpr float blank = std::numeric_limits<float>::quiet_NaN();
+// Float32 products over batches of another size, through a few dozen evaluations.
+constexpr double chunk_tolerance = 1e-5;
+constexpr int64_t tokens = 4;
+
+// Standardised (theta_0, theta_1, x_0, x_1) ~ N(0, S), float64.
+at::Tensor covariance() {
+  return at::tensor({1.0, 0.4, 0.8, -0.1, 0.4, 1.0, 0.3, 0.6, 0.8, 0.3, 1.0, 0.2, -0.1, 0.6, 0.2, 1.0},
+                    at::kDouble)
+      .view({tokens, tokens});
+}
+
+const data::Standardiser units{{1, -2, 3, 0.5}, {2, 0.5, 1.5, 3}};
+
+// The conditional N(mean_of(given values), covariance) of the tokens that `mask` leaves open.
+struct Conditional {
+  explicit Conditional(const at::Tensor& mask) {  // [tokens] bool
+    given = mask.nonzero().view(-1);
+    open = mask.logical_not().nonzero().view(-1);
+    const at::Tensor s = covariance();
+    const auto block = [&](const at::Tensor& i, const at::Tensor& j) {
+      return s.index_select(0, i).index_select(1, j);
+    };
+    gain = at::matmul(block(open, given), at::linalg_inv(block(given, given)));
+    spread = block(open, open) - at::matmul(gain, block(given, open));
+  }
+  at::Tensor mean_of(const at::Tensor& rows) const {  // [n, tokens] -> [n, open]
+    return at::matmul(rows.index_select(1, given), gain.t());
+  }
+  at::Tensor given, open, gain, spread;
+};
+
+// v = mu + (t S - (1 - t)) ((1 - t)^2 + t^2 S)^-1 (x - t mu), the flow-matching velocity of data N(mu, S), by
+// S's eigenvectors. x [n, d], mu [n, d], t [n].
+at::Tensor velocity(const at::Tensor& x, const at::Tensor& mu, const at::Tensor& spread,
+                    const at::Tensor& t) {
+  const auto [values, vectors] = at::linalg_eigh(spread);
+  const at::Tensor time = t.view({-1, 1}), left = 1 - time;
+  const at::Tensor slope = (time * values - left) / (left.square() + time.square() * values);
+  return mu + at::matmul(slope * at::matmul(x - time * mu, vectors), vectors.t());
+}
+
+// Answers each row by the conditional that its mask asks for, from the values that stand in its given tokens.
+class GaussianEngine : public engine::Engine {
+ public:
+  std::string_view name() const override { return "gaussian"; }
+  engine::FlatParameters& parameters() override { throw core::InternalError("no parameters"); }
+  at::Device device() const override { return at::kCPU; }
+  at::Tensor accumulate_gradient(const engine::Regression&, double) override { return {}; }
+
+  at::Tensor forward(const model::Inputs& in) override {
+    last = in;
+    const at::Tensor rows = in.obs.squeeze(2).to(at::kDouble), t = in.t.to(at::kDouble);
+    const at::Tensor mask = in.condition_mask.squeeze(2).expand({rows.size(0), tokens});
+    at::Tensor out = at::full_like(rows, 1e3);  // a network's output at given tokens is anything
+    const at::Tensor code = at::matmul(mask.to(at::kDouble), at::tensor({1.0, 2.0, 4.0, 8.0}, at::kDouble));
+    for (int64_t pattern = 0; pattern < 16; ++pattern) {
+      const at::Tensor which = (code == static_cast<double>(pattern)).nonzero().view(-1);
+      if (which.numel() == 0) continue;
+      const Conditional conditional(mask[which[0].item<int64_t>()]);
+      const at::Tensor part = rows.index_select(0, which);
+      const at::Tensor v = velocity(part.index_select(1, conditional.open), conditional.mean_of(part),
+                                    conditional.spread, t.index_select(0, which));
+      at::Tensor filled = at::full_like(part, 1e3);
+      filled.index_copy_(1, conditional.open, v);
+      out.index_copy_(0, which, filled);
+    }
+    return out.to(at::kFloat).unsqueeze(2);
+  }
+
+  model::Inputs last;
+};
+
+// Posterior, likelihood, a mixed conditional, and nothing given.
+const std::vector<float> questions{blank, blank, 5,     -2,    3,     -2.5F, blank, blank,
+                                   blank, -1.5F, 2.25F, blank, blank, blank, blank, blank};
+constexpr int64_t rows = 4;
+
+struct Toy {
+  method::FlowMatching flow{{}};
+  GaussianEngine engine;
+  std::unique_ptr<data::Prior> prior;
+  std::vector<float> given = questions;
+
+  sample::Samples draw(int64_t draws, int64_t chunk, sample::SamplingOptions options = {}, int64_t first = 0,
+                       int64_t kept = tokens) {
+    const int64_t count = std::ssize(given) / tokens;
+    const sample::JointCondition condition(given, count, tokens, 1, units, at::kCPU);
+    sample::Source source;
+    source.method = &flow;
+    source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
+    source.standardiser = &units;
+    source.prior = prior.get();
+    source.tokens = tokens;
+    source.kept = kept;
+    source.given = given;
+    return sample::draw(source, {count, draws, 7, first, chunk}, options);
+  }
+};
+
+sample::SamplingOptions with_solver(const std::string& solver) {
+  sample::SamplingOptions options;
+  options.solver = solver;
+  options.steps = 12;
+  return options;
+}
+
+// [rows, draws, tokens] float64
+at::Tensor tensor_of(const sample::Samples& samples) {
+  return at::tensor(samples.values).view({samples.rows, samples.draws, samples.tokens}).to(at::kDouble);
+}
+
+double largest_difference(const sample::Samples& a, const sample::Samples& b) {
+  return (tensor_of(a) - tensor_of(b)).abs().max().item<double>();
+}
+
+}  // namespace
+
+TEST_CASE("samples under any blanks have the conditional's mean and covariance", "[sample][given]") {
+  const std::string solver = GENERATE("rk4", "dopri5");
+  Toy toy;
+  const int64_t draws = 4000;
+  const auto samples = toy.draw(draws, 5000, with_solver(solver));
+  REQUIRE(samples.unfilled() == 0);
+  const at::Tensor scale = at::tensor(units.scale, at::kDouble), mean = at::tensor(units.mean, at::kDouble);
+  for (int64_t row = 0; row < rows; ++row) {
+    CAPTURE(solver, row);
+    const at::Tensor question = at::tensor(std::vector<float>(questions.begin() + row * tokens,
+                                                              questions.begin() + (row + 1) * tokens))
+                                    .to(at::kDouble);
+    const Conditional expected(question.isnan().logical_not());
+    const at::Tensor clean = ((question - mean) / scale).nan_to_num(0).unsqueeze(0);
+    const at::Tensor open = ((tensor_of(samples)[row] - mean) / scale).index_select(1, expected.open);
+    const at::Tensor spread = expected.spread, deviation = spread.diagonal().sqrt();
+    const at::Tensor error = (open.mean(0) - expected.mean_of(clean).view(-1)).abs() / deviation;
+    CHECK(error.max().item<double>() < 5 / std::sqrt(static_cast<double>(draws)));
+    // The standard error of a normal sample's covariance is at most sqrt(2 / n) of the deviations' product.
+    const at::Tensor difference = (at::cov(open.t()).view(spread.sizes()) - spread).abs() /
+                                  (deviation.unsqueeze(0) * deviation.unsqueeze(1));
+    CHECK(difference.max().item<double>() < 5 * std::sqrt(2.0 / static_cast<double>(draws)));
+  }
+}
+
+TEST_CASE("what is given is repeated in the samples bit by bit", "[sample][given]") {
+  Toy toy;
+  toy.given = {0.1F, blank, 1e-30F, -0.0F};
+  const auto samples = toy.draw(9, 4, with_solver("rk4"));
+  for (size_t i = 0; i < samples.values.size(); ++i) {
+    const size_t j = i % tokens;
+    if (j == 1) continue;
+    CHECK(samples.values[i] == toy.given[j]);
+    CHECK(std::signbit(samples.values[i]) == std::signbit(toy.given[j]));
+  }
+}
+
+TEST_CASE("a row's samples depend on neither chunks nor the other rows and their blanks", "[sample][given]") {
+  const auto options = with_solver(GENERATE("rk4", "dopri5"));
+  const double tolerance = options.solver == "dopri5" ? 20 * chunk_tolerance : chunk_tolerance;
+  Toy toy;
+  const auto all = toy.draw(11, 44, options);
+  for (const int64_t chunk : {1, 7}) CHECK(largest_difference(toy.draw(11, chunk, options), all) < tolerance);
+  for (int64_t row = 0; row < rows; ++row) {
+    Toy one;
+    one.given.assign(questions.begin() + row * tokens, questions.begin() + (row + 1) * tokens);
+    const at::Tensor alone = tensor_of(one.draw(11, 44, options, row))[0];
+    CHECK((alone - tensor_of(all)[row]).abs().max().item<double>() < tolerance);
+  }
+}
+
+TEST_CASE("of a posterior question the theta tokens alone are kept", "[sample][given]") {
+  Toy toy;
+  const auto whole = toy.draw(5, 20), theta = toy.draw(5, 20, {}, 0, 2);
+  CHECK(theta.tokens == 2);
+  CHECK(tensor_of(theta).equal(tensor_of(whole).slice(2, 0, 2)));
+}
+
+TEST_CASE("rejection looks at inferred theta alone", "[sample][given][reject]") {
+  Toy toy;
+  toy.prior = data::make_prior({"box", {2, -2}, {10, -1}, {}, {}}, 2);
+  toy.given = {-50, blank, 3, blank};  // theta_0 is given, far outside
+  const auto samples = toy.draw(200, 64, with_solver("rk4"));
+  CHECK(samples.unfilled() == 0);
+  CHECK(samples.acceptance() < 1);
+  const at::Tensor theta_1 = tensor_of(samples).select(2, 1);
+  CHECK(theta_1.min().item<double>() >= -2);
+  CHECK(theta_1.max().item<double>() <= -1);
+}
+
+TEST_CASE("a method may scale its input: given tokens reach the network clean", "[sample][given]") {
+  // A field that hands the network ten times its state, as diffusion's c_in does.
+  class Scaling : public method::FlowMatching {
+   public:
+    using method::FlowMatching::FlowMatching;
+    std::unique_ptr<method::Field> field(method::Evaluate network) const override {
+      return method::FlowMatching::field(
+          [network](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+            return network(t, 10 * x, active);
+          });
+    }
+  };
+  GaussianEngine engine;
+  const std::vector<float> given{blank, blank, 6, -2.5F};
+  const sample::JointCondition condition(given, 1, tokens, 1, units, at::kCPU);
+  const Scaling method{method::FlowMatchingOptions{}};
+  sample::Source source;
+  source.method = &method;
+  source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
+  source.standardiser = &units;
+  source.tokens = source.kept = tokens;
+  source.given = given;
+  sample::draw(source, {1, 3, 0, 0, 3}, with_solver("euler"));
+  CHECK(engine.last.obs.select(1, 2).equal(at::full({3, 1}, 2.0F)));             // (6 - 3) / 1.5
+  CHECK(engine.last.obs.select(1, 3).equal(at::full({3, 1}, -1.0F)));            // (-2.5 - 0.5) / 3
+  CHECK(engine.last.condition_mask.sizes() == at::IntArrayRef({1, tokens, 1}));  // one row serves all
+}
+
+TEST_CASE("masks are listed once each, and channels are given as a whole", "[sample][given]") {
+  const sample::JointCondition condition(questions, rows, tokens, 1, units, at::kCPU);
+  CHECK(condition.masks().size() == 4);
+  CHECK(condition.mask_of(1) == sample::GivenMask{1, 1, 0, 0});
+  const std::vector<float> torn{1, blank, 2, 3};
+  CHECK_THROWS_AS(sample::JointCondition(torn, 1, 2, 2, units, at::kCPU), core::InternalError);
+}
+
+TEST_CASE("tokens that stand still do not loosen an adaptive solver's error", "[sample][given][solver]") {
+  // Two elements that turn fast, alone and among 30 that stand still.
+  const auto drift = [](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
+    at::Tensor out = at::zeros_like(x);
+    out.slice(1, 0, 2).copy_(at::cos(20 * t.view({-1, 1, 1})) * (2 + x.slice(1, 0, 2)));
+    return out;
+  };
+  const test::AnalyticField field(drift, 0, 1);
+  const auto& solver = sample::find_solver("dopri5");
+  const at::Tensor start = at::linspace(-1, 1, 10).view({5, 2, 1});
+  const auto alone = solver.integrate(field, start, {});
+  sample::SolverOptions options;
+  options.moving = at::full({5}, 2.0 / 32, at::kDouble);
+  const auto among = solver.integrate(field, at::constant_pad_nd(start, {0, 0, 0, 30}), options);
+  CHECK(among.evaluations == alone.evaluations);
+  CHECK(at::allclose(among.x.slice(1, 0, 2), alone.x, 1e-5, 1e-6));
+  CHECK(solver.integrate(field, at::constant_pad_nd(start, {0, 0, 0, 30}), {}).evaluations <
+        alone.evaluations);
+}

@@ -1,0 +1,85 @@
+// What the trainer does with condition masks.
+#include <vector>
+
+#include "core/error.hpp"
+#include "support/catch.hpp"
+#include "train/optimiser.hpp"
+#include "train/toy_training.hpp"
+#include "train/training_step.hpp"
+#include "train/validation.hpp"
+
+namespace {
+
+using namespace fluxsbi;
+using test::ToyRun;
+
+// Flow matching that keeps the batches it was asked about.
+class Witness : public method::FlowMatching {
+ public:
+  using method::FlowMatching::FlowMatching;
+  engine::Regression regression(const method::Batch& batch, const method::Noise& noise) const override {
+    auto problem = method::FlowMatching::regression(batch, noise);
+    masks.push_back(batch.condition_mask.clone());
+    rows.push_back(batch.obs.clone());
+    inputs.push_back(problem.inputs.obs.clone());
+    weights.push_back(problem.weight.clone());
+    return problem;
+  }
+  mutable std::vector<at::Tensor> masks, rows, inputs, weights;
+};
+
+struct Steps {
+  explicit Steps(const test::TemporaryFolder& folder, int64_t multistep = 1) {
+    run.training.multistep = multistep;
+    setup = run.joint_setup(folder.path());
+    optimiser = std::make_unique<train::Optimiser>(
+        setup.engine->parameters(), setup.ema_engine->parameters().master, setup.optimizer, 0.9);
+    step = std::make_unique<train::TrainingStep>(*setup.engine, method, setup.data, *optimiser, run.training);
+    direct = engine::make_direct_runner();
+  }
+  void take(int64_t number) { step->run(*direct, number, 1e-3); }
+
+  ToyRun run;
+  Witness method{method::FlowMatchingOptions{}};
+  train::TrainingSetup setup;
+  std::unique_ptr<train::Optimiser> optimiser;
+  std::unique_ptr<train::TrainingStep> step;
+  std::unique_ptr<engine::StepRunner> direct;
+};
+
+TEST_CASE("condition masks depend on seed and step alone, and differ from batch to batch", "[train][joint]") {
+  const test::TemporaryFolder folder;
+  Steps one(folder, 2), other(folder, 2);
+  for (const int64_t number : {0, 1, 7}) one.take(number);
+  other.take(7);
+  CHECK(one.method.masks[4].equal(other.method.masks[0]));
+  CHECK(one.method.masks[5].equal(other.method.masks[1]));
+  CHECK_FALSE(one.method.masks[4].equal(one.method.masks[5]));
+  CHECK_FALSE(one.method.masks[0].equal(one.method.masks[2]));
+}
+
+TEST_CASE("given tokens are fed clean, carry no loss, and leave every row its weight", "[train][joint]") {
+  const test::TemporaryFolder folder;
+  Steps steps(folder);
+  steps.take(0);
+  const at::Tensor mask = steps.method.masks[0], rows = steps.method.rows[0], fed = steps.method.inputs[0];
+  REQUIRE(mask.any().item<bool>());
+  CHECK(at::where(mask, fed, rows).equal(rows));
+  CHECK_FALSE(at::where(mask, rows, fed).equal(rows));
+  const at::Tensor weight = steps.method.weights[0].expand_as(rows);
+  CHECK(at::where(mask, weight, at::zeros_like(weight)).abs().sum().item<double>() == 0);
+  CHECK(at::allclose(weight.sum({1, 2}), at::full({rows.size(0)}, 1.0 / static_cast<double>(rows.size(0)))));
+}
+
+TEST_CASE("validation has the same masks every time, some of each kind", "[train][joint]") {
+  const test::TemporaryFolder folder;
+  Steps steps(folder);
+  train::Validation validation(*steps.setup.ema_engine, steps.method, steps.setup.data, 0);
+  CHECK(validation.loss() == validation.loss());
+  CHECK(steps.method.masks[0].equal(steps.method.masks[1]));
+  const at::Tensor given = steps.method.masks[0].squeeze(2).sum({0});
+  CHECK(given.min().item<int64_t>() > 0);
+  CHECK(given.max().item<int64_t>() < steps.run.validation_rows);
+}
+
+}  // namespace
