@@ -1,3 +1,4 @@
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -62,8 +63,10 @@ void print_model(const std::string& path) {
        !has_x ? "nothing: trained without x"
               : core::join(file.x_names) + "  " +
                     core::shape_text(std::vector<int64_t>{file.shape.cond_dim, file.shape.cond_channels}));
-  line("step", std::to_string(file.step));
-  line("validation loss", core::number_text(file.validation_loss));
+  if (std::isfinite(file.validation_loss)) {  // an imported model was trained elsewhere
+    line("step", std::to_string(file.step));
+    line("validation loss", core::number_text(file.validation_loss));
+  }
   for (const auto& [name, value] : file.remarks) line(name, value);
   std::cout << "\nconfiguration:\n" << file.config;
 }
@@ -83,8 +86,10 @@ void print_run(const std::string& run) {
 }
 
 bool is_model(const std::string& path) {
-  return std::filesystem::path(path).extension() == ".safetensors" &&
-         io::load_safetensors(path).metadata.count("fluxsbi.model") > 0;
+  if (std::filesystem::path(path).extension() != ".safetensors") return false;
+  const auto metadata = io::load_safetensors(path).metadata;
+  const auto format = metadata.find("fluxsbi.format");
+  return format != metadata.end() && format->second == "model";
 }
 
 void print_file(const std::string& path) {

@@ -22,6 +22,12 @@ struct Arguments {
 int resume(const Arguments& arguments) {
   const std::filesystem::path run(arguments.run);
   const auto config_path = run / "config.yaml";
+  if (std::filesystem::is_regular_file(run)) {
+    throw core::UserError(
+        arguments.run +
+        ": is a file; resume goes on from the checkpoints of a run folder, and weights alone "
+        "hold no state of a training");
+  }
   if (!std::filesystem::exists(config_path)) {
     throw core::UserError(arguments.run +
                           ": is not a run folder (no config.yaml in it); start one with fluxsbi train");

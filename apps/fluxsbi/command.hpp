@@ -32,6 +32,8 @@ Action declare_merge(CLI::App& app);
 Action declare_c2st(CLI::App& app);
 Action declare_plot(CLI::App& app);
 Action declare_info(CLI::App& app);
+Action declare_recommend(CLI::App& app);
+Action declare_import(CLI::App& app);
 Action declare_bench(CLI::App& app);
 
 }  // namespace fluxsbi::app

@@ -35,6 +35,12 @@ std::span<const CommandRow> commands() {
                  "fluxsbi plot samples.npz -o posterior.png", declare_plot},
       CommandRow{"info", "say what a run or file holds, or what this machine and build offer",
                  "fluxsbi info runs/moons", declare_info},
+      CommandRow{"recommend", "say which model suits your data and why, and write a config that trains it",
+                 "fluxsbi recommend --task two_moons -o recommended.yaml", declare_recommend},
+      CommandRow{"import", "make a model file from the weights and the YAML of another program (GenSBI)",
+                 "fluxsbi import gensbi tests/data/golden/gensbi_export/flux1_rope1d_ema.safetensors "
+                 "--obs-dim 2 --cond-dim 2 -o imported.safetensors",
+                 declare_import},
       CommandRow{"bench",
                  "measure training and sampling rates and the error of each fast path on this machine",
                  "fluxsbi bench --seconds 5", declare_bench},

@@ -2,6 +2,8 @@
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
+#include "data/dataset_shape.hpp"
+#include "model/cards.hpp"
 
 namespace fluxsbi::app {
 
@@ -21,12 +23,58 @@ auto chosen(config::Reader& reader, const std::string& path, const std::string& 
   }
 }
 
+// Keys of GenSBI's that stand beside the sections.
+struct NoOptions {};
+const config::Table<NoOptions>& top_table() {
+  static const auto table = config::Table<NoOptions>("", "Keys beside the sections.")
+                                .unused("task_name", "a built-in task is named by --task, or by data.task");
+  return table;
+}
+
+bool has_embedding(const config::Value& document) {
+  const config::Value* section = document.find("embedding");
+  const config::Value* kind = section ? section->find("kind") : nullptr;
+  return section && section->kind == config::Value::Kind::map &&
+         !(kind && (kind->kind == config::Value::Kind::null || kind->scalar == "none"));
+}
+
+// Puts the model that the cards choose for the data in place of `auto`. The section data must have been read.
+void choose_automatically(Experiment& experiment, config::Reader& reader, const config::Value& document) {
+  const auto& data = experiment.data;
+  experiment.strategy.model = method::StrategyOptions().model;
+  if (!data.file && !data.theta_file && !data.task) {
+    reader.problem("strategy.model",
+                   "= auto looks at the data's shape, and no data are named: use --data F, "
+                   "--task NAME or the section data");
+    return;
+  }
+  const auto& rule = model::choose_model(data::dataset_shape(data), has_embedding(document));
+  experiment.strategy.model = rule.model;
+  experiment.choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
+                      "]: " + std::string(rule.card);
+}
+
+// The reader's warnings, or all its problems and, where the model was not the user's choice, that it was not.
+std::vector<std::string> finish(config::Reader& reader, const std::string& choice) {
+  try {
+    return reader.finish();
+  } catch (const core::UserErrors& problems) {
+    if (choice.empty()) throw;
+    throw core::UserErrors({problems.what(), choice + " Name a model to have another."});
+  }
+}
+
 }  // namespace
 
 Experiment read_experiment(const config::Value& document) {
   Experiment experiment;
   config::Reader reader(document);
+  NoOptions none;
+  reader.read(top_table(), none);
   reader.read(method::strategy_table(), experiment.strategy);
+  reader.read(data::data_table(), experiment.data);
+  reader.read(data::data_names_table(), experiment.data);
+  if (experiment.strategy.model == "auto") choose_automatically(experiment, reader, document);
   const method::StrategyOptions defaults;
   experiment.model = chosen(reader, "strategy.model", experiment.strategy.model, defaults.model,
                             [](const std::string& name) { return model::make_spec(name); });
@@ -38,8 +86,6 @@ Experiment read_experiment(const config::Value& document) {
   experiment.model->read(reader);
   reader.read(method::condition_mask_table(), experiment.condition_mask);
   method::check(experiment.condition_mask, reader);
-  reader.read(data::data_table(), experiment.data);
-  reader.read(data::data_names_table(), experiment.data);
   reader.read(data::prior_table(), experiment.prior);
   reader.read(data::simulator_table(), experiment.simulator);
   reader.read(train::optimizer_table(), experiment.optimizer);
@@ -47,7 +93,7 @@ Experiment read_experiment(const config::Value& document) {
   reader.read(train::output_table(), experiment.output);
   reader.read(sample::sampling_table(), experiment.sampling);
   train::resolve(experiment.optimizer, experiment.training, reader);
-  experiment.warnings = reader.finish();
+  experiment.warnings = finish(reader, experiment.choice);
   return experiment;
 }
 

@@ -30,9 +30,12 @@ struct Experiment {
   train::OutputOptions output;
   sample::SamplingOptions sampling;
   std::vector<std::string> warnings;
+  std::string choice;  ///< strategy.model: auto: what it chose and by which rule; else empty
 };
 
-/// Reads and checks every section. Throws core::UserErrors with all problems of the document.
+/// Reads and checks every section. `strategy.model: auto` takes the data's shape (a file is read for it), and
+/// the experiment then holds the model that was chosen. Throws core::UserErrors with all problems of the
+/// document.
 Experiment read_experiment(const config::Value& document);
 
 /// YAML text with every value, from which read_experiment gives the same experiment.

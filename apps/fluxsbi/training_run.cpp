@@ -129,6 +129,7 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   if (experiment.prior.kind == "none") experiment.prior = dataset.prior;
   data::make_prior(experiment.prior, dataset.shape.obs_size());  // says what does not fit before any work
   experiment.model->resolve(dataset.shape);
+  if (!experiment.choice.empty()) core::log::info(experiment.choice);
   for (const auto& remark : experiment.model->remarks()) core::log::info(remark);
   const data::Split split = data::split_rows(dataset.rows, experiment.data, seed);
   core::log::info(dataset.source + ": " + std::to_string(split.training.size()) + " rows to train on, " +

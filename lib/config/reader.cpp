@@ -11,7 +11,7 @@ namespace fluxsbi::config {
 namespace {
 
 std::string path_of(const Section& section, const std::string& key) {
-  return key.find('.') != std::string::npos ? key : section.name + "." + key;
+  return section.name.empty() || key.find('.') != std::string::npos ? key : section.name + "." + key;
 }
 
 std::vector<std::string> split(const std::string& path) {
@@ -52,7 +52,7 @@ void Reader::read(const Section& section, void* target) {
 void Reader::read_row(const Section& section, const Row& row, void* target) {
   std::vector<std::string> names{row.key};
   names.insert(names.end(), row.aliases.begin(), row.aliases.end());
-  const std::string canonical = section.name + "." + row.key;
+  const std::string canonical = section.name.empty() ? row.key : section.name + "." + row.key;
   std::string taken;
   for (const auto& name : names) {
     const std::string path = path_of(section, name);
@@ -72,7 +72,7 @@ void Reader::read_row(const Section& section, const Row& row, void* target) {
     }
     taken = path;
     given_.insert(canonical);
-    given_places_.emplace_back(canonical, value->place);
+    for (const auto& given : {canonical, path}) given_places_.emplace_back(given, value->place);
     if (auto problem = row.read(target, *value)) {
       problems_.push_back({value->place, value->place.text() + ": " + path + " " + *problem});
     }
@@ -100,7 +100,7 @@ std::vector<std::string> Reader::known_in(const std::string& prefix) const {
   std::set<std::string> known;
   const std::string head = prefix.empty() ? "" : prefix + ".";
   for (const Section* section : sections_) {
-    if (section->name.starts_with(head)) {
+    if (!section->name.empty() && section->name.starts_with(head)) {
       const std::string rest = section->name.substr(head.size());
       known.insert(rest.substr(0, rest.find('.')));
     }

@@ -26,7 +26,7 @@ class Reader {
   /// True if the file (or --set) gave "section.key" or one of the row's aliases; for an alias "section.alias"
   /// (or a key without effect), if it was given by that name. The section must have been read.
   bool given(const std::string& path) const { return given_.count(path) > 0; }
-  /// Where "section.key" was given, else the document's start.
+  /// Where "section.key" (or an alias, by its own name) was given, else the document's start.
   Place place(const std::string& path) const;
 
   /// Adds a problem that a check across keys found: "PLACE: PATH message".

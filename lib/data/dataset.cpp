@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/dataset_file.hpp"
+#include "data/dataset_shape.hpp"
 #include "data/names.hpp"
 #include "data/sets.hpp"
 #include "data/simulate.hpp"
@@ -142,6 +143,13 @@ void apply_nan_policy(Dataset& dataset, const std::string& policy) {
 }
 
 }  // namespace
+
+DataShape dataset_shape(const DataOptions& options) {
+  check_source(options);
+  if (options.task) return make_task(*options.task)->shape();
+  auto theta_names = options.theta_names, x_names = options.x_names;
+  return from_files(options, theta_names, x_names).shape;
+}
 
 Dataset load_dataset(const DataOptions& options, uint64_t seed) {
   check_source(options);

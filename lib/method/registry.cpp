@@ -59,7 +59,8 @@ const config::Table<StrategyOptions>& strategy_table() {
   static const auto table =
       config::Table<StrategyOptions>("strategy", "What is trained, and how noise becomes data.")
           .add("method", &StrategyOptions::method, one_row_of(rows), "generative method")
-          .add("model", &StrategyOptions::model, one_row_of(model::models()), "network");
+          .add("model", &StrategyOptions::model, one_row_of(model::models()),
+               "network; auto: by the model cards' rules from the data's shape (`fluxsbi recommend`)");
   return table;
 }
 

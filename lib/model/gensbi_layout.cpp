@@ -1,9 +1,11 @@
 #include "model/gensbi_layout.hpp"
 
 #include <array>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "model/blocks/id_embedding.hpp"
 
 namespace fluxsbi::model {
 
@@ -30,16 +32,20 @@ bool ends_with(std::string_view text, std::string_view tail) {
   return text.size() >= tail.size() && text.substr(text.size() - tail.size()) == tail;
 }
 
+std::string renamed(std::string path) {
+  for (const auto& [ours, theirs] : renames) {
+    const size_t at = path.find(ours);
+    if (at != std::string::npos) path.replace(at, ours.size(), theirs);
+  }
+  return path;
+}
+
 }  // namespace
 
 std::vector<GensbiParameter> gensbi_layout(const Network& network) {
   std::vector<GensbiParameter> layout;
   for (const auto& item : network.named_parameters()) {
-    GensbiParameter parameter{item.key(), item.key(), false};
-    for (const auto& [ours, theirs] : renames) {
-      const size_t at = parameter.path.find(ours);
-      if (at != std::string::npos) parameter.path.replace(at, ours.size(), theirs);
-    }
+    GensbiParameter parameter{item.key(), renamed(item.key()), false};
     constexpr std::string_view weight = "weight";
     if (ends_with(parameter.path, ".weight") && item.value().dim() == 2) {
       parameter.path.replace(parameter.path.size() - weight.size(), weight.size(), "kernel");
@@ -50,6 +56,12 @@ std::vector<GensbiParameter> gensbi_layout(const Network& network) {
   return layout;
 }
 
+std::vector<int64_t> gensbi_shape(const GensbiParameter& parameter, at::IntArrayRef our_shape) {
+  std::vector<int64_t> shape = our_shape.vec();
+  if (parameter.transposed) std::swap(shape[0], shape[1]);
+  return shape;
+}
+
 at::Tensor to_gensbi(const GensbiParameter& parameter, const at::Tensor& ours) {
   return parameter.transposed ? ours.transpose(0, 1).contiguous() : ours;
 }
@@ -57,9 +69,8 @@ at::Tensor to_gensbi(const GensbiParameter& parameter, const at::Tensor& ours) {
 at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& theirs,
                        at::IntArrayRef our_shape) {
   const auto refuse = [&] {
-    throw core::UserError("parameter " + parameter.path + " has shape " + core::shape_text(theirs.sizes()) +
-                          ", which does not fit the model's " + parameter.name + " " +
-                          core::shape_text(our_shape) + "; the weights belong to another configuration");
+    throw core::UserError(parameter.path + " has shape " + core::shape_text(theirs.sizes()) + ", expected " +
+                          core::shape_text(gensbi_shape(parameter, our_shape)));
   };
   if (!parameter.transposed) {
     const bool split = our_shape.size() == 1 && theirs.numel() == our_shape[0];  // a bias by heads
@@ -75,8 +86,29 @@ at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& their
   return theirs.reshape({in, out}).transpose(0, 1).contiguous();
 }
 
+std::vector<GensbiTable> gensbi_tables(const Network& network) {
+  std::vector<GensbiTable> tables;
+  for (const auto& item : network.named_modules("", false)) {
+    const auto* ids = dynamic_cast<const IdEmbedding*>(item.value().get());
+    if (!ids || ids->strategy() == IdStrategy::absolute) continue;
+    constexpr std::string_view learned = ".embed.embedding";
+    std::string path = renamed(item.key() + ".embedding");  // "obs_ids_embedder.embedder.embed.embedding"
+    path.replace(path.rfind(learned), learned.size(), ".pe");
+    if (ids->strategy() == IdStrategy::pos1d) {
+      tables.push_back({path, ids->tokens(), ids->width()});
+      continue;
+    }
+    tables.push_back({path + "_h", ids->grid()[0], ids->width() / 2});
+    tables.push_back({path + "_w", ids->grid()[1], ids->width() / 2});
+  }
+  return tables;
+}
+
 bool is_gensbi_table(std::string_view path) {
-  return ends_with(path, "_ids_embedder.embedder.pe");
+  for (const std::string_view table : {"pe", "pe_h", "pe_w"}) {
+    if (ends_with(path, "ids_embedder.embedder." + std::string(table))) return true;
+  }
+  return false;
 }
 
 }  // namespace fluxsbi::model

@@ -22,6 +22,10 @@ struct GensbiParameter {
 /// All parameters of a network, in the order of named_parameters().
 std::vector<GensbiParameter> gensbi_layout(const Network& network);
 
+/// The shape in which GenSBI stores a parameter of ours, except that a kernel that it splits further is the
+/// [in, out] matrix.
+std::vector<int64_t> gensbi_shape(const GensbiParameter& parameter, at::IntArrayRef our_shape);
+
 /// A parameter's value (or its gradient) in GenSBI's layout, except that a kernel that GenSBI splits further
 /// is the [in, out] matrix: row-major elements are the same.
 at::Tensor to_gensbi(const GensbiParameter& parameter, const at::Tensor& ours);
@@ -30,7 +34,16 @@ at::Tensor to_gensbi(const GensbiParameter& parameter, const at::Tensor& ours);
 /// path if the shapes cannot be of one parameter.
 at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& theirs, at::IntArrayRef our_shape);
 
-/// True for what an export holds beside parameters: fixed tables that the network computes by itself.
+/// A fixed table that GenSBI exports beside the parameters: position_table(n, width) for some n >= positions.
+struct GensbiTable {
+  std::string path;
+  int64_t positions = 0, width = 0;
+};
+
+/// The tables of a network's id embeddings, which it computes by itself.
+std::vector<GensbiTable> gensbi_tables(const Network& network);
+
+/// True for the path of such a table.
 bool is_gensbi_table(std::string_view path);
 
 }  // namespace fluxsbi::model

@@ -45,6 +45,12 @@ std::string first_given(const config::Reader& reader,
   return "";
 }
 
+void note_misspelt_dtype(config::Reader& reader) {
+  const std::string path = "model.params_dtype";
+  if (!reader.given(path)) return;
+  reader.warning(path, "is read as param_dtype (GenSBI, whose key that is, ignores this spelling)");
+}
+
 void check_guidance(config::Reader& reader, bool guidance_embed, const std::optional<int64_t>& vec_in_dim) {
   if (vec_in_dim && !guidance_embed) {
     reader.problem("model.vec_in_dim",
@@ -70,18 +76,6 @@ std::string resolve_rope_base(std::optional<double>& theta, bool newer, int64_t 
   theta = static_cast<double>(factor * tokens);
   return "RoPE base (model.theta) = " + core::number_text(*theta) + " = " + std::to_string(factor) + " * " +
          names + (factor == 4 ? ", as the older generation's configs mean by -1" : "");
-}
-
-std::vector<std::string> advice_on_tokens(int64_t obs_dim, int64_t cond_dim) {
-  std::vector<std::string> lines;
-  const auto advise = [&](const char* side, int64_t tokens, int64_t most) {
-    if (tokens <= most) return;
-    lines.push_back(std::string(side) + " has " + std::to_string(tokens) + " tokens: beyond " +
-                    std::to_string(most) + " the model card advises an embedding network");
-  };
-  advise("x", cond_dim, 100);
-  advise("theta", obs_dim, 20);
-  return lines;
 }
 
 }  // namespace fluxsbi::model

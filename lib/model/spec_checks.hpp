@@ -60,6 +60,9 @@ void drop_option(config::Reader& reader, const std::string& key, std::optional<T
   option.reset();
 }
 
+/// A remark on params_dtype, which is read as param_dtype.
+void note_misspelt_dtype(config::Reader& reader);
+
 /// Guidance and its width come together.
 void check_guidance(config::Reader& reader, bool guidance_embed, const std::optional<int64_t>& vec_in_dim);
 
@@ -71,8 +74,5 @@ void check_rope_base(config::Reader& reader, const std::optional<double>& theta)
 /// the number of tokens: "joint_dim".
 std::string resolve_rope_base(std::optional<double>& theta, bool newer, int64_t tokens,
                               const std::string& names);
-
-/// The model cards' advice on many tokens, a line each.
-std::vector<std::string> advice_on_tokens(int64_t obs_dim, int64_t cond_dim);
 
 }  // namespace fluxsbi::model

@@ -129,6 +129,7 @@ const Table<TrainingOptions>& training_table() {
           .add("ema_decay", &T::ema_decay, fraction_below_one(),
                "decay of the average of the weights that is validated and sampled; in step t it is at most "
                "(1 + t) / (10 + t), so that a short run is not ruled by its start")
+          .alias("optimizer.ema_decay")
           .add("early_stopping", &T::early_stopping, any<bool>(), "end when the validation loss stays high")
           .add("val_error_ratio", &T::val_error_ratio, number_at_least(1),
                "early stopping: a validation loss beyond this multiple of the best counts as high")

@@ -71,6 +71,13 @@ method::Evaluate analytic_network(const Case& golden, const std::string& name);
 /// Says which of the file's results nobody has checked.
 void name_unchecked(const Case& golden, const std::set<std::string>& checked, Report& report);
 
+/// The names of the exports in a folder: those whose NAME_io.safetensors stands there.
+std::vector<std::string> gensbi_exports(const std::string& folder);
+
+/// Imports NAME_ema.safetensors (and NAME_raw) with NAME.yaml and compares outputs and posterior samples with
+/// those of NAME_io.safetensors.
+void check_gensbi_export(const std::string& folder, const std::string& name, Report& report);
+
 /// The checkers of the methods.
 void check_flow(const Case& golden, Report& report);
 void check_diffusion(const Case& golden, Report& report);

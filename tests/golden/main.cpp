@@ -1,8 +1,9 @@
 // fluxsbi_test_golden --list      names of the golden files, one a line
 // fluxsbi_test_golden FILE        checks one; exit code 0 good, 1 failed, 4 cannot be checked yet
 // fluxsbi_test_golden             checks all and prints a summary
-// The files are those in the folder that FLUXSBI_GOLDEN names; without it ../shared/golden beside the source
-// where that exists, else tests/data/golden. A folder without files is a failure, never a success.
+// FILE is a .safetensors file, or gensbi_export/NAME for an export with its NAME_io.safetensors. The files
+// are those in the folder that FLUXSBI_GOLDEN names; without it ../shared/golden beside the source where that
+// exists, else tests/data/golden. A folder without files is a failure, never a success.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -27,6 +28,8 @@ std::string folder() {
   return fs::is_directory(shared) ? shared : source + "/tests/data/golden";
 }
 
+const std::string export_prefix = "gensbi_export/";
+
 std::vector<std::string> files() {
   const std::string where = folder();
   std::vector<std::string> names;
@@ -39,21 +42,31 @@ std::vector<std::string> files() {
         "the golden folder '" + where +
         "' is missing or holds no .safetensors files; set FLUXSBI_GOLDEN to the folder that does");
   }
+  for (const auto& name : golden::gensbi_exports(where + "/" + export_prefix))
+    names.push_back(export_prefix + name);
   std::sort(names.begin(), names.end());
   return names;
+}
+
+void check(const std::string& name, golden::Report& report) {
+  if (name.starts_with(export_prefix)) {
+    return golden::check_gensbi_export(folder() + "/" + export_prefix, name.substr(export_prefix.size()),
+                                       report);
+  }
+  const golden::Case golden = golden::load_case(folder(), name);
+  if (!golden.setting("model").empty()) {
+    golden::check_model(golden, report);
+  } else if (!golden.setting("method").empty()) {
+    golden::check_method(golden, report);
+  } else {
+    report.fail("the file's config names neither a model nor a method");
+  }
 }
 
 int check(const std::string& name) {
   golden::Report report;
   try {
-    const golden::Case golden = golden::load_case(folder(), name);
-    if (!golden.setting("model").empty()) {
-      golden::check_model(golden, report);
-    } else if (!golden.setting("method").empty()) {
-      golden::check_method(golden, report);
-    } else {
-      report.fail("the file's config names neither a model nor a method");
-    }
+    check(name, report);
   } catch (const std::exception& error) {
     report.fail(error.what());
   }

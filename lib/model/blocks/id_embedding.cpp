@@ -10,8 +10,8 @@
 
 namespace fluxsbi::model {
 
-IdEmbedding::IdEmbedding(IdStrategy strategy, int64_t tokens, int64_t width,
-                         const std::vector<int64_t>& grid) {
+IdEmbedding::IdEmbedding(IdStrategy strategy, int64_t tokens, int64_t width, const std::vector<int64_t>& grid)
+    : strategy_(strategy), tokens_(tokens), width_(width), grid_(grid) {
   core::require(!is_rotary(strategy), "a rotary stream has no id embedding");
   if (strategy == IdStrategy::absolute) {
     embedding_ = register_parameter("embedding", at::zeros({tokens, width}));

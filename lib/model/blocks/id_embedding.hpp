@@ -39,7 +39,15 @@ class IdEmbedding : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& ids, at::Device device) const;
   void initialise(Initialiser& initialiser) const;
 
+  IdStrategy strategy() const { return strategy_; }
+  int64_t tokens() const { return tokens_; }
+  int64_t width() const { return width_; }
+  const std::vector<int64_t>& grid() const { return grid_; }
+
  private:
+  IdStrategy strategy_;
+  int64_t tokens_, width_;
+  std::vector<int64_t> grid_;
   torch::Tensor embedding_;
   DeviceConstant table_;
 };

@@ -90,6 +90,7 @@ std::string Flux1Spec::reference() const {
 
 void Flux1Spec::read(config::Reader& reader) {
   reader.read(flux1_table(), options_);
+  note_misspelt_dtype(reader);
   places_.remember(reader, flux1_table().section());
   find_generation(reader);
   if (newer()) {
@@ -282,16 +283,22 @@ std::vector<std::string> Flux1Spec::remarks() const {
               : "Flux1 of the older generation (no key of the newer one is given): RoPE over the ids of "
                 "obs and cond");
   if (!theta_remark_.empty()) lines.push_back(theta_remark_);
-  const double ratio =
-      static_cast<double>(options_.depth_single_blocks) / std::max<double>(1, options_.depth);
-  if (ratio < 1.5 || ratio > 3) {
-    lines.push_back("model.depth_single_blocks = " + text(options_.depth_single_blocks) +
-                    " beside depth = " + text(options_.depth) + ": the model card advises about twice depth");
-  }
-  for (const auto& line : advice_on_tokens(options_.obs_dim.value_or(0), options_.cond_dim.value_or(0))) {
-    lines.push_back(line);
-  }
+  for (const auto& line : card_warnings(name(), card_numbers())) lines.push_back(line);
   return lines;
+}
+
+CardNumbers Flux1Spec::card_numbers() const {
+  const Flux1Options& o = options_;
+  CardNumbers numbers;
+  if (o.obs_dim) numbers.obs_dim = static_cast<double>(*o.obs_dim);
+  if (o.cond_dim) numbers.cond_dim = static_cast<double>(*o.cond_dim);
+  if (o.obs_dim && o.cond_dim) numbers.dimensions = *numbers.obs_dim + *numbers.cond_dim;
+  numbers.depth = static_cast<double>(o.depth);
+  numbers.depth_ratio =
+      static_cast<double>(o.depth_single_blocks) / std::max<double>(1, static_cast<double>(o.depth));
+  numbers.heads = static_cast<double>(o.num_heads);
+  numbers.head_features = static_cast<double>(head_dim());
+  return numbers;
 }
 
 Flux1Shape Flux1Spec::shape() const {

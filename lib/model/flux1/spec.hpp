@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/table.hpp"
+#include "model/cards.hpp"
 #include "model/flux1/flux1.hpp"
 #include "model/network.hpp"
 #include "model/spec_checks.hpp"
@@ -34,7 +35,7 @@ struct Flux1Options {
 
 const config::Table<Flux1Options>& flux1_table();
 
-class Flux1Spec : public Spec {
+class Flux1Spec : public Spec, public CardSubject {
  public:
   std::string_view name() const override { return "flux1"; }
   void read(config::Reader& reader) override;
@@ -43,6 +44,7 @@ class Flux1Spec : public Spec {
   std::string reference() const override;
   std::string param_dtype() const override { return options_.param_dtype; }
   std::vector<std::string> remarks() const override;
+  CardNumbers card_numbers() const override;
   std::shared_ptr<Network> build() const override { return std::make_shared<Flux1>(shape()); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<Flux1Spec>(*this); }
 

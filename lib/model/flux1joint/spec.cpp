@@ -61,6 +61,7 @@ std::string Flux1JointSpec::reference() const {
 
 void Flux1JointSpec::read(config::Reader& reader) {
   reader.read(flux1joint_table(), options_);
+  note_misspelt_dtype(reader);
   places_.remember(reader, flux1joint_table().section());
   find_generation(reader);
   check_guidance(reader, options_.guidance_embed, options_.vec_in_dim);
@@ -190,7 +191,7 @@ void Flux1JointSpec::resolve(const data::DataShape& data) {
   data_fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
   data_fit.fit("joint_dim", options_.joint_dim, data.obs_dim + data.cond_dim, "theta tokens + x tokens");
   if (!data_fit.problems.empty()) throw core::UserErrors(data_fit.problems);
-  advice_ = advice_on_tokens(data.obs_dim, data.cond_dim);
+  of_data_ = model::card_numbers(data);
   if (!newer()) theta_remark_ = resolve_rope_base(options_.theta, false, *options_.joint_dim, "joint_dim");
 }
 
@@ -207,8 +208,16 @@ std::vector<std::string> Flux1JointSpec::remarks() const {
                       : "Flux1Joint of the older generation (no key of the newer one is given): RoPE over "
                         "the ids of the joint tokens");
   if (!theta_remark_.empty()) lines.push_back(theta_remark_);
-  lines.insert(lines.end(), advice_.begin(), advice_.end());
+  for (const auto& line : card_warnings(name(), card_numbers())) lines.push_back(line);
   return lines;
+}
+
+CardNumbers Flux1JointSpec::card_numbers() const {
+  CardNumbers numbers = of_data_;
+  numbers.depth = static_cast<double>(options_.depth_single_blocks);
+  numbers.heads = static_cast<double>(options_.num_heads);
+  numbers.head_features = static_cast<double>(head_dim());
+  return numbers;
 }
 
 Flux1JointShape Flux1JointSpec::shape() const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/table.hpp"
+#include "model/cards.hpp"
 #include "model/flux1joint/flux1joint.hpp"
 #include "model/network.hpp"
 #include "model/spec_checks.hpp"
@@ -32,7 +33,7 @@ struct Flux1JointOptions {
 
 const config::Table<Flux1JointOptions>& flux1joint_table();
 
-class Flux1JointSpec : public Spec {
+class Flux1JointSpec : public Spec, public CardSubject {
  public:
   std::string_view name() const override { return "flux1joint"; }
   void read(config::Reader& reader) override;
@@ -41,6 +42,7 @@ class Flux1JointSpec : public Spec {
   std::string reference() const override;
   std::string param_dtype() const override { return options_.param_dtype; }
   std::vector<std::string> remarks() const override;
+  CardNumbers card_numbers() const override;
   std::shared_ptr<Network> build() const override { return std::make_shared<Flux1Joint>(shape()); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<Flux1JointSpec>(*this); }
 
@@ -67,7 +69,7 @@ class Flux1JointSpec : public Spec {
   Flux1JointOptions options_;
   std::string newer_because_;  ///< the key that shows the newer generation; empty: the seed's
   std::string theta_remark_;
-  std::vector<std::string> advice_;
+  CardNumbers of_data_;
   KeyPlaces places_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "model/spec_checks.hpp"
 
 namespace fluxsbi::model {
 
@@ -23,12 +24,9 @@ std::string divisors(int64_t width) {
 }
 
 // Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
-constexpr int64_t most_layers = 1000, most_heads = 1024, most_features = 4096, most_tokens = 1000000;
+constexpr int64_t most_layers = 1000;
 
 constexpr std::string_view undirected = "undirected";
-
-// Beyond these the model cards advise Flux1 or Flux1Joint.
-constexpr int64_t advised_layers = 8, advised_heads = 12, advised_width = 256, advised_inferred = 10;
 
 }  // namespace
 
@@ -42,6 +40,7 @@ const config::Table<SimformerOptions>& simformer_table() {
                "channels of a token, the same for theta and x; null: from the data")
           .add("dim_value", &O::dim_value, width, "width of the value's embedding; a multiple of in_channels")
           .alias("val_emb_dim")
+          .alias("value_emb_dim")
           .add("dim_id", &O::dim_id, width, "width of the id's embedding")
           .alias("id_emb_dim")
           .add("dim_condition", &O::dim_condition, width, "width of the condition mask's embedding")
@@ -94,6 +93,7 @@ std::string SimformerSpec::reference() const {
 
 void SimformerSpec::read(config::Reader& reader) {
   reader.read(simformer_table(), options_);
+  note_misspelt_dtype(reader);
   for (const auto& row : simformer_table().section().rows) {
     const std::string path = "model." + row.key;
     if (reader.given(path)) places_[row.key] = reader.place(path).text();
@@ -140,7 +140,7 @@ void SimformerSpec::resolve(const data::DataShape& data) {
                        " or leave it out");
   }
   options_.dim_joint = tokens;
-  inferred_ = data.obs_dim;
+  of_data_ = model::card_numbers(data);
   resolve_edges(data, problems);
   if (!problems.empty()) throw core::UserErrors(problems);
 }
@@ -221,16 +221,16 @@ std::vector<std::string> SimformerSpec::remarks() const {
     lines.push_back("edge mask: " + text(pairs) + " of " + text(tokens * tokens) + " pairs of tokens attend" +
                     (joins_all(*options_.edges) ? ", which is no mask" : ""));
   }
-  const auto beyond = [&](const std::string& what, int64_t value, int64_t limit) {
-    if (value <= limit) return;
-    lines.push_back(what + " = " + text(value) + ": beyond " + text(limit) +
-                    " the model card advises flux1 or flux1joint instead of simformer");
-  };
-  beyond("model.num_layers", options_.num_layers, advised_layers);
-  beyond("model.num_heads", options_.num_heads, advised_heads);
-  beyond("dim_tot (dim_value + dim_id + dim_condition)", dim_tot(), advised_width);
-  beyond("the number of inferred variables", inferred_, advised_inferred);
+  for (const auto& line : card_warnings(name(), card_numbers())) lines.push_back(line);
   return lines;
+}
+
+CardNumbers SimformerSpec::card_numbers() const {
+  CardNumbers numbers = of_data_;
+  numbers.depth = static_cast<double>(options_.num_layers);
+  numbers.heads = static_cast<double>(options_.num_heads);
+  numbers.width = static_cast<double>(dim_tot());
+  return numbers;
 }
 
 SimformerShape SimformerSpec::shape() const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/table.hpp"
+#include "model/cards.hpp"
 #include "model/network.hpp"
 #include "model/simformer/simformer.hpp"
 
@@ -31,7 +32,7 @@ struct SimformerOptions {
 
 const config::Table<SimformerOptions>& simformer_table();
 
-class SimformerSpec : public Spec {
+class SimformerSpec : public Spec, public CardSubject {
  public:
   std::string_view name() const override { return "simformer"; }
   void read(config::Reader& reader) override;
@@ -40,6 +41,7 @@ class SimformerSpec : public Spec {
   std::string reference() const override;
   std::string param_dtype() const override { return options_.param_dtype; }
   std::vector<std::string> remarks() const override;
+  CardNumbers card_numbers() const override;
   std::shared_ptr<Network> build() const override { return std::make_shared<Simformer>(shape()); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<SimformerSpec>(*this); }
 
@@ -58,7 +60,7 @@ class SimformerSpec : public Spec {
   std::string where(const std::string& key) const;
 
   SimformerOptions options_;
-  int64_t inferred_ = 0;                       ///< theta tokens
+  CardNumbers of_data_;
   std::map<std::string, std::string> places_;  ///< of the keys that were given
 };
 

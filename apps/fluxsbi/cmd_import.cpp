@@ -1,0 +1,61 @@
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "common.hpp"
+#include "core/log.hpp"
+#include "gensbi_import.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments {
+  std::string program, path, config;
+  GensbiImport import;
+  OutputArgument output;
+};
+
+int import_command(Arguments& arguments) {
+  auto& import = arguments.import;
+  import.files = checkpoint::find_gensbi_files(arguments.path, arguments.config);
+  OutputArgument& output = arguments.output;
+  if (output.path.empty()) output.path = import.files.name + "_imported.safetensors";
+  check_output(output, {".safetensors"});
+  const checkpoint::ModelFile model = import_gensbi(import);
+  checkpoint::save_model(output.path, model);
+  core::log::info("wrote " + output.path + " from " + import.files.weights + " and " + import.files.config);
+  core::log::info(
+      "an export holds no standardisation and no prior: give observations in the units that the "
+      "network was trained in");
+  core::log::info("next: fluxsbi sample " + output.path + " --x OBSERVATIONS -n 10000 -o samples.npz");
+  return 0;
+}
+
+}  // namespace
+
+Action declare_import(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("program", arguments->program, "whose files: gensbi")
+      ->required()
+      ->check(CLI::IsMember({"gensbi"}));
+  app.add_option("path", arguments->path, "exported weights (.safetensors), or the folder that holds them")
+      ->required();
+  app.add_option("--config", arguments->config,
+                 "the YAML that the model was built from (default: the one beside the weights)");
+  auto& tokens = arguments->import.tokens;
+  app.add_option("--obs-dim", tokens.obs, "how many tokens are inferred, where no file tells")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--cond-dim", tokens.cond, "how many tokens are conditioned on, where no file tells")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--name-theta", arguments->import.theta_names, "names of the inferred variables");
+  app.add_option("--name-x", arguments->import.x_names, "names of the observed variables");
+  app.add_option("-o,--output", arguments->output.path,
+                 "model file to write (default: NAME_imported.safetensors)");
+  app.add_flag("--force", arguments->output.force, "replace the output if it exists");
+  return [arguments] { return import_command(*arguments); };
+}
+
+}  // namespace fluxsbi::app

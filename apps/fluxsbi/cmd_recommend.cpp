@@ -1,0 +1,136 @@
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "common.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "data/dataset_shape.hpp"
+#include "experiment.hpp"
+#include "io/atomic_file.hpp"
+#include "model/cards.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments {
+  std::string data, task, model;
+  OutputArgument output;
+};
+
+std::string count(int64_t number, const std::string& what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+std::string shape_line(const data::DataShape& shape) {
+  return "theta: " + count(shape.obs_dim, "token") + " of " + count(shape.obs_channels, "channel") +
+         "; x: " + count(shape.cond_dim, "token") + " of " + count(shape.cond_channels, "channel");
+}
+
+// A comment of a YAML file, broken at 100 columns.
+std::string comment(const std::string& text, const std::string& indent = "") {
+  constexpr size_t width = 100;
+  std::string lines, line = "# " + indent;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    if (line.size() + end - begin > width) {
+      lines += line + "\n";
+      line = "# " + indent;
+    }
+    line += (line.back() == ' ' ? "" : " ") + text.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  return lines + line + "\n";
+}
+
+std::string config_text(const Arguments& arguments, const std::string& model, const data::DataShape& shape) {
+  const std::string source = arguments.task.empty()
+                                 ? "  file: " + config::emit(arguments.data)
+                                 : "  task: " + config::emit(arguments.task) + "\n  simulations: 100000";
+  return "strategy:\n  method: flow\n  model: " + model + "\n\nmodel:\n" +
+         model::recommended_section(model, shape) + "\ndata:\n" + source +
+         "\n\ntraining:\n  nsteps: 20000\n  batch_size: 256\n  val_every: 500\n";
+}
+
+// What the table says of the config's own model.
+std::string finding_lines(const std::string& yaml, const data::DataShape& shape) {
+  const config::Value document = config::parse_yaml(yaml, "the recommended config");
+  const Experiment experiment = read_experiment(document);
+  experiment.model->resolve(shape);
+  std::string lines;
+  for (const auto& finding : model::findings(*experiment.model)) {
+    lines += comment((finding.rule->warns ? "warning: " : "note: ") + finding.text()) +
+             comment("\"" + std::string(finding.rule->card) + "\"", "  ");
+  }
+  return lines;
+}
+
+void print_rules() {
+  std::cout << "Which model (strategy.model: auto takes the first rule that holds):\n";
+  for (const auto& rule : model::choice_rules())
+    std::cout << "  " << rule.id << " -> " << rule.model << "\n    " << rule.card << "\n";
+  std::cout << "What a model's numbers should be:\n";
+  for (const auto& rule : model::card_rules())
+    std::cout << "  " << rule.id << ": " << rule.what << "\n    " << rule.card << "\n";
+  std::cout << "fluxsbi recommend --data F applies them to your data.\n";
+}
+
+int recommend(const Arguments& arguments) {
+  if (!arguments.data.empty() && !arguments.task.empty())
+    throw core::UserError("--data and --task exclude each other");
+  if (arguments.data.empty() && arguments.task.empty()) {
+    if (!arguments.model.empty() || !arguments.output.path.empty())
+      throw core::UserError("a config needs data: name them with --data F or --task NAME");
+    print_rules();
+    return 0;
+  }
+  if (!arguments.output.path.empty()) check_output(arguments.output, {".yaml", ".yml"});
+  data::DataOptions options;
+  (arguments.task.empty() ? options.file : options.task) =
+      arguments.task.empty() ? arguments.data : arguments.task;
+  const data::DataShape shape = data::dataset_shape(options);
+  const model::ChoiceRule& rule = model::choose_model(shape, false);
+  const std::string model = arguments.model.empty() ? std::string(rule.model)
+                                                    : std::string(model::make_spec(arguments.model)->name());
+
+  const std::string config = config_text(arguments, model, shape);
+  std::string text = comment(shape_line(shape));
+  text += comment((arguments.model.empty()
+                       ? "model " + model + ", by the model cards' rule ["
+                       : "the model cards' choice is " + std::string(rule.model) + ", by the rule [") +
+                  std::string(rule.id) + "]:");
+  text += comment("\"" + std::string(rule.card) + "\"", "  ");
+  text += finding_lines(config, shape);
+  if (model != "flux1joint" && shape.obs_channels == shape.cond_channels) {
+    text += comment(
+        "if the problem is likelihood-dominated, or other conditionals than the posterior are "
+        "asked for: --model flux1joint");
+  }
+  text += "\n" + config;
+  if (arguments.output.path.empty()) {
+    std::cout << text;
+  } else {
+    io::write_text(arguments.output.path, text);
+    core::log::info("wrote " + arguments.output.path + "; next: fluxsbi train " + arguments.output.path);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Action declare_recommend(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
+  app.add_option("--task", arguments->task, "built-in task instead");
+  app.add_option("--model", arguments->model, "a model of your own choice instead of the cards'");
+  app.add_option("-o,--output", arguments->output.path, "config to write (.yaml); else it is printed");
+  app.add_flag("--force", arguments->output.force, "replace the output if it exists");
+  return [arguments] { return recommend(*arguments); };
+}
+
+}  // namespace fluxsbi::app
