@@ -21,6 +21,22 @@ auto chosen(config::Reader& reader, const std::string& path, const std::string& 
   }
 }
 
+// What the embedding network asks of the data; settles data.standardise_x: auto.
+void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embedding, data::DataOptions& data) {
+  const std::string& network = embedding.options().network;
+  if (data.standardise_x == "auto") data.standardise_x = embedding.standardisation();
+  if (network == "set" && data.standardise_x == "per_feature") {
+    reader.problem("data.standardise_x",
+                   "per_feature would shift the elements of a set by their order; use per_channel");
+  }
+  if (network != "set" && data.nan == "pad") {
+    reader.problem("data.nan",
+                   "pad leaves absent elements in x, which only embedding.network: set understands; "
+                   "it is " +
+                       network);
+  }
+}
+
 }  // namespace
 
 Experiment read_experiment(const config::Value& document) {
@@ -36,8 +52,10 @@ Experiment read_experiment(const config::Value& document) {
   experiment.strategy.method = experiment.method->name();
   experiment.method->read(reader);
   experiment.model->read(reader);
+  experiment.embedding.read(reader);
   reader.read(data::data_table(), experiment.data);
   reader.read(data::data_names_table(), experiment.data);
+  check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(data::prior_table(), experiment.prior);
   reader.read(data::simulator_table(), experiment.simulator);
   reader.read(train::optimizer_table(), experiment.optimizer);
@@ -54,6 +72,7 @@ std::string resolved_yaml(const Experiment& experiment) {
   writer.add(method::strategy_table(), experiment.strategy);
   experiment.method->write(writer);
   experiment.model->write(writer);
+  experiment.embedding.write(writer);
   writer.add(data::data_table(), experiment.data);
   writer.add(data::data_names_table(), experiment.data);
   writer.add(data::prior_table(), experiment.prior);
@@ -72,6 +91,7 @@ std::string option_reference() {
   text += config::reference(method::strategy_table());
   for (const auto& row : method::methods()) text += row.make()->reference();
   for (const auto& row : model::models()) text += row.make()->reference();
+  text += config::reference(model::embedding_table());
   text += config::reference(data::data_table());
   text += config::reference(data::data_names_table());
   text += config::reference(data::prior_table());

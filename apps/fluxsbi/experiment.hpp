@@ -10,6 +10,7 @@
 #include "data/prior.hpp"
 #include "data/simulate.hpp"
 #include "method/method.hpp"
+#include "model/embedding/spec.hpp"
 #include "model/network.hpp"
 #include "sample/posterior.hpp"
 #include "train/options.hpp"
@@ -19,6 +20,7 @@ namespace fluxsbi::app {
 struct Experiment {
   method::StrategyOptions strategy;
   std::unique_ptr<model::Spec> model;
+  model::EmbeddingSpec embedding;
   std::unique_ptr<method::Spec> method;
   data::DataOptions data;
   data::PriorOptions prior;

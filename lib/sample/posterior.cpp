@@ -11,16 +11,18 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "data/prior.hpp"
+#include "data/sets.hpp"
 #include "engine/device.hpp"
 #include "engine/weights.hpp"
 #include "io/atomic_file.hpp"
+#include "model/embedding/embedded_network.hpp"
 #include "model/network.hpp"
 #include "train/compute.hpp"
 
 namespace fluxsbi::sample {
 
 struct Posterior::Parts {
-  data::DataShape shape;
+  data::DataShape shape, seen;  // of the data; and of what an embedding network makes of it
   data::Standardiser theta, x;
   std::vector<std::string> theta_names, x_names;
   SamplingOptions sampling;
@@ -59,7 +61,7 @@ double bytes_per_sample(const engine::FlatParameters& parameters, const data::Da
   constexpr double layers_alive = 4, heads = 32, solver_stages = 12;
   int64_t widest = 1;
   for (const auto& entry : parameters.entries) {
-    if (entry.shape.size() == 2)
+    if (entry.shape.size() == 2 && !entry.name.starts_with("embedding."))  // that is evaluated once
       widest = std::max(widest, *std::max_element(entry.shape.begin(), entry.shape.end()));
   }
   const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
@@ -68,19 +70,26 @@ double bytes_per_sample(const engine::FlatParameters& parameters, const data::Da
           static_cast<double>(shape.obs_size()) * solver_stages + static_cast<double>(shape.cond_size()));
 }
 
-void check_observations(std::span<const float> x, int64_t rows, int64_t size) {
+void check_observations(std::span<const float> x, int64_t rows, const data::DataShape& shape) {
+  const int64_t size = shape.cond_size();
   if (static_cast<int64_t>(x.size()) != rows * size) {
     throw core::UserError("the observations hold " + std::to_string(x.size()) + " values; the model needs " +
                           std::to_string(rows) + " rows of " + std::to_string(size));
   }
+  for (int64_t row = 0; shape.padded && row < rows; ++row) {
+    const auto set = x.subspan(static_cast<size_t>(row * size), static_cast<size_t>(size));
+    const std::string problem = data::set_problem(set, shape.cond_channels);
+    if (!problem.empty())
+      throw core::UserError("row " + std::to_string(row) + " of the observations: " + problem);
+  }
   for (size_t i = 0; i < x.size(); ++i) {
-    if (std::isfinite(x[i])) continue;
+    if (shape.padded || std::isfinite(x[i])) continue;
     throw core::UserError("row " + std::to_string(static_cast<int64_t>(i) / size) +
                           " of the observations holds a value that is not finite; remove that row");
   }
 }
 
-// The network with observations bound: cond [rows, M, K] -> Evaluate for items of the given rows.
+// The network with observations bound: embedded cond [rows, M, K] -> Evaluate for items of the given rows.
 method::Evaluate bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64_t> rows) {
   const bool same = std::all_of(rows.begin(), rows.end(), [&](int64_t row) { return row == rows.front(); });
   at::Tensor chosen;  // [1 or n, M, K]
@@ -95,6 +104,7 @@ method::Evaluate bind(engine::Engine& engine, const at::Tensor& cond, std::span<
     inputs.t = t;
     inputs.obs = x;
     inputs.cond = same || !active.defined() ? chosen : chosen.index_select(0, active);
+    inputs.embedded = true;
     return engine.forward(inputs);
   };
 }
@@ -122,31 +132,34 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   const auto model = model::make_spec(strategy.model);
   method->read(reader);
   model->read(reader);
+  model::EmbeddingSpec embedding;
+  embedding.read(reader);
   reader.finish_part();
-  model->resolve(file.shape);
+  parts.seen = model::resolve(*model, embedding, file.shape);
 
   parts.prior = data::make_prior(prior, file.shape.obs_size());
   parts.method = method->build();
   const at::Device where = engine::choose_device(device).device;
   const bool hardware = engine::has_bfloat16(where);
   const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
-  parts.engine = engine::make_engine(model->build(), type, where);
+  parts.engine = engine::make_engine(model::build_network(*model, embedding), type, where);
   engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
 }
 
 Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed,
                           int64_t first_row, const SamplingOptions& options, const Progress& progress) {
   Parts& parts = *parts_;
-  check_observations(x, rows, parts.shape.cond_size());
+  check_observations(x, rows, parts.shape);
   std::vector<float> standardised(x.begin(), x.end());
   parts.x.apply(standardised);
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, parts.shape.cond_dim, parts.shape.cond_channels}, at::kFloat)
           .clone()
           .to(parts.engine->device());
+  const at::Tensor tokens = parts.engine->embed(cond);  // once, not at every evaluation
   Source source;
   source.method = parts.method.get();
-  source.bind = [&](std::span<const int64_t> chosen) { return bind(*parts.engine, cond, chosen); };
+  source.bind = [&](std::span<const int64_t> chosen) { return bind(*parts.engine, tokens, chosen); };
   source.theta = &parts.theta;
   source.prior = parts.prior && parts.prior->bounded() ? parts.prior.get() : nullptr;
   source.shape = parts.shape;
@@ -159,7 +172,7 @@ int64_t Posterior::chunk_size(const SamplingOptions& options) const {
   const int64_t most = cuda ? most_rows_cuda : most_rows_cpu;
   if (options.chunk > 0) return cuda ? std::min(options.chunk, most) : options.chunk;
   const double fitting =
-      options.memory_gb * 1e9 / bytes_per_sample(parts_->engine->parameters(), parts_->shape);
+      options.memory_gb * 1e9 / bytes_per_sample(parts_->engine->parameters(), parts_->seen);
   return static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(most)));
 }
 
