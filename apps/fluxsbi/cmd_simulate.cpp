@@ -30,9 +30,7 @@ void write_exact_posterior(const Arguments& arguments, const data::Task& task) {
     throw core::UserError("task " + std::string(task.name()) +
                           " has no exact posterior to draw from; leave out --posterior");
   }
-  std::vector<std::string> x_names;
-  for (int64_t i = 0; i < task.x_dim(); ++i) x_names.push_back("x_" + std::to_string(i));
-  const auto observations = data::load_observations(arguments.posterior_of, task.shape(), x_names);
+  const auto observations = data::load_observations(arguments.posterior_of, task.shape(), {});
   const int64_t dim = task.theta_dim(), x_dim = task.x_dim();
   std::vector<float> samples(observations.rows * arguments.count * dim);
   for (int64_t row = 0; row < observations.rows; ++row) {

@@ -31,15 +31,9 @@ const config::Table<NoOptions>& top_table() {
   return table;
 }
 
-bool has_embedding(const config::Value& document) {
-  const config::Value* section = document.find("embedding");
-  const config::Value* kind = section ? section->find("kind") : nullptr;
-  return section && section->kind == config::Value::Kind::map &&
-         !(kind && (kind->kind == config::Value::Kind::null || kind->scalar == "none"));
-}
-
-// Puts the model that the cards choose for the data in place of `auto`. The section data must have been read.
-void choose_automatically(Experiment& experiment, config::Reader& reader, const config::Value& document) {
+// Puts the model that the cards choose for the data in place of `auto`. The sections data and embedding must
+// have been read.
+void choose_automatically(Experiment& experiment, config::Reader& reader) {
   const auto& data = experiment.data;
   experiment.strategy.model = method::StrategyOptions().model;
   if (!data.file && !data.theta_file && !data.task) {
@@ -48,7 +42,7 @@ void choose_automatically(Experiment& experiment, config::Reader& reader, const 
                    "--task NAME or the section data");
     return;
   }
-  const auto& rule = model::choose_model(data::dataset_shape(data), has_embedding(document));
+  const auto& rule = model::choose_model(data::dataset_shape(data), experiment.embedding.active());
   experiment.strategy.model = rule.model;
   experiment.choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
                       "]: " + std::string(rule.card);
@@ -64,6 +58,22 @@ std::vector<std::string> finish(config::Reader& reader, const std::string& choic
   }
 }
 
+// What the embedding network asks of the data; settles data.standardise_x: auto.
+void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embedding, data::DataOptions& data) {
+  const std::string& network = embedding.options().network;
+  if (data.standardise_x == "auto") data.standardise_x = embedding.standardisation();
+  if (network == "set" && data.standardise_x == "per_feature") {
+    reader.problem("data.standardise_x",
+                   "per_feature would shift the elements of a set by their order; use per_channel");
+  }
+  if (network != "set" && data.nan == "pad") {
+    reader.problem("data.nan",
+                   "pad leaves absent elements in x, which only embedding.network: set understands; "
+                   "it is " +
+                       network);
+  }
+}
+
 }  // namespace
 
 Experiment read_experiment(const config::Value& document) {
@@ -74,7 +84,8 @@ Experiment read_experiment(const config::Value& document) {
   reader.read(method::strategy_table(), experiment.strategy);
   reader.read(data::data_table(), experiment.data);
   reader.read(data::data_names_table(), experiment.data);
-  if (experiment.strategy.model == "auto") choose_automatically(experiment, reader, document);
+  experiment.embedding.read(reader);
+  if (experiment.strategy.model == "auto") choose_automatically(experiment, reader);
   const method::StrategyOptions defaults;
   experiment.model = chosen(reader, "strategy.model", experiment.strategy.model, defaults.model,
                             [](const std::string& name) { return model::make_spec(name); });
@@ -84,6 +95,7 @@ Experiment read_experiment(const config::Value& document) {
   experiment.strategy.method = experiment.method->name();
   experiment.method->read(reader);
   experiment.model->read(reader);
+  check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(method::condition_mask_table(), experiment.condition_mask);
   method::check(experiment.condition_mask, reader);
   reader.read(data::prior_table(), experiment.prior);
@@ -103,6 +115,7 @@ std::string resolved_yaml(const Experiment& experiment) {
   experiment.method->write(writer);
   experiment.model->write(writer);
   writer.add(method::condition_mask_table(), experiment.condition_mask);
+  experiment.embedding.write(writer);
   writer.add(data::data_table(), experiment.data);
   writer.add(data::data_names_table(), experiment.data);
   writer.add(data::prior_table(), experiment.prior);
@@ -122,6 +135,7 @@ std::string option_reference() {
   for (const auto& row : method::methods()) text += row.make()->reference();
   for (const auto& row : model::models()) text += row.make()->reference();
   text += config::reference(method::condition_mask_table());
+  text += config::reference(model::embedding_table());
   text += config::reference(data::data_table());
   text += config::reference(data::data_names_table());
   text += config::reference(data::prior_table());

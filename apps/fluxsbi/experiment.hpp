@@ -11,6 +11,7 @@
 #include "data/simulate.hpp"
 #include "method/condition_mask.hpp"
 #include "method/method.hpp"
+#include "model/embedding/spec.hpp"
 #include "model/network.hpp"
 #include "sample/posterior.hpp"
 #include "train/options.hpp"
@@ -20,6 +21,7 @@ namespace fluxsbi::app {
 struct Experiment {
   method::StrategyOptions strategy;
   std::unique_ptr<model::Spec> model;
+  model::EmbeddingSpec embedding;
   std::unique_ptr<method::Spec> method;
   method::ConditionMaskOptions condition_mask;
   data::DataOptions data;

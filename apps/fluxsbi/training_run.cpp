@@ -13,6 +13,7 @@
 #include "core/version.hpp"
 #include "engine/device.hpp"
 #include "io/atomic_file.hpp"
+#include "model/embedding/embedded_network.hpp"
 #include "train/compute.hpp"
 #include "train/trainer.hpp"
 
@@ -128,8 +129,9 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   data::Dataset dataset = data::load_dataset(experiment.data, seed);
   if (experiment.prior.kind == "none") experiment.prior = dataset.prior;
   data::make_prior(experiment.prior, dataset.shape.obs_size());  // says what does not fit before any work
-  experiment.model->resolve(dataset.shape);
+  model::resolve(*experiment.model, experiment.embedding, dataset.shape);
   if (!experiment.choice.empty()) core::log::info(experiment.choice);
+  for (const auto& remark : experiment.embedding.remarks()) core::log::info(remark);
   for (const auto& remark : experiment.model->remarks()) core::log::info(remark);
   const data::Split split = data::split_rows(dataset.rows, experiment.data, seed);
   core::log::info(dataset.source + ": " + std::to_string(split.training.size()) + " rows to train on, " +
@@ -145,7 +147,7 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   setup.model = describe(dataset, split, experiment);
   if (state) check_same_data(*state, setup.model, run);
   const auto network = [&] {
-    auto built = experiment.model->build();
+    auto built = model::build_network(*experiment.model, experiment.embedding);
     built->initialise(seed);
     return built;
   };

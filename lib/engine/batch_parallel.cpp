@@ -60,6 +60,7 @@ model::Inputs rows_of(const model::Inputs& inputs, const Part& part) {
                             &model::Inputs::guidance, &model::Inputs::condition_mask}) {
     rows.*member = rows_of(inputs.*member, part, batch);
   }
+  rows.embedded = inputs.embedded;
   // [L, L] or [B, L, L]
   const bool each = inputs.edge_mask.defined() && inputs.edge_mask.dim() == 3;
   rows.edge_mask = each ? rows_of(inputs.edge_mask, part, batch) : inputs.edge_mask;

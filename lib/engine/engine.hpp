@@ -37,6 +37,9 @@ class Engine {
 
   /// The loss without a gradient.
   at::Tensor loss(const Regression& problem);
+
+  /// The network's cond tokens of raw x [n, ...], n >= 1, without a gradient (Network::embed).
+  at::Tensor embed(const at::Tensor& x);
 };
 
 /// The torch::nn modules themselves: readable, always right, on CPU and CUDA.

@@ -60,6 +60,16 @@ at::Tensor Engine::loss(const Regression& problem) {
   return difference.mul(problem.weight).mul_(difference).sum();
 }
 
+at::Tensor Engine::embed(const at::Tensor& x) {
+  constexpr int64_t most_rows = 1024;  // bounds the activations
+  const at::NoGradGuard no_grad;
+  const auto& network = parameters().network();
+  if (x.size(0) <= most_rows) return network->embed(x);
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& rows : x.split(most_rows)) parts.push_back(network->embed(rows));
+  return at::cat(parts);
+}
+
 std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
                                               at::Device device) {
   return std::make_unique<ReferenceEngine>(std::move(network), compute, device);

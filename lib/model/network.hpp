@@ -27,6 +27,7 @@ struct Inputs {
   torch::Tensor guidance;        ///< [B, vec_in_dim] float32, where guidance_embed is set
   torch::Tensor condition_mask;  ///< [B or 1, L, 1] bool, true = conditioned on (joint models)
   torch::Tensor edge_mask;       ///< [L, L] or [B, L, L] bool, true = may attend (Simformer)
+  bool embedded = false;         ///< cond came from Network::embed
 };
 
 class Network : public torch::nn::Module {
@@ -35,6 +36,9 @@ class Network : public torch::nn::Module {
   virtual torch::Tensor forward(const Inputs& inputs) = 0;
   /// True for models of the joint distribution, whose obs holds theta and x.
   virtual bool joint() const = 0;
+  /// The cond tokens that the network makes of x [B, ...]; without an embedding network x itself. An
+  /// observation that is evaluated often is embedded once, and Inputs.embedded says so.
+  virtual torch::Tensor embed(const torch::Tensor& x) { return x; }
   /// Fills all parameters with their start values, from `seed` alone.
   virtual void initialise(uint64_t seed) = 0;
   /// Told the type to compute in (float32 or bfloat16); returns the type that its parameters must then have.
@@ -59,6 +63,8 @@ class Spec {
   virtual std::string param_dtype() const = 0;
   /// Remarks about the choice (which generation was taken and why, the cards' advice), a line each.
   virtual std::vector<std::string> remarks() const = 0;
+  /// True if the model can be conditioned on what an embedding network makes of x.
+  virtual bool takes_embedding() const { return false; }
   virtual std::shared_ptr<Network> build() const = 0;
   virtual std::unique_ptr<Spec> clone() const = 0;
 };

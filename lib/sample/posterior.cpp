@@ -13,10 +13,12 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "data/prior.hpp"
+#include "data/sets.hpp"
 #include "engine/device.hpp"
 #include "engine/weights.hpp"
 #include "io/atomic_file.hpp"
 #include "method/condition_mask.hpp"
+#include "model/embedding/embedded_network.hpp"
 #include "model/network.hpp"
 #include "sample/joint_condition.hpp"
 #include "train/compute.hpp"
@@ -24,7 +26,7 @@
 namespace fluxsbi::sample {
 
 struct Posterior::Parts {
-  data::DataShape shape;
+  data::DataShape shape, seen;  // of the data; and of what an embedding network makes of it
   data::Standardiser theta, x;
   std::vector<std::string> theta_names, x_names;
   SamplingOptions sampling;
@@ -73,7 +75,7 @@ double bytes_per_sample(const engine::FlatParameters& parameters, const data::Da
   constexpr double layers_alive = 4, heads = 32, solver_stages = 12;
   int64_t widest = 1;
   for (const auto& entry : parameters.entries) {
-    if (entry.shape.size() == 2)
+    if (entry.shape.size() == 2 && !entry.name.starts_with("embedding."))  // that is evaluated once
       widest = std::max(widest, *std::max_element(entry.shape.begin(), entry.shape.end()));
   }
   const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
@@ -82,19 +84,26 @@ double bytes_per_sample(const engine::FlatParameters& parameters, const data::Da
           static_cast<double>(state_size) * solver_stages + static_cast<double>(shape.cond_size()));
 }
 
-void check_observations(std::span<const float> x, int64_t rows, int64_t size) {
+void check_observations(std::span<const float> x, int64_t rows, const data::DataShape& shape) {
+  const int64_t size = shape.cond_size();
   if (static_cast<int64_t>(x.size()) != rows * size) {
     throw core::UserError("the observations hold " + std::to_string(x.size()) + " values; the model needs " +
                           std::to_string(rows) + " rows of " + std::to_string(size));
   }
+  for (int64_t row = 0; shape.padded && row < rows; ++row) {
+    const auto set = x.subspan(static_cast<size_t>(row * size), static_cast<size_t>(size));
+    const std::string problem = data::set_problem(set, shape.cond_channels);
+    if (!problem.empty())
+      throw core::UserError("row " + std::to_string(row) + " of the observations: " + problem);
+  }
   for (size_t i = 0; i < x.size(); ++i) {
-    if (std::isfinite(x[i])) continue;
+    if (shape.padded || std::isfinite(x[i])) continue;
     throw core::UserError("row " + std::to_string(static_cast<int64_t>(i) / size) +
                           " of the observations holds a value that is not finite; remove that row");
   }
 }
 
-// The network with observations bound: cond [rows, M, K] -> Evaluate for items of the given rows.
+// The network with observations bound: embedded cond [rows, M, K] -> Evaluate for items of the given rows.
 Bound bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64_t> rows) {
   const bool same = std::all_of(rows.begin(), rows.end(), [&](int64_t row) { return row == rows.front(); });
   at::Tensor chosen;  // [1 or n, M, K]
@@ -109,6 +118,7 @@ Bound bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64
     inputs.t = t;
     inputs.obs = x;
     inputs.cond = same || !active.defined() ? chosen : chosen.index_select(0, active);
+    inputs.embedded = true;
     return engine.forward(inputs);
   }};
 }
@@ -171,15 +181,17 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   method->read(reader);
   model->read(reader);
   reader.read(method::condition_mask_table(), parts.mask_options);
+  model::EmbeddingSpec embedding;
+  embedding.read(reader);
   reader.finish_part();
-  model->resolve(file.shape);
+  parts.seen = model::resolve(*model, embedding, file.shape);
 
   parts.prior = data::make_prior(prior, file.shape.obs_size());
   parts.method = method->build();
   const at::Device where = engine::choose_device(device).device;
   const bool hardware = engine::has_bfloat16(where);
   const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
-  parts.engine = engine::make_engine(model->build(), type, where);
+  parts.engine = engine::make_engine(model::build_network(*model, embedding), type, where);
   engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
   if (parts.engine->parameters().network()->joint()) {
     parts.row = joined(file.theta, file.x);
@@ -214,7 +226,7 @@ Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws,
   Parts& parts = *parts_;
   if (parts.shape.cond_dim == 0)
     throw core::UserError("the model was trained without x, so there is no x to give");
-  check_observations(x, rows, parts.shape.cond_size());
+  check_observations(x, rows, parts.shape);
   if (joint()) {
     const std::vector<float> given = given_x(x, rows, parts.shape);
     return draw_joint(given, parts.shape.obs_dim, {rows, draws, seed, first_row, chunk_size(options)},
@@ -226,8 +238,9 @@ Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws,
       at::from_blob(standardised.data(), {rows, parts.shape.cond_dim, parts.shape.cond_channels}, at::kFloat)
           .clone()
           .to(parts.engine->device());
+  const at::Tensor tokens = parts.engine->embed(cond);  // once, not at every evaluation
   Source source = parts.source();
-  source.bind = [&](std::span<const int64_t> chosen) { return bind(*parts.engine, cond, chosen); };
+  source.bind = [&](std::span<const int64_t> chosen) { return bind(*parts.engine, tokens, chosen); };
   return draw(source, {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
 }
 
@@ -256,7 +269,7 @@ int64_t Posterior::chunk_size(const SamplingOptions& options) const {
   const int64_t most = cuda ? most_rows_cuda : most_rows_cpu;
   if (options.chunk > 0) return cuda ? std::min(options.chunk, most) : options.chunk;
   const double fitting = options.memory_gb * 1e9 /
-                         bytes_per_sample(parts_->engine->parameters(), parts_->shape,
+                         bytes_per_sample(parts_->engine->parameters(), parts_->seen,
                                           parts_->tokens() * parts_->shape.obs_channels);
   return static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(most)));
 }

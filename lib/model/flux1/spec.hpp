@@ -45,6 +45,7 @@ class Flux1Spec : public Spec, public CardSubject {
   std::string param_dtype() const override { return options_.param_dtype; }
   std::vector<std::string> remarks() const override;
   CardNumbers card_numbers() const override;
+  bool takes_embedding() const override { return true; }
   std::shared_ptr<Network> build() const override { return std::make_shared<Flux1>(shape()); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<Flux1Spec>(*this); }
 

@@ -1,0 +1,230 @@
+#include "model/embedding/spec.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "model/embedding/cnn.hpp"
+#include "model/embedding/mlp.hpp"
+#include "model/embedding/patchify.hpp"
+#include "model/embedding/residual_mlp.hpp"
+#include "model/embedding/set.hpp"
+
+namespace fluxsbi::model {
+
+namespace {
+
+int64_t product(const std::vector<int64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), int64_t{1}, std::multiplies<>());
+}
+
+std::string text(int64_t value) {
+  return std::to_string(value);
+}
+
+std::string count_text(int64_t count, const std::string& what) {
+  return text(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+// Up to six divisors of n, the smallest first, for messages.
+std::string divisors(int64_t n) {
+  std::vector<std::string> found;
+  for (int64_t d = 1; d <= n && found.size() < 6; ++d) {
+    if (n % d == 0) found.push_back(text(d));
+  }
+  return core::join(found);
+}
+
+}  // namespace
+
+void EmbeddingSpec::read(config::Reader& reader) {
+  reader.read(embedding_table(), options_);
+  for (const auto& row : embedding_table().section().rows) {
+    const std::string path = "embedding." + row.key;
+    if (reader.given(path)) places_[row.key] = reader.place(path).text();
+  }
+  const bool keeps_positions = is_cnn() || is("patchify");
+  if (active() && !options_.output) options_.output = keeps_positions ? "tokens" : "vector";
+  drop_without_effect(reader);
+  if (!options_.pooling && is("set")) options_.pooling = "mean";
+  if (!options_.pooling && keeps_positions && !makes_tokens()) options_.pooling = "flatten";
+  check_pooling(reader);
+}
+
+void EmbeddingSpec::drop_without_effect(config::Reader& reader) {
+  static const EmbeddingOptions defaults;
+  const auto keep = [&](const char* key, auto EmbeddingOptions::*member, bool has_effect,
+                        const std::string& for_whom) {
+    if (has_effect || options_.*member == defaults.*member) return;
+    options_.*member = defaults.*member;
+    reader.warning(std::string("embedding.") + key, "has no effect here: it is for " + for_whom);
+  };
+  using O = EmbeddingOptions;
+  const bool vector = is("mlp") || is("residual_mlp"), cnn = is_cnn(), patchify = is("patchify"),
+             set = is("set");
+  keep("output", &O::output, active(), "an embedding network (embedding.network)");
+  keep("features", &O::features, active(), "an embedding network (embedding.network)");
+  keep("tokens", &O::tokens, (vector || set) && makes_tokens(),
+       "mlp, residual_mlp and set with output: tokens");
+  keep("hidden", &O::hidden, vector || set, "mlp, residual_mlp and set");
+  keep("layers", &O::layers, vector || set || cnn, "mlp, residual_mlp, set, cnn1d and cnn2d");
+  keep("channels", &O::channels, cnn, "cnn1d and cnn2d");
+  keep("kernel", &O::kernel, cnn, "cnn1d and cnn2d");
+  keep("stride", &O::stride, cnn, "cnn1d and cnn2d");
+  keep("patch", &O::patch, patchify, "patchify");
+  keep("positions", &O::positions, patchify, "patchify");
+  keep("pooling", &O::pooling, set || ((cnn || patchify) && !makes_tokens()),
+       "set, and for cnn1d, cnn2d and patchify with output: vector");
+  keep("heads", &O::heads, options_.pooling == "attention", "pooling: attention");
+  keep("grid", &O::grid, is("cnn2d") || patchify, "cnn2d and patchify");
+}
+
+void EmbeddingSpec::check_pooling(config::Reader& reader) const {
+  if (is("set") && options_.pooling == "flatten") {
+    reader.problem("embedding.pooling", "flatten depends on the order of a set; use mean, sum or attention");
+  }
+  if (options_.pooling != "attention") return;
+  const int64_t width = is("set")        ? options_.hidden
+                        : is("patchify") ? options_.features
+                                         : options_.channels.back();
+  if (width % options_.heads == 0) return;
+  const char* key = is("set") ? "hidden" : is("patchify") ? "features" : "channels";
+  reader.problem("embedding.heads", "= " + text(options_.heads) + " does not divide embedding." + key +
+                                        " = " + text(width) + "; use " + divisors(width));
+}
+
+std::string EmbeddingSpec::where(const std::string& key) const {
+  const auto place = places_.find(key);
+  return (place == places_.end() ? "" : place->second + ": ") + "embedding." + key;
+}
+
+std::string EmbeddingSpec::standardisation() const {
+  const bool shares = is_cnn() || is("patchify") || is("set");
+  return shares ? "per_channel" : "per_feature";
+}
+
+data::DataShape EmbeddingSpec::resolve(const data::DataShape& shape) {
+  std::vector<std::string> problems;
+  if (shape.padded && !is("set")) {
+    problems.push_back(
+        "x is a set with absent elements (data.nan: pad), which only embedding.network: set "
+        "understands; it is " +
+        options_.network);
+  }
+  if (active()) resolve_layout(shape, problems);
+  if (is("patchify") && problems.empty()) resolve_patch(problems);
+  if (!problems.empty()) throw core::UserErrors(problems);
+  if (!active()) return shape;
+  data::DataShape seen = shape;
+  seen.padded = false;
+  seen.cond_channels = options_.features;
+  const auto places = positions();
+  const bool counted = makes_tokens() && places.empty();
+  seen.cond_dim = makes_tokens() ? (counted ? options_.tokens : product(places)) : 1;
+  seen.cond_grid = makes_tokens() && places.size() == 2 ? places : std::vector<int64_t>{};
+  return seen;
+}
+
+void EmbeddingSpec::resolve_layout(const data::DataShape& shape, std::vector<std::string>& problems) {
+  size_ = {shape.cond_dim};
+  channels_ = shape.cond_channels;
+  const bool may_be_image = is("cnn2d") || is("patchify");
+  if (is("cnn1d") && !shape.cond_grid.empty()) {
+    problems.push_back(where("network") + " = cnn1d is for series [n, length, channels]; x holds images of " +
+                       core::shape_text(shape.cond_grid) + ": use cnn2d or patchify");
+  }
+  if (!may_be_image) return;
+  if (!shape.cond_grid.empty()) size_ = shape.cond_grid;
+  if (options_.grid) {
+    const int64_t values = shape.cond_size(), places = product(*options_.grid);
+    if (options_.grid->size() != 2 || values % places != 0) {
+      problems.push_back(where("grid") + " = " + core::shape_text(*options_.grid) +
+                         " must be [height, width] whose product divides the " + text(values) +
+                         " values of a row of x");
+      return;
+    }
+    size_ = *options_.grid;
+    channels_ = values / places;
+  } else if (is("cnn2d") && shape.cond_grid.empty()) {
+    problems.push_back(where("network") + " = cnn2d is for images [n, height, width, channels]; x has " +
+                       count_text(shape.cond_dim, "token") + " of " +
+                       count_text(shape.cond_channels, "channel") +
+                       ": write the images with four axes, name their size in embedding.grid, or use cnn1d");
+  }
+}
+
+void EmbeddingSpec::resolve_patch(std::vector<std::string>& problems) {
+  if (!options_.patch) options_.patch = std::vector<int64_t>(size_.size(), 4);
+  if (options_.patch->size() != size_.size()) {
+    problems.push_back(where("patch") + " = " + core::shape_text(*options_.patch) + " must have " +
+                       (size_.size() == 2 ? "two entries [height, width], x holds images"
+                                          : "one entry [length], x holds series"));
+    return;
+  }
+  for (size_t axis = 0; axis < size_.size(); ++axis) {
+    if (size_[axis] % (*options_.patch)[axis] == 0) continue;
+    problems.push_back(where("patch") + " = " + core::shape_text(*options_.patch) + " does not divide " +
+                       core::shape_text(size_) + "; along the axis of " + text(size_[axis]) + " use " +
+                       divisors(size_[axis]));
+  }
+}
+
+std::vector<int64_t> EmbeddingSpec::positions() const {
+  const EmbeddingOptions& o = options_;
+  if (is_cnn()) return CnnShape{size_, channels_, o.channels, o.kernel, o.stride, o.layers}.positions();
+  if (is("patchify")) return PatchShape{size_, *o.patch, channels_}.positions();
+  return {};
+}
+
+void EmbeddingSpec::write(config::Writer& writer) const {
+  writer.add(embedding_table(), options_);
+}
+
+std::vector<std::string> EmbeddingSpec::remarks() const {
+  if (!active()) return {};
+  const auto places = makes_tokens() ? positions() : std::vector<int64_t>{};
+  const int64_t tokens = !makes_tokens() ? 1 : places.empty() ? options_.tokens : product(places);
+  std::string line = "embedding " + options_.network + ": x " + core::shape_text(size_) + " of " +
+                     count_text(channels_, "channel") + " becomes " + count_text(tokens, "token") + " of " +
+                     count_text(options_.features, "feature");
+  if (places.size() == 2) {
+    line += " on a grid of " + core::shape_text(places) +
+            "; model.id_embedding_strategy [absolute, rope2d] or [absolute, pos2d] tells them apart by row "
+            "and column";
+  } else if (places.size() == 1 && tokens > 1) {
+    line +=
+        "; model.id_embedding_strategy [absolute, pos1d] or [absolute, rope1d] tells them apart by position";
+  }
+  return {line};
+}
+
+std::shared_ptr<Readout> EmbeddingSpec::readout(int64_t width) const {
+  if (makes_tokens()) return std::make_shared<Readout>(width, options_.features);
+  return std::make_shared<Readout>(product(positions()), width, pool_of(*options_.pooling), options_.heads,
+                                   options_.features);
+}
+
+std::shared_ptr<Embedding> EmbeddingSpec::build() const {
+  core::require(active() && channels_ > 0, "EmbeddingSpec: resolve() comes before build()");
+  const EmbeddingOptions& o = options_;
+  const int64_t values = product(size_) * channels_, tokens = makes_tokens() ? o.tokens : 1;
+  if (is("mlp")) return std::make_shared<MlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
+  if (is("residual_mlp")) {
+    return std::make_shared<ResidualMlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
+  }
+  if (is_cnn()) {
+    return std::make_shared<CnnEmbedding>(
+        CnnShape{size_, channels_, o.channels, o.kernel, o.stride, o.layers}, readout(o.channels.back()));
+  }
+  if (is("patchify")) {
+    return std::make_shared<PatchEmbedding>(PatchShape{size_, *o.patch, channels_}, o.features,
+                                            o.positions == "learned",
+                                            makes_tokens() ? nullptr : readout(o.features));
+  }
+  return std::make_shared<SetEmbedding>(
+      SetShape{channels_, o.hidden, o.layers, pool_of(*o.pooling), o.heads, tokens, o.features});
+}
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,79 @@
+// The section `embedding` of a configuration: which network makes the cond tokens of x.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/reader.hpp"
+#include "config/table.hpp"
+#include "data/shape.hpp"
+#include "model/embedding/embedding.hpp"
+#include "model/embedding/pooling.hpp"
+
+namespace fluxsbi::model {
+
+struct EmbeddingOptions {
+  std::string network = "none";               ///< none, mlp, residual_mlp, cnn1d, cnn2d, patchify, set
+  std::optional<std::string> output;          ///< tokens, vector; null: the network's own choice
+  int64_t features = 64;                      ///< of an output token
+  int64_t tokens = 4;                         ///< mlp, residual_mlp and set with output: tokens
+  int64_t hidden = 128;                       ///< mlp, residual_mlp, set
+  int64_t layers = 2;                         ///< mlp, residual_mlp, cnn, set
+  std::vector<int64_t> channels{32, 64};      ///< cnn
+  int64_t kernel = 3, stride = 2;             ///< cnn
+  std::optional<std::vector<int64_t>> patch;  ///< patchify; null: 4 along each axis
+  std::string positions = "none";             ///< patchify: none, learned
+  std::optional<std::string> pooling;  ///< flatten, mean, sum, attention; null: the network's own choice
+  int64_t heads = 4;                   ///< of attention pooling
+  std::optional<std::vector<int64_t>> grid;  ///< [rows, columns] of an image that came flat
+};
+
+const config::Table<EmbeddingOptions>& embedding_table();
+
+class EmbeddingSpec {
+ public:
+  /// Reads the section; reports keys without effect and bad combinations to the reader.
+  void read(config::Reader& reader);
+  /// Fits the section to raw data and returns the shape that the main network sees: cond_dim tokens of
+  /// cond_channels features, cond_grid where they lie on one. Without an embedding the data's own.
+  /// Throws UserErrors.
+  data::DataShape resolve(const data::DataShape& shape);
+  /// The section with every value, after resolve.
+  void write(config::Writer& writer) const;
+  /// Lines for the log, after resolve.
+  std::vector<std::string> remarks() const;
+  /// After resolve; active() must hold.
+  std::shared_ptr<Embedding> build() const;
+
+  bool active() const { return options_.network != "none"; }
+  const EmbeddingOptions& options() const { return options_; }
+  /// What data.standardise_x: auto means. Networks that share weights among positions need one mean and scale
+  /// for all of them.
+  std::string standardisation() const;
+
+ private:
+  bool is(const char* network) const { return options_.network == network; }
+  bool is_cnn() const { return is("cnn1d") || is("cnn2d"); }
+  bool makes_tokens() const { return options_.output == "tokens"; }
+  /// "configs/a.yaml:12:3: embedding.KEY"
+  std::string where(const std::string& key) const;
+  void drop_without_effect(config::Reader& reader);
+  void check_pooling(config::Reader& reader) const;
+
+  /// Sets size_ and channels_: how the network looks at the raw values.
+  void resolve_layout(const data::DataShape& shape, std::vector<std::string>& problems);
+  void resolve_patch(std::vector<std::string>& problems);
+  /// Tokens along each axis that the network makes, before any pooling; empty for mlp and set.
+  std::vector<int64_t> positions() const;
+  std::shared_ptr<Readout> readout(int64_t width) const;
+
+  EmbeddingOptions options_;
+  std::map<std::string, std::string> places_;  ///< of the keys that were given
+  std::vector<int64_t> size_;                  ///< [tokens], [length] or [rows, columns] of x
+  int64_t channels_ = 0;                       ///< of x, seen in this way
+};
+
+}  // namespace fluxsbi::model

@@ -1,0 +1,98 @@
+// Networks with an embedding network in both engines.
+#include <cmath>
+#include <limits>
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include "engine/engine.hpp"
+#include "model/embedding/embedded_network.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using namespace fluxsbi;
+
+// Float32 sums over 203 rows in another order, through Flux1's blocks.
+constexpr double tolerance = 2e-5;
+
+const data::DataShape shape{2, 1, 24, 1, {}, {4, 6}, true};
+
+std::shared_ptr<model::Network> make_network(const std::string& embedding_lines) {
+  const std::string text =
+      "model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], id_embedding_strategy: "
+      "[absolute, "
+      "absolute]}\nembedding: {features: 6, hidden: 8, channels: [4], patch: [2, 2], network: " +
+      embedding_lines + "}\n";
+  const config::Value document = config::parse_yaml(text, "a.yaml");
+  config::Reader reader(document);
+  const auto spec = model::make_spec("flux1");
+  model::EmbeddingSpec embedding;
+  spec->read(reader);
+  embedding.read(reader);
+  data::DataShape data = shape;
+  data.padded = embedding.options().network == "set";
+  model::resolve(*spec, embedding, data);
+  auto network = model::build_network(*spec, embedding);
+  network->initialise(1);
+  const at::NoGradGuard no_grad;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(2);
+  for (auto& parameter : network->parameters()) {
+    parameter += at::empty(parameter.sizes()).normal_(0, 0.1, generator);
+  }
+  return network;
+}
+
+engine::Regression problem_of(int64_t rows, bool with_absent) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(3);
+  const auto normal = [&](at::IntArrayRef sizes) { return at::empty(sizes).normal_(0, 1, generator); };
+  engine::Regression problem;
+  problem.inputs.t = at::empty({rows}).uniform_(0, 1, generator);
+  problem.inputs.obs = normal({rows, 2, 1});
+  problem.inputs.cond = normal({rows, 24, 1});
+  if (with_absent) {
+    problem.inputs.cond.narrow(1, 9, 15).fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  problem.target = normal({rows, 2, 1});
+  problem.weight = at::full({1, 1, 1}, 1.0 / static_cast<double>(2 * rows));
+  return problem;
+}
+
+double relative_error(const at::Tensor& got, const at::Tensor& expected) {
+  return ((got - expected).norm() / expected.norm()).item<double>();
+}
+
+TEST_CASE("an embedded network's rows may be divided in any way", "[engine][batch_parallel][embedding]") {
+  const int before = at::get_num_threads();
+  at::set_num_threads(3);
+  for (const std::string network : {"mlp", "residual_mlp", "cnn2d", "patchify", "set"}) {
+    CAPTURE(network);
+    const auto reference = engine::make_reference_engine(make_network(network), at::kFloat, at::kCPU);
+    const auto parallel = engine::make_batch_parallel_engine(make_network(network), at::kFloat);
+    auto problem = problem_of(203, network == "set");
+    const double loss = reference->accumulate_gradient(problem, 1).item<double>();
+    CHECK(std::abs(parallel->accumulate_gradient(problem, 1).item<double>() - loss) < tolerance * loss);
+    CHECK(relative_error(parallel->parameters().gradient, reference->parameters().gradient) < tolerance);
+    const at::Tensor output = reference->forward(problem.inputs);
+    CHECK(relative_error(parallel->forward(problem.inputs), output) < tolerance);
+    // the same from tokens that were made before
+    problem.inputs.cond = parallel->embed(problem.inputs.cond);
+    problem.inputs.embedded = true;
+    CHECK(relative_error(parallel->forward(problem.inputs), output) < tolerance);
+    CHECK(relative_error(reference->forward(problem.inputs), output) < tolerance);
+  }
+  at::set_num_threads(before);
+}
+
+TEST_CASE("an engine embeds many rows in chunks and without a gradient", "[engine][embedding]") {
+  const auto engine = engine::make_batch_parallel_engine(make_network("set"), at::kFloat);
+  const at::Tensor x = problem_of(2500, true).inputs.cond;
+  const at::Tensor tokens = engine->embed(x);
+  CHECK(tokens.sizes().vec() == std::vector<int64_t>{2500, 1, 6});
+  CHECK_FALSE(tokens.requires_grad());
+  CHECK(relative_error(engine->embed(x.narrow(0, 2000, 500)), tokens.narrow(0, 2000, 500)) < tolerance);
+}
+
+}  // namespace

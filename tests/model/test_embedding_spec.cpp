@@ -1,0 +1,166 @@
+// The section `embedding`: what it resolves to, what it refuses.
+#include "core/text.hpp"
+#include "model/embedding/embedded_network.hpp"
+#include "model/flux1/spec.hpp"
+#include "support/catch.hpp"
+#include "support/user_error.hpp"
+
+using namespace fluxsbi;
+using namespace fluxsbi::model;
+using Catch::Matchers::ContainsSubstring;
+using test::error_of;
+
+namespace {
+
+const data::DataShape series{2, 1, 50, 1, {}, {}}, image{2, 1, 256, 1, {}, {16, 16}},
+    draws{2, 1, 20, 1, {}, {}, true};
+
+EmbeddingSpec read_text(const std::string& text, std::vector<std::string>& warnings) {
+  const config::Value document = config::parse_yaml(text, "a.yaml");
+  config::Reader reader(document);
+  EmbeddingSpec spec;
+  spec.read(reader);
+  warnings = reader.finish();
+  return spec;
+}
+
+EmbeddingSpec read_spec(const std::string& lines) {
+  std::vector<std::string> warnings;
+  return read_text("embedding: {" + lines + "}\n", warnings);
+}
+
+std::string warnings_of(const std::string& lines) {
+  std::vector<std::string> warnings;
+  read_text("embedding: {" + lines + "}\n", warnings);
+  return core::join(warnings);
+}
+
+std::string problem_of(const std::string& lines, const data::DataShape& shape = series) {
+  return error_of([&] { read_spec(lines).resolve(shape); });
+}
+
+std::string written(const EmbeddingSpec& spec) {
+  config::Writer writer;
+  spec.write(writer);
+  return writer.text();
+}
+
+/// A model of theta and x together.
+class JointSpec : public Flux1Spec {
+ public:
+  bool takes_embedding() const override { return false; }
+};
+
+}  // namespace
+
+TEST_CASE("a resolved embedding section reads back as the same without a warning",
+          "[model][embedding][spec]") {
+  const std::vector<std::pair<std::string, data::DataShape>> cases{
+      {"network: none", series},
+      {"network: mlp, hidden: 32", series},
+      {"network: residual_mlp, output: tokens", series},
+      {"network: cnn1d", series},
+      {"network: cnn1d, output: vector", series},
+      {"network: cnn2d, channels: [8, 8, 8], kernel: 5", image},
+      {"network: cnn2d, grid: [5, 10]", series},
+      {"network: patchify, patch: [5], positions: learned", series},
+      {"network: patchify", image},
+      {"network: set, pooling: attention", draws},
+      {"network: set", draws}};
+  for (const auto& [lines, shape] : cases) {
+    CAPTURE(lines);
+    EmbeddingSpec spec = read_spec(lines);
+    const auto seen = spec.resolve(shape);
+    const std::string text = written(spec);
+    std::vector<std::string> warnings;
+    EmbeddingSpec again = read_text(text, warnings);
+    CHECK(warnings.empty());
+    const auto seen_again = again.resolve(shape);
+    CHECK(written(again) == text);
+    CHECK(seen_again.cond_dim == seen.cond_dim);
+    CHECK(seen_again.cond_channels == seen.cond_channels);
+    CHECK(again.remarks() == spec.remarks());
+  }
+}
+
+TEST_CASE("a file without the section has no embedding", "[model][embedding][spec]") {
+  std::vector<std::string> warnings;
+  EmbeddingSpec spec = read_text("model: {}\n", warnings);
+  CHECK_FALSE(spec.active());
+}
+
+TEST_CASE("remarks say what becomes of x and which ids fit", "[model][embedding][spec]") {
+  const auto remark = [](const std::string& lines, const data::DataShape& shape) {
+    EmbeddingSpec spec = read_spec(lines);
+    spec.resolve(shape);
+    return core::join(spec.remarks());
+  };
+  CHECK_THAT(
+      remark("network: patchify", image),
+      ContainsSubstring("16 tokens of 64 features on a grid of [4, 4]") && ContainsSubstring("rope2d"));
+  CHECK_THAT(remark("network: cnn1d", series), ContainsSubstring("13 tokens") && ContainsSubstring("rope1d"));
+  CHECK_THAT(remark("network: set", draws), ContainsSubstring("[20] of 1 channel becomes 1 token"));
+}
+
+TEST_CASE("networks that share weights among positions want shared standardisation",
+          "[model][embedding][spec]") {
+  CHECK(read_spec("network: none").standardisation() == "per_feature");
+  CHECK(read_spec("network: mlp").standardisation() == "per_feature");
+  CHECK(read_spec("network: set").standardisation() == "per_channel");
+  CHECK(read_spec("network: cnn2d").standardisation() == "per_channel");
+}
+
+TEST_CASE("a key that the network does not use is a warning", "[model][embedding][spec]") {
+  CHECK_THAT(warnings_of("network: cnn1d, patch: [3]"),
+             ContainsSubstring("a.yaml:1:") && ContainsSubstring("embedding.patch has no effect") &&
+                 ContainsSubstring("patchify"));
+  CHECK_THAT(warnings_of("network: mlp, tokens: 8"), ContainsSubstring("output: tokens"));
+  CHECK_THAT(warnings_of("network: set, kernel: 5"), ContainsSubstring("embedding.kernel"));
+  CHECK_THAT(warnings_of("network: set, heads: 8"), ContainsSubstring("attention"));
+  CHECK_THAT(warnings_of("features: 8"), ContainsSubstring("embedding.network"));
+  CHECK(warnings_of("network: set, heads: 8, pooling: attention") == "");
+}
+
+TEST_CASE("mistakes in the section are named with place and remedy", "[model][embedding][spec][errors]") {
+  CHECK_THAT(problem_of("network: cnn"), ContainsSubstring("did you mean 'cnn1d'"));
+  CHECK_THAT(problem_of("network: cnn1d, kernel: 4"), ContainsSubstring("odd number from 1 to 63"));
+  CHECK_THAT(problem_of("network: cnn1d, chanels: [4]"), ContainsSubstring("did you mean 'channels'"));
+  CHECK_THAT(problem_of("network: set, pooling: flatten", draws), ContainsSubstring("order of a set"));
+  CHECK_THAT(problem_of("network: set, pooling: attention, hidden: 30", draws),
+             ContainsSubstring("embedding.heads = 4 does not divide embedding.hidden = 30; use 1, 2, 3, 5"));
+}
+
+TEST_CASE("a section that does not fit the data says why", "[model][embedding][spec][errors]") {
+  CHECK_THAT(problem_of("network: cnn1d", image), ContainsSubstring("cnn2d"));
+  CHECK_THAT(problem_of("network: cnn2d", series), ContainsSubstring("50 tokens of 1 channel") &&
+                                                       ContainsSubstring("[n, height, width, channels]"));
+  CHECK_THAT(problem_of("network: cnn2d, grid: [7, 7]", series),
+             ContainsSubstring("a.yaml:1:") && ContainsSubstring("embedding.grid = [7, 7]"));
+  CHECK_THAT(problem_of("network: patchify, patch: [8]", series),
+             ContainsSubstring("does not divide [50]") && ContainsSubstring("1, 2, 5, 10, 25, 50"));
+  CHECK_THAT(problem_of("network: patchify, patch: [4]", image), ContainsSubstring("two entries"));
+  CHECK_THAT(problem_of("network: patchify, patch: [4, 4]", series), ContainsSubstring("one entry"));
+  CHECK_THAT(problem_of("network: mlp", draws), ContainsSubstring("embedding.network: set"));
+  CHECK_THAT(problem_of("network: none", draws), ContainsSubstring("embedding.network: set"));
+}
+
+TEST_CASE("a joint model with an embedding is refused with the way out", "[model][embedding][spec][errors]") {
+  JointSpec model;
+  EmbeddingSpec embedding = read_spec("network: mlp");
+  CHECK_THAT(error_of([&] { resolve(model, embedding, series); }),
+             ContainsSubstring("embedding.network = mlp") && ContainsSubstring("strategy.model: flux1") &&
+                 ContainsSubstring("embedding.network: none"));
+}
+
+TEST_CASE("the model's ids are those of the tokens that the embedding makes", "[model][embedding][spec]") {
+  const config::Value document = config::parse_yaml(
+      "model: {id_embedding_strategy: [absolute, rope2d], axes_dim: [2, 4, 4], num_heads: 2}\n", "a.yaml");
+  config::Reader reader(document);
+  Flux1Spec model;
+  model.read(reader);
+  EmbeddingSpec embedding = read_spec("network: patchify, patch: [4, 8]");
+  resolve(model, embedding, image);
+  CHECK(model.shape().cond.grid == std::vector<int64_t>{4, 2});
+  CHECK(model.shape().cond.tokens == 8);
+  CHECK(model.shape().cond.channels == 64);
+}
