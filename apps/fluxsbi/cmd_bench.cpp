@@ -25,7 +25,7 @@ struct Arguments {
 
 using MakeSection = bench::Section (*)(const bench::Settings&);
 
-// Sampling and memory are the same code for every model: they are measured with the first one.
+// Sampling and memory depend on the model little: they are measured with Flux1.
 std::vector<MakeSection> sections_of(const bench::Workload& workload) {
   if (workload.joint) return {bench::training, bench::forward, bench::errors};
   return {bench::training, bench::forward, bench::sampling, bench::memory, bench::errors};

@@ -36,8 +36,15 @@ void PlainTraining::step() {
   const at::Tensor t = inputs.t.view({-1, 1, 1});
   inputs.obs = (1 - t) * noise + t * data;
 
+  at::Tensor& mask = inputs.condition_mask;
+  if (const auto& masks = data_.condition_mask) {
+    mask = masks->draw(at::rand({batch_, masks->numbers()}, data.options()));
+    inputs.obs = at::where(mask, data, inputs.obs);
+  }
+
   optimiser_.zero_grad();
-  const at::Tensor loss = at::mse_loss(network_->forward(inputs), data - noise);
+  const at::Tensor miss = network_->forward(inputs) - (data - noise);
+  const at::Tensor loss = (mask.defined() ? miss.masked_fill(mask, 0) : miss).square().mean();
   loss.backward();
   optimiser_.step();
 

@@ -90,7 +90,10 @@ train::TrainingData make_data(const Workload& workload, int64_t n, at::Device de
   train::TrainingData data;
   data.obs = at::randn({n, workload.joint ? 2 * token_count : token_count, 1}).to(device);
   data.validation_obs = data.obs;
-  if (workload.joint) return data;
+  if (workload.joint) {
+    data.condition_mask = method::ConditionMask({}, token_count, token_count, device);
+    return data;
+  }
   data.cond = at::randn({n, token_count, 1}).to(device);
   data.validation_cond = data.cond;
   return data;
@@ -102,7 +105,9 @@ model::Inputs make_inputs(const Workload& workload, int64_t batch, at::Device de
   inputs.t = at::rand({batch}).to(device);
   inputs.obs = data.obs;
   inputs.cond = data.cond;
-  if (workload.joint) inputs.condition_mask = at::rand(data.obs.sizes()).lt(0.5).to(device);
+  if (const auto& mask = data.condition_mask) {
+    inputs.condition_mask = mask->draw(at::rand({batch, mask->numbers()}, data.obs.options()));
+  }
   return inputs;
 }
 

@@ -35,9 +35,10 @@ data::DataShape workload_shape();
 /// A network with all parameters away from their start values, where zero modulations would hide most of it.
 std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t seed);
 std::unique_ptr<method::Method> make_method(const Workload& workload);
-/// `n` random standardised rows, [n, 2, 1] of theta and of x, or [n, 4, 1] for joint models.
+/// `n` random standardised rows: [n, 2, 1] of theta and of x, or [n, 4, 1] and the default condition masks
+/// for joint models.
 train::TrainingData make_data(const Workload& workload, int64_t n, at::Device device);
-/// One batch of inputs at random times; joint models have random tokens conditioned on.
+/// One batch of inputs at random times, under condition masks for joint models.
 model::Inputs make_inputs(const Workload& workload, int64_t batch, at::Device device);
 
 /// A matrix product [rows, in] x [in, out] of a forward pass, and how often it occurs.
