@@ -1,14 +1,14 @@
 // How a diffusion network is scaled at each noise level, which levels it is trained on, and along which
 // levels samples are drawn: one table (Karras, Aittala, Aila, Laine 2022, arXiv 2206.00364, table 1).
+// With s the noise level sigma and d = sigma_data:
 //
-// clang-format off
-//   name | c_skip            | c_out               | c_in            | c_noise     | lambda              | levels of training
-//   edm  | d^2 / (s^2 + d^2) | s d / sqrt(s^2+d^2) | 1/sqrt(s^2+d^2) | ln(s) / 4   | (s^2+d^2) / (s d)^2 | ln s ~ N(mean, std^2)
-//   vp   | 1                 | -s                  | 1/sqrt(s^2+1)   | 999 time(s) | 1 / s^2             | time ~ U(1e-5, 1)
-//   ve   | 1                 | s                   | 1               | ln(s / 2)   | 1 / s^2             | ln s ~ U(ln s_min, ln s_max)
-// clang-format on
+//        c_skip            c_out               c_in              c_noise       lambda
+//   edm  d^2 / (s^2+d^2)   s d / sqrt(s^2+d^2) 1/sqrt(s^2+d^2)   ln(s) / 4     (s^2+d^2) / (s d)^2
+//   vp   1                 -s                  1/sqrt(s^2+1)     999 time(s)   1 / s^2
+//   ve   1                 s                   1                 ln(s / 2)     1 / s^2
 //
-// with s the noise level sigma and d = sigma_data.
+// Levels of training: edm ln s ~ N(sigma_mean, sigma_std^2); vp time ~ U(1e-5, 1); ve ln s uniform between
+// the logarithms of sigma_min and sigma_max.
 #pragma once
 
 #include <optional>

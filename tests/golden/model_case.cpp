@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cos.h>
@@ -14,6 +15,7 @@
 
 #include "core/error.hpp"
 #include "golden/case.hpp"
+#include "golden/engine_case.hpp"
 #include "model/blocks/time_embedding.hpp"
 #include "model/flux1/flux1.hpp"
 #include "model/flux1joint/flux1joint.hpp"
@@ -147,9 +149,9 @@ struct Gradient {
 };
 
 /// d loss / d parameter of every parameter, against grad/ or gradproj/. Returns the norm of the whole
-/// gradient.
+/// gradient. `by` begins the lines of the report.
 double compare_gradients(const Case& golden, const std::string& call, const model::Network& network,
-                         const Layout& layout, Report& report) {
+                         const Layout& layout, Report& report, const std::string& by = "") {
   const auto parameters = network.named_parameters();
   std::vector<Gradient> gradients;
   double squares = 0;  // of the whole reference gradient
@@ -174,7 +176,7 @@ double compare_gradients(const Case& golden, const std::string& call, const mode
   const double norm = std::sqrt(squares);
   const double bound = tolerance_of(golden) * norm;
   for (const auto& gradient : gradients) {
-    const std::string what = call + "gradient of " + gradient.path;
+    const std::string what = by + call + "gradient of " + gradient.path;
     if (gradient.full.defined()) {
       report.compare(what, (gradient.ours.to(at::kDouble) - gradient.full).abs().max().item<double>(), bound);
       continue;
@@ -265,6 +267,48 @@ void check_bfloat16(const Case& golden, model::Network& network, Report& report)
   report.compare("out/y in bfloat16", (y - exact).abs().max().item<double>(), gensbi);
 }
 
+/// One call through an engine whose batch is the call's rows so often that each of its threads takes some.
+void check_engine(const Case& golden, const std::string& call, engine::Engine& engine, const Layout& layout,
+                  Report& report) {
+  constexpr int64_t least_rows = 100;
+  Report unused;
+  const model::Inputs once = inputs_of(golden, call, unused);
+  const int64_t copies = least_rows / once.obs.size(0) + 1;
+  const bool with_gradient = golden.metadata("gradients") != "none";
+  const std::string by = std::string(engine.name()) + " engine: ";
+  const auto repeated = [&](const std::string& array) { return golden.tensor(array).repeat({copies, 1, 1}); };
+
+  const std::string y = call + (golden.has(call + "out/y_float32") ? "out/y_float32" : "out/y");
+  const at::Tensor cotangent = with_gradient ? repeated(call + "in/cotangent") : at::Tensor();
+  const EngineResult result = evaluate(engine, repeat_rows(once, copies), cotangent, copies);
+  report.compare(by + y, result.output, repeated(y), tolerance_of(golden));
+  if (!with_gradient) return;
+  report.compare(by + call + "loss", result.loss.reshape({1}), cotangent.square().sum().reshape({1}) / 2,
+                 tolerance_of(golden));
+  compare_gradients(golden, call, *engine.parameters().network(), layout, report, by);
+}
+
+/// The engines of training and sampling on the file's calls: they take the network's parameters over, in the
+/// end in bfloat16 where the file has a reduced-precision result.
+void check_engines(const Case& golden, const std::vector<std::string>& calls,
+                   const std::shared_ptr<model::Network>& network, const Layout& layout, Report& report) {
+  for (const auto& call : calls) {
+    check_engine(golden, call, *engine::make_reference_engine(network, at::kFloat, at::kCPU), layout, report);
+  }
+  at::set_num_threads(2);
+  for (const auto& call : calls) {
+    check_engine(golden, call, *engine::make_batch_parallel_engine(network, at::kFloat), layout, report);
+  }
+  at::set_num_threads(1);
+  if (!golden.has("out/y_float32")) return;
+  const at::Tensor exact = golden.tensor("out/y_float32");
+  Report unused;
+  const at::Tensor y =
+      engine::make_reference_engine(network, at::kBFloat16, at::kCPU)->forward(inputs_of(golden, "", unused));
+  report.compare("reference engine: out/y in bfloat16", (y - exact).abs().max().item<double>(),
+                 (golden.tensor("out/y") - exact).abs().max().item<double>());
+}
+
 std::vector<std::string> calls_of(const Case& golden) {
   const config::Value list = config::parse_yaml("calls: " + golden.metadata("calls") + "\n", golden.name);
   std::vector<std::string> calls;
@@ -296,8 +340,10 @@ void check_model(const Case& golden, Report& report) {
   load_parameters(golden, *network, layout, report);
   if (report.failed()) return;
 
-  for (const auto& call : calls_of(golden)) check_call(golden, call, *network, layout, report);
+  const std::vector<std::string> calls = calls_of(golden);
+  for (const auto& call : calls) check_call(golden, call, *network, layout, report);
   compare_intermediates(golden, *network, report);
+  check_engines(golden, calls, network, layout, report);
   if (golden.has("out/y_float32")) check_bfloat16(golden, *network, report);
 }
 

@@ -113,6 +113,25 @@ TEST_CASE("with bfloat16 parameters the output is float32 and close to that of f
   CHECK(((y - exact).norm() / exact.norm()).item<double>() < 0.05);
 }
 
+TEST_CASE(
+    "with bfloat16 parameters the output moves with the time as in float32, where bfloat16 times would not",
+    "[model][flux1][bfloat16]") {
+  const auto network = random_flux1(small_shape(IdStrategy::absolute, IdStrategy::absolute));
+  const Inputs inputs = small_inputs(16);
+  const auto moved_by = [&](double step) {
+    Inputs at_time = inputs;
+    at_time.t = at::full({16}, 0.75 + step, at::kFloat);
+    return network->forward(at_time);
+  };
+  constexpr double step = 0x1p-10;  // the angle 1000 t moves by one
+  CHECK(at::equal(at::full({16}, 0.75 + step, at::kFloat).to(at::kBFloat16).to(at::kFloat),
+                  at::full({16}, 0.75, at::kFloat)));
+  const at::Tensor exact = moved_by(step) - moved_by(0);
+  for (auto& parameter : network->parameters()) parameter.set_data(parameter.detach().to(at::kBFloat16));
+  const at::Tensor rounded = moved_by(step) - moved_by(0);
+  CHECK(((rounded - exact).norm() / exact.norm()).item<double>() < 0.1);
+}
+
 TEST_CASE("initialisation depends on the seed alone", "[model][flux1][initialise]") {
   const auto make = [](uint64_t seed, int threads) {
     const ThreadCount count(threads);
