@@ -12,6 +12,7 @@
 #include "experiment.hpp"
 #include "io/atomic_file.hpp"
 #include "model/cards.hpp"
+#include "model/embedding/embedded_network.hpp"
 
 namespace fluxsbi::app {
 
@@ -52,18 +53,20 @@ std::string config_text(const Arguments& arguments, const std::string& model, co
   const std::string source = arguments.task.empty()
                                  ? "  file: " + config::emit(arguments.data)
                                  : "  task: " + config::emit(arguments.task) + "\n  simulations: 100000";
+  const std::string embedding(model::recommended_embedding(model, shape));
   return "strategy:\n  method: flow\n  model: " + model + "\n\nmodel:\n" +
-         model::recommended_section(model, shape) + "\ndata:\n" + source +
+         model::recommended_section(model, shape) +
+         (embedding.empty() ? "" : "\nembedding:\n  network: " + embedding + "\n") + "\ndata:\n" + source +
          "\n\ntraining:\n  nsteps: 20000\n  batch_size: 256\n  val_every: 500\n";
 }
 
 // What the table says of the config's own model.
 std::string finding_lines(const std::string& yaml, const data::DataShape& shape) {
   const config::Value document = config::parse_yaml(yaml, "the recommended config");
-  const Experiment experiment = read_experiment(document);
-  experiment.model->resolve(shape);
+  Experiment experiment = read_experiment(document);
+  model::resolve(*experiment.model, experiment.embedding, shape);
   std::string lines;
-  for (const auto& finding : model::findings(*experiment.model)) {
+  for (const auto& finding : model::findings(*experiment.model, shape)) {
     lines += comment((finding.rule->warns ? "warning: " : "note: ") + finding.text()) +
              comment("\"" + std::string(finding.rule->card) + "\"", "  ");
   }
@@ -94,7 +97,7 @@ int recommend(const Arguments& arguments) {
   (arguments.task.empty() ? options.file : options.task) =
       arguments.task.empty() ? arguments.data : arguments.task;
   const data::DataShape shape = data::dataset_shape(options);
-  const model::ChoiceRule& rule = model::choose_model(shape, false);
+  const model::ChoiceRule& rule = model::choose_model(shape, /*embedded=*/false);
   const std::string model = arguments.model.empty() ? std::string(rule.model)
                                                     : std::string(model::make_spec(arguments.model)->name());
 

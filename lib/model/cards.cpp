@@ -16,6 +16,7 @@ constexpr double any = std::numeric_limits<double>::infinity();
 
 constexpr std::string_view embed = "put an embedding network before it (section embedding)",
                            other_model = "use flux1 or flux1joint";
+constexpr int64_t most_data = 100;  // x tokens without an embedding network
 constexpr std::string_view summary_statistics =
     "If your condition dimension is large (>100) or observation dimension is moderately high (>20), it is "
     "highly recommended to employ an embedding network to derive summary statistics for the data.";
@@ -35,7 +36,7 @@ constexpr std::array rules{
              most_ratio, true, "set depth_single_blocks to about twice depth",
              "It is strongly recommended to use double the number of Single Stream blocks "
              "(depth_single_blocks) compared to the number of Double Stream blocks (depth)."},
-    CardRule{"flux1.many-data", "flux1", &N::cond_dim, "the number of x tokens", 0, 100, true, embed,
+    CardRule{"flux1.many-data", "flux1", &N::cond_dim, "the number of x tokens", 0, most_data, true, embed,
              summary_statistics},
     CardRule{"flux1.many-parameters", "flux1", &N::obs_dim, "the number of theta tokens", 0, 20, true, embed,
              summary_statistics},
@@ -51,7 +52,7 @@ constexpr std::array rules{
              true, "use simformer",
              "It may perform worse for very low-dimensional data with simple posteriors (less than 4 "
              "dimensions)."},
-    CardRule{"flux1joint.many-data", "flux1joint", &N::cond_dim, "the number of x tokens", 0, 100, true,
+    CardRule{"flux1joint.many-data", "flux1joint", &N::cond_dim, "the number of x tokens", 0, most_data, true,
              "use flux1 with an embedding network", summary_statistics},
     CardRule{"flux1joint.many-parameters", "flux1joint", &N::obs_dim, "the number of theta tokens", 0, 20,
              true, "use flux1 with an embedding network", summary_statistics},
@@ -101,9 +102,9 @@ constexpr std::array choices{
         [](const data::DataShape& shape, bool) { return channels_differ(shape); }},
     ChoiceRule{"choice.few-dimensions", "simformer", "Use Simformer when: you have <10 total dimensions.",
                [](const data::DataShape& shape, bool) { return dimensions(shape) < 10; }},
-    ChoiceRule{"choice.many-dimensions", "flux1",
-               "Use Flux1 when: you have >10 parameters or >100 observations.",
-               [](const data::DataShape& shape, bool) { return shape.obs_dim > 10 || shape.cond_dim > 100; }},
+    ChoiceRule{
+        "choice.many-dimensions", "flux1", "Use Flux1 when: you have >10 parameters or >100 observations.",
+        [](const data::DataShape& shape, bool) { return shape.obs_dim > 10 || shape.cond_dim > most_data; }},
     ChoiceRule{"choice.default", "flux1", "Flux1 (Default): use for most problems.",
                [](const data::DataShape&, bool) { return true; }},
 };
@@ -139,9 +140,15 @@ std::vector<Finding> findings(std::string_view model, const CardNumbers& numbers
   return found;
 }
 
-std::vector<Finding> findings(const Spec& spec) {
+std::vector<Finding> findings(const Spec& spec, const data::DataShape& data) {
   const auto* subject = dynamic_cast<const CardSubject*>(&spec);
-  return subject ? findings(spec.name(), subject->card_numbers()) : std::vector<Finding>{};
+  if (!subject) return {};
+  CardNumbers numbers = subject->card_numbers();
+  const CardNumbers raw = card_numbers(data);
+  numbers.obs_dim = raw.obs_dim;
+  numbers.cond_dim = raw.cond_dim;
+  numbers.dimensions = raw.dimensions;
+  return findings(spec.name(), numbers);
 }
 
 std::vector<std::string> card_warnings(std::string_view model, const CardNumbers& numbers) {
@@ -177,6 +184,12 @@ std::string recommended_section(std::string_view model, const data::DataShape& s
   return "  id_embedding_strategy: [absolute, absolute]\n" + widths + common +
          "  depth: 8                  # double-stream blocks\n"
          "  depth_single_blocks: 16   # single-stream blocks, twice depth\n";
+}
+
+std::string_view recommended_embedding(std::string_view model, const data::DataShape& shape) {
+  if (model != "flux1" || shape.cond_dim <= most_data) return "";
+  if (!shape.cond_grid.empty()) return "cnn2d";
+  return shape.cond_channels > 1 ? "cnn1d" : "residual_mlp";
 }
 
 }  // namespace fluxsbi::model

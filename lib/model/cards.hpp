@@ -61,8 +61,9 @@ struct Finding {
 
 /// The rules that a model with these numbers breaks, in the table's order.
 std::vector<Finding> findings(std::string_view model, const CardNumbers& numbers);
-/// The same for a resolved Spec; none for one that is no CardSubject.
-std::vector<Finding> findings(const Spec& spec);
+/// The same for a resolved Spec and the data as they are, before any embedding network; none for a Spec that
+/// is no CardSubject.
+std::vector<Finding> findings(const Spec& spec, const data::DataShape& data);
 
 /// The text of the findings that warn: what a Spec says in its remarks.
 std::vector<std::string> card_warnings(std::string_view model, const CardNumbers& numbers);
@@ -81,5 +82,9 @@ const ChoiceRule& choose_model(const data::DataShape& shape, bool embedded);
 
 /// The lines of a `model` section (indented by two blanks) that suit a model to data of this shape.
 std::string recommended_section(std::string_view model, const data::DataShape& shape);
+
+/// The embedding network (embedding.network) that suits x of this shape where the model's card advises one
+/// and the model takes it, else "".
+std::string_view recommended_embedding(std::string_view model, const data::DataShape& shape);
 
 }  // namespace fluxsbi::model

@@ -58,6 +58,7 @@ TEST_CASE("recommended configs train as they stand, for few, some and many dimen
     CHECK(holds(config, "[" + one.rule + "]"));
     CHECK(holds(config, "model: " + one.model));
     CHECK(holds(config, "flux1.many-data") == (one.cond > 100));
+    CHECK(holds(config, "network: residual_mlp") == (one.cond > 100));
     const Outcome trained = train({name + ".yaml", "-o", name + "_run"});
     INFO(trained.output);
     CHECK(trained.code == 0);

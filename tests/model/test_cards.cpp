@@ -30,9 +30,9 @@ std::unique_ptr<model::Spec> spec_of(const std::string& name, const std::string&
   return spec;
 }
 
-std::set<std::string> broken(const model::Spec& spec) {
+std::set<std::string> broken(const model::Spec& spec, const data::DataShape& shape) {
   std::set<std::string> ids;
-  for (const auto& finding : model::findings(spec)) ids.emplace(finding.rule->id);
+  for (const auto& finding : model::findings(spec, shape)) ids.emplace(finding.rule->id);
   return ids;
 }
 
@@ -100,7 +100,7 @@ TEST_CASE("what is recommended keeps the customary numbers of its own card", "[m
   for (const auto& shape : {shape_of(2, 2), shape_of(4, 4, 3, 3), shape_of(8, 60)}) {
     for (const std::string name : {"flux1", "flux1joint", "simformer"}) {
       INFO(name << " for " << shape.obs_dim << " and " << shape.cond_dim);
-      const auto ids = broken(*spec_of(name, model::recommended_section(name, shape), shape));
+      const auto ids = broken(*spec_of(name, model::recommended_section(name, shape), shape), shape);
       for (const char* number : {".depth", ".depth-ratio", ".heads", ".features", ".layers", ".width"})
         CHECK_FALSE(ids.count(name + number));
     }
@@ -108,17 +108,18 @@ TEST_CASE("what is recommended keeps the customary numbers of its own card", "[m
 }
 
 TEST_CASE("findings name the quantity, its value, the bound and the rule", "[model][cards]") {
-  const auto spec = spec_of("simformer", "  num_layers: 12\n", shape_of(12, 3));
-  CHECK(broken(*spec) ==
+  const auto shape = shape_of(12, 3);
+  const auto spec = spec_of("simformer", "  num_layers: 12\n", shape);
+  CHECK(broken(*spec, shape) ==
         std::set<std::string>{"simformer.layers", "simformer.inferred", "simformer.dimensions"});
   CHECK(
-      model::findings(*spec).front().text() ==
+      model::findings(*spec, shape).front().text() ==
       "model.num_layers = 12, the model card advises at most 8: use flux1 or flux1joint [simformer.layers]");
   const auto remarks = spec->remarks();
   CHECK(remarks.size() == 2);  // the third is customary, not a limit
-  CHECK(
-      broken(*spec_of("flux1", "  depth: 2\n  depth_single_blocks: 2\n", shape_of(21, 101))) ==
-      std::set<std::string>{"flux1.depth-ratio", "flux1.many-data", "flux1.many-parameters", "flux1.depth"});
-  CHECK(broken(*spec_of("flux1joint", "  num_heads: 2\n", shape_of(1, 2))) ==
+  CHECK(broken(*spec_of("flux1", "  depth: 2\n  depth_single_blocks: 2\n", shape_of(21, 101)),
+               shape_of(21, 101)) == std::set<std::string>{"flux1.depth-ratio", "flux1.many-data",
+                                                           "flux1.many-parameters", "flux1.depth"});
+  CHECK(broken(*spec_of("flux1joint", "  num_heads: 2\n", shape_of(1, 2)), shape_of(1, 2)) ==
         std::set<std::string>{"flux1joint.few-dimensions", "flux1joint.heads"});
 }

@@ -9,7 +9,7 @@ namespace fluxsbi::model {
 
 namespace {
 
-torch::Tensor norm(const torch::Tensor& x) {
+torch::Tensor normalised(const torch::Tensor& x) {
   return at::layer_norm(x, {x.size(-1)}, {}, {}, ops::norm_eps);
 }
 
@@ -21,7 +21,7 @@ ResidualBlock::ResidualBlock(int64_t width) {
 }
 
 torch::Tensor ResidualBlock::forward(const torch::Tensor& x) const {
-  return x + out_->forward_float32(ops::gelu(in_->forward_float32(norm(x))));
+  return x + out_->forward_float32(ops::gelu(in_->forward_float32(normalised(x))));
 }
 
 void ResidualBlock::initialise(Initialiser& initialiser) const {
@@ -40,7 +40,7 @@ ResidualMlpEmbedding::ResidualMlpEmbedding(int64_t values, int64_t hidden, int64
 torch::Tensor ResidualMlpEmbedding::forward(const torch::Tensor& x) const {
   torch::Tensor h = in_->forward_float32(x.flatten(1).unsqueeze(0));  // [1, B, hidden]
   for (const auto& block : *blocks_) h = block->forward(h);
-  return out_->forward_float32(norm(h)).view({x.size(0), tokens_, features_});
+  return out_->forward_float32(normalised(h)).view({x.size(0), tokens_, features_});
 }
 
 void ResidualMlpEmbedding::initialise(Initialiser& initialiser) const {

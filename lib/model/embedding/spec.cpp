@@ -55,11 +55,11 @@ void EmbeddingSpec::read(config::Reader& reader) {
 
 void EmbeddingSpec::drop_without_effect(config::Reader& reader) {
   static const EmbeddingOptions defaults;
-  const auto keep = [&](const char* key, auto EmbeddingOptions::*member, bool has_effect,
+  const auto keep = [&](const std::string& key, auto EmbeddingOptions::*member, bool has_effect,
                         const std::string& for_whom) {
     if (has_effect || options_.*member == defaults.*member) return;
     options_.*member = defaults.*member;
-    reader.warning(std::string("embedding.") + key, "has no effect here: it is for " + for_whom);
+    reader.warning("embedding." + key, "has no effect here: it is for " + for_whom);
   };
   using O = EmbeddingOptions;
   const bool vector = is("mlp") || is("residual_mlp"), cnn = is_cnn(), patchify = is("patchify"),
