@@ -53,8 +53,8 @@ struct Level {
 struct Preconditioning {
   std::string_view name;
   std::optional<double> sigma_min, sigma_max;  ///< published ends; vp has those of its betas
-  /// Heun steps of sampling where none are named. edm's are the published ones: they make Gaussians 5 to 16 %
-  /// too wide, the more the sharper (40 steps: 1 to 2 %). So few would be no use with vp and ve.
+  /// Heun steps of sampling where none are named. The 18 that edm was published with make Gaussians 5 to 16 %
+  /// too wide, the more the sharper; 40 make 1 to 2 %. vp and ve need more.
   int64_t sampling_steps;
   Coefficients (*coefficients)(const DiffusionOptions& options, const at::Tensor& sigma);
   /// Noise levels of training for uniform numbers in (0, 1).
