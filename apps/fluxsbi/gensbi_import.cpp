@@ -16,6 +16,10 @@ namespace {
 
 void check_model(const checkpoint::GensbiExport& weights, const Experiment& experiment,
                  const checkpoint::GensbiFiles& files) {
+  if (experiment.embedding.active()) {
+    throw core::UserError(files.config + ": has a section embedding, but an export of GenSBI's holds no " +
+                          "embedding network; remove the section");
+  }
   if (weights.model.empty() || weights.model == experiment.model->name()) return;
   throw core::UserError(files.config + ": strategy.model is " + std::string(experiment.model->name()) +
                         ", but " + files.weights + " holds a " + weights.model +

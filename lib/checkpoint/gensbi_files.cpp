@@ -54,12 +54,26 @@ std::string list(const std::vector<fs::path>& paths) {
   return core::join(names);
 }
 
+/// False for a safetensors file of other things, which may stand beside the weights: samples, a run's inputs.
+/// A file that cannot be read counts, so that its damage is told.
+bool may_be_weights(const fs::path& file) {
+  try {
+    const auto arrays = io::list_safetensors(file.string());
+    return std::any_of(arrays.begin(), arrays.end(),
+                       [](const io::ArrayInfo& array) { return array.name.ends_with(".kernel"); });
+  } catch (const core::UserError&) {
+    return true;
+  }
+}
+
 fs::path weights_in(const fs::path& folder) {
-  const auto files = files_of(folder, {".safetensors"});
+  auto files = files_of(folder, {".safetensors"});
+  std::erase_if(files, [](const fs::path& file) { return !may_be_weights(file); });
   if (files.empty()) {
-    throw core::UserError(folder.string() +
-                          ": holds no .safetensors file; export the model from GenSBI (its training "
-                          "checkpoints are orbax folders, which GenSBI alone reads)");
+    throw core::UserError(
+        folder.string() +
+        ": holds no .safetensors file with weights; export the model from GenSBI (its training "
+        "checkpoints are orbax folders, which GenSBI alone reads)");
   }
   std::map<std::string, std::vector<fs::path>> by_name;
   for (const auto& file : files) by_name[name_of(file)].push_back(file);

@@ -114,8 +114,10 @@ const config::Table<DiffusionOptions>& diffusion_table() {
           .alias("P_std")
           .add("sigma_min", &Options::sigma_min, config::if_given(config::number_above(0)),
                "least noise level of sampling, and of ve's training; null: 0.002 (edm), 0.02 (ve)")
+          .alias("training.sigma_min")
           .add("sigma_max", &Options::sigma_max, config::if_given(config::number_above(0)),
                "greatest noise level of sampling, and of ve's training; null: 80 (edm), 100 (ve)")
+          .alias("training.sigma_max")
           .add("sigma_data", &Options::sigma_data, config::number_above(0),
                "edm: standard deviation of the data, which are standardised")
           .add("rho", &Options::rho, config::number_above(0),

@@ -61,7 +61,9 @@ const config::Table<FlowMatchingOptions>& flow_matching_table() {
                "power_law: density proportional to t^alpha; 0 is uniform, above 0 favours the data end")
           .add("time_mean", &Options::time_mean, config::finite_number(), "logit_normal: mean of logit t")
           .add("time_std", &Options::time_std, config::number_above(0),
-               "logit_normal: standard deviation of logit t");
+               "logit_normal: standard deviation of logit t")
+          .unused("training.sigma_min", "flow matching has no noise levels; diffusion does")
+          .unused("training.sigma_max", "flow matching has no noise levels; diffusion does");
   return table;
 }
 

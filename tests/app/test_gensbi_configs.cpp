@@ -155,19 +155,19 @@ TEST_CASE("keys of GenSBI's that have no effect here are warned of, whichever th
 strategy: {method: flow, model: flux}
 optimizer: {ema_decay: 0.9}
 model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], param_dtype: float32, cond_emb_dim: 4}
-training: {nsteps: 1, batch_size: 4, checkpoint_dir: somewhere}
+training: {nsteps: 1, batch_size: 4, checkpoint_dir: somewhere, sigma_min: 0.01}
 )");
   const Outcome outcome =
       run({"train", folder.file("a.yaml"), "--data", folder.file("data.npz"), "-o", folder.file("run")});
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
-  CHECK(warnings_in(outcome.output) ==
-        std::set<std::string>{"task_name", "model.cond_emb_dim", "training.checkpoint_dir"});
+  CHECK(warnings_in(outcome.output) == std::set<std::string>{"task_name", "model.cond_emb_dim",
+                                                             "training.checkpoint_dir",
+                                                             "training.sigma_min"});
   CHECK(
       holds(outcome.output, "a.yaml:1:12: task_name has no effect here: a built-in task is named by --task"));
   CHECK(holds(read_file(folder.file("run/config.yaml")), "ema_decay: 0.9"));
-  write_file(folder.file("b.yaml"), "task_nam: two_moons
-");
+  write_file(folder.file("b.yaml"), "task_nam: two_moons\n");
   const Outcome misspelt = run({"train", folder.file("b.yaml"), "--data", folder.file("data.npz")});
   CHECK(misspelt.code == 1);
   CHECK(holds(misspelt.output, "did you mean 'task_name'?"));

@@ -55,6 +55,10 @@ TEST_CASE("a folder means its averaged weights, and never one of several models"
   const auto find = [&] { return checkpoint::find_gensbi_files(folder.path(), ""); };
   test::write_file(folder.file("run.yaml"), "");
   CHECK_THAT(error_of(find), ContainsSubstring("no .safetensors file"));
+  io::Safetensors other;
+  other.arrays["in/x"] = zeros({2});
+  io::save_safetensors(folder.file("run_io.safetensors"), other);
+  CHECK_THAT(error_of(find), ContainsSubstring("no .safetensors file"));
   test::write_file(folder.file("run_raw.safetensors"), "x");
   CHECK(find().weights == folder.file("run_raw.safetensors"));
   test::write_file(folder.file("run_ema.safetensors"), "x");

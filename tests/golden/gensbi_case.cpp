@@ -71,10 +71,11 @@ method::Evaluate bound(engine::Engine& engine, const at::Tensor& x_o) {
     model::Inputs inputs;
     inputs.t = t;
     inputs.obs = x;
-    inputs.cond = x_o;
-    if (!joint) return engine.forward(inputs);
+    if (!joint) {
+      inputs.cond = x_o;
+      return engine.forward(inputs);
+    }
     const int64_t rows = x.size(0), tokens = x.size(1), given = x_o.size(1);
-    inputs.cond = {};
     inputs.obs = at::cat({x, x_o.expand({rows, -1, -1})}, 1);
     inputs.condition_mask =
         at::cat({at::zeros({1, tokens, 1}, at::kBool), at::ones({1, given, 1}, at::kBool)}, 1);
