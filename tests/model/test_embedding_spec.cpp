@@ -122,7 +122,7 @@ TEST_CASE("a key that the network does not use is a warning", "[model][embedding
 }
 
 TEST_CASE("mistakes in the section are named with place and remedy", "[model][embedding][spec][errors]") {
-  CHECK_THAT(problem_of("network: cnn"), ContainsSubstring("did you mean 'cnn1d'"));
+  CHECK_THAT(problem_of("network: cnn1"), ContainsSubstring("did you mean 'cnn1d'"));
   CHECK_THAT(problem_of("network: cnn1d, kernel: 4"), ContainsSubstring("odd number from 1 to 63"));
   CHECK_THAT(problem_of("network: cnn1d, chanels: [4]"), ContainsSubstring("did you mean 'channels'"));
   CHECK_THAT(problem_of("network: set, pooling: flatten", draws), ContainsSubstring("order of a set"));

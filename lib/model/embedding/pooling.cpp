@@ -23,7 +23,8 @@ Pool pool_of(const std::string& name) {
 AttentionPooling::AttentionPooling(int64_t width, int64_t heads, int64_t queries) : heads_(heads) {
   core::require(width % heads == 0, "the heads divide the width of a pooling");
   query_ = register_parameter("query", at::zeros({queries, width}));
-  key_ = register_module("key", std::make_shared<Linear>(width, width));
+  key_ = register_module("key",
+                         std::make_shared<Linear>(width, width, /*has_bias=*/false));  // softmax ignores it
   value_ = register_module("value", std::make_shared<Linear>(width, width));
   out_ = register_module("out", std::make_shared<Linear>(width, width));
 }

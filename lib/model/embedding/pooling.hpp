@@ -20,7 +20,7 @@ enum class Pool {
 Pool pool_of(const std::string& name);
 
 /// Attention of Q learned queries to tokens: softmax(q k^T / sqrt(D)) v, heads beside each other, then a
-/// Linear. Parameters: query [Q, W]; key, value and out Linear [W, W].
+/// Linear. Parameters: query [Q, W]; key (no bias), value and out Linear [W, W].
 class AttentionPooling : public torch::nn::Module {
  public:
   /// `heads` divides `width`.
