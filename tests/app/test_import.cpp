@@ -67,7 +67,7 @@ TEST_CASE("an imported model is sampled, shown and plotted like one of fluxsbi's
   REQUIRE(sampled.code == 0);
   CHECK(io::load_arrays(folder.file("samples.npz")).arrays.at("samples").shape ==
         std::vector<int64_t>{2, 50, 2});
-  CHECK(run({"plot", folder.file("samples.npz"), "-o", folder.file("corner.svg")}).code == 0);
+  CHECK(run({"plot", folder.file("samples.npz"), "--row", "0", "-o", folder.file("corner.svg")}).code == 0);
   CHECK(holds(refusal({"resume", model}), "run folder"));
 }
 
@@ -76,7 +76,9 @@ TEST_CASE("an import says which files and numbers it lacks", "[app][import]") {
   const auto out = folder.file("out.safetensors");
   const auto weights = fixtures + "flux1_rope1d_ema.safetensors";
   CHECK(holds(refusal({"import", "gensbi", weights, "-o", out}), "--obs-dim N"));
-  CHECK(holds(refusal({"import", "gensbi", fixtures, "-o", out}), "several models"));
+  const TemporaryFolder two;
+  for (const char* name : {"a_ema.safetensors", "b_ema.safetensors"}) fs::copy_file(weights, two.file(name));
+  CHECK(holds(refusal({"import", "gensbi", two.path(), "-o", out}), "several models"));
   CHECK(holds(refusal(import(folder.file("absent.safetensors"), out)), "absent.safetensors"));
   CHECK(holds(refusal(import(weights, out, {"--config", folder.file("absent.yaml")})), "absent.yaml"));
   fs::copy_file(weights, folder.file("alone.safetensors"));

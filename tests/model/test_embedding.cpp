@@ -47,7 +47,7 @@ const std::vector<Example> examples{
     {"network: residual_mlp, hidden: 8", image, 1},
     {"network: residual_mlp, hidden: 8, output: tokens, tokens: 2", series, 2},
     {"network: cnn1d, channels: [4, 5], kernel: 5", series, 6},
-    {"network: cnn1d, channels: [4], stride: 3, layers: 1, output: vector", series, 1},
+    {"network: cnn1d, channels: [4], kernel: 5, stride: 3, layers: 1, output: vector", series, 1},
     {"network: cnn2d, channels: [4, 5]", image, 4, {2, 2}},
     {"network: cnn2d, channels: [4], output: vector, pooling: mean", image, 1},
     {"network: cnn2d, channels: [4], output: vector, pooling: attention, heads: 2", image, 1},
@@ -287,6 +287,7 @@ TEST_CASE("bfloat16 parameters leave the embedding's arithmetic in float32", "[m
     for (auto& parameter : network->parameters()) parameter.copy_(parameter.to(at::kBFloat16));
     rounded->to(at::kBFloat16);
     const at::Tensor x = data_of(example.shape, 9, 2);
-    CHECK(at::equal(rounded->forward(x), network->forward(x)));
+    // Of the same numbers; the order of a convolution's sums is the library's choice.
+    CHECK(largest_difference(rounded->forward(x), network->forward(x)) < 1e-5);
   }
 }

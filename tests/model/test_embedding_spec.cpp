@@ -85,7 +85,7 @@ TEST_CASE("a resolved embedding section reads back as the same without a warning
 
 TEST_CASE("a file without the section has no embedding", "[model][embedding][spec]") {
   std::vector<std::string> warnings;
-  EmbeddingSpec spec = read_text("model: {}\n", warnings);
+  EmbeddingSpec spec = read_text("", warnings);
   CHECK_FALSE(spec.active());
 }
 
@@ -124,6 +124,7 @@ TEST_CASE("a key that the network does not use is a warning", "[model][embedding
 TEST_CASE("mistakes in the section are named with place and remedy", "[model][embedding][spec][errors]") {
   CHECK_THAT(problem_of("network: cnn1"), ContainsSubstring("did you mean 'cnn1d'"));
   CHECK_THAT(problem_of("network: cnn1d, kernel: 4"), ContainsSubstring("odd number from 1 to 63"));
+  CHECK_THAT(problem_of("network: cnn1d, kernel: 3, stride: 3"), ContainsSubstring("use at least 5"));
   CHECK_THAT(problem_of("network: cnn1d, chanels: [4]"), ContainsSubstring("did you mean 'channels'"));
   CHECK_THAT(problem_of("network: set, pooling: flatten", draws), ContainsSubstring("order of a set"));
   CHECK_THAT(problem_of("network: set, pooling: attention, hidden: 30", draws),

@@ -51,6 +51,11 @@ void EmbeddingSpec::read(config::Reader& reader) {
   if (!options_.pooling && is("set")) options_.pooling = "mean";
   if (!options_.pooling && keeps_positions && !makes_tokens()) options_.pooling = "flatten";
   check_pooling(reader);
+  if (is_cnn() && options_.kernel < 2 * options_.stride - 1) {
+    reader.problem("embedding.kernel", "= " + text(options_.kernel) + " with stride = " +
+                                           text(options_.stride) + " passes over values of x; use at least " +
+                                           text(2 * options_.stride - 1) + ", or a smaller stride");
+  }
 }
 
 void EmbeddingSpec::drop_without_effect(config::Reader& reader) {
