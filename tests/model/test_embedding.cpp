@@ -4,9 +4,13 @@
 #include <numeric>
 #include <set>
 
+#include <ATen/ops/conv1d.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/gelu.h>
 #include <catch2/generators/catch_generators.hpp>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "model/embedding/cnn.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "model/flux1/spec.hpp"
 #include "model/small_flux1.hpp"
@@ -150,6 +154,25 @@ TEST_CASE("the gradient reaches every parameter of an embedding network", "[mode
       CHECK(item.value().grad().isfinite().all().item<bool>());
       CHECK(item.value().grad().abs().max().item<double>() > 0);
     }
+  }
+}
+
+TEST_CASE("a convolution of patches is the library's convolution and a gelu", "[model][embedding]") {
+  for (const int64_t axes : {1, 2}) {
+    CAPTURE(axes);
+    Convolution convolution(axes, 3, 4, 5, 2);
+    Initialiser initialiser(1);
+    convolution.initialise(initialiser);
+    const auto parameters = convolution.named_parameters();
+    const at::NoGradGuard no_gradient;
+    parameters["bias"].copy_(random_tensor({4}, 2));
+    const at::Tensor x =
+        random_tensor(axes == 1 ? std::vector<int64_t>{2, 3, 9} : std::vector<int64_t>{2, 3, 8, 7}, 3);
+    const at::Tensor y = axes == 1 ? at::conv1d(x, parameters["weight"], parameters["bias"], 2, 2)
+                                   : at::conv2d(x, parameters["weight"], parameters["bias"], {2, 2}, {2, 2});
+    const at::Tensor found = convolution.forward(x);
+    REQUIRE(found.sizes() == y.sizes());
+    CHECK(largest_difference(found, at::gelu(y, "tanh")) < 1e-5);
   }
 }
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include <ATen/ops/conv1d.h>
-#include <ATen/ops/conv2d.h>
+#include <ATen/ops/im2col.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
@@ -20,13 +20,19 @@ Convolution::Convolution(int64_t axes, int64_t in, int64_t out, int64_t kernel, 
   bias_ = register_parameter("bias", at::zeros({out}));
 }
 
+// As a matrix product of unfolded patches: oneDNN's convolution waits for threads that it does not have when
+// a thread of the batch-parallel engine calls it.
 torch::Tensor Convolution::forward(const torch::Tensor& x) const {
   const torch::Tensor weight = weight_.to(at::kFloat), bias = bias_.to(at::kFloat);
-  const int64_t padding = weight.size(2) / 2;
-  const torch::Tensor y = weight.dim() == 3
-                              ? at::conv1d(x, weight, bias, stride_, padding)
-                              : at::conv2d(x, weight, bias, {stride_, stride_}, {padding, padding});
-  return ops::gelu(y.flatten(2)).view(y.sizes());
+  const bool series = weight.dim() == 3;
+  const int64_t kernel = weight.size(2), rows = series ? 1 : kernel;
+  const torch::Tensor patches =
+      at::im2col(series ? x.unsqueeze(2) : x, {rows, kernel}, /*dilation=*/{1, 1}, {rows / 2, kernel / 2},
+                 {series ? 1 : stride_, stride_});                                       // [B, in kernel, N]
+  const torch::Tensor y = at::linear(patches.transpose(1, 2), weight.flatten(1), bias);  // [B, N, out]
+  std::vector<int64_t> shape{x.size(0), weight.size(0)};
+  for (int64_t axis = 2; axis < x.dim(); ++axis) shape.push_back((x.size(axis) + stride_ - 1) / stride_);
+  return ops::gelu(y).transpose(1, 2).reshape(shape);
 }
 
 void Convolution::initialise(Initialiser& initialiser) const {
