@@ -74,7 +74,8 @@ int run(const Action& action) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"fluxsbi: posterior samples from simulations, by flow-matching and diffusion transformers", "fluxsbi"};
+  CLI::App app{"fluxsbi: posterior samples from simulations, by flow-matching and diffusion transformers",
+               "fluxsbi"};
   app.set_version_flag("--version", std::string("fluxsbi ") + core::version);
   app.require_subcommand(0, 1);
   bool quiet = false, verbose = false;

@@ -8,8 +8,8 @@
 
 namespace fluxsbi::data {
 
-/// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1. NaN stays NaN. Data
-/// without x have a standardiser of size 0.
+/// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1. NaN stays NaN.
+/// Data without x have a standardiser of size 0.
 struct Standardiser {
   std::vector<double> mean, scale;
 
