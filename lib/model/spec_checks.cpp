@@ -16,15 +16,16 @@ int64_t mlp_width(int64_t hidden, double mlp_ratio) {
 }
 
 void KeyPlaces::remember(const config::Reader& reader, const config::Section& section) {
+  section_ = section.name;
   for (const auto& row : section.rows) {
-    const std::string path = "model." + row.key;
+    const std::string path = section_ + "." + row.key;
     if (reader.given(path)) places_[row.key] = reader.place(path).text();
   }
 }
 
 std::string KeyPlaces::where(const std::string& key) const {
   const auto place = places_.find(key);
-  return (place == places_.end() ? "" : place->second + ": ") + "model." + key;
+  return (place == places_.end() ? "" : place->second + ": ") + section_ + "." + key;
 }
 
 void DataFit::fit(const std::string& key, std::optional<int64_t>& value, int64_t there,
@@ -35,6 +36,14 @@ void DataFit::fit(const std::string& key, std::optional<int64_t>& value, int64_t
                        " = " + found + "; write " + key + ": " + found + " or leave it out");
   }
   value = there;
+}
+
+void DataFit::equal_channels(const data::DataShape& data, std::string_view model) {
+  if (data.cond_dim == 0 || data.cond_channels == data.obs_channels) return;
+  problems.push_back("strategy.model = " + std::string(model) +
+                     " takes theta and x as tokens of one kind, but theta has " +
+                     std::to_string(data.obs_channels) + " channels a token and x " +
+                     std::to_string(data.cond_channels) + "; reshape the data, or use flux1");
 }
 
 std::string first_given(const config::Reader& reader,

@@ -6,10 +6,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "config/reader.hpp"
+#include "data/shape.hpp"
 
 namespace fluxsbi::model {
 
@@ -21,14 +23,15 @@ int64_t sum(const std::vector<int64_t>& values);
 /// int(hidden mlp_ratio), the width of a Flux block's MLP.
 int64_t mlp_width(int64_t hidden, double mlp_ratio);
 
-/// Where the keys of the section `model` were given, for errors that are found after reading.
+/// Where the keys of a section were given, for errors that are found after reading.
 class KeyPlaces {
  public:
   void remember(const config::Reader& reader, const config::Section& section);
-  /// "configs/a.yaml:12:3: model.KEY"
+  /// "configs/a.yaml:12:3: model.KEY", or "model.KEY" for a key that was not given
   std::string where(const std::string& key) const;
 
  private:
+  std::string section_;
   std::map<std::string, std::string> places_;
 };
 
@@ -39,6 +42,8 @@ class DataFit {
 
   /// `whose` completes "but the data's ...": "theta channels".
   void fit(const std::string& key, std::optional<int64_t>& value, int64_t there, const std::string& whose);
+  /// Joint models: theta and x are tokens of one kind.
+  void equal_channels(const data::DataShape& data, std::string_view model);
 
   std::vector<std::string> problems;
 

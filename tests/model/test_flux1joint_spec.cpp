@@ -132,7 +132,7 @@ TEST_CASE("a joint section that does not fit the data is refused by key", "[mode
               "model.joint_dim = 4, but the data's theta tokens + x tokens = 5; write joint_dim: 5"));
   CHECK(holds(error_of("dim_joint: 4"), "a.yaml:1:"));
   CHECK(holds(error_of("in_channels: 2"), "model.in_channels = 2"));
-  CHECK(holds(error_of("", {2, 1, 3, 2, {}, {}}), "theta has 1 channels and x 2"));
+  CHECK(holds(error_of("", {2, 1, 3, 2, {}, {}}), "theta has 1 channels a token and x 2"));
   CHECK(spec_of("", {2, 2, 3, 2, {}, {}}).shape().channels == 2);
 }
 

@@ -104,7 +104,7 @@ TEST_CASE("heads divide the width of the attention", "[model][simformer][spec]")
 }
 
 TEST_CASE("a Simformer that does not fit the data is refused by key", "[model][simformer][spec]") {
-  CHECK(holds(error_of("dim_joint: 5"), "model.dim_joint = 5, but the data's theta and x have 2 + 2 tokens"));
+  CHECK(holds(error_of("dim_joint: 5"), "model.dim_joint = 5, but the data's theta tokens + x tokens = 4"));
   CHECK(holds(error_of("in_channels: 2"), "model.in_channels = 2"));
   CHECK(holds(error_of("", {2, 1, 2, 3, {}, {}}), "theta has 1 channels a token and x 3"));
   CHECK(holds(error_of("dim_value: 40", {2, 3, 2, 3, {}, {}}), "dim_value = 40 is not divisible"));

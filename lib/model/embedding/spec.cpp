@@ -41,10 +41,7 @@ std::string divisors(int64_t n) {
 
 void EmbeddingSpec::read(config::Reader& reader) {
   reader.read(embedding_table(), options_);
-  for (const auto& row : embedding_table().section().rows) {
-    const std::string path = "embedding." + row.key;
-    if (reader.given(path)) places_[row.key] = reader.place(path).text();
-  }
+  places_.remember(reader, embedding_table().section());
   const bool keeps_positions = is_cnn() || is("patchify");
   if (active() && !options_.output) options_.output = keeps_positions ? "tokens" : "vector";
   drop_without_effect(reader);
@@ -100,11 +97,6 @@ void EmbeddingSpec::check_pooling(config::Reader& reader) const {
                                         " = " + text(width) + "; use " + divisors(width));
 }
 
-std::string EmbeddingSpec::where(const std::string& key) const {
-  const auto place = places_.find(key);
-  return (place == places_.end() ? "" : place->second + ": ") + "embedding." + key;
-}
-
 std::string EmbeddingSpec::standardisation() const {
   const bool shares = is_cnn() || is("patchify") || is("set");
   return shares ? "per_channel" : "per_feature";
@@ -137,7 +129,8 @@ void EmbeddingSpec::resolve_layout(const data::DataShape& shape, std::vector<std
   channels_ = shape.cond_channels;
   const bool may_be_image = is("cnn2d") || is("patchify");
   if (is("cnn1d") && !shape.cond_grid.empty()) {
-    problems.push_back(where("network") + " = cnn1d is for series [n, length, channels]; x holds images of " +
+    problems.push_back(places_.where("network") +
+                       " = cnn1d is for series [n, length, channels]; x holds images of " +
                        core::shape_text(shape.cond_grid) + ": use cnn2d or patchify");
   }
   if (!may_be_image) return;
@@ -145,7 +138,7 @@ void EmbeddingSpec::resolve_layout(const data::DataShape& shape, std::vector<std
   if (options_.grid) {
     const int64_t values = shape.cond_size(), places = product(*options_.grid);
     if (options_.grid->size() != 2 || values % places != 0) {
-      problems.push_back(where("grid") + " = " + core::shape_text(*options_.grid) +
+      problems.push_back(places_.where("grid") + " = " + core::shape_text(*options_.grid) +
                          " must be [height, width] whose product divides the " + text(values) +
                          " values of a row of x");
       return;
@@ -153,26 +146,26 @@ void EmbeddingSpec::resolve_layout(const data::DataShape& shape, std::vector<std
     size_ = *options_.grid;
     channels_ = values / places;
   } else if (is("cnn2d") && shape.cond_grid.empty()) {
-    problems.push_back(where("network") + " = cnn2d is for images [n, height, width, channels]; x has " +
-                       count_text(shape.cond_dim, "token") + " of " +
-                       count_text(shape.cond_channels, "channel") +
-                       ": write the images with four axes, name their size in embedding.grid, or use cnn1d");
+    problems.push_back(
+        places_.where("network") + " = cnn2d is for images [n, height, width, channels]; x has " +
+        count_text(shape.cond_dim, "token") + " of " + count_text(shape.cond_channels, "channel") +
+        ": write the images with four axes, name their size in embedding.grid, or use cnn1d");
   }
 }
 
 void EmbeddingSpec::resolve_patch(std::vector<std::string>& problems) {
   if (!options_.patch) options_.patch = std::vector<int64_t>(size_.size(), 4);
   if (options_.patch->size() != size_.size()) {
-    problems.push_back(where("patch") + " = " + core::shape_text(*options_.patch) + " must have " +
+    problems.push_back(places_.where("patch") + " = " + core::shape_text(*options_.patch) + " must have " +
                        (size_.size() == 2 ? "two entries [height, width], x holds images"
                                           : "one entry [length], x holds series"));
     return;
   }
   for (size_t axis = 0; axis < size_.size(); ++axis) {
     if (size_[axis] % (*options_.patch)[axis] == 0) continue;
-    problems.push_back(where("patch") + " = " + core::shape_text(*options_.patch) + " does not divide " +
-                       core::shape_text(size_) + "; along the axis of " + text(size_[axis]) + " use " +
-                       divisors(size_[axis]));
+    problems.push_back(places_.where("patch") + " = " + core::shape_text(*options_.patch) +
+                       " does not divide " + core::shape_text(size_) + "; along the axis of " +
+                       text(size_[axis]) + " use " + divisors(size_[axis]));
   }
 }
 

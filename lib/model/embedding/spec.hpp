@@ -1,7 +1,6 @@
 // The section `embedding` of a configuration: which network makes the cond tokens of x.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "data/shape.hpp"
 #include "model/embedding/embedding.hpp"
 #include "model/embedding/pooling.hpp"
+#include "model/spec_checks.hpp"
 
 namespace fluxsbi::model {
 
@@ -58,8 +58,6 @@ class EmbeddingSpec {
   bool is(const char* network) const { return options_.network == network; }
   bool is_cnn() const { return is("cnn1d") || is("cnn2d"); }
   bool makes_tokens() const { return options_.output == "tokens"; }
-  /// "configs/a.yaml:12:3: embedding.KEY"
-  std::string where(const std::string& key) const;
   void drop_without_effect(config::Reader& reader);
   void check_pooling(config::Reader& reader) const;
 
@@ -71,9 +69,9 @@ class EmbeddingSpec {
   std::shared_ptr<Readout> readout(int64_t width) const;
 
   EmbeddingOptions options_;
-  std::map<std::string, std::string> places_;  ///< of the keys that were given
-  std::vector<int64_t> size_;                  ///< [tokens], [length] or [rows, columns] of x
-  int64_t channels_ = 0;                       ///< of x, seen in this way
+  KeyPlaces places_;
+  std::vector<int64_t> size_;  ///< [tokens], [length] or [rows, columns] of x
+  int64_t channels_ = 0;       ///< of x, seen in this way
 };
 
 }  // namespace fluxsbi::model

@@ -182,12 +182,7 @@ int64_t Flux1JointSpec::head_dim() const {
 
 void Flux1JointSpec::resolve(const data::DataShape& data) {
   DataFit data_fit(places_);
-  if (data.cond_dim > 0 && data.cond_channels != data.obs_channels) {
-    data_fit.problems.push_back(
-        "strategy.model flux1joint takes theta and x as tokens of one kind, but theta has " +
-        std::to_string(data.obs_channels) + " channels and x " + std::to_string(data.cond_channels) +
-        "; give them equal channels, or use flux1");
-  }
+  data_fit.equal_channels(data, name());
   data_fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
   data_fit.fit("joint_dim", options_.joint_dim, data.obs_dim + data.cond_dim, "theta tokens + x tokens");
   if (!data_fit.problems.empty()) throw core::UserErrors(data_fit.problems);

@@ -4,7 +4,6 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "model/spec_checks.hpp"
 
 namespace fluxsbi::model {
 
@@ -94,10 +93,7 @@ std::string SimformerSpec::reference() const {
 void SimformerSpec::read(config::Reader& reader) {
   reader.read(simformer_table(), options_);
   note_misspelt_dtype(reader);
-  for (const auto& row : simformer_table().section().rows) {
-    const std::string path = "model." + row.key;
-    if (reader.given(path)) places_[row.key] = reader.place(path).text();
-  }
+  places_.remember(reader, simformer_table().section());
   if (options_.param_dtype == "bfloat16") {
     reader.warning("model.param_dtype", "= bfloat16 has no effect here: Simformer's parameters are float32");
     options_.param_dtype = "float32";
@@ -124,45 +120,19 @@ void SimformerSpec::check_widths(config::Reader& reader) const {
   }
 }
 
-std::string SimformerSpec::where(const std::string& key) const {
-  const auto place = places_.find(key);
-  return (place == places_.end() ? "" : place->second + ": ") + "model." + key;
-}
-
 void SimformerSpec::resolve(const data::DataShape& data) {
-  std::vector<std::string> problems;
-  resolve_channels(data, problems);
-  const int64_t tokens = data.obs_dim + data.cond_dim;
-  if (options_.dim_joint && *options_.dim_joint != tokens) {
-    problems.push_back(where("dim_joint") + " = " + text(*options_.dim_joint) +
-                       ", but the data's theta and x have " + text(data.obs_dim) + " + " +
-                       text(data.cond_dim) + " tokens; write dim_joint: " + text(tokens) +
-                       " or leave it out");
+  DataFit fit(places_);
+  fit.equal_channels(data, name());
+  fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
+  fit.fit("dim_joint", options_.dim_joint, data.obs_dim + data.cond_dim, "theta tokens + x tokens");
+  if (options_.dim_value % data.obs_channels != 0) {
+    fit.problems.push_back(places_.where("dim_value") + " = " + text(options_.dim_value) +
+                           " is not divisible by the channels of a token, " + text(data.obs_channels) +
+                           ": each channel is repeated dim_value / in_channels times");
   }
-  options_.dim_joint = tokens;
   of_data_ = model::card_numbers(data);
-  resolve_edges(data, problems);
-  if (!problems.empty()) throw core::UserErrors(problems);
-}
-
-void SimformerSpec::resolve_channels(const data::DataShape& data, std::vector<std::string>& problems) {
-  const int64_t channels = data.obs_channels;
-  if (data.cond_dim > 0 && data.cond_channels != channels) {
-    problems.push_back("strategy.model = simformer: theta has " + text(channels) +
-                       " channels a token and x " + text(data.cond_channels) +
-                       "; a joint model needs the same for both, use flux1 or reshape the data");
-  }
-  if (options_.in_channels && *options_.in_channels != channels) {
-    problems.push_back(where("in_channels") + " = " + text(*options_.in_channels) +
-                       ", but the data's theta channels = " + text(channels) +
-                       "; write in_channels: " + text(channels) + " or leave it out");
-  }
-  options_.in_channels = channels;
-  if (options_.dim_value % channels != 0) {
-    problems.push_back(where("dim_value") + " = " + text(options_.dim_value) +
-                       " is not divisible by the channels of a token, " + text(channels) +
-                       ": each channel is repeated dim_value / in_channels times");
-  }
+  resolve_edges(data, fit.problems);
+  if (!fit.problems.empty()) throw core::UserErrors(fit.problems);
 }
 
 EdgeRows SimformerSpec::named_edges(const data::DataShape& data) const {
@@ -188,14 +158,15 @@ void SimformerSpec::resolve_edges(const data::DataShape& data, std::vector<std::
     try {
       options_.edges = named_edges(data);
     } catch (const core::UserError& error) {
-      problems.push_back(where(key) + ": " + error.what());
+      problems.push_back(places_.where(key) + ": " + error.what());
       return;
     }
   }
   if (!options_.edges) return;
   const std::string problem = edges_problem(*options_.edges, *options_.dim_joint);
   if (!problem.empty()) {
-    problems.push_back(where(key) + (options_.edge_mask ? " = " + *options_.edge_mask : "") + " " + problem);
+    problems.push_back(places_.where(key) + (options_.edge_mask ? " = " + *options_.edge_mask : "") + " " +
+                       problem);
     return;
   }
   options_.edge_mask.reset();

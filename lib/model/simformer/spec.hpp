@@ -1,7 +1,6 @@
 // Simformer's hyperparameters: the section `model` of a configuration, both generations of GenSBI's names.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "model/cards.hpp"
 #include "model/network.hpp"
 #include "model/simformer/simformer.hpp"
+#include "model/spec_checks.hpp"
 
 namespace fluxsbi::model {
 
@@ -52,16 +52,13 @@ class SimformerSpec : public Spec, public CardSubject {
  private:
   int64_t dim_tot() const { return options_.dim_value + options_.dim_id + options_.dim_condition; }
   void check_widths(config::Reader& reader) const;
-  void resolve_channels(const data::DataShape& data, std::vector<std::string>& problems);
   /// edge_mask -> edges, and whether they fit.
   void resolve_edges(const data::DataShape& data, std::vector<std::string>& problems);
   EdgeRows named_edges(const data::DataShape& data) const;
-  /// "configs/a.yaml:12:3: model.KEY", for errors that are found after reading
-  std::string where(const std::string& key) const;
 
   SimformerOptions options_;
   CardNumbers of_data_;
-  std::map<std::string, std::string> places_;  ///< of the keys that were given
+  KeyPlaces places_;
 };
 
 }  // namespace fluxsbi::model
