@@ -21,9 +21,15 @@ at::Tensor frequencies(int64_t half) {
   return at::exp(at::arange(half, at::kDouble) * (-std::log(10000.0) / static_cast<double>(half)));
 }
 
+// The same as GenSBI computes them, in float32 throughout: beside angles of up to 1000 the rounding of a
+// frequency is seen in d embedding / d t.
+at::Tensor float_frequencies(int64_t half) {
+  return at::exp(at::arange(half, at::kFloat) * -std::log(10000.0) / static_cast<double>(half));
+}
+
 }  // namespace
 
-TimeEmbedding::TimeEmbedding(int64_t width) : frequencies_(frequencies(width / 2).to(at::kFloat)) {
+TimeEmbedding::TimeEmbedding(int64_t width) : frequencies_(float_frequencies(width / 2)) {
   core::require(width % 2 == 0, "the width of a time embedding is even");
 }
 
