@@ -10,7 +10,7 @@
 #include "common.hpp"
 #include "core/system.hpp"
 #include "engine/device.hpp"
-#include "model/ops/kernels.hpp"
+#include "engine/tile/kernels.hpp"
 
 namespace fluxsbi::app {
 
@@ -19,7 +19,7 @@ namespace {
 struct Arguments {
   std::string device = "auto";
   std::string model = "all";
-  bool json = false;
+  bool json = false, sweep = false;
   bench::Settings settings;
 };
 
@@ -42,9 +42,13 @@ int run_bench(const Arguments& arguments) {
   bench::Settings settings = arguments.settings;
   const auto choice = engine::choose_device(arguments.device);
   settings.device = choice.device;
-  const std::string machine =
-      core::cpu_description() + "; " + choice.sentence + "; kernels for " + model::ops::kernels().name;
+  const std::string machine = core::cpu_description() + "; " + choice.sentence + "; kernels for " +
+                              std::string(engine::tile::kernels().name);
   if (!arguments.json) std::cout << machine << "\n";
+  if (arguments.sweep) {
+    bench::sweep(settings);
+    return 0;
+  }
   std::vector<bench::Section> sections;
   for (const bench::Workload& workload : bench::workloads()) {
     if (arguments.model != "all" && arguments.model != workload.model) continue;
@@ -79,6 +83,9 @@ Action declare_bench(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(int64_t{100}, int64_t{1000000}));
   app.add_flag("--json", arguments->json, "print one JSON object");
+  app.add_flag("--sweep", arguments->sweep,
+               "instead: a table of the CPU's engines over models, widths, tokens and batches")
+      ->excludes("--json");
   return [arguments] { return run_bench(*arguments); };
 }
 

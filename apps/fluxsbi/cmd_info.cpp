@@ -35,6 +35,7 @@ void print_machine() {
   line("processor", core::cpu_description());
   line("memory", core::bytes_text(static_cast<double>(core::available_memory())) + " available");
   line("device", engine::choose_device("auto").sentence);
+  line("engine", engine::default_engine_sentence());
   const auto list = [](const auto& rows) {
     std::string text;
     for (const auto& row : rows) text += (text.empty() ? "" : ", ") + std::string(row.name);

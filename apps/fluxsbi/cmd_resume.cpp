@@ -15,7 +15,8 @@ namespace fluxsbi::app {
 namespace {
 
 struct Arguments {
-  std::string run, device = "auto";
+  std::string run;
+  Execution execution;
   std::optional<int64_t> steps;
 };
 
@@ -50,7 +51,7 @@ int resume(const Arguments& arguments) {
   core::log::info(state ? "resuming at step " + std::to_string(state->step)
                         : "no checkpoint yet: starting at step 0");
   set_up_threads();
-  continue_training(arguments.run, std::move(experiment), arguments.device, state);
+  continue_training(arguments.run, std::move(experiment), arguments.execution, state);
   return 0;
 }
 
@@ -60,7 +61,7 @@ Action declare_resume(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("run", arguments->run, "run folder")->required();
   app.add_option("--steps", arguments->steps, "new total number of steps")->check(CLI::PositiveNumber);
-  app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  add_execution(app, arguments->execution);
   return [arguments] { return resume(*arguments); };
 }
 

@@ -24,7 +24,8 @@ namespace fluxsbi::app {
 namespace {
 
 struct Arguments {
-  std::string model, x, given, device = "auto", compute = "float32", shard = "0/1";
+  std::string model, x, given, compute = "float32", shard = "0/1";
+  Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
   std::optional<double> memory_gb;
@@ -124,7 +125,9 @@ int sample_command(const Arguments& arguments) {
   if (!note.empty()) core::log::warning(note);
   const checkpoint::ModelFile file = checkpoint::load_model(path);
   set_up_threads();
-  sample::Posterior posterior(file, arguments.device, arguments.compute);
+  sample::Posterior posterior(file, arguments.execution.device, arguments.compute,
+                              arguments.execution.engine);
+  core::log::info(posterior.execution());
   const auto options = options_of(arguments, posterior.sampling());
   const Rows all = read_rows(arguments, file, posterior);
   const sample::RowRange range = sample::rows_of(shard, all.rows);
@@ -179,7 +182,7 @@ Action declare_sample(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   app.add_option("--memory", arguments->memory_gb, "memory budget in GB beside the result")
       ->check(CLI::PositiveNumber);
-  app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
   add_output(app, arguments->output, ".npz, .h5 or .npy to write");

@@ -15,7 +15,8 @@ namespace fluxsbi::app {
 namespace {
 
 struct Arguments {
-  std::string config, data, task, run, device = "auto";
+  std::string config, data, task, run;
+  Execution execution;
   std::vector<std::string> assignments;
   std::optional<int64_t> seed;
   bool force = false;
@@ -61,7 +62,7 @@ int train(const Arguments& arguments) {
                               : arguments.run;
   check_run_folder(run, arguments.force);
   set_up_threads();
-  start_training(run, std::move(experiment), arguments.device);
+  start_training(run, std::move(experiment), arguments.execution);
   return 0;
 }
 
@@ -75,7 +76,7 @@ Action declare_train(CLI::App& app) {
   app.add_option("-o,--output", arguments->run, "run folder (default: runs/NAME of the config)");
   app.add_option("--set", arguments->assignments, "section.key=value, overrides the config; may be repeated")
       ->allow_extra_args(true);
-  app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  add_execution(app, arguments->execution);
   app.add_option("--seed", arguments->seed, "seed of data, start values and noise (training.seed)");
   app.add_flag("--force", arguments->force, "replace a run that the folder holds");
   return [arguments] { return train(*arguments); };

@@ -35,6 +35,14 @@ void check_output(const OutputArgument& output, const std::vector<std::string>& 
   io::refuse_existing(output.path, output.force);
 }
 
+void add_execution(CLI::App& app, Execution& execution) {
+  app.add_option("--device", execution.device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  app.add_option("--engine", execution.engine,
+                 "what evaluates the network: auto, reference (LibTorch modules) or tile (own CPU kernels)")
+      ->capture_default_str()
+      ->envname("FLUXSBI_ENGINE");
+}
+
 void set_up_threads() {
   at::set_num_threads(core::usable_threads());
 }

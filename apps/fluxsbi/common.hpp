@@ -17,6 +17,12 @@ struct OutputArgument {
 };
 void add_output(CLI::App& app, OutputArgument& output, const std::string& help);
 
+/// What computes: --device and --engine, as engine/device.hpp takes them.
+struct Execution {
+  std::string device = "auto", engine = "auto";
+};
+void add_execution(CLI::App& app, Execution& execution);
+
 /// Throws UserError unless `path` may be written: no file is there or force is set, its folder exists, and
 /// its extension is one of `extensions` (empty: any).
 void check_output(const OutputArgument& output, const std::vector<std::string>& extensions);

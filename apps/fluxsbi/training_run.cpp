@@ -121,9 +121,9 @@ void open_run(const std::string& run, Start start) {
   core::log::tee(run + "/train.log");
 }
 
-void run_training(const std::string& run, Experiment experiment, const std::string& device_name, Start start,
+void run_training(const std::string& run, Experiment experiment, const Execution& execution, Start start,
                   const std::optional<checkpoint::TrainingState>& state) {
-  const engine::DeviceChoice choice = engine::choose_device(device_name);
+  const engine::DeviceChoice choice = engine::choose_device(execution.device);
   core::log::info(choice.sentence);
   const auto seed = static_cast<uint64_t>(experiment.training.seed);
   data::Dataset dataset = data::load_dataset(experiment.data, seed);
@@ -154,15 +154,16 @@ void run_training(const std::string& run, Experiment experiment, const std::stri
   auto trained = network();
   const bool joint = trained->joint();
   auto mask = condition_mask(experiment.condition_mask, dataset.shape, joint, choice.device);
-  open_run(run, start);
-  io::write_text(run + "/config.yaml", setup.config);
-
   const train::Compute compute =
       train::choose_compute(experiment.training.compute, experiment.model->param_dtype(), choice.device,
                             engine::has_bfloat16(choice.device));
+  setup.engine = engine::make_engine(std::move(trained), compute.type, choice.device, execution.engine);
+  setup.ema_engine = engine::make_engine(network(), compute.type, choice.device, execution.engine);
+  open_run(run, start);
+  io::write_text(run + "/config.yaml", setup.config);
+
   core::log::info(compute.reason);
-  setup.engine = engine::make_engine(std::move(trained), compute.type, choice.device);
-  setup.ema_engine = engine::make_engine(network(), compute.type, choice.device);
+  core::log::info(engine::engine_sentence(*setup.engine, compute.type, execution.engine));
   setup.method = experiment.method->build();
   setup.runner = engine::make_step_runner(choice.device);
   setup.data = training_data(dataset, split, setup.model, joint, choice.device);
@@ -197,13 +198,13 @@ void check_run_folder(const std::string& run, bool force) {
   }
 }
 
-void start_training(const std::string& run, Experiment experiment, const std::string& device) {
-  run_training(run, std::move(experiment), device, Start::anew, std::nullopt);
+void start_training(const std::string& run, Experiment experiment, const Execution& execution) {
+  run_training(run, std::move(experiment), execution, Start::anew, std::nullopt);
 }
 
-void continue_training(const std::string& run, Experiment experiment, const std::string& device,
+void continue_training(const std::string& run, Experiment experiment, const Execution& execution,
                        const std::optional<checkpoint::TrainingState>& state) {
-  run_training(run, std::move(experiment), device, Start::goes_on, state);
+  run_training(run, std::move(experiment), execution, Start::goes_on, state);
 }
 
 }  // namespace fluxsbi::app

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "checkpoint/training_state.hpp"
+#include "common.hpp"
 #include "experiment.hpp"
 
 namespace fluxsbi::app {
@@ -15,11 +16,11 @@ void check_run_folder(const std::string& run, bool force);
 /// Loads the data, fits the standardisers, builds the networks and trains to the end. The folder is made, and
 /// the files of an old run in it removed, once all that can be wrong with config and data has been checked;
 /// config.yaml (resolved) is written before the training.
-void start_training(const std::string& run, Experiment experiment, const std::string& device);
+void start_training(const std::string& run, Experiment experiment, const Execution& execution);
 
 /// The same for a run that the folder holds, from `state` or, without a checkpoint, from step 0. Nothing is
 /// removed.
-void continue_training(const std::string& run, Experiment experiment, const std::string& device,
+void continue_training(const std::string& run, Experiment experiment, const Execution& execution,
                        const std::optional<checkpoint::TrainingState>& state);
 
 }  // namespace fluxsbi::app

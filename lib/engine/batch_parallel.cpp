@@ -2,16 +2,15 @@
 // evaluation are so small that dividing each of them among threads spends more on waking and waiting than on
 // arithmetic; here a thread passes through the whole network by itself and waits once.
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "engine/cotangent.hpp"
 #include "engine/engine.hpp"
+#include "engine/work_queue.hpp"
 
 namespace fluxsbi::engine {
 
@@ -107,16 +106,32 @@ class BatchParallelEngine final : public Engine {
     return losses[0];
   }
 
+  InputGradients input_gradients(const model::Inputs& inputs, const at::Tensor& cotangent,
+                                 InputsOf which) override {
+    const std::vector<Part> parts = parts_in_cache(inputs.obs.size(0));
+    std::vector<InputGradients> found(parts.size());
+    for_each(parts, [&](size_t i) {
+      found[i] = gradients_of_inputs(*parameters().network(), rows_of(inputs, parts[i]),
+                                     rows_of(cotangent, parts[i], inputs.obs.size(0)), which);
+    });
+    // Rows one below the other; where one row served all, their sum.
+    const auto joined = [&](at::Tensor InputGradients::*member, bool one_row) {
+      std::vector<at::Tensor> list;
+      for (const InputGradients& part : found) list.push_back(part.*member);
+      if (!list[0].defined()) return at::Tensor();
+      return one_row ? at::stack(list).sum(0) : at::cat(list);
+    };
+    const bool one_cond = inputs.cond.defined() && inputs.cond.size(0) == 1 && inputs.obs.size(0) != 1;
+    return {joined(&InputGradients::output, false), joined(&InputGradients::obs, false),
+            joined(&InputGradients::t, false), joined(&InputGradients::cond, one_cond),
+            joined(&InputGradients::guidance, false)};
+  }
+
  private:
-  // body(i) for each part. A thread takes the next one when it is done, so that one that the machine holds up
-  // holds up one part.
+  // body(i) for each part.
   template <class Body>
   static void for_each(const std::vector<Part>& parts, const Body& body) {
-    std::atomic<size_t> next{0};
-    at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
-      const at::NoGradGuard no_grad;  // a state of each thread
-      for (size_t i = next++; i < parts.size(); i = next++) body(i);
-    });
+    share_out(static_cast<int64_t>(parts.size()), [&](int64_t i, int64_t) { body(static_cast<size_t>(i)); });
   }
 
   // The gradients are asked for by tensor: .grad belongs to no thread.

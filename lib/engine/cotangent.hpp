@@ -2,7 +2,7 @@
 // autograd graph.
 #pragma once
 
-#include <ATen/core/Tensor.h>
+#include "engine/engine.hpp"
 
 namespace fluxsbi::engine {
 
@@ -14,5 +14,9 @@ struct Cotangent {
 /// output, target [B, L, C]; weight broadcasts to them (Regression). Records nothing.
 Cotangent cotangent_of(const at::Tensor& output, const at::Tensor& target, const at::Tensor& weight,
                        double scale);
+
+/// Engine::input_gradients by the network's modules.
+InputGradients gradients_of_inputs(model::Network& network, model::Inputs inputs, const at::Tensor& cotangent,
+                                   InputsOf which);
 
 }  // namespace fluxsbi::engine

@@ -20,6 +20,15 @@ struct Regression {
   at::Tensor weight;  ///< broadcasts to [B, L, C], float32
 };
 
+enum class InputsOf { obs, all };
+
+/// d (sum of cotangent * output) / d input, of the input's shape; undefined for inputs that were not given or
+/// not asked for.
+struct InputGradients {
+  at::Tensor output;  ///< [B, L, C] float32, what forward gives
+  at::Tensor obs, t, cond, guidance;
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -34,6 +43,12 @@ class Engine {
   /// device(), not scaled). Synchronises nothing and, after the first calls with the same shapes, allocates
   /// nothing that grows.
   virtual at::Tensor accumulate_gradient(const Regression& problem, double scale) = 0;
+
+  /// The output and its gradient for cotangent [B, L, C] with respect to inputs.obs, or to t, cond and
+  /// guidance too: the product of the cotangent with the Jacobian that densities need. Unless an engine does
+  /// it itself, by the network's modules.
+  virtual InputGradients input_gradients(const model::Inputs& inputs, const at::Tensor& cotangent,
+                                         InputsOf which);
 
   /// The loss without a gradient.
   at::Tensor loss(const Regression& problem);
@@ -50,5 +65,14 @@ std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> ne
 /// order than the reference engine's, the same for the same number of threads.
 std::unique_ptr<Engine> make_batch_parallel_engine(std::shared_ptr<model::Network> network,
                                                    at::ScalarType compute);
+
+/// The tile engine: own kernels on tiles of 16 samples, float32 on a CPU, for the networks that it covers
+/// (not_in_tiles). A call with ids of its own goes to the batch-parallel engine. The same number of threads
+/// gives the same bits.
+std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network);
+
+/// What keeps the tile engine from this network, computed in `compute` on `device`, for a sentence that
+/// begins "the tile engine does not cover "; "" if nothing does.
+std::string not_in_tiles(const model::Network& network, at::ScalarType compute, at::Device device);
 
 }  // namespace fluxsbi::engine

@@ -67,6 +67,7 @@ FlatParameters::FlatParameters(std::shared_ptr<model::Network> network, at::Scal
 }
 
 void FlatParameters::publish() {
+  ++version_;
   const at::NoGradGuard no_grad;
   if (!working.is_same(master)) working.copy_(master);
 }

@@ -34,7 +34,7 @@ class FlatParameters {
   at::Tensor decay;  ///< [P] float32: 1 where weight decay applies, else 0
   std::vector<Entry> entries;
 
-  /// working <- master. Nothing to do where both are one buffer.
+  /// working <- master (one buffer for float32). To be called after every change of master.
   void publish();
   /// master <- values [P] (any device), then publish.
   void assign(const at::Tensor& values);
@@ -42,8 +42,11 @@ class FlatParameters {
   static at::Tensor view(const at::Tensor& flat, const Entry& entry);
 
   const std::shared_ptr<model::Network>& network() const { return network_; }
+  /// How often the values have changed: copies of them in another layout are fresh while it stays.
+  int64_t version() const { return version_; }
 
  private:
+  int64_t version_ = 0;
   std::shared_ptr<model::Network> network_;
 };
 

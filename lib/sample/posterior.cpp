@@ -30,7 +30,7 @@ struct Posterior::Parts {
   data::Standardiser theta, x;
   std::vector<std::string> theta_names, x_names;
   SamplingOptions sampling;
-  std::string identity;
+  std::string identity, execution;
   std::unique_ptr<data::Prior> prior;  // null: no support known
   std::unique_ptr<method::Method> method;
   std::unique_ptr<engine::Engine> engine;
@@ -159,7 +159,8 @@ void check_questions(const JointCondition& condition, const method::ConditionMas
 
 }  // namespace
 
-Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute)
+Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute,
+                     const std::string& engine)
     : parts_(std::make_shared<Parts>()) {
   Parts& parts = *parts_;
   parts.shape = file.shape;
@@ -191,7 +192,8 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   const at::Device where = engine::choose_device(device).device;
   const bool hardware = engine::has_bfloat16(where);
   const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
-  parts.engine = engine::make_engine(model::build_network(*model, embedding), type, where);
+  parts.engine = engine::make_engine(model::build_network(*model, embedding), type, where, engine);
+  parts.execution = engine::engine_sentence(*parts.engine, type, engine);
   engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
   if (parts.engine->parameters().network()->joint()) {
     parts.row = joined(file.theta, file.x);
@@ -276,6 +278,10 @@ int64_t Posterior::chunk_size(const SamplingOptions& options) const {
 
 bool Posterior::joint() const {
   return parts_->mask.has_value();
+}
+
+const std::string& Posterior::execution() const {
+  return parts_->execution;
 }
 
 const data::Prior* Posterior::prior() const {

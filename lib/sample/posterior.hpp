@@ -20,7 +20,9 @@ class Posterior {
   /// device: auto, cpu, cuda or cuda:N. compute: auto (bfloat16 where the hardware multiplies it), float32,
   /// bfloat16. Throws UserError for what does not fit: a config of unknown names, weights of another network
   /// (all mismatches at once), a prior of another length, CUDA that is absent.
-  Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute);
+  /// engine: auto, reference or tile (engine::make_engine).
+  Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute,
+            const std::string& engine = "auto");
 
   /// `draws` samples of theta for each of `rows` observations x [rows, cond_dim, cond_channels] in the data's
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
@@ -53,6 +55,8 @@ class Posterior {
   /// Eight hexadecimal digits over weights, config and standardisers: equal for equal posteriors.
   const std::string& identity() const;
   engine::Engine& engine();
+  /// Which engine runs and why, for the log.
+  const std::string& execution() const;
   const method::Method& method() const;
 
  private:

@@ -49,6 +49,18 @@ TEST_CASE("commands and options that do not exist name the nearest", "[app][mist
   refuses({"simulate", "two_mons", "-n", "5", "-o", "/tmp/never.npz"}, "two_moons");
 }
 
+TEST_CASE("an engine that does not exist or does not cover the model is refused before anything is written",
+          "[app][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  refuses({"train", folder.file("tiny.yaml"), "--engine", "tiel", "-o", folder.file("run")},
+          "did you mean 'tile'");
+  refuses({"train", folder.file("tiny.yaml"), "--engine", "tile", "--set", "model.param_dtype=bfloat16",
+           "--set", "training.compute=bfloat16", "-o", folder.file("run")},
+          "does not cover bfloat16");
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
 TEST_CASE("a config's mistakes are all named with line and column", "[app][mistake]") {
   const TemporaryFolder folder;
   io::write_text(folder.file("bad.yaml"),

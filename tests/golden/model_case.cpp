@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include <ATen/Parallel.h>
@@ -14,6 +15,7 @@
 #include <c10/core/GradMode.h>
 
 #include "core/error.hpp"
+#include "engine/device.hpp"
 #include "golden/case.hpp"
 #include "golden/engine_case.hpp"
 #include "model/blocks/time_embedding.hpp"
@@ -262,6 +264,26 @@ void check_bfloat16(const Case& golden, model::Network& network, Report& report)
   report.compare("out/y in bfloat16", (y - exact).abs().max().item<double>(), gensbi);
 }
 
+/// The same by an engine for `copies` copies of the call's rows; the gradient of a cond that has one row for
+/// all is their sum.
+void compare_input_gradients(const Case& golden, const std::string& call, engine::Engine& engine,
+                             const model::Inputs& inputs, const at::Tensor& cotangent, int64_t copies,
+                             double parameter_norm, Report& report) {
+  const auto found = engine.input_gradients(inputs, cotangent, engine::InputsOf::all);
+  const std::pair<const char*, at::Tensor> gradients[] = {
+      {"t", found.t}, {"obs", found.obs}, {"cond", found.cond}, {"guidance", found.guidance}};
+  for (const auto& [name, gradient] : gradients) {
+    const std::string array = call + "grad_in/" + name;
+    if (!golden.has(array)) continue;
+    const at::Tensor reference = golden.numbers(array).reshape({1, -1});
+    at::Tensor ours = gradient.to(at::kDouble).reshape({-1, reference.numel()});
+    if (ours.size(0) == 1) ours = ours / static_cast<double>(copies);
+    const double norm = std::hypot(parameter_norm, reference.norm().item<double>());
+    report.compare(std::string(engine.name()) + " engine: " + array,
+                   (ours - reference).abs().max().item<double>(), tolerance_of(golden) * norm);
+  }
+}
+
 /// One call through an engine whose batch is the call's rows so often that each of its threads takes some.
 void check_engine(const Case& golden, const std::string& call, engine::Engine& engine, const Layout& layout,
                   Report& report) {
@@ -280,19 +302,27 @@ void check_engine(const Case& golden, const std::string& call, engine::Engine& e
   if (!with_gradient) return;
   report.compare(by + call + "loss", result.loss.reshape({1}), cotangent.square().sum().reshape({1}) / 2,
                  tolerance_of(golden));
-  compare_gradients(golden, call, *engine.parameters().network(), layout, report, by);
+  const double norm = compare_gradients(golden, call, *engine.parameters().network(), layout, report, by);
+  compare_input_gradients(golden, call, engine, repeat_rows(once, copies), cotangent, copies, norm, report);
 }
 
 /// The engines of training and sampling on the file's calls: they take the network's parameters over, in the
-/// end in bfloat16 where the file has a reduced-precision result.
+/// end in bfloat16 where the file has a reduced-precision result. FLUXSBI_ENGINE = reference or tile leaves
+/// one of them.
 void check_engines(const Case& golden, const std::vector<std::string>& calls,
                    const std::shared_ptr<model::Network>& network, const Layout& layout, Report& report) {
-  for (const auto& call : calls) {
-    check_engine(golden, call, *engine::make_reference_engine(network, at::kFloat, at::kCPU), layout, report);
-  }
+  const char* named = std::getenv("FLUXSBI_ENGINE");
+  const std::string wanted = named ? named : "";
   at::set_num_threads(2);
   for (const auto& call : calls) {
-    check_engine(golden, call, *engine::make_batch_parallel_engine(network, at::kFloat), layout, report);
+    if (wanted != "tile") {
+      check_engine(golden, call, *engine::make_reference_engine(network, at::kFloat, at::kCPU), layout,
+                   report);
+      check_engine(golden, call, *engine::make_batch_parallel_engine(network, at::kFloat), layout, report);
+    }
+    if (wanted != "reference") {
+      check_engine(golden, call, *engine::make_engine(network, at::kFloat, at::kCPU, "tile"), layout, report);
+    }
   }
   at::set_num_threads(1);
   if (!golden.has("out/y_float32")) return;

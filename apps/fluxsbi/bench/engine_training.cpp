@@ -1,7 +1,6 @@
 #include "bench/engine_training.hpp"
 
 #include "engine/device.hpp"
-#include "model/ops/fused.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -11,8 +10,9 @@ constexpr double rate = 1e-4;
 
 }  // namespace
 
-EngineTraining::EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch)
-    : engine_(engine::make_engine(make_network(workload, 0), at::kFloat, data.obs.device())),
+EngineTraining::EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch,
+                               const std::string& engine)
+    : engine_(engine::make_engine(make_network(workload, 0), at::kFloat, data.obs.device(), engine)),
       runner_(engine::make_step_runner(data.obs.device())),
       method_(make_method(workload)) {
   train::TrainingOptions options;
@@ -23,14 +23,8 @@ EngineTraining::EngineTraining(const Workload& workload, const train::TrainingDa
   step_ = std::make_unique<train::TrainingStep>(*engine_, *method_, data, *optimiser_, options);
 }
 
-void EngineTraining::step(bool fused) {
-  const model::ops::UseFused chosen(fused);
+void EngineTraining::step() {
   step_->run(*runner_, number_++, rate);
-}
-
-at::Tensor evaluate_with(engine::Engine& engine, const model::Inputs& inputs, bool fused) {
-  const model::ops::UseFused chosen(fused);
-  return engine.forward(inputs);
 }
 
 }  // namespace fluxsbi::app::bench

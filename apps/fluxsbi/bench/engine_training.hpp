@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "bench/workload.hpp"
 #include "engine/engine.hpp"
@@ -12,12 +13,11 @@ namespace fluxsbi::app::bench {
 
 class EngineTraining {
  public:
-  /// `data` lies on the device that trains and outlives this.
-  EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch);
+  /// `data` lies on the device that trains and outlives this. `engine` as make_engine takes it.
+  EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch,
+                 const std::string& engine);
 
-  /// One step, the small operations plain or fused. On a GPU the choice of the first steps stays: they are
-  /// recorded.
-  void step(bool fused);
+  void step();
   engine::Engine& engine() { return *engine_; }
 
  private:
@@ -28,8 +28,5 @@ class EngineTraining {
   std::unique_ptr<train::TrainingStep> step_;
   int64_t number_ = 0;
 };
-
-/// engine.forward with the small operations plain or fused.
-at::Tensor evaluate_with(engine::Engine& engine, const model::Inputs& inputs, bool fused);
 
 }  // namespace fluxsbi::app::bench

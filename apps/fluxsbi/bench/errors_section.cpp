@@ -17,9 +17,10 @@ struct Result {
   at::Tensor output, gradient;
 };
 
-Result evaluate(const Settings& settings, at::ScalarType compute, bool fused, const model::Inputs& inputs) {
-  const model::ops::UseFused chosen(fused);
-  const auto engine = engine::make_engine(make_network(settings.workload, 0), compute, settings.device);
+Result evaluate(const Settings& settings, at::ScalarType compute, const std::string& request,
+                const model::Inputs& inputs) {
+  const auto engine =
+      engine::make_engine(make_network(settings.workload, 0), compute, settings.device, request);
   engine::Regression problem{inputs, at::zeros_like(inputs.obs), at::ones({1}, inputs.obs.options())};
   engine->accumulate_gradient(problem, 1.0 / static_cast<double>(inputs.obs.numel()));
   return {engine->forward(inputs), engine->parameters().gradient.clone()};
@@ -44,15 +45,19 @@ void add_errors(Section& section, const std::string& name, const at::Tensor& fou
 
 Section errors(const Settings& settings) {
   const model::Inputs inputs = make_inputs(settings.workload, settings.batch, settings.device);
-  const Result expected = evaluate(settings, at::kFloat, false, inputs);
+  const Result expected = [&] {
+    const model::ops::UseFused off(false);
+    return evaluate(settings, at::kFloat, "reference", inputs);
+  }();
   Section section{"error against plain float32 operations, relative to the root mean square", {}};
-  const auto add = [&](const std::string& name, at::ScalarType compute) {
-    const Result found = evaluate(settings, compute, true, inputs);
+  const auto add = [&](const std::string& name, at::ScalarType compute, const std::string& request) {
+    const Result found = evaluate(settings, compute, request, inputs);
     add_errors(section, name + ", output", found.output, expected.output);
     add_errors(section, name + ", gradient", found.gradient, expected.gradient);
   };
-  add("fused float32", at::kFloat);
-  if (engine::has_bfloat16(settings.device)) add("bfloat16", at::kBFloat16);
+  add("reference engine", at::kFloat, "reference");
+  if (settings.device.is_cpu()) add("tile engine", at::kFloat, "tile");
+  if (engine::has_bfloat16(settings.device)) add("bfloat16", at::kBFloat16, "auto");
   return section;
 }
 

@@ -21,8 +21,9 @@ checkpoint::ModelFile model_file(const Workload& workload) {
   checkpoint::ModelFile file;
   file.weights = engine::weights_by_name(engine->parameters(), engine->parameters().master);
   file.config = config_of(workload);
-  file.shape = workload_shape();
-  file.theta = file.x = {std::vector<double>(token_count, 0.0), std::vector<double>(token_count, 1.0)};
+  file.shape = shape_of(workload);
+  file.theta = file.x = {std::vector<double>(static_cast<size_t>(workload.tokens), 0.0),
+                         std::vector<double>(static_cast<size_t>(workload.tokens), 1.0)};
   file.theta_names = {"theta_0", "theta_1"};
   file.x_names = {"x_0", "x_1"};
   return file;
@@ -37,7 +38,7 @@ Section sampling(const Settings& settings) {
   options.steps = evaluations;
   const int64_t chunk = posterior.chunk_size(options);
   const auto seconds_for = [&](int64_t rows, int64_t draws) {
-    const std::vector<float> x(static_cast<size_t>(rows * token_count), 0.5F);
+    const std::vector<float> x(static_cast<size_t>(rows * settings.workload.tokens), 0.5F);
     const double begin = core::steady_seconds();
     posterior.sample(x, rows, draws, 0, 0, options);
     return core::steady_seconds() - begin;

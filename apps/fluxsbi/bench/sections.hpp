@@ -18,8 +18,12 @@ struct Settings {
   int64_t steps = 500;  ///< of the memory check
 };
 
-/// Training steps a second: the plain path, and the engine on flat buffers with the fused optimiser, its
-/// small operations plain and fused. Beside them the steps a second that the matrix products alone would
+/// Seconds that the matrix products of a pass over one batch take by themselves at the library's rate:
+/// forward y = x W^T, and with `backward` also dx = dy W and dW = dy^T x. Sets `operations` to their number.
+double product_seconds(const Settings& settings, engine::Engine& engine, bool backward, double& operations);
+
+/// Training steps a second: the plain path, the reference engine on flat buffers with the fused optimiser,
+/// and the engine that `auto` chooses. Beside them the steps a second that the matrix products alone would
 /// allow at the rate at which the library multiplies these very shapes here, and the share of it that is
 /// reached.
 Section training(const Settings& settings);
@@ -33,5 +37,8 @@ Section memory(const Settings& settings);
 /// Outputs and gradients of each fast path against the plain operations in float32: the absolute error
 /// relative to the root mean square of what is compared.
 Section errors(const Settings& settings);
+/// Prints a Markdown table of the tile engine beside the reference engine on a CPU, forward and training, for
+/// the models over hidden widths, tokens and batches; returns when all are done.
+void sweep(const Settings& settings);
 
 }  // namespace fluxsbi::app::bench

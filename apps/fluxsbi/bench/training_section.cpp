@@ -8,6 +8,7 @@
 #include "bench/workload.hpp"
 #include "core/system.hpp"
 #include "engine/device.hpp"
+#include "model/ops/fused.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -15,8 +16,8 @@ namespace {
 
 constexpr int64_t data_rows = 10000;
 
-// Seconds that the products of a pass over one batch take by themselves: forward y = x W^T, and with
-// `backward` also dx = dy W and dW = dy^T x.
+}  // namespace
+
 double product_seconds(const Settings& settings, engine::Engine& engine, bool backward, double& operations) {
   const at::NoGradGuard no_gradient;
   operations = 0;
@@ -43,9 +44,11 @@ double product_seconds(const Settings& settings, engine::Engine& engine, bool ba
   return seconds;
 }
 
-std::string spread_of(const Rate& rate) {
+namespace {
+
+std::string spread_of(const Rate& rate, double units) {
   char text[64];
-  std::snprintf(text, sizeof text, "%.3g to %.3g", rate.lowest, rate.highest);
+  std::snprintf(text, sizeof text, "%.3g to %.3g", rate.lowest * units, rate.highest * units);
   return text;
 }
 
@@ -54,8 +57,20 @@ void add_shares(Section& section, double seconds, double operations, const std::
   section.figures.push_back({"matrix products alone", units / seconds, unit,
                              "at " + std::to_string(static_cast<int64_t>(operations / seconds / 1e9)) +
                                  " GFLOP/s, the library's own rate for these shapes"});
+  section.figures.push_back({"share of that reached", 100 * reached * seconds / units, "%", ""});
+}
+
+// The rates of the plain path, the reference engine and the engine that `auto` chooses, and their ratios.
+void add_rates(Section& section, const std::vector<Rate>& rates, const std::string& engine,
+               const std::string& unit, double units) {
+  const std::string names[] = {"plain modules", "reference engine", engine + " engine"};
+  for (size_t i = 0; i < rates.size(); ++i) {
+    section.figures.push_back({names[i], rates[i].median * units, unit, spread_of(rates[i], units)});
+  }
+  section.figures.push_back({"reference engine / plain", rates[1].ratio, "times", "median of rounds"});
+  section.figures.push_back({engine + " engine / plain", rates[2].ratio, "times", "median of rounds"});
   section.figures.push_back(
-      {"share of that reached", 100 * reached * seconds / units, "%", "fused operations"});
+      {engine + " engine / reference engine", rates[2].ratio / rates[1].ratio, "times", ""});
 }
 
 }  // namespace
@@ -65,54 +80,53 @@ Section training(const Settings& settings) {
   const auto plain_network = make_network(settings.workload, 0);
   plain_network->to(settings.device);
   PlainTraining plain(plain_network, data, settings.batch);
-  EngineTraining engine(settings.workload, data, settings.batch),
-      fused(settings.workload, data, settings.batch);
+  EngineTraining reference(settings.workload, data, settings.batch, "reference"),
+      fastest(settings.workload, data, settings.batch, "auto");
   const auto wait = [&] { engine::synchronize(settings.device); };
   const auto rates = measure({{"plain", [&] { plain.step(); }, wait},
-                              {"engine", [&] { engine.step(/*fused=*/false); }, wait},
-                              {"fused", [&] { fused.step(/*fused=*/true); }, wait}},
+                              {"reference", [&] { reference.step(); }, wait},
+                              {"fastest", [&] { fastest.step(); }, wait}},
                              settings.seconds);
   Section section{"training, batch " + std::to_string(settings.batch), {}};
-  const char* names[] = {"plain modules, torch AdamW", "engine, plain operations",
-                         "engine, fused operations"};
-  for (size_t i = 0; i < rates.size(); ++i) {
-    section.figures.push_back({names[i], rates[i].median, "steps/s", spread_of(rates[i])});
-  }
-  section.figures.push_back(
-      {"engine / plain, plain operations", rates[1].ratio, "times", "median of rounds"});
-  section.figures.push_back(
-      {"engine / plain, fused operations", rates[2].ratio, "times", "median of rounds"});
+  add_rates(section, rates, std::string(fastest.engine().name()), "steps/s", 1);
   double operations = 0;
-  const double seconds = product_seconds(settings, fused.engine(), true, operations);
+  const double seconds = product_seconds(settings, fastest.engine(), true, operations);
   add_shares(section, seconds, operations, "steps/s", 1, rates[2].median);
   return section;
 }
 
 Section forward(const Settings& settings) {
-  const auto network = make_network(settings.workload, 0);
-  const auto engine = engine::make_engine(network, at::kFloat, settings.device);
+  const auto engine_of = [&](const char* request) {
+    return engine::make_engine(make_network(settings.workload, 0), at::kFloat, settings.device, request);
+  };
+  const auto plain =
+      engine::make_reference_engine(make_network(settings.workload, 0), at::kFloat, settings.device);
+  const auto reference = engine_of("reference"), fastest = engine_of("auto");
   const auto inputs = make_inputs(settings.workload, settings.batch, settings.device);
-  const auto evaluate = [&](bool on) { return [&, on] { evaluate_with(*engine, inputs, on); }; };
+  const auto without_fused = [&] {
+    const model::ops::UseFused off(false);
+    plain->forward(inputs);
+  };
   const auto wait = [&] { engine::synchronize(settings.device); };
-  const auto rates =
-      measure({{"plain", evaluate(false), wait}, {"fused", evaluate(true), wait}}, settings.seconds / 2);
+  const auto rates = measure({{"plain", without_fused, wait},
+                              {"reference", [&] { reference->forward(inputs); }, wait},
+                              {"fastest", [&] { fastest->forward(inputs); }, wait}},
+                             settings.seconds / 2);
   const auto batch = static_cast<double>(settings.batch);
   Section section{"network without gradients, batch " + std::to_string(settings.batch), {}};
-  section.figures = {{"plain operations", rates[0].median * batch, "rows/s", ""},
-                     {"fused operations", rates[1].median * batch, "rows/s", ""},
-                     {"fused / plain", rates[1].ratio, "times", "median of rounds"}};
+  add_rates(section, rates, std::string(fastest->name()), "rows/s", batch);
   double operations = 0;
-  const double seconds = product_seconds(settings, *engine, false, operations);
-  add_shares(section, seconds, operations, "rows/s", batch, rates[1].median * batch);
+  const double seconds = product_seconds(settings, *fastest, false, operations);
+  add_shares(section, seconds, operations, "rows/s", batch, rates[2].median * batch);
   return section;
 }
 
 Section memory(const Settings& settings) {
   constexpr int64_t early = 100;
   const auto data = make_data(settings.workload, data_rows, settings.device);
-  EngineTraining training(settings.workload, data, settings.batch);
+  EngineTraining training(settings.workload, data, settings.batch, "auto");
   const auto run = [&](int64_t steps) {
-    for (int64_t i = 0; i < steps; ++i) training.step(true);
+    for (int64_t i = 0; i < steps; ++i) training.step();
     engine::synchronize(settings.device);
     return static_cast<double>(core::resident_memory()) / 1e6;
   };

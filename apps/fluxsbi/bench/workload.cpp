@@ -15,7 +15,7 @@ namespace {
 
 constexpr double spread = 0.05;  // of the noise that moves parameters away from their start values
 
-constexpr std::array all_workloads{
+const std::array all_workloads{
     Workload{"flux1", false, "Flux1, 4 double and 8 single blocks, 4 heads of 10, 2 + 2 tokens, float32",
              "{num_heads: 4, axes_dim: [10], mlp_ratio: 4, depth: 4, depth_single_blocks: 8, "
              "param_dtype: float32}"},
@@ -61,20 +61,20 @@ std::span<const Workload> workloads() {
 }
 
 std::string config_of(const Workload& workload) {
-  return "strategy: {method: flow, model: " + std::string(workload.model) +
-         "}\nmodel: " + std::string(workload.section) + "\n";
+  return "strategy: {method: flow, model: " + std::string(workload.model) + "}\nmodel: " + workload.section +
+         "\n";
 }
 
-data::DataShape workload_shape() {
+data::DataShape shape_of(const Workload& workload) {
   data::DataShape shape;
-  shape.obs_dim = shape.cond_dim = token_count;
+  shape.obs_dim = shape.cond_dim = workload.tokens;
   return shape;
 }
 
 std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t seed) {
   const at::NoGradGuard no_gradient;
   const auto spec = read(workload, model::make_spec(std::string(workload.model)));
-  spec->resolve(workload_shape());
+  spec->resolve(shape_of(workload));
   const auto network = spec->build();
   network->initialise(seed);
   at::manual_seed(seed);
@@ -88,13 +88,13 @@ std::unique_ptr<method::Method> make_method(const Workload& workload) {
 
 train::TrainingData make_data(const Workload& workload, int64_t n, at::Device device) {
   train::TrainingData data;
-  data.obs = at::randn({n, workload.joint ? 2 * token_count : token_count, 1}).to(device);
+  data.obs = at::randn({n, workload.joint ? 2 * workload.tokens : workload.tokens, 1}).to(device);
   data.validation_obs = data.obs;
   if (workload.joint) {
-    data.condition_mask = method::ConditionMask({}, token_count, token_count, device);
+    data.condition_mask = method::ConditionMask({}, workload.tokens, workload.tokens, device);
     return data;
   }
-  data.cond = at::randn({n, token_count, 1}).to(device);
+  data.cond = at::randn({n, workload.tokens, 1}).to(device);
   data.validation_cond = data.cond;
   return data;
 }

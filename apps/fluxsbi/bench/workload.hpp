@@ -16,13 +16,12 @@
 
 namespace fluxsbi::app::bench {
 
-inline constexpr int64_t token_count = 2;  ///< of theta and of x
-
 struct Workload {
-  std::string_view model;        ///< name in the registry
-  bool joint = false;            ///< obs holds theta and x
-  std::string_view description;  ///< for a reader
-  std::string_view section;      ///< YAML of the section `model`, in braces
+  std::string_view model;   ///< name in the registry
+  bool joint = false;       ///< obs holds theta and x
+  std::string description;  ///< for a reader
+  std::string section;      ///< YAML of the section `model`, in braces
+  int64_t tokens = 2;       ///< of theta and of x
 };
 
 /// One for each model, in the registry's order.
@@ -30,13 +29,13 @@ std::span<const Workload> workloads();
 
 /// YAML of the configuration.
 std::string config_of(const Workload& workload);
-data::DataShape workload_shape();
+data::DataShape shape_of(const Workload& workload);
 
 /// A network with all parameters away from their start values, where zero modulations would hide most of it.
 std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t seed);
 std::unique_ptr<method::Method> make_method(const Workload& workload);
-/// `n` random standardised rows: [n, 2, 1] of theta and of x, or [n, 4, 1] and the default condition masks
-/// for joint models.
+/// `n` random standardised rows: [n, tokens, 1] of theta and of x, or [n, 2 tokens, 1] and the default
+/// condition masks for joint models.
 train::TrainingData make_data(const Workload& workload, int64_t n, at::Device device);
 /// One batch of inputs at random times, under condition masks for joint models.
 model::Inputs make_inputs(const Workload& workload, int64_t batch, at::Device device);

@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
+#include "model/blocks/linear.hpp"
 #include "model/blocks/time_embedding.hpp"
 
 namespace fluxsbi::model {
@@ -26,7 +27,7 @@ IdEmbedding::IdEmbedding(IdStrategy strategy, int64_t tokens, int64_t width, con
 
 torch::Tensor IdEmbedding::forward(const torch::Tensor& ids, at::Device device) const {
   if (table_.defined()) return table_.on(device).unsqueeze(1);
-  const torch::Tensor table = embedding_.to(at::kFloat);
+  const torch::Tensor table = embedding_.to(wide(embedding_.scalar_type()));
   if (!ids.defined()) return table.unsqueeze(1);
   return at::embedding(table, ids.select(2, 0).transpose(0, 1));
 }

@@ -34,7 +34,7 @@ MlpEmbedder::MlpEmbedder(int64_t in, int64_t out) {
 }
 
 torch::Tensor MlpEmbedder::forward(const torch::Tensor& x) const {
-  return out_layer_->forward_float32(at::silu(in_layer_->forward_float32(x)));
+  return out_layer_->forward_wide(at::silu(in_layer_->forward_wide(x)));
 }
 
 void MlpEmbedder::initialise(Initialiser& initialiser) const {

@@ -9,8 +9,14 @@
 
 namespace fluxsbi::model {
 
+/// The type of what must not be rounded to bfloat16: float32, or float64 for a network in float64, which
+/// tests measure the others by.
+inline at::ScalarType wide(at::ScalarType type) {
+  return at::promote_types(type, at::kFloat);
+}
+
 /// y = x W^T + b. Parameters: weight [out, in], bias [out].
-/// Unlike torch::nn::Linear it draws nothing when it is built, and can compute in float32 whatever type its
+/// Unlike torch::nn::Linear it draws nothing when it is built, and can compute in another type than its
 /// parameters have.
 class Linear : public torch::nn::Module {
  public:
@@ -20,8 +26,10 @@ class Linear : public torch::nn::Module {
 
   /// x [..., in] in the parameters' dtype -> [..., out] in the same
   torch::Tensor forward(const torch::Tensor& x) const;
-  /// x [..., in] of any dtype -> [..., out] float32, computed in float32
-  torch::Tensor forward_float32(const torch::Tensor& x) const { return forward_in(at::kFloat, x); }
+  /// x [..., in] of any dtype -> [..., out] in wide(dtype of the parameters), computed in it
+  torch::Tensor forward_wide(const torch::Tensor& x) const {
+    return forward_in(wide(weight.scalar_type()), x);
+  }
   /// The same in another type, which is also the result's.
   torch::Tensor forward_in(at::ScalarType type, const torch::Tensor& x) const;
   void initialise(Initialiser& initialiser) const;

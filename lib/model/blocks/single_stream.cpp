@@ -35,8 +35,8 @@ LastLayer::LastLayer(int64_t hidden, int64_t channels) {
 }
 
 torch::Tensor LastLayer::forward(const torch::Tensor& x, const torch::Tensor& signal) const {
-  const auto parts = modulation_->forward(signal).to(at::kFloat).chunk(2, -1);
-  return linear_->forward_float32(ops::modulated_norm(x, parts[0], parts[1]));
+  const auto parts = modulation_->forward(signal).to(wide(signal.scalar_type())).chunk(2, -1);
+  return linear_->forward_wide(ops::modulated_norm(x, parts[0], parts[1]));
 }
 
 void LastLayer::initialise(Initialiser& initialiser) const {

@@ -15,6 +15,8 @@ class TimeEmbedding {
 
   /// t [B] float32 -> [B, width] float32
   at::Tensor operator()(const at::Tensor& t) const;
+  /// f_k, [width / 2] float32, on the CPU
+  at::Tensor frequencies() const { return frequencies_.on(at::kCPU); }
 
  private:
   DeviceConstant frequencies_;  ///< f_k, [width / 2]

@@ -9,7 +9,7 @@ HiddenLayer::HiddenLayer(int64_t width) {
 }
 
 torch::Tensor HiddenLayer::forward(const torch::Tensor& x) const {
-  return ops::gelu(linear_->forward_float32(x));
+  return ops::gelu(linear_->forward_wide(x));
 }
 
 Mlp::Mlp(int64_t in, int64_t hidden, int64_t layers, int64_t out) {
@@ -19,9 +19,9 @@ Mlp::Mlp(int64_t in, int64_t hidden, int64_t layers, int64_t out) {
 }
 
 torch::Tensor Mlp::forward(const torch::Tensor& x) const {
-  torch::Tensor h = ops::gelu(in_->forward_float32(x));
+  torch::Tensor h = ops::gelu(in_->forward_wide(x));
   for (const auto& layer : *hidden_) h = layer->forward(h);
-  return out_->forward_float32(h);
+  return out_->forward_wide(h);
 }
 
 void Mlp::initialise(Initialiser& initialiser) const {

@@ -36,7 +36,7 @@ torch::Tensor PatchEmbedding::forward(const torch::Tensor& x) const {
     patches = x.reshape({x.size(0), counts[0], p, counts[1], q, shape_.channels}).transpose(2, 3);
   }
   const int64_t count = counts.size() == 2 ? counts[0] * counts[1] : counts[0];
-  torch::Tensor tokens = patch_->forward_float32(patches.reshape({x.size(0), count, -1}));  // [B, N, F]
+  torch::Tensor tokens = patch_->forward_wide(patches.reshape({x.size(0), count, -1}));  // [B, N, F]
   if (positions_.defined()) tokens = tokens + positions_.to(at::kFloat);
   return readout_ ? readout_->forward(ops::gelu(tokens)) : tokens;
 }

@@ -34,8 +34,8 @@ torch::Tensor AttentionPooling::forward(const torch::Tensor& x, const torch::Ten
   const auto by_head = [&](const torch::Tensor& tokens) {  // [B, N, W] -> [B, H, N, D]
     return tokens.reshape({B, N, heads_, D}).transpose(1, 2);
   };
-  const torch::Tensor key = by_head(key_->forward_float32(x));
-  const torch::Tensor value = by_head(value_->forward_float32(x));
+  const torch::Tensor key = by_head(key_->forward_wide(x));
+  const torch::Tensor value = by_head(value_->forward_wide(x));
   const torch::Tensor query = query_.to(at::kFloat).view({Q, heads_, D}).transpose(0, 1);  // [H, Q, D]
   torch::Tensor score =
       at::matmul(query, key.transpose(2, 3)) / std::sqrt(static_cast<double>(D));  // [B, H, Q, N]
@@ -44,7 +44,7 @@ torch::Tensor AttentionPooling::forward(const torch::Tensor& x, const torch::Ten
     score = score.masked_fill(absent, -std::numeric_limits<double>::infinity());
   }
   const torch::Tensor pooled = at::matmul(at::softmax(score, -1), value);  // [B, H, Q, D]
-  return out_->forward_float32(pooled.transpose(1, 2).reshape({B, Q, W}));
+  return out_->forward_wide(pooled.transpose(1, 2).reshape({B, Q, W}));
 }
 
 void AttentionPooling::initialise(Initialiser& initialiser) const {
@@ -67,11 +67,10 @@ Readout::Readout(int64_t positions, int64_t width, Pool pool, int64_t heads, int
 }
 
 torch::Tensor Readout::forward(const torch::Tensor& x) const {
-  if (each_) return out_->forward_float32(x);
-  if (attention_) return out_->forward_float32(attention_->forward(x, {}));
-  if (pool_ == Pool::flatten) return out_->forward_float32(x.flatten(1).unsqueeze(1));
-  return out_->forward_float32(pool_ == Pool::mean ? x.mean(1, /*keepdim=*/true)
-                                                   : x.sum(1, /*keepdim=*/true));
+  if (each_) return out_->forward_wide(x);
+  if (attention_) return out_->forward_wide(attention_->forward(x, {}));
+  if (pool_ == Pool::flatten) return out_->forward_wide(x.flatten(1).unsqueeze(1));
+  return out_->forward_wide(pool_ == Pool::mean ? x.mean(1, /*keepdim=*/true) : x.sum(1, /*keepdim=*/true));
 }
 
 void Readout::initialise(Initialiser& initialiser) const {

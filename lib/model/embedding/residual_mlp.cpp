@@ -21,7 +21,7 @@ ResidualBlock::ResidualBlock(int64_t width) {
 }
 
 torch::Tensor ResidualBlock::forward(const torch::Tensor& x) const {
-  return x + out_->forward_float32(ops::gelu(in_->forward_float32(normalised(x))));
+  return x + out_->forward_wide(ops::gelu(in_->forward_wide(normalised(x))));
 }
 
 void ResidualBlock::initialise(Initialiser& initialiser) const {
@@ -38,9 +38,9 @@ ResidualMlpEmbedding::ResidualMlpEmbedding(int64_t values, int64_t hidden, int64
 }
 
 torch::Tensor ResidualMlpEmbedding::forward(const torch::Tensor& x) const {
-  torch::Tensor h = in_->forward_float32(x.flatten(1).unsqueeze(0));  // [1, B, hidden]
+  torch::Tensor h = in_->forward_wide(x.flatten(1).unsqueeze(0));  // [1, B, hidden]
   for (const auto& block : *blocks_) h = block->forward(h);
-  return out_->forward_float32(normalised(h)).view({x.size(0), tokens_, features_});
+  return out_->forward_wide(normalised(h)).view({x.size(0), tokens_, features_});
 }
 
 void ResidualMlpEmbedding::initialise(Initialiser& initialiser) const {

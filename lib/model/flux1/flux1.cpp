@@ -32,7 +32,7 @@ StreamEmbedding::StreamEmbedding(const StreamShape& stream, const Flux1Shape& sh
 
 torch::Tensor StreamEmbedding::forward(const torch::Tensor& x, const torch::Tensor& ids) const {
   // float32: the product is tiny, and rounding x would blur small differences between rows.
-  const torch::Tensor value = value_->forward_float32(x.transpose(0, 1).contiguous());  // [tokens, B, width]
+  const torch::Tensor value = value_->forward_wide(x.transpose(0, 1).contiguous());  // [tokens, B, width]
   if (!ids_) return value;
   const torch::Tensor id = ids_->forward(ids, x.device());  // [tokens, B or 1, width]
   if (!concatenates_) return value * value_scale_ + id;
@@ -83,7 +83,7 @@ torch::Tensor Flux1::time_signal(const Inputs& inputs) const {
   torch::Tensor vec = time_in_->forward(time_embedding_(distinct_times(inputs.t)));  // [B or 1, F]
   if (vector_in_) vec = vec + vector_in_->forward(inputs.guidance);
   if (inputs.conditioned.defined()) {
-    vec = vec + inputs.conditioned.logical_not().unsqueeze(1) * condition_embedding_.to(at::kFloat);
+    vec = vec + inputs.conditioned.logical_not().unsqueeze(1) * condition_embedding_.to(vec.scalar_type());
   }
   return at::silu(vec).to(obs_in_->dtype());
 }
@@ -92,7 +92,7 @@ torch::Tensor Flux1::cond_tokens(const Inputs& inputs) const {
   const int64_t B = inputs.t.size(0);
   torch::Tensor cond = cond_in_->forward(inputs.cond, inputs.cond_ids);  // [M, B or 1, F]
   if (inputs.conditioned.defined()) {
-    const torch::Tensor null = condition_null_.to(at::kFloat).transpose(0, 1);  // [M, 1, F]
+    const torch::Tensor null = condition_null_.to(cond.scalar_type()).transpose(0, 1);  // [M, 1, F]
     cond = at::where(inputs.conditioned.unsqueeze(1), cond, null);
   }
   return cond.to(obs_in_->dtype()).expand({-1, B, -1});

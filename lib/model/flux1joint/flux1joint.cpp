@@ -65,8 +65,8 @@ torch::Tensor Flux1Joint::time_signal(const Inputs& inputs) const {
 
 torch::Tensor Flux1Joint::tokens(const Inputs& inputs) const {
   // float32: the product is tiny, and rounding x would blur small differences between rows.
-  const torch::Tensor value = obs_in_->forward_float32(inputs.obs.transpose(0, 1).contiguous());  // [L, B, .]
-  torch::Tensor mark = condition_embedding_.to(at::kFloat);                                       // [1, 1, .]
+  const torch::Tensor value = obs_in_->forward_wide(inputs.obs.transpose(0, 1).contiguous());  // [L, B, .]
+  torch::Tensor mark = condition_embedding_.to(value.scalar_type());                           // [1, 1, .]
   mark = inputs.condition_mask.defined() ? mark * inputs.condition_mask.transpose(0, 1)  // [L, B or 1, .]
                                          : at::zeros_like(mark);
   const torch::Tensor id = ids_ ? ids_->forward(inputs.obs_ids, value.device()) : torch::Tensor();

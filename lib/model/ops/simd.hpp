@@ -109,8 +109,20 @@ inline Number* row(const fluxsbi::model::ops::Rows<Number>& rows, int64_t t, int
   return rows.data + t * rows.token + b * rows.sample;
 }
 
+// The second one where one of them is NaN.
 inline Vec larger(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return Vec(_mm512_max_ps(__m512(a), __m512(b)));
+#else
   return a > b ? a : b;
+#endif
+}
+inline Vec smaller(Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return Vec(_mm512_min_ps(__m512(a), __m512(b)));
+#else
+  return a < b ? a : b;
+#endif
 }
 inline float square_root(float x) {
   return __builtin_sqrtf(x);

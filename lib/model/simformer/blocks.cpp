@@ -113,7 +113,7 @@ torch::Tensor DenseBlock::forward(const torch::Tensor& x, const torch::Tensor& t
   torch::Tensor h = mlp_->layers.front()->forward_in(type, y);
   for (size_t i = 1; i < mlp_->layers.size(); ++i) h = mlp_->layers[i]->forward_in(type, ops::gelu(h));
   const torch::Tensor context = ops::gelu(context_->forward(time).unsqueeze(0));  // [1, B or 1, F]
-  return h.to(at::kFloat) + context + y;
+  return h.to(y.scalar_type()) + context + y;
 }
 
 void DenseBlock::initialise(Initialiser& initialiser) const {

@@ -1,0 +1,27 @@
+#include "engine/lowering/lowering.hpp"
+
+#include "engine/lowering/networks.hpp"
+
+namespace fluxsbi::engine::lowering {
+
+tile::Graph graph_of(const model::Network& network, const tile::ParameterTable& parameters,
+                     const tile::Wanted& wanted, bool edges) {
+  tile::Graph graph(parameters, wanted);
+  if (const auto* flux1 = dynamic_cast<const model::Flux1*>(&network)) {
+    add_flux1(graph, flux1->shape());
+  } else if (const auto* joint = dynamic_cast<const model::Flux1Joint*>(&network)) {
+    add_flux1joint(graph, joint->shape());
+  } else if (const auto* simformer = dynamic_cast<const model::Simformer*>(&network)) {
+    add_simformer(graph, simformer->shape(), edges);
+  } else {
+    core::require(false, "the tile engine has a graph of this network");
+  }
+  return graph;
+}
+
+bool covers(const model::Network& network) {
+  return dynamic_cast<const model::Flux1*>(&network) || dynamic_cast<const model::Flux1Joint*>(&network) ||
+         dynamic_cast<const model::Simformer*>(&network);
+}
+
+}  // namespace fluxsbi::engine::lowering

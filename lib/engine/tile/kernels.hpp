@@ -1,0 +1,174 @@
+// The arithmetic of the tile engine: raw pointers, no tensors, no LibTorch.
+//
+// A tile is `lanes` samples. A block holds T tokens of F features of each of them; one feature of one token
+// is a cell: the numbers of all samples side by side, 64 bytes, one cache line. All loops run over whole
+// cells, so that no width, head dimension or number of tokens leaves a remainder, and a sum over features
+// needs no sum over lanes.
+//
+// The kernels are compiled once for each instruction set (kernels/kernels_*.cpp), and kernels() picks the
+// widest that the processor has.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace fluxsbi::engine::tile {
+
+/// Samples of a tile.
+inline constexpr int64_t lanes = 16;
+
+/// [T, F] cells: feature f of token t of sample s is data[t * token + f * lanes + s]. `data` lies on 64
+/// bytes.
+template <class Number>
+struct BlockOf {
+  Number* data = nullptr;
+  int64_t T = 0, F = 0;
+  int64_t token = 0;  ///< numbers from one token to the next; 0: one token serves any number
+
+  Number* at(int64_t t, int64_t f) const { return data + t * token + f * lanes; }
+};
+using In = BlockOf<const float>;
+using Out = BlockOf<float>;
+
+/// Where a gradient goes: written, or added to what stands there. No data: it is not wanted.
+struct Gradient : Out {
+  bool adds = false;
+};
+
+/// Outputs of a product that are computed side by side. Packed weights [ceil(F_out / panel)][F_in][panel]
+/// hold W[o][i] at panel o / panel, place o % panel; those beyond F_out are zero.
+inline constexpr int64_t panel = 8;
+
+/// out[t][o] (= or +=) bias[o] + sum_i W[o][i] x[t][i]. bias [F_out] may be null. With W packed transposed it
+/// is also the gradient of x.
+struct Product {
+  In x;
+  const float* weights;
+  const float* bias;
+  Gradient out;
+};
+
+/// gradient[r][c] (= or +=) sum over tokens and samples of rows[t][r] columns[t][c]: of W with the output's
+/// gradient as rows and the input as columns, or of W transposed with the two exchanged. The kernel runs over
+/// columns in vectors: the wider block belongs there.
+struct WeightGradient {
+  In rows, columns;
+  float* gradient;  ///< [R][padded(C)]
+  bool adds;
+  float* scratch;  ///< [T * lanes][padded(C)]
+};
+/// Numbers of a row of a weight gradient: C rounded up to whole cells.
+constexpr int64_t padded(int64_t columns) {
+  return (columns + lanes - 1) / lanes * lanes;
+}
+
+/// sums[f] (= or +=) the sum of x[t][f] over tokens and samples
+struct LaneSum {
+  In x;
+  float* sums;
+  bool adds;
+};
+
+/// out = (1 + scale) (x - mean) / sqrt(variance + eps) + shift, mean and variance over the F features of a
+/// token (layer norm, Ba et al. 2016, modulated as in Peebles and Xie 2022). shift, scale [1 or T, F].
+struct Norm {
+  In x, shift, scale;
+  Out out;
+  Out statistics;  ///< [T, 2]: mean, 1 / sqrt(variance + eps)
+  float eps;
+};
+/// Gradients of shift and scale [1, F] are sums over tokens.
+struct NormBackward {
+  In x, scale, statistics, out_gradient;
+  Gradient x_gradient, shift_gradient, scale_gradient;
+};
+
+/// out = x + gate y. gate [1, F] serves all tokens.
+struct Gate {
+  In x, gate, y;
+  Out out;
+};
+struct GateBackward {
+  In gate, y, out_gradient;
+  Gradient x_gradient, gate_gradient, y_gradient;
+};
+
+/// out = f(x)
+struct Unary {
+  In x;
+  Out out;
+};
+struct UnaryBackward {
+  In x, out_gradient;
+  Gradient x_gradient;
+};
+
+/// out = [cos(a_k), sin(a_k)] in features k and K + k, a_k = (factor t) frequency[k], rounded in this order;
+/// t [T, 1], frequency [1, K]. Features from out.F on are left out.
+struct Sinusoid {
+  In t, frequency;
+  float factor;
+  Out out;
+};
+struct SinusoidBackward {
+  In t, frequency;
+  float factor;
+  In out_gradient;
+  Gradient t_gradient, frequency_gradient;
+};
+
+/// out = softmax(q k^T / sqrt(D)) v head by head; q, k, v, out [T, H D].
+/// With scales, q and k are first divided by the root mean square of their head and multiplied by
+/// query_scale, key_scale [T, D]; then, with a rotation, the pairs (2j, 2j + 1) of a head turn by the angle
+/// whose cosine and sine stand there (RoPE).
+struct Attention {
+  int64_t H = 0, D = 0;
+  float eps = 0;
+  In q, k, v;
+  In query_scale, key_scale;        ///< [T, D]; no data: no norm
+  const float* rotation = nullptr;  ///< [T, D] numbers: cosine, sine of each pair; null: none
+  In edges;  ///< [T, T]: 1 where the token of the row may attend to that of the column, else 0; no data: all
+};
+struct AttentionForward : Attention {
+  Out out;
+  float* scratch;  ///< attention_scratch(T, D) numbers on 64 bytes
+};
+/// Probabilities are computed again, which is cheaper than to keep them.
+struct AttentionBackward : Attention {
+  In out_gradient;
+  Gradient q_gradient, k_gradient, v_gradient;
+  Gradient query_scale_gradient, key_scale_gradient;  ///< [T, D]
+  float* scratch;                                     ///< attention_scratch(T, D) numbers on 64 bytes
+};
+/// Numbers of scratch memory that attention over T tokens with heads of D features needs.
+constexpr int64_t attention_scratch(int64_t T, int64_t D) {
+  return lanes * (8 * T * D + 4 * T + D);
+}
+
+struct Kernels {
+  std::string_view name;
+  void (*product)(const Product&);
+  void (*weight_gradient)(const WeightGradient&);
+  void (*lane_sum)(const LaneSum&);
+  void (*norm)(const Norm&);
+  void (*norm_backward)(const NormBackward&);
+  void (*gate)(const Gate&);
+  void (*gate_backward)(const GateBackward&);
+  void (*gelu)(const Unary&);  ///< x Phi(x), the tanh form
+  void (*gelu_backward)(const UnaryBackward&);
+  void (*silu)(const Unary&);  ///< x / (1 + e^-x)
+  void (*silu_backward)(const UnaryBackward&);
+  void (*sinusoid)(const Sinusoid&);
+  void (*sinusoid_backward)(const SinusoidBackward&);
+  void (*attention)(const AttentionForward&);
+  void (*attention_backward)(const AttentionBackward&);
+};
+
+/// The widest kernels that this processor has, or those that the environment variable FLUXSBI_KERNELS names
+/// (portable, avx2, avx512) where it has them.
+const Kernels& kernels();
+
+/// The table of one instruction set by name; null where this build or processor lacks it. For tests.
+const Kernels* kernels_named(std::string_view name);
+
+}  // namespace fluxsbi::engine::tile

@@ -1,0 +1,25 @@
+// Pieces of work for the CPU's threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+namespace fluxsbi::engine {
+
+/// body(i, thread) for each i in [0, count), without recording gradients; thread < at::get_num_threads(). A
+/// thread takes the next piece when it is done with one, so that a thread that the machine holds up holds up
+/// one piece. Waits once, in the end.
+template <class Body>
+void share_out(int64_t count, const Body& body) {
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
+    const at::NoGradGuard no_grad;  // a state of each thread
+    const int64_t thread = at::get_thread_num();
+    for (int64_t i = next++; i < count; i = next++) body(i, thread);
+  });
+}
+
+}  // namespace fluxsbi::engine

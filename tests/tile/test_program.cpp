@@ -1,0 +1,182 @@
+// Where a program puts its buffers, and that this changes nothing.
+#include <random>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "engine/tile/planner.hpp"
+#include "engine/tile/program.hpp"
+
+namespace fluxsbi::engine::tile {
+namespace {
+
+bool meet(const Request& a, const Request& b) {
+  for (const Life& x : a.lives) {
+    for (const Life& y : b.lives) {
+      if (x.first <= y.last && y.first <= x.last) return true;
+    }
+  }
+  return false;
+}
+
+TEST_CASE("buffers that are needed at the same time do not overlap", "[tile][program]") {
+  std::mt19937 random(1);
+  const auto number = [&](int first, int last) {
+    return std::uniform_int_distribution<>(first, last)(random);
+  };
+  for (int round = 0; round < 100; ++round) {
+    std::vector<Request> requests(static_cast<size_t>(number(1, 40)));
+    int64_t all = 0;
+    for (Request& request : requests) {
+      request.size = lanes * number(1, 20);
+      all += request.size;
+      for (int time = number(0, 20); time < 40 && number(0, 3) > 0;) {
+        const int last = time + number(0, 10);
+        request.lives.push_back({time, last});
+        time = last + number(1, 10);
+      }
+    }
+    const Places places = place(requests);
+    REQUIRE(places.size <= all);
+    for (size_t i = 0; i < requests.size(); ++i) {
+      REQUIRE((places.offsets[i] < 0) == requests[i].lives.empty());
+      REQUIRE(places.offsets[i] + requests[i].size <= std::max(places.size, requests[i].size - 1));
+      for (size_t j = 0; j < i; ++j) {
+        if (!meet(requests[i], requests[j])) continue;
+        const bool apart = places.offsets[i] + requests[i].size <= places.offsets[j] ||
+                           places.offsets[j] + requests[j].size <= places.offsets[i];
+        REQUIRE(apart);
+      }
+    }
+  }
+}
+
+constexpr int64_t tokens = 3, width = 6, time_width = 4;
+
+// Names and shapes of everything that the graph below reads.
+ParameterTable parameters(int blocks, int64_t& size) {
+  ParameterTable table;
+  size = 0;
+  const auto add = [&](const std::string& name, const std::vector<int64_t>& shape) {
+    const Parameter parameter{size, shape};
+    table[name] = parameter;
+    size += parameter.size();
+  };
+  const auto linear = [&](const std::string& name, int64_t out, int64_t in) {
+    add(name + ".weight", {out, in});
+    add(name + ".bias", {out});
+  };
+  add("frequencies", {time_width / 2});
+  add("ids", {tokens, 2});
+  add("p", {1});
+  linear("value", width - 2, 1);
+  for (int i = 0; i < blocks; ++i) {
+    const std::string block = std::to_string(i);
+    linear(block + ".modulation", 3 * width, time_width);
+    linear(block + ".packed", 4 * width, width);
+    linear(block + ".mixed", width, 2 * width);
+  }
+  linear("last", 1, width);
+  return table;
+}
+
+Graph make_graph(const ParameterTable& table, int blocks) {
+  Graph graph(table, {.parameters = true, .inputs = {Slot::t, Slot::obs}});
+  const Value t = graph.input(Slot::t, 1, 1), obs = graph.input(Slot::obs, tokens, 1);
+  const Value time = graph.sinusoid(t, graph.spread("frequencies", 1, time_width / 2), 3, time_width);
+  Value x = graph.make(tokens, width);
+  graph.linear("value", obs, x.features(0, width - 2));
+  graph.spread("ids", tokens, 2, x.features(width - 2, 2));
+  graph.end_of_block();
+  for (int i = 0; i < blocks; ++i) {
+    const std::string block = std::to_string(i);
+    const Value modulation = graph.linear(block + ".modulation", time);
+    const Value normed =
+        graph.norm(x, modulation.features(0, width), modulation.features(width, width), 1e-6);
+    const Value packed = graph.linear(block + ".packed", normed);
+    const Value joined = graph.make(tokens, 2 * width);
+    AttentionValues values;
+    values.heads = 2;
+    values.q = packed.features(0, width);
+    values.k = packed.features(width, width);
+    values.v = packed.features(2 * width, width);
+    graph.attention(values, joined.features(0, width));
+    graph.gelu(packed.features(3 * width, width), joined.features(width, width));
+    x = graph.gate(x, modulation.features(2 * width, width), graph.linear(block + ".mixed", joined));
+    graph.end_of_block();
+  }
+  const Value y = graph.linear("last", x.tokens(0, 2));
+  graph.finish(graph.lerp(y, obs.tokens(1, 2), graph.spread("p", 1, 1)));
+  return graph;
+}
+
+struct Result {
+  std::vector<float> numbers;  ///< output, gradients of the inputs, sums
+  int64_t arena = 0;
+};
+
+void append(std::vector<float>& numbers, const In& block) {
+  for (int64_t t = 0; t < block.T; ++t) {
+    numbers.insert(numbers.end(), block.at(t, 0), block.at(t, 0) + block.F * lanes);
+  }
+}
+
+Result run(int blocks, Recompute recompute) {
+  int64_t size = 0;
+  const ParameterTable table = parameters(blocks, size);
+  const Program program(make_graph(table, blocks), recompute);
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> flat(static_cast<size_t>(size));
+  for (float& number : flat) number = 0.5F * normal(random);
+  const Weights& weights = program.graph().weights();
+  std::vector<float> packed(static_cast<size_t>(weights.packed_size()));
+  std::vector<float> sums(static_cast<size_t>(weights.sums_size()), 0);
+  for (int64_t i = 0; i < weights.pieces(); ++i) weights.pack(i, flat.data(), packed.data());
+  Arena arena(program);
+  Frame& frame = arena.frame();
+  frame.flat = flat.data();
+  frame.packed = packed.data();
+  frame.sums = sums.data();
+  Result result;
+  for (int tile = 0; tile < 2; ++tile) {
+    for (const auto& [slot, value] : program.graph().inputs()) {
+      const Out to = frame.write(value);
+      for (int64_t i = 0; i < value.T * value.F * lanes; ++i) to.data[i] = normal(random);
+    }
+    program.forward(frame, tile == 0 ? Level::once : Level::per_time);
+    const Value& output = program.graph().output();
+    append(result.numbers, frame.read(output));
+    const Gradient gradient = frame.gradient({output, true, false});
+    for (int64_t i = 0; i < output.T * lanes; ++i) gradient.data[i] = normal(random);
+    frame.adds_sums = tile > 0;
+    program.backward(frame);
+    for (const auto& [slot, value] : program.graph().inputs())
+      append(result.numbers, frame.gradient_of(value));
+  }
+  std::vector<float> gradient(flat.size(), 0);
+  for (int64_t i = 0; i < weights.pieces(); ++i)
+    weights.reduce(i, {sums.data(), sums.data()}, gradient.data());
+  result.numbers.insert(result.numbers.end(), gradient.begin(), gradient.end());
+  result.arena = program.arena_size();
+  return result;
+}
+
+TEST_CASE("computing blocks again gives the same bits in less memory", "[tile][program]") {
+  const Result kept = run(6, Recompute::no), again = run(6, Recompute::blocks);
+  CHECK(again.numbers == kept.numbers);
+  CHECK(again.arena < kept.arena * 2 / 3);
+  CHECK(run(1, Recompute::blocks).numbers == run(1, Recompute::no).numbers);
+}
+
+TEST_CASE("a graph that leaves a parameter out is a defect", "[tile][program]") {
+  int64_t size = 0;
+  ParameterTable table = parameters(1, size);
+  table["left_over"] = {size, {1}};
+  CHECK_THROWS_AS(make_graph(table, 1), core::InternalError);
+  table.erase("left_over");
+  table.erase("p");
+  CHECK_THROWS_AS(make_graph(table, 1), core::InternalError);
+}
+
+}  // namespace
+}  // namespace fluxsbi::engine::tile
