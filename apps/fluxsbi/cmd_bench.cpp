@@ -46,7 +46,7 @@ int run_bench(const Arguments& arguments) {
                               std::string(engine::tile::kernels().name);
   if (!arguments.json) std::cout << machine << "\n";
   if (arguments.sweep) {
-    bench::sweep(settings);
+    bench::sweep(settings, arguments.model);
     return 0;
   }
   std::vector<bench::Section> sections;

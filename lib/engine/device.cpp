@@ -109,7 +109,10 @@ std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at:
     throw core::UserError("--engine tile: the tile engine does not cover " + missing +
                           "; use --engine auto, which takes the reference engine there");
   }
-  if (request != "reference" && missing.empty()) return make_tile_engine(std::move(network));
+  if (request != "reference" && missing.empty()) {
+    const TrainIn train = request == "tile" ? TrainIn::tiles : faster_training(*network);
+    return make_tile_engine(std::move(network), train);
+  }
   if (device.is_cpu()) return make_batch_parallel_engine(std::move(network), compute);
   return make_reference_engine(std::move(network), compute, device);
 }
@@ -124,7 +127,12 @@ std::string engine_sentence(Engine& engine, at::ScalarType compute, const std::s
   if (engine.name() == "tile") {
     const std::string_view kernels = tile::kernels().name;
     const std::string slow = kernels == "portable" ? ", slower: this processor has no AVX2" : "";
-    return head + " (" + std::string(kernels) + " kernels" + slow + ")";
+    const bool modules =
+        request != "tile" && faster_training(*engine.parameters().network()) == TrainIn::modules;
+    const std::string training = modules ? "; training by the reference engine, which is faster with so many "
+                                           "weights and so few tokens"
+                                         : "";
+    return head + " (" + std::string(kernels) + " kernels" + slow + ")" + training;
   }
   if (request == "reference") return head + " (as asked for)";
   return head + " (the tile engine does not cover " +

@@ -67,9 +67,15 @@ std::unique_ptr<Engine> make_batch_parallel_engine(std::shared_ptr<model::Networ
                                                    at::ScalarType compute);
 
 /// The tile engine: own kernels on tiles of 16 samples, float32 on a CPU, for the networks that it covers
-/// (not_in_tiles). A call with ids of its own goes to the batch-parallel engine. The same number of threads
-/// gives the same bits.
-std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network);
+/// (not_in_tiles). A call with other ids for each row goes to the batch-parallel engine, and so do gradients
+/// of parameters with TrainIn::modules. The same number of threads gives the same bits.
+enum class TrainIn { tiles, modules };
+std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network,
+                                         TrainIn train = TrainIn::tiles);
+
+/// Where a network trains faster: a tile of few tokens is too little work beside weights that fill no cache
+/// (docs/performance.md).
+TrainIn faster_training(const model::Network& network);
 
 /// What keeps the tile engine from this network, computed in `compute` on `device`, for a sentence that
 /// begins "the tile engine does not cover "; "" if nothing does.

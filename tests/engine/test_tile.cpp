@@ -171,6 +171,30 @@ TEST_CASE("token ids work in the tile engine, or go to the modules", "[engine][t
   CHECK(largest(engine->forward(inputs) - modules) <= 2e-5 * (1 + largest(modules)));
 }
 
+TEST_CASE("many weights beside few tokens train by the modules unless tiles are asked for",
+          "[engine][tile]") {
+  auto shape = model::small_shape();
+  shape.block = {4, 64, 1024, true};
+  shape.id_axes = {64};
+  shape.depth = 1;
+  shape.depth_single = 4;
+  shape.cond.tokens = 2;
+  CHECK(engine::faster_training(model::Flux1(shape)) == engine::TrainIn::modules);
+  shape.cond.tokens = 3;
+  CHECK(engine::faster_training(model::Flux1(shape)) == engine::TrainIn::tiles);
+  shape.cond.tokens = 2;
+  shape.depth_single = 1;
+  CHECK(engine::faster_training(model::Flux1(shape)) == engine::TrainIn::tiles);
+
+  const model::RandomCase random = example();
+  const engine::Regression problem = regression_of(random);
+  const auto by_modules = engine::make_tile_engine(random.build(), engine::TrainIn::modules);
+  const auto modules = engine::make_batch_parallel_engine(random.build(), at::kFloat);
+  const auto found = parameter_gradients(*by_modules, problem),
+             expected = parameter_gradients(*modules, problem);
+  for (size_t i = 0; i < found.size(); ++i) CHECK(at::equal(found[i], expected[i]));
+}
+
 TEST_CASE("an engine is chosen by name, and refused where it does not cover the network", "[engine][tile]") {
   const auto network = [] { return model::random_flux1(model::small_shape()); };
   const auto make = [&](at::ScalarType type, const std::string& request) {

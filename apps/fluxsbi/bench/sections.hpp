@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include <c10/core/Device.h>
 
@@ -38,7 +39,7 @@ Section memory(const Settings& settings);
 /// relative to the root mean square of what is compared.
 Section errors(const Settings& settings);
 /// Prints a Markdown table of the tile engine beside the reference engine on a CPU, forward and training, for
-/// the models over hidden widths, tokens and batches; returns when all are done.
-void sweep(const Settings& settings);
+/// one model or "all" over hidden widths, tokens and batches; returns when all are done.
+void sweep(const Settings& settings, const std::string& model);
 
 }  // namespace fluxsbi::app::bench

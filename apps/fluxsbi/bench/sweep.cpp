@@ -89,11 +89,12 @@ void print_row(const Settings& settings, int64_t hidden, int64_t tokens) {
 
 }  // namespace
 
-void sweep(const Settings& given) {
+void sweep(const Settings& given, const std::string& model) {
   std::printf(
       "| model | hidden | tokens | batch | forward: tile / reference | of the products' rate | "
       "training: tile / reference | of the products' rate |\n|---|---|---|---|---|---|---|---|\n");
   for (const Workload& workload : workloads()) {
+    if (model != "all" && model != workload.model) continue;
     for (const int64_t hidden : hidden_widths) {
       for (const int64_t tokens : token_counts) {
         for (const int64_t batch : batches) {

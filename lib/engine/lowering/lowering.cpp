@@ -19,6 +19,14 @@ tile::Graph graph_of(const model::Network& network, const tile::ParameterTable& 
   return graph;
 }
 
+int64_t tokens_of(const model::Network& network) {
+  if (const auto* flux1 = dynamic_cast<const model::Flux1*>(&network)) {
+    return flux1->shape().obs.tokens + flux1->shape().cond.tokens;
+  }
+  if (const auto* joint = dynamic_cast<const model::Flux1Joint*>(&network)) return joint->shape().tokens;
+  return dynamic_cast<const model::Simformer&>(network).shape().tokens;
+}
+
 bool covers(const model::Network& network) {
   return dynamic_cast<const model::Flux1*>(&network) || dynamic_cast<const model::Flux1Joint*>(&network) ||
          dynamic_cast<const model::Simformer*>(&network);

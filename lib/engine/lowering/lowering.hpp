@@ -16,4 +16,7 @@ tile::Graph graph_of(const model::Network& network, const tile::ParameterTable& 
 /// True where there is a graph of it.
 bool covers(const model::Network& network);
 
+/// Tokens that pass through the blocks of a network that is covered.
+int64_t tokens_of(const model::Network& network);
+
 }  // namespace fluxsbi::engine::lowering
