@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/error.hpp"
+#include "core/stop.hpp"
 #include "core/system.hpp"
 
 namespace fluxsbi::app::bench {
@@ -39,6 +41,8 @@ std::vector<Rate> measure(const std::vector<Variant>& variants, double seconds) 
   std::vector<std::vector<double>> rates(variants.size()), ratios(variants.size());
   const double end = core::steady_seconds() + seconds;
   for (int round = 0; round < least_rounds || core::steady_seconds() < end; ++round) {
+    if (const int signal = core::stop_requested())
+      throw core::Stopped(std::string("bench was stopped by ") + core::signal_name(signal));
     for (size_t i = 0; i < variants.size(); ++i) {
       rates[i].push_back(static_cast<double>(calls[i]) / time_of(variants[i], calls[i]));
       ratios[i].push_back(rates[i].back() / rates[0].back());
