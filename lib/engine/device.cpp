@@ -119,14 +119,14 @@ std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at:
 
 std::string default_engine_sentence() {
   return "auto: tile (" + std::string(tile::kernels().name) +
-         " kernels) for float32 on the CPU, reference for bfloat16, embedding networks and GPUs";
+         " kernels) for float32 on the CPU, reference for bfloat16 and GPUs";
 }
 
 std::string engine_sentence(Engine& engine, at::ScalarType compute, const std::string& request) {
   const std::string head = "engine: " + std::string(engine.name());
   if (engine.name() == "tile") {
     const std::string_view kernels = tile::kernels().name;
-    const std::string slow = kernels == "portable" ? ", slower: this processor has no AVX2" : "";
+    const std::string slow = kernels == "portable" ? ", slower: without AVX2" : "";
     const bool modules =
         request != "tile" && faster_training(*engine.parameters().network()) == TrainIn::modules;
     const std::string training = modules ? "; training by the reference engine, which is faster with so many "

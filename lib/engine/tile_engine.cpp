@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -12,6 +13,7 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/view_as_real.h>
 
+#include "engine/embedded_tokens.hpp"
 #include "engine/engine.hpp"
 #include "engine/lowering/lowering.hpp"
 #include "engine/tile/program.hpp"
@@ -36,9 +38,13 @@ constexpr int64_t parts_per_thread = 2;
 // costs a tenth to a fifth of the speed.
 constexpr int64_t most_kept = int64_t{64} << 20;
 
+// Of the main network.
 tile::ParameterTable table_of(const FlatParameters& parameters) {
+  const std::string prefix = lowering::prefix_of(*parameters.network());
   tile::ParameterTable table;
-  for (const auto& entry : parameters.entries) table[entry.name] = {entry.offset, entry.shape};
+  for (const auto& entry : parameters.entries) {
+    if (entry.name.starts_with(prefix)) table[entry.name.substr(prefix.size())] = {entry.offset, entry.shape};
+  }
   return table;
 }
 
@@ -96,6 +102,12 @@ class TileEngine final : public Engine {
 
   at::Tensor forward(const model::Inputs& inputs) override {
     if (!covers(inputs)) return fallback_->forward(inputs);
+    if (embeds(inputs)) {
+      model::Inputs tokens = inputs;
+      tokens.cond = embed(inputs.cond);
+      tokens.embedded = true;
+      return forward(tokens);
+    }
     const Call call = begin({}, inputs);
     const at::Tensor output = at::empty(inputs.obs.sizes(), inputs.obs.options());
     const tile::Value& result = call.prepared.program.graph().output();
@@ -110,8 +122,12 @@ class TileEngine final : public Engine {
                                  InputsOf which) override;
 
  private:
-  bool covers(const model::Inputs& inputs) {
-    return inputs.obs.size(0) > 0 && covers_ids(*parameters().network(), inputs);
+  bool covers(const model::Inputs& inputs) { return inputs.obs.size(0) > 0 && covers_ids(network(), inputs); }
+  /// The main network.
+  const model::Network& network() { return lowering::main_of(*parameters().network()); }
+  /// True where cond has to pass the embedding network first.
+  bool embeds(const model::Inputs& inputs) {
+    return !inputs.embedded && &network() != parameters().network().get();
   }
 
   Call begin(const tile::Wanted& wanted, model::Inputs inputs);
@@ -146,8 +162,7 @@ at::Tensor rotation_of(const model::Network& network, model::Inputs inputs) {
 }
 
 Call TileEngine::begin(const tile::Wanted& wanted, model::Inputs inputs) {
-  const auto& network = parameters().network();
-  if (const auto* simformer = dynamic_cast<const model::Simformer*>(network.get())) {
+  if (const auto* simformer = dynamic_cast<const model::Simformer*>(&network())) {
     const auto& own = simformer->shape().edges;
     if (!inputs.edge_mask.defined() && !own.empty()) {
       inputs.edge_mask = model::edge_table(own).squeeze(1);  // [L, L]
@@ -160,7 +175,7 @@ Call TileEngine::begin(const tile::Wanted& wanted, model::Inputs inputs) {
   const int64_t rows = inputs.obs.size(0);
   const bool one_time =
       inputs.t.stride(0) == 0 && !inputs.guidance.defined() && !inputs.conditioned.defined();
-  return {prepared, feeds_of(inputs, prepared.program.graph()), rotation_of(*network, inputs), rows,
+  return {prepared, feeds_of(inputs, prepared.program.graph()), rotation_of(network(), inputs), rows,
           one_time};
 }
 
@@ -169,8 +184,7 @@ Prepared& TileEngine::prepare(const tile::Wanted& wanted, bool edges) {
     if (kept.wanted == wanted && kept.edges == edges) return *kept.prepared;
   }
   const auto program = [&](tile::Recompute recompute) {
-    return std::make_unique<Prepared>(lowering::graph_of(*parameters().network(), table_, wanted, edges),
-                                      recompute);
+    return std::make_unique<Prepared>(lowering::graph_of(network(), table_, wanted, edges), recompute);
   };
   auto prepared = program(tile::Recompute::no);
   if (prepared->program.arena_size() > most_kept) prepared = program(tile::Recompute::blocks);
@@ -223,44 +237,19 @@ void TileEngine::over_tiles(const Call& call, const Body& body) {
   });
 }
 
-// The cotangent of a regression, tile by tile.
-class LossOfTile {
- public:
-  LossOfTile(const Regression& problem, double scale)
-      : target_(problem.target.contiguous()),
-        weight_(problem.weight.expand(target_.sizes())),
-        factor_(static_cast<float>(2 * scale)) {}
-
-  /// Writes the gradient of the output's cells and returns the loss of the rows [first, first + count).
-  double operator()(const tile::In& output, const tile::Out& gradient, int64_t first, int64_t count) const {
-    const float* target = target_.const_data_ptr<float>() + first * target_.stride(0);
-    const float* weight = weight_.const_data_ptr<float>() + first * weight_.stride(0);
-    double loss = 0;
-    for (int64_t l = 0; l < output.T; ++l) {
-      for (int64_t c = 0; c < output.F; ++c) {
-        for (int64_t s = 0; s < tile::lanes; ++s) gradient.at(l, c)[s] = 0;
-        for (int64_t s = 0; s < count; ++s) {
-          const float difference = output.at(l, c)[s] - target[s * target_.stride(0) + l * output.F + c];
-          const float slope =
-              difference * weight[s * weight_.stride(0) + l * weight_.stride(1) + c * weight_.stride(2)];
-          loss += static_cast<double>(slope) * static_cast<double>(difference);
-          gradient.at(l, c)[s] = slope * factor_;
-        }
-      }
-    }
-    return loss;
-  }
-
- private:
-  at::Tensor target_, weight_;
-  float factor_;
-};
-
 at::Tensor TileEngine::accumulate_gradient(const Regression& problem, double scale) {
   if (train_ == TrainIn::modules || !covers(problem.inputs)) {
     return fallback_->accumulate_gradient(problem, scale);
   }
-  const Call call = begin({.parameters = true, .inputs = {}}, problem.inputs);
+  model::Inputs inputs = problem.inputs;
+  std::optional<EmbeddedTokens> embedded;
+  if (embeds(inputs)) {
+    embedded.emplace(parameters(), inputs.cond);
+    inputs.cond = embedded->tokens();
+  }
+  tile::Wanted wanted{.parameters = true, .inputs = {}};
+  if (embedded) wanted.inputs.insert(Slot::cond);
+  const Call call = begin(wanted, inputs);
   const tile::Program& program = call.prepared.program;
   const tile::Weights& weights = program.graph().weights();
   const int64_t tiles = call.tiles(), parts = std::min(tiles, parts_per_thread * at::get_num_threads());
@@ -269,6 +258,8 @@ at::Tensor TileEngine::accumulate_gradient(const Regression& problem, double sca
     sums.emplace_back(static_cast<size_t>(weights.sums_size()));
   }
   const LossOfTile loss_of(problem, scale);
+  at::Tensor cond_gradient;  // [B, M, K]
+  if (embedded) cond_gradient = at::empty({call.rows, inputs.cond.size(1), inputs.cond.size(2)});
   std::vector<double> losses(static_cast<size_t>(parts), 0);
   share_out(parts, [&](int64_t part, int64_t thread) {
     tile::Frame& frame = frame_of(call, thread);
@@ -282,6 +273,9 @@ at::Tensor TileEngine::accumulate_gradient(const Regression& problem, double sca
           loss_of(frame.read(output), frame.gradient({output, true, false}), first, count);
       frame.adds_sums = i > begin;
       program.backward(frame);
+      if (embedded) {
+        unload(frame.gradient_of(program.graph().inputs().at(Slot::cond)), first, count, cond_gradient);
+      }
     }
   });
   std::vector<const float*> of_parts;
@@ -292,12 +286,13 @@ at::Tensor TileEngine::accumulate_gradient(const Regression& problem, double sca
   }
   float* gradient = parameters().gradient.mutable_data_ptr<float>();
   share_out(weights.pieces(), [&](int64_t piece, int64_t) { weights.reduce(piece, of_parts, gradient); });
+  if (embedded) embedded->backward(cond_gradient, parameters());
   return at::scalar_tensor(loss, at::kFloat);
 }
 
 InputGradients TileEngine::input_gradients(const model::Inputs& inputs, const at::Tensor& cotangent,
                                            InputsOf which) {
-  if (!covers(inputs)) return fallback_->input_gradients(inputs, cotangent, which);
+  if (!covers(inputs) || embeds(inputs)) return fallback_->input_gradients(inputs, cotangent, which);
   tile::Wanted wanted{.parameters = false, .inputs = {Slot::obs}};
   if (which == InputsOf::all) {
     wanted.inputs.insert(Slot::t);
@@ -338,15 +333,16 @@ InputGradients TileEngine::input_gradients(const model::Inputs& inputs, const at
 std::string not_in_tiles(const model::Network& network, at::ScalarType compute, at::Device device) {
   if (!device.is_cpu()) return "GPUs";
   if (compute != at::kFloat) return "bfloat16";
-  return lowering::covers(network) ? "" : "embedding networks";
+  return lowering::covers(lowering::main_of(network)) ? "" : "this kind of network";
 }
 
 TrainIn faster_training(const model::Network& network) {
   constexpr int64_t many_weights = 4'000'000, few_tokens = 4;
   int64_t weights = 0;
   for (const at::Tensor& parameter : network.parameters()) weights += parameter.numel();
-  return weights > many_weights && lowering::tokens_of(network) <= few_tokens ? TrainIn::modules
-                                                                              : TrainIn::tiles;
+  return weights > many_weights && lowering::tokens_of(lowering::main_of(network)) <= few_tokens
+             ? TrainIn::modules
+             : TrainIn::tiles;
 }
 
 std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network, TrainIn train) {

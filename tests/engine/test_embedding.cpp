@@ -64,26 +64,47 @@ double relative_error(const at::Tensor& got, const at::Tensor& expected) {
   return ((got - expected).norm() / expected.norm()).item<double>();
 }
 
-TEST_CASE("an embedded network's rows may be divided in any way", "[engine][batch_parallel][embedding]") {
+using MakeEngine = std::unique_ptr<engine::Engine> (*)(std::shared_ptr<model::Network>);
+
+void agrees_with_modules(MakeEngine make_engine) {
   const int before = at::get_num_threads();
   at::set_num_threads(3);
   for (const std::string network : {"mlp", "residual_mlp", "cnn2d", "patchify", "set"}) {
     CAPTURE(network);
     const auto reference = engine::make_reference_engine(make_network(network), at::kFloat, at::kCPU);
-    const auto parallel = engine::make_batch_parallel_engine(make_network(network), at::kFloat);
+    const auto found = make_engine(make_network(network));
     auto problem = problem_of(203, network == "set");
     const double loss = reference->accumulate_gradient(problem, 1).item<double>();
-    CHECK(std::abs(parallel->accumulate_gradient(problem, 1).item<double>() - loss) < tolerance * loss);
-    CHECK(relative_error(parallel->parameters().gradient, reference->parameters().gradient) < tolerance);
+    CHECK(std::abs(found->accumulate_gradient(problem, 1).item<double>() - loss) < tolerance * loss);
+    CHECK(relative_error(found->parameters().gradient, reference->parameters().gradient) < tolerance);
     const at::Tensor output = reference->forward(problem.inputs);
-    CHECK(relative_error(parallel->forward(problem.inputs), output) < tolerance);
+    CHECK(relative_error(found->forward(problem.inputs), output) < tolerance);
+    // one x for all rows
+    auto shared = problem;
+    shared.inputs.cond = problem.inputs.cond.narrow(0, 3, 1);
+    reference->parameters().gradient.zero_();
+    found->parameters().gradient.zero_();
+    reference->accumulate_gradient(shared, 1);
+    found->accumulate_gradient(shared, 1);
+    CHECK(relative_error(found->parameters().gradient, reference->parameters().gradient) < tolerance);
     // the same from tokens that were made before
-    problem.inputs.cond = parallel->embed(problem.inputs.cond);
+    problem.inputs.cond = found->embed(problem.inputs.cond);
     problem.inputs.embedded = true;
-    CHECK(relative_error(parallel->forward(problem.inputs), output) < tolerance);
+    CHECK(relative_error(found->forward(problem.inputs), output) < tolerance);
     CHECK(relative_error(reference->forward(problem.inputs), output) < tolerance);
   }
   at::set_num_threads(before);
+}
+
+TEST_CASE("an embedded network's rows may be divided in any way", "[engine][batch_parallel][embedding]") {
+  agrees_with_modules([](std::shared_ptr<model::Network> network) {
+    return engine::make_batch_parallel_engine(std::move(network), at::kFloat);
+  });
+}
+
+TEST_CASE("an embedding network stands before the tile engine", "[engine][tile][embedding]") {
+  agrees_with_modules(
+      [](std::shared_ptr<model::Network> network) { return engine::make_tile_engine(std::move(network)); });
 }
 
 TEST_CASE("an engine embeds many rows in chunks and without a gradient", "[engine][embedding]") {

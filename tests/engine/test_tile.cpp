@@ -8,6 +8,7 @@
 #include <catch2/catch_approx.hpp>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/error.hpp"
 #include "engine/cotangent.hpp"
 #include "engine/device.hpp"
 #include "engine/engine.hpp"
@@ -193,6 +194,21 @@ TEST_CASE("many weights beside few tokens train by the modules unless tiles are 
   const auto found = parameter_gradients(*by_modules, problem),
              expected = parameter_gradients(*modules, problem);
   for (size_t i = 0; i < found.size(); ++i) CHECK(at::equal(found[i], expected[i]));
+}
+
+TEST_CASE("inputs that do not fit the network are a defect, not a read beyond them", "[engine][tile]") {
+  const auto engine = engine::make_tile_engine(model::random_flux1(model::small_shape()));
+  const auto refuses = [&](auto change) {
+    auto inputs = model::small_inputs(5);
+    change(inputs);
+    CHECK_THROWS_AS(engine->forward(inputs), core::InternalError);
+  };
+  refuses([](auto& inputs) { inputs.obs = inputs.obs.narrow(1, 0, 1); });
+  refuses([](auto& inputs) { inputs.cond = inputs.cond.narrow(0, 0, 4); });
+  refuses([](auto& inputs) { inputs.cond = at::Tensor(); });
+  refuses([](auto& inputs) { inputs.t = inputs.t.narrow(0, 0, 3); });
+  refuses([](auto& inputs) { inputs.guidance = at::zeros({5, 2}); });
+  refuses([](auto& inputs) { inputs.edge_mask = at::ones({5, 5}, at::kBool); });
 }
 
 TEST_CASE("an engine is chosen by name, and refused where it does not cover the network", "[engine][tile]") {

@@ -1,8 +1,18 @@
 #include "engine/lowering/lowering.hpp"
 
 #include "engine/lowering/networks.hpp"
+#include "model/embedding/embedded_network.hpp"
 
 namespace fluxsbi::engine::lowering {
+
+const model::Network& main_of(const model::Network& network) {
+  const auto* embedded = dynamic_cast<const model::EmbeddedNetwork*>(&network);
+  return embedded ? embedded->network() : network;
+}
+
+std::string prefix_of(const model::Network& network) {
+  return &main_of(network) == &network ? "" : "network.";
+}
 
 tile::Graph graph_of(const model::Network& network, const tile::ParameterTable& parameters,
                      const tile::Wanted& wanted, bool edges) {

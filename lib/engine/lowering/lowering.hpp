@@ -9,7 +9,13 @@
 
 namespace fluxsbi::engine::lowering {
 
-/// The graph of a network. `edges`: it is given an edge mask (Simformer).
+/// The main network behind an embedding network; the network itself where there is none.
+const model::Network& main_of(const model::Network& network);
+/// What stands before the names of its parameters: "network." or "".
+std::string prefix_of(const model::Network& network);
+
+/// The graph of a main network, its parameters without the prefix. `edges`: it is given an edge mask
+/// (Simformer).
 tile::Graph graph_of(const model::Network& network, const tile::ParameterTable& parameters,
                      const tile::Wanted& wanted, bool edges);
 

@@ -10,6 +10,12 @@ namespace fluxsbi::engine::tile {
 
 using OperationPtr = std::unique_ptr<Operation>;
 
+/// The operation, told where its result goes.
+inline OperationPtr into(const Value& out, OperationPtr operation) {
+  operation->out = out;
+  return operation;
+}
+
 /// x W^T + b
 OperationPtr linear(const Value& x, int matrix, const Value& out);
 

@@ -21,6 +21,9 @@ class EmbeddedNetwork : public Network {
   bool joint() const override { return network_->joint(); }
   void initialise(uint64_t seed) override;
 
+  /// The main network.
+  const Network& network() const { return *network_; }
+
  private:
   std::shared_ptr<Embedding> embedding_;
   std::shared_ptr<Network> network_;

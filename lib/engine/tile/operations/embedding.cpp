@@ -187,11 +187,6 @@ class Repeat final : public Operation {
   int64_t times() const { return out.F / sources[0].value.F; }
 };
 
-OperationPtr into(const Value& out, OperationPtr operation) {
-  operation->out = out;
-  return operation;
-}
-
 }  // namespace
 
 OperationPtr spread(int vector, const Value& factor, double offset, const Value& out) {

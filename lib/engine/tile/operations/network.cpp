@@ -171,11 +171,6 @@ class SinusoidOfTime final : public Operation {
   float factor_;
 };
 
-OperationPtr into(const Value& out, OperationPtr operation) {
-  operation->out = out;
-  return operation;
-}
-
 }  // namespace
 
 OperationPtr linear(const Value& x, int matrix, const Value& out) {
