@@ -21,8 +21,8 @@ using namespace fluxsbi;
 
 // Float32 sums through up to four blocks: of the largest number of an output, of the norm of all gradients.
 // Some of the networks have norms over two or three numbers that amplify more: there the modules' own error
-// in float32 says how much.
-constexpr double output_tolerance = 2e-5, gradient_tolerance = 2e-5, rounding_factor = 4;
+// in float32 says how much. It is one draw; with other compiler options the tiles' was 4.1 times it.
+constexpr double output_tolerance = 2e-5, gradient_tolerance = 2e-5, rounding_factor = 8;
 
 model::Inputs in_float64(const model::Inputs& inputs) {
   model::Inputs wide = inputs;
