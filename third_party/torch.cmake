@@ -49,7 +49,7 @@ function(fluxsbi_precompile_torch target)
     return()
   endif()
   if(NOT TARGET fluxsbi_precompiled)
-    file(WRITE "${PROJECT_BINARY_DIR}/generated/precompiled.cpp" "") # a target needs a file
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/precompiled.cpp" CONTENT "") # a target needs a file
     add_library(fluxsbi_precompiled OBJECT "${PROJECT_BINARY_DIR}/generated/precompiled.cpp")
     target_link_libraries(fluxsbi_precompiled PRIVATE fluxsbi::torch)
     target_compile_options(fluxsbi_precompiled PRIVATE ${FLUXSBI_WARNINGS}) # some of them define macros

@@ -1,7 +1,6 @@
 // The torch::nn modules with the rows of a batch divided among the CPU's threads. The operations of one
 // evaluation are so small that dividing each of them among threads spends more on waking and waiting than on
 // arithmetic; here a thread passes through the whole network by itself and waits once.
-#include <algorithm>
 #include <vector>
 
 #include <ATen/Functions.h>
@@ -16,30 +15,10 @@ namespace fluxsbi::engine {
 
 namespace {
 
-// Below this many rows a thread's share of the arithmetic no longer outweighs the calls that it repeats.
-constexpr int64_t least_rows = 32;
 // The activations of more rows than this leave the cache between two operations of a forward pass.
 constexpr int64_t most_rows = 256;
 
-struct Part {
-  int64_t first = 0, count = 0;
-};
-
-std::vector<Part> divide(int64_t rows, int64_t count) {
-  std::vector<Part> parts;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t first = rows * i / count;
-    parts.push_back({first, rows * (i + 1) / count - first});
-  }
-  return parts;
-}
-
-// One part a thread, each of least_rows or more.
-std::vector<Part> part_per_thread(int64_t rows) {
-  return divide(rows, std::clamp<int64_t>(rows / least_rows, 1, at::get_num_threads()));
-}
-
-// The same, or parts of up to most_rows, as many for each thread.
+// One part a thread, or parts of up to most_rows, as many for each thread.
 std::vector<Part> parts_in_cache(int64_t rows) {
   const int64_t threads = at::get_num_threads();
   const int64_t rounds = (rows + threads * most_rows - 1) / (threads * most_rows);

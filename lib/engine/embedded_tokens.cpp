@@ -1,7 +1,5 @@
 #include "engine/embedded_tokens.hpp"
 
-#include <algorithm>
-
 #include <ATen/ops/cat.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -9,24 +7,15 @@
 
 namespace fluxsbi::engine {
 
-namespace {
-
-// Below this many rows a part's arithmetic no longer outweighs the calls that it repeats.
-constexpr int64_t least_rows = 32;
-
-}  // namespace
-
 EmbeddedTokens::EmbeddedTokens(const FlatParameters& parameters, const at::Tensor& x) {
-  const int64_t rows = x.size(0);
-  const int64_t count = std::clamp<int64_t>(rows / least_rows, 1, at::get_num_threads());
-  parts_.resize(static_cast<size_t>(count));
-  std::vector<at::Tensor> values(parts_.size());
-  share_out(count, [&](int64_t i, int64_t) {
+  const std::vector<Part> rows = part_per_thread(x.size(0));
+  parts_.resize(rows.size());
+  std::vector<at::Tensor> values(rows.size());
+  share_out(static_cast<int64_t>(rows.size()), [&](int64_t piece, int64_t) {
     const at::AutoGradMode with_grad(true);
-    const int64_t first = rows * i / count, last = rows * (i + 1) / count;
-    at::Tensor& part = parts_[static_cast<size_t>(i)];
-    part = parameters.network()->embed(x.narrow(0, first, last - first));
-    values[static_cast<size_t>(i)] = part.detach();
+    const auto i = static_cast<size_t>(piece);
+    parts_[i] = parameters.network()->embed(x.narrow(0, rows[i].first, rows[i].count));
+    values[i] = parts_[i].detach();
   });
   tokens_ = at::cat(values);
 }

@@ -94,7 +94,12 @@ class TileEngine final : public Engine {
   TileEngine(std::shared_ptr<model::Network> network, TrainIn train)
       : train_(train),
         fallback_(make_batch_parallel_engine(std::move(network), at::kFloat)),
-        table_(table_of(fallback_->parameters())) {}
+        table_(table_of(fallback_->parameters())) {
+    const auto* simformer = dynamic_cast<const model::Simformer*>(&this->network());
+    if (simformer && !simformer->shape().edges.empty()) {
+      own_edges_ = model::edge_table(simformer->shape().edges).squeeze(1);
+    }
+  }
 
   std::string_view name() const override { return "tile"; }
   FlatParameters& parameters() override { return fallback_->parameters(); }
@@ -138,9 +143,13 @@ class TileEngine final : public Engine {
   tile::Frame& frame_of(const Call& call, int64_t thread);
   static void fill(const Call& call, const tile::Frame& frame, int64_t first, tile::Level level);
 
+  at::Tensor rotation(const model::Inputs& inputs);
+
   TrainIn train_;
   std::unique_ptr<Engine> fallback_;
   tile::ParameterTable table_;
+  at::Tensor own_edges_;                    // [L, L] of Simformer, or undefined
+  std::optional<at::Tensor> own_rotation_;  // of the network's own ids, once it was asked for
   struct Kept {
     tile::Wanted wanted;
     bool edges;
@@ -161,13 +170,14 @@ at::Tensor rotation_of(const model::Network& network, model::Inputs inputs) {
   return at::view_as_real(rope.select(1, 0).select(1, 0).select(1, 0)).flatten(1).contiguous();
 }
 
+at::Tensor TileEngine::rotation(const model::Inputs& inputs) {
+  if (inputs.obs_ids.defined() || inputs.cond_ids.defined()) return rotation_of(network(), inputs);
+  if (!own_rotation_) own_rotation_ = rotation_of(network(), inputs);
+  return *own_rotation_;
+}
+
 Call TileEngine::begin(const tile::Wanted& wanted, model::Inputs inputs) {
-  if (const auto* simformer = dynamic_cast<const model::Simformer*>(&network())) {
-    const auto& own = simformer->shape().edges;
-    if (!inputs.edge_mask.defined() && !own.empty()) {
-      inputs.edge_mask = model::edge_table(own).squeeze(1);  // [L, L]
-    }
-  }
+  if (!inputs.edge_mask.defined()) inputs.edge_mask = own_edges_;
   Prepared& prepared = prepare(wanted, inputs.edge_mask.defined());
   pack(prepared);
   const auto threads = static_cast<size_t>(at::get_num_threads());
@@ -175,8 +185,7 @@ Call TileEngine::begin(const tile::Wanted& wanted, model::Inputs inputs) {
   const int64_t rows = inputs.obs.size(0);
   const bool one_time =
       inputs.t.stride(0) == 0 && !inputs.guidance.defined() && !inputs.conditioned.defined();
-  return {prepared, feeds_of(inputs, prepared.program.graph()), rotation_of(network(), inputs), rows,
-          one_time};
+  return {prepared, feeds_of(inputs, prepared.program.graph()), rotation(inputs), rows, one_time};
 }
 
 Prepared& TileEngine::prepare(const tile::Wanted& wanted, bool edges) {
@@ -261,11 +270,12 @@ at::Tensor TileEngine::accumulate_gradient(const Regression& problem, double sca
   at::Tensor cond_gradient;  // [B, M, K]
   if (embedded) cond_gradient = at::empty({call.rows, inputs.cond.size(1), inputs.cond.size(2)});
   std::vector<double> losses(static_cast<size_t>(parts), 0);
+  const std::vector<Part> tiles_of = divide(tiles, parts);
   share_out(parts, [&](int64_t part, int64_t thread) {
     tile::Frame& frame = frame_of(call, thread);
     frame.sums = sums[static_cast<size_t>(part)].data();
-    const int64_t begin = tiles * part / parts, end = tiles * (part + 1) / parts;
-    for (int64_t i = begin; i < end; ++i) {
+    const auto [begin, of_part] = tiles_of[static_cast<size_t>(part)];
+    for (int64_t i = begin; i < begin + of_part; ++i) {
       const int64_t first = i * tile::lanes, count = std::min(tile::lanes, call.rows - first);
       fill(call, frame, first, i == begin ? tile::Level::once : tile::Level::per_time);
       const tile::Value& output = program.graph().output();
@@ -313,7 +323,6 @@ InputGradients TileEngine::input_gradients(const model::Inputs& inputs, const at
     const tile::Value& output = program.graph().output();
     unload(frame.read(output), first, count, result.output);
     cotangents.fill(frame.gradient({output, true, false}), first, call.rows);
-    frame.sums = nullptr;
     program.backward(frame);
     for (const auto& [slot, gradient] : found) {
       unload(frame.gradient_of(program.graph().inputs().at(slot)), first, count, gradient);

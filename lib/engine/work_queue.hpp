@@ -3,11 +3,22 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 namespace fluxsbi::engine {
+
+/// Rows [first, first + count) of a batch.
+struct Part {
+  int64_t first = 0, count = 0;
+};
+/// `count` parts whose sizes differ by one at most.
+std::vector<Part> divide(int64_t rows, int64_t count);
+/// One part for each of LibTorch's threads, fewer where a part would have so few rows (below 32) that its
+/// arithmetic no longer outweighs the calls that each part repeats.
+std::vector<Part> part_per_thread(int64_t rows);
 
 /// body(i, thread) for each i in [0, count), without recording gradients; thread < at::get_num_threads(). A
 /// thread takes the next piece when it is done with one, so that a thread that the machine holds up holds up

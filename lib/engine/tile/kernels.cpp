@@ -1,6 +1,7 @@
 #include "engine/tile/kernels.hpp"
 
 #include <cstdlib>
+#include <string_view>
 
 namespace fluxsbi::engine::tile {
 
@@ -42,9 +43,9 @@ const Kernels& kernels() {
   return chosen;
 }
 
-const Kernels* kernels_named(std::string_view name) {
+const Kernels* kernels_named(const char* name) {
   for (const Kernels* kernels : widest_first)
-    if (kernels->name == name && runs(*kernels)) return kernels;
+    if (std::string_view(kernels->name) == name && runs(*kernels)) return kernels;
   return nullptr;
 }
 

@@ -6,11 +6,11 @@
 // needs no sum over lanes.
 //
 // The kernels are compiled once for each instruction set (kernels/kernels_*.cpp), and kernels() picks the
-// widest that the processor has.
+// widest that the processor has. What those files share with others must leave no function of its own behind
+// (simd.hpp says why): functions here are always inlined, and no standard header but <cstdint> is included.
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 namespace fluxsbi::engine::tile {
 
@@ -25,7 +25,7 @@ struct BlockOf {
   int64_t T = 0, F = 0;
   int64_t token = 0;  ///< numbers from one token to the next; 0: one token serves any number
 
-  Number* at(int64_t t, int64_t f) const { return data + t * token + f * lanes; }
+  [[gnu::always_inline]] Number* at(int64_t t, int64_t f) const { return data + t * token + f * lanes; }
 };
 using In = BlockOf<const float>;
 using Out = BlockOf<float>;
@@ -58,7 +58,7 @@ struct WeightGradient {
   float* scratch;  ///< [T * lanes][padded(C)]
 };
 /// Numbers of a row of a weight gradient: C rounded up to whole cells.
-constexpr int64_t padded(int64_t columns) {
+[[gnu::always_inline]] constexpr int64_t padded(int64_t columns) {
   return (columns + lanes - 1) / lanes * lanes;
 }
 
@@ -141,12 +141,12 @@ struct AttentionBackward : Attention {
   float* scratch;                                     ///< attention_scratch(T, D) numbers on 64 bytes
 };
 /// Numbers of scratch memory that attention over T tokens with heads of D features needs.
-constexpr int64_t attention_scratch(int64_t T, int64_t D) {
+[[gnu::always_inline]] constexpr int64_t attention_scratch(int64_t T, int64_t D) {
   return lanes * (8 * T * D + 4 * T + D);
 }
 
 struct Kernels {
-  std::string_view name;
+  const char* name;
   void (*product)(const Product&);
   void (*weight_gradient)(const WeightGradient&);
   void (*lane_sum)(const LaneSum&);
@@ -169,6 +169,6 @@ struct Kernels {
 const Kernels& kernels();
 
 /// The table of one instruction set by name; null where this build or processor lacks it. For tests.
-const Kernels* kernels_named(std::string_view name);
+const Kernels* kernels_named(const char* name);
 
 }  // namespace fluxsbi::engine::tile

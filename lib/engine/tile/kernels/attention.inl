@@ -209,7 +209,8 @@ void attention_kernel(const AttentionForward& p) {
   const int64_t T = p.q.T, D = p.D;
   Scratch scratch{p.scratch};
   Side queries(p, p.q, p.query_scale), keys(p, p.k, p.key_scale);
-  for (Side* side : {&queries, &keys}) {
+  Side* const sides[] = {&queries, &keys};
+  for (Side* side : sides) {
     side->changed = scratch.take(T * D);
     side->factors = scratch.take(T);
   }
@@ -243,7 +244,8 @@ void attention_backward_kernel(const AttentionBackward& p) {
   const int64_t T = p.q.T, D = p.D;
   Scratch scratch{p.scratch};
   Side queries(p, p.q, p.query_scale), keys(p, p.k, p.key_scale);
-  for (Side* side : {&queries, &keys}) {
+  Side* const sides[] = {&queries, &keys};
+  for (Side* side : sides) {
     side->changed = scratch.take(T * D);
     side->gradient = scratch.take(T * D);
     side->factors = scratch.take(T);

@@ -11,7 +11,7 @@ namespace fluxsbi::engine::tile {
 
 namespace {
 
-constexpr Kernels table(std::string_view name) {
+constexpr Kernels table(const char* name) {
   return {.name = name,
           .product = product_kernel,
           .weight_gradient = weight_gradient_kernel,
