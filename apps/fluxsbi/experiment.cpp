@@ -104,6 +104,7 @@ Experiment read_experiment(const config::Value& document) {
   reader.read(train::training_table(), experiment.training);
   reader.read(train::output_table(), experiment.output);
   reader.read(sample::sampling_table(), experiment.sampling);
+  sample::check(experiment.sampling, *experiment.method->build(), reader);
   train::resolve(experiment.optimizer, experiment.training, reader);
   experiment.warnings = finish(reader, experiment.choice);
   return experiment;

@@ -1,9 +1,10 @@
 #include "method/edm.hpp"
 
-#include <algorithm>
+#include <array>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/where.h>
 
 #include "core/error.hpp"
@@ -19,48 +20,53 @@ void fill_ends(DiffusionOptions& options) {
   if (!options.sigma_max) options.sigma_max = row.sigma_max;
 }
 
-// The probability-flow equation: with x = scale (data + sigma noise),
-//   dx/dt = (ln sigma + ln scale)' x - (ln sigma)' scale D(x / scale; sigma).
-class DiffusionField : public Field {
+constexpr std::array<std::string_view, 1> diffusion_sdes{"reverse"};
+
+class DiffusionPath : public Path {
  public:
-  DiffusionField(Diffusion method, Evaluate network)
-      : method_(std::move(method)), network_(std::move(network)) {}
+  explicit DiffusionPath(const Diffusion& method)
+      : options_(method.options()), preconditioning_(method.preconditioning()) {}
 
   double start() const override { return time(0); }
   double end() const override { return time(1); }
-
-  at::Tensor initial(const at::Tensor& noise) const override {
-    const Level level = at_time(noise.new_full({1}, start()));
-    return noise * (level.sigma * level.scale);
+  double data() const override { return 0; }
+  double time(double part) const override { return preconditioning_.time(options_, part); }
+  double initial_scale() const override {
+    return level(at::scalar_tensor(start(), at::kDouble)).noise.item<double>();
   }
 
-  at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
-    // A solver that gives all rows one time does so by a repeated view; the network is told of it likewise.
-    const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
-    const Level level = at_time((one_time ? t.narrow(0, 0, 1) : t).view({-1, 1, 1}));
-    const at::Tensor clean = method_.denoise(network_, x / level.scale, level.sigma.view(-1), rows);
-    return (level.sigma_rate + level.scale_rate) * x - (level.sigma_rate * level.scale) * clean;
+  Query query(const at::Tensor& t) const override {
+    const NoiseLevel place = at_time(t);
+    const Coefficients c = preconditioning_.coefficients(options_, place.sigma);
+    return {c.noise, c.in / place.scale};
   }
-
-  std::vector<double> grid(int64_t steps) const override {
-    const int64_t inner = std::max<int64_t>(steps - 1, 1);  // finish() takes the last
-    std::vector<double> times;
-    for (int64_t i = 0; i <= inner; ++i)
-      times.push_back(time(static_cast<double>(i) / static_cast<double>(inner)));
-    return times;
+  Linear velocity(const at::Tensor& t) const override {
+    const NoiseLevel place = at_time(t);
+    const Coefficients c = preconditioning_.coefficients(options_, place.sigma);
+    return {place.sigma_rate * c.rest + place.scale_rate, -(place.sigma_rate * place.scale) * c.out};
   }
+  Linear denoised(const at::Tensor& t) const override {
+    const NoiseLevel place = at_time(t);
+    const Coefficients c = preconditioning_.coefficients(options_, place.sigma);
+    return {c.skip / place.scale, c.out};
+  }
+  Level level(const at::Tensor& t) const override {
+    const NoiseLevel place = at_time(t);
+    return {place.scale, place.scale * place.sigma};
+  }
+  double time_of(double ratio) const override { return preconditioning_.time_of(options_, ratio); }
 
-  at::Tensor finish(const at::Tensor& x) const override {
-    const at::Tensor t = x.new_full({1}, end()).expand({x.size(0)});
-    return x - end() * drift(t, x, {});
+  std::span<const std::string_view> sdes() const override { return diffusion_sdes; }
+  at::Tensor squared_diffusion(std::string_view, const at::Tensor& t) const override {
+    const NoiseLevel place = at_time(t);
+    return 2 * (place.scale * place.sigma).square() * place.sigma_rate;
   }
 
  private:
-  double time(double part) const { return method_.preconditioning().time(method_.options(), part); }
-  Level at_time(const at::Tensor& t) const { return method_.preconditioning().level(method_.options(), t); }
+  NoiseLevel at_time(const at::Tensor& t) const { return preconditioning_.level(options_, t); }
 
-  Diffusion method_;
-  Evaluate network_;
+  DiffusionOptions options_;
+  const Preconditioning& preconditioning_;  // a row of the table
 };
 
 class DiffusionSpec : public Spec {
@@ -136,12 +142,6 @@ at::Tensor Diffusion::training_sigma(const at::Tensor& uniform) const {
   return preconditioning_->training_sigma(options_, uniform);
 }
 
-at::Tensor Diffusion::denoise(const Evaluate& network, const at::Tensor& x, const at::Tensor& sigma,
-                              const at::Tensor& rows) const {
-  const Coefficients c = preconditioning_->coefficients(options_, sigma.view({-1, 1, 1}));
-  return c.skip * x + c.out * network(c.noise.view(-1).expand({x.size(0)}), c.in * x, rows);
-}
-
 engine::Regression Diffusion::regression(const Batch& batch, const Noise& noise) const {
   return regression_at(batch, noise.normal, training_sigma(noise.uniform));
 }
@@ -169,8 +169,8 @@ engine::Regression Diffusion::regression_at(const Batch& batch, const at::Tensor
   return problem;
 }
 
-std::unique_ptr<Field> Diffusion::field(Evaluate network) const {
-  return std::make_unique<DiffusionField>(*this, std::move(network));
+std::unique_ptr<Path> Diffusion::path() const {
+  return std::make_unique<DiffusionPath>(*this);
 }
 
 std::unique_ptr<Spec> make_diffusion_spec() {

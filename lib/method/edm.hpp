@@ -8,10 +8,12 @@
 // three preconditionings). F's time argument is c_noise. Conditioned tokens are fed clean, not scaled by
 // c_in, and carry no loss; the factor keeps a row's weight the same however much of it is given.
 //
-// Samples follow the probability-flow equation in the preconditioning's own time (preconditioning.hpp): edm's
-// is sigma itself, from sigma_max down, where it reads
-//   dx/dt = (x - D(x; t)) / t.
-// It is singular at 0, so it is integrated to the least level, sigma_min, and one Euler step leads to 0.
+// Samples follow the probability-flow equation in the preconditioning's own time (preconditioning.hpp). With
+// x = scale (data + sigma n),
+//   dx/dt = (ln sigma + ln scale)' x - (ln sigma)' scale D(x / scale; sigma);
+// edm's time is sigma itself, from sigma_max down, where it reads dx/dt = (x - D(x; t)) / t. It is singular
+// at 0, so it is integrated to the least level, sigma_min, and one Euler step leads to 0. The stochastic
+// equation "reverse" has g^2 = scale^2 d sigma^2/dt.
 #pragma once
 
 #include <memory>
@@ -30,17 +32,14 @@ class Diffusion : public Method {
 
   std::string_view name() const override { return "diffusion"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
-  std::unique_ptr<Field> field(Evaluate network) const override;
-  // The published sampler; 40 steps of edm are 79 evaluations of the network, finish() among them.
+  std::unique_ptr<Path> path() const override;
+  // The published sampler; 40 steps of edm are 79 evaluations of the network.
   std::string default_solver() const override { return "heun"; }
   int64_t default_steps() const override { return preconditioning_->sampling_steps; }
 
   /// The regression at given noise levels: normal [B, L, C], sigma [B].
   engine::Regression regression_at(const Batch& batch, const at::Tensor& normal,
                                    const at::Tensor& sigma) const;
-  /// D(x; sigma): x [n, L, C], sigma [n] or [1] -> [n, L, C]; rows as Evaluate takes them.
-  at::Tensor denoise(const Evaluate& network, const at::Tensor& x, const at::Tensor& sigma,
-                     const at::Tensor& rows) const;
   /// Noise levels of training [B] for uniform numbers [B] in (0, 1).
   at::Tensor training_sigma(const at::Tensor& uniform) const;
 

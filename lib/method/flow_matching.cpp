@@ -1,12 +1,15 @@
 #include "method/flow_matching.hpp"
 
+#include <array>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/lerp.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/pow.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
 
 #include "core/error.hpp"
 #include "method/loss_weight.hpp"
@@ -16,24 +19,25 @@ namespace fluxsbi::method {
 
 namespace {
 
-class FlowField : public Field {
- public:
-  explicit FlowField(Evaluate network) : network_(std::move(network)) {}
+constexpr std::array<std::string_view, 2> flow_sdes{"zero_ends", "non_singular"};
 
+class FlowPath : public Path {
+ public:
   double start() const override { return 0; }
   double end() const override { return 1; }
-  at::Tensor initial(const at::Tensor& noise) const override { return noise; }
-  at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
-    return network_(t, x, rows);
-  }
-  std::vector<double> grid(int64_t steps) const override {
-    std::vector<double> times;
-    for (int64_t i = 0; i <= steps; ++i) times.push_back(static_cast<double>(i) / static_cast<double>(steps));
-    return times;
-  }
+  double time(double part) const override { return part; }
+  double initial_scale() const override { return 1; }
 
- private:
-  Evaluate network_;
+  Query query(const at::Tensor& t) const override { return {t, at::ones_like(t)}; }
+  Linear velocity(const at::Tensor& t) const override { return {at::zeros_like(t), at::ones_like(t)}; }
+  Linear denoised(const at::Tensor& t) const override { return {at::ones_like(t), 1 - t}; }
+  Level level(const at::Tensor& t) const override { return {t, 1 - t}; }
+  double time_of(double ratio) const override { return 1 / (1 + ratio); }
+
+  std::span<const std::string_view> sdes() const override { return flow_sdes; }
+  at::Tensor squared_diffusion(std::string_view sde, const at::Tensor& t) const override {
+    return sde == "zero_ends" ? t * (1 - t) : 1 - t;
+  }
 };
 
 class FlowMatchingSpec : public Spec {
@@ -98,8 +102,8 @@ engine::Regression FlowMatching::regression(const Batch& batch, const Noise& noi
   return problem;
 }
 
-std::unique_ptr<Field> FlowMatching::field(Evaluate network) const {
-  return std::make_unique<FlowField>(std::move(network));
+std::unique_ptr<Path> FlowMatching::path() const {
+  return std::make_unique<FlowPath>();
 }
 
 std::unique_ptr<Spec> make_flow_matching_spec() {

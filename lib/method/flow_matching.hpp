@@ -3,7 +3,10 @@
 // Time: t = 0 is noise, t = 1 is data. With noise x0 ~ N(0, I), data x1 and t in [0, 1],
 //   x_t = (1 - t) x0 + t x1,   target u = x1 - x0,
 //   loss = mean over rows of the mean over that row's unconditioned elements of (v(t, x_t) - u)^2,
-// and samples follow dx/dt = v(t, x) from 0 to 1. Conditioned tokens are fed clean and carry no loss.
+// and samples follow dx/dt = v(t, x) from 0 to 1, or a stochastic equation (path.hpp) with
+//   zero_ends     g^2 = t (1 - t),
+//   non_singular  g^2 = 1 - t,
+// whose score is (t v - x) / (1 - t) (arXiv 2410.02217). Conditioned tokens are fed clean and carry no loss.
 #pragma once
 
 #include <memory>
@@ -34,7 +37,7 @@ class FlowMatching : public Method {
 
   std::string_view name() const override { return "flow"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
-  std::unique_ptr<Field> field(Evaluate network) const override;
+  std::unique_ptr<Path> path() const override;
   // A fixed number of steps keeps the time of a batch known; 80 evaluations lie on the plateau of quality.
   std::string default_solver() const override { return "midpoint"; }
   int64_t default_steps() const override { return 40; }

@@ -2,7 +2,6 @@
 // Trainer and sampler know this interface only.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "config/reader.hpp"
 #include "engine/engine.hpp"
+#include "method/path.hpp"
 
 namespace fluxsbi::method {
 
@@ -31,37 +31,13 @@ struct Noise {
   at::Tensor mask = {};
 };
 
-/// The network of a trained model with its condition bound: (t [n], x [n, L, C], rows) -> [n, L, C].
-/// `rows` (int64 [n], or undefined for all in order) names which rows of the bound condition x belongs to.
-using Evaluate = std::function<at::Tensor(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows)>;
-
-/// An ordinary differential equation dx/dt = drift(t, x) from noise at `start` to data at `end` (or all
-/// but: see finish), in the method's own time.
-class Field {
- public:
-  virtual ~Field() = default;
-  virtual double start() const = 0;
-  virtual double end() const = 0;
-  /// x(start) for standard normal noise [n, L, C].
-  virtual at::Tensor initial(const at::Tensor& noise) const = 0;
-  /// t [n], x [n, L, C] -> [n, L, C]
-  virtual at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
-  /// The times, from start() to end(), of a fixed-step solver that takes `steps` steps, finish() among them
-  /// where that is one: `steps` + 1 times, or `steps` (at least 2).
-  virtual std::vector<double> grid(int64_t steps) const = 0;
-  /// Data from x(end()) [n, L, C]: x itself, or one more step where the drift is singular at the data and
-  /// end() stands before it.
-  virtual at::Tensor finish(const at::Tensor& x) const { return x; }
-};
-
 class Method {
  public:
   virtual ~Method() = default;
   virtual std::string_view name() const = 0;
   /// The regression problem of a batch. t, target and weight as the method's paper has them.
   virtual engine::Regression regression(const Batch& batch, const Noise& noise) const = 0;
-  /// The deterministic sampling equation.
-  virtual std::unique_ptr<Field> field(Evaluate network) const = 0;
+  virtual std::unique_ptr<Path> path() const = 0;
   /// The solver to use where none is named, and its steps.
   virtual std::string default_solver() const = 0;
   virtual int64_t default_steps() const = 0;

@@ -10,6 +10,7 @@
 #include <ATen/ops/log1p.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -37,8 +38,12 @@ at::Tensor edm_training_sigma(const DiffusionOptions& options, const at::Tensor&
   return at::exp(normal_quantile(uniform) * options.sigma_std + options.sigma_mean);
 }
 
-Level edm_level(const DiffusionOptions&, const at::Tensor& t) {
+NoiseLevel edm_level(const DiffusionOptions&, const at::Tensor& t) {
   return {t, 1 / t, at::ones_like(t), at::zeros_like(t)};
+}
+
+double edm_time_of(const DiffusionOptions&, double sigma) {
+  return sigma;
 }
 
 double edm_time(const DiffusionOptions& options, double part) {
@@ -77,10 +82,14 @@ at::Tensor vp_training_sigma(const DiffusionOptions& options, const at::Tensor& 
   return vp_sigma(options, uniform * (1 - vp_training_start) + vp_training_start);
 }
 
-Level vp_level(const DiffusionOptions& options, const at::Tensor& t) {
+NoiseLevel vp_level(const DiffusionOptions& options, const at::Tensor& t) {
   const at::Tensor sigma = vp_sigma(options, t), square = sigma.square();
   const at::Tensor half_beta = (options.beta_min + (options.beta_max - options.beta_min) * t) / 2;
   return {sigma, half_beta * (1 + 1 / square), at::rsqrt(square + 1), -half_beta};
+}
+
+double vp_time_of_level(const DiffusionOptions& options, double sigma) {
+  return vp_time_of(options, at::scalar_tensor(sigma, at::kDouble)).item<double>();
 }
 
 double vp_time(const DiffusionOptions&, double part) {
@@ -102,8 +111,12 @@ at::Tensor ve_training_sigma(const DiffusionOptions& options, const at::Tensor& 
   return *options.sigma_min * at::exp(uniform * std::log(*options.sigma_max / *options.sigma_min));
 }
 
-Level ve_level(const DiffusionOptions&, const at::Tensor& t) {
+NoiseLevel ve_level(const DiffusionOptions&, const at::Tensor& t) {
   return {at::sqrt(t), 0.5 / t, at::ones_like(t), at::zeros_like(t)};
+}
+
+double ve_time_of(const DiffusionOptions&, double sigma) {
+  return sigma * sigma;
 }
 
 double ve_time(const DiffusionOptions& options, double part) {
@@ -111,9 +124,10 @@ double ve_time(const DiffusionOptions& options, double part) {
 }
 
 constexpr std::array<Preconditioning, 3> rows{{
-    {"edm", 0.002, 80, 40, edm_coefficients, edm_training_sigma, edm_level, edm_time},
-    {"vp", std::nullopt, std::nullopt, 100, vp_coefficients, vp_training_sigma, vp_level, vp_time},
-    {"ve", 0.02, 100, 100, ve_coefficients, ve_training_sigma, ve_level, ve_time},
+    {"edm", 0.002, 80, 40, edm_coefficients, edm_training_sigma, edm_level, edm_time_of, edm_time},
+    {"vp", std::nullopt, std::nullopt, 100, vp_coefficients, vp_training_sigma, vp_level, vp_time_of_level,
+     vp_time},
+    {"ve", 0.02, 100, 100, ve_coefficients, ve_training_sigma, ve_level, ve_time_of, ve_time},
 }};
 
 }  // namespace

@@ -43,7 +43,7 @@ struct Coefficients {
 
 /// A place on the path of sampling, at the path's own time t: x(t) = scale (data + sigma noise). Each has t's
 /// shape.
-struct Level {
+struct NoiseLevel {
   at::Tensor sigma;
   at::Tensor sigma_rate;  ///< d ln sigma / dt
   at::Tensor scale;
@@ -60,7 +60,9 @@ struct Preconditioning {
   /// Noise levels of training for uniform numbers in (0, 1).
   at::Tensor (*training_sigma)(const DiffusionOptions& options, const at::Tensor& uniform);
   /// edm: t = sigma; ve: t = sigma^2; vp: t in (0, 1], 1 the most noise.
-  Level (*level)(const DiffusionOptions& options, const at::Tensor& t);
+  NoiseLevel (*level)(const DiffusionOptions& options, const at::Tensor& t);
+  /// The time of a noise level sigma > 0.
+  double (*time_of)(const DiffusionOptions& options, double sigma);
   /// The path's time when a part in [0, 1] of the steps is done; 0: most noise, 1: least, above none.
   double (*time)(const DiffusionOptions& options, double part);
 };

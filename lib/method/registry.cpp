@@ -5,18 +5,22 @@
 #include "method/edm.hpp"
 #include "method/flow_matching.hpp"
 #include "method/method.hpp"
+#include "method/score_matching.hpp"
 #include "model/network.hpp"
 
 namespace fluxsbi::method {
 
 namespace {
 
-constexpr std::array<std::string_view, 1> flow_aliases{"flow_matching"}, diffusion_aliases{"edm"};
+constexpr std::array<std::string_view, 1> flow_aliases{"flow_matching"}, diffusion_aliases{"edm"},
+    score_aliases{"score"};
 
-constexpr std::array<MethodRow, 2> rows{{
+constexpr std::array<MethodRow, 3> rows{{
     {"flow", flow_aliases, "flow matching on straight paths from noise to data", make_flow_matching_spec},
     {"diffusion", diffusion_aliases, "a denoiser at every noise level (EDM, with VP and VE in its form)",
      make_diffusion_spec},
+    {"score_matching", score_aliases, "the score along a variance preserving or exploding equation",
+     make_score_matching_spec},
 }};
 
 // The names and aliases of a registry's rows.

@@ -14,7 +14,7 @@
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/where.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include "core/error.hpp"
 #include "sample/runge_kutta.hpp"
@@ -50,18 +50,19 @@ at::Tensor per_row(const at::Tensor& value, const at::Tensor& like) {  // [n] ->
 
 class Dopri5 {
  public:
-  Dopri5(const method::Field& field, const at::Tensor& x, const SolverOptions& options)
-      : field_(field),
+  Dopri5(const Equation& equation, const at::Tensor& x, const SolverOptions& options)
+      : equation_(equation),
         options_(options),
-        end_(field.end()),
-        span_(std::abs(field.end() - field.start())),
-        direction_(field.end() >= field.start() ? 1 : -1),
+        end_(equation.end()),
+        span_(std::abs(equation.end() - equation.start())),
+        direction_(equation.end() >= equation.start() ? 1 : -1),
         total_(x.size(0)) {
     result_.x = at::full_like(x, std::numeric_limits<double>::quiet_NaN());
     result_.failed = at::full({total_}, true, x.options().dtype(at::kBool));
+    result_.exhausted = at::zeros_like(result_.failed);
     rows_.number = at::arange(total_, x.options().dtype(at::kLong));
     rows_.x = x;
-    rows_.time = at::full({total_}, field.start(), x.options().dtype(at::kDouble));
+    rows_.time = at::full({total_}, equation.start(), x.options().dtype(at::kDouble));
     rows_.grows = at::full({total_}, true, x.options().dtype(at::kBool));
     rows_.moving = options.moving.defined() ? options.moving : at::ones_like(rows_.time);
     rows_.slope = drift(rows_.time, rows_.x);
@@ -72,6 +73,7 @@ class Dopri5 {
     const int stages =
         dopri5_tableau.stages() - 1;  // evaluations of a step; the last stage is the next first
     while (rows_.number.size(0) > 0 && result_.evaluations + stages <= options_.max_evaluations) advance();
+    result_.exhausted.index_fill_(0, rows_.number, true);
     return result_;
   }
 
@@ -79,7 +81,7 @@ class Dopri5 {
   at::Tensor drift(const at::Tensor& time, const at::Tensor& x) {
     ++result_.evaluations;
     const bool all = rows_.number.size(0) == total_;
-    return field_.drift(time.to(x.scalar_type()), x, all ? at::Tensor() : rows_.number);
+    return equation_.slope(time.to(x.scalar_type()), x, all ? at::Tensor() : rows_.number);
   }
 
   // Root mean square over a row's elements that move, [n] float64.
@@ -172,7 +174,7 @@ class Dopri5 {
     rows_.keep(leaving.logical_not().nonzero().view(-1));
   }
 
-  const method::Field& field_;
+  const Equation& equation_;
   const SolverOptions& options_;
   double end_, span_, direction_;
   int64_t total_;
@@ -182,10 +184,10 @@ class Dopri5 {
 
 }  // namespace
 
-Integration integrate_dopri5(const method::Field& field, const at::Tensor& x, const SolverOptions& options) {
+Integration integrate_dopri5(const Equation& equation, const at::Tensor& x, const SolverOptions& options) {
   core::require(x.dim() == 3 && options.atol > 0 && options.rtol >= 0,
                 "dopri5 needs x [n, L, C] and atol > 0");
-  return Dopri5(field, x, options).run();
+  return Dopri5(equation, x, options).run();
 }
 
 }  // namespace fluxsbi::sample

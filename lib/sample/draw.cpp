@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
@@ -20,28 +21,6 @@ namespace fluxsbi::sample {
 
 namespace {
 
-// A field whose given tokens stand still: they hold no state, the network sees their values in every call.
-class GivenField : public method::Field {
- public:
-  /// given [n or 1, L, 1] bool
-  GivenField(const method::Field& field, at::Tensor given) : field_(field), given_(std::move(given)) {}
-
-  double start() const override { return field_.start(); }
-  double end() const override { return field_.end(); }
-  at::Tensor initial(const at::Tensor& noise) const override {
-    return field_.initial(noise).masked_fill(given_, 0);
-  }
-  at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
-    const bool some = rows.defined() && given_.size(0) > 1;
-    return field_.drift(t, x, rows).masked_fill(some ? given_.index_select(0, rows) : given_, 0);
-  }
-  std::vector<double> grid(int64_t steps) const override { return field_.grid(steps); }
-
- private:
-  const method::Field& field_;
-  at::Tensor given_;
-};
-
 class Drawing {
  public:
   Drawing(const Source& source, const Amount& amount, const SamplingOptions& options,
@@ -51,7 +30,14 @@ class Drawing {
         options_(options),
         progress_(progress),
         solver_(find_solver(options.solver == "auto" ? source.method->default_solver() : options.solver)),
+        path_(source.method->path()),
         total_(amount.rows * amount.draws) {
+    const std::string problem = solver_problem(solver_, *path_, source.method->name());
+    if (!problem.empty()) throw core::UserError("sampling.solver " + problem);
+    NoiseOptions& noise = solver_options_.noise;
+    noise = {options.noise_amount, options.corrector, options.churn,
+             options.churn_min,    noise.most,        options.churn_noise};
+    if (options.churn_max) noise.most = *options.churn_max;
     solver_options_.atol = options.atol;
     solver_options_.rtol = options.rtol;
     solver_options_.max_evaluations = options.max_evaluations;
@@ -74,6 +60,7 @@ class Drawing {
       pending = pass(&pending);
     }
     if (!pending.empty()) warn(static_cast<int64_t>(pending.size()));
+    if (!exhausted_.empty()) warn_exhausted();
     return std::move(samples_);
   }
 
@@ -110,27 +97,38 @@ class Drawing {
       rows.push_back(item / amount_.draws);
       keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt_});
     }
-    at::Tensor noise = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
-    const std::span<float> values(noise.data_ptr<float>(), static_cast<size_t>(n * size));
-    fill_normal(values, amount_.seed, keys, size);
+    NormalNoise noise(amount_.seed, keys);
+    const auto normal = [&] {  // [n, tokens, channels], on the host
+      at::Tensor next = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
+      noise.fill({next.data_ptr<float>(), static_cast<size_t>(n * size)}, size);
+      return next;
+    };
     int64_t evaluations = 0;
     const Bound bound = source_.bind(rows);
-    const auto field =
-        source_.method->field([&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+    const PathEquation equation(
+        *path_,
+        [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
           ++evaluations;
           return bound.network(t, x, active);
-        });
-    const Integration end = integrate(*field, field->initial(noise.to(source_.device)), bound.given);
-    noise.copy_(field->finish(end.x));  // back to the host, [n, tokens, channels]
+        },
+        bound.given);
+    SolverOptions options = solver_options_;
+    options.normal = [&] { return normal().to(source_.device); };
+    if (bound.given.defined()) {
+      options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
+    }
+    const Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
     samples_.evaluations = std::max(samples_.evaluations, evaluations);
-    settle(items, values, rejected);
+    remember_exhausted(end, rows);
+    at::Tensor values = end.x.to(at::kCPU).contiguous();
+    settle(items, {values.data_ptr<float>(), static_cast<size_t>(n * size)}, rejected);
   }
 
-  Integration integrate(const method::Field& field, const at::Tensor& x, const at::Tensor& given) const {
-    if (!given.defined()) return solver_.integrate(field, x, solver_options_);
-    SolverOptions options = solver_options_;
-    options.moving = given.logical_not().to(at::kDouble).mean({1, 2}).expand({x.size(0)});
-    return solver_.integrate(GivenField(field, given), x.masked_fill(given, 0), options);
+  void remember_exhausted(const Integration& end, const std::vector<int64_t>& rows) {
+    const at::Tensor which = end.exhausted.nonzero().view(-1).to(at::kCPU);
+    for (int64_t i = 0; i < which.numel(); ++i) {
+      exhausted_.insert(amount_.first_row + rows[static_cast<size_t>(which.data_ptr<int64_t>()[i])]);
+    }
   }
 
   // Keeps what is finite and supported; the rest goes into `rejected`. values: [items, state_size()],
@@ -182,13 +180,29 @@ class Drawing {
                        core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")");
   }
 
+  void warn_exhausted() const {
+    constexpr size_t most = 10;
+    std::vector<std::string> rows;
+    for (const int64_t row : exhausted_) {
+      if (rows.size() < most) rows.push_back(std::to_string(row));
+    }
+    const size_t left = exhausted_.size() - rows.size();
+    core::log::warning("samples of " + std::to_string(exhausted_.size()) +
+                       " observations ran into sampling.max_evaluations = " +
+                       std::to_string(options_.max_evaluations) + " and were drawn again; rows " +
+                       core::join(rows) + (left > 0 ? " and " + std::to_string(left) + " more" : "") +
+                       "; raise it, loosen sampling.atol and rtol, or take a fixed-step solver");
+  }
+
   const Source& source_;
   const Amount& amount_;
   const SamplingOptions& options_;
   const Progress& progress_;
   const SolverRow& solver_;
+  const std::unique_ptr<method::Path> path_;
   SolverOptions solver_options_;
   int64_t total_;
+  std::set<int64_t> exhausted_;  // observations of which a sample ran out of evaluations
   int64_t attempt_ = 0, finite_ = 0;
   double deadline_ = 0;
   Samples samples_;

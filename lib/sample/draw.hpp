@@ -11,6 +11,7 @@
 #include "data/prior.hpp"
 #include "data/standardise.hpp"
 #include "method/method.hpp"
+#include "sample/equation.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -30,11 +31,11 @@ struct Samples {
 
 /// A network with the conditions of a chunk's items bound.
 struct Bound {
-  method::Evaluate network;
+  Evaluate network;
   at::Tensor given = {};  ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
 };
 
-/// What samples are drawn from: a method's field whose network is bound to observations. The field moves a
+/// What samples are drawn from: a method's path whose network is bound to observations. Sampling moves a
 /// state of L tokens with C channels (theta, or theta and x of a joint model), of which the first `kept` are
 /// the result.
 struct Source {
@@ -66,9 +67,10 @@ using Progress = std::function<void(int64_t done, int64_t total)>;
 
 /// Draws amount.rows * amount.draws samples. A sample that is not finite, or with options.reject outside the
 /// prior's support, is redrawn with fresh noise until options.max_tries or options.max_seconds, and not at
-/// all where no first try was finite; then it stays NaN with filled = 0, and a warning says how many. Memory
+/// all where no first try was finite; then it stays NaN with filled = 0, and a warning says how many, and
+/// which rows ran into options.max_evaluations. Memory
 /// beside the result is that of one chunk and 8 bytes for each sample that is to be redrawn. Throws UserError
-/// for an unknown solver, core::Stopped when a signal asked to stop.
+/// for a solver that is unknown or not the method's, core::Stopped when a signal asked to stop.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

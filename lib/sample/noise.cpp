@@ -3,7 +3,6 @@
 #include <ATen/Parallel.h>
 
 #include "core/error.hpp"
-#include "core/philox.hpp"
 
 namespace fluxsbi::sample {
 
@@ -21,14 +20,20 @@ void check(const NoiseKey& key) {
 
 }  // namespace
 
-void fill_normal(std::span<float> out, uint64_t seed, std::span<const NoiseKey> keys, int64_t size) {
-  core::require(out.size() == keys.size() * static_cast<size_t>(size), "noise needs out [keys, size]");
-  for (const NoiseKey& key : keys) check(key);
-  at::parallel_for(0, static_cast<int64_t>(keys.size()), keys_per_task, [&](int64_t begin, int64_t end) {
+NormalNoise::NormalNoise(uint64_t seed, std::span<const NoiseKey> keys) {
+  streams_.reserve(keys.size());
+  for (const NoiseKey& key : keys) {
+    check(key);
+    const uint64_t stream = static_cast<uint64_t>(key.row) << 32 | static_cast<uint64_t>(key.draw);
+    streams_.emplace_back(seed, core::Purpose::sampling, stream, static_cast<uint32_t>(key.attempt));
+  }
+}
+
+void NormalNoise::fill(std::span<float> out, int64_t size) {
+  core::require(out.size() == streams_.size() * static_cast<size_t>(size), "noise needs out [keys, size]");
+  at::parallel_for(0, static_cast<int64_t>(streams_.size()), keys_per_task, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const NoiseKey& key = keys[static_cast<size_t>(i)];
-      const uint64_t stream = static_cast<uint64_t>(key.row) << 32 | static_cast<uint64_t>(key.draw);
-      core::Philox random(seed, core::Purpose::sampling, stream, static_cast<uint32_t>(key.attempt));
+      core::Philox& random = streams_[static_cast<size_t>(i)];
       float* values = out.data() + i * size;
       for (int64_t j = 0; j < size; ++j) values[j] = static_cast<float>(random.normal());
     }

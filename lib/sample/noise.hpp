@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
+
+#include "core/philox.hpp"
 
 namespace fluxsbi::sample {
 
@@ -15,8 +18,17 @@ struct NoiseKey {
   int64_t attempt = 0;
 };
 
-/// Writes `size` standard normal numbers for every key: out [keys, size]. Uses LibTorch's threads.
-/// Throws UserError for a row or draw of 2^32 or more.
-void fill_normal(std::span<float> out, uint64_t seed, std::span<const NoiseKey> keys, int64_t size);
+/// Standard normal numbers for samples, in order: what a sample draws later follows what it drew before.
+class NormalNoise {
+ public:
+  /// Throws UserError for a row or draw of 2^32 or more.
+  NormalNoise(uint64_t seed, std::span<const NoiseKey> keys);
+
+  /// Writes the next `size` numbers of every key: out [keys, size]. Uses LibTorch's threads.
+  void fill(std::span<float> out, int64_t size);
+
+ private:
+  std::vector<core::Philox> streams_;  ///< one a key
+};
 
 }  // namespace fluxsbi::sample

@@ -20,13 +20,30 @@ const config::Table<SamplingOptions>& sampling_table() {
   using Options = SamplingOptions;
   static const auto table =
       config::Table<Options>("sampling", "How samples are drawn; a command's flags go before these.")
-          .add("solver", &Options::solver, config::one_of(solver_names()), "auto: the method's own solver")
+          .add("solver", &Options::solver, config::one_of(solver_names()),
+               "auto: the method's own solver; docs/solvers.md tells them apart")
           .add("steps", &Options::steps, config::if_given(config::integer_between(1, 1000000)),
                "steps of a fixed-step solver; null: the solver's default")
           .add("atol", &Options::atol, config::number_above(0), "absolute tolerance of adaptive solvers")
           .add("rtol", &Options::rtol, config::number_at_least(0), "relative tolerance of adaptive solvers")
           .add("max_evaluations", &Options::max_evaluations, config::integer_at_least(8),
                "evaluations of the network after which an adaptive solver gives a sample up")
+          .add("noise_amount", &Options::noise_amount, config::number_at_least(0),
+               "stochastic solvers: factor of the equation's noise; 0: the deterministic equation")
+          .add("corrector", &Options::corrector, config::number_between(1e-3, 0.7),
+               "predictor_corrector: size of the Langevin steps as a share of the noise level")
+          .add("churn", &Options::churn, config::number_at_least(0),
+               "edm_heun: S_churn; a step's noise level is raised by churn / steps of it, 0.41 at most")
+          .alias("S_churn")
+          .add("churn_min", &Options::churn_min, config::number_at_least(0),
+               "edm_heun: S_min, noise levels below are not raised")
+          .alias("S_min")
+          .add("churn_max", &Options::churn_max, config::if_given(config::number_above(0)),
+               "edm_heun: S_max, noise levels above are not raised; null: no limit")
+          .alias("S_max")
+          .add("churn_noise", &Options::churn_noise, config::number_above(0),
+               "edm_heun: S_noise, standard deviation of the added noise")
+          .alias("S_noise")
           .add("memory_gb", &Options::memory_gb, config::number_above(0),
                "gigabytes that a chunk of samples may take beside the result")
           .add("chunk", &Options::chunk, config::integer_at_least(0),
@@ -37,6 +54,17 @@ const config::Table<SamplingOptions>& sampling_table() {
           .add("max_seconds", &Options::max_seconds, config::number_at_least(0),
                "redrawing ends after this time");
   return table;
+}
+
+void check(const SamplingOptions& options, const method::Method& method, config::Reader& reader) {
+  if (options.solver != "auto") {
+    const std::string problem = solver_problem(find_solver(options.solver), *method.path(), method.name());
+    if (!problem.empty()) reader.problem("sampling.solver", problem);
+  }
+  if (options.churn_max && *options.churn_max < options.churn_min) {
+    reader.problem("sampling.churn_max", "must not be below churn_min = " + config::emit(options.churn_min) +
+                                             ", found " + config::emit(*options.churn_max));
+  }
 }
 
 }  // namespace fluxsbi::sample

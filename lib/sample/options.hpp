@@ -5,7 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "config/table.hpp"
+#include "config/reader.hpp"
+#include "method/method.hpp"
 
 namespace fluxsbi::sample {
 
@@ -14,12 +15,22 @@ struct SamplingOptions {
   std::optional<int64_t> steps;  ///< fixed-step solvers; none: the solver's default
   double atol = 1e-5, rtol = 1e-5;
   int64_t max_evaluations = 10000;
-  double memory_gb = 1.0;     ///< what a chunk may take beside the result
-  int64_t chunk = 0;          ///< draws a chunk; 0: from memory_gb
-  bool reject = true;         ///< redraw samples outside the prior's support
-  int64_t max_tries = 100;    ///< redraws of one sample
-  double max_seconds = 3600;  ///< redrawing ends then
+  double noise_amount = 1;          ///< stochastic solvers: factor of the noise, >= 0
+  double corrector = 0.16;          ///< predictor_corrector: size of the Langevin steps, in (0, 1)
+  double churn = 30;                ///< edm_heun: S_churn, >= 0
+  double churn_min = 0;             ///< edm_heun: S_min, the noise levels that are churned, >= 0
+  std::optional<double> churn_max;  ///< edm_heun: S_max, >= churn_min; none: no limit
+  double churn_noise = 1;           ///< edm_heun: S_noise, > 0
+  double memory_gb = 1.0;           ///< what a chunk may take beside the result
+  int64_t chunk = 0;                ///< draws a chunk; 0: from memory_gb
+  bool reject = true;               ///< redraw samples outside the prior's support
+  int64_t max_tries = 100;          ///< redraws of one sample
+  double max_seconds = 3600;        ///< redrawing ends then
 };
 const config::Table<SamplingOptions>& sampling_table();
+
+/// Reports a solver that the method cannot use, and ends of a range in the wrong order. The section must have
+/// been read.
+void check(const SamplingOptions& options, const method::Method& method, config::Reader& reader);
 
 }  // namespace fluxsbi::sample

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "sample/solver.hpp"
+#include "sample/stepper.hpp"
 
 namespace fluxsbi::sample {
 
@@ -50,16 +51,19 @@ inline constexpr Tableau rk4_tableau{coefficients::rk4_a, coefficients::rk4_b, c
 inline constexpr Tableau dopri5_tableau{coefficients::dopri5_a, coefficients::dopri5_b,
                                         coefficients::dopri5_c, coefficients::dopri5_e};
 
-/// Marks rows that hold a non-finite number, and fills them with NaN: x [n, ...] -> failed [n] bool.
-at::Tensor mark_failed(at::Tensor& x);
+/// Steps with a tableau. The equation must outlive it.
+class RungeKutta final : public Stepper {
+ public:
+  RungeKutta(const Tableau& tableau, const Equation& equation) : tableau_(tableau), equation_(equation) {}
+  at::Tensor take(const Step& step, const at::Tensor& x) override;
 
-/// Takes the steps field.grid(steps) with a tableau. x [n, L, C] is x(start); its dtype is the arithmetic's.
-/// Nothing is read back from the device before the end.
-Integration integrate_fixed(const Tableau& tableau, const method::Field& field, const at::Tensor& x,
-                            int64_t steps);
+ private:
+  const Tableau& tableau_;
+  const Equation& equation_;
+};
 
 /// Dormand and Prince's 5(4) pair with a step size for each row: a row's result does not depend on which
 /// other rows are integrated with it. Rows that are done leave the batch.
-Integration integrate_dopri5(const method::Field& field, const at::Tensor& x, const SolverOptions& options);
+Integration integrate_dopri5(const Equation& equation, const at::Tensor& x, const SolverOptions& options);
 
 }  // namespace fluxsbi::sample

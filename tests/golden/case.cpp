@@ -55,6 +55,16 @@ std::string Case::setting(const std::string& key) const {
   return value ? value->scalar : "";
 }
 
+double Case::number(const std::string& key) const {
+  const config::Value* settings = config.find("model");
+  const config::Value* found = settings->find(key);
+  for (const auto& [name, value] : settings->map) {
+    if (!found && value.kind == config::Value::Kind::map) found = value.find(key);
+  }
+  if (!found) throw core::UserError(name + ": its config holds no '" + key + "'");
+  return std::stod(found->scalar);
+}
+
 Case load_case(const std::string& folder, const std::string& name) {
   Case golden{name, io::load_safetensors(folder + "/" + name), {}};
   const std::string text = golden.metadata("config");

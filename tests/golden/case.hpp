@@ -9,7 +9,7 @@
 
 #include "config/value.hpp"
 #include "io/safetensors.hpp"
-#include "method/method.hpp"
+#include "sample/solver.hpp"
 
 namespace fluxsbi::golden {
 
@@ -28,6 +28,8 @@ struct Case {
   std::string metadata(const std::string& key) const;
   /// A scalar of `config`; "" if it is not there.
   std::string setting(const std::string& key) const;
+  /// A number of `config` or of a map in it. Throws UserError if it is not there.
+  double number(const std::string& key) const;
 };
 
 /// Throws UserError for a file that cannot be read or has no `config`.
@@ -65,8 +67,9 @@ void check_model(const Case& golden, Report& report);
 void check_method(const Case& golden, Report& report);
 
 /// The network of a method file that stands in for a model:
-/// linear: a x + k t; others: p tanh(q x) + r t roll(x, 1 along tokens) - k, where t may be tanh(s t).
-method::Evaluate analytic_network(const Case& golden, const std::string& name);
+/// linear: a x + k t; score: the files' vp_score or ve_score; others: p tanh(q x) + r t roll(x, 1 along
+/// tokens) - k, where t may be tanh(s t).
+sample::Evaluate analytic_network(const Case& golden, const std::string& name);
 
 /// Says which of the file's results nobody has checked.
 void name_unchecked(const Case& golden, const std::set<std::string>& checked, Report& report);
@@ -81,5 +84,6 @@ void check_gensbi_export(const std::string& folder, const std::string& name, Rep
 /// The checkers of the methods.
 void check_flow(const Case& golden, Report& report);
 void check_diffusion(const Case& golden, Report& report);
+void check_score_matching(const Case& golden, Report& report);
 
 }  // namespace fluxsbi::golden

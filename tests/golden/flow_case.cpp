@@ -60,6 +60,7 @@ class FlowCase {
     static const std::regex loss("out/([a-z]+)/(loss|per_sample)(_masked)?");
     static const std::regex fixed("out/([a-z]+)/(euler|midpoint|heun|rk4)([0-9]+)_(traj|end)");
     static const std::regex adaptive("out/([a-z]+)/dopri5_([0-9.e-]+)_end");
+    static const std::regex drift("out/sde/(zero_ends|non_singular)_drift");
     std::smatch match;
     if (std::regex_match(array, match, times)) check_times(array, std::stod(match[1]), std::stod(match[2]));
     if (std::regex_match(array, match, loss))
@@ -68,6 +69,7 @@ class FlowCase {
       check_fixed(array, match[1], match[2], std::stoll(match[3]), match[4] == "traj");
     }
     if (std::regex_match(array, match, adaptive)) check_adaptive(array, match[1], std::stod(match[2]));
+    if (std::regex_match(array, match, drift)) check_stochastic(match[1]);
   }
 
   void check_times(const std::string& array, double mean, double std) {
@@ -105,7 +107,9 @@ class FlowCase {
       const double end = static_cast<double>(i) / static_cast<double>(steps);
       sample::SolverOptions options;
       options.steps = i;
-      return solver.integrate(test::AnalyticField(analytic_network(golden_, network), 0, end), x0, options).x;
+      return sample::solve(solver, test::AnalyticField(analytic_network(golden_, network), 0, end), x0,
+                           options)
+          .x;
     };
     std::vector<at::Tensor> states;
     if (trajectory) {
@@ -117,19 +121,41 @@ class FlowCase {
   }
 
   void check_adaptive(const std::string& array, const std::string& network, double tolerance) {
-    const method::FlowMatching flow({});
-    const auto field = flow.field(analytic_network(golden_, network));
+    const sample::PathEquation equation(*path_, analytic_network(golden_, network));
     sample::SolverOptions options;
     options.atol = options.rtol = tolerance;
     const at::Tensor end =
-        sample::find_solver("dopri5").integrate(*field, golden_.tensor("in/x0"), options).x;
+        sample::sample_path(sample::find_solver("dopri5"), equation, golden_.tensor("in/x0"), options).x;
     report_.compare(array, end, expected(array), adaptive_factor * tolerance);
     const std::string truth = "out/" + network + "/true_end";
     if (golden_.has(truth)) report_.compare(truth, end, expected(truth), adaptive_factor * tolerance);
   }
 
+  // Drift, diffusion and score at the times in/sde_t, from one step's parts.
+  void check_stochastic(const std::string& sde) {
+    const sample::PathEquation equation(*path_, analytic_network(golden_, golden_.setting("sde_network")));
+    const at::Tensor x = golden_.tensor("in/x0"), times = golden_.numbers("in/sde_t");
+    const double amount = golden_.number("sde_alpha");
+    std::vector<at::Tensor> drifts, diffusions, scores;
+    for (int64_t i = 0; i < times.numel(); ++i) {
+      const double t = times[i].item<double>(), noise = equation.level(t).second;
+      const at::Tensor g_squared = amount * amount * path_->squared_diffusion(sde, times[i]);
+      const double score = 1 / (noise * noise);
+      drifts.push_back(equation.along(t, x, 1, g_squared.item<double>() / 2 * score));
+      diffusions.push_back(g_squared.sqrt());
+      scores.push_back(equation.along(t, x, 0, score));
+    }
+    report_.compare("out/sde/" + sde + "_drift", at::stack(drifts), expected("out/sde/" + sde + "_drift"),
+                    path_tolerance);
+    report_.compare("out/sde/" + sde + "_diffusion", at::stack(diffusions),
+                    expected("out/sde/" + sde + "_diffusion"), path_tolerance);
+    report_.compare("out/sde/score", at::stack(scores), expected("out/sde/score"), path_tolerance);
+    checked_.insert("out/sde/" + sde + "_drift_gensbi_wrong");  // it is what its name says
+  }
+
   const Case& golden_;
   Report& report_;
+  std::unique_ptr<method::Path> path_ = method::FlowMatching({}).path();
   std::set<std::string> checked_;
 };
 

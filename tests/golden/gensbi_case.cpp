@@ -65,7 +65,7 @@ double tolerance_of(const checkpoint::ModelFile& file) {
 }
 
 /// The network with x_o [1, M, K] bound: its velocity of the obs tokens.
-method::Evaluate bound(engine::Engine& engine, const at::Tensor& x_o) {
+sample::Evaluate bound(engine::Engine& engine, const at::Tensor& x_o) {
   const bool joint = engine.parameters().network()->joint();
   return [&engine, x_o, joint](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
     model::Inputs inputs;
@@ -88,11 +88,12 @@ method::Evaluate bound(engine::Engine& engine, const at::Tensor& x_o) {
 void compare_samples(const Case& golden, sample::Posterior& posterior, double tolerance, Report& report) {
   const std::string array = "out/posterior_euler" + std::to_string(euler_steps);
   if (!golden.has(array)) return;
-  const auto field = posterior.method().field(bound(posterior.engine(), golden.tensor("in/x_o")));
+  const auto path = posterior.method().path();
+  const sample::PathEquation equation(*path, bound(posterior.engine(), golden.tensor("in/x_o")));
   sample::SolverOptions options;
   options.steps = euler_steps;
   const at::Tensor ours =
-      sample::find_solver("euler").integrate(*field, golden.tensor("in/x0_sampling"), options).x;
+      sample::sample_path(sample::find_solver("euler"), equation, golden.tensor("in/x0_sampling"), options).x;
   const at::Tensor stable = golden.has("out/posterior_stable") ? golden.tensor("out/posterior_stable")
                                                                : at::ones({ours.size(0)}, at::kBool);
   const at::Tensor rows = stable.nonzero().view(-1);

@@ -13,9 +13,10 @@ struct MethodChecker {
   void (*check)(const Case& golden, Report& report);
 };
 
-constexpr std::array<MethodChecker, 2> checkers{{
+constexpr std::array<MethodChecker, 3> checkers{{
     {"flow", check_flow},
     {"diffusion", check_diffusion},
+    {"score_matching", check_score_matching},
 }};
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/logspace.h>
@@ -18,6 +19,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "method/edm.hpp"
+#include "sample/stepper.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
@@ -41,6 +43,19 @@ double weighted_loss(const engine::Regression& problem, const at::Tensor& output
 // A network without meaning that mixes tokens, channels and the time.
 at::Tensor some_network(const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
   return at::tanh(1.3 * x) + 0.2 * x.sum({1, 2}, true) + at::tanh(t).view({-1, 1, 1});
+}
+
+// D(x; sigma) of a network by the path's words: x = data + sigma noise, sigma [n].
+at::Tensor denoise(const method::Diffusion& method, const sample::Evaluate& network, const at::Tensor& x,
+                   const at::Tensor& sigma) {
+  const auto path = method.path();
+  at::Tensor t = at::empty_like(sigma);
+  for (int64_t i = 0; i < t.numel(); ++i) t[i] = path->time_of(sigma[i].item<double>());
+  t = t.view({-1, 1, 1});
+  const at::Tensor state = path->level(t).signal * x;
+  const method::Query query = path->query(t);
+  const method::Linear clean = path->denoised(t);
+  return clean.x * state + clean.network * network(query.time.view(-1), query.scale * state, {});
 }
 
 // (i + 1/2) / n: every quantile of the uniform distribution once.
@@ -91,7 +106,7 @@ TEST_CASE("the regression is the mean over rows of the denoiser's weighted squar
   const at::Tensor output = some_network(problem.inputs.t, problem.inputs.obs, {});
 
   const at::Tensor noisy = batch.obs + sigma.view({-1, 1, 1}) * normal;
-  const at::Tensor clean = method.denoise(some_network, noisy, sigma, {});
+  const at::Tensor clean = denoise(method, some_network, noisy, sigma);
   const at::Tensor lambda = method.preconditioning().coefficients(method.options(), sigma).weight;
   const at::Tensor expected = lambda * (clean - batch.obs).square().flatten(1).sum(1);  // [rows]
   const at::Tensor ours =
@@ -160,7 +175,7 @@ TEST_CASE("noise levels and targets stay finite for the smallest and largest uni
         (method.options().preconditioning == "ve" ? 1e3 : 10));
 }
 
-TEST_CASE("the drift is the path's slope that its levels have", "[method][edm]") {
+TEST_CASE("the velocity is the path's slope that its levels have", "[method][edm]") {
   // dx/dt of x = scale (data + sigma noise) for one data point, whose denoiser is a constant, against finite
   // differences of the path.
   const auto method = diffusion(GENERATE("edm", "vp", "ve"));
@@ -168,54 +183,69 @@ TEST_CASE("the drift is the path's slope that its levels have", "[method][edm]")
   const at::Tensor data = at::full({1, 1, 1}, 0.7, at::kDouble),
                    noise = at::full({1, 1, 1}, -1.1, at::kDouble);
   const method::Preconditioning& row = method.preconditioning();
-  const auto path = [&](const at::Tensor& t) {
-    const method::Level level = row.level(method.options(), t.view({-1, 1, 1}));
+  const auto state = [&](const at::Tensor& t) {
+    const method::NoiseLevel level = row.level(method.options(), t.view({-1, 1, 1}));
     return level.scale * (data + level.sigma * noise);
   };
+  const auto path = method.path();
   for (const double part : {0.0, 0.3, 0.8, 1.0}) {
     const at::Tensor t = at::full({1}, row.time(method.options(), part), at::kDouble), h = t * 1e-5;
-    const method::Level level = row.level(method.options(), t);
+    const method::NoiseLevel level = row.level(method.options(), t);
     const method::Coefficients c = row.coefficients(method.options(), level.sigma);
-    const auto field = method.field([&](const at::Tensor&, const at::Tensor& x, const at::Tensor&) {
-      return (data - c.skip * x / c.in) / c.out;
-    });
-    const at::Tensor slope = (path(t + h) - path(t - h)) / (2 * h);
-    CHECK(field->drift(t, path(t), {}).item<double>() == Approx(slope.item<double>()).epsilon(1e-6));
+    const sample::PathEquation equation(*path,
+                                        [&](const at::Tensor&, const at::Tensor& x, const at::Tensor&) {
+                                          return (data - c.skip * x / c.in) / c.out;
+                                        });
+    const at::Tensor slope = (state(t + h) - state(t - h)) / (2 * h);
+    CHECK(equation.slope(t, state(t), {}).item<double>() == Approx(slope.item<double>()).epsilon(1e-6));
   }
 }
 
-TEST_CASE("the grid falls from the most noise to the least, and its last step is finish", "[method][edm]") {
-  const auto method = diffusion(GENERATE("edm", "vp", "ve"));
-  const auto field = method.field(some_network);
+TEST_CASE("the grid falls from the most noise to the least, above the data", "[method][edm]") {
+  const auto path = diffusion(GENERATE("edm", "vp", "ve")).path();
+  const sample::PathEquation equation(*path, some_network);
   for (const int64_t steps : {1, 2, 18}) {
-    const auto times = field->grid(steps);
-    CHECK(times.size() == static_cast<size_t>(std::max<int64_t>(steps, 2)));
-    CHECK(times.front() == field->start());
-    CHECK(times.back() == field->end());
+    const auto times = sample::grid(equation, steps);
+    CHECK(times.size() == static_cast<size_t>(steps + 1));
+    CHECK(times.front() == path->start());
+    CHECK(times.back() == path->end());
     for (size_t i = 1; i < times.size(); ++i) CHECK(times[i] < times[i - 1]);
   }
-  CHECK(field->end() > 0);
-  CHECK(diffusion("edm").field(some_network)->start() == Approx(80));
-  CHECK(diffusion("edm").field(some_network)->end() == Approx(0.002));
-  CHECK(diffusion("ve").field(some_network)->start() == Approx(1e4));
+  CHECK(path->end() > 0);
+  CHECK(path->data() == 0);
+  CHECK(diffusion("edm").path()->start() == Approx(80));
+  CHECK(diffusion("edm").path()->end() == Approx(0.002));
+  CHECK(diffusion("ve").path()->start() == Approx(1e4));
 }
 
-TEST_CASE("edm's finish is the denoiser at the least noise level", "[method][edm]") {
+TEST_CASE("the time of a noise level is the one that has it", "[method][edm]") {
+  const auto path = diffusion(GENERATE("edm", "vp", "ve")).path();
+  for (const double ratio : {0.05, 1.0, 30.0}) {
+    const method::Level level = path->level(at::full({1}, path->time_of(ratio), at::kDouble));
+    CHECK((level.noise / level.signal).item<double>() == Approx(ratio).epsilon(1e-10));
+  }
+}
+
+TEST_CASE("edm's step to the data is the denoiser at the least noise level", "[method][edm]") {
   const auto method = diffusion("edm");
+  const auto path = method.path();
   const at::Tensor x = at::randn({4, 3, 1});
-  const at::Tensor clean = method.denoise(some_network, x, at::full({1}, 0.002f), {});
-  CHECK((method.field(some_network)->finish(x) - clean).abs().max().item<double>() < float_tolerance);
+  const at::Tensor clean = denoise(method, some_network, x, at::full({1}, 0.002f));
+  const at::Tensor end = sample::euler_step_to_data(sample::PathEquation(*path, some_network), x);
+  CHECK((end - clean).abs().max().item<double>() < float_tolerance);
 }
 
 TEST_CASE("a time that is one number seen often reaches the network as one", "[method][edm]") {
   int64_t stride = -1;
-  const auto field = diffusion("edm").field([&](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
-    stride = t.stride(0);
-    return x;
-  });
+  const auto path = diffusion("edm").path();
+  const sample::PathEquation equation(*path,
+                                      [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
+                                        stride = t.stride(0);
+                                        return x;
+                                      });
   const at::Tensor x = at::randn({4, 3, 1});
-  const at::Tensor once = field->drift(at::full({1}, 0.5f).expand({4}), x, {});
+  const at::Tensor once = equation.slope(at::full({1}, 0.5f).expand({4}), x, {});
   CHECK(stride == 0);
-  CHECK(field->drift(at::full({4}, 0.5f), x, {}).equal(once));
+  CHECK(equation.slope(at::full({4}, 0.5f), x, {}).equal(once));
   CHECK(stride == 1);
 }

@@ -4,6 +4,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/ones.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/rand.h>
 #include <ATen/ops/randn.h>
 #include <ATen/ops/tensor.h>
@@ -125,15 +126,16 @@ TEST_CASE("times stay within [0, 1] for the smallest and largest uniform numbers
   CHECK(t.max().item<double>() <= 1);  // false for NaN
 }
 
-TEST_CASE("the sampling field of flow matching runs from noise at 0 to data at 1", "[method][flow]") {
-  const auto method = flow("uniform");
-  const auto field = method.field([](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
-    return x * t.view({-1, 1, 1});
-  });
-  CHECK(field->start() == 0);
-  CHECK(field->end() == 1);
-  CHECK(field->grid(4) == std::vector<double>{0, 0.25, 0.5, 0.75, 1});
-  const at::Tensor x = at::randn({2, 3, 1});
-  CHECK(field->initial(x).equal(x));
-  CHECK(field->drift(at::tensor({0.5f, 0.5f}), x, {}).equal(x * 0.5));
+TEST_CASE("the path of flow matching runs from noise at 0 to data at 1", "[method][flow]") {
+  const auto path = flow("uniform").path();
+  CHECK(path->start() == 0);
+  CHECK(path->end() == 1);
+  CHECK(path->data() == 1);
+  CHECK(path->initial_scale() == 1);
+  const at::Tensor t = at::tensor({0.0, 0.25, 1.0}, at::kDouble);
+  CHECK(path->level(t).signal.equal(t));
+  CHECK(path->level(t).noise.equal(1 - t));
+  CHECK(path->velocity(t).x.abs().max().item<double>() == 0);
+  CHECK(path->velocity(t).network.equal(at::ones_like(t)));
+  CHECK(path->time_of(3) == 0.25);
 }

@@ -1,40 +1,56 @@
 // Analytic fields with known solutions, in place of networks.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 
-#include "method/method.hpp"
+#include "sample/equation.hpp"
 
 namespace fluxsbi::test {
 
 /// dx/dt = drift(t, x, rows) from start to end, in either direction, on a uniform grid.
-class AnalyticField : public method::Field {
+class AnalyticField : public sample::Equation {
  public:
-  AnalyticField(method::Evaluate drift, double start, double end)
+  AnalyticField(sample::Evaluate drift, double start, double end)
       : drift_(std::move(drift)), start_(start), end_(end) {}
 
   double start() const override { return start_; }
   double end() const override { return end_; }
-  at::Tensor initial(const at::Tensor& noise) const override { return noise; }
-  at::Tensor drift(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
+  double time(double part) const override { return start_ + (end_ - start_) * part; }
+  at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override {
     return drift_(t, x, rows);
-  }
-  std::vector<double> grid(int64_t steps) const override {
-    std::vector<double> times;
-    for (int64_t i = 0; i <= steps; ++i) {
-      times.push_back(start_ + (end_ - start_) * static_cast<double>(i) / static_cast<double>(steps));
-    }
-    return times;
   }
 
  private:
-  method::Evaluate drift_;
+  sample::Evaluate drift_;
   double start_, end_;
+};
+
+/// Another path, of which a test changes something.
+class ChangedPath : public method::Path {
+ public:
+  explicit ChangedPath(std::unique_ptr<method::Path> path) : path_(std::move(path)) {}
+
+  double start() const override { return path_->start(); }
+  double end() const override { return path_->end(); }
+  double data() const override { return path_->data(); }
+  double time(double part) const override { return path_->time(part); }
+  double initial_scale() const override { return path_->initial_scale(); }
+  method::Query query(const at::Tensor& t) const override { return path_->query(t); }
+  method::Linear velocity(const at::Tensor& t) const override { return path_->velocity(t); }
+  method::Linear denoised(const at::Tensor& t) const override { return path_->denoised(t); }
+  method::Level level(const at::Tensor& t) const override { return path_->level(t); }
+  double time_of(double ratio) const override { return path_->time_of(ratio); }
+  std::span<const std::string_view> sdes() const override { return path_->sdes(); }
+  at::Tensor squared_diffusion(std::string_view sde, const at::Tensor& t) const override {
+    return path_->squared_diffusion(sde, t);
+  }
+
+ private:
+  std::unique_ptr<method::Path> path_;
 };
 
 /// The exact velocity of flow matching for data N(mean, std^2): x_t ~ N(t mean, (1 - t)^2 + t^2 std^2), so

@@ -211,21 +211,23 @@ TEST_CASE("rejection looks at inferred theta alone", "[sample][given][reject]") 
 }
 
 TEST_CASE("a method may scale its input: given tokens reach the network clean", "[sample][given]") {
-  // A field that hands the network ten times its state, as diffusion's c_in does.
-  class Scaling : public method::FlowMatching {
+  // A path that hands the network ten times its state, as diffusion's c_in does.
+  class Scaling : public test::ChangedPath {
+   public:
+    using ChangedPath::ChangedPath;
+    method::Query query(const at::Tensor& t) const override { return {t, at::full_like(t, 10)}; }
+  };
+  class ScaledFlow : public method::FlowMatching {
    public:
     using method::FlowMatching::FlowMatching;
-    std::unique_ptr<method::Field> field(method::Evaluate network) const override {
-      return method::FlowMatching::field(
-          [network](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-            return network(t, 10 * x, active);
-          });
+    std::unique_ptr<method::Path> path() const override {
+      return std::make_unique<Scaling>(method::FlowMatching::path());
     }
   };
   GaussianEngine engine;
   const std::vector<float> given{blank, blank, 6, -2.5F};
   const sample::JointCondition condition(given, 1, tokens, 1, units, at::kCPU);
-  const Scaling method{method::FlowMatchingOptions{}};
+  const ScaledFlow method{method::FlowMatchingOptions{}};
   sample::Source source;
   source.method = &method;
   source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
@@ -256,12 +258,12 @@ TEST_CASE("tokens that stand still do not loosen an adaptive solver's error", "[
   const test::AnalyticField field(drift, 0, 1);
   const auto& solver = sample::find_solver("dopri5");
   const at::Tensor start = at::linspace(-1, 1, 10).view({5, 2, 1});
-  const auto alone = solver.integrate(field, start, {});
+  const auto alone = sample::solve(solver, field, start, {});
   sample::SolverOptions options;
   options.moving = at::full({5}, 2.0 / 32, at::kDouble);
-  const auto among = solver.integrate(field, at::constant_pad_nd(start, {0, 0, 0, 30}), options);
+  const auto among = sample::solve(solver, field, at::constant_pad_nd(start, {0, 0, 0, 30}), options);
   CHECK(among.evaluations == alone.evaluations);
   CHECK(at::allclose(among.x.slice(1, 0, 2), alone.x, 1e-5, 1e-6));
-  CHECK(solver.integrate(field, at::constant_pad_nd(start, {0, 0, 0, 30}), {}).evaluations <
+  CHECK(sample::solve(solver, field, at::constant_pad_nd(start, {0, 0, 0, 30}), {}).evaluations <
         alone.evaluations);
 }

@@ -23,7 +23,7 @@ std::vector<NoiseKey> grid(int64_t rows, int64_t draws) {
 
 std::vector<float> normals(uint64_t seed, std::span<const NoiseKey> keys, int64_t size) {
   std::vector<float> out(keys.size() * static_cast<size_t>(size));
-  fill_normal(out, seed, keys, size);
+  NormalNoise(seed, keys).fill(out, size);
   return out;
 }
 
@@ -77,5 +77,5 @@ TEST_CASE("noise is standard normal and uncorrelated between draws and rows", "[
 TEST_CASE("a row number beyond the noise's range is an error", "[sample][noise]") {
   const std::vector<NoiseKey> keys{{int64_t{1} << 32, 0, 0}};
   std::vector<float> out(1);
-  CHECK_THROWS_AS(fill_normal(out, 0, keys, 1), fluxsbi::core::UserError);
+  CHECK_THROWS_AS(NormalNoise(0, keys), fluxsbi::core::UserError);
 }

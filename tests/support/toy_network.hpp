@@ -91,7 +91,7 @@ class ToyMethod : public method::Method {
     problem.weight = at::full({1, 1, 1}, 1.0 / static_cast<double>(batch.obs.numel()));
     return problem;
   }
-  std::unique_ptr<method::Field> field(method::Evaluate) const override { return nullptr; }
+  std::unique_ptr<method::Path> path() const override { return nullptr; }
   std::string default_solver() const override { return "euler"; }
   int64_t default_steps() const override { return 1; }
 };

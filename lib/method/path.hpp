@@ -1,0 +1,62 @@
+// The path from noise to data that a method trains its network for, and what the network's output says of it.
+//
+// At time t, in the method's own clock, a state is x(t) = signal(t) x1 + noise(t) n with data x1 and
+// n ~ N(0, I). The network F is asked as F(scale x; time), and enters whatever sampling needs linearly:
+//   quantity = c_x x + c_F F.
+// With D = E[x1 | x(t)] the score, the gradient of log p_t, is (signal D - x) / noise^2.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include <ATen/core/Tensor.h>
+
+namespace fluxsbi::method {
+
+/// How the network is asked. Both have the shape of t.
+struct Query {
+  at::Tensor time;   ///< the network's own time argument
+  at::Tensor scale;  ///< what the state is multiplied by
+};
+
+/// x * state + network * F. Both have the shape of t.
+struct Linear {
+  at::Tensor x, network;
+};
+
+/// The coefficients of data and noise in the state. Both have the shape of t.
+struct Level {
+  at::Tensor signal, noise;
+};
+
+/// All coefficients are functions of times t of any shape, on t's device and in its type.
+class Path {
+ public:
+  virtual ~Path() = default;
+  /// Sampling goes from noise at start() to end(), which stands at the data or so close before them that one
+  /// Euler step leads to data(), where the velocity may be singular. data() == end(): there is no such step.
+  virtual double start() const = 0;
+  virtual double end() const = 0;
+  virtual double data() const { return end(); }
+  /// The time when a part in [0, 1] of the steps is done: time(0) = start(), time(1) = end(), monotone.
+  virtual double time(double part) const = 0;
+  /// The standard deviation of x(start()).
+  virtual double initial_scale() const = 0;
+
+  virtual Query query(const at::Tensor& t) const = 0;
+  /// dx/dt of the deterministic equation that has the path's distribution at every time.
+  virtual Linear velocity(const at::Tensor& t) const = 0;
+  /// D(x; t) = E[x1 | x(t) = x].
+  virtual Linear denoised(const at::Tensor& t) const = 0;
+  virtual Level level(const at::Tensor& t) const = 0;
+  /// The time between start() and end() at which noise / signal is `ratio`, for ratios between theirs.
+  virtual double time_of(double ratio) const = 0;
+
+  /// Stochastic equations of the same distributions, the usual one first:
+  ///   dx = (velocity + or - g^2 score / 2) dt + g dW, + where time runs up towards the data.
+  virtual std::span<const std::string_view> sdes() const = 0;
+  /// g(t)^2 of an equation that sdes() names.
+  virtual at::Tensor squared_diffusion(std::string_view sde, const at::Tensor& t) const = 0;
+};
+
+}  // namespace fluxsbi::method

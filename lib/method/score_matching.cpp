@@ -1,0 +1,222 @@
+#include "method/score_matching.hpp"
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/expm1.h>
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/sqrt.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
+
+#include "core/error.hpp"
+#include "method/loss_weight.hpp"
+
+namespace fluxsbi::method {
+
+namespace {
+
+constexpr std::array<std::string_view, 1> score_sdes{"reverse"};
+constexpr double published_beta_min = 1e-3, published_beta_max = 3;
+
+// The forward equation dx = f x dt + g dW and its marginals, at times t.
+struct Forward {
+  at::Tensor mean, std;
+  at::Tensor f;  // of x
+  at::Tensor g_squared;
+};
+
+Forward forward_vp(const ScoreMatchingOptions& options, const at::Tensor& t) {
+  const double slope = options.beta_max - options.beta_min;
+  const at::Tensor alpha = t * (options.beta_min + slope / 2 * t), beta = options.beta_min + slope * t;
+  return {at::exp(-alpha / 2), at::sqrt(-at::expm1(-alpha)), -beta / 2, beta};
+}
+
+Forward forward_ve(const ScoreMatchingOptions& options, const at::Tensor& t) {
+  const double span = std::log(options.sigma_max / options.sigma_min);
+  const at::Tensor std = options.sigma_min * at::exp(t * span);
+  return {at::ones_like(t), std, at::zeros_like(t), 2 * span * std.square()};
+}
+
+bool is_ve(const ScoreMatchingOptions& options) {
+  return options.sde == "ve";
+}
+
+Forward forward_at(const ScoreMatchingOptions& options, const at::Tensor& t) {
+  return is_ve(options) ? forward_ve(options, t) : forward_vp(options, t);
+}
+
+// c of the head comment.
+at::Tensor input_scale(const ScoreMatchingOptions& options, const Forward& forward) {
+  if (!options.scaled) return at::ones_like(forward.std);
+  return at::rsqrt(forward.mean.square() + forward.std.square());
+}
+
+// s / F
+at::Tensor score_scale(const ScoreMatchingOptions& options, const Forward& forward) {
+  return options.scaled ? 1 / forward.std : at::ones_like(forward.std);
+}
+
+class ScorePath : public Path {
+ public:
+  explicit ScorePath(const ScoreMatchingOptions& options) : options_(options) {}
+
+  double start() const override { return 1; }
+  double end() const override { return *options_.time_min; }
+  double time(double part) const override { return 1 + part * (end() - 1); }
+  double initial_scale() const override { return is_ve(options_) ? options_.sigma_max : 1; }
+
+  Query query(const at::Tensor& t) const override { return {t, input_scale(options_, at_time(t))}; }
+  Linear velocity(const at::Tensor& t) const override {
+    const Forward forward = at_time(t);
+    return {forward.f, -forward.g_squared / 2 * score_scale(options_, forward)};
+  }
+  Linear denoised(const at::Tensor& t) const override {
+    const Forward forward = at_time(t);
+    return {1 / forward.mean, forward.std.square() / forward.mean * score_scale(options_, forward)};
+  }
+  Level level(const at::Tensor& t) const override {
+    const Forward forward = at_time(t);
+    return {forward.mean, forward.std};
+  }
+  double time_of(double ratio) const override {
+    if (is_ve(options_)) {
+      return std::log(ratio / options_.sigma_min) / std::log(options_.sigma_max / options_.sigma_min);
+    }
+    // alpha = log(1 + ratio^2) in the form of the quadratic formula that does not cancel near 0.
+    const double alpha = std::log1p(ratio * ratio), slope = options_.beta_max - options_.beta_min;
+    const double rate = options_.beta_min;
+    return 2 * alpha / (std::sqrt(rate * rate + 2 * slope * alpha) + rate);
+  }
+
+  std::span<const std::string_view> sdes() const override { return score_sdes; }
+  at::Tensor squared_diffusion(std::string_view, const at::Tensor& t) const override {
+    return at_time(t).g_squared;
+  }
+
+ private:
+  Forward at_time(const at::Tensor& t) const { return forward_at(options_, t); }
+
+  ScoreMatchingOptions options_;
+};
+
+void fill(ScoreMatchingOptions& options) {
+  const bool published = options.sde == "vp_published";
+  if (published) {
+    options.beta_min = published_beta_min;
+    options.beta_max = published_beta_max;
+  }
+  if (!options.time_min) options.time_min = published ? 1e-3 : is_ve(options) ? 0 : 1e-5;
+}
+
+class ScoreMatchingSpec : public Spec {
+ public:
+  std::string_view name() const override { return "score_matching"; }
+  void read(config::Reader& reader) override;
+  void write(config::Writer& writer) const override { writer.add(score_matching_table(), options_); }
+  std::string reference() const override { return config::reference(score_matching_table()); }
+  std::unique_ptr<Method> build() const override { return std::make_unique<ScoreMatching>(options_); }
+  std::unique_ptr<Spec> clone() const override { return std::make_unique<ScoreMatchingSpec>(*this); }
+
+ private:
+  ScoreMatchingOptions options_;
+};
+
+void ScoreMatchingSpec::read(config::Reader& reader) {
+  reader.read(score_matching_table(), options_);
+  if (options_.beta_min > options_.beta_max) {
+    reader.problem("strategy.beta_min", "must not be above beta_max = " + config::emit(options_.beta_max) +
+                                            ", found " + config::emit(options_.beta_min));
+  }
+  if (!(options_.sigma_min < options_.sigma_max)) {
+    reader.problem("strategy.sigma_min", "must be below sigma_max = " + config::emit(options_.sigma_max) +
+                                             ", found " + config::emit(options_.sigma_min));
+  }
+  const bool vp = options_.sde == "vp";
+  if (vp && options_.time_min && *options_.time_min == 0) {
+    reader.problem("strategy.time_min",
+                   "must be above 0 for sde: vp, whose noise vanishes at time 0; leave it "
+                   "out for 1e-5");
+  }
+  fill(options_);
+  const double left = std::exp(-(options_.beta_min + options_.beta_max) / 4);  // mean at t = 1
+  if (!is_ve(options_) && left > 0.05) {
+    reader.warning("strategy.sde", "at the end of this path " + config::emit(std::round(left * 100) / 100) +
+                                       " of the data is left, but sampling starts from N(0, 1): samples are "
+                                       "biased towards 0; sde: vp with beta_max of 10 to 20 is not");
+  }
+}
+
+}  // namespace
+
+const config::Table<ScoreMatchingOptions>& score_matching_table() {
+  using Options = ScoreMatchingOptions;
+  static const auto table =
+      config::Table<Options>("strategy", "Score matching: the equation that turns data into noise.")
+          .add("sde", &Options::sde, config::one_of({"vp", "ve", "vp_published"}),
+               "variance preserving or exploding; vp_published: beta from 0.001 to 3, whose samples are "
+               "biased")
+          .add("beta_min", &Options::beta_min, config::number_above(0), "vp: rate of noise at time 0")
+          .add("beta_max", &Options::beta_max, config::number_above(0), "vp: rate of noise at time 1")
+          .add("sigma_min", &Options::sigma_min, config::number_above(0), "ve: noise level at time 0")
+          .alias("training.sigma_min")
+          .add("sigma_max", &Options::sigma_max, config::number_above(0), "ve: noise level at time 1")
+          .alias("training.sigma_max")
+          .add("time_min", &Options::time_min, config::if_given(config::number_between(0, 0.5)),
+               "where training and sampling end; null: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)")
+          .add("weighting", &Options::weighting, config::one_of({"likelihood", "noise"}),
+               "of the score's squared error: g^2, or the variance of the noise")
+          .add("scaled", &Options::scaled, config::any<bool>(),
+               "network predicts the score times the noise level; false: the score itself, as in GenSBI");
+  return table;
+}
+
+ScoreMatching::ScoreMatching(ScoreMatchingOptions options) : options_(std::move(options)) {
+  core::require(options_.sde == "vp" || is_ve(options_) || options_.sde == "vp_published",
+                "score matching knows vp, ve and vp_published");
+  fill(options_);
+}
+
+engine::Regression ScoreMatching::regression(const Batch& batch, const Noise& noise) const {
+  const double first = *options_.time_min;
+  return regression_at(batch, noise.normal, noise.uniform * (1 - first) + first);
+}
+
+engine::Regression ScoreMatching::regression_at(const Batch& batch, const at::Tensor& normal,
+                                                const at::Tensor& time) const {
+  core::require(batch.obs.dim() == 3 && normal.sizes() == batch.obs.sizes(),
+                "score matching: noise and obs must both be [B, L, C]");
+  const at::Tensor t = time.view({-1, 1, 1});  // [B, 1, 1]
+  const Forward forward = forward_at(options_, t);
+  const at::Tensor scale = score_scale(options_, forward);
+  engine::Regression problem;
+  problem.inputs.t = time;
+  problem.inputs.obs = input_scale(options_, forward) * (forward.mean * batch.obs + forward.std * normal);
+  problem.inputs.cond = batch.cond;
+  problem.inputs.condition_mask = batch.condition_mask;
+  problem.inputs.edge_mask = batch.edge_mask;
+  problem.target = -normal / (forward.std * scale);
+  const at::Tensor weight = options_.weighting == "likelihood" ? forward.g_squared : forward.std.square();
+  const auto elements = static_cast<double>(batch.obs.size(1) * batch.obs.size(2));  // of a row
+  problem.weight =
+      weight * scale.square() * (loss_weight(batch.obs, batch.condition_mask) * elements);  // [B, 1 or L, 1]
+  if (batch.condition_mask.defined()) {
+    problem.inputs.obs = at::where(batch.condition_mask, batch.obs, problem.inputs.obs);
+  }
+  return problem;
+}
+
+std::unique_ptr<Path> ScoreMatching::path() const {
+  return std::make_unique<ScorePath>(options_);
+}
+
+std::unique_ptr<Spec> make_score_matching_spec() {
+  return std::make_unique<ScoreMatchingSpec>();
+}
+
+}  // namespace fluxsbi::method

@@ -1,0 +1,57 @@
+// Denoising score matching along a stochastic equation (Song, Sohl-Dickstein, Kingma, Kumar, Ermon, Poole
+// 2021, arXiv 2011.13456).
+//
+// Time: t = 0 is data, t = 1 is noise. x_t = mean(t) x1 + std(t) n with data x1, noise n ~ N(0, I), where
+//   vp  beta(t) = beta_min + t (beta_max - beta_min), alpha(t) = its integral from 0,
+//       mean = exp(-alpha / 2), std = sqrt(1 - exp(-alpha)), f = -beta x / 2, g^2 = beta;
+//   ve  mean = 1, std = sigma_min (sigma_max / sigma_min)^t, f = 0, g^2 = d std^2 / dt.
+// The score is s(x, t) = F(c x; t) / std for the network F, which so has a target of order one, with
+// c = 1 / sqrt(mean^2 + std^2), the deviation of x_t for standardised data (1 in vp). With scaled: false s =
+// F and c = 1, as GenSBI's networks are.
+//   loss = mean over rows of (elements / unconditioned elements of the row) times
+//          the sum over that row's unconditioned elements of w(t) (s + n / std)^2, w = g^2 or std^2.
+// Conditioned tokens are fed clean and carry no loss. Samples follow
+//   dx/dt = f - g^2 s / 2, or "reverse": dx = (f - g^2 s) dt + g dW, from t = 1 down to time_min.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "method/method.hpp"
+
+namespace fluxsbi::method {
+
+/// The keys of score matching in the section `strategy`.
+struct ScoreMatchingOptions {
+  std::string sde = "ve";  ///< vp, ve; vp_published: betas 0.001 and 3, whose end is not the prior
+  double beta_min = 0.1, beta_max = 20;     ///< vp, 0 < beta_min <= beta_max
+  double sigma_min = 1e-3, sigma_max = 15;  ///< ve, 0 < sigma_min < sigma_max
+  std::optional<double> time_min;           ///< in [0, 1); none: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)
+  std::string weighting = "likelihood";     ///< likelihood: g^2; noise: std^2
+  bool scaled = true;                       ///< whether F is scaled as above
+};
+const config::Table<ScoreMatchingOptions>& score_matching_table();
+
+class ScoreMatching : public Method {
+ public:
+  /// Fills the keys that `sde` decides. Throws InternalError for a name that the table does not know.
+  explicit ScoreMatching(ScoreMatchingOptions options);
+
+  std::string_view name() const override { return "score_matching"; }
+  engine::Regression regression(const Batch& batch, const Noise& noise) const override;
+  std::unique_ptr<Path> path() const override;
+  std::string default_solver() const override { return "heun"; }
+  int64_t default_steps() const override { return 50; }
+
+  /// The regression at given times: normal [B, L, C], t [B].
+  engine::Regression regression_at(const Batch& batch, const at::Tensor& normal, const at::Tensor& t) const;
+  const ScoreMatchingOptions& options() const { return options_; }
+
+ private:
+  ScoreMatchingOptions options_;
+};
+
+std::unique_ptr<Spec> make_score_matching_spec();
+
+}  // namespace fluxsbi::method

@@ -1,0 +1,78 @@
+#include "sample/equation.hpp"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/scalar_tensor.h>
+
+namespace fluxsbi::sample {
+
+namespace {
+
+// A solver that gives all rows one time does so by a repeated view: coefficients are computed once, and the
+// network is told of it likewise.
+at::Tensor distinct(const at::Tensor& t) {
+  const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
+  return (one_time ? t.narrow(0, 0, 1) : t).view({-1, 1, 1});
+}
+
+}  // namespace
+
+std::vector<double> grid(const Equation& equation, int64_t steps) {
+  std::vector<double> times;
+  for (int64_t i = 0; i <= steps; ++i) {
+    times.push_back(equation.time(static_cast<double>(i) / static_cast<double>(steps)));
+  }
+  return times;
+}
+
+at::Tensor times_of(double t, const at::Tensor& like) {
+  return at::full({1}, t, like.options()).expand({like.size(0)});
+}
+
+at::Tensor PathEquation::combine(const method::Linear& linear, const at::Tensor& t, const at::Tensor& x,
+                                 const at::Tensor& rows) const {
+  const method::Query query = path_.query(t);
+  const at::Tensor output = network_(query.time.view(-1).expand({x.size(0)}), query.scale * x, rows);
+  return free(linear.x * x + linear.network * output, rows);
+}
+
+at::Tensor PathEquation::slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
+  const at::Tensor time = distinct(t);
+  return combine(path_.velocity(time), time, x, rows);
+}
+
+at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, double score) const {
+  const at::Tensor time = distinct(times_of(t, x));
+  method::Linear sum = path_.velocity(time);
+  sum.x = velocity * sum.x;
+  sum.network = velocity * sum.network;
+  if (score != 0) {
+    const method::Linear clean = path_.denoised(time);
+    const at::Tensor signal = path_.level(time).signal;
+    sum.x = sum.x + score * (signal * clean.x - 1);
+    sum.network = sum.network + score * signal * clean.network;
+  }
+  return combine(sum, time, x, {});
+}
+
+at::Tensor PathEquation::denoised(double t, const at::Tensor& x) const {
+  const at::Tensor time = distinct(times_of(t, x));
+  return combine(path_.denoised(time), time, x, {});
+}
+
+at::Tensor PathEquation::initial(const at::Tensor& noise) const {
+  return free(noise * path_.initial_scale());
+}
+
+at::Tensor PathEquation::free(const at::Tensor& x, const at::Tensor& rows) const {
+  if (!given_.defined()) return x;
+  const bool some = rows.defined() && given_.size(0) > 1;
+  return x.masked_fill(some ? given_.index_select(0, rows) : given_, 0);
+}
+
+std::pair<double, double> PathEquation::level(double t) const {
+  const method::Level level = path_.level(at::scalar_tensor(t, at::kDouble));
+  return {level.signal.item<double>(), level.noise.item<double>()};
+}
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,74 @@
+// What solvers integrate: an ordinary differential equation, and above it a method's path with a network.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "method/path.hpp"
+
+namespace fluxsbi::sample {
+
+/// A trained network with its condition bound: (t [n], x [n, L, C], rows) -> [n, L, C], t being the network's
+/// own time. `rows` (int64 [n], or undefined for all in order) names which rows of the bound condition x
+/// belongs to. A t that repeats one number has stride 0.
+using Evaluate = std::function<at::Tensor(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows)>;
+
+/// dx/dt = slope(t, x) from start() to end(), in either direction.
+class Equation {
+ public:
+  virtual ~Equation() = default;
+  virtual double start() const = 0;
+  virtual double end() const = 0;
+  /// The time when a part in [0, 1] of a fixed-step solver's steps is done, monotone from start() to end().
+  virtual double time(double part) const = 0;
+  /// t [n], x [n, L, C] -> [n, L, C]; rows as for Evaluate.
+  virtual at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
+};
+
+/// time() of `steps` + 1 evenly spaced parts, steps >= 1.
+std::vector<double> grid(const Equation& equation, int64_t steps);
+
+/// A coefficient of x(t) as a tensor that broadcasts to [n, L, C], for one time or a time for each row.
+at::Tensor times_of(double t, const at::Tensor& like);
+
+/// The equations that take noise to data along a method's path. Given tokens stand still at 0.
+class PathEquation final : public Equation {
+ public:
+  /// given [n or 1, L, 1] bool, or undefined. `path` must outlive the equation.
+  PathEquation(const method::Path& path, Evaluate network, at::Tensor given = {})
+      : path_(path), network_(std::move(network)), given_(std::move(given)) {}
+
+  double start() const override { return path_.start(); }
+  double end() const override { return path_.end(); }
+  double time(double part) const override { return path_.time(part); }
+  at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override;
+
+  /// x(start()) of standard normal noise [n, L, C].
+  at::Tensor initial(const at::Tensor& noise) const;
+  /// For one time t and the rows in order, from one evaluation of the network:
+  ///   along(velocity, score) at (t, x) = velocity velocity(t, x) + score noise(t)^2 score(t, x),
+  /// the latter being signal D - x, finite where there is no noise.
+  at::Tensor along(double t, const at::Tensor& x, double velocity, double score) const;
+  /// D(x; t) for one time t.
+  at::Tensor denoised(double t, const at::Tensor& x) const;
+  /// Fills the given tokens of a state or a change of it with 0.
+  at::Tensor free(const at::Tensor& x, const at::Tensor& rows = {}) const;
+
+  const method::Path& path() const { return path_; }
+  /// signal(t) and noise(t).
+  std::pair<double, double> level(double t) const;
+
+ private:
+  at::Tensor combine(const method::Linear& linear, const at::Tensor& t, const at::Tensor& x,
+                     const at::Tensor& rows) const;
+
+  const method::Path& path_;
+  Evaluate network_;
+  at::Tensor given_;
+};
+
+}  // namespace fluxsbi::sample

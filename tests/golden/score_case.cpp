@@ -1,0 +1,166 @@
+// Score matching against golden files: path, weights, losses, both equations of sampling. Their networks are
+// the score itself.
+#include <cmath>
+#include <memory>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/stack.h>
+
+#include "golden/case.hpp"
+#include "method/score_matching.hpp"
+#include "sample/runge_kutta.hpp"
+
+namespace fluxsbi::golden {
+
+namespace {
+
+// float32 arithmetic in another order of operations; 1 - exp(-small) cancels in the files' vp
+constexpr double path_tolerance = 5e-6, loss_tolerance = 1e-5;
+// sums of a hundred and of a thousand float32 steps
+constexpr double trajectory_tolerance = 1e-5, long_tolerance = 1e-4;
+// two adaptive solvers of tolerance 1e-5
+constexpr double adaptive_tolerance = 5e-5;
+
+method::ScoreMatching method_of(const Case& golden) {
+  method::ScoreMatchingOptions options;
+  options.sde = golden.setting("sde") == "VE" ? "ve" : "vp";
+  options.scaled = false;
+  options.time_min = golden.number("eps");
+  if (options.sde == "ve") {
+    options.sigma_min = golden.number("sigma_min");
+    options.sigma_max = golden.number("sigma_max");
+  } else {
+    options.beta_min = golden.number("beta_min");
+    options.beta_max = golden.number("beta_max");
+  }
+  return method::ScoreMatching(options);
+}
+
+// Checks one file and remembers which arrays it took.
+class ScoreCase {
+ public:
+  ScoreCase(const Case& golden, Report& report)
+      : golden_(golden), report_(report), method_(method_of(golden)), path_(method_.path()) {}
+
+  void check() {
+    check_path();
+    check_stochastic();
+    for (const auto& [array, content] : golden_.content.arrays) check_array(array);
+    report_.compare("initial_scale", std::abs(path_->initial_scale() - golden_.number("prior_std")), 0);
+    name_unchecked(golden_, checked_, report_);
+  }
+
+ private:
+  void compare(const std::string& array, const at::Tensor& ours, double tolerance) {
+    checked_.insert(array);
+    report_.compare(array, ours, golden_.tensor(array), tolerance);
+  }
+
+  engine::Regression problem(bool masked) const {
+    method::Batch batch;
+    batch.obs = golden_.tensor("in/x1");
+    if (masked) batch.condition_mask = golden_.tensor("in/condition_mask");
+    return method_.regression_at(batch, golden_.tensor("in/x0"), golden_.tensor("in/t").view(-1));
+  }
+
+  void check_path() {
+    const at::Tensor t = golden_.tensor("in/t"), x = golden_.tensor("out/x_t");
+    const method::Level level = path_->level(t);
+    compare("out/mean_coeff", level.signal, path_tolerance);
+    compare("out/std", level.noise, path_tolerance);
+    compare("out/x_t", problem(false).inputs.obs, path_tolerance);
+    compare("out/score_target", problem(false).target, path_tolerance);
+    // The weight of one row of the mean over rows.
+    compare("out/weight", problem(false).weight * static_cast<double>(x.size(0)), path_tolerance);
+    const at::Tensor g_squared = path_->squared_diffusion("reverse", t);
+    compare("out/diffusion", g_squared.sqrt(), path_tolerance);
+    compare("out/drift", path_->velocity(t).x * x, path_tolerance);
+  }
+
+  void check_stochastic() {
+    const sample::PathEquation equation(*path_, analytic_network(golden_, "score"));
+    const at::Tensor x = golden_.tensor("in/x1_logprob"), times = golden_.numbers("in/sde_t");
+    std::vector<at::Tensor> drifts, diffusions;
+    for (int64_t i = 0; i < times.numel(); ++i) {
+      const double t = times[i].item<double>(), noise = equation.level(t).second;
+      const at::Tensor g_squared = path_->squared_diffusion("reverse", times[i]);
+      // Time runs down: the score's part has the other sign than on a path whose time runs up.
+      drifts.push_back(equation.along(t, x, 1, -g_squared.item<double>() / (2 * noise * noise)));
+      diffusions.push_back(g_squared.sqrt().to(at::kFloat));
+    }
+    compare("out/reverse_sde_drift", at::stack(drifts), path_tolerance);
+    compare("out/reverse_sde_diffusion", at::stack(diffusions), path_tolerance);
+  }
+
+  void check_array(const std::string& array) {
+    static const std::regex loss("out/([a-z]+)/(loss|per_sample)(_masked)?");
+    static const std::regex ends("out/pf_ode_(euler|heun)([0-9]+)_end");
+    static const std::regex trajectory("out/pf_ode_(euler|heun)([0-9]+)_traj");
+    std::smatch match;
+    if (std::regex_match(array, match, loss))
+      check_loss(array, match[1], match[2] == "loss", match[3].matched);
+    if (std::regex_match(array, match, ends)) {
+      const int64_t steps = std::stoll(match[2]);
+      compare(array, flow(match[1], steps, 1), steps > 100 ? long_tolerance : trajectory_tolerance);
+    }
+    if (std::regex_match(array, match, trajectory)) check_trajectory(array, match[1], std::stoll(match[2]));
+    if (array == "out/pf_ode_dopri5_end") compare(array, flow("dopri5", 0, 1), adaptive_tolerance);
+  }
+
+  // The files' loss is a sum over unconditioned elements; ours gives each row the same weight.
+  void check_loss(const std::string& array, const std::string& network, bool mean, bool masked) {
+    const auto regression = problem(masked);
+    const at::Tensor output =
+        analytic_network(golden_, network)(regression.inputs.t, regression.inputs.obs, {});
+    const at::Tensor weighted = (output - regression.target).square() * regression.weight;  // [B, L, C]
+    at::Tensor per_row = weighted.flatten(1).sum(1);                                        // [B]
+    if (masked) {
+      const at::Tensor learnt = golden_.tensor("in/condition_mask").logical_not().to(at::kFloat);
+      per_row = per_row * learnt.mean({1, 2});  // [B]
+    }
+    compare(array, mean ? per_row.sum().view(1) : per_row * static_cast<double>(per_row.size(0)),
+            loss_tolerance);
+  }
+
+  // The state after a part of the way from in/x_T.
+  at::Tensor flow(const std::string& name, int64_t steps, double part) const {
+    const sample::PathEquation equation(*path_, analytic_network(golden_, "score"));
+    const sample::SolverRow& solver = sample::find_solver(name);
+    const at::Tensor x = golden_.tensor("in/x_T");
+    if (solver.adaptive) return sample::sample_path(solver, equation, x, {}).x;
+    sample::RungeKutta stepper(*solver.tableau, equation);
+    const auto last = static_cast<size_t>(std::llround(part * static_cast<double>(steps)));
+    const std::vector<double> times = sample::grid(equation, steps);
+    at::Tensor state = x;
+    for (size_t i = 0; i < last; ++i) state = stepper.take({times[i], times[i + 1], false}, state);
+    return state;
+  }
+
+  // The files hold states at equal parts of the way, the start among them.
+  void check_trajectory(const std::string& array, const std::string& solver, int64_t steps) {
+    const int64_t states = golden_.tensor(array).size(0);
+    std::vector<at::Tensor> ours;
+    for (int64_t i = 0; i < states; ++i) {
+      ours.push_back(flow(solver, steps, static_cast<double>(i) / static_cast<double>(states - 1)));
+    }
+    compare(array, at::stack(ours), trajectory_tolerance);
+  }
+
+  const Case& golden_;
+  Report& report_;
+  method::ScoreMatching method_;
+  std::unique_ptr<method::Path> path_;
+  std::set<std::string> checked_;
+};
+
+}  // namespace
+
+void check_score_matching(const Case& golden, Report& report) {
+  ScoreCase(golden, report).check();
+}
+
+}  // namespace fluxsbi::golden
