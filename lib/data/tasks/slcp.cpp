@@ -42,10 +42,10 @@ Moments moments_of(std::span<const double> x) {
 /// given x where m may be anything.
 double log_marginal(const Moments& of, double theta_2, double theta_3, double theta_4) {
   const double s_1 = theta_2 * theta_2, s_2 = theta_3 * theta_3, rho = std::tanh(theta_4);
-  const double root = s_1 * s_2 / std::cosh(theta_4);  // cosh^-2 = 1 - rho^2
   const double variance_0 = s_1 * s_1 + jitter, variance_1 = s_2 * s_2 + jitter;
-  const double determinant = root * root + jitter * (s_1 * s_1 + s_2 * s_2 + jitter);
-  const double trace = variance_1 * of.square_0 - 2 * rho * s_1 * s_2 * of.product + variance_0 * of.square_1;
+  const double product = s_1 * s_2, jitters = jitter * (s_1 * s_1 + s_2 * s_2 + jitter);
+  const double determinant = product * product * (1 - rho * rho) + jitters;  // nothing cancels
+  const double trace = variance_1 * of.square_0 - 2 * rho * product * of.product + variance_0 * of.square_1;
   return -1.5 * std::log(determinant) - 0.5 * trace / determinant;
 }
 
@@ -77,9 +77,10 @@ class Spread {
   /// value at the bound, for the cells that a bound divides.
   double log_density(std::span<const double> at) const {
     const auto [v_2, v_3] = v(at);
-    const double inside_2 = std::clamp(v_2, 0.0, v_bound), inside_3 = std::clamp(v_3, 0.0, v_bound);
-    return log_marginal(moments_, fold * std::sinh(inside_2), fold * std::sinh(inside_3), at[2]) +
-           std::log(std::cosh(inside_2) * std::cosh(inside_3) * std::cosh(at[1]));
+    const double sinh_2 = std::sinh(std::clamp(v_2, 0.0, v_bound));
+    const double sinh_3 = std::sinh(std::clamp(v_3, 0.0, v_bound)), sinh_1 = std::sinh(at[1]);
+    const double squares = (1 + sinh_2 * sinh_2) * (1 + sinh_3 * sinh_3) * (1 + sinh_1 * sinh_1);
+    return log_marginal(moments_, fold * sinh_2, fold * sinh_3, at[2]) + 0.5 * std::log(squares);  // cosh^2
   }
 
  private:
