@@ -58,13 +58,13 @@ std::vector<std::string> finish(config::Reader& reader, const std::string& choic
   }
 }
 
-// What the embedding network asks of the data; settles data.standardise_x: auto.
+// What the embedding network asks of the data; settles their options that are `auto`.
 void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embedding, data::DataOptions& data) {
   const std::string& network = embedding.options().network;
-  if (data.standardise_x == "auto") data.standardise_x = embedding.standardisation();
-  if (network == "set" && data.standardise_x == "per_feature") {
+  data::settle(data, embedding.standardisation());
+  if (network == "set" && (data.standardise_x == "per_feature" || data.standardise_x == "robust")) {
     reader.problem("data.standardise_x",
-                   "per_feature would shift the elements of a set by their order; use per_channel");
+                   data.standardise_x + " would shift the elements of a set by their order; use per_channel");
   }
   if (network != "set" && data.nan == "pad") {
     reader.problem("data.nan",

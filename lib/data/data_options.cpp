@@ -1,4 +1,5 @@
 #include "data/dataset.hpp"
+#include "data/tasks/task.hpp"
 
 namespace fluxsbi::data {
 
@@ -26,17 +27,21 @@ const config::Table<DataOptions>& data_table() {
           .add("max_validation", &DataOptions::max_validation, config::integer_at_least(1),
                "most rows that validate")
           .add("standardise_theta", &DataOptions::standardise_theta,
-               config::one_of({"per_feature", "per_channel", "shared", "none"}),
+               config::one_of({"per_feature", "per_channel", "shared", "robust", "none"}),
                "theta minus its mean over its standard deviation: of each feature, of each channel over all "
-               "tokens, of all together, or not at all")
+               "tokens, of all together, or not at all; robust: each feature minus its median over its "
+               "interquartile range / 1.349, for heavy tails")
           .alias("standardize_theta")
           .add("standardise_x", &DataOptions::standardise_x,
-               config::one_of({"auto", "per_feature", "per_channel", "shared", "none"}),
+               config::one_of({"auto", "per_feature", "per_channel", "shared", "robust", "none"}),
                "the same for x; auto: per_channel with an embedding network for series, images or sets, else "
-               "per_feature")
+               "what "
+               "the built-in task needs (slcp_distractors: robust) or per_feature")
           .alias("standardize_x")
-          .add("constant", &DataOptions::constant, config::one_of({"error", "keep"}),
-               "columns that do not vary: an error that names them, or kept with scale 1")
+          .add("constant", &DataOptions::constant, config::one_of({"auto", "error", "keep"}),
+               "columns that do not vary: an error that names them, or kept with scale 1; auto: error, or "
+               "keep for "
+               "a built-in task that needs it (bernoulli_glm_raw)")
           .add("nan", &DataOptions::nan, config::one_of({"error", "drop", "pad"}),
                "rows with NaN or infinite values: an error with count and first row, or left out; pad: x "
                "holds sets [n, elements, channels], an element that is NaN in all channels is absent "
@@ -55,6 +60,18 @@ const config::Table<DataOptions>& data_names_table() {
                "a name for each datum (token); empty: x_0, x_1, ... CSV files: the columns of x")
           .alias("data.x_names");
   return table;
+}
+
+void settle(DataOptions& options, const std::string& of_network) {
+  DataNeeds needs;
+  for (const TaskRow& row : tasks()) {
+    if (options.task == row.name) needs = row.make()->data_needs();
+  }
+  if (options.standardise_x == "auto") {
+    const bool of_task = needs.standardise_x != "auto" && of_network != "per_channel";
+    options.standardise_x = of_task ? needs.standardise_x : of_network;
+  }
+  if (options.constant == "auto") options.constant = needs.constant == "auto" ? "error" : needs.constant;
 }
 
 }  // namespace fluxsbi::data

@@ -24,9 +24,9 @@ struct DataOptions {
   int64_t simulations = 100000;           ///< how many pairs a task simulates
   double validation_fraction = 0.05;      ///< of the rows, at most max_validation
   int64_t max_validation = 10000;
-  std::string standardise_theta = "per_feature";  ///< per_feature, per_channel, shared, none
-  std::string standardise_x = "auto";             ///< auto: what the embedding network asks for
-  std::string constant = "error";                 ///< error, keep
+  std::string standardise_theta = "per_feature";  ///< per_feature, per_channel, shared, robust, none
+  std::string standardise_x = "auto";             ///< auto: see settle
+  std::string constant = "auto";                  ///< auto, error, keep
   std::string nan = "error";                      ///< error, drop, pad
   std::vector<std::string> theta_names;           ///< empty: theta_0, theta_1, ...
   std::vector<std::string> x_names;
@@ -34,6 +34,11 @@ struct DataOptions {
 const config::Table<DataOptions>& data_table();
 /// The `data.names` section, `theta` and `x`: fills theta_names and x_names of the same struct.
 const config::Table<DataOptions>& data_names_table();
+
+/// Puts what it means in place of each `auto`: what the built-in task needs (Task::data_needs), else error
+/// for constant and `of_network` for standardise_x. A network that asks for per_channel shares its weights
+/// among positions and goes before the task. A task of unknown name is left for load_dataset to refuse.
+void settle(DataOptions& options, const std::string& of_network);
 
 /// Rows of theta and x as float32, in memory. Row i: theta [obs_dim * obs_channels], x [cond_dim *
 /// cond_channels]. Data without x have cond_dim 0 and theta's channels.

@@ -41,6 +41,40 @@ Standardiser moments(std::span<const float> values, size_t size, std::span<const
   return result;
 }
 
+/// The value below which the share of sorted values lies, linear between neighbours.
+double quantile(std::span<const float> sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(at);
+  const double low = sorted[below], high = sorted[std::min(below + 1, sorted.size() - 1)];
+  return low + (high - low) * (at - static_cast<double>(below));
+}
+
+bool spreads(double scale, double centre) {
+  return scale > constant_ratio * std::abs(centre);
+}
+
+/// Median and interquartile range as a normal's mean and standard deviation. A feature whose middle half is
+/// one value has its moments.
+Standardiser quartiles(std::span<const float> values, size_t size, std::span<const int64_t> rows) {
+  constexpr double normal_range = 1.3489795003921634;  // between the quartiles of N(0, 1)
+  Standardiser result = moments(values, size, rows, size);
+  for (size_t i = 0; i < size; ++i) {
+    std::vector<float> column;
+    for (const int64_t row : rows) {
+      const float value = values[static_cast<size_t>(row) * size + i];
+      if (!std::isnan(value)) column.push_back(value);
+    }
+    if (column.empty()) continue;
+    std::sort(column.begin(), column.end());
+    const double median = quantile(column, 0.5);
+    const double scale = (quantile(column, 0.75) - quantile(column, 0.25)) / normal_range;
+    if (!spreads(scale, median)) continue;
+    result.mean[i] = median;
+    result.scale[i] = scale;
+  }
+  return result;
+}
+
 [[noreturn]] void refuse_constant(const std::vector<std::string>& constant) {
   constexpr size_t shown = 6;
   const size_t listed = std::min(shown, constant.size());
@@ -83,16 +117,17 @@ Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::
   const auto features = static_cast<size_t>(size);
   if (kind == "none") return {std::vector<double>(features, 0.0), std::vector<double>(features, 1.0)};
   const size_t channels = features / names.size();
-  core::require(kind == "per_feature" || kind == "per_channel" || kind == "shared",
-                "standardise is per_feature, per_channel, shared or none");
+  core::require(kind == "per_feature" || kind == "per_channel" || kind == "shared" || kind == "robust",
+                "standardise is per_feature, per_channel, shared, robust or none");
   const size_t groups = kind == "shared" ? 1 : kind == "per_channel" ? channels : features;
-  const Standardiser of_groups = moments(values, features, rows, groups);
+  const Standardiser of_groups =
+      kind == "robust" ? quartiles(values, features, rows) : moments(values, features, rows, groups);
   Standardiser result;
   const auto feature = feature_names(names, size / std::ssize(names));
   std::vector<std::string> constant;
   for (size_t i = 0; i < features; ++i) {
     const double mean = of_groups.mean[i % groups], scale = of_groups.scale[i % groups];
-    const bool varies = scale > constant_ratio * std::abs(mean);
+    const bool varies = spreads(scale, mean);
     result.mean.push_back(mean);
     result.scale.push_back(varies ? scale : 1);
     if (varies || i >= groups) continue;

@@ -24,10 +24,11 @@ inline constexpr double constant_ratio = 1e-6;
 
 /// Mean and standard deviation (ddof 0, two passes in double) over the given rows of values [*, size], NaN
 /// (absent elements of sets) left out. kind: per_feature, per_channel (one mean and scale for all tokens'
-/// k-th channel), shared (one for all features), none.
-/// Throws UserError for constant features unless keep_constant (scale 1): names them and data.constant.
-/// names: of the features [size], or of the tokens (size is then a multiple of their number). Size 0 has
-/// nothing to standardise.
+/// k-th channel), shared (one for all features), none, or robust, for heavy tails: each feature's median and
+/// its interquartile range over 1.349, a normal's standard deviation; mean and standard deviation where the
+/// range is 0. Throws UserError for constant features unless keep_constant (scale 1): names them and
+/// data.constant. names: of the features [size], or of the tokens (size is then a multiple of their number).
+/// Size 0 has nothing to standardise.
 Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::span<const int64_t> rows,
                               const std::string& kind, bool keep_constant,
                               std::span<const std::string> names);

@@ -12,7 +12,7 @@
 #include "data/errors.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate.hpp"
-#include "data/tasks/plane_density.hpp"
+#include "data/tasks/grid_density.hpp"
 #include "data/truncated_normal.hpp"
 #include "io/files.hpp"
 
@@ -187,10 +187,11 @@ TEST_CASE("series, images and sets keep their axes in a file and come back", "[d
 TEST_CASE("draws from a plane's density are drawn where it is, however narrow", "[data][posterior]") {
   const double sd = GENERATE(10.0, 0.3, 0.01);  // wider than the box, within it, a speck
   CAPTURE(sd);
-  const auto log_density = [sd](double a, double b) {
+  const auto log_density = [sd](std::span<const double> at) {
+    const double a = at[0], b = at[1];
     return -0.5 * ((a - 0.2) * (a - 0.2) + (b - a) * (b - a)) / (sd * sd);
   };
-  const data::PlaneDensity plane(log_density, {{-1, -1}, {1, 1}});
+  const data::GridDensity plane(log_density, {{-1, -1}, {1, 1}}, data::plane_cells);
   core::Philox random(1, core::Purpose::test);
   double mean = 0, difference = 0;
   constexpr int draws = 4000;

@@ -6,6 +6,7 @@
 
 #include "config/reader.hpp"
 #include "data/errors.hpp"
+#include "data/precision_prior.hpp"
 #include "data/prior.hpp"
 
 using namespace fluxsbi;
@@ -152,4 +153,28 @@ TEST_CASE("a support is the product of its components' supports", "[data][prior]
     REQUIRE(prior->component_in_support(1, -0.5) == (std::string(kind) == "normal"));
     REQUIRE_FALSE(prior->component_in_support(1, nan));
   }
+}
+
+TEST_CASE("a prior given by its precision has that density and those moments", "[data][prior]") {
+  // B^-1 = [[2, -1], [-1, 1]], |B| = 1
+  const auto prior = data::make_precision_prior(std::vector<double>{1, 1, 1, 2}, 2);
+  REQUIRE_FALSE(prior->bounded());
+  REQUIRE(prior->options().kind == "none");
+  const double at = -std::log(2 * M_PI) - 0.5 * (1 * 9 + 2 * 1 * 3 * -2 + 2 * 4);
+  REQUIRE_THAT(prior->log_prob(Point{3, -2}), WithinRel(at, closed_form));
+  REQUIRE(prior->log_prob(Point{no_number, 0}) == -inf);
+  constexpr int draws = 40000;
+  core::Philox random(3, core::Purpose::test);
+  double square_0 = 0, product = 0, square_1 = 0;
+  Point theta(2);
+  for (int i = 0; i < draws; ++i) {
+    prior->sample(random, theta);
+    square_0 += theta[0] * theta[0] / draws;
+    product += theta[0] * theta[1] / draws;
+    square_1 += theta[1] * theta[1] / draws;
+  }
+  const double error = 5 / std::sqrt(draws);  // five sigma of (S_ii S_jj + S_ij^2) / n at most
+  REQUIRE_THAT(square_0, WithinAbs(2, error * std::sqrt(8)));
+  REQUIRE_THAT(product, WithinAbs(-1, error * std::sqrt(3)));
+  REQUIRE_THAT(square_1, WithinAbs(1, error * std::sqrt(2)));
 }

@@ -134,3 +134,47 @@ TEST_CASE("absent elements of a set take no part and stay absent", "[data][stand
   REQUIRE_USER_ERROR(fit_standardiser(never, 2, rows, "per_feature", false, names),
                      says("column b is constant"));
 }
+
+TEST_CASE("robust standardisation is of median and quartiles", "[data][standardise]") {
+  // 1, 2, 3, 4, 1e30 and its mirror: quartiles 2 and 4
+  const std::vector<float> tails{1, -1, 2, -2, 3, -3, 4, -4, 1e30F, -1e30F};
+  const std::vector<int64_t> rows{4, 0, 3, 1, 2};
+  const auto fitted = fit_standardiser(tails, 2, rows, "robust", false, names);
+  const double quartiles_of_normal = 1.3489795003921634;
+  REQUIRE(fitted.mean == std::vector<double>{3, -3});
+  REQUIRE_THAT(fitted.scale[0], WithinRel(2 / quartiles_of_normal, exact));
+  REQUIRE_THAT(fitted.scale[1], WithinRel(2 / quartiles_of_normal, exact));
+  // between two rows: linear, as numpy's quantile
+  const auto two = fit_standardiser(tails, 2, std::vector<int64_t>{0, 1}, "robust", false, names);
+  REQUIRE_THAT(two.mean[0], WithinRel(1.5, exact));
+  REQUIRE_THAT(two.scale[0], WithinRel(0.5 / quartiles_of_normal, exact));
+}
+
+TEST_CASE("robust standardisation of a normal is that of its moments", "[data][standardise]") {
+  constexpr int64_t n = 100000;
+  core::Philox random(2, core::Purpose::test);
+  std::vector<float> normal;
+  std::vector<int64_t> all;
+  for (int64_t i = 0; i < n; ++i) {
+    all.push_back(i);
+    normal.push_back(static_cast<float>(5 + 2 * random.normal()));
+  }
+  const auto fitted = fit_standardiser(normal, 1, all, "robust", false, data::default_names("x", 1));
+  constexpr double five_sigma = 0.04;  // median: 1.25 * 2 / sqrt n, scale: 1.17 * 2 / sqrt n
+  REQUIRE_THAT(fitted.mean[0], WithinAbs(5, five_sigma));
+  REQUIRE_THAT(fitted.scale[0], WithinAbs(2, five_sigma));
+}
+
+TEST_CASE("a feature whose middle half is one value has its moments, absent elements none",
+          "[data][standardise]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> rare{0, 1, 0, nan, 0, 2, 0, 3, 10, 4};  // a: 0, 0, 0, 0, 10; b: 1, 2, 3, 4
+  const std::vector<int64_t> all{0, 1, 2, 3, 4};
+  const auto fitted = fit_standardiser(rare, 2, all, "robust", false, names);
+  REQUIRE_THAT(fitted.mean[0], WithinRel(2, exact));
+  REQUIRE_THAT(fitted.scale[0], WithinRel(4, exact));
+  REQUIRE_THAT(fitted.mean[1], WithinRel(2.5, exact));
+  const std::vector<float> flat{7, 1, 7, 2, 7, 3};
+  REQUIRE_USER_ERROR(fit_standardiser(flat, 2, std::vector<int64_t>{0, 1, 2}, "robust", false, names),
+                     says("the column a is constant"));
+}

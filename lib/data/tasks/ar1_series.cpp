@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "data/density.hpp"
-#include "data/tasks/plane_density.hpp"
+#include "data/tasks/grid_density.hpp"
 
 namespace fluxsbi::data {
 
@@ -44,11 +44,12 @@ PosteriorDraw Ar1Series::posterior(std::span<const double> x) const {
     previous = value;
   }
   const auto n = static_cast<double>(x.size());
-  const auto log_density = [=](double rho, double log_sigma) {
+  const auto log_density = [=](std::span<const double> at) {
+    const double rho = at[0], log_sigma = at[1];
     const double squares = now - 2 * rho * both + rho * rho * before;
     return -n * log_sigma - 0.5 * squares * std::exp(-2 * log_sigma);
   };
-  return [plane = PlaneDensity(log_density, {{-bound, -bound}, {bound, bound}})](
+  return [plane = GridDensity(log_density, {{-bound, -bound}, {bound, bound}}, plane_cells)](
              core::Philox& random, std::span<double> theta) { plane.sample(random, theta); };
 }
 

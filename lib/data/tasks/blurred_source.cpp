@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "data/density.hpp"
-#include "data/tasks/plane_density.hpp"
+#include "data/tasks/grid_density.hpp"
 #include "data/truncated_normal.hpp"
 
 namespace fluxsbi::data {
@@ -73,12 +73,12 @@ double BlurredSource::log_likelihood(std::span<const double> theta, std::span<co
 PosteriorDraw BlurredSource::posterior(std::span<const double> x) const {
   const std::vector<double> image(x.begin(), x.end());
   // integral of exp(-(flux - mean)^2 / (2 sd^2) + mean^2 / (2 sd^2)) over the prior's flux
-  const auto log_density = [image](double row, double column) {
-    const Flux flux = flux_at(image, row, column);
+  const auto log_density = [image](std::span<const double> at) {
+    const Flux flux = flux_at(image, at[0], at[1]);
     const double signal = flux.mean / flux.sd;
     return 0.5 * signal * signal + std::log(flux.sd) + log_normal_mass(flux.low(), flux.high());
   };
-  const PlaneDensity plane(log_density, {{place_low, place_low}, {place_high, place_high}});
+  const GridDensity plane(log_density, {{place_low, place_low}, {place_high, place_high}}, plane_cells);
   return [image, plane](core::Philox& random, std::span<double> theta) {
     plane.sample(random, theta.first(2));
     const Flux flux = flux_at(image, theta[0], theta[1]);

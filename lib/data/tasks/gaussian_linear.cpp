@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "data/density.hpp"
 
@@ -10,11 +11,15 @@ namespace fluxsbi::data {
 namespace {
 
 constexpr size_t dim = 10;
-const double noise_sd = std::sqrt(0.1), prior_sd = std::sqrt(0.1), posterior_sd = std::sqrt(0.05);
+const double prior_sd = std::sqrt(0.1), posterior_sd = std::sqrt(0.05);
 
 }  // namespace
 
-GaussianLinear::GaussianLinear() : prior_(make_prior({"normal", {}, {}, {0}, {prior_sd}}, dim)) {}
+const double GaussianLinear::noise_sd = std::sqrt(0.1);
+
+GaussianLinear::GaussianLinear() : GaussianLinear(make_prior({"normal", {}, {}, {0}, {prior_sd}}, dim)) {}
+
+GaussianLinear::GaussianLinear(std::unique_ptr<Prior> prior) : prior_(std::move(prior)) {}
 
 void GaussianLinear::add_noise(std::span<const double> theta, std::span<const double> noise,
                                std::span<double> x) {

@@ -10,7 +10,7 @@ namespace fluxsbi::data {
 
 /// theta ~ N(0, 0.1 I), x ~ N(theta, 0.1 I): 0.1 is the variance. Posterior N(x/2, 0.05 I).
 /// Lueckmann et al. 2021, appendix T.1.
-class GaussianLinear final : public Task {
+class GaussianLinear : public Task {
  public:
   GaussianLinear();
   std::string_view name() const override { return "gaussian_linear"; }
@@ -26,6 +26,13 @@ class GaussianLinear final : public Task {
 
   /// x = theta + sqrt(0.1) n for standard normal n; all [10].
   static void add_noise(std::span<const double> theta, std::span<const double> noise, std::span<double> x);
+
+  /// Standard deviation of a datum about its parameter, sqrt(0.1).
+  static const double noise_sd;
+
+ protected:
+  /// The same data under another prior of 10 parameters.
+  explicit GaussianLinear(std::unique_ptr<Prior> prior);
 
  private:
   /// theta_i with x_i, and each token with itself.

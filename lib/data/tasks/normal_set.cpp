@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "data/density.hpp"
-#include "data/tasks/plane_density.hpp"
+#include "data/tasks/grid_density.hpp"
 
 namespace fluxsbi::data {
 
@@ -44,12 +44,15 @@ PosteriorDraw NormalSet::posterior(std::span<const double> x) const {
     mean += difference / n;
     squares += difference * (value - mean);
   }
-  const auto log_density = [=](double mu, double log_sd) {
+  const auto log_density = [=](std::span<const double> at) {
+    const double mu = at[0], log_sd = at[1];
     const double all = squares + n * (mean - mu) * (mean - mu);
     return -n * log_sd - 0.5 * all * std::exp(-2 * log_sd);
   };
-  return [plane = PlaneDensity(log_density, {{-mean_bound, -log_sd_bound}, {mean_bound, log_sd_bound}})](
-             core::Philox& random, std::span<double> theta) { plane.sample(random, theta); };
+  return [plane = GridDensity(log_density, {{-mean_bound, -log_sd_bound}, {mean_bound, log_sd_bound}},
+                              plane_cells)](core::Philox& random, std::span<double> theta) {
+    plane.sample(random, theta);
+  };
 }
 
 }  // namespace fluxsbi::data

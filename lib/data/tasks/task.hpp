@@ -23,6 +23,12 @@ inline constexpr int64_t max_posterior_tries = 10'000'000;
 /// Writes one draw from a posterior, theta [theta_dim].
 using PosteriorDraw = std::function<void(core::Philox& random, std::span<double> theta)>;
 
+/// What a task asks of how its data are prepared, in the words of the `data` section; "auto": nothing.
+struct DataNeeds {
+  std::string standardise_x = "auto";
+  std::string constant = "auto";
+};
+
 class Task {
  public:
   virtual ~Task() = default;
@@ -36,10 +42,12 @@ class Task {
   /// True if x is a set whose absent elements are NaN.
   virtual bool padded() const { return false; }
   virtual const Prior& prior() const = 0;
+  /// What the options data.* mean for this task where they are `auto`.
+  virtual DataNeeds data_needs() const { return {}; }
 
   /// One simulation: theta [theta_dim] in, x [x_dim] out.
   virtual void simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const = 0;
-  /// log p(x | theta), exact; -infinity where impossible.
+  /// log p(x | theta), exact but for terms without theta where a task says so; -infinity where impossible.
   virtual double log_likelihood(std::span<const double> theta, std::span<const double> x) const = 0;
   /// True if sample_posterior draws exactly from p(theta | x).
   virtual bool has_exact_posterior() const { return false; }
