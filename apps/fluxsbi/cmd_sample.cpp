@@ -29,13 +29,26 @@ struct Arguments {
   std::string solver;
   std::optional<int64_t> steps, chunk;
   std::optional<double> memory_gb;
+  std::vector<std::string> assignments;
   bool no_reject = false;
   OutputArgument output;
   int64_t draws = 0;
   uint64_t seed = 0;
 };
 
-sample::SamplingOptions options_of(const Arguments& arguments, sample::SamplingOptions options) {
+// What --set says of the section `sampling`.
+void assign(const std::vector<std::string>& assignments, const method::Method& method,
+            sample::SamplingOptions& options) {
+  config::Value document = config::parse_yaml("", "--set");
+  for (const std::string& assignment : assignments) config::set_from_command_line(document, assignment);
+  config::Reader reader(document);
+  reader.read(sample::sampling_table(), options);
+  sample::check(options, method, reader);
+  reader.finish();
+}
+
+sample::SamplingOptions options_of(const Arguments& arguments, const method::Method& method,
+                                   sample::SamplingOptions options) {
   if (!arguments.solver.empty()) {
     if (arguments.solver != "auto") sample::find_solver(arguments.solver);
     options.solver = arguments.solver;
@@ -45,6 +58,7 @@ sample::SamplingOptions options_of(const Arguments& arguments, sample::SamplingO
   if (arguments.chunk) options.chunk = *arguments.chunk;
   if (arguments.memory_gb) options.memory_gb = *arguments.memory_gb;
   if (arguments.no_reject) options.reject = false;
+  assign(arguments.assignments, method, options);
   return options;
 }
 
@@ -128,7 +142,7 @@ int sample_command(const Arguments& arguments) {
   sample::Posterior posterior(file, arguments.execution.device, arguments.compute,
                               arguments.execution.engine);
   core::log::info(posterior.execution());
-  const auto options = options_of(arguments, posterior.sampling());
+  const auto options = options_of(arguments, posterior.method(), posterior.sampling());
   const Rows all = read_rows(arguments, file, posterior);
   const sample::RowRange range = sample::rows_of(shard, all.rows);
 
@@ -175,6 +189,8 @@ Action declare_sample(CLI::App& app) {
   app.add_option("--solver", arguments->solver,
                  "auto, euler, midpoint, heun, rk4 or dopri5 (default: the config's)");
   app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(CLI::PositiveNumber);
+  app.add_option("--set", arguments->assignments,
+                 "sampling.key=value, for any option of sampling (docs/config.md); may be repeated");
   app.add_option("--shard", arguments->shard,
                  "i/n: only the i-th of n contiguous parts of the rows, i from 0")
       ->capture_default_str();

@@ -33,8 +33,8 @@ class Diffusion : public Method {
   std::string_view name() const override { return "diffusion"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
   std::unique_ptr<Path> path() const override;
-  // The published sampler; 40 steps of edm are 79 evaluations of the network.
-  std::string default_solver() const override { return "heun"; }
+  // 30 evaluations of edm score as 79 of the published Heun (docs/solvers.md).
+  std::string default_solver() const override { return "dpmpp_2m"; }
   int64_t default_steps() const override { return preconditioning_->sampling_steps; }
 
   /// The regression at given noise levels: normal [B, L, C], sigma [B].

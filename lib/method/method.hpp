@@ -41,6 +41,9 @@ class Method {
   /// The solver to use where none is named, and its steps.
   virtual std::string default_solver() const = 0;
   virtual int64_t default_steps() const = 0;
+  /// How much shorter the steps of fixed-step solvers get towards the data, where nothing is said (1: even in
+  /// Path::time).
+  virtual double default_spacing() const { return 1; }
 };
 
 /// The hyperparameters of a method, from the sections `strategy` and (schedules) `path`.

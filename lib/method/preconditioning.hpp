@@ -53,8 +53,7 @@ struct NoiseLevel {
 struct Preconditioning {
   std::string_view name;
   std::optional<double> sigma_min, sigma_max;  ///< published ends; vp has those of its betas
-  /// Heun steps of sampling where none are named. The 18 that edm was published with make Gaussians 5 to 16 %
-  /// too wide, the more the sharper; 40 make 1 to 2 %. vp and ve need more.
+  /// Steps of sampling where none are named.
   int64_t sampling_steps;
   Coefficients (*coefficients)(const DiffusionOptions& options, const at::Tensor& sigma);
   /// Noise levels of training for uniform numbers in (0, 1).

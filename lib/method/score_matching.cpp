@@ -7,10 +7,13 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/expm1.h>
-#include <ATen/ops/full_like.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/log1p.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sqrt.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros_like.h>
 
@@ -51,6 +54,27 @@ Forward forward_at(const ScoreMatchingOptions& options, const at::Tensor& t) {
   return is_ve(options) ? forward_ve(options, t) : forward_vp(options, t);
 }
 
+// The times at which std / mean is `ratio`.
+at::Tensor time_of_ratio(const ScoreMatchingOptions& options, const at::Tensor& ratio) {
+  if (is_ve(options)) {
+    return at::log(ratio / options.sigma_min) / std::log(options.sigma_max / options.sigma_min);
+  }
+  // alpha = ln(1 + ratio^2) in the form of the quadratic formula that does not cancel near 0.
+  const at::Tensor alpha = at::log1p(ratio.square());
+  const double rate = options.beta_min, slope = options.beta_max - options.beta_min;
+  return 2 * alpha / (at::sqrt(2 * slope * alpha + rate * rate) + rate);
+}
+
+// Times from time_min (part 0) to 1 (part 1).
+at::Tensor time_at(const ScoreMatchingOptions& options, const at::Tensor& part) {
+  const double first = *options.time_min;
+  if (options.times == "uniform" || is_ve(options)) return first + (1 - first) * part;
+  const Forward ends = forward_at(options, at::tensor({first, 1.0}, at::kDouble));
+  const at::Tensor logarithm = at::log(ends.std / ends.mean);
+  const double least = logarithm[0].item<double>(), most = logarithm[1].item<double>();
+  return time_of_ratio(options, at::exp(least + (most - least) * part)).clamp(first, 1);
+}
+
 // c of the head comment.
 at::Tensor input_scale(const ScoreMatchingOptions& options, const Forward& forward) {
   if (!options.scaled) return at::ones_like(forward.std);
@@ -68,7 +92,9 @@ class ScorePath : public Path {
 
   double start() const override { return 1; }
   double end() const override { return *options_.time_min; }
-  double time(double part) const override { return 1 + part * (end() - 1); }
+  double time(double part) const override {
+    return time_at(options_, at::scalar_tensor(1 - part, at::kDouble)).item<double>();
+  }
   double initial_scale() const override { return is_ve(options_) ? options_.sigma_max : 1; }
 
   Query query(const at::Tensor& t) const override { return {t, input_scale(options_, at_time(t))}; }
@@ -85,13 +111,7 @@ class ScorePath : public Path {
     return {forward.mean, forward.std};
   }
   double time_of(double ratio) const override {
-    if (is_ve(options_)) {
-      return std::log(ratio / options_.sigma_min) / std::log(options_.sigma_max / options_.sigma_min);
-    }
-    // alpha = log(1 + ratio^2) in the form of the quadratic formula that does not cancel near 0.
-    const double alpha = std::log1p(ratio * ratio), slope = options_.beta_max - options_.beta_min;
-    const double rate = options_.beta_min;
-    return 2 * alpha / (std::sqrt(rate * rate + 2 * slope * alpha) + rate);
+    return time_of_ratio(options_, at::scalar_tensor(ratio, at::kDouble)).item<double>();
   }
 
   std::span<const std::string_view> sdes() const override { return score_sdes; }
@@ -110,6 +130,7 @@ void fill(ScoreMatchingOptions& options) {
   if (published) {
     options.beta_min = published_beta_min;
     options.beta_max = published_beta_max;
+    options.times = "uniform";
   }
   if (!options.time_min) options.time_min = published ? 1e-3 : is_ve(options) ? 0 : 1e-5;
 }
@@ -169,8 +190,13 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
           .alias("training.sigma_max")
           .add("time_min", &Options::time_min, config::if_given(config::number_between(0, 0.5)),
                "where training and sampling end; null: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)")
-          .add("weighting", &Options::weighting, config::one_of({"likelihood", "noise"}),
-               "of the score's squared error: g^2, or the variance of the noise")
+          .add("times", &Options::times, config::one_of({"log_noise", "uniform"}),
+               "spread of the times of training and of a solver's steps: even in the logarithm of the noise "
+               "level, or in time (published for vp, where sharp posteriors suffer)")
+          .add("weighting", &Options::weighting, config::one_of({"noise", "likelihood"}),
+               "of the score's squared error: the variance of the noise, or g^2 (published), which is the "
+               "same "
+               "in ve up to a factor and all but ignores vp's larger noise levels")
           .add("scaled", &Options::scaled, config::any<bool>(),
                "network predicts the score times the noise level; false: the score itself, as in GenSBI");
   return table;
@@ -183,8 +209,7 @@ ScoreMatching::ScoreMatching(ScoreMatchingOptions options) : options_(std::move(
 }
 
 engine::Regression ScoreMatching::regression(const Batch& batch, const Noise& noise) const {
-  const double first = *options_.time_min;
-  return regression_at(batch, noise.normal, noise.uniform * (1 - first) + first);
+  return regression_at(batch, noise.normal, time_at(options_, noise.uniform));
 }
 
 engine::Regression ScoreMatching::regression_at(const Batch& batch, const at::Tensor& normal,

@@ -9,8 +9,10 @@
 // c = 1 / sqrt(mean^2 + std^2), the deviation of x_t for standardised data (1 in vp). With scaled: false s =
 // F and c = 1, as GenSBI's networks are.
 //   loss = mean over rows of (elements / unconditioned elements of the row) times
-//          the sum over that row's unconditioned elements of w(t) (s + n / std)^2, w = g^2 or std^2.
-// Conditioned tokens are fed clean and carry no loss. Samples follow
+//          the sum over that row's unconditioned elements of w(t) (s + n / std)^2.
+// w = std^2 gives every noise level the same weight; w = g^2, as published, is the same up to a factor in ve,
+// but in vp it grows without bound towards the data and drowns all other times. Conditioned tokens are fed
+// clean and carry no loss. Samples follow
 //   dx/dt = f - g^2 s / 2, or "reverse": dx = (f - g^2 s) dt + g dW, from t = 1 down to time_min.
 #pragma once
 
@@ -28,8 +30,11 @@ struct ScoreMatchingOptions {
   double beta_min = 0.1, beta_max = 20;     ///< vp, 0 < beta_min <= beta_max
   double sigma_min = 1e-3, sigma_max = 15;  ///< ve, 0 < sigma_min < sigma_max
   std::optional<double> time_min;           ///< in [0, 1); none: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)
-  std::string weighting = "likelihood";     ///< likelihood: g^2; noise: std^2
-  bool scaled = true;                       ///< whether F is scaled as above
+  /// log_noise: training times and a solver's steps are even in ln(std / mean), uniform: in t. The same in
+  /// ve.
+  std::string times = "log_noise";
+  std::string weighting = "noise";  ///< noise: std^2; likelihood: g^2, as published
+  bool scaled = true;               ///< whether F is scaled as above
 };
 const config::Table<ScoreMatchingOptions>& score_matching_table();
 
@@ -41,8 +46,9 @@ class ScoreMatching : public Method {
   std::string_view name() const override { return "score_matching"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
   std::unique_ptr<Path> path() const override;
-  std::string default_solver() const override { return "heun"; }
-  int64_t default_steps() const override { return 50; }
+  // 30 evaluations score as 100 of Heun (docs/solvers.md).
+  std::string default_solver() const override { return "dpmpp_2m"; }
+  int64_t default_steps() const override { return 30; }
 
   /// The regression at given times: normal [B, L, C], t [B].
   engine::Regression regression_at(const Batch& batch, const at::Tensor& normal, const at::Tensor& t) const;

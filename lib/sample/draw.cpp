@@ -38,6 +38,7 @@ class Drawing {
     noise = {options.noise_amount, options.corrector, options.churn,
              options.churn_min,    noise.most,        options.churn_noise};
     if (options.churn_max) noise.most = *options.churn_max;
+    solver_options_.spacing = options.spacing.value_or(source.method->default_spacing());
     solver_options_.atol = options.atol;
     solver_options_.rtol = options.rtol;
     solver_options_.max_evaluations = options.max_evaluations;

@@ -1,5 +1,7 @@
 #include "sample/equation.hpp"
 
+#include <cmath>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/scalar_tensor.h>
@@ -17,10 +19,11 @@ at::Tensor distinct(const at::Tensor& t) {
 
 }  // namespace
 
-std::vector<double> grid(const Equation& equation, int64_t steps) {
+std::vector<double> grid(const Equation& equation, int64_t steps, double spacing) {
   std::vector<double> times;
   for (int64_t i = 0; i <= steps; ++i) {
-    times.push_back(equation.time(static_cast<double>(i) / static_cast<double>(steps)));
+    const double left = static_cast<double>(steps - i) / static_cast<double>(steps);
+    times.push_back(equation.time(1 - std::pow(left, spacing)));
   }
   return times;
 }

@@ -29,8 +29,9 @@ class Equation {
   virtual at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
 };
 
-/// time() of `steps` + 1 evenly spaced parts, steps >= 1.
-std::vector<double> grid(const Equation& equation, int64_t steps);
+/// time(part) for the parts 1 - (1 - i / steps)^spacing, i = 0 ... steps, steps >= 1. spacing 1: evenly
+/// spaced parts; above 1: steps that get shorter towards the end.
+std::vector<double> grid(const Equation& equation, int64_t steps, double spacing = 1);
 
 /// A coefficient of x(t) as a tensor that broadcasts to [n, L, C], for one time or a time for each row.
 at::Tensor times_of(double t, const at::Tensor& like);

@@ -24,6 +24,10 @@ const config::Table<SamplingOptions>& sampling_table() {
                "auto: the method's own solver; docs/solvers.md tells them apart")
           .add("steps", &Options::steps, config::if_given(config::integer_between(1, 1000000)),
                "steps of a fixed-step solver; null: the solver's default")
+          .add(
+              "spacing", &Options::spacing, config::if_given(config::number_between(1, 10)),
+              "fixed-step solvers: steps get shorter towards the data, the more, the greater; 1: even in the "
+              "method's own time; null: the method's own")
           .add("atol", &Options::atol, config::number_above(0), "absolute tolerance of adaptive solvers")
           .add("rtol", &Options::rtol, config::number_at_least(0), "relative tolerance of adaptive solvers")
           .add("max_evaluations", &Options::max_evaluations, config::integer_at_least(8),

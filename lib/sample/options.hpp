@@ -11,8 +11,9 @@
 namespace fluxsbi::sample {
 
 struct SamplingOptions {
-  std::string solver = "auto";   ///< auto: the method's own
-  std::optional<int64_t> steps;  ///< fixed-step solvers; none: the solver's default
+  std::string solver = "auto";    ///< auto: the method's own
+  std::optional<int64_t> steps;   ///< fixed-step solvers; none: the solver's default
+  std::optional<double> spacing;  ///< fixed-step solvers, of grid(); none: the method's, at least 1
   double atol = 1e-5, rtol = 1e-5;
   int64_t max_evaluations = 10000;
   double noise_amount = 1;          ///< stochastic solvers: factor of the noise, >= 0

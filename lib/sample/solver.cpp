@@ -75,9 +75,10 @@ at::Tensor euler_step_to_data(const PathEquation& equation, const at::Tensor& x)
   return x + (equation.path().data() - from) * equation.slope(times_of(from, x), x, {});
 }
 
-at::Tensor take_steps(Stepper& stepper, const Equation& equation, const at::Tensor& x, int64_t steps) {
+at::Tensor take_steps(Stepper& stepper, const Equation& equation, const at::Tensor& x, int64_t steps,
+                      double spacing) {
   core::require(steps >= 1 && x.dim() == 3, "a fixed-step solver needs a step and x [n, L, C]");
-  const std::vector<double> times = grid(equation, steps);
+  const std::vector<double> times = grid(equation, steps, spacing);
   at::Tensor state = x;
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     state = stepper.take({times[i], times[i + 1], i + 2 == times.size()}, state);
@@ -115,7 +116,7 @@ Integration solve(const SolverRow& row, const Equation& equation, const at::Tens
   RungeKutta stepper(*row.tableau, equation);
   const int64_t steps = options.steps > 0 ? options.steps : row.default_steps;
   Integration result;
-  result.x = take_steps(stepper, equation, x, steps);
+  result.x = take_steps(stepper, equation, x, steps, options.spacing);
   result.evaluations = steps * row.evaluations_per_step;
   mark_failed(result);
   return result;
@@ -134,7 +135,7 @@ Integration sample_path(const SolverRow& row, const PathEquation& equation, cons
     if (apart) result.x = euler_step_to_data(equation, result.x);
   } else {
     const auto stepper = row.stepper(equation, row, inner);
-    result.x = take_steps(*stepper, equation, x, steps);
+    result.x = take_steps(*stepper, equation, x, steps, options.spacing);
     result.evaluations = steps * row.evaluations_per_step;
     if (apart) result.x = stepper->to_data(equation, result.x);
   }

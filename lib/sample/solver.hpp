@@ -29,6 +29,7 @@ struct NoiseOptions {
 
 struct SolverOptions {
   int64_t steps = 0;   ///< fixed-step solvers; 0: the solver's default
+  double spacing = 1;  ///< fixed-step solvers, of grid()
   double atol = 1e-5;  ///< adaptive solvers: error a step is kept below atol + rtol * max(|x|, |x_new|)
   double rtol = 1e-5;
   int64_t max_evaluations = 10000;  ///< adaptive solvers, per row

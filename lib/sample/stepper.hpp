@@ -30,7 +30,9 @@ class Stepper {
   }
 };
 
-/// x(end()) of x(start()) in `steps` steps. Nothing is read back from the device.
-at::Tensor take_steps(Stepper& stepper, const Equation& equation, const at::Tensor& x, int64_t steps);
+/// x(end()) of x(start()) [n, L, C] along grid(equation, steps, spacing). Nothing is read back from the
+/// device.
+at::Tensor take_steps(Stepper& stepper, const Equation& equation, const at::Tensor& x, int64_t steps,
+                      double spacing = 1);
 
 }  // namespace fluxsbi::sample

@@ -29,6 +29,8 @@ method::ScoreMatching method_of(const Case& golden) {
   method::ScoreMatchingOptions options;
   options.sde = golden.setting("sde") == "VE" ? "ve" : "vp";
   options.scaled = false;
+  options.weighting = "likelihood";
+  options.times = "uniform";
   options.time_min = golden.number("eps");
   if (options.sde == "ve") {
     options.sigma_min = golden.number("sigma_min");
