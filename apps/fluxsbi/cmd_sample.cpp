@@ -28,7 +28,7 @@ struct Arguments {
   Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
-  std::optional<double> memory_gb;
+  std::optional<double> memory_gb, guidance_scale, guidance_min, guidance_max;
   bool no_reject = false;
   OutputArgument output;
   int64_t draws = 0;
@@ -44,7 +44,16 @@ sample::SamplingOptions options_of(const Arguments& arguments, sample::SamplingO
   if (arguments.steps) options.steps = arguments.steps;
   if (arguments.chunk) options.chunk = *arguments.chunk;
   if (arguments.memory_gb) options.memory_gb = *arguments.memory_gb;
+  if (arguments.guidance_scale) options.guidance_scale = *arguments.guidance_scale;
+  if (arguments.guidance_min) options.guidance_min = *arguments.guidance_min;
+  if (arguments.guidance_max) options.guidance_max = arguments.guidance_max;
   if (arguments.no_reject) options.reject = false;
+  if (options.guidance_max && *options.guidance_max < options.guidance_min) {
+    throw core::UserError("guidance would act nowhere: its lowest noise level " +
+                          core::number_text(options.guidance_min) +
+                          " (--guidance-min) is above its highest " +
+                          core::number_text(*options.guidance_max) + " (--guidance-max)");
+  }
   return options;
 }
 
@@ -181,6 +190,15 @@ Action declare_sample(CLI::App& app) {
   app.add_option("--chunk", arguments->chunk, "draws computed at once (default: from the memory budget)")
       ->check(CLI::PositiveNumber);
   app.add_option("--memory", arguments->memory_gb, "memory budget in GB beside the result")
+      ->check(CLI::PositiveNumber);
+  app.add_option(
+         "--guidance-scale", arguments->guidance_scale,
+         "weight of the observation, for models trained with strategy.condition_drop_rate: 1 off, above 1 "
+         "more of it")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--guidance-min", arguments->guidance_min, "noise levels below are not guided")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--guidance-max", arguments->guidance_max, "noise levels above are not guided")
       ->check(CLI::PositiveNumber);
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();

@@ -30,7 +30,8 @@ class Stepper {
   }
 };
 
-/// x(end()) of x(start()) in `steps` steps. Nothing is read back from the device.
+/// x(end()) of x(start()) in `steps` steps. Nothing is read back from the device (but see PathEquation on
+/// limited guidance).
 at::Tensor take_steps(Stepper& stepper, const Equation& equation, const at::Tensor& x, int64_t steps);
 
 }  // namespace fluxsbi::sample
