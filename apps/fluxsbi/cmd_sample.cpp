@@ -28,7 +28,7 @@ struct Arguments {
   Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
-  std::optional<double> memory_gb;
+  std::optional<double> memory_gb, guidance_scale, guidance_min, guidance_max;
   std::vector<std::string> assignments;
   bool no_reject = false;
   OutputArgument output;
@@ -37,18 +37,18 @@ struct Arguments {
 };
 
 // What --set says of the section `sampling`.
-void assign(const std::vector<std::string>& assignments, const method::Method& method,
+void assign(const std::vector<std::string>& assignments, const sample::Posterior& posterior,
             sample::SamplingOptions& options) {
   config::Value document = config::parse_yaml("", "--set");
   for (const std::string& assignment : assignments) config::set_from_command_line(document, assignment);
   config::Reader reader(document);
   reader.read(sample::sampling_table(), options);
-  sample::check(options, method, reader);
+  sample::check(options, posterior.method(), posterior.strategy(), reader);
   reader.finish();
 }
 
-sample::SamplingOptions options_of(const Arguments& arguments, const method::Method& method,
-                                   sample::SamplingOptions options) {
+sample::SamplingOptions options_of(const Arguments& arguments, const sample::Posterior& posterior) {
+  sample::SamplingOptions options = posterior.sampling();
   if (!arguments.solver.empty()) {
     if (arguments.solver != "auto") sample::find_solver(arguments.solver);
     options.solver = arguments.solver;
@@ -57,8 +57,11 @@ sample::SamplingOptions options_of(const Arguments& arguments, const method::Met
   if (arguments.steps) options.steps = arguments.steps;
   if (arguments.chunk) options.chunk = *arguments.chunk;
   if (arguments.memory_gb) options.memory_gb = *arguments.memory_gb;
+  if (arguments.guidance_scale) options.guidance_scale = *arguments.guidance_scale;
+  if (arguments.guidance_min) options.guidance_min = *arguments.guidance_min;
+  if (arguments.guidance_max) options.guidance_max = arguments.guidance_max;
   if (arguments.no_reject) options.reject = false;
-  assign(arguments.assignments, method, options);
+  assign(arguments.assignments, posterior, options);
   return options;
 }
 
@@ -142,7 +145,7 @@ int sample_command(const Arguments& arguments) {
   sample::Posterior posterior(file, arguments.execution.device, arguments.compute,
                               arguments.execution.engine);
   core::log::info(posterior.execution());
-  const auto options = options_of(arguments, posterior.method(), posterior.sampling());
+  const auto options = options_of(arguments, posterior);
   const Rows all = read_rows(arguments, file, posterior);
   const sample::RowRange range = sample::rows_of(shard, all.rows);
 
@@ -197,6 +200,15 @@ Action declare_sample(CLI::App& app) {
   app.add_option("--chunk", arguments->chunk, "draws computed at once (default: from the memory budget)")
       ->check(CLI::PositiveNumber);
   app.add_option("--memory", arguments->memory_gb, "memory budget in GB beside the result")
+      ->check(CLI::PositiveNumber);
+  app.add_option(
+         "--guidance-scale", arguments->guidance_scale,
+         "weight of the observation, for models trained with strategy.condition_drop_rate: 1 off, above 1 "
+         "more of it")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--guidance-min", arguments->guidance_min, "noise levels below are not guided")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--guidance-max", arguments->guidance_max, "noise levels above are not guided")
       ->check(CLI::PositiveNumber);
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();

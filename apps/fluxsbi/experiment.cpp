@@ -95,6 +95,7 @@ Experiment read_experiment(const config::Value& document) {
   experiment.strategy.method = experiment.method->name();
   experiment.method->read(reader);
   experiment.model->read(reader);
+  method::resolve(experiment.strategy, *experiment.model, reader);
   check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(method::condition_mask_table(), experiment.condition_mask);
   method::check(experiment.condition_mask, reader);
@@ -104,7 +105,7 @@ Experiment read_experiment(const config::Value& document) {
   reader.read(train::training_table(), experiment.training);
   reader.read(train::output_table(), experiment.output);
   reader.read(sample::sampling_table(), experiment.sampling);
-  sample::check(experiment.sampling, *experiment.method->build(), reader);
+  sample::check(experiment.sampling, *experiment.method->build(), experiment.strategy, reader);
   train::resolve(experiment.optimizer, experiment.training, reader);
   experiment.warnings = finish(reader, experiment.choice);
   return experiment;

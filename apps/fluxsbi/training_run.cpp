@@ -108,6 +108,14 @@ std::optional<method::ConditionMask> condition_mask(const method::ConditionMaskO
   return {};
 }
 
+// Throws UserError for a method that cannot be trained so.
+std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool joint, at::Device device) {
+  auto method = experiment.method->build();
+  const std::string problem = method->problem({joint, experiment.training.batch_size, device});
+  if (!problem.empty()) throw core::UserError(problem);
+  return method;
+}
+
 enum class Start { anew, goes_on };
 
 void open_run(const std::string& run, Start start) {
@@ -154,6 +162,7 @@ void run_training(const std::string& run, Experiment experiment, const Execution
   auto trained = network();
   const bool joint = trained->joint();
   auto mask = condition_mask(experiment.condition_mask, dataset.shape, joint, choice.device);
+  setup.method = build_method(experiment, joint, choice.device);
   const train::Compute compute =
       train::choose_compute(experiment.training.compute, experiment.model->param_dtype(), choice.device,
                             engine::has_bfloat16(choice.device));
@@ -164,10 +173,10 @@ void run_training(const std::string& run, Experiment experiment, const Execution
 
   core::log::info(compute.reason);
   core::log::info(engine::engine_sentence(*setup.engine, compute.type, execution.engine));
-  setup.method = experiment.method->build();
   setup.runner = engine::make_step_runner(choice.device);
   setup.data = training_data(dataset, split, setup.model, joint, choice.device);
   setup.data.condition_mask = std::move(mask);
+  setup.data.condition_drop_rate = experiment.strategy.condition_drop_rate;
   dataset.theta = {};
   dataset.x = {};
 

@@ -183,8 +183,8 @@ Call TileEngine::begin(const tile::Wanted& wanted, model::Inputs inputs) {
   const auto threads = static_cast<size_t>(at::get_num_threads());
   if (prepared.arenas.size() < threads) prepared.arenas.resize(threads);
   const int64_t rows = inputs.obs.size(0);
-  const bool one_time =
-      inputs.t.stride(0) == 0 && !inputs.guidance.defined() && !inputs.conditioned.defined();
+  const bool one_condition = !inputs.conditioned.defined() || inputs.conditioned.stride(0) == 0;
+  const bool one_time = inputs.t.stride(0) == 0 && !inputs.guidance.defined() && one_condition;
   return {prepared, feeds_of(inputs, prepared.program.graph()), rotation(inputs), rows, one_time};
 }
 

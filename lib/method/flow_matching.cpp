@@ -12,6 +12,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "core/error.hpp"
+#include "method/coupling.hpp"
 #include "method/loss_weight.hpp"
 #include "method/normal_quantile.hpp"
 
@@ -66,6 +67,12 @@ const config::Table<FlowMatchingOptions>& flow_matching_table() {
           .add("time_mean", &Options::time_mean, config::finite_number(), "logit_normal: mean of logit t")
           .add("time_std", &Options::time_std, config::number_above(0),
                "logit_normal: standard deviation of logit t")
+          .add("coupling", &Options::coupling, config::one_of({"independent", "optimal_transport"}),
+               "which noise a row takes: its own, or the one that a batch's optimal transport gives it "
+               "(docs/coupling.md)")
+          .add("coupling_condition_weight", &Options::coupling_condition_weight, config::number_at_least(0),
+               "optimal_transport: weight of the squared distance of the conditions beside that of noise and "
+               "data; large keeps the noise independent of the condition")
           .unused("training.sigma_min", "flow matching has no noise levels; diffusion does")
           .unused("training.sigma_max", "flow matching has no noise levels; diffusion does");
   return table;
@@ -89,17 +96,24 @@ engine::Regression FlowMatching::regression(const Batch& batch, const Noise& noi
   core::require(batch.obs.dim() == 3 && noise.normal.sizes() == batch.obs.sizes(),
                 "flow matching: noise and obs must both be [B, L, C]");
   engine::Regression problem;
-  const at::Tensor t = times(noise.uniform);                                // [B]
-  at::Tensor path = at::lerp(noise.normal, batch.obs, t.view({-1, 1, 1}));  // [B, L, C]
+  const at::Tensor t = times(noise.uniform);  // [B]
+  const at::Tensor normal = options_.coupling == "independent"
+                                ? noise.normal
+                                : couple(noise.normal, batch, options_.coupling_condition_weight);
+  at::Tensor path = at::lerp(normal, batch.obs, t.view({-1, 1, 1}));  // [B, L, C]
   if (batch.condition_mask.defined()) path = at::where(batch.condition_mask, batch.obs, path);
   problem.inputs.t = t;
   problem.inputs.obs = path;
   problem.inputs.cond = batch.cond;
   problem.inputs.condition_mask = batch.condition_mask;
   problem.inputs.edge_mask = batch.edge_mask;
-  problem.target = batch.obs - noise.normal;
+  problem.target = batch.obs - normal;
   problem.weight = loss_weight(batch.obs, batch.condition_mask);
   return problem;
+}
+
+std::string FlowMatching::problem(const Setting& setting) const {
+  return options_.coupling == "independent" ? "" : coupling_problem(setting);
 }
 
 std::unique_ptr<Path> FlowMatching::path() const {

@@ -7,6 +7,7 @@
 //   zero_ends     g^2 = t (1 - t),
 //   non_singular  g^2 = 1 - t,
 // whose score is (t v - x) / (1 - t) (arXiv 2410.02217). Conditioned tokens are fed clean and carry no loss.
+// Noise and data of a batch are drawn independently, or paired by optimal transport (coupling.hpp).
 #pragma once
 
 #include <memory>
@@ -16,12 +17,15 @@
 
 namespace fluxsbi::method {
 
-/// The keys of flow matching in the section `strategy`: how the times of training are distributed.
+/// The keys of flow matching in the section `strategy`: how the times of training are distributed, and which
+/// noise goes with which data.
 struct FlowMatchingOptions {
   std::string time_distribution = "power_law";  ///< uniform, power_law, logit_normal
   double time_alpha = 1;                        ///< power_law: > -1; 0 is uniform, above 0 favours the data
   double time_mean = 0;                         ///< logit_normal: mean of logit t
   double time_std = 1;                          ///< logit_normal: standard deviation of logit t, > 0
+  std::string coupling = "independent";         ///< independent, optimal_transport
+  double coupling_condition_weight = 100;       ///< optimal_transport: of the conditions' distance, >= 0
 };
 const config::Table<FlowMatchingOptions>& flow_matching_table();
 
@@ -37,6 +41,8 @@ class FlowMatching : public Method {
 
   std::string_view name() const override { return "flow"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
+  /// The coupling's: joint models, large batches, other devices than a CPU.
+  std::string problem(const Setting& setting) const override;
   std::unique_ptr<Path> path() const override;
   // 30 evaluations score as 100 of Euler (docs/solvers.md); a fixed number keeps the time of a batch known.
   std::string default_solver() const override { return "adams_bashforth"; }

@@ -29,6 +29,15 @@ struct Noise {
   at::Tensor uniform;  ///< [B] in (0, 1): becomes the time or noise level of each row
   /// [B, ConditionMask::numbers()] in (0, 1): what Batch.condition_mask was drawn with; undefined without one
   at::Tensor mask = {};
+  /// [B] in (0, 1): rows below the drop rate lose their condition; undefined where none does
+  at::Tensor drop = {};
+};
+
+/// What a method is to be trained with.
+struct Setting {
+  bool joint = false;  ///< a model of the joint distribution
+  int64_t batch_size = 1;
+  at::Device device{at::kCPU};
 };
 
 class Method {
@@ -37,6 +46,8 @@ class Method {
   virtual std::string_view name() const = 0;
   /// The regression problem of a batch. t, target and weight as the method's paper has them.
   virtual engine::Regression regression(const Batch& batch, const Noise& noise) const = 0;
+  /// What keeps the method from being trained so, with a remedy; "" if nothing does.
+  virtual std::string problem(const Setting& /*setting*/) const { return ""; }
   virtual std::unique_ptr<Path> path() const = 0;
   /// The solver to use where none is named, and its steps.
   virtual std::string default_solver() const = 0;
@@ -75,7 +86,18 @@ std::unique_ptr<Spec> make_spec(const std::string& name);
 struct StrategyOptions {
   std::string method = "flow";
   std::string model = "flux1";
+  /// Probability in [0, 1) that a training row is shown the learned null condition in place of its x
+  /// (classifier-free guidance, Ho and Salimans 2022, arXiv 2207.12598).
+  double condition_drop_rate = 0;
 };
 const config::Table<StrategyOptions>& strategy_table();
+
+/// Switches the model's null condition on where rows lose their condition in training; reports a model that
+/// has none. The section must have been read.
+void resolve(const StrategyOptions& options, model::Spec& model, config::Reader& reader);
+
+/// The method's problem for a batch of which rows with noise.drop < drop_rate are not conditioned. All rows
+/// are where noise.drop is undefined.
+engine::Regression regression(const Method& method, const Batch& batch, const Noise& noise, double drop_rate);
 
 }  // namespace fluxsbi::method

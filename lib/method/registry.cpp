@@ -1,5 +1,7 @@
 #include <array>
 
+#include <ATen/TensorOperators.h>
+
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "method/edm.hpp"
@@ -64,8 +66,30 @@ const config::Table<StrategyOptions>& strategy_table() {
       config::Table<StrategyOptions>("strategy", "What is trained, and how noise becomes data.")
           .add("method", &StrategyOptions::method, one_row_of(rows), "generative method")
           .add("model", &StrategyOptions::model, one_row_of(model::models()),
-               "network; auto: by the model cards' rules from the data's shape (`fluxsbi recommend`)");
+               "network; auto: by the model cards' rules from the data's shape (`fluxsbi recommend`)")
+          .add("condition_drop_rate", &StrategyOptions::condition_drop_rate, config::fraction_below_one(),
+               "probability that a training row loses its x, so that guidance can compare with and without "
+               "(docs/guidance.md); 0: the model learns no null condition");
   return table;
+}
+
+void resolve(const StrategyOptions& options, model::Spec& model, config::Reader& reader) {
+  if (options.condition_drop_rate == 0 || model.learn_null_condition()) return;
+  std::vector<std::string> able;
+  for (const auto& row : model::models()) {
+    if (row.make()->learn_null_condition()) able.emplace_back(row.name);
+  }
+  reader.problem("strategy.condition_drop_rate",
+                 "is above 0, but " + std::string(model.name()) +
+                     " has no null condition; these models have: " + core::join(able) +
+                     " (a joint model answers without x by its masks: leave the rate at 0)");
+}
+
+engine::Regression regression(const Method& method, const Batch& batch, const Noise& noise,
+                              double drop_rate) {
+  engine::Regression problem = method.regression(batch, noise);
+  if (noise.drop.defined()) problem.inputs.conditioned = noise.drop >= drop_rate;
+  return problem;
 }
 
 }  // namespace fluxsbi::method

@@ -65,6 +65,9 @@ class Spec {
   virtual std::vector<std::string> remarks() const = 0;
   /// True if the model can be conditioned on what an embedding network makes of x.
   virtual bool takes_embedding() const { return false; }
+  /// Gives the network a learned null condition, for rows that are not conditioned (Inputs.conditioned). To
+  /// be called before build(). False: this model has none.
+  virtual bool learn_null_condition() { return false; }
   virtual std::shared_ptr<Network> build() const = 0;
   virtual std::unique_ptr<Spec> clone() const = 0;
 };

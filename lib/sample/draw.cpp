@@ -106,13 +106,15 @@ class Drawing {
     };
     int64_t evaluations = 0;
     const Bound bound = source_.bind(rows);
-    const PathEquation equation(
-        *path_,
-        [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-          ++evaluations;
-          return bound.network(t, x, active);
-        },
-        bound.given);
+    const auto counted = [&](const Evaluate& network) -> Evaluate {
+      return [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
+        ++evaluations;
+        return network(t, x, active);
+      };
+    };
+    Guidance guidance = guidance_of(bound);
+    if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
+    const PathEquation equation(*path_, counted(bound.network), bound.given, guidance);
     SolverOptions options = solver_options_;
     options.normal = [&] { return normal().to(source_.device); };
     if (bound.given.defined()) {
@@ -123,6 +125,19 @@ class Drawing {
     remember_exhausted(end, rows);
     at::Tensor values = end.x.to(at::kCPU).contiguous();
     settle(items, {values.data_ptr<float>(), static_cast<size_t>(n * size)}, rejected);
+  }
+
+  Guidance guidance_of(const Bound& bound) const {
+    if (options_.guidance_scale == 1) return {};
+    if (!bound.unconditional) {
+      throw core::UserError(
+          "sampling.guidance_scale = " + core::number_text(options_.guidance_scale) +
+          " compares the network with and without its condition, and this model was never trained without: "
+          "train flux1 with strategy.condition_drop_rate above 0 (0.1, say), or leave the scale at 1");
+    }
+    Guidance guidance{bound.unconditional, options_.guidance_scale, options_.guidance_min};
+    if (options_.guidance_max) guidance.most = *options_.guidance_max;
+    return guidance;
   }
 
   void remember_exhausted(const Integration& end, const std::vector<int64_t>& rows) {

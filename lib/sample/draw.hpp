@@ -22,7 +22,7 @@ struct Samples {
   std::vector<float> values;    ///< [rows, draws, tokens, channels], data's units; NaN where not filled
   std::vector<uint8_t> filled;  ///< [rows, draws], 1 or 0
   int64_t drawn = 0;            ///< samples computed, redraws included
-  int64_t evaluations = 0;      ///< network evaluations of the longest chunk
+  int64_t evaluations = 0;      ///< network evaluations of the longest chunk, unconditional ones included
 
   int64_t unfilled() const;
   /// kept / drawn
@@ -33,6 +33,7 @@ struct Samples {
 struct Bound {
   Evaluate network;
   at::Tensor given = {};  ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
+  Evaluate unconditional = {};  ///< by the learned null condition; undefined: none was learned
 };
 
 /// What samples are drawn from: a method's path whose network is bound to observations. Sampling moves a
@@ -70,7 +71,8 @@ using Progress = std::function<void(int64_t done, int64_t total)>;
 /// all where no first try was finite; then it stays NaN with filled = 0, and a warning says how many, and
 /// which rows ran into options.max_evaluations. Memory
 /// beside the result is that of one chunk and 8 bytes for each sample that is to be redrawn. Throws UserError
-/// for a solver that is unknown or not the method's, core::Stopped when a signal asked to stop.
+/// for a solver that is unknown or not the method's and for guidance of a model without a null condition,
+/// core::Stopped when a signal asked to stop.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

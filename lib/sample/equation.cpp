@@ -5,6 +5,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/where.h>
 
 namespace fluxsbi::sample {
 
@@ -32,11 +33,26 @@ at::Tensor times_of(double t, const at::Tensor& like) {
   return at::full({1}, t, like.options()).expand({like.size(0)});
 }
 
+at::Tensor PathEquation::ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
+  const method::Query query = path_.query(t);
+  const at::Tensor time = query.time.view(-1).expand({x.size(0)}), state = query.scale * x;
+  const at::Tensor output = network_(time, state, rows);
+  if (!guidance_.unconditional || guidance_.scale == 1) return output;
+  at::Tensor acts;  // [1 or n, 1, 1] bool; undefined: everywhere
+  if (guidance_.least > 0 || std::isfinite(guidance_.most)) {
+    const method::Level level = path_.level(t);
+    const at::Tensor ratio = level.noise / level.signal;
+    acts = (ratio >= guidance_.least).logical_and(ratio <= guidance_.most);
+    if (!acts.any().item<bool>()) return output;
+  }
+  const at::Tensor without = guidance_.unconditional(time, state, rows);
+  const at::Tensor guided = without + guidance_.scale * (output - without);
+  return acts.defined() ? at::where(acts, guided, output) : guided;
+}
+
 at::Tensor PathEquation::combine(const method::Linear& linear, const at::Tensor& t, const at::Tensor& x,
                                  const at::Tensor& rows) const {
-  const method::Query query = path_.query(t);
-  const at::Tensor output = network_(query.time.view(-1).expand({x.size(0)}), query.scale * x, rows);
-  return free(linear.x * x + linear.network * output, rows);
+  return free(linear.x * x + linear.network * ask(t, x, rows), rows);
 }
 
 at::Tensor PathEquation::slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -36,12 +37,22 @@ std::vector<double> grid(const Equation& equation, int64_t steps, double spacing
 /// A coefficient of x(t) as a tensor that broadcasts to [n, L, C], for one time or a time for each row.
 at::Tensor times_of(double t, const at::Tensor& like);
 
+/// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), between two noise levels (Kynkaanniemi
+/// et al. 2024, arXiv 2404.07724): with F0 the network without its condition, F becomes F0 + scale (F - F0)
+/// where noise / signal is in [least, most], and stays F elsewhere, where F0 is not evaluated. What is linear
+/// in F, velocity, score and denoiser, is guided likewise.
+struct Guidance {
+  Evaluate unconditional = {};  ///< undefined: none
+  double scale = 1;             ///< 0: without the condition, 1: off, above 1: more of it
+  double least = 0, most = std::numeric_limits<double>::infinity();
+};
+
 /// The equations that take noise to data along a method's path. Given tokens stand still at 0.
 class PathEquation final : public Equation {
  public:
   /// given [n or 1, L, 1] bool, or undefined. `path` must outlive the equation.
-  PathEquation(const method::Path& path, Evaluate network, at::Tensor given = {})
-      : path_(path), network_(std::move(network)), given_(std::move(given)) {}
+  PathEquation(const method::Path& path, Evaluate network, at::Tensor given = {}, Guidance guidance = {})
+      : path_(path), network_(std::move(network)), given_(std::move(given)), guidance_(std::move(guidance)) {}
 
   double start() const override { return path_.start(); }
   double end() const override { return path_.end(); }
@@ -50,7 +61,7 @@ class PathEquation final : public Equation {
 
   /// x(start()) of standard normal noise [n, L, C].
   at::Tensor initial(const at::Tensor& noise) const;
-  /// For one time t and the rows in order, from one evaluation of the network:
+  /// For one time t and the rows in order, from one evaluation of the network (guided: of both):
   ///   along(velocity, score) at (t, x) = velocity velocity(t, x) + score noise(t)^2 score(t, x),
   /// the latter being signal D - x, finite where there is no noise.
   at::Tensor along(double t, const at::Tensor& x, double velocity, double score) const;
@@ -66,10 +77,14 @@ class PathEquation final : public Equation {
  private:
   at::Tensor combine(const method::Linear& linear, const at::Tensor& t, const at::Tensor& x,
                      const at::Tensor& rows) const;
+  /// F at (t, x), guided. Where guidance acts at some noise levels only, it reads back whether any row is
+  /// there.
+  at::Tensor ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const;
 
   const method::Path& path_;
   Evaluate network_;
   at::Tensor given_;
+  Guidance guidance_;
 };
 
 }  // namespace fluxsbi::sample

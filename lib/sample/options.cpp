@@ -48,6 +48,13 @@ const config::Table<SamplingOptions>& sampling_table() {
           .add("churn_noise", &Options::churn_noise, config::number_above(0),
                "edm_heun: S_noise, standard deviation of the added noise")
           .alias("S_noise")
+          .add("guidance_scale", &Options::guidance_scale, config::number_at_least(0),
+               "weight of the condition: 1 off, above 1 more of it, 0 without it; needs a model trained with "
+               "strategy.condition_drop_rate (docs/guidance.md)")
+          .add("guidance_min", &Options::guidance_min, config::number_at_least(0),
+               "noise levels (noise / signal) below are not guided")
+          .add("guidance_max", &Options::guidance_max, config::if_given(config::number_above(0)),
+               "noise levels above are not guided; null: no limit")
           .add("memory_gb", &Options::memory_gb, config::number_above(0),
                "gigabytes that a chunk of samples may take beside the result")
           .add("chunk", &Options::chunk, config::integer_at_least(0),
@@ -60,14 +67,24 @@ const config::Table<SamplingOptions>& sampling_table() {
   return table;
 }
 
-void check(const SamplingOptions& options, const method::Method& method, config::Reader& reader) {
+void check(const SamplingOptions& options, const method::Method& method,
+           const method::StrategyOptions& strategy, config::Reader& reader) {
   if (options.solver != "auto") {
     const std::string problem = solver_problem(find_solver(options.solver), *method.path(), method.name());
     if (!problem.empty()) reader.problem("sampling.solver", problem);
   }
-  if (options.churn_max && *options.churn_max < options.churn_min) {
-    reader.problem("sampling.churn_max", "must not be below churn_min = " + config::emit(options.churn_min) +
-                                             ", found " + config::emit(*options.churn_max));
+  const auto in_order = [&](const std::string& name, double least, const std::optional<double>& most) {
+    if (!most || *most >= least) return;
+    reader.problem("sampling." + name + "_max", "must not be below " + name + "_min = " +
+                                                    config::emit(least) + ", found " + config::emit(*most));
+  };
+  in_order("churn", options.churn_min, options.churn_max);
+  in_order("guidance", options.guidance_min, options.guidance_max);
+  if (options.guidance_scale != 1 && strategy.condition_drop_rate == 0) {
+    reader.problem(
+        "sampling.guidance_scale",
+        "= " + config::emit(options.guidance_scale) +
+            " needs a null condition; set strategy.condition_drop_rate above 0 (0.1, say) to learn it");
   }
 }
 

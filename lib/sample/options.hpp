@@ -27,11 +27,16 @@ struct SamplingOptions {
   bool reject = true;               ///< redraw samples outside the prior's support
   int64_t max_tries = 100;          ///< redraws of one sample
   double max_seconds = 3600;        ///< redrawing ends then
+
+  double guidance_scale = 1;           ///< PathEquation's Guidance, >= 0; 1: off
+  double guidance_min = 0;             ///< the noise levels at which it acts, >= 0
+  std::optional<double> guidance_max;  ///< >= guidance_min; none: no limit
 };
 const config::Table<SamplingOptions>& sampling_table();
 
-/// Reports a solver that the method cannot use, and ends of a range in the wrong order. The section must have
-/// been read.
-void check(const SamplingOptions& options, const method::Method& method, config::Reader& reader);
+/// Reports a solver that the method cannot use, guidance of a model that learns no null condition, and ends
+/// of a range in the wrong order. The section must have been read.
+void check(const SamplingOptions& options, const method::Method& method,
+           const method::StrategyOptions& strategy, config::Reader& reader);
 
 }  // namespace fluxsbi::sample

@@ -9,6 +9,7 @@
 
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
@@ -34,6 +35,7 @@ struct Posterior::Parts {
   std::unique_ptr<data::Prior> prior;  // null: no support known
   std::unique_ptr<method::Method> method;
   std::unique_ptr<engine::Engine> engine;
+  method::StrategyOptions strategy;
 
   // joint models
   data::Standardiser row;  // of theta and x
@@ -123,6 +125,19 @@ Bound bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64
   }};
 }
 
+// The same network by its null condition. Any row of cond [1 or n, M, K] gives the shape.
+Evaluate without_condition(engine::Engine& engine, const at::Tensor& cond) {
+  return [&engine, any = cond.narrow(0, 0, 1)](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
+    model::Inputs inputs;
+    inputs.t = t;
+    inputs.obs = x;
+    inputs.cond = any;
+    inputs.embedded = true;
+    inputs.conditioned = at::zeros({1}, x.options().dtype(at::kBool)).expand({x.size(0)});
+    return engine.forward(inputs);
+  };
+}
+
 // theta's features, then x's.
 data::Standardiser joined(data::Standardiser theta, const data::Standardiser& x) {
   theta.mean.insert(theta.mean.end(), x.mean.begin(), x.mean.end());
@@ -181,6 +196,7 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   const auto model = model::make_spec(strategy.model);
   method->read(reader);
   model->read(reader);
+  method::resolve(strategy, *model, reader);
   reader.read(method::condition_mask_table(), parts.mask_options);
   model::EmbeddingSpec embedding;
   embedding.read(reader);
@@ -189,6 +205,7 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
 
   parts.prior = data::make_prior(prior, file.shape.obs_size());
   parts.method = method->build();
+  parts.strategy = strategy;
   const at::Device where = engine::choose_device(device).device;
   const bool hardware = engine::has_bfloat16(where);
   const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
@@ -242,7 +259,11 @@ Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws,
           .to(parts.engine->device());
   const at::Tensor tokens = parts.engine->embed(cond);  // once, not at every evaluation
   Source source = parts.source();
-  source.bind = [&](std::span<const int64_t> chosen) { return bind(*parts.engine, tokens, chosen); };
+  source.bind = [&](std::span<const int64_t> chosen) {
+    Bound bound = bind(*parts.engine, tokens, chosen);
+    if (parts.strategy.condition_drop_rate > 0) bound.unconditional = without_condition(*parts.engine, tokens);
+    return bound;
+  };
   return draw(source, {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
 }
 
@@ -310,6 +331,10 @@ const std::string& Posterior::identity() const {
 
 engine::Engine& Posterior::engine() {
   return *parts_->engine;
+}
+
+const method::StrategyOptions& Posterior::strategy() const {
+  return parts_->strategy;
 }
 
 const method::Method& Posterior::method() const {

@@ -58,6 +58,7 @@ class Posterior {
   /// Which engine runs and why, for the log.
   const std::string& execution() const;
   const method::Method& method() const;
+  const method::StrategyOptions& strategy() const;
 
  private:
   struct Parts;

@@ -32,7 +32,7 @@ struct SolverOptions {
   double spacing = 1;  ///< fixed-step solvers, of grid()
   double atol = 1e-5;  ///< adaptive solvers: error a step is kept below atol + rtol * max(|x|, |x_new|)
   double rtol = 1e-5;
-  int64_t max_evaluations = 10000;  ///< adaptive solvers, per row
+  int64_t max_evaluations = 10000;  ///< adaptive solvers, per row, as Integration has them
   /// [n] float64 in (0, 1], adaptive solvers: the share of each row's elements that move at all. Elements
   /// that do not are 0, and a row's error is the mean over the others. Undefined: all move.
   at::Tensor moving = {};
@@ -46,7 +46,7 @@ struct Integration {
   at::Tensor x;             ///< [n, L, C] at the equation's end or the path's data; NaN for rows that failed
   at::Tensor failed;        ///< [n] bool: evaluations ran out or the state became non-finite
   at::Tensor exhausted;     ///< [n] bool: evaluations ran out
-  int64_t evaluations = 0;  ///< of the network, for the row that took most
+  int64_t evaluations = 0;  ///< of the equation, for the row that took most; a guided one asks two networks
 };
 
 /// A solver has a tableau (Runge-Kutta: it solves any equation) or makes a stepper for a path.

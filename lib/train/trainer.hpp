@@ -25,6 +25,7 @@ struct TrainingData {
   at::Tensor cond;  ///< [n, M, K]
   at::Tensor validation_obs, validation_cond;
   std::optional<method::ConditionMask> condition_mask = {};
+  double condition_drop_rate = 0;  ///< in [0, 1): probability that a row loses its cond
 };
 
 struct TrainingSetup {

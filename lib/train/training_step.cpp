@@ -37,10 +37,11 @@ at::Generator make_generator(at::Device device) {
 void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed) {
   constexpr double smallest = 0x1p-25;  // half of the smallest positive number that uniform_ draws
   generator.set_current_seed(seed);
-  at::Tensor normal = noise.normal, uniform = noise.uniform, mask = noise.mask;
+  at::Tensor normal = noise.normal, uniform = noise.uniform, mask = noise.mask, drop = noise.drop;
   normal.normal_(0, 1, generator);
   uniform.uniform_(0, 1, generator).clamp_min_(smallest);
   if (mask.defined()) mask.uniform_(0, 1, generator).clamp_min_(smallest);
+  if (drop.defined()) drop.uniform_(0, 1, generator).clamp_min_(smallest);
 }
 
 TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method, const TrainingData& data,
@@ -63,6 +64,7 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
   noise_.uniform = at::empty({multistep_, batch_size_}, floats);
   if (data.condition_mask)
     noise_.mask = at::empty({multistep_, batch_size_, data.condition_mask->numbers()}, floats);
+  if (data.condition_drop_rate > 0) noise_.drop = at::empty({multistep_, batch_size_}, floats);
   batch_.obs = at::empty(with_rows(batch_size_, data.obs), floats);
   if (data.cond.defined()) batch_.cond = at::empty(with_rows(batch_size_, data.cond), floats);
   rows_ = at::empty({multistep_, batch_size_}, integers);
@@ -96,8 +98,9 @@ at::Tensor TrainingStep::micro_batch(int64_t index) {
   at::index_select_out(batch_.obs, data_.obs, 0, rows);
   if (batch_.cond.defined()) at::index_select_out(batch_.cond, data_.cond, 0, rows);
   if (noise_.mask.defined()) batch_.condition_mask = data_.condition_mask->draw(noise_.mask[index]);
-  const method::Noise noise{noise_.normal[index], noise_.uniform[index]};
-  return engine_.accumulate_gradient(method_.regression(batch_, noise),
+  method::Noise noise{noise_.normal[index], noise_.uniform[index]};
+  if (noise_.drop.defined()) noise.drop = noise_.drop[index];
+  return engine_.accumulate_gradient(method::regression(method_, batch_, noise, data_.condition_drop_rate),
                                      1.0 / static_cast<double>(multistep_));
 }
 

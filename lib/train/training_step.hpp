@@ -16,7 +16,7 @@ namespace fluxsbi::train {
 
 /// A generator of random tensors on a device.
 at::Generator make_generator(at::Device device);
-/// Refills `noise` with the numbers that belong to `seed`; uniform and mask lie in (0, 1).
+/// Refills `noise` with the numbers that belong to `seed`; all but normal lie in (0, 1).
 void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed);
 
 class TrainingStep {

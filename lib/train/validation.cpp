@@ -20,8 +20,8 @@ void over_chunks(int64_t rows, Work work) {
 }
 
 method::Noise rows_of(const method::Noise& noise, int64_t first, int64_t count) {
-  return {noise.normal.narrow(0, first, count), noise.uniform.narrow(0, first, count),
-          noise.mask.defined() ? noise.mask.narrow(0, first, count) : at::Tensor()};
+  const auto part = [&](const at::Tensor& x) { return x.defined() ? x.narrow(0, first, count) : x; };
+  return {part(noise.normal), part(noise.uniform), part(noise.mask), part(noise.drop)};
 }
 
 }  // namespace
@@ -33,6 +33,7 @@ Validation::Validation(engine::Engine& engine, const method::Method& method, con
   const int64_t rows = data.validation_obs.size(0);
   noise_ = {at::empty(data.validation_obs.sizes(), floats), at::empty({rows}, floats)};
   if (data.condition_mask) noise_.mask = at::empty({rows, data.condition_mask->numbers()}, floats);
+  if (data.condition_drop_rate > 0) noise_.drop = at::empty({rows}, floats);
   at::Generator generator = make_generator(engine.device());
   over_chunks(rows, [&](int64_t first, int64_t count) {
     const auto chunk = static_cast<uint64_t>(first / chunk_rows);
@@ -52,7 +53,7 @@ double Validation::loss() {
     if (data_.validation_cond.defined()) batch.cond = data_.validation_cond.narrow(0, first, count);
     const method::Noise noise = rows_of(noise_, first, count);
     if (noise.mask.defined()) batch.condition_mask = data_.condition_mask->draw(noise.mask);
-    const auto problem = method_.regression(batch, noise);
+    const auto problem = method::regression(method_, batch, noise, data_.condition_drop_rate);
     total.add_(engine_.loss(problem), static_cast<double>(count) / static_cast<double>(rows));
   });
   return total.item<double>();

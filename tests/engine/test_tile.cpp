@@ -187,6 +187,22 @@ TEST_CASE("token ids work in the tile engine, or go to the modules", "[engine][t
   CHECK(largest(engine->forward(inputs) - modules) <= 2e-5 * (1 + largest(modules)));
 }
 
+TEST_CASE("one time and one null condition for all rows give what they give row by row",
+          "[engine][tile][guidance]") {
+  const auto engine = engine::make_tile_engine(model::random_flux1(model::small_shape()));
+  auto inputs = model::small_inputs(40);  // three tiles
+  inputs.t = at::full({1}, 0.3).expand({40});
+  const at::Tensor plain = engine->forward(inputs);
+  for (const bool conditioned : {false, true}) {
+    const at::Tensor one = at::full({1}, conditioned, at::kBool);
+    inputs.conditioned = one.expand({40});
+    const at::Tensor once = engine->forward(inputs);
+    inputs.conditioned = one.repeat({40});
+    CHECK(at::equal(once, engine->forward(inputs)));
+    CHECK(at::equal(once, plain) == conditioned);
+  }
+}
+
 TEST_CASE("many weights beside few tokens train by the modules unless tiles are asked for",
           "[engine][tile]") {
   auto shape = model::small_shape();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -5,6 +6,8 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "method/flow_matching.hpp"
+#include "method/method.hpp"
+#include "model/network.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
@@ -98,4 +101,32 @@ TEST_CASE("errors in the section strategy name the place, the key and the remedy
   CHECK_THAT(errors_of("strategy:\n  time_alpha: -1\n"), ContainsSubstring("above -1"));
   CHECK_THAT(errors_of("strategy:\n  time_std: 0\n"), ContainsSubstring("above 0"));
   CHECK_THAT(errors_of("strategy:\n  time_distribution: powerlaw\n"), ContainsSubstring("power_law"));
+}
+
+TEST_CASE("a drop rate gives the model a null condition, and is a problem of models that have none",
+          "[method][registry][guidance]") {
+  const auto resolve = [](const std::string& name, double rate) {
+    const config::Value document = config::parse_yaml(
+        "strategy: {condition_drop_rate: " + std::to_string(rate) + ", model: " + name + "}\n", "a.yaml");
+    config::Reader reader(document);
+    method::StrategyOptions strategy;
+    reader.read(method::strategy_table(), strategy);
+    const auto model = model::make_spec(name);
+    method::resolve(strategy, *model, reader);
+    reader.finish();
+    const auto remarks = model->remarks();
+    return std::any_of(remarks.begin(), remarks.end(), [](const std::string& line) {
+      return line.find("null condition") != std::string::npos;
+    });
+  };
+  CHECK(resolve("flux1", 0.1));
+  CHECK_FALSE(resolve("flux1", 0));
+  for (const std::string joint : {"flux1joint", "simformer"}) {
+    CHECK_FALSE(resolve(joint, 0));
+    CHECK_THROWS_WITH(resolve(joint, 0.1), ContainsSubstring("a.yaml:1:") &&
+                                               ContainsSubstring("strategy.condition_drop_rate") &&
+                                               ContainsSubstring(joint + " has no null condition") &&
+                                               ContainsSubstring("these models have: flux1 "));
+  }
+  CHECK_THROWS_WITH(resolve("flux1", 1), ContainsSubstring("strategy.condition_drop_rate"));
 }

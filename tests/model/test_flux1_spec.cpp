@@ -46,6 +46,16 @@ TEST_CASE("obs_dim and cond_dim are names of both generations", "[model][spec]")
   CHECK(spec_of("obs_dim: 2, cond_dim: 3").shape().null_condition);
 }
 
+TEST_CASE("either generation learns a null condition where it is asked to", "[model][spec][guidance]") {
+  const std::string lines = GENERATE(as<std::string>{}, "", "id_merge_mode: sum");
+  Flux1Spec spec = spec_of(lines);
+  const size_t before = spec.remarks().size();
+  CHECK(spec.learn_null_condition());
+  CHECK(spec.shape().null_condition);
+  CHECK(spec.remarks().size() == before + 1);
+  CHECK(parameter_shapes(spec).front().first == "condition_embedding");
+}
+
 TEST_CASE("theta stands for the number of tokens where it is null, auto or -1", "[model][spec]") {
   CHECK(spec_of("theta: -1").shape().rope_theta == 20);  // the seed's 4 * 5
   CHECK(spec_of("theta: null").shape().rope_theta == 50);

@@ -52,8 +52,11 @@ checkpoint::ModelFile model_file(uint64_t seed = 1, const std::string& config = 
   file.x_names = {"x_0", "x_1", "x_2"};
   const config::Value document = config::parse_yaml(file.config, "config");
   config::Reader reader(document);
-  const auto spec = model::make_spec(config == config_text ? "flux1" : "flux1joint");
+  method::StrategyOptions strategy;
+  reader.read(method::strategy_table(), strategy);
+  const auto spec = model::make_spec(strategy.model);
   spec->read(reader);
+  method::resolve(strategy, *spec, reader);
   spec->resolve(file.shape);
   const auto network = spec->build();
   const at::NoGradGuard no_gradient;
@@ -239,6 +242,40 @@ TEST_CASE("questions that the model never saw in training are a user's error", "
                     ContainsSubstring("condition_mask.kind = posterior"));
   const auto x = observations();
   CHECK(narrow.sample(x, rows, 1, 0, 0, narrow.sampling()).unfilled() == 0);
+}
+
+TEST_CASE("a model trained with a drop rate is guided, and at scale 0 does not see the observation",
+          "[sample][posterior][guidance]") {
+  std::string config = config_text;
+  config.replace(config.find("  model: flux1\n"), 0, "  condition_drop_rate: 0.2\n");
+  auto posterior = posterior_of(model_file(1, config));
+  const auto x = observations();
+  auto other = x;
+  for (float& value : other) value += 1;
+  auto options = posterior.sampling();
+  options.reject = false;
+  const auto values = [&](double scale, const std::vector<float>& of, int64_t chunk = 0) {
+    options.guidance_scale = scale;
+    options.chunk = chunk;
+    return posterior.sample(of, rows, draws, 11, 0, options).values;
+  };
+  CHECK(values(0, x) == values(0, other));
+  CHECK(values(1, x) != values(1, other));
+  CHECK(largest_relative_difference(values(3, x), values(1, x)) > 10 * chunk_tolerance);
+  CHECK(largest_relative_difference(values(3, x, 7), values(3, x)) < chunk_tolerance);
+  // The parameters of the null condition are the only ones that a model without it lacks.
+  CHECK(model_file(1, config).weights.size() == model_file().weights.size() + 2);
+}
+
+TEST_CASE("guidance is refused of models that never saw rows without a condition, joint ones among them",
+          "[sample][posterior][guidance][errors]") {
+  auto plain = posterior_of(model_file()), joint = posterior_of(model_file(1, joint_config));
+  auto options = plain.sampling();
+  options.guidance_scale = 2;
+  const auto x = observations();
+  CHECK_THROWS_WITH(plain.sample(x, rows, 1, 0, 0, options),
+                    ContainsSubstring("strategy.condition_drop_rate above 0"));
+  CHECK_THROWS_WITH(joint.sample(x, rows, 1, 0, 0, options), ContainsSubstring("train flux1"));
 }
 
 TEST_CASE("observations that do not fit the model are a user's error", "[sample][posterior][errors]") {

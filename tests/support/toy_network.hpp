@@ -15,7 +15,8 @@
 namespace fluxsbi::test {
 
 /// v = W2 gelu(scale * (W1 [obs, t, cond] + b1)) + b2 for one obs token and one cond token of `channels`
-/// channels: matrices, biases, and a scale of shape [1, 1, hidden] as the real networks have.
+/// channels: matrices, biases, and a scale of shape [1, 1, hidden] as the real networks have. The null
+/// condition is 0.
 class ToyNetwork : public model::Network {
  public:
   explicit ToyNetwork(int64_t channels = 2, int64_t hidden = 24) : channels_(channels) {
@@ -29,8 +30,9 @@ class ToyNetwork : public model::Network {
     const auto type = scale.scalar_type();
     const int64_t rows = in.obs.size(0);
     const auto time = in.t.reshape({-1, 1, 1}).expand({rows, 1, 1});
-    const auto joined =
-        at::cat({in.obs, time, in.cond.expand({rows, -1, -1})}, 2).to(type);  // [B, 1, 2 C + 1]
+    at::Tensor cond = in.cond.expand({rows, -1, -1});
+    if (in.conditioned.defined()) cond = cond * in.conditioned.view({-1, 1, 1});
+    const auto joined = at::cat({in.obs, time, cond}, 2).to(type);  // [B, 1, 2 C + 1]
     const auto hidden = at::gelu(inner->forward(joined) * scale, "tanh");
     return outer->forward(hidden).to(at::kFloat);
   }

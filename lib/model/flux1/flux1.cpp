@@ -127,7 +127,7 @@ void Flux1::check(const Inputs& inputs) const {
   core::require(inputs.guidance.defined() == (shape_.guidance_dim > 0),
                 "Flux1: guidance is given exactly where guidance_embed is set");
   core::require(!inputs.conditioned.defined() || shape_.null_condition,
-                "Flux1: only the seed's form has a null condition");
+                "Flux1: unconditioned rows need Flux1Shape::null_condition");
 }
 
 void Flux1::initialise(uint64_t seed) {

@@ -34,7 +34,7 @@ struct Flux1Shape {
   int64_t depth = 0;             ///< double-stream blocks
   int64_t depth_single = 0;      ///< single-stream blocks
   int64_t guidance_dim = 0;      ///< width of the guidance vector; 0: none
-  bool null_condition = false;   ///< learned stand-ins for the condition of unconditioned rows (seed form)
+  bool null_condition = false;   ///< learned stand-ins for the condition of unconditioned rows
   std::vector<int64_t> id_axes;  ///< features a head that each id axis rotates; empty: no RoPE
   double rope_theta = 10000;
   bool concatenates_ids =

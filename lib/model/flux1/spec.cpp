@@ -283,6 +283,9 @@ std::vector<std::string> Flux1Spec::remarks() const {
               : "Flux1 of the older generation (no key of the newer one is given): RoPE over the ids of "
                 "obs and cond");
   if (!theta_remark_.empty()) lines.push_back(theta_remark_);
+  if (learns_null_condition_) {
+    lines.emplace_back("Flux1 learns a null condition for the rows whose condition is dropped, for guidance");
+  }
   for (const auto& line : card_warnings(name(), card_numbers())) lines.push_back(line);
   return lines;
 }
@@ -311,7 +314,7 @@ Flux1Shape Flux1Spec::shape() const {
   shape.depth = o.depth;
   shape.depth_single = o.depth_single_blocks;
   shape.guidance_dim = o.vec_in_dim.value_or(0);
-  shape.null_condition = !newer();
+  shape.null_condition = !newer() || learns_null_condition_;
   if (any_rotary()) shape.id_axes = *o.axes_dim;
   shape.rope_theta = o.theta.value_or(10000);
   shape.concatenates_ids = concatenates();

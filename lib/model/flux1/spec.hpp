@@ -46,6 +46,7 @@ class Flux1Spec : public Spec, public CardSubject {
   std::vector<std::string> remarks() const override;
   CardNumbers card_numbers() const override;
   bool takes_embedding() const override { return true; }
+  bool learn_null_condition() override { return learns_null_condition_ = true; }
   std::shared_ptr<Network> build() const override { return std::make_shared<Flux1>(shape()); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<Flux1Spec>(*this); }
 
@@ -76,6 +77,7 @@ class Flux1Spec : public Spec, public CardSubject {
   Flux1Options options_;
   std::string newer_because_;  ///< the key that shows the newer generation; empty: the seed's
   std::string theta_remark_;
+  bool learns_null_condition_ = false;  ///< the seed's form has one anyway
   KeyPlaces places_;
 };
 
