@@ -35,7 +35,9 @@ std::span<const CommandRow> commands() {
           declare_log_prob},
       CommandRow{"map",
                  "find the posterior mode for every observation, by gradient ascent from the best samples",
-                 "fluxsbi map runs/moons --x observed.csv -o modes.npz", declare_map},
+                 "fluxsbi simulate two_moons -n 1 --seed 7 -o observed.npz\n"
+                 "  fluxsbi map runs/moons --x observed.npz -o modes.npz",
+                 declare_map},
       CommandRow{"merge", "join the sample files of a job array", "fluxsbi merge shard_*.npz -o samples.npz",
                  declare_merge},
       CommandRow{

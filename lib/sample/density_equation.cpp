@@ -116,6 +116,7 @@ LogDensity log_density(const DensityEquation& equation, const SolverRow& row, co
   const at::Tensor wide = (x.to(at::kDouble) * equation.free()).reshape({n, 1, size});
   const at::Tensor state = at::cat({wide, at::zeros({n, 1, m}, wide.options())}, 2);
   options.moving = at::full({n}, (inferred + 1) / static_cast<double>(size + m), wide.options());
+  options.absolute = m;
   const Integration end = solve(row, equation, state, options);
   const at::Tensor start = end.x.narrow(2, 0, size).reshape({n, size});
   const at::Tensor integrals = end.x.narrow(2, size, m).reshape({n, m}) * std::sqrt(static_cast<double>(m));

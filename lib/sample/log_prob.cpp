@@ -20,6 +20,9 @@ namespace fluxsbi::sample {
 
 namespace {
 
+// log N(x(start)) magnifies the state's error by its distance from 0, and errors of all steps add up: with
+// this share of sampling's tolerances a log-density is right to ten times them.
+constexpr double tolerance_share = 0.2;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 class Evaluation {
@@ -33,8 +36,8 @@ class Evaluation {
         memory_(memory),
         solver_(density_solver(options.solver)),
         path_(source.method->path()) {
-    solver_options_.atol = options.atol;
-    solver_options_.rtol = options.rtol;
+    solver_options_.atol = options.atol * tolerance_share;
+    solver_options_.rtol = options.rtol * tolerance_share;
     solver_options_.max_evaluations = options.max_evaluations;
     solver_options_.steps = options.steps.value_or(0);
     result_.values.assign(static_cast<size_t>(rows), -infinity);

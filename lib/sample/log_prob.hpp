@@ -48,10 +48,12 @@ struct DensityMemory {
   double state_bytes = 1e9;  ///< of the rows' states and directions
 };
 
-/// Log-density of the tokens of values [rows, L, C] that source.given leaves open (all where it is empty)
-/// given the others; source.kept is not used. All rows must ask the same question. Chunks change nothing
-/// beyond what rounding does. A warning names rows whose solver failed. Throws UserError for values that are
-/// not finite (naming the row) and as density_solver, core::Stopped when a signal asked to stop.
+/// Adaptive solvers keep a step's error below a fifth of options.atol and options.rtol (of the integrals
+/// below that of atol), which leaves an error of about 10 atol at most in a result. Log-density of the tokens
+/// of values [rows, L, C] that source.given leaves open (all where it is empty) given the others; source.kept
+/// is not used. All rows must ask the same question. Chunks change nothing beyond what rounding does. A
+/// warning names rows whose solver failed. Throws UserError for values that are not finite (naming the row)
+/// and as density_solver, core::Stopped when a signal asked to stop.
 LogProbs log_prob(const Source& source, std::span<const float> values, int64_t rows,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress = {});
