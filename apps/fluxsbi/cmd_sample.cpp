@@ -39,7 +39,7 @@ struct Arguments {
 // What --set says of the section `sampling`.
 void assign(const std::vector<std::string>& assignments, const sample::Posterior& posterior,
             sample::SamplingOptions& options) {
-  config::Value document = config::parse_yaml("", "--set");
+  config::Value document = config::parse_yaml("", "command line");
   for (const std::string& assignment : assignments) config::set_from_command_line(document, assignment);
   config::Reader reader(document);
   reader.read(sample::sampling_table(), options);

@@ -28,6 +28,8 @@ Action declare_simulate(CLI::App& app);
 Action declare_train(CLI::App& app);
 Action declare_resume(CLI::App& app);
 Action declare_sample(CLI::App& app);
+Action declare_log_prob(CLI::App& app);
+Action declare_map(CLI::App& app);
 Action declare_merge(CLI::App& app);
 Action declare_c2st(CLI::App& app);
 Action declare_plot(CLI::App& app);

@@ -25,6 +25,19 @@ std::span<const CommandRow> commands() {
           "  fluxsbi sample runs/joint --given questions.csv -n 100 -o answers.npz\n"
           "  fluxsbi sample runs/joint -n 100 -o joint.npz",
           declare_sample},
+      CommandRow{
+          "log-prob",
+          "the log-density of theta given x under a trained model, or of any columns of a joint model given "
+          "others",
+          "fluxsbi log-prob runs/moons --theta simulations.npz --x simulations.npz -o log_prob.npz\n\n"
+          "  # a joint model: the density of theta_1 and x_1 given theta_0 and x_0\n"
+          "  fluxsbi log-prob runs/joint --values simulations.npz --given-names theta_0,x_0",
+          declare_log_prob},
+      CommandRow{"map",
+                 "find the posterior mode for every observation, by gradient ascent from the best samples",
+                 "fluxsbi simulate two_moons -n 1 --seed 7 -o observed.npz\n"
+                 "  fluxsbi map runs/moons --x observed.npz -o modes.npz",
+                 declare_map},
       CommandRow{"merge", "join the sample files of a job array", "fluxsbi merge shard_*.npz -o samples.npz",
                  declare_merge},
       CommandRow{

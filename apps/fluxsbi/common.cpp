@@ -13,8 +13,8 @@
 
 namespace fluxsbi::app {
 
-void add_output(CLI::App& app, OutputArgument& output, const std::string& help) {
-  app.add_option("-o,--output", output.path, help)->required();
+void add_output(CLI::App& app, OutputArgument& output, const std::string& help, bool required) {
+  app.add_option("-o,--output", output.path, help)->required(required);
   app.add_flag("--force", output.force, "replace the output if it exists");
 }
 

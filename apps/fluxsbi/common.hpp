@@ -15,7 +15,7 @@ struct OutputArgument {
   std::string path;
   bool force = false;
 };
-void add_output(CLI::App& app, OutputArgument& output, const std::string& help);
+void add_output(CLI::App& app, OutputArgument& output, const std::string& help, bool required = true);
 
 /// What computes: --device and --engine, as engine/device.hpp takes them.
 struct Execution {

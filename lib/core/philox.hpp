@@ -23,6 +23,7 @@ enum class Purpose : uint32_t {
   posterior = 9,  ///< exact posteriors of built-in tasks
   classifier = 10,
   test = 11,
+  divergence = 12,  ///< probes of a trace
 };
 
 /// A stream of random numbers named by (seed, purpose, stream, substream).

@@ -89,7 +89,13 @@ class Dopri5 {
     return x.square().flatten(1).mean(1).sqrt().to(at::kDouble) / rows_.moving.sqrt();
   }
 
-  at::Tensor scale(const at::Tensor& magnitude) const { return magnitude * options_.rtol + options_.atol; }
+  // magnitude [n, L, C]
+  at::Tensor scale(const at::Tensor& magnitude) const {
+    const at::Tensor relative = magnitude * options_.rtol;
+    if (options_.absolute > 0)
+      relative.narrow(2, relative.size(2) - options_.absolute, options_.absolute).zero_();
+    return relative + options_.atol;
+  }
 
   // [n] float64: a step with which an explicit Euler step stays within the tolerance (Hairer et al., II.4).
   at::Tensor first_step() {

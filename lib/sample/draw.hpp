@@ -32,7 +32,8 @@ struct Samples {
 /// A network with the conditions of a chunk's items bound.
 struct Bound {
   Evaluate network;
-  at::Tensor given = {};  ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
+  at::Tensor given = {};    ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
+  PullBack pull_back = {};  ///< of the same network, for densities; absent where nobody asks for them
   Evaluate unconditional = {};  ///< by the learned null condition; undefined: none was learned
 };
 

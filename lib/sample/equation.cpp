@@ -9,16 +9,15 @@
 
 namespace fluxsbi::sample {
 
-namespace {
-
-// A solver that gives all rows one time does so by a repeated view: coefficients are computed once, and the
-// network is told of it likewise.
-at::Tensor distinct(const at::Tensor& t) {
+at::Tensor distinct_times(const at::Tensor& t) {
   const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
   return (one_time ? t.narrow(0, 0, 1) : t).view({-1, 1, 1});
 }
 
-}  // namespace
+at::Tensor network_times(const at::Tensor& t) {
+  const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
+  return one_time ? t.narrow(0, 0, 1).to(at::kFloat).expand_as(t) : t.to(at::kFloat);
+}
 
 std::vector<double> grid(const Equation& equation, int64_t steps, double spacing) {
   std::vector<double> times;
@@ -56,12 +55,12 @@ at::Tensor PathEquation::combine(const method::Linear& linear, const at::Tensor&
 }
 
 at::Tensor PathEquation::slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
-  const at::Tensor time = distinct(t);
+  const at::Tensor time = distinct_times(t);
   return combine(path_.velocity(time), time, x, rows);
 }
 
 at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, double score) const {
-  const at::Tensor time = distinct(times_of(t, x));
+  const at::Tensor time = distinct_times(times_of(t, x));
   method::Linear sum = path_.velocity(time);
   sum.x = velocity * sum.x;
   sum.network = velocity * sum.network;
@@ -75,7 +74,7 @@ at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, d
 }
 
 at::Tensor PathEquation::denoised(double t, const at::Tensor& x) const {
-  const at::Tensor time = distinct(times_of(t, x));
+  const at::Tensor time = distinct_times(times_of(t, x));
   return combine(path_.denoised(time), time, x, {});
 }
 

@@ -18,6 +18,15 @@ namespace fluxsbi::sample {
 /// belongs to. A t that repeats one number has stride 0.
 using Evaluate = std::function<at::Tensor(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows)>;
 
+/// A network's output and the product of a cotangent with its Jacobian.
+struct Pulled {
+  at::Tensor output;    ///< [n, L, C]
+  at::Tensor gradient;  ///< [n, L, C]: d (sum of cotangent * output) / d x, 0 at given tokens
+};
+/// t, x and rows as for Evaluate, cotangent [n, L, C].
+using PullBack = std::function<Pulled(const at::Tensor& t, const at::Tensor& x, const at::Tensor& cotangent,
+                                      const at::Tensor& rows)>;
+
 /// dx/dt = slope(t, x) from start() to end(), in either direction.
 class Equation {
  public:
@@ -33,6 +42,13 @@ class Equation {
 /// time(part) for the parts 1 - (1 - i / steps)^spacing, i = 0 ... steps, steps >= 1. spacing 1: evenly
 /// spaced parts; above 1: steps that get shorter towards the end.
 std::vector<double> grid(const Equation& equation, int64_t steps, double spacing = 1);
+
+/// Times t [n] as they broadcast to [n, L, C]: [n, 1, 1], or [1, 1, 1] where a solver gives all rows one time
+/// by a repeated view. Coefficients are then computed once, and the network is told of it likewise.
+at::Tensor distinct_times(const at::Tensor& t);
+
+/// t [n] in float32, as networks take it; one that repeats a number still does so by a view.
+at::Tensor network_times(const at::Tensor& t);
 
 /// A coefficient of x(t) as a tensor that broadcasts to [n, L, C], for one time or a time for each row.
 at::Tensor times_of(double t, const at::Tensor& like);

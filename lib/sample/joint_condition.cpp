@@ -55,7 +55,17 @@ Bound JointCondition::bind(engine::Engine& engine, std::span<const int64_t> rows
     inputs.obs = at::where(inputs.condition_mask, rows_of(clean, active), x);
     return engine.forward(inputs);
   };
-  return {std::move(network), mask};
+  auto pull_back = [&engine, clean, mask](const at::Tensor& t, const at::Tensor& x,
+                                          const at::Tensor& cotangent, const at::Tensor& active) -> Pulled {
+    model::Inputs inputs;
+    inputs.t = network_times(t);
+    inputs.condition_mask = rows_of(mask, active);
+    inputs.obs = at::where(inputs.condition_mask, rows_of(clean, active), x.to(at::kFloat));
+    const auto found = engine.input_gradients(inputs, cotangent.to(at::kFloat), engine::InputsOf::obs);
+    return {found.output.to(x.scalar_type()),
+            found.obs.to(x.scalar_type()).masked_fill(inputs.condition_mask, 0)};
+  };
+  return {std::move(network), mask, std::move(pull_back)};
 }
 
 GivenMask JointCondition::mask_of(int64_t row) const {

@@ -10,6 +10,9 @@
 #include "engine/engine.hpp"
 #include "method/method.hpp"
 #include "sample/draw.hpp"
+#include "sample/joint_condition.hpp"
+#include "sample/log_prob.hpp"
+#include "sample/mode.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -40,6 +43,27 @@ class Posterior {
   Samples sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
                        int64_t first_row, const SamplingOptions& options, const Progress& progress = {});
 
+  /// log p(theta | x) of theta [rows, obs_dim, obs_channels] and x [x_rows, cond_dim, cond_channels], x_rows
+  /// = rows, or 1 for all of theta; both in the data's units, in which the density is too (log_prob.hpp says
+  /// what is computed). Of `options` solver (auto: dopri5), steps, atol, rtol, max_evaluations, memory_gb and
+  /// chunk (network evaluations with gradient at once) count. Throws UserError for what is not finite, for x
+  /// that does not fit, and for a solver that is not Runge-Kutta.
+  LogProbs log_prob(std::span<const float> theta, int64_t rows, std::span<const float> x, int64_t x_rows,
+                    const DivergenceOptions& divergence, const SamplingOptions& options,
+                    const Progress& progress = {});
+
+  /// For joint models: log-density of the tokens that mask [L] leaves 0 given the others, for values
+  /// [rows, L, C] of theta and x. Throws UserError also for a question that the model was not trained to
+  /// answer, for a given theta outside the prior's support, and for a model of theta given x.
+  LogProbs log_prob_given(std::span<const float> values, int64_t rows, const GivenMask& mask,
+                          const DivergenceOptions& divergence, const SamplingOptions& options,
+                          const Progress& progress = {});
+
+  /// The modes of p(theta | x) of rows of x (mode.hpp), and log_prob there, from samples keyed by `seed`.
+  /// Of `options` those of sampling count and atol, rtol, max_evaluations, memory_gb for the densities.
+  Modes find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
+                   const SamplingOptions& options, const Progress& progress = {});
+
   /// Samples that one chunk holds under `options` on this device.
   int64_t chunk_size(const SamplingOptions& options) const;
 
@@ -62,10 +86,8 @@ class Posterior {
 
  private:
   struct Parts;
-  /// Draws of the first `kept` tokens of a joint model's rows.
-  Samples draw_joint(std::span<const float> given, int64_t kept, const Amount& amount,
-                     const SamplingOptions& options, const Progress& progress);
-
+  void check_has_x() const;
+  DensityMemory density_memory(const SamplingOptions& options) const;
   std::shared_ptr<Parts> parts_;
 };
 

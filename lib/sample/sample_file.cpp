@@ -45,13 +45,6 @@ std::vector<int64_t> shape_with_channels(std::vector<int64_t> shape, int64_t cha
   return shape;
 }
 
-io::Array text_array(const std::string& text) {
-  io::Array array{io::DType::u8, {static_cast<int64_t>(text.size())}, {}};
-  const auto bytes = std::as_bytes(std::span(text));
-  array.bytes.assign(bytes.begin(), bytes.end());
-  return array;
-}
-
 void write(const std::string& path, Part part) {
   io::Arrays arrays;
   if (extension_of(path) == ".npy") {
@@ -201,6 +194,13 @@ io::Array joined(std::vector<Part>& parts, io::Array Part::*member) {
 }
 
 }  // namespace
+
+io::Array text_array(const std::string& text) {
+  io::Array array{io::DType::u8, {static_cast<int64_t>(text.size())}, {}};
+  const auto bytes = std::as_bytes(std::span(text));
+  array.bytes.assign(bytes.begin(), bytes.end());
+  return array;
+}
 
 void check_output(const std::string& path, bool force) {
   const std::string extension = extension_of(path);

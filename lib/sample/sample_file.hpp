@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "io/array.hpp"
 #include "sample/draw.hpp"
 #include "sample/shard.hpp"
 
@@ -37,6 +38,9 @@ struct Question {
   std::span<const float> values;  ///< [rows, tokens, channels], data's units; given: NaN where inferred
   int64_t tokens = 0, channels = 1;
 };
+
+/// Text as an array of bytes, uint8 [bytes].
+io::Array text_array(const std::string& text);
 
 /// Throws UserError unless samples can be written to `path`: known extension, and not there already or
 /// `force`. Called before the work starts.

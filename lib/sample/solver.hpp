@@ -36,6 +36,9 @@ struct SolverOptions {
   /// [n] float64 in (0, 1], adaptive solvers: the share of each row's elements that move at all. Elements
   /// that do not are 0, and a row's error is the mean over the others. Undefined: all move.
   at::Tensor moving = {};
+  /// Adaptive solvers: the last so many elements of a row [.., C] are kept below atol alone, as logarithms
+  /// are, whose absolute error counts however large they are.
+  int64_t absolute = 0;
   NoiseOptions noise = {};
   /// Stochastic solvers: the next standard normal numbers [n, L, C].
   std::function<at::Tensor()> normal = {};

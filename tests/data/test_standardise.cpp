@@ -63,7 +63,9 @@ TEST_CASE("invert undoes apply, and applied training rows have mean 0 and sd 1",
   }
   standardiser.invert(standard);
   constexpr double round_trip = 1e-6;  // relative; two roundings to float32, the first at mean/sd = 4
-  for (size_t i = 0; i < original.size(); ++i) REQUIRE_THAT(standard[i], WithinRel(original[i], round_trip));
+  for (size_t i = 0; i < original.size(); ++i) {
+    REQUIRE_THAT(standard[i], WithinRel(static_cast<double>(original[i]), round_trip));
+  }
 }
 
 TEST_CASE("a large offset does not spoil the scale", "[data][standardise]") {
@@ -87,7 +89,7 @@ TEST_CASE("constant columns are named, or kept with scale 1", "[data][standardis
   const auto kept = fit_standardiser(table, 3, all, "per_feature", true, three);
   REQUIRE(kept.scale[0] == 1);
   REQUIRE(kept.scale[2] == 1);
-  REQUIRE_THAT(kept.mean[0], WithinRel(0.1f, exact));
+  REQUIRE_THAT(kept.mean[0], WithinRel(static_cast<double>(0.1F), exact));
   REQUIRE_NOTHROW(fit_standardiser(table, 3, all, "shared", false, three));
   REQUIRE_NOTHROW(fit_standardiser(table, 3, all, "none", false, three));
 }

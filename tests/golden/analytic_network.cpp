@@ -6,11 +6,14 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/exp.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/roll.h>
 #include <ATen/ops/tanh.h>
 
 #include "core/error.hpp"
 #include "golden/case.hpp"
+#include "sample/density_equation.hpp"
+#include "sample/pull_back.hpp"
 
 namespace fluxsbi::golden {
 
@@ -75,6 +78,17 @@ sample::Evaluate analytic_network(const Case& golden, const std::string& name) {
     const at::Tensor time = s == 0 ? t : at::tanh(s * t);
     return p * at::tanh(q * x) + r * time.view({-1, 1, 1}) * at::roll(x, 1, 1) - k;
   };
+}
+
+at::Tensor log_prob_of(const method::Path& path, const sample::Evaluate& network, const at::Tensor& x,
+                       const std::string& solver, int64_t steps, double tolerance) {
+  const at::Tensor free = at::full({x.size(1), x.size(2)}, true, at::kBool);
+  const sample::DensityEquation equation(path, test::pull_back_of(network), free,
+                                         sample::unit_directions(free, at::kCPU), x.size(0));
+  sample::SolverOptions options;
+  options.steps = steps;
+  options.atol = options.rtol = tolerance;
+  return sample::log_density(equation, sample::find_solver(solver), x, options).value;
 }
 
 }  // namespace fluxsbi::golden

@@ -71,6 +71,11 @@ void check_method(const Case& golden, Report& report);
 /// tokens) - k, where t may be tanh(s t).
 sample::Evaluate analytic_network(const Case& golden, const std::string& name);
 
+/// Log-densities [n] of states x [n, L, C] at the path's end with a network of the function above, by a
+/// solver (adaptive: at `tolerance`; else in `steps` steps) with the exact divergence.
+at::Tensor log_prob_of(const method::Path& path, const sample::Evaluate& network, const at::Tensor& x,
+                       const std::string& solver, int64_t steps, double tolerance);
+
 /// Says which of the file's results nobody has checked.
 void name_unchecked(const Case& golden, const std::set<std::string>& checked, Report& report);
 

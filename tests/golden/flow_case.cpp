@@ -24,6 +24,8 @@ constexpr double path_tolerance = 2e-6, loss_tolerance = 5e-6;
 constexpr double trajectory_tolerance = 1e-5;
 // errors of an adaptive solver's steps add up
 constexpr double adaptive_factor = 5;
+// ours is in float64 at a tolerance that leaves the files' float32 and their solver's 1e-5 alone
+constexpr double density_solver_tolerance = 1e-7, density_tolerance = 1e-5;
 
 // Checks one file and remembers which arrays it took.
 class FlowCase {
@@ -60,6 +62,7 @@ class FlowCase {
     static const std::regex loss("out/([a-z]+)/(loss|per_sample)(_masked)?");
     static const std::regex fixed("out/([a-z]+)/(euler|midpoint|heun|rk4)([0-9]+)_(traj|end)");
     static const std::regex adaptive("out/([a-z]+)/dopri5_([0-9.e-]+)_end");
+    static const std::regex density("out/([a-z]+)/log_prob_(true|dopri5|euler)");
     static const std::regex drift("out/sde/(zero_ends|non_singular)_drift");
     std::smatch match;
     if (std::regex_match(array, match, times)) check_times(array, std::stod(match[1]), std::stod(match[2]));
@@ -69,6 +72,7 @@ class FlowCase {
       check_fixed(array, match[1], match[2], std::stoll(match[3]), match[4] == "traj");
     }
     if (std::regex_match(array, match, adaptive)) check_adaptive(array, match[1], std::stod(match[2]));
+    if (std::regex_match(array, match, density)) check_density(array, match[1], match[2]);
     if (std::regex_match(array, match, drift)) check_stochastic(match[1]);
   }
 
@@ -129,6 +133,14 @@ class FlowCase {
     report_.compare(array, end, expected(array), adaptive_factor * tolerance);
     const std::string truth = "out/" + network + "/true_end";
     if (golden_.has(truth)) report_.compare(truth, end, expected(truth), adaptive_factor * tolerance);
+  }
+
+  // The files' Euler run has 100 steps.
+  void check_density(const std::string& array, const std::string& network, const std::string& solver) {
+    const at::Tensor ours =
+        log_prob_of(*path_, analytic_network(golden_, network), golden_.tensor("in/x1_logprob"),
+                    solver == "true" ? "dopri5" : solver, 100, density_solver_tolerance);
+    report_.compare(array, ours, expected(array), density_tolerance);
   }
 
   // Drift, diffusion and score at the times in/sde_t, from one step's parts.

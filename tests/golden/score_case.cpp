@@ -24,6 +24,8 @@ constexpr double path_tolerance = 5e-6, loss_tolerance = 1e-5;
 constexpr double trajectory_tolerance = 1e-5, long_tolerance = 1e-4;
 // two adaptive solvers of tolerance 1e-5
 constexpr double adaptive_tolerance = 5e-5;
+// ours is in float64 at a tolerance that leaves the files' float32 and their solver's 1e-5 alone
+constexpr double density_solver_tolerance = 1e-7, density_tolerance = 1e-5;
 
 method::ScoreMatching method_of(const Case& golden) {
   method::ScoreMatchingOptions options;
@@ -110,7 +112,16 @@ class ScoreCase {
       compare(array, flow(match[1], steps, 1), steps > 100 ? long_tolerance : trajectory_tolerance);
     }
     if (std::regex_match(array, match, trajectory)) check_trajectory(array, match[1], std::stoll(match[2]));
+    if (array == "out/log_prob_dopri5") check_density(array, "dopri5", 0);
+    if (array == "out/log_prob_euler1000") check_density(array, "euler", 1000);
     if (array == "out/pf_ode_dopri5_end") compare(array, flow("dopri5", 0, 1), adaptive_tolerance);
+  }
+
+  void check_density(const std::string& array, const std::string& solver, int64_t steps) {
+    compare(array,
+            log_prob_of(*path_, analytic_network(golden_, "score"), golden_.tensor("in/x1_logprob"), solver,
+                        steps, density_solver_tolerance),
+            density_tolerance);
   }
 
   // The files' loss is a sum over unconditioned elements; ours gives each row the same weight.

@@ -15,90 +15,17 @@
 #include "sample/draw.hpp"
 #include "sample/fields.hpp"
 #include "sample/joint_condition.hpp"
+#include "sample/joint_gaussian.hpp"
 #include "sample/solver.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
+using namespace fluxsbi::test;
 
 namespace {
 
-constexpr float blank = std::numeric_limits<float>::quiet_NaN();
 // Float32 products over batches of another size, through a few dozen evaluations.
 constexpr double chunk_tolerance = 1e-5;
-constexpr int64_t tokens = 4;
-
-// Standardised (theta_0, theta_1, x_0, x_1) ~ N(0, S), float64.
-at::Tensor covariance() {
-  return at::tensor({1.0, 0.4, 0.8, -0.1, 0.4, 1.0, 0.3, 0.6, 0.8, 0.3, 1.0, 0.2, -0.1, 0.6, 0.2, 1.0},
-                    at::kDouble)
-      .view({tokens, tokens});
-}
-
-const data::Standardiser units{{1, -2, 3, 0.5}, {2, 0.5, 1.5, 3}};
-
-// The conditional N(mean_of(given values), covariance) of the tokens that `mask` leaves open.
-struct Conditional {
-  explicit Conditional(const at::Tensor& mask) {  // [tokens] bool
-    given = mask.nonzero().view(-1);
-    open = mask.logical_not().nonzero().view(-1);
-    const at::Tensor s = covariance();
-    const auto block = [&](const at::Tensor& i, const at::Tensor& j) {
-      return s.index_select(0, i).index_select(1, j);
-    };
-    gain = at::matmul(block(open, given), at::linalg_inv(block(given, given)));
-    spread = block(open, open) - at::matmul(gain, block(given, open));
-  }
-  at::Tensor mean_of(const at::Tensor& rows) const {  // [n, tokens] -> [n, open]
-    return at::matmul(rows.index_select(1, given), gain.t());
-  }
-  at::Tensor given, open, gain, spread;
-};
-
-// v = mu + (t S - (1 - t)) ((1 - t)^2 + t^2 S)^-1 (x - t mu), the flow-matching velocity of data N(mu, S), by
-// S's eigenvectors. x [n, d], mu [n, d], t [n].
-at::Tensor velocity(const at::Tensor& x, const at::Tensor& mu, const at::Tensor& spread,
-                    const at::Tensor& t) {
-  const auto [values, vectors] = at::linalg_eigh(spread);
-  const at::Tensor time = t.view({-1, 1}), left = 1 - time;
-  const at::Tensor slope = (time * values - left) / (left.square() + time.square() * values);
-  return mu + at::matmul(slope * at::matmul(x - time * mu, vectors), vectors.t());
-}
-
-// Answers each row by the conditional that its mask asks for, from the values that stand in its given tokens.
-class GaussianEngine : public engine::Engine {
- public:
-  std::string_view name() const override { return "gaussian"; }
-  engine::FlatParameters& parameters() override { throw core::InternalError("no parameters"); }
-  at::Device device() const override { return at::kCPU; }
-  at::Tensor accumulate_gradient(const engine::Regression&, double) override { return {}; }
-
-  at::Tensor forward(const model::Inputs& in) override {
-    last = in;
-    const at::Tensor rows = in.obs.squeeze(2).to(at::kDouble), t = in.t.to(at::kDouble);
-    const at::Tensor mask = in.condition_mask.squeeze(2).expand({rows.size(0), tokens});
-    at::Tensor out = at::full_like(rows, 1e3);  // a network's output at given tokens is anything
-    const at::Tensor code = at::matmul(mask.to(at::kDouble), at::tensor({1.0, 2.0, 4.0, 8.0}, at::kDouble));
-    for (int64_t pattern = 0; pattern < 16; ++pattern) {
-      const at::Tensor which = (code == static_cast<double>(pattern)).nonzero().view(-1);
-      if (which.numel() == 0) continue;
-      const Conditional conditional(mask[which[0].item<int64_t>()]);
-      const at::Tensor part = rows.index_select(0, which);
-      const at::Tensor v = velocity(part.index_select(1, conditional.open), conditional.mean_of(part),
-                                    conditional.spread, t.index_select(0, which));
-      at::Tensor filled = at::full_like(part, 1e3);
-      filled.index_copy_(1, conditional.open, v);
-      out.index_copy_(0, which, filled);
-    }
-    return out.to(at::kFloat).unsqueeze(2);
-  }
-
-  model::Inputs last;
-};
-
-// Posterior, likelihood, a mixed conditional, and nothing given.
-const std::vector<float> questions{blank, blank, 5,     -2,    3,     -2.5F, blank, blank,
-                                   blank, -1.5F, 2.25F, blank, blank, blank, blank, blank};
-constexpr int64_t rows = 4;
 
 struct Toy {
   method::FlowMatching flow{{}};

@@ -1,0 +1,66 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/system.hpp"
+#include "core/text.hpp"
+#include "data/dataset.hpp"
+#include "density_arguments.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct Arguments : DensityArguments {
+  sample::ModeOptions modes;
+};
+
+int map_command(const Arguments& arguments) {
+  check_output(arguments.output, sample::density_extensions());
+  OpenModel model(arguments);
+  const data::DataShape& shape = model.file.shape;
+  if (shape.cond_dim == 0) {
+    throw core::UserError("--x " + arguments.x + ": " + arguments.model +
+                          " was trained without x; map finds the mode of theta given x");
+  }
+  const auto observations = data::load_observations(arguments.x, shape, model.file.x_names);
+  const auto options = density_options(arguments, model.posterior.sampling());
+  const double begin = core::steady_seconds();
+  const sample::Modes found = model.posterior.find_modes(observations.x, observations.rows, arguments.seed,
+                                                         arguments.modes, options, show_rows("map"));
+  core::log::end_progress();
+  core::log::info(arguments.output.path + ": " + std::to_string(observations.rows) + " modes in " +
+                  core::duration_text(core::steady_seconds() - begin) +
+                  "; the ascent went above the best of " + std::to_string(arguments.modes.draws) +
+                  " samples for " + std::to_string(found.climbed));
+  sample::SamplingOptions of_density = options;
+  of_density.solver = "auto";
+  sample::DensityOrigin origin = origin_of(model, of_density);
+  origin.seed = arguments.seed;
+  origin.given = model.file.x_names;
+  sample::save_modes(arguments.output.path, found, shape.obs_channels, origin);
+  return 0;
+}
+
+}  // namespace
+
+Action declare_map(CLI::App& app) {
+  auto arguments = std::make_shared<Arguments>();
+  add_density(app, *arguments);
+  app.add_option("--x", arguments->x, "observations: .npz (x), .npy, .h5 (x) or .csv; a row each")
+      ->required();
+  app.add_option("-n,--draws", arguments->modes.draws, "samples for each row, among which starts are chosen")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--top", arguments->modes.top, "how many of the best samples climb")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", arguments->seed, "seed of the samples")->capture_default_str();
+  add_output(app, arguments->output, ".npz, .h5, .csv or .npy to write");
+  return [arguments] { return map_command(*arguments); };
+}
+
+}  // namespace fluxsbi::app

@@ -1,0 +1,43 @@
+// What the commands that evaluate densities share: the model, how densities are computed, their output.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "checkpoint/model_file.hpp"
+#include "common.hpp"
+#include "sample/density_file.hpp"
+#include "sample/posterior.hpp"
+
+namespace fluxsbi::app {
+
+struct DensityArguments {
+  std::string model, x, compute = "float32";
+  Execution execution;
+  std::optional<double> atol, rtol, memory_gb;
+  std::optional<int64_t> chunk;
+  OutputArgument output;
+  uint64_t seed = 0;
+};
+
+/// The model, --x's help apart, and all options of the struct but the output and the seed.
+void add_density(CLI::App& app, DensityArguments& arguments);
+
+/// The config's section `sampling` with the flags put over it.
+sample::SamplingOptions density_options(const DensityArguments& arguments, sample::SamplingOptions options);
+
+/// A trained model, loaded, with the log's lines about it.
+struct OpenModel {
+  explicit OpenModel(const DensityArguments& arguments);
+  checkpoint::ModelFile file;
+  sample::Posterior posterior;
+};
+
+/// "WHAT done/total", with the rate and the time left.
+sample::Progress show_rows(const std::string& what);
+
+/// The origin of densities of this model under `options`.
+sample::DensityOrigin origin_of(const OpenModel& model, const sample::SamplingOptions& options);
+
+}  // namespace fluxsbi::app
