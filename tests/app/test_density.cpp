@@ -7,7 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "app/program.hpp"
+#include "app/expect.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "support/temporary_folder.hpp"
@@ -21,24 +21,6 @@ constexpr double chunk_tolerance = 2e-3;
 
 using Shape = std::vector<int64_t>;
 using Words = std::vector<std::string>;
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::string succeed(const Words& command) {
-  const Outcome outcome = run(command);
-  INFO(outcome.output);
-  REQUIRE(outcome.code == 0);
-  return outcome.output;
-}
-
-void refuses(const Words& command, const std::string& part) {
-  const Outcome outcome = run(command);
-  INFO("expected to hold: " << part << "\nsaid: " << outcome.output);
-  CHECK(outcome.code == 1);
-  CHECK(holds(outcome.output, part));
-}
 
 io::Array array(const std::string& path, const std::string& key) {
   return io::load_arrays(path).arrays.at(key);

@@ -7,7 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
-#include "app/program.hpp"
+#include "app/expect.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "support/temporary_folder.hpp"
@@ -31,14 +31,6 @@ Outcome good(const std::vector<std::string>& command) {
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
   return outcome;
-}
-
-void refuses(const std::vector<std::string>& command, const std::string& part) {
-  const Outcome outcome = run(command);
-  INFO("expected to hold: " << part << "\nsaid: " << outcome.output);
-  CHECK(outcome.code == 1);
-  CHECK(outcome.output.find(part) != std::string::npos);
-  CHECK(outcome.output.find("Exception raised from") == std::string::npos);
 }
 
 double best_loss(const std::string& run) {

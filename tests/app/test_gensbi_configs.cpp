@@ -8,7 +8,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "app/program.hpp"
+#include "app/expect.hpp"
 #include "core/philox.hpp"
 #include "io/files.hpp"
 #include "support/temporary_folder.hpp"
@@ -17,10 +17,6 @@ namespace fluxsbi::test {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::vector<fs::path> configs() {
   const std::string source = FLUXSBI_SOURCE_DIR, shared = source + "/../shared/golden";

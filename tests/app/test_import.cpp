@@ -3,7 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include "app/program.hpp"
+#include "app/expect.hpp"
 #include "io/files.hpp"
 #include "io/safetensors.hpp"
 #include "support/temporary_folder.hpp"
@@ -14,10 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const std::string fixtures = std::string(FLUXSBI_SOURCE_DIR) + "/tests/data/golden/gensbi_export/";
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // The import of a folder's (or file's) weights of two obs and two cond tokens.
 std::vector<std::string> import(const std::string& path, const std::string& out,

@@ -6,7 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "app/program.hpp"
+#include "app/expect.hpp"
 #include "checkpoint/model_file.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
@@ -19,24 +19,6 @@ namespace {
 constexpr float chunk_tolerance = 1e-4f;
 
 using Shape = std::vector<int64_t>;
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::string succeed(const std::vector<std::string>& command) {
-  const Outcome outcome = run(command);
-  INFO(outcome.output);
-  REQUIRE(outcome.code == 0);
-  return outcome.output;
-}
-
-void refuses(const std::vector<std::string>& command, const std::string& part) {
-  const Outcome outcome = run(command);
-  INFO("expected to hold: " << part << "\nsaid: " << outcome.output);
-  CHECK(outcome.code == 1);
-  CHECK(holds(outcome.output, part));
-}
 
 io::Array array(const std::string& path, const std::string& key) {
   return io::load_arrays(path).arrays.at(key);

@@ -1,17 +1,13 @@
 // The model cards' advice: what is printed trains, and `strategy.model: auto` follows the same rules.
 #include <catch2/catch_test_macros.hpp>
 
-#include "app/program.hpp"
+#include "app/expect.hpp"
 #include "core/philox.hpp"
 #include "io/files.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
 namespace {
-
-bool holds(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 // Random simulations of these numbers of variables.
 void save_data(const std::string& path, int64_t obs, int64_t cond) {

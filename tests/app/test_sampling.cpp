@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "app/program.hpp"
 #include "io/atomic_file.hpp"
@@ -26,6 +27,8 @@ float largest_difference(const std::vector<float>& a, const std::vector<float>& 
 }
 
 TEST_CASE("chunks of 1, 7 and all, and three shards merged, give the same samples", "[app][sample]") {
+  const std::string solver = GENERATE("auto", "zero_ends");  // without and with noise on the way
+  CAPTURE(solver);
   const TemporaryFolder folder;
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   REQUIRE(
@@ -33,9 +36,13 @@ TEST_CASE("chunks of 1, 7 and all, and three shards merged, give the same sample
           .code == 0);
   REQUIRE(run({"simulate", "two_moons", "-n", "5", "--seed", "3", "-o", folder.file("x.npz")}).code == 0);
   const auto sample = [&](const std::string& out, std::vector<std::string> extra) {
-    std::vector<std::string> words{
-        "sample", folder.file("run"), "--x", folder.file("x.npz"), "-n", "6", "--seed", "11",
-        "-o",     folder.file(out)};
+    std::vector<std::string> words{"sample",   folder.file("run"),
+                                   "--x",      folder.file("x.npz"),
+                                   "-n",       "6",
+                                   "--seed",   "11",
+                                   "-o",       folder.file(out),
+                                   "--solver", solver,
+                                   "--steps",  "20"};
     words.insert(words.end(), extra.begin(), extra.end());
     const Outcome outcome = run(words);
     INFO(outcome.output);

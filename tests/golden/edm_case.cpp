@@ -1,7 +1,6 @@
 // Diffusion against golden files: preconditionings, noise levels, loss, denoiser, sampling without churn.
 #include <memory>
 #include <regex>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +13,7 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 
-#include "golden/case.hpp"
+#include "golden/noisy_case.hpp"
 #include "method/edm.hpp"
 #include "sample/runge_kutta.hpp"
 
@@ -49,10 +48,10 @@ method::Diffusion method_of(const Case& golden) {
 }
 
 // Checks one file and remembers which arrays it took.
-class EdmCase {
+class EdmCase : NoisyCase {
  public:
   EdmCase(const Case& golden, Report& report)
-      : golden_(golden), report_(report), method_(method_of(golden)), path_(method_.path()) {}
+      : NoisyCase(golden, report), method_(method_of(golden)), path_(method_.path()) {}
 
   void check() {
     check_coefficients();
@@ -62,16 +61,8 @@ class EdmCase {
   }
 
  private:
-  void compare(const std::string& array, const at::Tensor& ours, double tolerance) {
-    checked_.insert(array);
-    report_.compare(array, ours, golden_.tensor(array), tolerance);
-  }
-
   engine::Regression problem(bool masked) const {
-    method::Batch batch;
-    batch.obs = golden_.tensor("in/x1");
-    if (masked) batch.condition_mask = golden_.tensor("in/condition_mask");
-    return method_.regression_at(batch, golden_.tensor("in/x0"), golden_.tensor("in/sigma").view(-1));
+    return method_.regression_at(batch(masked), golden_.tensor("in/x0"), golden_.tensor("in/sigma").view(-1));
   }
 
   void check_coefficients() {
@@ -103,7 +94,7 @@ class EdmCase {
     std::smatch match;
     if (std::regex_match(array, match, path)) check_path(array, match[1], std::stoll(match[2]));
     if (std::regex_match(array, match, loss)) {
-      check_loss(array, match[1], match[2] == "loss", match[3].matched);
+      compare_loss(array, match[1], problem(match[3].matched), match[2] == "loss", loss_tolerance);
     }
     if (std::regex_match(array, match, denoised)) {
       compare(array, clean_of(match[1]), level_tolerance);
@@ -121,21 +112,6 @@ class EdmCase {
     const bool scale = what == "scale";
     const at::Tensor values = scale ? level.scale : what == "sigmas" ? level.sigma : times;
     compare(array, at::cat({values, at::full({1}, scale ? 1.0 : 0.0, at::kDouble)}), level_tolerance);
-  }
-
-  // The files' loss is a sum over unconditioned elements; ours gives each row the same weight.
-  void check_loss(const std::string& array, const std::string& network, bool mean, bool masked) {
-    const auto regression = problem(masked);
-    const at::Tensor output =
-        analytic_network(golden_, network)(regression.inputs.t, regression.inputs.obs, {});
-    const at::Tensor weighted = (output - regression.target).square() * regression.weight;  // [B, L, C]
-    at::Tensor per_row = weighted.flatten(1).sum(1);                                        // [B]
-    if (masked) {
-      const at::Tensor learnt = golden_.tensor("in/condition_mask").logical_not().to(at::kFloat);
-      per_row = per_row * learnt.mean({1, 2});  // [B]
-    }
-    compare(array, mean ? per_row.sum().view(1) : per_row * static_cast<double>(per_row.size(0)),
-            loss_tolerance);
   }
 
   // D at in/sigma and out/x_t, which is data and noise before the path's own scale.
@@ -188,11 +164,8 @@ class EdmCase {
     compare(array, at::stack(states), vp ? vp_trajectory_tolerance : trajectory_tolerance);
   }
 
-  const Case& golden_;
-  Report& report_;
   method::Diffusion method_;
   std::unique_ptr<method::Path> path_;
-  std::set<std::string> checked_;
 };
 
 }  // namespace

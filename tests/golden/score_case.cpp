@@ -3,14 +3,13 @@
 #include <cmath>
 #include <memory>
 #include <regex>
-#include <set>
 #include <string>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/stack.h>
 
-#include "golden/case.hpp"
+#include "golden/noisy_case.hpp"
 #include "method/score_matching.hpp"
 #include "sample/runge_kutta.hpp"
 
@@ -46,10 +45,10 @@ method::ScoreMatching method_of(const Case& golden) {
 }
 
 // Checks one file and remembers which arrays it took.
-class ScoreCase {
+class ScoreCase : NoisyCase {
  public:
   ScoreCase(const Case& golden, Report& report)
-      : golden_(golden), report_(report), method_(method_of(golden)), path_(method_.path()) {}
+      : NoisyCase(golden, report), method_(method_of(golden)), path_(method_.path()) {}
 
   void check() {
     check_path();
@@ -60,16 +59,8 @@ class ScoreCase {
   }
 
  private:
-  void compare(const std::string& array, const at::Tensor& ours, double tolerance) {
-    checked_.insert(array);
-    report_.compare(array, ours, golden_.tensor(array), tolerance);
-  }
-
   engine::Regression problem(bool masked) const {
-    method::Batch batch;
-    batch.obs = golden_.tensor("in/x1");
-    if (masked) batch.condition_mask = golden_.tensor("in/condition_mask");
-    return method_.regression_at(batch, golden_.tensor("in/x0"), golden_.tensor("in/t").view(-1));
+    return method_.regression_at(batch(masked), golden_.tensor("in/x0"), golden_.tensor("in/t").view(-1));
   }
 
   void check_path() {
@@ -107,7 +98,7 @@ class ScoreCase {
     static const std::regex trajectory("out/pf_ode_(euler|heun)([0-9]+)_traj");
     std::smatch match;
     if (std::regex_match(array, match, loss))
-      check_loss(array, match[1], match[2] == "loss", match[3].matched);
+      compare_loss(array, match[1], problem(match[3].matched), match[2] == "loss", loss_tolerance);
     if (std::regex_match(array, match, ends)) {
       const int64_t steps = std::stoll(match[2]);
       compare(array, flow(match[1], steps, 1), steps > 100 ? long_tolerance : trajectory_tolerance);
@@ -123,21 +114,6 @@ class ScoreCase {
             log_prob_of(*path_, analytic_network(golden_, "score"), golden_.tensor("in/x1_logprob"), solver,
                         steps, density_solver_tolerance),
             density_tolerance);
-  }
-
-  // The files' loss is a sum over unconditioned elements; ours gives each row the same weight.
-  void check_loss(const std::string& array, const std::string& network, bool mean, bool masked) {
-    const auto regression = problem(masked);
-    const at::Tensor output =
-        analytic_network(golden_, network)(regression.inputs.t, regression.inputs.obs, {});
-    const at::Tensor weighted = (output - regression.target).square() * regression.weight;  // [B, L, C]
-    at::Tensor per_row = weighted.flatten(1).sum(1);                                        // [B]
-    if (masked) {
-      const at::Tensor learnt = golden_.tensor("in/condition_mask").logical_not().to(at::kFloat);
-      per_row = per_row * learnt.mean({1, 2});  // [B]
-    }
-    compare(array, mean ? per_row.sum().view(1) : per_row * static_cast<double>(per_row.size(0)),
-            loss_tolerance);
   }
 
   // The state after a part of the way from in/x_T.
@@ -164,11 +140,8 @@ class ScoreCase {
     compare(array, at::stack(ours), trajectory_tolerance);
   }
 
-  const Case& golden_;
-  Report& report_;
   method::ScoreMatching method_;
   std::unique_ptr<method::Path> path_;
-  std::set<std::string> checked_;
 };
 
 }  // namespace

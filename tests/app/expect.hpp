@@ -1,0 +1,35 @@
+// What tests expect of commands.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "app/program.hpp"
+
+namespace fluxsbi::test {
+
+inline bool holds(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// What a command says that must end well.
+inline std::string succeed(const std::vector<std::string>& command) {
+  const Outcome outcome = run(command);
+  INFO(outcome.output);
+  REQUIRE(outcome.code == 0);
+  return outcome.output;
+}
+
+/// The command fails with exit code 1 and says `part`; LibTorch's words and stack traces never show.
+inline void refuses(const std::vector<std::string>& command, const std::string& part) {
+  const Outcome outcome = run(command);
+  INFO("expected to hold: " << part << "\nsaid: " << outcome.output);
+  CHECK(outcome.code == 1);
+  CHECK(holds(outcome.output, part));
+  CHECK_FALSE(holds(outcome.output, "Exception raised from"));
+  CHECK_FALSE(holds(outcome.output, "internal error"));
+}
+
+}  // namespace fluxsbi::test
