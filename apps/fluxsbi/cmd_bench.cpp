@@ -19,7 +19,7 @@ namespace {
 struct Arguments {
   std::string device = "auto";
   std::string model = "all";
-  bool json = false, sweep = false;
+  bool json = false, sweep = false, solvers = false;
   bench::Settings settings;
 };
 
@@ -50,6 +50,16 @@ int run_bench(const Arguments& arguments) {
     return 0;
   }
   std::vector<bench::Section> sections;
+  if (arguments.solvers) {
+    settings.workload = bench::workloads().front();
+    sections = bench::solvers(settings);
+    if (!arguments.json) std::cout << "\n" << settings.workload.description << "\n";
+    for (const bench::Section& section : sections) {
+      if (!arguments.json) bench::print(section);
+    }
+    if (arguments.json) std::cout << bench::to_json(machine, sections);
+    return 0;
+  }
   for (const bench::Workload& workload : bench::workloads()) {
     if (arguments.model != "all" && arguments.model != workload.model) continue;
     settings.workload = workload;
@@ -86,6 +96,9 @@ Action declare_bench(CLI::App& app) {
   app.add_flag("--sweep", arguments->sweep,
                "instead: a table of the CPU's engines over models, widths, tokens and batches")
       ->excludes("--json");
+  app.add_flag("--solvers", arguments->solvers,
+               "instead: samples a second of Flux1 by every method with every solver")
+      ->excludes("--sweep");
   return [arguments] { return run_bench(*arguments); };
 }
 

@@ -40,6 +40,20 @@ TEST_CASE("bench measures the model that is named, and that one alone", "[app][b
   CHECK_FALSE(figures.contains("simformer: training, batch 8"));
 }
 
+TEST_CASE("bench shows samples a second of every method and solver", "[app][bench]") {
+  const Outcome outcome = run({"bench", "--solvers", "--device", "cpu", "--seconds", "0.1", "--json"});
+  INFO(outcome.output);
+  REQUIRE(outcome.code == 0);
+  const auto figures = nlohmann::json::parse(outcome.output);
+  for (const auto& [method, solver] : {std::pair("flow", "zero_ends"), std::pair("diffusion", "edm_heun"),
+                                       std::pair("score_matching", "predictor_corrector")}) {
+    const auto& section = figures.at(std::string(method) + ", solvers with their default steps");
+    CHECK(section.at("auto").at("value").get<double>() > 0);
+    CHECK(section.at(solver).at("value").get<double>() > 0);
+  }
+  CHECK_FALSE(figures.at("flow, solvers with their default steps").contains("edm_heun"));
+}
+
 TEST_CASE("bench refuses a model that is not there", "[app][bench]") {
   const Outcome outcome = run({"bench", "--model", "flux2"});
   CHECK(outcome.code == 1);

@@ -5,7 +5,6 @@
 #include "bench/timing.hpp"
 #include "bench/workload.hpp"
 #include "core/system.hpp"
-#include "engine/weights.hpp"
 #include "sample/posterior.hpp"
 
 namespace fluxsbi::app::bench {
@@ -16,23 +15,10 @@ constexpr int64_t evaluations = 50;
 constexpr int64_t fewest_draws = 256, most_draws = 10000;  // of the one observation
 constexpr int64_t draws_of_many = 1000;
 
-checkpoint::ModelFile model_file(const Workload& workload) {
-  const auto engine = engine::make_reference_engine(make_network(workload, 0), at::kFloat, at::kCPU);
-  checkpoint::ModelFile file;
-  file.weights = engine::weights_by_name(engine->parameters(), engine->parameters().master);
-  file.config = config_of(workload);
-  file.shape = shape_of(workload);
-  file.theta = file.x = {std::vector<double>(static_cast<size_t>(workload.tokens), 0.0),
-                         std::vector<double>(static_cast<size_t>(workload.tokens), 1.0)};
-  file.theta_names = {"theta_0", "theta_1"};
-  file.x_names = {"x_0", "x_1"};
-  return file;
-}
-
 }  // namespace
 
 Section sampling(const Settings& settings) {
-  sample::Posterior posterior(model_file(settings.workload), settings.device.str(), "float32");
+  sample::Posterior posterior(model_file(settings.workload, "flow"), settings.device.str(), "float32");
   auto options = posterior.sampling();
   options.solver = "euler";
   options.steps = evaluations;

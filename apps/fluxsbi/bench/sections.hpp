@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <c10/core/Device.h>
 
@@ -33,6 +34,9 @@ Section forward(const Settings& settings);
 /// Not for joint models. Posterior samples a second with 50 network evaluations: one observation, and many
 /// observations.
 Section sampling(const Settings& settings);
+/// Not for joint models. Posterior samples a second of every method and solver, each with its default steps;
+/// settings.seconds is the time of each solver.
+std::vector<Section> solvers(const Settings& settings);
 /// Resident memory after 100 training steps and after settings.steps.
 Section memory(const Settings& settings);
 /// Outputs and gradients of each fast path against the plain operations in float32: the absolute error

@@ -8,6 +8,7 @@
 #include <ATen/record_function.h>
 
 #include "config/reader.hpp"
+#include "engine/weights.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -29,7 +30,7 @@ const std::array all_workloads{
 
 template <class Spec>
 std::unique_ptr<Spec> read(const Workload& workload, std::unique_ptr<Spec> spec) {
-  const config::Value document = config::parse_yaml(config_of(workload), "bench");
+  const config::Value document = config::parse_yaml(config_of(workload, "flow"), "bench");
   config::Reader reader(document);
   spec->read(reader);
   reader.finish_part();
@@ -60,9 +61,9 @@ std::span<const Workload> workloads() {
   return all_workloads;
 }
 
-std::string config_of(const Workload& workload) {
-  return "strategy: {method: flow, model: " + std::string(workload.model) + "}\nmodel: " + workload.section +
-         "\n";
+std::string config_of(const Workload& workload, const std::string& method) {
+  return "strategy: {method: " + method + ", model: " + std::string(workload.model) +
+         "}\nmodel: " + workload.section + "\n";
 }
 
 data::DataShape shape_of(const Workload& workload) {
@@ -80,6 +81,19 @@ std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t 
   at::manual_seed(seed);
   for (at::Tensor& parameter : network->parameters()) parameter.add_(at::randn_like(parameter), spread);
   return network;
+}
+
+checkpoint::ModelFile model_file(const Workload& workload, const std::string& method) {
+  const auto engine = engine::make_reference_engine(make_network(workload, 0), at::kFloat, at::kCPU);
+  checkpoint::ModelFile file;
+  file.weights = engine::weights_by_name(engine->parameters(), engine->parameters().master);
+  file.config = config_of(workload, method);
+  file.shape = shape_of(workload);
+  file.theta = file.x = {std::vector<double>(static_cast<size_t>(workload.tokens), 0.0),
+                         std::vector<double>(static_cast<size_t>(workload.tokens), 1.0)};
+  file.theta_names = {"theta_0", "theta_1"};
+  file.x_names = {"x_0", "x_1"};
+  return file;
 }
 
 std::unique_ptr<method::Method> make_method(const Workload& workload) {
