@@ -40,8 +40,7 @@ const config::Table<DataOptions>& data_table() {
           .alias("standardize_x")
           .add("constant", &DataOptions::constant, config::one_of({"auto", "error", "keep"}),
                "columns that do not vary: an error that names them, or kept with scale 1; auto: error, or "
-               "keep for "
-               "a built-in task that needs it (bernoulli_glm_raw)")
+               "keep for a built-in task that needs it (bernoulli_glm_raw)")
           .add("nan", &DataOptions::nan, config::one_of({"error", "drop", "pad"}),
                "rows with NaN or infinite values: an error with count and first row, or left out; pad: x "
                "holds sets [n, elements, channels], an element that is NaN in all channels is absent "

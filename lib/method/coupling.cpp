@@ -29,8 +29,7 @@ std::string coupling_problem(const Setting& setting) {
   if (setting.joint) {
     return option +
            "needs a model of theta given x (strategy.model: flux1): rows of a joint model are asked "
-           "different "
-           "questions and cannot trade their noise; take coupling: independent";
+           "different questions and cannot trade their noise; take coupling: independent";
   }
   if (!setting.device.is_cpu())
     return option + "is computed on a CPU alone; use --device cpu, or coupling: independent";

@@ -50,7 +50,7 @@ at::Tensor distinct_times(const at::Tensor& t);
 /// t [n] in float32, as networks take it; one that repeats a number still does so by a view.
 at::Tensor network_times(const at::Tensor& t);
 
-/// A coefficient of x(t) as a tensor that broadcasts to [n, L, C], for one time or a time for each row.
+/// t for every row of `like` [n, ...]: [n], one number seen n times.
 at::Tensor times_of(double t, const at::Tensor& like);
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), between two noise levels (Kynkaanniemi
