@@ -19,7 +19,8 @@ namespace fluxsbi::app {
 namespace {
 
 struct Arguments : DensityArguments {
-  std::string theta, values, given_names, divergence = "exact", solver = "dopri5";
+  std::string theta, values, divergence = "exact", solver = "dopri5";
+  std::vector<std::string> given_names;
   std::optional<int64_t> steps, probes;
 };
 
@@ -85,10 +86,9 @@ Points read_values(const Arguments& arguments, const checkpoint::ModelFile& file
 }
 
 // [L], 1 for each token of the list.
-sample::GivenMask mask_of(const std::string& list, const std::vector<std::string>& names) {
+sample::GivenMask mask_of(const std::vector<std::string>& given, const std::vector<std::string>& names) {
   sample::GivenMask mask(names.size(), 0);
-  for (const std::string& name : CLI::detail::split(list, ',')) {
-    if (name.empty()) continue;
+  for (const std::string& name : given) {
     const auto place = std::find(names.begin(), names.end(), name);
     if (place == names.end()) {
       throw core::UserError("--given-names: the model knows no column " + core::quoted(name) +
@@ -124,7 +124,7 @@ void report(const sample::LogProbs& found, double seconds) {
 
 int log_prob_command(const Arguments& arguments) {
   check_arguments(arguments);
-  OpenModel model(arguments);
+  OpenModel model(arguments.model, arguments.execution, arguments.compute);
   sample::SamplingOptions options = density_options(arguments, model.posterior.sampling());
   options.solver = arguments.solver;
   options.steps = arguments.steps;
@@ -134,7 +134,7 @@ int log_prob_command(const Arguments& arguments) {
   if (arguments.probes) origin.divergence.probes = *arguments.probes;
 
   const double begin = core::steady_seconds();
-  const auto progress = show_rows("log-prob");
+  const auto progress = show_progress("log-prob", "rows");
   sample::LogProbs found;
   if (arguments.values.empty()) {
     const Points points = read_pair(arguments, model.file);
@@ -173,9 +173,11 @@ Action declare_log_prob(CLI::App& app) {
   app.add_option("--values", arguments->values,
                  "joint models: .npz or .h5 (theta and x) or .csv with all columns, a row each");
   app.add_option(
-      "--given-names", arguments->given_names,
-      "columns of --values that are given, as theta_0,x_1: the density is that of the others given "
-      "these (default: none, the joint density)");
+         "--given-names", arguments->given_names,
+         "columns of --values that are given, as theta_0,x_1: the density is that of the others given "
+         "these (default: none, the joint density)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--divergence", arguments->divergence,
                  "exact, or hutchinson: an estimate from random probes, for many dimensions")
       ->check(CLI::IsMember({"exact", "hutchinson"}))

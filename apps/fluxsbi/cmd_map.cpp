@@ -20,7 +20,7 @@ struct Arguments : DensityArguments {
 
 int map_command(const Arguments& arguments) {
   check_output(arguments.output, sample::density_extensions());
-  OpenModel model(arguments);
+  OpenModel model(arguments.model, arguments.execution, arguments.compute);
   const data::DataShape& shape = model.file.shape;
   if (shape.cond_dim == 0) {
     throw core::UserError("--x " + arguments.x + ": " + arguments.model +
@@ -29,8 +29,9 @@ int map_command(const Arguments& arguments) {
   const auto observations = data::load_observations(arguments.x, shape, model.file.x_names);
   const auto options = density_options(arguments, model.posterior.sampling());
   const double begin = core::steady_seconds();
-  const sample::Modes found = model.posterior.find_modes(observations.x, observations.rows, arguments.seed,
-                                                         arguments.modes, options, show_rows("map"));
+  const sample::Modes found =
+      model.posterior.find_modes(observations.x, observations.rows, arguments.seed, arguments.modes, options,
+                                 show_progress("map", "rows"));
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(observations.rows) + " modes in " +
                   core::duration_text(core::steady_seconds() - begin) +

@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "checkpoint/model_file.hpp"
 #include "command.hpp"
 #include "common.hpp"
 #include "core/error.hpp"
@@ -14,7 +13,7 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "data/given.hpp"
-#include "sample/posterior.hpp"
+#include "open_model.hpp"
 #include "sample/sample_file.hpp"
 #include "sample/shard.hpp"
 #include "sample/solver.hpp"
@@ -123,28 +122,12 @@ Rows read_rows(const Arguments& arguments, const checkpoint::ModelFile& file,
   return {sample::Question::Kind::given, nothing.rows, std::move(nothing.values)};
 }
 
-sample::Progress show_progress(double begin) {
-  return [begin](int64_t done, int64_t total) {
-    const double seconds = core::steady_seconds() - begin;
-    const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
-    core::log::progress("sampling " + std::to_string(done) + "/" + std::to_string(total) + "  " +
-                        std::to_string(static_cast<int64_t>(rate)) + " samples/s  " +
-                        core::duration_text(static_cast<double>(total - done) / std::max(rate, 1e-9)) +
-                        " left");
-  };
-}
-
 int sample_command(const Arguments& arguments) {
   sample::check_output(arguments.output.path, arguments.output.force);
   const sample::Shard shard = sample::parse_shard(arguments.shard);
-  std::string note;
-  const std::string path = checkpoint::find_model(arguments.model, note);
-  if (!note.empty()) core::log::warning(note);
-  const checkpoint::ModelFile file = checkpoint::load_model(path);
-  set_up_threads();
-  sample::Posterior posterior(file, arguments.execution.device, arguments.compute,
-                              arguments.execution.engine);
-  core::log::info(posterior.execution());
+  OpenModel model(arguments.model, arguments.execution, arguments.compute);
+  const checkpoint::ModelFile& file = model.file;
+  sample::Posterior& posterior = model.posterior;
   const auto options = options_of(arguments, posterior);
   const Rows all = read_rows(arguments, file, posterior);
   const sample::RowRange range = sample::rows_of(shard, all.rows);
@@ -157,7 +140,7 @@ int sample_command(const Arguments& arguments) {
   const double begin = core::steady_seconds();
   const auto draw = given ? &sample::Posterior::sample_given : &sample::Posterior::sample;
   sample::Samples samples = (posterior.*draw)(question.values, range.rows, arguments.draws, arguments.seed,
-                                              range.first, options, show_progress(begin));
+                                              range.first, options, show_progress("sampling", "samples"));
   core::log::end_progress();
   report(samples, arguments.output.path, core::steady_seconds() - begin);
 
@@ -190,7 +173,7 @@ Action declare_sample(CLI::App& app) {
   app.add_option("--seed", arguments->seed, "seed; a draw depends on seed, row and draw alone")
       ->capture_default_str();
   app.add_option("--solver", arguments->solver,
-                 "auto, euler, midpoint, heun, rk4 or dopri5 (default: the config's)");
+                 core::join(sample::solver_choices()) + " (default: the config's)");
   app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(CLI::PositiveNumber);
   app.add_option("--set", arguments->assignments,
                  "sampling.key=value, for any option of sampling (docs/config.md); may be repeated");

@@ -1,25 +1,8 @@
 #include "density_arguments.hpp"
 
-#include <algorithm>
-
 #include <CLI/CLI.hpp>
 
-#include "core/log.hpp"
-#include "core/system.hpp"
-#include "core/text.hpp"
-
 namespace fluxsbi::app {
-
-namespace {
-
-checkpoint::ModelFile load(const std::string& model) {
-  std::string note;
-  const std::string path = checkpoint::find_model(model, note);
-  if (!note.empty()) core::log::warning(note);
-  return checkpoint::load_model(path);
-}
-
-}  // namespace
 
 void add_density(CLI::App& app, DensityArguments& arguments) {
   app.add_option("model", arguments.model, "run folder or model.safetensors")->required();
@@ -41,22 +24,6 @@ sample::SamplingOptions density_options(const DensityArguments& arguments, sampl
   if (arguments.memory_gb) options.memory_gb = *arguments.memory_gb;
   if (arguments.chunk) options.chunk = *arguments.chunk;
   return options;
-}
-
-OpenModel::OpenModel(const DensityArguments& arguments)
-    : file(load(arguments.model)),
-      posterior((set_up_threads(), file), arguments.execution.device, arguments.compute,
-                arguments.execution.engine) {
-  core::log::info(posterior.execution());
-}
-
-sample::Progress show_rows(const std::string& what) {
-  return [what, begin = core::steady_seconds()](int64_t done, int64_t total) {
-    const double rate = static_cast<double>(done) / std::max(core::steady_seconds() - begin, 1e-9);
-    core::log::progress(what + " " + std::to_string(done) + "/" + std::to_string(total) + "  " +
-                        core::duration_text(static_cast<double>(total - done) / std::max(rate, 1e-9)) +
-                        " left");
-  };
 }
 
 sample::DensityOrigin origin_of(const OpenModel& model, const sample::SamplingOptions& options) {

@@ -5,10 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "checkpoint/model_file.hpp"
 #include "common.hpp"
+#include "open_model.hpp"
 #include "sample/density_file.hpp"
-#include "sample/posterior.hpp"
 
 namespace fluxsbi::app {
 
@@ -26,16 +25,6 @@ void add_density(CLI::App& app, DensityArguments& arguments);
 
 /// The config's section `sampling` with the flags put over it.
 sample::SamplingOptions density_options(const DensityArguments& arguments, sample::SamplingOptions options);
-
-/// A trained model, loaded, with the log's lines about it.
-struct OpenModel {
-  explicit OpenModel(const DensityArguments& arguments);
-  checkpoint::ModelFile file;
-  sample::Posterior posterior;
-};
-
-/// "WHAT done/total", with the rate and the time left.
-sample::Progress show_rows(const std::string& what);
 
 /// The origin of densities of this model under `options`.
 sample::DensityOrigin origin_of(const OpenModel& model, const sample::SamplingOptions& options);

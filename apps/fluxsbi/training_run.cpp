@@ -45,8 +45,10 @@ checkpoint::ModelFile describe(const data::Dataset& dataset, const data::Split& 
   model.theta_names = dataset.theta_names;
   model.x_names = dataset.x_names;
   const bool keep = experiment.data.constant == "keep";
+  const auto prior = data::make_prior(experiment.prior, dataset.shape.obs_size());
   model.theta = data::fit_standardiser(dataset.theta, dataset.shape.obs_size(), split.training,
-                                       experiment.data.standardise_theta, keep, dataset.theta_names);
+                                       experiment.data.standardise_theta, keep, dataset.theta_names,
+                                       data::transform_range(experiment.prior, prior.get()));
   model.x = data::fit_standardiser(dataset.x, dataset.shape.cond_size(), split.training,
                                    experiment.data.standardise_x, keep, dataset.x_names);
   model.version = core::version;
@@ -135,7 +137,10 @@ void run_training(const std::string& run, Experiment experiment, const Execution
   core::log::info(choice.sentence);
   const auto seed = static_cast<uint64_t>(experiment.training.seed);
   data::Dataset dataset = data::load_dataset(experiment.data, seed);
-  if (experiment.prior.kind == "none") experiment.prior = dataset.prior;
+  if (experiment.prior.kind == "none") {
+    dataset.prior.transform = experiment.prior.transform;
+    experiment.prior = dataset.prior;
+  }
   data::make_prior(experiment.prior, dataset.shape.obs_size());  // says what does not fit before any work
   model::resolve(*experiment.model, experiment.embedding, dataset.shape);
   if (!experiment.choice.empty()) core::log::info(experiment.choice);

@@ -14,8 +14,22 @@ using nlohmann::json;
 
 constexpr size_t metadata_keys = 5;  // what write_metadata writes
 
+// JSON knows neither NaN nor infinity: null stands for "never measured", or for no end.
+json number_or_null(double value) {
+  return std::isfinite(value) ? json(value) : json(nullptr);
+}
+
+std::vector<double> numbers_from(const json& list, double null) {
+  std::vector<double> numbers;
+  for (const json& item : list) numbers.push_back(item.is_null() ? null : item.get<double>());
+  return numbers;
+}
+
 json standardiser_json(const data::Standardiser& standardiser) {
-  return {{"mean", standardiser.mean}, {"scale", standardiser.scale}};
+  json object{{"mean", standardiser.mean}, {"scale", standardiser.scale}};
+  for (const double low : standardiser.range.low) object["low"].push_back(number_or_null(low));
+  for (const double high : standardiser.range.high) object["high"].push_back(number_or_null(high));
+  return object;
 }
 
 data::Standardiser standardiser_from(const json& object, int64_t size, const std::string& name) {
@@ -23,13 +37,14 @@ data::Standardiser standardiser_from(const json& object, int64_t size, const std
   const auto expected = static_cast<size_t>(size);
   bool good = standardiser.mean.size() == expected && standardiser.scale.size() == expected;
   for (const double scale : standardiser.scale) good = good && std::isfinite(scale) && scale > 0;
+  if (object.contains("low")) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    standardiser.range = {numbers_from(object.at("low"), -infinity),
+                          numbers_from(object.at("high"), infinity)};
+    good = good && standardiser.range.low.size() == expected && standardiser.range.high.size() == expected;
+  }
   if (!good) throw std::invalid_argument("the standardisation of " + name + " does not fit the shape");
   return standardiser;
-}
-
-// JSON knows no NaN: null stands for "never measured".
-json number_or_null(double value) {
-  return std::isfinite(value) ? json(value) : json(nullptr);
 }
 
 }  // namespace

@@ -91,6 +91,19 @@ void Reader::problem(const std::string& path, const std::string& message) {
   problems_.push_back({where, where.text() + ": " + path + " " + message});
 }
 
+void Reader::in_order(const std::string& low_path, std::optional<double> low, const std::string& high_path,
+                      std::optional<double> high, bool apart) {
+  if (!low || !high || *low < *high || (!apart && *low == *high)) return;
+  const auto key = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
+  if (given(low_path) && !given(high_path)) {
+    problem(low_path, (apart ? "must be below " : "must not be above ") + key(high_path) + " = " +
+                          emit(*high) + ", found " + emit(*low));
+  } else {
+    problem(high_path, (apart ? "must be above " : "must not be below ") + key(low_path) + " = " +
+                           emit(*low) + ", found " + emit(*high));
+  }
+}
+
 void Reader::warning(const std::string& path, const std::string& message) {
   const Place where = place(path);
   warnings_.push_back({where, where.text() + ": " + path + " " + message});

@@ -1,6 +1,7 @@
 // Reads a document into typed structs, section by section, and reports everything that is wrong at once.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +32,10 @@ class Reader {
 
   /// Adds a problem that a check across keys found: "PLACE: PATH message".
   void problem(const std::string& path, const std::string& message);
+  /// Adds a problem unless low <= high, or low < high where `apart`, at the key that was given, the high one
+  /// if both were. Either number may be absent, which is in order.
+  void in_order(const std::string& low_path, std::optional<double> low, const std::string& high_path,
+                std::optional<double> high, bool apart = false);
   /// Adds a remark that does not stop the program.
   void warning(const std::string& path, const std::string& message);
 

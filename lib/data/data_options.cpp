@@ -35,8 +35,7 @@ const config::Table<DataOptions>& data_table() {
           .add("standardise_x", &DataOptions::standardise_x,
                config::one_of({"auto", "per_feature", "per_channel", "shared", "robust", "none"}),
                "the same for x; auto: per_channel with an embedding network for series, images or sets, else "
-               "what "
-               "the built-in task needs (slcp_distractors: robust) or per_feature")
+               "what the built-in task needs (slcp_distractors: robust) or per_feature")
           .alias("standardize_x")
           .add("constant", &DataOptions::constant, config::one_of({"auto", "error", "keep"}),
                "columns that do not vary: an error that names them, or kept with scale 1; auto: error, or "

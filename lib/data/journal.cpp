@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -114,6 +116,18 @@ uint64_t size_of(int descriptor) {
   return static_cast<uint64_t>(status.st_size);
 }
 
+// False if another process holds the file. A killed one may hold it for a moment longer: a command that it
+// had just forked keeps the lock until its exec.
+bool lock(int descriptor) {
+  constexpr double patience = 1;  // seconds
+  const double begin = core::steady_seconds();
+  while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (core::steady_seconds() - begin > patience) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
 }  // namespace
 
 void Journal::fail(const std::string& what) const {
@@ -124,7 +138,7 @@ Journal::Journal(std::string path, const std::string& description, bool discard_
     : path_(std::move(path)), descriptor_(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) fail("cannot be opened for writing");
   try {
-    if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock(descriptor_)) {
       throw core::UserError(path_ +
                             " is being written by another fluxsbi simulate; wait for it or choose "
                             "another output");

@@ -8,8 +8,8 @@
 #include "data/dataset.hpp"
 #include "data/dataset_file.hpp"
 #include "data/names.hpp"
+#include "data/row_file.hpp"
 #include "data/sets.hpp"
-#include "io/files.hpp"
 
 namespace fluxsbi::data {
 
@@ -34,25 +34,13 @@ std::string count_text(int64_t count, const std::string& what) {
   return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
 }
 
-/// Number of rows that an array of this shape holds. Throws where it fits no layout.
-int64_t rows_of(const Dims& found, const DataShape& shape, const std::string& path) {
-  const auto layouts = row_layouts(shape);
-  for (const Dims& row : layouts) {
-    const bool with_rows =
-        found.size() == row.size() + 1 && std::equal(row.begin(), row.end(), found.begin() + 1);
-    if (with_rows) return found[0];
-  }
-  if (std::find(layouts.begin(), layouts.end(), found) != layouts.end()) return 1;
-  std::string expected = "[rows";
-  for (const int64_t n : layouts.front()) expected += ", " + std::to_string(n);
+/// What the model is conditioned on.
+std::string condition_text(const DataShape& shape) {
   const std::string what = shape.cond_grid.empty()
                                ? count_text(shape.cond_dim, "token")
                                : "images of " + std::to_string(shape.cond_grid[0]) + " x " +
                                      std::to_string(shape.cond_grid[1]) + " pixels";
-  throw core::UserError(path + ": x has the shape " + core::shape_text(found) +
-                        ", the model is conditioned on " + what + " of " +
-                        count_text(shape.cond_channels, "channel") + "; give " + expected +
-                        "], or one row without the leading axis");
+  return "the model is conditioned on " + what + " of " + count_text(shape.cond_channels, "channel");
 }
 
 /// An array of sets as [rows, elements, channels].
@@ -103,41 +91,14 @@ void check_sets(const Observations& sets, const DataShape& shape, const std::str
   }
 }
 
-io::Array load_x(const std::string& path) {
-  const bool one_array = extension_of(path) == ".npy";
-  io::FileContent content =
-      one_array ? io::load_arrays(path) : io::load_arrays(path, std::vector<std::string>{"x"});
-  return std::move(content.arrays.at(one_array ? "array" : "x"));
-}
-
-/// The columns of x: the model's names, else data_1, data_2, ...
-std::vector<int64_t> x_columns(const std::string& path, const std::vector<std::string>& header,
-                               const std::vector<std::string>& names) {
-  const auto complete = [](const std::vector<int64_t>& columns) {
-    return std::find(columns.begin(), columns.end(), -1) == columns.end();
-  };
-  auto columns = find_columns(header, names);
-  if (complete(columns)) return columns;
-  std::vector<std::string> numbered;
-  for (size_t i = 1; i <= names.size(); ++i) numbered.push_back("data_" + std::to_string(i));
-  const std::string next = "data_" + std::to_string(names.size() + 1);
-  columns = find_columns(header, numbered);
-  const bool has_more = std::find(header.begin(), header.end(), next) != header.end();
-  if (complete(columns) && !has_more) return columns;
-  throw core::UserError(path + " has the columns " + core::join(header) + "; the model is conditioned on " +
-                        core::join(names) + ": the header must hold these names, or " + numbered.front() +
-                        (names.size() > 1 ? " to " + numbered.back() : ""));
-}
-
 Observations from_csv(const std::string& path, const DataShape& shape,
                       const std::vector<std::string>& names) {
   if (shape.cond_channels != 1) {
     throw core::UserError(path + ": a CSV file has one channel, the model is conditioned on " +
                           count_text(shape.cond_channels, "channel") + " a token; use .npy, .npz or .h5");
   }
-  const io::FileContent content = io::load_arrays(path);
-  const io::Array& table = content.arrays.at("array");
-  return {table.shape.at(0), pick_columns(table, x_columns(path, content.columns, names))};
+  TableRows table = load_columns(path, names, "data", "the model is conditioned on");
+  return {table.rows, std::move(table.values)};
 }
 
 }  // namespace
@@ -149,11 +110,11 @@ Observations load_observations(const std::string& path, const DataShape& shape,
   if (extension_of(path) == ".csv") {
     observations = from_csv(path, shape, names);
   } else {
-    const io::Array x = load_x(path);
+    const io::Array x = load_side(path, "x");
     if (shape.padded) {
       observations = take_sets(x, shape, path);
     } else {
-      observations.rows = rows_of(x.shape, shape, path);
+      observations.rows = count_rows(x.shape, row_layouts(shape), path, "x", condition_text(shape));
       observations.x = x.to_float();
     }
   }

@@ -39,6 +39,7 @@ class BoxPrior final : public Prior {
   bool component_in_support(size_t i, double value) const override {
     return within(value, options_.low[i], options_.high[i]);
   }
+  std::pair<double, double> ends(size_t i) const override { return {options_.low[i], options_.high[i]}; }
   bool bounded() const override { return true; }
   PriorOptions options() const override { return options_; }
 
@@ -91,6 +92,7 @@ class LogNormalPrior final : public Prior {
     return sum;
   }
   bool component_in_support(size_t, double value) const override { return value > 0 && value < infinity; }
+  std::pair<double, double> ends(size_t) const override { return {0, infinity}; }
   bool bounded() const override { return true; }
   PriorOptions options() const override { return options_; }
 
@@ -112,6 +114,7 @@ class CustomPrior final : public Prior {
   bool component_in_support(size_t i, double value) const override {
     return std::isfinite(value) && within(value, options_.low[i], options_.high[i]);
   }
+  std::pair<double, double> ends(size_t i) const override { return {options_.low[i], options_.high[i]}; }
   bool bounded() const override { return bounded_; }
   PriorOptions options() const override { return options_; }
 
@@ -198,6 +201,10 @@ bool Prior::in_support(std::span<const double> theta) const {
   return true;
 }
 
+std::pair<double, double> Prior::ends(size_t) const {
+  return {-infinity, infinity};
+}
+
 const config::Table<PriorOptions>& prior_table() {
   static const auto table =
       config::Table<PriorOptions>("prior",
@@ -217,7 +224,11 @@ const config::Table<PriorOptions>& prior_table() {
           .add("scale", &PriorOptions::scale, numbers("a number above 0 for each component, or one for all"),
                "normal: standard deviation of theta; lognormal: of log theta")
           .alias("std")
-          .alias("sigma");
+          .alias("sigma")
+          .add("transform", &PriorOptions::transform, config::one_of({"none", "logit"}),
+               "logit: models learn log((theta - low) / (high - theta)) of bounded components (log(theta - "
+               "low) "
+               "with one end), so that no sample leaves the support; log-prob and map stay those of theta");
   return table;
 }
 
@@ -235,6 +246,22 @@ std::unique_ptr<Prior> make_prior(const PriorOptions& given, int64_t dim) {
   if (options.kind == "custom") return std::make_unique<CustomPrior>(std::move(options));
   throw core::UserError("prior.kind: '" + options.kind +
                         "' is unknown; use none, box, normal, lognormal or custom");
+}
+
+Range transform_range(const PriorOptions& options, const Prior* prior) {
+  if (options.transform == "none") return {};
+  if (!prior || !prior->bounded()) {
+    throw core::UserError("prior.transform: " + options.transform +
+                          " needs a bounded prior, and prior.kind: " + options.kind +
+                          " has no end; give low and high, or set prior.transform: none");
+  }
+  Range range;
+  for (size_t i = 0; i < static_cast<size_t>(prior->dim()); ++i) {
+    const auto [low, high] = prior->ends(i);
+    range.low.push_back(low);
+    range.high.push_back(high);
+  }
+  return range;
 }
 
 int64_t prior_dim(const PriorOptions& options) {

@@ -5,10 +5,12 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/table.hpp"
 #include "core/philox.hpp"
+#include "data/standardise.hpp"
 
 namespace fluxsbi::data {
 
@@ -22,6 +24,8 @@ struct PriorOptions {
   std::vector<double> high;
   std::vector<double> mean;   ///< normal: mean; lognormal: mu
   std::vector<double> scale;  ///< normal: standard deviation; lognormal: sigma
+  std::string transform =
+      "none";  ///< logit: models learn bounded components on the whole line (Standardiser)
 };
 const config::Table<PriorOptions>& prior_table();
 
@@ -38,6 +42,8 @@ class Prior {
   virtual bool component_in_support(size_t component, double value) const = 0;
   /// True if every component of theta [dim] lies in its support.
   bool in_support(std::span<const double> theta) const;
+  /// The ends of that support, infinite where there is none.
+  virtual std::pair<double, double> ends(size_t component) const;
   /// False where every finite theta is in the support, so that nothing need be checked.
   virtual bool bounded() const = 0;
   /// The section that rebuilds this prior (kind "custom" or "none" for those that the section cannot
@@ -48,6 +54,10 @@ class Prior {
 /// Builds the prior of `options` for `dim` components; nullptr for kind "none".
 /// Throws UserError (naming prior.KEY) for lengths that do not fit, low >= high, scale <= 0.
 std::unique_ptr<Prior> make_prior(const PriorOptions& options, int64_t dim);
+
+/// The ranges that prior.transform: logit confines theta to; empty for none. Throws UserError for a prior
+/// without an end (null: none is known).
+Range transform_range(const PriorOptions& options, const Prior* prior);
 
 /// The number of components that the section's lists tell: the longest one's length; 0 for kind "none".
 int64_t prior_dim(const PriorOptions& options);

@@ -85,14 +85,8 @@ class DiffusionSpec : public Spec {
 void DiffusionSpec::read(config::Reader& reader) {
   reader.read(diffusion_table(), options_);
   fill_ends(options_);
-  if (options_.sigma_min && options_.sigma_max && !(*options_.sigma_min < *options_.sigma_max)) {
-    reader.problem("strategy.sigma_min", "must be below sigma_max = " + config::emit(*options_.sigma_max) +
-                                             ", found " + config::emit(*options_.sigma_min));
-  }
-  if (options_.beta_min > options_.beta_max) {
-    reader.problem("strategy.beta_min", "must not be above beta_max = " + config::emit(options_.beta_max) +
-                                            ", found " + config::emit(options_.beta_min));
-  }
+  reader.in_order("strategy.sigma_min", options_.sigma_min, "strategy.sigma_max", options_.sigma_max, true);
+  reader.in_order("strategy.beta_min", options_.beta_min, "strategy.beta_max", options_.beta_max);
 }
 
 std::vector<std::string> preconditioning_names() {

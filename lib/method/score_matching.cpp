@@ -150,14 +150,8 @@ class ScoreMatchingSpec : public Spec {
 
 void ScoreMatchingSpec::read(config::Reader& reader) {
   reader.read(score_matching_table(), options_);
-  if (options_.beta_min > options_.beta_max) {
-    reader.problem("strategy.beta_min", "must not be above beta_max = " + config::emit(options_.beta_max) +
-                                            ", found " + config::emit(options_.beta_min));
-  }
-  if (!(options_.sigma_min < options_.sigma_max)) {
-    reader.problem("strategy.sigma_min", "must be below sigma_max = " + config::emit(options_.sigma_max) +
-                                             ", found " + config::emit(options_.sigma_min));
-  }
+  reader.in_order("strategy.beta_min", options_.beta_min, "strategy.beta_max", options_.beta_max);
+  reader.in_order("strategy.sigma_min", options_.sigma_min, "strategy.sigma_max", options_.sigma_max, true);
   const bool vp = options_.sde == "vp";
   if (vp && options_.time_min && *options_.time_min == 0) {
     reader.problem("strategy.time_min",

@@ -130,10 +130,7 @@ class Drawing {
   Guidance guidance_of(const Bound& bound) const {
     if (options_.guidance_scale == 1) return {};
     if (!bound.unconditional) {
-      throw core::UserError(
-          "sampling.guidance_scale = " + core::number_text(options_.guidance_scale) +
-          " compares the network with and without its condition, and this model was never trained without: "
-          "train flux1 with strategy.condition_drop_rate above 0 (0.1, say), or leave the scale at 1");
+      throw core::UserError("sampling.guidance_scale " + guidance_problem(options_.guidance_scale));
     }
     Guidance guidance{bound.unconditional, options_.guidance_scale, options_.guidance_min};
     if (options_.guidance_max) guidance.most = *options_.guidance_max;

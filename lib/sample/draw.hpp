@@ -11,7 +11,7 @@
 #include "data/prior.hpp"
 #include "data/standardise.hpp"
 #include "method/method.hpp"
-#include "sample/equation.hpp"
+#include "sample/bound.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -27,14 +27,6 @@ struct Samples {
   int64_t unfilled() const;
   /// kept / drawn
   double acceptance() const;
-};
-
-/// A network with the conditions of a chunk's items bound.
-struct Bound {
-  Evaluate network;
-  at::Tensor given = {};    ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
-  PullBack pull_back = {};  ///< of the same network, for densities; absent where nobody asks for them
-  Evaluate unconditional = {};  ///< by the learned null condition; undefined: none was learned
 };
 
 /// What samples are drawn from: a method's path whose network is bound to observations. Sampling moves a

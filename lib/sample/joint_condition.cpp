@@ -48,24 +48,16 @@ Bound JointCondition::bind(engine::Engine& engine, std::span<const int64_t> rows
   const at::Tensor clean =
       clean_.index_select(0, same_row ? index.narrow(0, 0, 1) : index);                      // [1 or n, L, C]
   const at::Tensor mask = mask_.index_select(0, same_mask ? index.narrow(0, 0, 1) : index);  // [1 or n, L, 1]
-  auto network = [&engine, clean, mask](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-    model::Inputs inputs;
-    inputs.t = t;
-    inputs.condition_mask = rows_of(mask, active);
-    inputs.obs = at::where(inputs.condition_mask, rows_of(clean, active), x);
-    return engine.forward(inputs);
-  };
-  auto pull_back = [&engine, clean, mask](const at::Tensor& t, const at::Tensor& x,
-                                          const at::Tensor& cotangent, const at::Tensor& active) -> Pulled {
-    model::Inputs inputs;
-    inputs.t = network_times(t);
-    inputs.condition_mask = rows_of(mask, active);
-    inputs.obs = at::where(inputs.condition_mask, rows_of(clean, active), x.to(at::kFloat));
-    const auto found = engine.input_gradients(inputs, cotangent.to(at::kFloat), engine::InputsOf::obs);
-    return {found.output.to(x.scalar_type()),
-            found.obs.to(x.scalar_type()).masked_fill(inputs.condition_mask, 0)};
-  };
-  return {std::move(network), mask, std::move(pull_back)};
+  Bound bound =
+      bound_of(engine, [clean, mask](const at::Tensor& t, const at::Tensor& x, const at::Tensor& items) {
+        model::Inputs inputs;
+        inputs.t = t;
+        inputs.condition_mask = rows_of(mask, items);
+        inputs.obs = at::where(inputs.condition_mask, rows_of(clean, items), x);
+        return inputs;
+      });
+  bound.given = mask;
+  return bound;
 }
 
 GivenMask JointCondition::mask_of(int64_t row) const {

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "data/standardise.hpp"
-#include "engine/engine.hpp"
-#include "sample/draw.hpp"
+#include "sample/bound.hpp"
 
 namespace fluxsbi::sample {
 

@@ -71,13 +71,19 @@ class Evaluation {
   // Which elements are inferred: as the first row of source.given says.
   void find_free() {
     free_ = at::full({source_.tokens, source_.channels}, true, at::kBool);
-    for (size_t j = 0; j < size(); ++j) {
-      free_.data_ptr<bool>()[j] = !given(j);
-      if (!given(j)) offset_ -= std::log(source_.standardiser->scale[j]);
-    }
+    for (size_t j = 0; j < size(); ++j) free_.data_ptr<bool>()[j] = !given(j);
     const at::Tensor end = at::full({}, path_->end(), at::kDouble);
     signal_ = path_->level(end).signal.item<double>();
-    offset_ += static_cast<double>(free_.sum().item<int64_t>()) * std::log(signal_);
+    offset_ = static_cast<double>(free_.sum().item<int64_t>()) * std::log(signal_);
+  }
+
+  // Sum of log dz/dtheta over the inferred elements of a row.
+  double log_slope(size_t row) const {
+    double sum = 0;
+    for (size_t j = 0; j < size(); ++j) {
+      if (!given(j)) sum += source_.standardiser->log_slope(j, values_[row * size() + j]);
+    }
+    return sum;
   }
 
   std::vector<int64_t> rows_in_support() const {
@@ -135,7 +141,7 @@ class Evaluation {
     const at::Tensor value = found.value.to(at::kCPU), exhausted = found.exhausted.to(at::kCPU);
     for (size_t i = 0; i < rows.size(); ++i) {
       const auto row = static_cast<size_t>(rows[i]);
-      result_.values[row] = value.data_ptr<double>()[i] + offset_;
+      result_.values[row] = value.data_ptr<double>()[i] + offset_ + log_slope(row);
       if (std::isnan(result_.values[row])) failed_.push_back(rows[i]);
       exhausted_ += exhausted.data_ptr<bool>()[i];
     }

@@ -1,13 +1,12 @@
 // Log-densities of rows in the data's units, in chunks of bounded memory.
 //
 // What is computed is the density that the trained network's deterministic equation gives (density_equation),
-//   log p(theta | x) = log p(z(end)) + d log signal(end) - sum of log scale,
-// d being the number of inferred elements, z(end) = signal(end) (theta - mean) / scale the standardised theta
-// as the path's last state, and the sum over their standardiser's scales. Paths that end before the data
-// (diffusion at its least noise level, score matching at time_min) so give the density of theta with that
-// much noise.
-// It is -infinity outside a bounded prior's support; within, it is not divided by the mass that the network
-// leaves inside, which is near 1 for a well-trained one (`sample` reports it as the share that it keeps).
+//   log p(theta | x) = log p(z(end)) + d log signal(end) + sum of log dz/dtheta,
+// d being the number of inferred elements, z(end) = signal(end) z the standardised theta (Standardiser) as
+// the path's last state, and the sum over the inferred elements. Paths that end before the data (diffusion at
+// its least noise level, score matching at time_min) so give the density of theta with that much noise. It is
+// -infinity outside a bounded prior's support; within, it is not divided by the mass that the network leaves
+// inside, which is near 1 for a well-trained one (`sample` reports it as the share that it keeps).
 #pragma once
 
 #include <cstdint>

@@ -72,7 +72,7 @@ class Ascent {
     for (const double level : levels) {
       if (level <= least) break;
       Points moved = points;
-      shift(moved, path_->time_of(level));
+      shift(moved, level);
       evaluate(moved, options_.rtol);
       for (size_t i = 0; i < points.rows.size(); ++i) {
         if (moved.log_prob[i] > points.log_prob[i]) replace(points, i, moved);
@@ -122,8 +122,9 @@ class Ascent {
     }
   }
 
-  // steps_a_level steps of the mean shift at time t.
-  void shift(Points& points, double t) const {
+  // steps_a_level steps of the mean shift at a noise level, towards higher densities of the data's units.
+  void shift(Points& points, double level) const {
+    const double t = path_->time_of(level);
     const int64_t total = std::ssize(points.rows);
     for (int64_t begin = 0; begin < total; begin += memory_.pull_backs) {
       const int64_t count = std::min(memory_.pull_backs, total - begin);
@@ -141,6 +142,10 @@ class Ascent {
             at::from_blob(z.data(), {count, source_.tokens, source_.channels}, at::kFloat).to(source_.device);
         at::Tensor next = equation.denoised(t, state * signal).to(at::kCPU).contiguous();
         const std::span<float> clean(next.data_ptr<float>(), z.size());
+        for (size_t i = 0; i < z.size(); ++i) {
+          clean[i] +=
+              static_cast<float>(level * level * source_.standardiser->log_slope_gradient(i % size(), z[i]));
+        }
         source_.standardiser->invert(clean);
         move(values, clean);
       }

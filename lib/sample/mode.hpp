@@ -3,7 +3,8 @@
 // For each observation samples are drawn and ranked by log-density (at a loose tolerance). The best ones are
 // starts, which climb at noise levels sigma that fall from level to level. A step is
 //   theta += sigma^2 score(theta, sigma) = D(theta; sigma) - theta,
-// the gradient of the log-density of theta with noise sigma, with a step of sigma^2: then every step with an
+// the gradient of the log-density of theta with noise sigma, with a step of sigma^2 (and with that of log
+// dz/dtheta where theta is learned on the whole line, prior.transform): then every step with an
 // exact network climbs (it is the mean shift of that density; Comaniciu and Meer 2002, IEEE PAMI 24). A
 // component that would leave the prior's support goes as far as the support reaches. After each level the
 // log-density itself is computed, and a start whose density did not grow is put back. What is returned is

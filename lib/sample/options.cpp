@@ -2,25 +2,16 @@
 
 #include <vector>
 
+#include "core/text.hpp"
 #include "sample/solver.hpp"
 
 namespace fluxsbi::sample {
-
-namespace {
-
-std::vector<std::string> solver_names() {
-  std::vector<std::string> names{"auto"};
-  for (const SolverRow& row : solvers()) names.emplace_back(row.name);
-  return names;
-}
-
-}  // namespace
 
 const config::Table<SamplingOptions>& sampling_table() {
   using Options = SamplingOptions;
   static const auto table =
       config::Table<Options>("sampling", "How samples are drawn; a command's flags go before these.")
-          .add("solver", &Options::solver, config::one_of(solver_names()),
+          .add("solver", &Options::solver, config::one_of(solver_choices()),
                "auto: the method's own solver; docs/solvers.md tells them apart")
           .add("steps", &Options::steps, config::if_given(config::integer_between(1, 1000000)),
                "steps of a fixed-step solver; null: the solver's default")
@@ -67,24 +58,23 @@ const config::Table<SamplingOptions>& sampling_table() {
   return table;
 }
 
+std::string guidance_problem(double scale) {
+  return "= " + core::number_text(scale) +
+         " compares the network with and without its condition, and this model learns no null condition: "
+         "train flux1 with strategy.condition_drop_rate above 0 (0.1, say), or leave the scale at 1";
+}
+
 void check(const SamplingOptions& options, const method::Method& method,
            const method::StrategyOptions& strategy, config::Reader& reader) {
   if (options.solver != "auto") {
     const std::string problem = solver_problem(find_solver(options.solver), *method.path(), method.name());
     if (!problem.empty()) reader.problem("sampling.solver", problem);
   }
-  const auto in_order = [&](const std::string& name, double least, const std::optional<double>& most) {
-    if (!most || *most >= least) return;
-    reader.problem("sampling." + name + "_max", "must not be below " + name + "_min = " +
-                                                    config::emit(least) + ", found " + config::emit(*most));
-  };
-  in_order("churn", options.churn_min, options.churn_max);
-  in_order("guidance", options.guidance_min, options.guidance_max);
+  reader.in_order("sampling.churn_min", options.churn_min, "sampling.churn_max", options.churn_max);
+  reader.in_order("sampling.guidance_min", options.guidance_min, "sampling.guidance_max",
+                  options.guidance_max);
   if (options.guidance_scale != 1 && strategy.condition_drop_rate == 0) {
-    reader.problem(
-        "sampling.guidance_scale",
-        "= " + config::emit(options.guidance_scale) +
-            " needs a null condition; set strategy.condition_drop_rate above 0 (0.1, say) to learn it");
+    reader.problem("sampling.guidance_scale", guidance_problem(options.guidance_scale));
   }
 }
 

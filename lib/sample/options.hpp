@@ -34,6 +34,10 @@ struct SamplingOptions {
 };
 const config::Table<SamplingOptions>& sampling_table();
 
+/// What guidance by `scale` asks of a model that learned no null condition: the rest of a message after
+/// "sampling.guidance_scale".
+std::string guidance_problem(double scale);
+
 /// Reports a solver that the method cannot use, guidance of a model that learns no null condition, and ends
 /// of a range in the wrong order. The section must have been read.
 void check(const SamplingOptions& options, const method::Method& method,

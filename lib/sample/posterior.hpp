@@ -86,7 +86,6 @@ class Posterior {
 
  private:
   struct Parts;
-  void check_has_x() const;
   DensityMemory density_memory(const SamplingOptions& options) const;
   std::shared_ptr<Parts> parts_;
 };

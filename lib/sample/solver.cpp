@@ -68,6 +68,19 @@ void mark_failed(Integration& result) {
   if (!result.exhausted.defined()) result.exhausted = at::zeros_like(result.failed);
 }
 
+// What solve() does, without a look at what failed.
+Integration integrate(const SolverRow& row, const Equation& equation, const at::Tensor& x,
+                      const SolverOptions& options) {
+  core::require(row.tableau != nullptr, "only Runge-Kutta solvers solve any equation");
+  if (row.adaptive) return integrate_dopri5(equation, x, options);
+  RungeKutta stepper(*row.tableau, equation);
+  const int64_t steps = options.steps > 0 ? options.steps : row.default_steps;
+  Integration result;
+  result.x = take_steps(stepper, equation, x, steps, options.spacing);
+  result.evaluations = steps * row.evaluations_per_step;
+  return result;
+}
+
 }  // namespace
 
 at::Tensor euler_step_to_data(const PathEquation& equation, const at::Tensor& x) {
@@ -90,13 +103,18 @@ std::span<const SolverRow> solvers() {
   return rows;
 }
 
+std::vector<std::string> solver_choices() {
+  std::vector<std::string> names{"auto"};
+  for (const SolverRow& row : rows) names.emplace_back(row.name);
+  return names;
+}
+
 const SolverRow& find_solver(const std::string& name) {
-  std::vector<std::string> names;
   for (const SolverRow& row : rows) {
     if (row.name == name) return row;
-    names.emplace_back(row.name);
   }
-  throw core::UserError("sampling.solver = " + name + " is not known" + core::did_you_mean(name, names));
+  throw core::UserError("sampling.solver = " + name + " is not known" +
+                        core::did_you_mean(name, solver_choices()));
 }
 
 std::string solver_problem(const SolverRow& row, const method::Path& path, std::string_view method) {
@@ -111,14 +129,8 @@ std::string solver_problem(const SolverRow& row, const method::Path& path, std::
 
 Integration solve(const SolverRow& row, const Equation& equation, const at::Tensor& x,
                   const SolverOptions& options) {
-  core::require(row.tableau != nullptr, "only Runge-Kutta solvers solve any equation");
-  if (row.adaptive) return integrate_dopri5(equation, x, options);
-  RungeKutta stepper(*row.tableau, equation);
-  const int64_t steps = options.steps > 0 ? options.steps : row.default_steps;
-  Integration result;
-  result.x = take_steps(stepper, equation, x, steps, options.spacing);
-  result.evaluations = steps * row.evaluations_per_step;
-  mark_failed(result);
+  Integration result = integrate(row, equation, x, options);
+  if (!row.adaptive) mark_failed(result);
   return result;
 }
 
@@ -131,7 +143,7 @@ Integration sample_path(const SolverRow& row, const PathEquation& equation, cons
   Integration result;
   if (row.tableau) {
     inner.steps = steps;
-    result = solve(row, equation, x, inner);
+    result = integrate(row, equation, x, inner);
     if (apart) result.x = euler_step_to_data(equation, result.x);
   } else {
     const auto stepper = row.stepper(equation, row, inner);

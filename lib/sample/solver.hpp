@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -69,6 +70,9 @@ struct SolverRow {
 };
 
 std::span<const SolverRow> solvers();
+
+/// "auto", which stands for a method's own, and the names of the table.
+std::vector<std::string> solver_choices();
 
 /// Throws UserError with the nearest name.
 const SolverRow& find_solver(const std::string& name);

@@ -10,6 +10,7 @@
 #include "app/expect.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
+#include "support/square_grid.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
@@ -130,19 +131,44 @@ TEST_CASE("a trained network's density integrates to 1", "[app][density]") {
            "training.val_every=500"});
   // Fine enough for a tiny network's moons: 128 cells a side gave 1 within 2e-4 for all three methods.
   constexpr int64_t cells = 64;
-  constexpr double reach = 1.4, cell = 2 * reach / cells;
-  std::vector<float> theta;
-  for (int64_t i = 0; i < cells * cells; ++i) {
-    theta.push_back(static_cast<float>(-reach + cell * (static_cast<double>(i / cells) + 0.5)));
-    theta.push_back(static_cast<float>(-reach + cell * (static_cast<double>(i % cells) + 0.5)));
-  }
-  io::save_arrays(folder.file("grid.npy"), {{"theta", io::Array::from(theta, {cells * cells, 2})}});
+  const test::SquareGrid grid(cells, 1.4);
+  io::save_arrays(folder.file("grid.npy"), {{"theta", io::Array::from(grid.points, {cells * cells, 2})}});
   io::write_text(folder.file("x.csv"), "x_0,x_1\n0,0\n");
   succeed({"log-prob", folder.file("run"), "-q", "--theta", folder.file("grid.npy"), "--x",
            folder.file("x.csv"), "--rtol", "1e-4", "--atol", "1e-4", "-o", folder.file("lp.npy")});
   double mass = 0;
   for (const double value : array(folder.file("lp.npy"), "array").to_double())
-    mass += std::exp(value) * cell * cell;
+    mass += std::exp(value) * grid.area;
+  CHECK(std::abs(mass - 1) < 0.02);
+}
+
+TEST_CASE("theta learned on the whole line never leaves its prior and has the density of theta",
+          "[app][density][prior]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  const std::vector<std::string> train{"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "-q"};
+  const auto trained_with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), train.begin(), train.end());
+    return more;
+  };
+  refuses(trained_with({"--set", "prior.transform=logit", "--set", "data.task=gaussian_linear"}),
+          "prior.transform: logit needs a bounded prior");
+  succeed(trained_with({"--set", "prior.transform=logit", "--set", "training.nsteps=2000", "--set",
+                        "training.batch_size=128", "--set", "optimizer.max_lr=0.003"}));
+  io::write_text(folder.file("x.csv"), "x_0,x_1\n0,0\n");
+  const auto drawn = succeed(
+      {"sample", folder.file("run"), "--x", folder.file("x.csv"), "-n", "2000", "-o", folder.file("s.npz")});
+  CHECK_FALSE(holds(drawn, "inside the prior's support"));  // it says so where samples are redrawn
+  for (const double value : array(folder.file("s.npz"), "samples").to_double()) CHECK(std::abs(value) < 1);
+
+  constexpr int64_t cells = 64;
+  const test::SquareGrid grid(cells, 1);
+  io::save_arrays(folder.file("grid.npy"), {{"theta", io::Array::from(grid.points, {cells * cells, 2})}});
+  succeed({"log-prob", folder.file("run"), "-q", "--theta", folder.file("grid.npy"), "--x",
+           folder.file("x.csv"), "--rtol", "1e-4", "--atol", "1e-4", "-o", folder.file("lp.npy")});
+  double mass = 0;
+  for (const double value : array(folder.file("lp.npy"), "array").to_double())
+    mass += std::exp(value) * grid.area;
   CHECK(std::abs(mass - 1) < 0.02);
 }
 

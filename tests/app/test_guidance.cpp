@@ -125,7 +125,8 @@ TEST_CASE("what cannot be trained with a drop rate or a coupling is refused befo
     CHECK(holds(outcome.output, part));
   };
   refuses("joint.yaml", {"strategy.condition_drop_rate=0.1"}, "simformer has no null condition");
-  refuses("flux1.yaml", {"sampling.guidance_scale=2"}, "set strategy.condition_drop_rate above 0");
+  refuses("flux1.yaml", {"sampling.guidance_scale=2"},
+          "train flux1 with strategy.condition_drop_rate above 0");
   refuses("joint.yaml", {"strategy.coupling=optimal_transport"}, "needs a model of theta given x");
   refuses("flux1.yaml", {"strategy.coupling=optimal_transport", "training.batch_size=1025"},
           "training.batch_size is 1025");

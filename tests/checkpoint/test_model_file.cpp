@@ -48,6 +48,20 @@ TEST_CASE("a model that was never validated keeps no loss", "[checkpoint][model]
   CHECK(std::isnan(checkpoint::load_model(folder.file("m.safetensors")).validation_loss));
 }
 
+TEST_CASE("a model that learned theta on the whole line keeps its ends", "[checkpoint][model]") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const test::TemporaryFolder folder;
+  ModelFile model = test::example_model();
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  CHECK(checkpoint::load_model(folder.file("m.safetensors")).theta.range.empty());
+  model.theta.range = {{-1.5, -infinity}, {infinity, 2}};
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  const ModelFile read = checkpoint::load_model(folder.file("m.safetensors"));
+  CHECK(read.theta.range.low == model.theta.range.low);
+  CHECK(read.theta.range.high == model.theta.range.high);
+  CHECK(read.x.range.empty());
+}
+
 TEST_CASE("a damaged model file is named and refused", "[checkpoint][model]") {
   const test::TemporaryFolder folder;
   const std::string path = folder.file("m.safetensors");

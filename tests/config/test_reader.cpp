@@ -139,6 +139,29 @@ TEST_CASE("checks across keys report like the others", "[config][reader]") {
         "a.yaml:3:9: training.axes entry 2 must be a whole number, found 'x'");
 }
 
+TEST_CASE("two ends of a range are put in order at the key that was given", "[config][reader]") {
+  const auto read = [](const std::string& text, std::optional<double> low, std::optional<double> high,
+                       bool apart) {
+    const Value document = parse_yaml(text, "a.yaml");
+    Reader reader(document);
+    Training training;
+    reader.read(training_table(), training);
+    reader.in_order("training.nsteps", low, "training.clip", high, apart);
+    reader.finish();
+  };
+  const std::string low = "training:\n  nsteps: 5\n", both = low + "  clip: 5\n";
+  const auto says = [&](const std::string& text, double least, double most, bool apart) {
+    return error_of([&] { read(text, least, most, apart); });
+  };
+  CHECK(says(low, 5, 4, false) == "a.yaml:2:11: training.nsteps must not be above clip = 4, found 5");
+  CHECK(says(low, 5, 5, true) == "a.yaml:2:11: training.nsteps must be below clip = 5, found 5");
+  CHECK(says(both, 6, 5, false) == "a.yaml:3:9: training.clip must not be below nsteps = 6, found 5");
+  CHECK(says(both, 5, 5, true) == "a.yaml:3:9: training.clip must be above nsteps = 5, found 5");
+  CHECK_NOTHROW(read(both, 5, 5, false));
+  CHECK_NOTHROW(read(low, 5, std::nullopt, true));
+  CHECK_NOTHROW(read(low, std::nullopt, 1, true));
+}
+
 TEST_CASE("a part of a file can be read alone", "[config][reader]") {
   const Value document = parse_yaml("training: {nsteps: 5}\nother: {unknown: 1}\n", "a.yaml");
   Reader reader(document);

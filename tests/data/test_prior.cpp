@@ -178,3 +178,20 @@ TEST_CASE("a prior given by its precision has that density and those moments", "
   REQUIRE_THAT(product, WithinAbs(-1, error * std::sqrt(3)));
   REQUIRE_THAT(square_1, WithinAbs(1, error * std::sqrt(2)));
 }
+
+TEST_CASE("prior.transform confines to the ends of a bounded prior", "[data][prior][range]") {
+  data::PriorOptions options{"custom", {0, -inf}, {1, 5}, {}, {}, "logit"};
+  const auto prior = make_prior(options, 2);
+  const data::Range range = data::transform_range(options, prior.get());
+  REQUIRE(range.low == std::vector<double>{0, -inf});
+  REQUIRE(range.high == std::vector<double>{1, 5});
+  options.transform = "none";
+  REQUIRE(data::transform_range(options, prior.get()).empty());
+  const data::PriorOptions scales{"lognormal", {}, {}, {0}, {1}, "logit"};
+  REQUIRE(data::transform_range(scales, make_prior(scales, 1).get()).low == std::vector<double>{0});
+  const data::PriorOptions normal{"normal", {}, {}, {0}, {1}, "logit"};
+  REQUIRE_USER_ERROR(data::transform_range(normal, make_prior(normal, 1).get()),
+                     says("prior.transform: logit") && says("prior.kind: normal"));
+  REQUIRE_USER_ERROR(data::transform_range({"none", {}, {}, {}, {}, "logit"}, nullptr),
+                     says("prior.kind: none"));
+}

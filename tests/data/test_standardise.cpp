@@ -180,3 +180,62 @@ TEST_CASE("a feature whose middle half is one value has its moments, absent elem
   REQUIRE_USER_ERROR(fit_standardiser(flat, 2, std::vector<int64_t>{0, 1, 2}, "robust", false, names),
                      says("the column a is constant"));
 }
+
+TEST_CASE("features with ends are standardised on the whole line and come back inside",
+          "[data][standardise][range]") {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  const data::Range range{{-1, 2, -inf, -inf}, {3, inf, 5, inf}};
+  const auto four = data::default_names("theta", 4);
+  const std::vector<float> table{0, 3, 1, -7, 2.5f, 2.25f, 4.5f, 9, -0.9f, 40, -20, 0};
+  const auto fitted =
+      fit_standardiser(table, 4, std::vector<int64_t>{0, 1, 2}, "per_feature", false, four, range);
+  std::vector<float> z = table;
+  fitted.apply(z);
+  const auto u = [](double v) { return std::log((v + 1) / (3 - v)); };
+  const double mean = (u(0) + u(2.5) + u(static_cast<double>(-0.9F))) / 3;
+  constexpr double single = 1e-6;
+  REQUIRE_THAT(fitted.mean[0], WithinAbs(mean, single));
+  REQUIRE_THAT(z[0], WithinAbs((u(0) - mean) / fitted.scale[0], single));
+  REQUIRE_THAT(z[5], WithinAbs((std::log(0.25) - fitted.mean[1]) / fitted.scale[1], single));
+  REQUIRE_THAT(z[6], WithinAbs((-std::log(0.5) - fitted.mean[2]) / fitted.scale[2], single));
+  std::vector<float> back = z;
+  fitted.invert(back);
+  for (size_t i = 0; i < back.size(); ++i)
+    REQUIRE_THAT(back[i], WithinAbs(table[i], 1e-4));  // 40 has 5 digits
+
+  std::vector<float> far{1e3f, -1e3f, 1e3f, 0, -1e3f, 1, -1, 0};
+  fitted.invert(far);
+  REQUIRE((far[0] < 3 && far[0] > 2.9F));
+  REQUIRE((far[1] > 2 && far[1] < 2.001F));
+  REQUIRE((far[2] < 5 && far[2] > 4.999F));
+  REQUIRE((far[4] > -1 && far[4] < -0.9F));
+  std::vector<float> ends{-1, 2, 5, 0, 3, 3, 3, 3};
+  fitted.apply(ends);
+  for (const float value : ends) REQUIRE(std::isfinite(value));
+  std::vector<float> absent{std::numeric_limits<float>::quiet_NaN(), 3, 3, 3};
+  fitted.apply(absent);
+  REQUIRE(std::isnan(absent[0]));
+}
+
+TEST_CASE("slopes of standardisation are its derivatives", "[data][standardise][range]") {
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  const data::Standardiser units{{0.3, -1, 2, 4}, {2, 0.5, 3, 0.1}, {{-1, 2, -inf, -inf}, {3, inf, 5, inf}}};
+  // du/dvalue of the values 2, 3, 3 and 5, by hand: 1/3 + 1/1, 1/1, 1/2, 1
+  const double value[] = {2, 3, 3, 5}, slope[] = {4.0 / 3, 1, 0.5, 1};
+  const double z[] = {(std::log(3.0) - 0.3) / 2, (0 + 1) / 0.5, (-std::log(2.0) - 2) / 3, 10};
+  for (size_t i = 0; i < 4; ++i) {
+    REQUIRE_THAT(units.log_slope(i, value[i]), WithinAbs(std::log(slope[i] / units.scale[i]), exact));
+    // log_slope as a function of z, by the difference of two values 2 h apart in z.
+    const double h = 1e-5, step = h * units.scale[i] / slope[i];  // dvalue/dz = scale / slope
+    const double numeric =
+        (units.log_slope(i, value[i] + step) - units.log_slope(i, value[i] - step)) / (2 * h);
+    REQUIRE_THAT(units.log_slope_gradient(i, z[i]),
+                 WithinAbs(numeric, 1e-4));  // value is no straight line of z
+  }
+}
+
+TEST_CASE("values outside their range are named", "[data][standardise][range]") {
+  REQUIRE_USER_ERROR(fit_standardiser(std::vector<float>{0.5f, 0, 0.25f, 1.5f}, 2, std::vector<int64_t>{0, 1},
+                                      "per_feature", false, names, data::Range{{0, 0}, {1, 1}}),
+                     says("row 1") && says("b = 1.5") && says("prior.transform"));
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <span>
 #include <vector>
 
 #include <ATen/Functions.h>
@@ -11,6 +12,8 @@
 #include "core/error.hpp"
 #include "data/standardise.hpp"
 #include "engine/engine.hpp"
+#include "sample/draw.hpp"
+#include "sample/joint_condition.hpp"
 
 namespace fluxsbi::test {
 
@@ -96,6 +99,18 @@ class GaussianEngine : public engine::Engine {
 
   model::Inputs last;
 };
+
+// What the conditions are drawn from under `method`; all three must outlive it.
+inline sample::Source source_of(const method::Method& method, GaussianEngine& engine,
+                                const sample::JointCondition& condition, std::span<const float> given) {
+  sample::Source source;
+  source.method = &method;
+  source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
+  source.standardiser = &units;
+  source.tokens = source.kept = tokens;
+  source.given = given;
+  return source;
+}
 
 // Posterior, likelihood, a mixed conditional, and nothing given.
 inline const std::vector<float> questions{blank, blank, 5,     -2,    3,     -2.5F, blank, blank,

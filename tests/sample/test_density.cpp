@@ -14,6 +14,7 @@
 #include "sample/joint_condition.hpp"
 #include "sample/joint_gaussian.hpp"
 #include "support/catch.hpp"
+#include "support/square_grid.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;
@@ -81,6 +82,24 @@ TEST_CASE("with the exact network of a Gaussian the density is exact on every pa
     CHECK(largest_difference(found.values, data.log_prob(tensor_of(points))) < exact_tolerance);
 }
 
+TEST_CASE("the density of theta learned on the whole line is that of theta", "[sample][density][prior]") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const Gaussian data;
+  ExactSource exact = gaussian_source("flow", data);
+  exact.units = {{0.2, -0.5}, {1.5, 0.8}, {{-1, 2}, {3, infinity}}};
+  std::vector<float> z = random_points(40, 6), theta = z;
+  exact.units.invert(theta);
+  const auto found = exact.log_prob(theta);
+  const at::Tensor of_z = data.log_prob(tensor_of(z));
+  for (size_t i = 0; i < found.values.size(); ++i) {
+    const double a = theta[2 * i], b = theta[2 * i + 1];
+    const double slope =
+        4 / ((a + 1) * (3 - a)) / 1.5 / (b - 2) / 0.8;  // of log((a + 1) / (3 - a)) and log(b - 2)
+    const double expected = of_z[static_cast<int64_t>(i)].item<double>() + std::log(slope);
+    CHECK(std::abs(found.values[i] - expected) < exact_tolerance);
+  }
+}
+
 TEST_CASE("solvers of the density converge at their order", "[sample][density][solver]") {
   const std::string name = GENERATE("euler", "midpoint", "rk4");
   CAPTURE(name);
@@ -104,15 +123,9 @@ TEST_CASE("the density of a nonlinear network integrates to 1 on every path", "[
   CAPTURE(name);
   const test::Mixture data;
   const ExactSource exact(name, [&](const method::Path& path) { return data.network(path); });
-  constexpr int64_t cells = 24;
-  constexpr double reach = 3, cell = 2 * reach / cells;
-  std::vector<float> grid;
-  for (int64_t i = 0; i < cells * cells; ++i) {
-    grid.push_back(static_cast<float>(-reach + cell * (static_cast<double>(i / cells) + 0.5)));
-    grid.push_back(static_cast<float>(-reach + cell * (static_cast<double>(i % cells) + 0.5)));
-  }
+  const test::SquareGrid grid(24, 3);
   double mass = 0;
-  for (const double value : exact.log_prob(grid).values) mass += std::exp(value) * cell * cell;
+  for (const double value : exact.log_prob(grid.points).values) mass += std::exp(value) * grid.area;
   CHECK(std::abs(mass - 1) < 1e-3);  // the grid leaves 1e-6 out, and cells are a third of a width
 }
 
@@ -240,12 +253,7 @@ TEST_CASE("any conditional of a joint Gaussian has its exact density", "[sample]
       if (mask[i % tokens] == 0) given[i] = blank;
     }
     const sample::JointCondition condition(given, 5, tokens, 1, units, at::kCPU);
-    sample::Source source;
-    source.method = &flow;
-    source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
-    source.standardiser = &units;
-    source.tokens = source.kept = tokens;
-    source.given = given;
+    const auto source = source_of(flow, engine, condition, given);
     const auto found = sample::log_prob(source, values, 5, {}, {}, {3, 1e9});
     const Conditional expected(at::tensor(at::ArrayRef<uint8_t>(mask), at::kByte).to(at::kBool));
     const at::Tensor apart = points.index_select(1, expected.open) - expected.mean_of(points);  // [5, open]

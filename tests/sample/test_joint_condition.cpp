@@ -155,12 +155,7 @@ TEST_CASE("a method may scale its input: given tokens reach the network clean", 
   const std::vector<float> given{blank, blank, 6, -2.5F};
   const sample::JointCondition condition(given, 1, tokens, 1, units, at::kCPU);
   const ScaledFlow method{method::FlowMatchingOptions{}};
-  sample::Source source;
-  source.method = &method;
-  source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
-  source.standardiser = &units;
-  source.tokens = source.kept = tokens;
-  source.given = given;
+  const sample::Source source = source_of(method, engine, condition, given);
   sample::draw(source, {1, 3, 0, 0, 3}, with_solver("euler"));
   CHECK(engine.last.obs.select(1, 2).equal(at::full({3, 1}, 2.0F)));             // (6 - 3) / 1.5
   CHECK(engine.last.obs.select(1, 3).equal(at::full({3, 1}, -1.0F)));            // (-2.5 - 0.5) / 3

@@ -1,4 +1,5 @@
 // Posterior modes of densities that are known.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -45,6 +46,25 @@ TEST_CASE("the mode of a Gaussian is its mean, far nearer than the best sample",
   }
   const auto there = exact.log_prob(found.theta);
   for (size_t row = 0; row < 2; ++row) CHECK(std::abs(there.values[row] - found.log_prob[row]) < 1e-4);
+}
+
+TEST_CASE("the mode of theta learned on the whole line is that of theta", "[sample][mode][prior]") {
+  const Gaussian data;
+  ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  exact.units = {{0.5, 0}, {1, 1.5}, {{0, -1}, {4, 1}}};
+  const auto found = sample::find_modes(exact.source, draw_from(exact, 1, 60), {60, 5}, {}, memory);
+  std::vector<float> at_mean{static_cast<float>(data.mean[0]), static_cast<float>(data.mean[1])}, grid;
+  exact.units.invert(at_mean);
+  constexpr int cells = 40;
+  for (int i = 1; i < cells; ++i) {
+    for (int j = 1; j < cells; ++j) {
+      grid.push_back(4 * static_cast<float>(i) / cells);
+      grid.push_back(-1 + 2 * static_cast<float>(j) / cells);
+    }
+  }
+  const auto of_grid = exact.log_prob(grid).values;
+  CHECK(*std::max_element(of_grid.begin(), of_grid.end()) < found.log_prob[0] + 1e-3);
+  CHECK(exact.log_prob(at_mean).values[0] < found.log_prob[0] - 0.01);
 }
 
 TEST_CASE("of two bumps the higher one holds the mode", "[sample][mode]") {

@@ -4,9 +4,7 @@
 
 #include "core/error.hpp"
 #include "support/catch.hpp"
-#include "train/optimiser.hpp"
-#include "train/toy_training.hpp"
-#include "train/training_step.hpp"
+#include "train/toy_steps.hpp"
 #include "train/validation.hpp"
 
 namespace {
@@ -46,20 +44,14 @@ struct Steps {
     setup = run.setup(folder.path());
     setup.data.condition_drop_rate = rate;
     engine = std::make_unique<Witness>(std::move(setup.engine));
-    optimiser = std::make_unique<train::Optimiser>(
-        engine->parameters(), setup.ema_engine->parameters().master, setup.optimizer, 0.9);
-    step =
-        std::make_unique<train::TrainingStep>(*engine, *setup.method, setup.data, *optimiser, run.training);
-    direct = engine::make_direct_runner();
+    steps = std::make_unique<test::ToySteps>(setup, run.training, *engine, *setup.method);
   }
-  void take(int64_t number) { step->run(*direct, number, 1e-3); }
+  void take(int64_t number) { steps->take(number); }
 
   ToyRun run;
   train::TrainingSetup setup;
   std::unique_ptr<Witness> engine;
-  std::unique_ptr<train::Optimiser> optimiser;
-  std::unique_ptr<train::TrainingStep> step;
-  std::unique_ptr<engine::StepRunner> direct;
+  std::unique_ptr<test::ToySteps> steps;
 };
 
 TEST_CASE("rows lose their condition at the rate, from numbers of seed and step alone", "[train][guidance]") {

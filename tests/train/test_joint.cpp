@@ -3,9 +3,7 @@
 
 #include "core/error.hpp"
 #include "support/catch.hpp"
-#include "train/optimiser.hpp"
-#include "train/toy_training.hpp"
-#include "train/training_step.hpp"
+#include "train/toy_steps.hpp"
 #include "train/validation.hpp"
 
 namespace {
@@ -32,19 +30,14 @@ struct Steps {
   explicit Steps(const test::TemporaryFolder& folder, int64_t multistep = 1) {
     run.training.multistep = multistep;
     setup = run.joint_setup(folder.path());
-    optimiser = std::make_unique<train::Optimiser>(
-        setup.engine->parameters(), setup.ema_engine->parameters().master, setup.optimizer, 0.9);
-    step = std::make_unique<train::TrainingStep>(*setup.engine, method, setup.data, *optimiser, run.training);
-    direct = engine::make_direct_runner();
+    steps = std::make_unique<test::ToySteps>(setup, run.training, *setup.engine, method);
   }
-  void take(int64_t number) { step->run(*direct, number, 1e-3); }
+  void take(int64_t number) { steps->take(number); }
 
   ToyRun run;
   Witness method{method::FlowMatchingOptions{}};
   train::TrainingSetup setup;
-  std::unique_ptr<train::Optimiser> optimiser;
-  std::unique_ptr<train::TrainingStep> step;
-  std::unique_ptr<engine::StepRunner> direct;
+  std::unique_ptr<test::ToySteps> steps;
 };
 
 TEST_CASE("condition masks depend on seed and step alone, and differ from batch to batch", "[train][joint]") {

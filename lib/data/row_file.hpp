@@ -1,0 +1,33 @@
+// Rows of one side of the data, theta or x, as files hold them for a trained model. What parameters and
+// observations share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "io/array.hpp"
+
+namespace fluxsbi::data {
+
+/// The array `key` of a .npz or .h5 file, or the one array of a .npy file.
+io::Array load_side(const std::string& path, const std::string& key);
+
+/// How many rows an array of the shape `found` holds, a row having one of `layouts`, the usual one first; 1
+/// for an array that is one row. Throws UserError otherwise; `what` says what the model knows ("the model's
+/// theta has 2 components").
+int64_t count_rows(const std::vector<int64_t>& found, const std::vector<std::vector<int64_t>>& layouts,
+                   const std::string& path, const std::string& key, const std::string& what);
+
+/// Rows [rows, names.size()] of a CSV file.
+struct TableRows {
+  int64_t rows = 0;
+  std::vector<float> values;
+};
+
+/// The columns `names` of a CSV file, else STEM_1, STEM_2, ... of which there must be as many. Throws
+/// UserError with the columns that there are; `what` says what the names are ("the model's theta is").
+TableRows load_columns(const std::string& path, const std::vector<std::string>& names,
+                       const std::string& stem, const std::string& what);
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,28 @@
+// A network with observations bound to the items of a chunk, as equations evaluate it.
+#pragma once
+
+#include <functional>
+
+#include "engine/engine.hpp"
+#include "model/network.hpp"
+#include "sample/equation.hpp"
+
+namespace fluxsbi::sample {
+
+/// A network with the conditions of a chunk's items bound.
+struct Bound {
+  Evaluate network;
+  at::Tensor given = {};    ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
+  PullBack pull_back = {};  ///< of the same network, for densities; absent where nobody asks for them
+  Evaluate unconditional = {};  ///< by the learned null condition; undefined: none was learned
+};
+
+/// A network's inputs for t [n], x [n, L, C] and the items of the chunk that these are (undefined: all).
+using InputsOf =
+    std::function<model::Inputs(const at::Tensor& t, const at::Tensor& x, const at::Tensor& items)>;
+
+/// Network and pull-back of the engine, which must outlive them, under these inputs. Gradients are 0 at
+/// tokens that the inputs' condition_mask gives.
+Bound bound_of(engine::Engine& engine, const InputsOf& inputs_of);
+
+}  // namespace fluxsbi::sample

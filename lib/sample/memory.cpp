@@ -1,0 +1,38 @@
+#include "sample/memory.hpp"
+
+#include <algorithm>
+
+namespace fluxsbi::sample {
+
+// A generous count of activations that live at once, from the widest layer (a single-stream block's packed
+// projection) and the attention weights, plus the solver's stages.
+double bytes_per_sample(const engine::FlatParameters& parameters, const data::DataShape& shape,
+                        int64_t state_size) {
+  constexpr double layers_alive = 4, heads = 32, solver_stages = 12;
+  int64_t widest = 1;
+  for (const auto& entry : parameters.entries) {
+    if (entry.shape.size() == 2 && !entry.name.starts_with("embedding."))  // that is evaluated once
+      widest = std::max(widest, *std::max_element(entry.shape.begin(), entry.shape.end()));
+  }
+  const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
+  return sizeof(float) *
+         (tokens * static_cast<double>(widest) * layers_alive + tokens * tokens * heads +
+          static_cast<double>(state_size) * solver_stages + static_cast<double>(shape.cond_size()));
+}
+
+// All layers' activations live until the way back, a few of each layer's width, and the attention weights of
+// each block (about eight matrices).
+double bytes_per_pull_back(const engine::FlatParameters& parameters, const data::DataShape& shape) {
+  constexpr double copies = 4, heads = 32, matrices_a_block = 8;
+  double widths = 0, matrices = 0;
+  for (const auto& entry : parameters.entries) {
+    if (entry.shape.size() != 2 || entry.name.starts_with("embedding.")) continue;  // that is evaluated once
+    widths += static_cast<double>(*std::max_element(entry.shape.begin(), entry.shape.end()));
+    ++matrices;
+  }
+  const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
+  return sizeof(float) *
+         (tokens * widths * copies + tokens * tokens * heads * (1 + matrices / matrices_a_block));
+}
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,99 @@
+// Densities and modes of a Posterior.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/error.hpp"
+#include "sample/memory.hpp"
+#include "sample/posterior_parts.hpp"
+
+namespace fluxsbi::sample {
+
+LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::span<const float> x,
+                             int64_t x_rows, const DivergenceOptions& divergence,
+                             const SamplingOptions& options, const Progress& progress) {
+  const Parts& parts = *parts_;
+  core::require(x_rows == rows || x_rows == 1, "theta and x need as many rows, or x one");
+  parts.check_observations(x, x_rows);
+  const auto width = static_cast<size_t>(parts.shape.obs_size()),
+             size = static_cast<size_t>(parts.shape.cond_size());
+  LogProbs found;
+  parts.with_source(x, x_rows, [&](Source source) {
+    if (x_rows == 1) {
+      source.bind = [all = std::move(source.bind)](std::span<const int64_t> chosen) {
+        return all(std::vector<int64_t>(chosen.size(), 0));
+      };
+    }
+    std::vector<float> values;
+    for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
+      const auto left = theta.subspan(row * width, width);
+      values.insert(values.end(), left.begin(), left.end());
+      if (!parts.mask) continue;
+      const auto right = x.subspan(x_rows == 1 ? 0 : row * size, size);
+      values.insert(values.end(), right.begin(), right.end());
+    }
+    found = sample::log_prob(source, values, rows, divergence, options, density_memory(options), progress);
+  });
+  return found;
+}
+
+LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, const GivenMask& mask,
+                                   const DivergenceOptions& divergence, const SamplingOptions& options,
+                                   const Progress& progress) {
+  if (!joint()) {
+    throw core::UserError(
+        "the model knows the density of theta given x alone: it was trained for that; use --theta and --x, "
+        "or train flux1joint or simformer");
+  }
+  const Parts& parts = *parts_;
+  const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.obs_channels);
+  check_points(values, size);
+  std::vector<float> given(values.begin(), values.end());
+  for (size_t i = 0; i < given.size(); ++i) {
+    const size_t element = i % size;
+    if (!mask[element / channels]) {
+      given[i] = std::numeric_limits<float>::quiet_NaN();
+    } else if (parts.prior && std::cmp_less(element, parts.prior->dim()) &&
+               !parts.prior->component_in_support(element, values[i])) {
+      throw core::UserError("row " + std::to_string(i / size) +
+                            " (counted from 0): a theta that is given lies outside the prior's support: the "
+                            "model never saw such a theta");
+    }
+  }
+  const JointCondition condition = parts.condition_of(given, rows);
+  return sample::log_prob(parts.joint_source(condition, given, parts.tokens()), values, rows, divergence,
+                          options, density_memory(options), progress);
+}
+
+Modes Posterior::find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
+                            const SamplingOptions& options, const Progress& progress) {
+  constexpr int64_t most_samples = 200000;  // of all the rows that are worked on together
+  const Parts& parts = *parts_;
+  parts.check_observations(x, rows);
+  const int64_t group = std::max<int64_t>(1, most_samples / modes.draws);
+  Modes all;
+  for (int64_t first = 0; first < rows; first += group) {
+    const int64_t count = std::min(group, rows - first), size = parts.shape.cond_size();
+    const auto some = x.subspan(static_cast<size_t>(first * size), static_cast<size_t>(count * size));
+    Modes found;
+    parts.with_source(some, count, [&](const Source& source) {
+      const Samples samples = draw(source, {count, modes.draws, seed, first, chunk_size(options)}, options);
+      found = sample::find_modes(source, samples, modes, options, density_memory(options));
+    });
+    all.theta.insert(all.theta.end(), found.theta.begin(), found.theta.end());
+    all.log_prob.insert(all.log_prob.end(), found.log_prob.begin(), found.log_prob.end());
+    all.climbed += found.climbed;
+    if (progress) progress(first + count, rows);
+  }
+  return all;
+}
+
+DensityMemory Posterior::density_memory(const SamplingOptions& options) const {
+  const Parts& parts = *parts_;
+  const double bytes = bytes_per_pull_back(parts.engine->parameters(), parts.seen);
+  const int64_t fitting = std::max<int64_t>(1, static_cast<int64_t>(options.memory_gb * 1e9 / bytes));
+  return {std::min(chunk_size(options), fitting), options.memory_gb * 1e9};
+}
+
+}  // namespace fluxsbi::sample

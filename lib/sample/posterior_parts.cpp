@@ -1,0 +1,156 @@
+#include "sample/posterior_parts.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+
+#include "core/error.hpp"
+#include "data/sets.hpp"
+
+namespace fluxsbi::sample {
+
+namespace {
+
+// The network with observations bound: embedded cond [rows, M, K] -> Bound for items of the given rows.
+Bound bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64_t> rows) {
+  const bool same = std::all_of(rows.begin(), rows.end(), [&](int64_t row) { return row == rows.front(); });
+  at::Tensor chosen;  // [1 or n, M, K]
+  if (same) {
+    chosen = cond.narrow(0, rows.front(), 1);  // the engine repeats it as it needs
+  } else {
+    const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows.data(), rows.size()), at::kLong);
+    chosen = cond.index_select(0, index.to(cond.device()));
+  }
+  return bound_of(engine, [chosen, same](const at::Tensor& t, const at::Tensor& x, const at::Tensor& items) {
+    model::Inputs inputs;
+    inputs.t = t;
+    inputs.obs = x;
+    inputs.cond = same || !items.defined() ? chosen : chosen.index_select(0, items);
+    inputs.embedded = true;
+    return inputs;
+  });
+}
+
+// The same network by its null condition. Any row of cond [1 or n, M, K] gives the shape.
+Evaluate without_condition(engine::Engine& engine, const at::Tensor& cond) {
+  return [&engine, any = cond.narrow(0, 0, 1)](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
+    model::Inputs inputs;
+    inputs.t = t;
+    inputs.obs = x;
+    inputs.cond = any;
+    inputs.embedded = true;
+    inputs.conditioned = at::zeros({1}, x.options().dtype(at::kBool)).expand({x.size(0)});
+    return engine.forward(inputs);
+  };
+}
+
+// Rows of a joint model in which x [rows, cond size] is given and theta blank.
+std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::DataShape& shape) {
+  std::vector<float> given;
+  for (int64_t row = 0; row < rows; ++row) {
+    given.insert(given.end(), static_cast<size_t>(shape.obs_size()), std::numeric_limits<float>::quiet_NaN());
+    const auto values =
+        x.subspan(static_cast<size_t>(row * shape.cond_size()), static_cast<size_t>(shape.cond_size()));
+    given.insert(given.end(), values.begin(), values.end());
+  }
+  return given;
+}
+
+void check_questions(const JointCondition& condition, const method::ConditionMask& trained,
+                     const std::string& kind, const data::DataShape& shape) {
+  for (const GivenMask& mask : condition.masks()) {
+    if (trained.covers(mask)) continue;
+    throw core::UserError(
+        shape.cond_dim == 0
+            ? "the model was trained without x, on the joint distribution of theta: it knows no "
+              "conditionals; leave every cell blank"
+            : "the model was trained with condition_mask.kind = " + kind +
+                  " and never saw one of these questions (which columns are given, which blank); train with "
+                  "condition_mask.kind: structured to ask any");
+  }
+}
+
+}  // namespace
+
+Source Posterior::Parts::source() const {
+  Source source;
+  source.method = method.get();
+  source.standardiser = &theta;
+  source.prior = prior && prior->bounded() ? prior.get() : nullptr;
+  source.tokens = source.kept = shape.obs_dim;
+  source.channels = shape.obs_channels;
+  source.device = engine->device();
+  return source;
+}
+
+Source Posterior::Parts::joint_source(const JointCondition& condition, std::span<const float> given,
+                                      int64_t kept) const {
+  Source joint = source();
+  joint.standardiser = &row;
+  joint.tokens = tokens();
+  joint.kept = kept;
+  joint.given = given;
+  joint.bind = [this, &condition](std::span<const int64_t> rows) { return condition.bind(*engine, rows); };
+  return joint;
+}
+
+JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows) const {
+  JointCondition condition(given, rows, tokens(), shape.obs_channels, row, engine->device());
+  check_questions(condition, *mask, mask_options.kind, shape);
+  return condition;
+}
+
+at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t rows) const {
+  std::vector<float> standardised(observations.begin(), observations.end());
+  x.apply(standardised);
+  const at::Tensor cond =
+      at::from_blob(standardised.data(), {rows, shape.cond_dim, shape.cond_channels}, at::kFloat)
+          .clone()
+          .to(engine->device());
+  return engine->embed(cond);
+}
+
+void Posterior::Parts::with_source(std::span<const float> observations, int64_t rows,
+                                   const std::function<void(Source)>& work) const {
+  if (mask) {
+    const std::vector<float> given = given_x(observations, rows, shape);
+    const JointCondition condition = condition_of(given, rows);
+    work(joint_source(condition, given, shape.obs_dim));
+    return;
+  }
+  const at::Tensor cond = embed(observations, rows);
+  Source of_x = source();
+  of_x.bind = [&](std::span<const int64_t> chosen) {
+    Bound bound = bind(*engine, cond, chosen);
+    if (strategy.condition_drop_rate > 0) bound.unconditional = without_condition(*engine, cond);
+    return bound;
+  };
+  work(std::move(of_x));
+}
+
+void Posterior::Parts::check_observations(std::span<const float> observations, int64_t rows) const {
+  if (shape.cond_dim == 0) throw core::UserError("the model was trained without x, so there is no x to give");
+  const int64_t size = shape.cond_size();
+  if (static_cast<int64_t>(observations.size()) != rows * size) {
+    throw core::UserError("the observations hold " + std::to_string(observations.size()) +
+                          " values; the model needs " + std::to_string(rows) + " rows of " +
+                          std::to_string(size));
+  }
+  for (int64_t row = 0; shape.padded && row < rows; ++row) {
+    const auto set = observations.subspan(static_cast<size_t>(row * size), static_cast<size_t>(size));
+    const std::string problem = data::set_problem(set, shape.cond_channels);
+    if (!problem.empty())
+      throw core::UserError("row " + std::to_string(row) + " of the observations: " + problem);
+  }
+  for (size_t i = 0; i < observations.size(); ++i) {
+    if (shape.padded || std::isfinite(observations[i])) continue;
+    throw core::UserError("row " + std::to_string(static_cast<int64_t>(i) / size) +
+                          " of the observations holds a value that is not finite; remove that row");
+  }
+}
+
+}  // namespace fluxsbi::sample

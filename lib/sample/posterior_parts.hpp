@@ -1,0 +1,51 @@
+// What a Posterior is made of, for the files that its functions are in.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/prior.hpp"
+#include "data/standardise.hpp"
+#include "method/condition_mask.hpp"
+#include "sample/joint_condition.hpp"
+#include "sample/posterior.hpp"
+
+namespace fluxsbi::sample {
+
+struct Posterior::Parts {
+  data::DataShape shape, seen;  // of the data; and of what an embedding network makes of it
+  data::Standardiser theta, x;
+  std::vector<std::string> theta_names, x_names;
+  SamplingOptions sampling;
+  std::string identity, execution;
+  std::unique_ptr<data::Prior> prior;  // null: no support known
+  std::unique_ptr<method::Method> method;
+  std::unique_ptr<engine::Engine> engine;
+  method::StrategyOptions strategy;
+
+  // joint models
+  data::Standardiser row;  // of theta and x
+  method::ConditionMaskOptions mask_options;
+  std::optional<method::ConditionMask> mask;  // the masks that the model was trained with
+
+  int64_t tokens() const { return mask ? shape.obs_dim + shape.cond_dim : shape.obs_dim; }
+  /// The condition of a joint model's rows. Throws UserError for questions that it was not trained to answer.
+  JointCondition condition_of(std::span<const float> given, int64_t rows) const;
+  /// What a joint model's rows under that condition are drawn from; both must outlive it.
+  Source joint_source(const JointCondition& condition, std::span<const float> given, int64_t kept) const;
+  /// Throws UserError for a model that knows no x, and for x that does not fit or is not finite.
+  void check_observations(std::span<const float> x, int64_t rows) const;
+  /// Calls work(what theta given rows of x is drawn from), x having been checked.
+  void with_source(std::span<const float> x, int64_t rows, const std::function<void(Source)>& work) const;
+
+ private:
+  Source source() const;
+  /// What the engine is conditioned on for rows of x: computed once, not at every evaluation.
+  at::Tensor embed(std::span<const float> x, int64_t rows) const;
+};
+
+}  // namespace fluxsbi::sample
