@@ -12,6 +12,8 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/special_ndtr.h>
+#include <ATen/ops/special_ndtri.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
@@ -65,14 +67,30 @@ at::Tensor time_of_ratio(const ScoreMatchingOptions& options, const at::Tensor& 
   return 2 * alpha / (at::sqrt(2 * slope * alpha + rate * rate) + rate);
 }
 
+// ln(std / mean) at time_min and at 1, [2].
+at::Tensor end_levels(const ScoreMatchingOptions& options) {
+  const Forward ends = forward_at(options, at::tensor({*options.time_min, 1.0}, at::kDouble));
+  return at::log(ends.std / ends.mean);
+}
+
 // Times from time_min (part 0) to 1 (part 1).
 at::Tensor time_at(const ScoreMatchingOptions& options, const at::Tensor& part) {
   const double first = *options.time_min;
   if (options.times == "uniform" || is_ve(options)) return first + (1 - first) * part;
-  const Forward ends = forward_at(options, at::tensor({first, 1.0}, at::kDouble));
-  const at::Tensor logarithm = at::log(ends.std / ends.mean);
-  const double least = logarithm[0].item<double>(), most = logarithm[1].item<double>();
+  const at::Tensor ends = end_levels(options);
+  const double least = ends[0].item<double>(), most = ends[1].item<double>();
   return time_of_ratio(options, at::exp(least + (most - least) * part)).clamp(first, 1);
+}
+
+// Training times of uniform numbers.
+at::Tensor training_time(const ScoreMatchingOptions& options, const at::Tensor& uniform) {
+  if (options.times != "log_normal") return time_at(options, uniform);
+  // The quantile of the normal between the shares of it that lie below the two ends.
+  const at::Tensor shares = at::special_ndtr((end_levels(options) - options.sigma_mean) / options.sigma_std);
+  const double below = shares[0].item<double>(), range = shares[1].item<double>() - below;
+  const at::Tensor level =
+      options.sigma_mean + options.sigma_std * at::special_ndtri(below + range * uniform.to(at::kDouble));
+  return time_of_ratio(options, at::exp(level)).clamp(*options.time_min, 1).to(uniform.scalar_type());
 }
 
 // c of the head comment.
@@ -184,9 +202,14 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
           .alias("training.sigma_max")
           .add("time_min", &Options::time_min, config::if_given(config::number_between(0, 0.5)),
                "where training and sampling end; null: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)")
-          .add("times", &Options::times, config::one_of({"log_noise", "uniform"}),
+          .add("times", &Options::times, config::one_of({"log_noise", "log_normal", "uniform"}),
                "spread of the times of training and of a solver's steps: even in the logarithm of the noise "
-               "level, or in time (published for vp, where sharp posteriors suffer)")
+               "level; log_normal: in training that logarithm is normal, which spends less on the ends; or "
+               "even in time (published for vp, where sharp posteriors suffer)")
+          .add("sigma_mean", &Options::sigma_mean, config::finite_number(),
+               "log_normal: mean of the logarithm of the noise level, noise over signal")
+          .add("sigma_std", &Options::sigma_std, config::number_above(0),
+               "log_normal: its standard deviation")
           .add("weighting", &Options::weighting, config::one_of({"noise", "likelihood"}),
                "of the score's squared error: the variance of the noise, or g^2 (published), which is the "
                "same "
@@ -203,7 +226,7 @@ ScoreMatching::ScoreMatching(ScoreMatchingOptions options) : options_(std::move(
 }
 
 engine::Regression ScoreMatching::regression(const Batch& batch, const Noise& noise) const {
-  return regression_at(batch, noise.normal, time_at(options_, noise.uniform));
+  return regression_at(batch, noise.normal, training_time(options_, noise.uniform));
 }
 
 engine::Regression ScoreMatching::regression_at(const Batch& batch, const at::Tensor& normal,

@@ -31,10 +31,11 @@ struct ScoreMatchingOptions {
   double sigma_min = 1e-3, sigma_max = 15;  ///< ve, 0 < sigma_min < sigma_max
   std::optional<double> time_min;           ///< in [0, 1); none: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)
   /// log_noise: training times and a solver's steps are even in ln(std / mean), uniform: in t. The same in
-  /// ve.
+  /// ve. log_normal: in training ln(std / mean) is normal, cut at the ends of the path; steps as log_noise.
   std::string times = "log_noise";
-  std::string weighting = "noise";  ///< noise: std^2; likelihood: g^2, as published
-  bool scaled = true;               ///< whether F is scaled as above
+  double sigma_mean = -1.2, sigma_std = 1.2;  ///< log_normal, sigma_std > 0; defaults of edm.hpp
+  std::string weighting = "noise";            ///< noise: std^2; likelihood: g^2, as published
+  bool scaled = true;                         ///< whether F is scaled as above
 };
 const config::Table<ScoreMatchingOptions>& score_matching_table();
 
