@@ -23,8 +23,13 @@ def arguments(description):
     return ap
 
 
-def wanted(options, name):
-    return not options.only or any(word in name for word in options.only)
+def cells(options, tasks, kinds, pattern):
+    """(task, kind, name) of a table's cells that --only leaves, PATTERN making the name of the other two."""
+    for task in tasks:
+        for kind in kinds:
+            name = pattern.format(task, kind)
+            if not options.only or any(word in name for word in options.only):
+                yield task, kind, name
 
 
 def train(options, config, run, settings):

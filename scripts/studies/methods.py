@@ -38,12 +38,10 @@ def settings(task):
 
 
 def cells(options):
-    for task in TASKS:
-        for method, values in settings(task).items():
-            for model in MODELS:
-                name = f"{task}_{model}_{method}"
-                if common.wanted(options, name):
-                    yield task, model, name, values
+    kinds = [f"{model}_{method}" for method in METHODS for model in MODELS]
+    for task, kind, name in common.cells(options, TASKS, kinds, "{}_{}"):
+        model, method = kind.split("_")
+        yield task, model, method, name
 
 
 def score(options, scores, task, name):
@@ -57,8 +55,7 @@ def score(options, scores, task, name):
 
 def table(options, scores):
     print("| task | model | method | MLP | random forest |\n|---|---|---|---|---|")
-    for task, model, name, _ in cells(options):
-        method = name.removeprefix(f"{task}_{model}_")
+    for task, model, method, name in cells(options):
         mlp, forest = (common.mean(scores, [f"{name} {k} {kind}" for k in options.observations])
                        for kind in ("mlp", "rf"))
         print(f"| {task} | {model} | {method} | {mlp} | {forest} |")
@@ -71,9 +68,10 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     scores = common.Scores(options.out / "scores.json")
     stages = [options.stage] if options.stage else ["train", "score", "table"]
-    for task, model, name, values in cells(options):
+    for task, model, method, name in cells(options):
         if "train" in stages:
-            common.train(options, common.ROOT / f"configs/methods/{task}_{model}.yaml", options.out / name, values)
+            config = common.ROOT / f"configs/methods/{task}_{model}.yaml"
+            common.train(options, config, options.out / name, settings(task)[method])
         if "score" in stages:
             score(options, scores, task, name)
     if "table" in stages:

@@ -11,7 +11,6 @@ import common
 import methods
 
 TASKS = ["two_moons", "slcp", "gaussian_linear", "gaussian_mixture"]
-METHODS = ["flow", "edm", "ve", "vp"]
 EVALUATIONS = [6, 10, 16, 24, 30, 50, 100]
 # Name in the picture: solver, evaluations a step, further options. "auto" is what the methods take by default.
 SOLVERS = {
@@ -29,11 +28,7 @@ AUTO = {
 
 
 def cells(options):
-    for task in TASKS:
-        for method in METHODS:
-            name = f"{task}_flux1_{method}"
-            if common.wanted(options, name):
-                yield task, method, name
+    return common.cells(options, TASKS, methods.METHODS, "{}_flux1_{}")
 
 
 def curves(method):
@@ -75,9 +70,9 @@ def draw(options, scores):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    figure, panels = plt.subplots(len(METHODS), len(TASKS), figsize=(13, 11), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(len(methods.METHODS), len(TASKS), figsize=(13, 11), sharex=True, layout="constrained")
     for task, method, name in cells(options):
-        panel = panels[METHODS.index(method)][TASKS.index(task)]
+        panel = panels[list(methods.METHODS).index(method)][TASKS.index(task)]
         for curve in curves(method):
             found = [(e, scores.values.get(f"{name} {curve} {e}")) for e in EVALUATIONS]
             found = [(e, value) for e, value in found if value is not None]

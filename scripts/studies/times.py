@@ -22,14 +22,6 @@ TIMES = {
 }
 
 
-def cells(options):
-    for task in TASKS:
-        for times in TIMES:
-            name = f"{task} {times}"
-            if common.wanted(options, name):
-                yield task, times, name
-
-
 def folder(options, name):
     return options.out / name.replace(",", "").replace(" ", "_")
 
@@ -47,7 +39,7 @@ def main():
     options = ap.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     scores = common.Scores(options.out / "times.json")
-    for task, times, name in cells(options):
+    for task, times, name in common.cells(options, TASKS, TIMES, "{} {}"):
         settings = {"strategy.method": "flow", "training.nsteps": 6000, **TIMES[times]}
         common.train(options, common.ROOT / f"configs/methods/{task}_flux1.yaml", folder(options, name), settings)
         score(options, scores, task, name)
