@@ -104,6 +104,13 @@ at::Tensor score_scale(const ScoreMatchingOptions& options, const Forward& forwa
   return options.scaled ? 1 / forward.std : at::ones_like(forward.std);
 }
 
+// w of the head comment.
+at::Tensor loss_weight_of(const ScoreMatchingOptions& options, const Forward& forward) {
+  if (options.weighting == "likelihood") return forward.g_squared;
+  const at::Tensor variance = forward.std.square();
+  return options.weighting == "noise" ? variance : variance * (1 + variance / forward.mean.square());
+}
+
 class ScorePath : public Path {
  public:
   explicit ScorePath(const ScoreMatchingOptions& options) : options_(options) {}
@@ -210,8 +217,9 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
                "log_normal: mean of the logarithm of the noise level, noise over signal")
           .add("sigma_std", &Options::sigma_std, config::number_above(0),
                "log_normal: its standard deviation")
-          .add("weighting", &Options::weighting, config::one_of({"noise", "likelihood"}),
-               "of the score's squared error: the variance of the noise, or g^2 (published), which is the "
+          .add("weighting", &Options::weighting, config::one_of({"noise", "denoised", "likelihood"}),
+               "of the score's squared error: the variance of the noise; that of the denoised data's error, "
+               "as in diffusion; or g^2 (published), which is the "
                "same "
                "in ve up to a factor and all but ignores vp's larger noise levels")
           .add("scaled", &Options::scaled, config::any<bool>(),
@@ -243,7 +251,7 @@ engine::Regression ScoreMatching::regression_at(const Batch& batch, const at::Te
   problem.inputs.condition_mask = batch.condition_mask;
   problem.inputs.edge_mask = batch.edge_mask;
   problem.target = -normal / (forward.std * scale);
-  const at::Tensor weight = options_.weighting == "likelihood" ? forward.g_squared : forward.std.square();
+  const at::Tensor weight = loss_weight_of(options_, forward);
   const auto elements = static_cast<double>(batch.obs.size(1) * batch.obs.size(2));  // of a row
   problem.weight =
       weight * scale.square() * (loss_weight(batch.obs, batch.condition_mask) * elements);  // [B, 1 or L, 1]

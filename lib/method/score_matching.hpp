@@ -10,9 +10,10 @@
 // F and c = 1, as GenSBI's networks are.
 //   loss = mean over rows of (elements / unconditioned elements of the row) times
 //          the sum over that row's unconditioned elements of w(t) (s + n / std)^2.
-// w = std^2 gives every noise level the same weight; w = g^2, as published, is the same up to a factor in ve,
-// but in vp it grows without bound towards the data and drowns all other times. Conditioned tokens are fed
-// clean and carry no loss. Samples follow
+// w = std^2 gives every noise level the same weight; w = std^2 (1 + (std / mean)^2) weighs the error of the
+// denoised data as edm.hpp does, for the same error of F leaves more of it where there is more noise; w =
+// g^2, as published, is the first up to a factor in ve, but in vp it grows without bound towards the data and
+// drowns all other times. Conditioned tokens are fed clean and carry no loss. Samples follow
 //   dx/dt = f - g^2 s / 2, or "reverse": dx = (f - g^2 s) dt + g dW, from t = 1 down to time_min.
 #pragma once
 
@@ -34,8 +35,9 @@ struct ScoreMatchingOptions {
   /// ve. log_normal: in training ln(std / mean) is normal, cut at the ends of the path; steps as log_noise.
   std::string times = "log_noise";
   double sigma_mean = -1.2, sigma_std = 1.2;  ///< log_normal, sigma_std > 0; defaults of edm.hpp
-  std::string weighting = "noise";            ///< noise: std^2; likelihood: g^2, as published
-  bool scaled = true;                         ///< whether F is scaled as above
+  /// noise: std^2; denoised: std^2 (1 + (std / mean)^2); likelihood: g^2, as published
+  std::string weighting = "noise";
+  bool scaled = true;  ///< whether F is scaled as above
 };
 const config::Table<ScoreMatchingOptions>& score_matching_table();
 

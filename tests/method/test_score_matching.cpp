@@ -126,6 +126,25 @@ TEST_CASE("weighting by the noise gives every time the same weight", "[method][s
   CHECK(at::allclose(problem.weight, at::full_like(problem.weight, 0.25)));  // 1 / rows
 }
 
+TEST_CASE("weighting by the denoised data is that of diffusion", "[method][score]") {
+  const std::string sde = GENERATE("vp", "ve");
+  const auto method = score_matching(sde, true, "denoised");
+  const method::Batch batch{at::randn({3, 2, 1}, at::kDouble), {}, {}, {}};
+  const at::Tensor t = at::tensor({0.1, 0.4, 0.8}, at::kDouble), noise = at::randn({3, 2, 1}, at::kDouble);
+  const auto problem = method.regression_at(batch, noise, t);
+  const at::Tensor output = at::randn({3, 2, 1}, at::kDouble), times = t.view({-1, 1, 1});
+  const method::Level level = method.path()->level(times);
+  const at::Tensor ratio = level.noise / level.signal;
+  const method::Linear denoised = method.path()->denoised(times);
+  const at::Tensor data =
+      denoised.x * (level.signal * batch.obs + level.noise * noise) + denoised.network * output;
+  // EDM's weight of the denoised data's error, for data of deviation 1; a sum of 2 elements, a mean of 3
+  // rows.
+  const at::Tensor expected = (1 + 1 / ratio.square()) * (data - batch.obs).square();
+  const at::Tensor loss = problem.weight * (output - problem.target).square();
+  CHECK(at::allclose(loss, expected / 3));
+}
+
 TEST_CASE("score matching feeds conditioned tokens clean and without loss", "[method][score]") {
   const auto method = score_matching(GENERATE("vp", "ve"), GENERATE(true, false));
   method::Batch all{at::randn({2, 4, 2}), {}, {}, {}}, masked = all;
