@@ -15,12 +15,12 @@ MODELS = ["flux1", "flux1joint", "simformer"]
 SHARP = {
     "flow": {"time_distribution": "logit_normal", "time_mean": 2.0, "time_std": 1.8},
     "diffusion": {"sigma_mean": -2.0, "sigma_std": 1.8},
-    "score_matching": {"times": "log_noise"},
+    "score_matching": {"times": "log_normal", "sigma_mean": -2.0, "sigma_std": 1.8, "weighting": "denoised"},
 }
 BROAD = {
     "flow": {"time_distribution": "power_law"},
     "diffusion": {"sigma_mean": -0.7, "sigma_std": 1.2},
-    "score_matching": {"times": "log_normal", "sigma_mean": -0.7, "sigma_std": 1.2},
+    "score_matching": {"times": "log_normal", "sigma_mean": -0.7, "sigma_std": 1.2, "weighting": "denoised"},
 }
 TIMES = {"two_moons": SHARP, "slcp": BROAD, "gaussian_linear": BROAD, "gaussian_mixture": BROAD}
 METHODS = {
