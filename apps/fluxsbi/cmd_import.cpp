@@ -7,6 +7,7 @@
 #include "common.hpp"
 #include "core/log.hpp"
 #include "gensbi_import.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -47,9 +48,9 @@ Action declare_import(CLI::App& app) {
                  "the YAML that the model was built from (default: the one beside the weights)");
   auto& tokens = arguments->import.tokens;
   app.add_option("--obs-dim", tokens.obs, "how many tokens are inferred, where no file tells")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option("--cond-dim", tokens.cond, "how many tokens are conditioned on, where no file tells")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   app.add_option("--name-theta", arguments->import.theta_names, "names of the inferred variables");
   app.add_option("--name-x", arguments->import.x_names, "names of the observed variables");
   app.add_option("-o,--output", arguments->output.path,

@@ -13,6 +13,7 @@
 #include "data/dataset.hpp"
 #include "data/given.hpp"
 #include "density_arguments.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -183,11 +184,11 @@ Action declare_log_prob(CLI::App& app) {
       ->check(CLI::IsMember({"exact", "hutchinson"}))
       ->capture_default_str();
   app.add_option("--probes", arguments->probes, "hutchinson: probes for each row (default: 10)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option("--seed", arguments->seed, "hutchinson: seed of the probes")->capture_default_str();
   app.add_option("--solver", arguments->solver, "dopri5, euler, midpoint, heun or rk4")
       ->capture_default_str();
-  app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(CLI::PositiveNumber);
+  app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(above_zero());
   add_output(app, arguments->output,
              ".npz, .h5, .csv or .npy to write (default: one line for each row on standard output)",
              /*required=*/false);

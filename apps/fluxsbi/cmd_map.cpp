@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "density_arguments.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -54,10 +55,10 @@ Action declare_map(CLI::App& app) {
   app.add_option("--x", arguments->x, "observations: .npz (x), .npy, .h5 (x) or .csv; a row each")
       ->required();
   app.add_option("-n,--draws", arguments->modes.draws, "samples for each row, among which starts are chosen")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   app.add_option("--top", arguments->modes.top, "how many of the best samples climb")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   app.add_option("--seed", arguments->seed, "seed of the samples")->capture_default_str();
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy to write");

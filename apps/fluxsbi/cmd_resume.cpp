@@ -8,6 +8,7 @@
 #include "common.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "number_range.hpp"
 #include "training_run.hpp"
 
 namespace fluxsbi::app {
@@ -60,7 +61,7 @@ int resume(const Arguments& arguments) {
 Action declare_resume(CLI::App& app) {
   auto arguments = std::make_shared<Arguments>();
   app.add_option("run", arguments->run, "run folder")->required();
-  app.add_option("--steps", arguments->steps, "new total number of steps")->check(CLI::PositiveNumber);
+  app.add_option("--steps", arguments->steps, "new total number of steps")->check(above_zero());
   add_execution(app, arguments->execution);
   return [arguments] { return resume(*arguments); };
 }

@@ -13,6 +13,7 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "data/given.hpp"
+#include "number_range.hpp"
 #include "open_model.hpp"
 #include "sample/sample_file.hpp"
 #include "sample/shard.hpp"
@@ -167,32 +168,30 @@ Action declare_sample(CLI::App& app) {
                  "joint models (flux1joint, simformer): .csv with any of the columns of theta and x; blank "
                  "cells are inferred given the others, row by row. Samples are of all columns, with what is "
                  "given repeated. With neither --x nor --given a joint model draws its joint distribution");
-  app.add_option("-n,--draws", arguments->draws, "samples for each row")
-      ->required()
-      ->check(CLI::PositiveNumber);
+  app.add_option("-n,--draws", arguments->draws, "samples for each row")->required()->check(above_zero());
   app.add_option("--seed", arguments->seed, "seed; a draw depends on seed, row and draw alone")
       ->capture_default_str();
   app.add_option("--solver", arguments->solver,
                  core::join(sample::solver_choices()) + " (default: the config's)");
-  app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(CLI::PositiveNumber);
+  app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(above_zero());
   app.add_option("--set", arguments->assignments,
                  "sampling.key=value, for any option of sampling (docs/config.md); may be repeated");
   app.add_option("--shard", arguments->shard,
                  "i/n: only the i-th of n contiguous parts of the rows, i from 0")
       ->capture_default_str();
   app.add_option("--chunk", arguments->chunk, "draws computed at once (default: from the memory budget)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option("--memory", arguments->memory_gb, "memory budget in GB beside the result")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option(
          "--guidance-scale", arguments->guidance_scale,
          "weight of the observation, for models trained with strategy.condition_drop_rate: 1 off, above 1 "
          "more of it")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   app.add_option("--guidance-min", arguments->guidance_min, "noise levels below are not guided")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   app.add_option("--guidance-max", arguments->guidance_max, "noise levels above are not guided")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");

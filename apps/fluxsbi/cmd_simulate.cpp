@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "experiment.hpp"
 #include "io/files.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -113,10 +114,10 @@ Action declare_simulate(CLI::App& app) {
                  "configuration with simulator.command and prior, instead of a task");
   app.add_option("-n,--count", arguments->count, "simulations (or posterior draws for each row)")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option("--seed", arguments->seed, "seed; row i depends on seed and i alone")->capture_default_str();
   app.add_option("--workers", arguments->workers, "parallel workers (default: all threads)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option("--posterior", arguments->posterior_of,
                  "draw from the task's exact posterior for every observation of this file instead");
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy to write");

@@ -1,19 +1,19 @@
 #include "density_arguments.hpp"
 
-#include <CLI/CLI.hpp>
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
 void add_density(CLI::App& app, DensityArguments& arguments) {
   app.add_option("model", arguments.model, "run folder or model.safetensors")->required();
   app.add_option("--atol", arguments.atol, "absolute tolerance of dopri5 (default: the config's)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option("--rtol", arguments.rtol, "relative tolerance of dopri5 (default: the config's)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   app.add_option("--memory", arguments.memory_gb, "memory budget in GB beside the result")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   app.add_option("--chunk", arguments.chunk, "network evaluations at once (default: from the memory budget)")
-      ->check(CLI::PositiveNumber);
+      ->check(above_zero());
   add_execution(app, arguments.execution);
   app.add_option("--compute", arguments.compute, "float32, bfloat16 or auto")->capture_default_str();
 }

@@ -39,7 +39,7 @@ def train(options, config, run, settings):
     else:
         command = ["train", config, "-o", run, "--seed", "1", "--force"]
         command += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    with open(run.with_suffix(".log"), "a", encoding="utf-8") as log:
+    with open(run.with_name(run.name + ".log"), "a", encoding="utf-8") as log:
         subprocess.run([options.fluxsbi, *command], check=True, stdout=log, stderr=log)
 
 

@@ -11,7 +11,7 @@ import common
 import methods
 
 TASKS = ["two_moons", "slcp", "gaussian_linear", "gaussian_mixture"]
-EVALUATIONS = [6, 10, 16, 24, 30, 50, 100]
+EVALUATIONS = [6, 10, 16, 30, 100]
 # Name in the picture: solver, evaluations a step, further options. "auto" is what the methods take by default.
 SOLVERS = {
     "euler": ("euler", 1, []),
@@ -92,7 +92,7 @@ def draw(options, scores):
 
 def main():
     ap = common.arguments(__doc__)
-    ap.set_defaults(observations=[1, 4, 8], draws=2000)
+    ap.set_defaults(observations=[1, 4, 8], draws=1500)
     ap.add_argument("--stage", choices=["train", "score", "draw"], help="one stage alone (default: all)")
     options = ap.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -122,7 +122,7 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
   refuses(sample("nowhere", "x.npz"), "nowhere");
   refuses(sample("run", "x.npz", {"--solver", "eulr"}), "euler");
   refuses(sample("run", "x.npz", {"--solver", "edm_heun"}), "zero_ends");  // flow matching's, among others
-  refuses(sample("run", "x.npz", {"--steps", "0"}), "--steps");
+  refuses(sample("run", "x.npz", {"--steps", "0"}), "--steps: must be above 0, found '0'");
   refuses(sample("run", "x.npz", {"--set", "sampling.chrn=3"}), "did you mean 'churn'");
   refuses(sample("run", "x.npz", {"--set", "sampling.churn=-1"}), "sampling.churn must be at least 0");
   refuses(sample("run", "x.npz", {"--set", "sampling.churn_min=3", "--set", "sampling.churn_max=1"}),
