@@ -127,7 +127,7 @@ constexpr std::array<Preconditioning, 3> rows{{
     {"edm", 0.002, 80, 30, edm_coefficients, edm_training_sigma, edm_level, edm_time_of, edm_time},
     {"vp", std::nullopt, std::nullopt, 100, vp_coefficients, vp_training_sigma, vp_level, vp_time_of_level,
      vp_time},
-    {"ve", 0.02, 100, 100, ve_coefficients, ve_training_sigma, ve_level, ve_time_of, ve_time},
+    {"ve", 0.02, 100, 30, ve_coefficients, ve_training_sigma, ve_level, ve_time_of, ve_time},
 }};
 
 }  // namespace

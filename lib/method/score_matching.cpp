@@ -28,6 +28,9 @@ namespace {
 
 constexpr std::array<std::string_view, 1> score_sdes{"reverse"};
 constexpr double published_beta_min = 1e-3, published_beta_max = 3;
+// Weights of denoised data grow no further from this ratio of noise to signal on, the end of the default ve:
+// rare rows with weights of ten thousand keep vp from settling.
+constexpr double heaviest_ratio = 15;
 
 // The forward equation dx = f x dt + g dW and its marginals, at times t.
 struct Forward {
@@ -108,7 +111,9 @@ at::Tensor score_scale(const ScoreMatchingOptions& options, const Forward& forwa
 at::Tensor loss_weight_of(const ScoreMatchingOptions& options, const Forward& forward) {
   if (options.weighting == "likelihood") return forward.g_squared;
   const at::Tensor variance = forward.std.square();
-  return options.weighting == "noise" ? variance : variance * (1 + variance / forward.mean.square());
+  if (options.weighting == "noise") return variance;
+  const at::Tensor ratio = (forward.std / forward.mean).clamp_max(heaviest_ratio);
+  return variance * (1 + ratio.square());
 }
 
 class ScorePath : public Path {
@@ -156,6 +161,7 @@ void fill(ScoreMatchingOptions& options) {
     options.beta_min = published_beta_min;
     options.beta_max = published_beta_max;
     options.times = "uniform";
+    options.weighting = "likelihood";
   }
   if (!options.time_min) options.time_min = published ? 1e-3 : is_ve(options) ? 0 : 1e-5;
 }
@@ -199,8 +205,9 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
   static const auto table =
       config::Table<Options>("strategy", "Score matching: the equation that turns data into noise.")
           .add("sde", &Options::sde, config::one_of({"vp", "ve", "vp_published"}),
-               "variance preserving or exploding; vp_published: beta from 0.001 to 3, whose samples are "
-               "biased")
+               "variance preserving or exploding; vp_published: beta from 0.001 to 3, times uniform, "
+               "weighting "
+               "likelihood, whose samples are biased")
           .add("beta_min", &Options::beta_min, config::number_above(0), "vp: rate of noise at time 0")
           .add("beta_max", &Options::beta_max, config::number_above(0), "vp: rate of noise at time 1")
           .add("sigma_min", &Options::sigma_min, config::number_above(0), "ve: noise level at time 0")
@@ -218,10 +225,10 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
           .add("sigma_std", &Options::sigma_std, config::number_above(0),
                "log_normal: its standard deviation")
           .add("weighting", &Options::weighting, config::one_of({"noise", "denoised", "likelihood"}),
-               "of the score's squared error: the variance of the noise; that of the denoised data's error, "
-               "as in diffusion; or g^2 (published), which is the "
-               "same "
-               "in ve up to a factor and all but ignores vp's larger noise levels")
+               "of the score's squared error: noise: the variance of the noise; denoised: that of the "
+               "denoised data's error, as in diffusion; likelihood: g^2 (published), the same as noise in ve "
+               "up "
+               "to a factor, and all but ignoring vp's larger noise levels")
           .add("scaled", &Options::scaled, config::any<bool>(),
                "network predicts the score times the noise level; false: the score itself, as in GenSBI");
   return table;

@@ -12,54 +12,29 @@ import methods
 
 TASKS = ["two_moons", "slcp", "gaussian_linear", "gaussian_mixture"]
 EVALUATIONS = [6, 10, 16, 30, 100]
-# Name in the picture: solver, evaluations a step, further options. "auto" is what the methods take by default.
-SOLVERS = {
-    "euler": ("euler", 1, []),
-    "heun": ("heun", 2, []),
-    "adams_bashforth": ("adams_bashforth", 1, []),
-    "dpmpp_2m": ("dpmpp_2m", 1, []),
-}
-AUTO = {
-    "flow": ("adams_bashforth", 1, ["--set", "sampling.spacing=2"]),
-    "edm": ("dpmpp_2m", 1, []),
-    "ve": ("dpmpp_2m", 1, []),
-    "vp": ("dpmpp_2m", 1, []),
-}
+SOLVERS = {"euler": 1, "heun": 2, "adams_bashforth": 1, "dpmpp_2m": 1}  # with the evaluations of a step
+# What the methods take by default, with the method's own spacing of steps, as everywhere here.
+AUTO = {"flow": "adams_bashforth", "edm": "dpmpp_2m", "ve": "dpmpp_2m", "vp": "dpmpp_2m"}
 
 
 def cells(options):
     return common.cells(options, TASKS, methods.METHODS, "{}_flux1_{}")
 
 
-def curves(method):
-    """The solvers of a method's panel by name, the default's last, so that it is drawn on top."""
-    shown = dict(SOLVERS)
-    shown["auto"] = AUTO[method]
-    if AUTO[method] in SOLVERS.values():
-        shown = {name: solver for name, solver in shown.items() if solver != AUTO[method] or name == "auto"}
-    return shown
-
-
-def label(method, curve):
-    solver, _, more = AUTO[method]
-    return f"auto: {solver}" + (", spacing 2" if more else "") if curve == "auto" else curve
-
-
 def points(options):
     for task, method, name in cells(options):
-        for curve, (solver, cost, more) in curves(method).items():
+        for solver, cost in SOLVERS.items():
             for evaluations in EVALUATIONS:
-                yield task, name, f"{name} {curve} {evaluations}", solver, evaluations // cost, more
+                yield task, name, f"{name} {solver} {evaluations}", solver, evaluations // cost
 
 
 def score(options, scores):
-    for task, name, point, solver, steps, more in points(options):
+    for task, name, point, solver, steps in points(options):
         if point in scores.values:
             continue
         file = options.out / "solvers.npz"
         file.unlink(missing_ok=True)
-        samples = common.sample(options, task, options.out / name, file, "--solver", solver, "--steps", str(steps),
-                                *more)
+        samples = common.sample(options, task, options.out / name, file, "--solver", solver, "--steps", str(steps))
         scores.get(point, lambda: sum(
             common.random_forest(common.reference(options, task, k), samples[row])
             for row, k in enumerate(options.observations)) / len(options.observations))
@@ -73,12 +48,13 @@ def draw(options, scores):
     figure, panels = plt.subplots(len(methods.METHODS), len(TASKS), figsize=(13, 11), sharex=True, layout="constrained")
     for task, method, name in cells(options):
         panel = panels[list(methods.METHODS).index(method)][TASKS.index(task)]
-        for curve in curves(method):
-            found = [(e, scores.values.get(f"{name} {curve} {e}")) for e in EVALUATIONS]
+        for solver in SOLVERS:
+            found = [(e, scores.values.get(f"{name} {solver} {e}")) for e in EVALUATIONS]
             found = [(e, value) for e, value in found if value is not None]
-            style = {"color": "black", "linewidth": 2} if curve == "auto" else {"linewidth": 1}
+            auto = solver == AUTO[method]
+            style = {"color": "black", "linewidth": 2, "zorder": 3} if auto else {"linewidth": 1}
             panel.plot([e for e, _ in found], [value for _, value in found], marker="o", markersize=3,
-                       label=label(method, curve), **style)
+                       label=f"{solver} (auto)" if auto else solver, **style)
         panel.set_xscale("log")
         panel.set_xticks(EVALUATIONS, [str(e) for e in EVALUATIONS])
         panel.minorticks_off()

@@ -75,8 +75,10 @@ TEST_CASE("the regression of score matching is the one computed by hand", "[meth
 }
 
 TEST_CASE("times of training and steps are even in the logarithm of the noise level", "[method][score]") {
-  const std::string sde = GENERATE("vp", "ve");
-  const auto method = score_matching(sde);
+  method::ScoreMatchingOptions options;
+  options.sde = GENERATE("vp", "ve");
+  options.times = "log_noise";
+  const method::ScoreMatching method(options);
   const auto path = method.path();
   const auto log_ratio = [&](const at::Tensor& t) {
     const method::Level level = path->level(t.to(at::kDouble));
@@ -130,7 +132,7 @@ TEST_CASE("weighting by the denoised data is that of diffusion", "[method][score
   const std::string sde = GENERATE("vp", "ve");
   const auto method = score_matching(sde, true, "denoised");
   const method::Batch batch{at::randn({3, 2, 1}, at::kDouble), {}, {}, {}};
-  const at::Tensor t = at::tensor({0.1, 0.4, 0.8}, at::kDouble), noise = at::randn({3, 2, 1}, at::kDouble);
+  const at::Tensor t = at::tensor({0.1, 0.4, 0.7}, at::kDouble), noise = at::randn({3, 2, 1}, at::kDouble);
   const auto problem = method.regression_at(batch, noise, t);
   const at::Tensor output = at::randn({3, 2, 1}, at::kDouble), times = t.view({-1, 1, 1});
   const method::Level level = method.path()->level(times);
@@ -143,6 +145,14 @@ TEST_CASE("weighting by the denoised data is that of diffusion", "[method][score
   const at::Tensor expected = (1 + 1 / ratio.square()) * (data - batch.obs).square();
   const at::Tensor loss = problem.weight * (output - problem.target).square();
   CHECK(at::allclose(loss, expected / 3));
+}
+
+TEST_CASE("weighting by the denoised data is bounded where vp has next to no signal left",
+          "[method][score]") {
+  const auto method = score_matching("vp", true, "denoised");
+  const method::Batch batch{at::zeros({1, 2, 1}), {}, {}, {}};
+  const auto problem = method.regression_at(batch, at::ones({1, 2, 1}), at::tensor({1.0F}));
+  CHECK(at::allclose(problem.weight, at::full_like(problem.weight, 1 + 15 * 15), 1e-4));
 }
 
 TEST_CASE("score matching feeds conditioned tokens clean and without loss", "[method][score]") {
@@ -204,6 +214,11 @@ TEST_CASE("the default paths end at the prior, and the published one is warned o
   const auto warnings = warnings_of("strategy: {method: score_matching, sde: vp_published}");
   REQUIRE(warnings.size() == 1);
   CHECK_THAT(warnings.front(), ContainsSubstring("biased") && ContainsSubstring("0.47"));
+  method::ScoreMatchingOptions published;
+  published.sde = "vp_published";
+  const method::ScoreMatching method(published);
+  CHECK(method.options().times == "uniform");
+  CHECK(method.options().weighting == "likelihood");
 }
 
 TEST_CASE("levels in the wrong order and a vp that starts without noise are refused", "[method][score]") {
