@@ -17,6 +17,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "method/method.hpp"
 #include "method/preconditioning.hpp"
@@ -33,9 +34,10 @@ class Diffusion : public Method {
   std::string_view name() const override { return "diffusion"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
   std::unique_ptr<Path> path() const override;
-  // 30 evaluations of edm score as 79 of the published Heun (docs/solvers.md).
-  std::string default_solver() const override { return "dpmpp_2m"; }
-  int64_t default_steps() const override { return preconditioning_->sampling_steps; }
+  // 30 evaluations score as 100 of any solver (docs/solvers.md).
+  std::string default_solver() const override { return std::string(preconditioning_->sampling_solver); }
+  int64_t default_steps() const override { return 30; }
+  double default_spacing() const override { return preconditioning_->sampling_spacing; }
 
   /// The regression at given noise levels: normal [B, L, C], sigma [B].
   engine::Regression regression_at(const Batch& batch, const at::Tensor& normal,

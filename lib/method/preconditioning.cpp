@@ -124,10 +124,11 @@ double ve_time(const DiffusionOptions& options, double part) {
 }
 
 constexpr std::array<Preconditioning, 3> rows{{
-    {"edm", 0.002, 80, 30, edm_coefficients, edm_training_sigma, edm_level, edm_time_of, edm_time},
-    {"vp", std::nullopt, std::nullopt, 100, vp_coefficients, vp_training_sigma, vp_level, vp_time_of_level,
-     vp_time},
-    {"ve", 0.02, 100, 30, ve_coefficients, ve_training_sigma, ve_level, ve_time_of, ve_time},
+    {"edm", 0.002, 80, "adams_bashforth", 1, edm_coefficients, edm_training_sigma, edm_level, edm_time_of,
+     edm_time},
+    {"vp", std::nullopt, std::nullopt, "dpmpp_2m", 2, vp_coefficients, vp_training_sigma, vp_level,
+     vp_time_of_level, vp_time},
+    {"ve", 0.02, 100, "dpmpp_2m", 1, ve_coefficients, ve_training_sigma, ve_level, ve_time_of, ve_time},
 }};
 
 }  // namespace

@@ -53,8 +53,9 @@ struct NoiseLevel {
 struct Preconditioning {
   std::string_view name;
   std::optional<double> sigma_min, sigma_max;  ///< published ends; vp has those of its betas
-  /// Steps of sampling where none are named.
-  int64_t sampling_steps;
+  /// Solver, and spacing of its steps, where none is named (docs/solvers.md).
+  std::string_view sampling_solver;
+  double sampling_spacing;
   Coefficients (*coefficients)(const DiffusionOptions& options, const at::Tensor& sigma);
   /// Noise levels of training for uniform numbers in (0, 1).
   at::Tensor (*training_sigma)(const DiffusionOptions& options, const at::Tensor& uniform);

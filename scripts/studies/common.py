@@ -43,20 +43,20 @@ def train(options, config, run, settings):
         subprocess.run([options.fluxsbi, *command], check=True, stdout=log, stderr=log)
 
 
-def observations_file(options, task):
-    """One .npy with the observations of TASK that were asked for, a row each."""
-    file = options.out / f"{task}.observations.npy"
+def save_observations(options, task, file):
+    """The observations of TASK that were asked for, a row each."""
     rows = [np.loadtxt(options.sbibm / task / f"num_observation_{k}" / "observation.csv", delimiter=",", skiprows=1,
                        ndmin=1) for k in options.observations]
     np.save(file, np.stack(rows).astype(np.float32))
-    return file
 
 
 def sample(options, task, run, file, *more):
     """[observations, draws, d] float32 samples of RUN in FILE, drawn unless they are there; returns them."""
     if not file.exists():
-        subprocess.run([options.fluxsbi, "sample", run, "--x", observations_file(options, task), "-n",
-                        str(options.draws), "--seed", "9", "-q", "-o", file, *more], check=True)
+        observed = file.with_suffix(".x.npy")
+        save_observations(options, task, observed)
+        subprocess.run([options.fluxsbi, "sample", run, "--x", observed, "-n", str(options.draws), "--seed", "9", "-q",
+                        "-o", file, *more], check=True)
     return np.load(file)["samples"]
 
 
