@@ -189,7 +189,12 @@ void ScoreMatchingSpec::read(config::Reader& reader) {
                    "must be above 0 for sde: vp, whose noise vanishes at time 0; leave it "
                    "out for 1e-5");
   }
+  const ScoreMatchingOptions given = options_;
   fill(options_);
+  if (reader.given("strategy.times") && given.times != options_.times)
+    reader.warning("strategy.times", "vp_published has its own, uniform; sde: vp leaves the choice");
+  if (reader.given("strategy.weighting") && given.weighting != options_.weighting)
+    reader.warning("strategy.weighting", "vp_published has its own, likelihood; sde: vp leaves the choice");
   const double left = std::exp(-(options_.beta_min + options_.beta_max) / 4);  // mean at t = 1
   if (!is_ve(options_) && left > 0.05) {
     reader.warning("strategy.sde", "at the end of this path " + config::emit(std::round(left * 100) / 100) +
@@ -205,9 +210,8 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
   static const auto table =
       config::Table<Options>("strategy", "Score matching: the equation that turns data into noise.")
           .add("sde", &Options::sde, config::one_of({"vp", "ve", "vp_published"}),
-               "variance preserving or exploding; vp_published: beta from 0.001 to 3, times uniform, "
-               "weighting "
-               "likelihood, whose samples are biased")
+               "variance preserving or exploding; vp_published, whose samples are biased: beta from 0.001 "
+               "to 3, times uniform, weighting likelihood")
           .add("beta_min", &Options::beta_min, config::number_above(0), "vp: rate of noise at time 0")
           .add("beta_max", &Options::beta_max, config::number_above(0), "vp: rate of noise at time 1")
           .add("sigma_min", &Options::sigma_min, config::number_above(0), "ve: noise level at time 0")
@@ -226,9 +230,8 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
                "log_normal: its standard deviation")
           .add("weighting", &Options::weighting, config::one_of({"noise", "denoised", "likelihood"}),
                "of the score's squared error: noise: the variance of the noise; denoised: that of the "
-               "denoised data's error, as in diffusion; likelihood: g^2 (published), the same as noise in ve "
-               "up "
-               "to a factor, and all but ignoring vp's larger noise levels")
+               "denoised data's error, as in diffusion, noise over signal counting as 15 at most; "
+               "likelihood: g^2 (published), up to a factor noise in ve, and blind to vp's larger levels")
           .add("scaled", &Options::scaled, config::any<bool>(),
                "network predicts the score times the noise level; false: the score itself, as in GenSBI");
   return table;

@@ -214,6 +214,10 @@ TEST_CASE("the default paths end at the prior, and the published one is warned o
   const auto warnings = warnings_of("strategy: {method: score_matching, sde: vp_published}");
   REQUIRE(warnings.size() == 1);
   CHECK_THAT(warnings.front(), ContainsSubstring("biased") && ContainsSubstring("0.47"));
+  const auto overruled =
+      warnings_of("strategy: {method: score_matching, sde: vp_published, weighting: noise}");
+  REQUIRE(overruled.size() == 2);
+  CHECK_THAT(overruled.front() + overruled.back(), ContainsSubstring("strategy.weighting"));
   method::ScoreMatchingOptions published;
   published.sde = "vp_published";
   const method::ScoreMatching method(published);
