@@ -100,7 +100,7 @@ catch2_package() { # catch2_package [APT OPTION ...]: the first that is offered 
 catch2_is_there() {
   compgen -G "$deps/usr/lib*/cmake/Catch2" >/dev/null || compgen -G "$deps/usr/lib/*/cmake/Catch2" >/dev/null ||
     compgen -G "$deps/usr/share/cmake/Catch2" >/dev/null ||
-    { ! bare && case "$(dpkg-query -W -f '${Version} ' libcatch2-dev catch2 2>/dev/null)" in *3.*.*) true ;; *) false ;; esac; }
+    { ! bare && case "$(dpkg-query -W -f '${Version} ' libcatch2-dev catch2 2>/dev/null || true)" in *3.*.*) true ;; *) false ;; esac; }
 }
 
 # --- packages unpacked into the cache -----------------------------------------------------------------------

@@ -1,7 +1,8 @@
 # Run by ctest when it starts: makes a ctest test of each test case of PROGRAM, named "ROOM: case" and labelled with
 # the room, LABELS and the case's own tags, so that `ctest -L cuda` finds what is tagged [cuda]. Catch2's own
-# discovery (Catch.cmake) knows no tags and keeps one label alone. ENVIRONMENT is set for each test. The list is kept
-# in SCRIPT until something changes.
+# discovery (Catch.cmake) knows no tags and keeps one label alone. ENVIRONMENT is set for each test. A case tagged
+# [serial] needs the machine for itself (it measures time or memory, or starts more threads than its share), so ctest -j
+# runs nothing beside it. The list is kept in SCRIPT until something changes.
 if(NOT EXISTS "${PROGRAM}")
   add_test("${ROOM}: ${PROGRAM} was not built" "${PROGRAM}")
   return()
@@ -31,6 +32,10 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_
       list(APPEND labels ${tags})
       list(REMOVE_DUPLICATES labels)
     endif()
+    set(serial FALSE)
+    if("serial" IN_LIST labels)
+      set(serial TRUE)
+    endif()
     foreach(pair "&quot${semicolon}=\"" "&lt${semicolon}=<" "&gt${semicolon}=>" "&amp${semicolon}=&")
       string(REGEX MATCH "^([^=]*)=(.*)$" _ "${pair}")
       string(REPLACE "${CMAKE_MATCH_1}" "${CMAKE_MATCH_2}" name "${name}")
@@ -44,7 +49,7 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_
       string(REPLACE "${sign}" "\\${sign}" pattern "${pattern}")
     endforeach()
     string(APPEND script "add_test([==[${ROOM}: ${name}]==] [==[${PROGRAM}]==] [==[${pattern}]==])\n"
-      "set_tests_properties([==[${ROOM}: ${name}]==] PROPERTIES SKIP_RETURN_CODE 4 LABELS [==[${labels}]==] ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
+      "set_tests_properties([==[${ROOM}: ${name}]==] PROPERTIES SKIP_RETURN_CODE 4 RUN_SERIAL ${serial} LABELS [==[${labels}]==] ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
   endforeach()
   file(WRITE "${SCRIPT}.partial" "${script}")
   file(RENAME "${SCRIPT}.partial" "${SCRIPT}")

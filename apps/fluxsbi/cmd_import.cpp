@@ -7,6 +7,7 @@
 #include "common.hpp"
 #include "core/log.hpp"
 #include "gensbi_import.hpp"
+#include "io/output.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -24,7 +25,7 @@ int import_command(Arguments& arguments) {
   import.files = checkpoint::find_gensbi_files(arguments.path, arguments.config);
   OutputArgument& output = arguments.output;
   if (output.path.empty()) output.path = import.files.name + "_imported.safetensors";
-  check_output(output, {".safetensors"});
+  io::check_output(output.path, output.force, {".safetensors"});
   const checkpoint::ModelFile model = import_gensbi(import);
   checkpoint::save_model(output.path, model);
   core::log::info("wrote " + output.path + " from " + import.files.weights + " and " + import.files.config);

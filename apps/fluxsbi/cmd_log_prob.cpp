@@ -13,6 +13,7 @@
 #include "data/dataset.hpp"
 #include "data/given.hpp"
 #include "density_arguments.hpp"
+#include "io/output.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -27,7 +28,8 @@ struct Arguments : DensityArguments {
 
 // What contradicts itself is said before anything is loaded.
 void check_arguments(const Arguments& arguments) {
-  if (!arguments.output.path.empty()) check_output(arguments.output, sample::density_extensions());
+  if (!arguments.output.path.empty())
+    io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
   const bool pair = !arguments.theta.empty() || !arguments.x.empty(), values = !arguments.values.empty();
   if (pair && values) throw core::UserError("--values holds theta and x: leave --theta and --x out");
   if (!values && !arguments.given_names.empty())

@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "density_arguments.hpp"
+#include "io/output.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -20,7 +21,7 @@ struct Arguments : DensityArguments {
 };
 
 int map_command(const Arguments& arguments) {
-  check_output(arguments.output, sample::density_extensions());
+  io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
   OpenModel model(arguments.model, arguments.execution, arguments.compute);
   const data::DataShape& shape = model.file.shape;
   if (shape.cond_dim == 0) {

@@ -7,6 +7,7 @@
 #include "common.hpp"
 #include "core/log.hpp"
 #include "diagnose/samples.hpp"
+#include "io/output.hpp"
 #include "report/corner.hpp"
 #include "report/curves.hpp"
 
@@ -22,7 +23,7 @@ struct Arguments {
 };
 
 int plot(const Arguments& arguments) {
-  check_output(arguments.output, {".png", ".svg"});
+  io::check_output(arguments.output.path, arguments.output.force, {".png", ".svg"});
   if (std::filesystem::is_directory(arguments.input)) {
     report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
     curves.title = arguments.title;

@@ -11,6 +11,7 @@
 #include "data/dataset_shape.hpp"
 #include "experiment.hpp"
 #include "io/atomic_file.hpp"
+#include "io/output.hpp"
 #include "model/cards.hpp"
 #include "model/embedding/embedded_network.hpp"
 
@@ -54,10 +55,19 @@ std::string config_text(const Arguments& arguments, const std::string& model, co
                                  ? "  file: " + config::emit(arguments.data)
                                  : "  task: " + config::emit(arguments.task) + "\n  simulations: 100000";
   const std::string embedding(model::recommended_embedding(model, shape));
-  return "strategy:\n  method: flow\n  model: " + model + "\n\nmodel:\n" +
+  // A posterior is one of the conditionals that a joint model learns.
+  const bool joint = model != "flux1" && shape.cond_dim > 0;
+  return "strategy:\n  method: flow\n  model: " + model +
+         "\n  time_distribution: logit_normal  # training times: towards the data, but not only there\n"
+         "  time_mean: 1.0\n  time_std: 1.5\n\nmodel:\n" +
          model::recommended_section(model, shape) +
+         (joint ? "\ncondition_mask:\n  posterior: 0.8            # half of the rows ask for the posterior\n"
+                : "") +
          (embedding.empty() ? "" : "\nembedding:\n  network: " + embedding + "\n") + "\ndata:\n" + source +
-         "\n\ntraining:\n  nsteps: 20000\n  batch_size: 256\n  val_every: 500\n";
+         "\n\noptimizer:\n  max_lr: 1.0e-3\n  min_lr: 1.0e-6\n"
+         "  decay_transition: 0.3     # the rate falls after three tenths of the steps\n\n"
+         "training:                   # more steps where the validation loss still falls at the end\n"
+         "  nsteps: 12000\n  batch_size: 256\n  val_every: 200\n  early_stopping: true\n";
 }
 
 // What the table says of the config's own model.
@@ -92,7 +102,8 @@ int recommend(const Arguments& arguments) {
     print_rules();
     return 0;
   }
-  if (!arguments.output.path.empty()) check_output(arguments.output, {".yaml", ".yml"});
+  if (!arguments.output.path.empty())
+    io::check_output(arguments.output.path, arguments.output.force, {".yaml", ".yml"});
   data::DataOptions options;
   (arguments.task.empty() ? options.file : options.task) =
       arguments.task.empty() ? arguments.data : arguments.task;

@@ -13,6 +13,7 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "data/given.hpp"
+#include "io/output.hpp"
 #include "number_range.hpp"
 #include "open_model.hpp"
 #include "sample/sample_file.hpp"
@@ -124,7 +125,7 @@ Rows read_rows(const Arguments& arguments, const checkpoint::ModelFile& file,
 }
 
 int sample_command(const Arguments& arguments) {
-  sample::check_output(arguments.output.path, arguments.output.force);
+  io::check_output(arguments.output.path, arguments.output.force, sample::sample_extensions());
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   OpenModel model(arguments.model, arguments.execution, arguments.compute);
   const checkpoint::ModelFile& file = model.file;

@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "experiment.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -70,7 +71,7 @@ int simulate(const Arguments& arguments) {
   if (arguments.task.empty() == arguments.config.empty()) {
     throw core::UserError("simulate needs a task name or --config with a simulator section, one of the two");
   }
-  check_output(arguments.output, io::writable_extensions());
+  io::check_output(arguments.output.path, arguments.output.force, io::writable_extensions());
   if (!arguments.posterior_of.empty()) {
     if (arguments.task.empty()) throw core::UserError("--posterior needs a built-in task");
     write_exact_posterior(arguments, *data::make_task(arguments.task));

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace CLI {
 class App;
@@ -22,10 +21,6 @@ struct Execution {
   std::string device = "auto", engine = "auto";
 };
 void add_execution(CLI::App& app, Execution& execution);
-
-/// Throws UserError unless `path` may be written: no file is there or force is set, its folder exists, and
-/// its extension is one of `extensions` (empty: any).
-void check_output(const OutputArgument& output, const std::vector<std::string>& extensions);
 
 /// Threads of LibTorch's own pool set to what the process may use; called by every command that computes with
 /// tensors.

@@ -1,8 +1,11 @@
 #include "experiment.hpp"
 
+#include <algorithm>
+
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "data/dataset_shape.hpp"
+#include "data/tasks/task.hpp"
 #include "model/cards.hpp"
 
 namespace fluxsbi::app {
@@ -24,11 +27,32 @@ auto chosen(config::Reader& reader, const std::string& path, const std::string& 
 }
 
 // Keys of GenSBI's that stand beside the sections.
-struct NoOptions {};
-const config::Table<NoOptions>& top_table() {
-  static const auto table = config::Table<NoOptions>("", "Keys beside the sections.")
-                                .unused("task_name", "a built-in task is named by --task, or by data.task");
+struct TopOptions {
+  std::optional<std::string> task_name;
+};
+const config::Table<TopOptions>& top_table() {
+  static const auto table =
+      config::Table<TopOptions>("", "Keys beside the sections.")
+          .add("task_name", &TopOptions::task_name, config::any<std::optional<std::string>>(),
+               "a built-in task, where the config names no other data");
   return table;
+}
+
+bool is_task(const std::string& name) {
+  const auto tasks = data::tasks();
+  return std::any_of(tasks.begin(), tasks.end(), [&](const data::TaskRow& row) { return row.name == name; });
+}
+
+// A task_name is the source of data where nothing else is. The section data must have been read.
+void take_task_name(const TopOptions& top, data::DataOptions& data, config::Reader& reader) {
+  if (!top.task_name || data.task == top.task_name) return;
+  const bool has_data = data.file || data.theta_file || data.x_file || data.task;
+  if (!has_data && is_task(*top.task_name)) {
+    data.task = top.task_name;
+  } else {
+    reader.warning("task_name", "has no effect: " + std::string(has_data ? "the data are named elsewhere"
+                                                                         : "no built-in task has this name"));
+  }
 }
 
 // Puts the model that the cards choose for the data in place of `auto`. The sections data and embedding must
@@ -79,11 +103,12 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
 Experiment read_experiment(const config::Value& document) {
   Experiment experiment;
   config::Reader reader(document);
-  NoOptions none;
-  reader.read(top_table(), none);
+  TopOptions top;
+  reader.read(top_table(), top);
   reader.read(method::strategy_table(), experiment.strategy);
   reader.read(data::data_table(), experiment.data);
   reader.read(data::data_names_table(), experiment.data);
+  take_task_name(top, experiment.data, reader);
   experiment.embedding.read(reader);
   if (experiment.strategy.model == "auto") choose_automatically(experiment, reader);
   const method::StrategyOptions defaults;

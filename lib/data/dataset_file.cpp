@@ -1,7 +1,6 @@
 #include "data/dataset_file.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <filesystem>
 #include <utility>
@@ -9,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -23,7 +23,7 @@ Side load_key(const std::string& path, const std::string& key) {
 }
 
 Side load_npy(const std::string& path) {
-  if (extension_of(path) != ".npy") {
+  if (io::extension_of(path) != ".npy") {
     throw core::UserError(path +
                           ": data.theta_file and data.x_file are a pair of .npy files; use data.file for "
                           "one file that holds theta and x");
@@ -111,7 +111,7 @@ SidePair load_npy_pair(const std::string& theta_file, const std::string& x_file)
 
 SidePair load_pair(const std::string& path, const std::vector<std::string>& theta_names,
                    const std::vector<std::string>& x_names) {
-  const std::string extension = extension_of(path);
+  const std::string extension = io::extension_of(path);
   if (extension == ".csv") return load_csv(path, theta_names, x_names);
   if (extension == ".npy") {
     const std::string stem = path.substr(0, path.size() - extension.size());
@@ -153,13 +153,6 @@ std::vector<int64_t> find_columns(const std::vector<std::string>& header,
     columns.push_back(found == header.end() ? -1 : found - header.begin());
   }
   return columns;
-}
-
-std::string extension_of(const std::string& path) {
-  std::string extension = std::filesystem::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
-  return extension;
 }
 
 }  // namespace fluxsbi::data

@@ -43,7 +43,4 @@ std::vector<float> pick_columns(const io::Array& table, const std::vector<int64_
 std::vector<int64_t> find_columns(const std::vector<std::string>& header,
                                   const std::vector<std::string>& names);
 
-/// ".npz" of a path, in lower case.
-std::string extension_of(const std::string& path);
-
 }  // namespace fluxsbi::data

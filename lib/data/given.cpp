@@ -9,6 +9,7 @@
 #include "data/dataset_file.hpp"
 #include "data/names.hpp"
 #include "io/csv.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -108,7 +109,7 @@ std::vector<std::string> joint_names(const std::vector<std::string>& theta_names
 
 Given load_given(const std::string& path, const DataShape& shape, const std::vector<std::string>& theta_names,
                  const std::vector<std::string>& x_names, const Prior* prior) {
-  if (extension_of(path) != ".csv")
+  if (io::extension_of(path) != ".csv")
     throw core::UserError("--given " + path + ": must be a .csv file whose blank cells are the question");
   const auto names = joint_names(resolve_names(theta_names, "theta", shape.obs_dim),
                                  resolve_names(x_names, "x", shape.cond_dim));

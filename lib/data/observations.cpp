@@ -10,6 +10,7 @@
 #include "data/names.hpp"
 #include "data/row_file.hpp"
 #include "data/sets.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -107,7 +108,7 @@ Observations load_observations(const std::string& path, const DataShape& shape,
                                const std::vector<std::string>& x_names) {
   const auto names = resolve_names(x_names, "x", shape.cond_dim);
   Observations observations;
-  if (extension_of(path) == ".csv") {
+  if (io::extension_of(path) == ".csv") {
     observations = from_csv(path, shape, names);
   } else {
     const io::Array x = load_side(path, "x");

@@ -6,6 +6,7 @@
 #include "data/dataset_file.hpp"
 #include "data/names.hpp"
 #include "data/row_file.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -24,7 +25,7 @@ std::vector<std::vector<int64_t>> row_layouts(const DataShape& shape) {
 Parameters load_parameters(const std::string& path, const DataShape& shape,
                            const std::vector<std::string>& theta_names) {
   Parameters parameters;
-  if (extension_of(path) == ".csv") {
+  if (io::extension_of(path) == ".csv") {
     const auto names = feature_names(resolve_names(theta_names, "theta", shape.obs_dim), shape.obs_channels);
     TableRows table = load_columns(path, names, "parameter", "the model's theta is");
     parameters = {table.rows, std::move(table.values)};

@@ -7,6 +7,7 @@
 #include "core/text.hpp"
 #include "data/dataset_file.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -19,7 +20,7 @@ bool complete(const std::vector<int64_t>& columns) {
 }  // namespace
 
 io::Array load_side(const std::string& path, const std::string& key) {
-  const bool one_array = extension_of(path) == ".npy";
+  const bool one_array = io::extension_of(path) == ".npy";
   io::FileContent content =
       one_array ? io::load_arrays(path) : io::load_arrays(path, std::vector<std::string>{key});
   return std::move(content.arrays.at(one_array ? "array" : key));

@@ -11,6 +11,7 @@
 #include "data/simulate.hpp"
 #include "data/workers.hpp"
 #include "io/atomic_file.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -59,7 +60,7 @@ Plan make_plan(const SimulateRequest& request) {
   if (request.simulations < 1) throw core::UserError("the number of simulations must be at least 1");
   Plan plan;
   plan.files = simulation_files(request.output);
-  for (const auto& file : plan.files) io::refuse_existing(file, request.force);
+  for (const auto& file : plan.files) io::check_output(file, request.force, {});
   if (request.task) {
     if (request.simulator.command) {
       throw core::UserError("both a task and simulator.command are given; keep one of them");

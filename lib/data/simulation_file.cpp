@@ -1,12 +1,12 @@
 #include "data/simulation_file.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/names.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -34,7 +34,7 @@ void save_csv(const std::string& output, const Simulations& all, bool with_faile
 
 std::vector<std::string> simulation_files(const std::string& output) {
   const auto& known = io::writable_extensions();
-  const std::string extension = std::filesystem::path(output).extension().string();
+  const std::string extension = io::extension_of(output);
   if (std::find(known.begin(), known.end(), extension) == known.end()) {
     throw core::UserError(output + ": simulations can be written as " + core::join(known) +
                           "; end the name in one of these");
@@ -46,7 +46,7 @@ std::vector<std::string> simulation_files(const std::string& output) {
 
 void save_simulations(const std::string& output, const Simulations& all, bool with_failed,
                       const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names) {
-  if (output.ends_with(".csv")) {
+  if (io::extension_of(output) == ".csv") {
     save_csv(output, all, with_failed, theta_names, x_names);
     return;
   }

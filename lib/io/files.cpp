@@ -1,8 +1,6 @@
 #include "io/files.hpp"
 
 #include <algorithm>
-#include <cctype>
-#include <filesystem>
 #include <optional>
 
 #include "core/error.hpp"
@@ -11,6 +9,7 @@
 #include "io/hdf5.hpp"
 #include "io/npy.hpp"
 #include "io/npz.hpp"
+#include "io/output.hpp"
 #include "io/safetensors.hpp"
 #include "io/source.hpp"
 
@@ -129,9 +128,7 @@ const std::vector<Format>& formats() {
 }
 
 const Format& format_of(const std::string& path, bool to_write) {
-  std::string extension = std::filesystem::path(path).extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  const std::string extension = extension_of(path);
   Keys known;
   for (const Format& format : formats()) {
     if (to_write && !format.save) continue;

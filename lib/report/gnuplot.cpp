@@ -15,6 +15,7 @@
 
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
+#include "io/output.hpp"
 
 extern char** environ;
 
@@ -81,7 +82,7 @@ std::string first_message(const std::string& log) {
 
 std::string terminal(const std::string& path, int width, int height) {
   const std::string size = std::to_string(width) + "," + std::to_string(height);
-  const std::string extension = std::filesystem::path(path).extension().string();
+  const std::string extension = io::extension_of(path);
   if (extension == ".png")
     return "pngcairo size " + size + " enhanced font 'DejaVu Sans,11' background rgb 'white'";
   if (extension == ".svg")

@@ -1,7 +1,6 @@
 #include "sample/density_file.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "core/version.hpp"
 #include "data/names.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 #include "sample/sample_file.hpp"
 
 namespace fluxsbi::sample {
@@ -16,10 +16,6 @@ namespace fluxsbi::sample {
 namespace {
 
 constexpr int64_t density_format = 1;
-
-std::string extension_of(const std::string& path) {
-  return std::filesystem::path(path).extension().string();
-}
 
 io::Array meta_of(const DensityOrigin& origin) {
   nlohmann::json meta{
@@ -55,7 +51,7 @@ const std::vector<std::string>& density_extensions() {
 }
 
 void save_log_probs(const std::string& path, const LogProbs& log_probs, const DensityOrigin& origin) {
-  const std::string extension = extension_of(path);
+  const std::string extension = io::extension_of(path);
   const bool errors = !log_probs.standard_errors.empty();
   if (extension == ".csv") {
     std::vector<std::string> names{"log_prob"};
@@ -76,7 +72,7 @@ void save_log_probs(const std::string& path, const LogProbs& log_probs, const De
 }
 
 void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin) {
-  const std::string extension = extension_of(path);
+  const std::string extension = io::extension_of(path);
   const int64_t rows = std::ssize(modes.log_prob);
   const int64_t features = std::ssize(modes.theta) / std::max<int64_t>(rows, 1);
   if (extension == ".csv") {

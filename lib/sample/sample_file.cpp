@@ -1,7 +1,6 @@
 #include "sample/sample_file.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "data/given.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::sample {
 
@@ -21,10 +21,6 @@ using nlohmann::json;
 
 constexpr int64_t sample_format = 1;
 const std::vector<std::string> extensions{".npz", ".npy", ".h5", ".hdf5"};
-
-std::string extension_of(const std::string& path) {
-  return std::filesystem::path(path).extension().string();
-}
 
 // One sample file in memory.
 struct Part {
@@ -47,7 +43,7 @@ std::vector<int64_t> shape_with_channels(std::vector<int64_t> shape, int64_t cha
 
 void write(const std::string& path, Part part) {
   io::Arrays arrays;
-  if (extension_of(path) == ".npy") {
+  if (io::extension_of(path) == ".npy") {
     arrays.emplace("samples", std::move(part.samples));
   } else {
     const Origin& origin = part.origin;
@@ -101,7 +97,7 @@ bool consistent(const Part& part) {
 }
 
 Part load(const std::string& path) {
-  if (extension_of(path) == ".npy") {
+  if (io::extension_of(path) == ".npy") {
     throw core::UserError(path +
                           " holds samples alone, so that merge cannot tell which rows they are; sample the " +
                           "shards into .npz or .h5 files");
@@ -202,13 +198,8 @@ io::Array text_array(const std::string& text) {
   return array;
 }
 
-void check_output(const std::string& path, bool force) {
-  const std::string extension = extension_of(path);
-  if (std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
-    throw core::UserError("samples cannot be written to " + path + ": its extension '" + extension +
-                          "' is not one of " + core::join(extensions));
-  }
-  io::refuse_existing(path, force);
+const std::vector<std::string>& sample_extensions() {
+  return extensions;
 }
 
 void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin) {
@@ -228,7 +219,7 @@ void save_samples(const std::string& path, Samples samples, const Question& ques
 
 void merge_files(const std::vector<std::string>& paths, const std::string& out, bool force) {
   if (paths.empty()) throw core::UserError("merge needs at least one file of samples");
-  check_output(out, force);
+  io::check_output(out, force, extensions);
   std::vector<Part> parts;
   for (const std::string& path : paths) {
     parts.push_back(load(path));

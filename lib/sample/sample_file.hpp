@@ -42,9 +42,8 @@ struct Question {
 /// Text as an array of bytes, uint8 [bytes].
 io::Array text_array(const std::string& text);
 
-/// Throws UserError unless samples can be written to `path`: known extension, and not there already or
-/// `force`. Called before the work starts.
-void check_output(const std::string& path, bool force);
+/// The extensions that save_samples writes.
+const std::vector<std::string>& sample_extensions();
 
 /// Writes atomically. Takes the samples over, so that the result stands in memory once more at most.
 void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin);

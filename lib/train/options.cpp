@@ -16,25 +16,28 @@ constexpr int64_t most_steps = 1'000'000'000;
 constexpr int64_t plateau_nsteps = 30000;
 constexpr int64_t longest_default_warmup = 500;
 
-// The key of the plateau schedule that is given, or "".
-std::string plateau_key(const OptimizerOptions& o) {
-  if (o.patience) return "patience";
-  if (o.cooldown) return "cooldown";
-  if (o.factor) return "factor";
-  if (o.accumulation_size) return "accumulation_size";
-  return o.rtol ? "rtol" : "";
+// The keys of a schedule that are given.
+std::vector<std::string> plateau_keys(const OptimizerOptions& o) {
+  std::vector<std::string> keys;
+  if (o.patience) keys.emplace_back("patience");
+  if (o.cooldown) keys.emplace_back("cooldown");
+  if (o.factor) keys.emplace_back("factor");
+  if (o.accumulation_size) keys.emplace_back("accumulation_size");
+  if (o.rtol) keys.emplace_back("rtol");
+  return keys;
+}
+std::vector<std::string> cosine_keys(const OptimizerOptions& o) {
+  std::vector<std::string> keys;
+  if (o.warmup_steps) keys.emplace_back("warmup_steps");
+  if (o.decay_transition) keys.emplace_back("decay_transition");
+  return keys;
 }
 
 void resolve_plateau(OptimizerOptions& o, TrainingOptions& training, config::Reader& reader) {
-  for (const char* key : {"warmup_steps", "decay_transition"}) {
-    const bool present =
-        key == std::string("warmup_steps") ? o.warmup_steps.has_value() : o.decay_transition.has_value();
-    if (!present) continue;
-    const std::string because = plateau_key(o).empty()
-                                    ? "optimizer.schedule is plateau"
-                                    : "optimizer." + plateau_key(o) + " asks for the plateau schedule";
-    reader.problem("optimizer." + std::string(key), "belongs to the cosine schedule, but " + because +
-                                                        "; remove the keys of one of the two schedules");
+  for (const auto& key : cosine_keys(o)) {
+    reader.problem(
+        "optimizer." + key,
+        "belongs to the cosine schedule, but optimizer.schedule is plateau; remove one of the two");
   }
   if (!reader.given("training.nsteps")) training.nsteps = plateau_nsteps;
   o.schedule = "plateau";
@@ -48,10 +51,18 @@ void resolve_plateau(OptimizerOptions& o, TrainingOptions& training, config::Rea
 }
 
 void resolve_cosine(OptimizerOptions& o, const TrainingOptions& training, config::Reader& reader) {
-  if (const std::string key = plateau_key(o); !key.empty()) {
-    reader.problem("optimizer." + key,
-                   "belongs to the plateau schedule, but optimizer.schedule is cosine; remove one");
+  for (const auto& key : plateau_keys(o)) {
+    const std::string belongs = "belongs to the plateau schedule";
+    if (o.schedule == "cosine") {
+      reader.problem("optimizer." + key,
+                     belongs + ", but optimizer.schedule is cosine; remove one of the two");
+    } else {  // GenSBI's files carry keys of both, and its cosine schedule ignores those of the other
+      reader.warning("optimizer." + key, "has no effect: it " + belongs + ", and optimizer." +
+                                             cosine_keys(o).front() + " asks for the cosine schedule");
+    }
   }
+  o.patience = o.cooldown = o.accumulation_size = std::nullopt;
+  o.factor = o.rtol = std::nullopt;
   o.schedule = "cosine";
   o.max_lr = o.max_lr.value_or(1e-4);
   o.min_lr = o.min_lr.value_or(*o.max_lr / 100);
@@ -74,8 +85,8 @@ const Table<OptimizerOptions>& optimizer_table() {
       Table<O>("optimizer", "AdamW, its learning rate and clipping.")
           .add("schedule", &O::schedule, one_of({"auto", "cosine", "plateau"}),
                "course of the learning rate: cosine is warm-up, constant, cosine; plateau halves it when the "
-               "training "
-               "loss stands still; auto takes plateau if one of its keys is given")
+               "training loss stands still; auto takes plateau if one of its keys is given and none of the "
+               "cosine schedule's")
           .add("max_lr", &O::max_lr, if_given(number_above(0)),
                "highest learning rate; null: 1e-4, plateau 1e-3")
           .add("min_lr", &O::min_lr, if_given(number_at_least(0)),
@@ -158,7 +169,8 @@ const Table<OutputOptions>& output_table() {
 
 void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader) {
   const bool plateau =
-      optimizer.schedule == "plateau" || (optimizer.schedule == "auto" && !plateau_key(optimizer).empty());
+      optimizer.schedule == "plateau" ||
+      (optimizer.schedule == "auto" && cosine_keys(optimizer).empty() && !plateau_keys(optimizer).empty());
   if (plateau) {
     resolve_plateau(optimizer, training, reader);
   } else {

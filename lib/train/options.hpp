@@ -11,7 +11,7 @@ namespace fluxsbi::train {
 /// The `optimizer` section. Values that are absent are filled by resolve(), those of the schedule that is not
 /// taken stay absent.
 struct OptimizerOptions {
-  std::string schedule = "auto";  ///< auto, cosine, plateau; auto: plateau if one of its keys is given
+  std::string schedule = "auto";  ///< auto, cosine, plateau; auto: plateau if its keys alone are given
   std::optional<double> max_lr;   ///< 1e-4; plateau: 1e-3
   std::optional<double> min_lr;   ///< max_lr / 100; plateau: 1e-8
 

@@ -7,7 +7,7 @@
 namespace fluxsbi::test {
 namespace {
 
-TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench]") {
+TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench][serial]") {
   const Outcome outcome = run({"bench", "--model", "flux1", "--device", "cpu", "--seconds", "0.1", "--batch",
                                "32", "--steps", "100", "--json"});
   INFO(outcome.output);
@@ -26,7 +26,7 @@ TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench]") {
   CHECK(value(errors, "tile engine, gradient: largest") < 1e-3);
 }
 
-TEST_CASE("bench measures the model that is named, and that one alone", "[app][bench]") {
+TEST_CASE("bench measures the model that is named, and that one alone", "[app][bench][serial]") {
   const Outcome outcome = run(
       {"bench", "--model", "flux1joint", "--device", "cpu", "--seconds", "0.1", "--batch", "8", "--json"});
   INFO(outcome.output);
@@ -40,7 +40,7 @@ TEST_CASE("bench measures the model that is named, and that one alone", "[app][b
   CHECK_FALSE(figures.contains("simformer: training, batch 8"));
 }
 
-TEST_CASE("bench shows samples a second of every method and solver", "[app][bench]") {
+TEST_CASE("bench shows samples a second of every method and solver", "[app][bench][serial]") {
   const Outcome outcome = run({"bench", "--solvers", "--device", "cpu", "--seconds", "0.1", "--json"});
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
@@ -54,13 +54,13 @@ TEST_CASE("bench shows samples a second of every method and solver", "[app][benc
   CHECK_FALSE(figures.at("flow, solvers with their default steps").contains("edm_heun"));
 }
 
-TEST_CASE("bench refuses a model that is not there", "[app][bench]") {
+TEST_CASE("bench refuses a model that is not there", "[app][bench][serial]") {
   const Outcome outcome = run({"bench", "--model", "flux2"});
   CHECK(outcome.code == 1);
   CHECK(outcome.output.find("simformer") != std::string::npos);
 }
 
-TEST_CASE("bench refuses a batch without rows", "[app][bench]") {
+TEST_CASE("bench refuses a batch without rows", "[app][bench][serial]") {
   const Outcome outcome = run({"bench", "--batch", "0"});
   CHECK(outcome.code == 1);
   CHECK(outcome.output.find("--batch") != std::string::npos);

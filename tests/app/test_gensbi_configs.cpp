@@ -160,13 +160,44 @@ training: {nsteps: 1, batch_size: 4, checkpoint_dir: somewhere, sigma_min: 0.01}
   CHECK(warnings_in(outcome.output) == std::set<std::string>{"task_name", "model.cond_emb_dim",
                                                              "training.checkpoint_dir",
                                                              "training.sigma_min"});
-  CHECK(
-      holds(outcome.output, "a.yaml:1:12: task_name has no effect here: a built-in task is named by --task"));
+  CHECK(holds(outcome.output, "a.yaml:1:12: task_name has no effect: the data are named elsewhere"));
   CHECK(holds(read_file(folder.file("run/config.yaml")), "ema_decay: 0.9"));
   write_file(folder.file("b.yaml"), "task_nam: two_moons\n");
   const Outcome misspelt = run({"train", folder.file("b.yaml"), "--data", folder.file("data.npz")});
   CHECK(misspelt.code == 1);
   CHECK(holds(misspelt.output, "did you mean 'task_name'?"));
+}
+
+TEST_CASE("task_name of a built-in task names the data, and an idle rtol is a warning", "[app][gensbi]") {
+  const TemporaryFolder folder;
+  write_file(folder.file("a.yaml"), R"(task_name: two_moons
+strategy: {method: flow, model: flux}
+optimizer: {warmup_steps: 1, decay_transition: 0.8, rtol: 1.0e-4, max_lr: 2.0e-4}
+model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], param_dtype: float32}
+data: {simulations: 50}
+training: {nsteps: 2, batch_size: 4}
+)");
+  const Outcome outcome = run({"train", folder.file("a.yaml"), "-o", folder.file("run")});
+  INFO(outcome.output);
+  REQUIRE(outcome.code == 0);
+  CHECK(warnings_in(outcome.output) == std::set<std::string>{"optimizer.rtol"});
+  const std::string resolved = read_file(folder.file("run/config.yaml"));
+  CHECK(holds(resolved, "task: two_moons"));
+  CHECK(holds(resolved, "schedule: cosine"));
+  CHECK(holds(resolved, "rtol: null"));
+
+  // --task says the same, --task of another name wins with a word, and a name that is no task is no data.
+  const std::vector<std::string> words{"train", folder.file("a.yaml"), "-o", folder.file("run"), "--force"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return run(more);
+  };
+  CHECK_FALSE(holds(with({"--task", "two_moons"}).output, "task_name"));
+  CHECK(holds(with({"--task", "gaussian_mixture"}).output,
+              "task_name has no effect: the data are named elsewhere"));
+  const Outcome unknown = with({"--set", "task_name=my_galaxies"});
+  CHECK(unknown.code == 1);
+  CHECK(holds(unknown.output, "no data"));
 }
 
 }  // namespace

@@ -120,6 +120,11 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
   save(folder.file("wide.npz"), ramp(4), {2, 2}, ramp(6), {2, 3});
   refuses(sample("run", "wide.npz"), "3");
   refuses(sample("nowhere", "x.npz"), "nowhere");
+  const Outcome lost = run({"sample", folder.file("run"), "--x", folder.file("x.npz"), "-n", "3", "-o",
+                            folder.file("missing/out.npz")});
+  CHECK(lost.code == 1);
+  CHECK(holds(lost.output, "the folder " + folder.file("missing") + " does not exist; create it first"));
+  CHECK_FALSE(holds(lost.output, "device"));  // refused before the model is opened
   refuses(sample("run", "x.npz", {"--solver", "eulr"}), "euler");
   refuses(sample("run", "x.npz", {"--solver", "edm_heun"}), "zero_ends");  // flow matching's, among others
   refuses(sample("run", "x.npz", {"--steps", "0"}), "--steps: must be above 0, found '0'");

@@ -145,7 +145,7 @@ model::RandomCase example() {
   return found;
 }
 
-TEST_CASE("the tile engine gives the same bits whichever thread takes which part", "[engine][tile]") {
+TEST_CASE("the tile engine gives the same bits whichever thread takes which part", "[engine][tile][serial]") {
   const model::RandomCase random = example();
   const engine::Regression problem = regression_of(random);
   const auto engine = engine::make_tile_engine(random.build());

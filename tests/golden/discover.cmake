@@ -15,5 +15,6 @@ endif()
 string(REPLACE "\n" ";" names "${names}")
 foreach(name IN LISTS names)
   add_test("golden: ${name}" "${program}" "${name}")
-  set_tests_properties("golden: ${name}" PROPERTIES LABELS "golden" SKIP_RETURN_CODE 4)
+  set_tests_properties("golden: ${name}" PROPERTIES LABELS "golden" SKIP_RETURN_CODE 4
+    ENVIRONMENT OMP_WAIT_POLICY=passive)
 endforeach()

@@ -191,11 +191,3 @@ TEST_CASE("merge refuses files that sample did not write", "[sample][merge]") {
   io::save_arrays(folder.file("meta.npz"), arrays);
   CHECK_THAT(merge_error({folder.file("meta.npz")}, folder.file("out.npz")), ContainsSubstring("damaged"));
 }
-
-TEST_CASE("an output that exists or has an unknown extension is refused early", "[sample][file]") {
-  const test::TemporaryFolder folder;
-  save_rows(folder.file("a.npz"), 0, total);
-  CHECK_THROWS_WITH(sample::check_output(folder.file("a.npz"), false), ContainsSubstring("--force"));
-  CHECK_NOTHROW(sample::check_output(folder.file("a.npz"), true));
-  CHECK_THROWS_WITH(sample::check_output(folder.file("a.txt"), false), ContainsSubstring(".npz"));
-}

@@ -68,14 +68,26 @@ TEST_CASE("any key of the older generation asks for the plateau schedule", "[tra
   CHECK(read("optimizer: {schedule: plateau}").optimizer.patience == 10);
 }
 
-TEST_CASE("keys of both schedules are an error that names them", "[train][options]") {
-  CHECK_THROWS_WITH(read("optimizer:\n  patience: 7\n  warmup_steps: 100\n"),
-                    ContainsSubstring("c.yaml:3") && ContainsSubstring("optimizer.warmup_steps") &&
-                        ContainsSubstring("optimizer.patience"));
-  CHECK_THROWS_WITH(read("optimizer: {rtol: 0.1, decay_transition: 0.5}"),
-                    ContainsSubstring("decay_transition"));
+TEST_CASE("of the keys of both schedules the cosine's count, and the others are warned of",
+          "[train][options]") {
+  const Options options = read("optimizer:\n  rtol: 0.1\n  patience: 7\n  warmup_steps: 100\n");
+  CHECK(options.optimizer.schedule == "cosine");
+  CHECK(options.optimizer.warmup_steps == 100);
+  CHECK(options.optimizer.max_lr == 1e-4);
+  CHECK_FALSE(options.optimizer.patience.has_value());
+  REQUIRE(options.warnings.size() == 2);
+  CHECK_THAT(options.warnings[0],
+             ContainsSubstring("c.yaml:2") && ContainsSubstring("optimizer.rtol has no effect"));
+  CHECK_THAT(options.warnings[1],
+             ContainsSubstring("c.yaml:3") && ContainsSubstring("optimizer.patience has no effect") &&
+                 ContainsSubstring("optimizer.warmup_steps asks for the cosine schedule"));
+}
+
+TEST_CASE("a key that contradicts the schedule that is asked for is an error", "[train][options]") {
   CHECK_THROWS_WITH(read("optimizer: {schedule: cosine, factor: 0.1}"),
                     ContainsSubstring("optimizer.factor"));
+  CHECK_THROWS_WITH(read("optimizer: {schedule: plateau, decay_transition: 0.5}"),
+                    ContainsSubstring("optimizer.decay_transition"));
 }
 
 TEST_CASE("a warm-up longer than the run and crossed rates are errors", "[train][options]") {
@@ -90,7 +102,7 @@ TEST_CASE("a warm-up longer than the run and crossed rates are errors", "[train]
 TEST_CASE("a resolved config resolves to itself", "[train][options]") {
   for (const std::string yaml :
        {"", "optimizer: {patience: 4, max_lr: 0.01}", "training: {nsteps: 77, compute: float32}",
-        "optimizer: {warmup_steps: 0, decay_transition: 1}"}) {
+        "optimizer: {warmup_steps: 0, decay_transition: 1}", "optimizer: {warmup_steps: 9, rtol: 0.1}"}) {
     const std::string once = write(read(yaml));
     CHECK(write(read(once)) == once);
   }

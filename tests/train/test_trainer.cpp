@@ -223,7 +223,8 @@ TEST_CASE("metrics stand at every log and validation step", "[train][trainer]") 
   CHECK(validated == std::vector<int64_t>{15, 30, 45, 60});
 }
 
-TEST_CASE("training takes no more memory after many steps than after some", "[train][trainer][slow]") {
+TEST_CASE("training takes no more memory after many steps than after some",
+          "[train][trainer][slow][serial]") {
   const test::TemporaryFolder folder;
   ToyRun run;
   run.training.nsteps = 6000;
