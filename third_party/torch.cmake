@@ -40,11 +40,17 @@ endforeach()
 add_library(fluxsbi::torch ALIAS fluxsbi_dep_torch)
 list(APPEND CMAKE_BUILD_RPATH ${FLUXSBI_TORCH_RPATH})
 
-# fluxsbi_precompile_torch(TARGET): the part of LibTorch that nearly every file includes is compiled once for all targets,
-# which spares two thirds of a file's compile time. Files still include what they use. Those with options of their own
-# that change code set SKIP_PRECOMPILE_HEADERS.
+# fluxsbi_compile_fast(TARGET [UNITY]): two ways to spare compile time where files include LibTorch; docs/build.md has
+# figures. The part of LibTorch that nearly every file includes is compiled once for all targets (FLUXSBI_PRECOMPILE).
+# Behind it each compilation still spends four seconds on LibTorch's templates, so UNITY compiles six files as one where
+# FLUXSBI_UNITY allows it; names in the anonymous namespaces of such a target must differ. Files still include what they
+# use. Those with options of their own that change code set SKIP_PRECOMPILE_HEADERS and SKIP_UNITY_BUILD_INCLUSION.
 option(FLUXSBI_PRECOMPILE "Compile LibTorch's headers once for all files" ON)
-function(fluxsbi_precompile_torch target)
+option(FLUXSBI_UNITY "Compile several files that include LibTorch as one" ON)
+function(fluxsbi_compile_fast target)
+  if("UNITY" IN_LIST ARGN)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ${FLUXSBI_UNITY} UNITY_BUILD_BATCH_SIZE 6)
+  endif()
   if(NOT FLUXSBI_PRECOMPILE)
     return()
   endif()

@@ -16,7 +16,7 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct BenchArguments {
   std::string device = "auto";
   std::string model = "all";
   bool json = false, sweep = false, solvers = false;
@@ -37,7 +37,7 @@ std::vector<std::string> model_names() {
   return names;
 }
 
-int run_bench(const Arguments& arguments) {
+int run_bench(const BenchArguments& arguments) {
   set_up_threads();
   bench::Settings settings = arguments.settings;
   const auto choice = engine::choose_device(arguments.device);
@@ -77,7 +77,7 @@ int run_bench(const Arguments& arguments) {
 }  // namespace
 
 Action declare_bench(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<BenchArguments>();
   bench::Settings& settings = arguments->settings;
   app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
   app.add_option("--model", arguments->model, "flux1, flux1joint, simformer or all, one after the other")

@@ -12,7 +12,7 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct C2stArguments {
   std::string reference, samples;
   int64_t row = -1, reference_row = -2;
   diagnose::C2stOptions options;
@@ -28,7 +28,7 @@ void print_json(const diagnose::C2stResult& result) {
   std::cout << "], \"seconds\": " << core::number_text(result.seconds) << "}\n";
 }
 
-int c2st(Arguments arguments) {
+int c2st(C2stArguments arguments) {
   const auto reference = diagnose::load_samples(
       arguments.reference, arguments.reference_row == -2 ? arguments.row : arguments.reference_row);
   const auto samples = diagnose::load_samples(arguments.samples, arguments.row);
@@ -63,7 +63,7 @@ int c2st(Arguments arguments) {
 }  // namespace
 
 Action declare_c2st(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<C2stArguments>();
   app.add_option("reference", arguments->reference,
                  "reference samples: .npy [n, d], .csv, or .npz/.h5 with 'samples'")
       ->required();

@@ -6,7 +6,7 @@
 #include "command.hpp"
 #include "common.hpp"
 #include "core/log.hpp"
-#include "gensbi_import.hpp"
+#include "experiment/gensbi_import.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 
@@ -14,19 +14,19 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct ImportArguments {
   std::string program, path, config;
-  GensbiImport import;
+  experiment::GensbiImport import;
   OutputArgument output;
 };
 
-int import_command(Arguments& arguments) {
+int import_command(ImportArguments& arguments) {
   auto& import = arguments.import;
   import.files = checkpoint::find_gensbi_files(arguments.path, arguments.config);
   OutputArgument& output = arguments.output;
   if (output.path.empty()) output.path = import.files.name + "_imported.safetensors";
   io::check_output(output.path, output.force, {".safetensors"});
-  const checkpoint::ModelFile model = import_gensbi(import);
+  const checkpoint::ModelFile model = experiment::import_gensbi(import);
   checkpoint::save_model(output.path, model);
   core::log::info("wrote " + output.path + " from " + import.files.weights + " and " + import.files.config);
   core::log::info(
@@ -39,7 +39,7 @@ int import_command(Arguments& arguments) {
 }  // namespace
 
 Action declare_import(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ImportArguments>();
   app.add_option("program", arguments->program, "whose files: gensbi")
       ->required()
       ->check(CLI::IsMember({"gensbi"}));

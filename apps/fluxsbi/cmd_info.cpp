@@ -16,10 +16,10 @@
 #include "core/version.hpp"
 #include "data/tasks/task.hpp"
 #include "engine/device.hpp"
-#include "experiment.hpp"
+#include "experiment/experiment.hpp"
 #include "io/files.hpp"
 #include "io/safetensors.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::app {
 
@@ -58,12 +58,11 @@ void print_model(const std::string& path) {
   line("model file", path + " (fluxsbi " + file.version + ")");
   line("parameters", std::to_string(parameter_count(file.weights)));
   line("infers", core::join(file.theta_names) + "  " +
-                     core::shape_text(std::vector<int64_t>{file.shape.obs_dim, file.shape.obs_channels}));
-  const bool has_x = file.shape.cond_dim > 0;
-  line("from",
-       !has_x ? "nothing: trained without x"
-              : core::join(file.x_names) + "  " +
-                    core::shape_text(std::vector<int64_t>{file.shape.cond_dim, file.shape.cond_channels}));
+                     core::shape_text(std::vector<int64_t>{file.shape.theta_dim, file.shape.theta_channels}));
+  const bool has_x = file.shape.x_dim > 0;
+  line("from", !has_x ? "nothing: trained without x"
+                      : core::join(file.x_names) + "  " +
+                            core::shape_text(std::vector<int64_t>{file.shape.x_dim, file.shape.x_channels}));
   if (std::isfinite(file.validation_loss)) {  // an imported model was trained elsewhere
     line("step", std::to_string(file.step));
     line("validation loss", core::number_text(file.validation_loss));
@@ -102,7 +101,7 @@ void print_file(const std::string& path) {
 
 int info(const std::string& path, bool options) {
   if (options) {
-    std::cout << option_reference();
+    std::cout << experiment::option_reference();
   } else if (path.empty()) {
     print_machine();
   } else if (std::filesystem::is_directory(path)) {

@@ -11,7 +11,9 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
-#include "data/given.hpp"
+#include "data/files/given.hpp"
+#include "data/files/observations.hpp"
+#include "data/files/parameters.hpp"
 #include "density_arguments.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
@@ -20,14 +22,14 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments : DensityArguments {
+struct LogProbArguments : DensityArguments {
   std::string theta, values, divergence = "exact", solver = "dopri5";
   std::vector<std::string> given_names;
   std::optional<int64_t> steps, probes;
 };
 
 // What contradicts itself is said before anything is loaded.
-void check_arguments(const Arguments& arguments) {
+void check_arguments(const LogProbArguments& arguments) {
   if (!arguments.output.path.empty())
     io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
   const bool pair = !arguments.theta.empty() || !arguments.x.empty(), values = !arguments.values.empty();
@@ -51,8 +53,8 @@ struct Points {
   int64_t rows = 0, x_rows = 0;
 };
 
-Points read_pair(const Arguments& arguments, const checkpoint::ModelFile& file) {
-  if (file.shape.cond_dim == 0) {
+Points read_pair(const LogProbArguments& arguments, const checkpoint::ModelFile& file) {
+  if (file.shape.x_dim == 0) {
     throw core::UserError("--theta " + arguments.theta + ": " + arguments.model +
                           " was trained without x, on the joint distribution of theta; use --values");
   }
@@ -69,9 +71,9 @@ Points read_pair(const Arguments& arguments, const checkpoint::ModelFile& file) 
 }
 
 // Rows of theta and x as a joint model has them.
-Points read_values(const Arguments& arguments, const checkpoint::ModelFile& file) {
+Points read_values(const LogProbArguments& arguments, const checkpoint::ModelFile& file) {
   auto parameters = data::load_parameters(arguments.values, file.shape, file.theta_names);
-  if (file.shape.cond_dim == 0) return {std::move(parameters.theta), {}, parameters.rows, 0};
+  if (file.shape.x_dim == 0) return {std::move(parameters.theta), {}, parameters.rows, 0};
   const auto x = data::load_observations(arguments.values, file.shape, file.x_names);
   if (x.rows != parameters.rows) {
     throw core::UserError("--values " + arguments.values + " holds " + std::to_string(parameters.rows) +
@@ -82,8 +84,8 @@ Points read_values(const Arguments& arguments, const checkpoint::ModelFile& file
     const auto append = [&](const std::vector<float>& from, int64_t size) {
       points.theta.insert(points.theta.end(), from.begin() + row * size, from.begin() + (row + 1) * size);
     };
-    append(parameters.theta, file.shape.obs_size());
-    append(x.x, file.shape.cond_size());
+    append(parameters.theta, file.shape.theta_size());
+    append(x.x, file.shape.x_size());
   }
   return points;
 }
@@ -125,7 +127,7 @@ void report(const sample::LogProbs& found, double seconds) {
   }
 }
 
-int log_prob_command(const Arguments& arguments) {
+int log_prob_command(const LogProbArguments& arguments) {
   check_arguments(arguments);
   OpenModel model(arguments.model, arguments.execution, arguments.compute);
   sample::SamplingOptions options = density_options(arguments, model.posterior.sampling());
@@ -167,7 +169,7 @@ int log_prob_command(const Arguments& arguments) {
 }  // namespace
 
 Action declare_log_prob(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<LogProbArguments>();
   add_density(app, *arguments);
   app.add_option("--theta", arguments->theta,
                  "points: .npz (theta), .npy, .h5 (theta) or .csv; a row each, in the data's units");

@@ -8,6 +8,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/files/observations.hpp"
 #include "density_arguments.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
@@ -16,15 +17,15 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments : DensityArguments {
+struct MapArguments : DensityArguments {
   sample::ModeOptions modes;
 };
 
-int map_command(const Arguments& arguments) {
+int map_command(const MapArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
   OpenModel model(arguments.model, arguments.execution, arguments.compute);
   const data::DataShape& shape = model.file.shape;
-  if (shape.cond_dim == 0) {
+  if (shape.x_dim == 0) {
     throw core::UserError("--x " + arguments.x + ": " + arguments.model +
                           " was trained without x; map finds the mode of theta given x");
   }
@@ -44,14 +45,14 @@ int map_command(const Arguments& arguments) {
   sample::DensityOrigin origin = origin_of(model, of_density);
   origin.seed = arguments.seed;
   origin.given = model.file.x_names;
-  sample::save_modes(arguments.output.path, found, shape.obs_channels, origin);
+  sample::save_modes(arguments.output.path, found, shape.theta_channels, origin);
   return 0;
 }
 
 }  // namespace
 
 Action declare_map(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<MapArguments>();
   add_density(app, *arguments);
   app.add_option("--x", arguments->x, "observations: .npz (x), .npy, .h5 (x) or .csv; a row each")
       ->required();

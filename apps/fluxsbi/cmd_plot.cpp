@@ -15,14 +15,14 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct PlotArguments {
   std::string input, reference, title;
   std::vector<double> truth;
   int64_t row = -1;
   OutputArgument output;
 };
 
-int plot(const Arguments& arguments) {
+int plot(const PlotArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, {".png", ".svg"});
   if (std::filesystem::is_directory(arguments.input)) {
     report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
@@ -52,7 +52,7 @@ int plot(const Arguments& arguments) {
 }  // namespace
 
 Action declare_plot(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<PlotArguments>();
   app.add_option("input", arguments->input,
                  "samples (.npz, .h5, .npy, .csv), or a run folder for its training curves")
       ->required();

@@ -8,8 +8,9 @@
 #include "common.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
-#include "data/dataset_shape.hpp"
-#include "experiment.hpp"
+#include "core/text.hpp"
+#include "data/dataset.hpp"
+#include "experiment/experiment.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
 #include "model/cards.hpp"
@@ -19,18 +20,16 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct RecommendArguments {
   std::string data, task, model;
   OutputArgument output;
 };
 
-std::string count(int64_t number, const std::string& what) {
-  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
-}
-
 std::string shape_line(const data::DataShape& shape) {
-  return "theta: " + count(shape.obs_dim, "token") + " of " + count(shape.obs_channels, "channel") +
-         "; x: " + count(shape.cond_dim, "token") + " of " + count(shape.cond_channels, "channel");
+  return "theta: " + core::count_text(shape.theta_dim, "token") + " of " +
+         core::count_text(shape.theta_channels, "channel") +
+         "; x: " + core::count_text(shape.x_dim, "token") + " of " +
+         core::count_text(shape.x_channels, "channel");
 }
 
 // A comment of a YAML file, broken at 100 columns.
@@ -50,13 +49,14 @@ std::string comment(const std::string& text, const std::string& indent = "") {
   return lines + line + "\n";
 }
 
-std::string config_text(const Arguments& arguments, const std::string& model, const data::DataShape& shape) {
+std::string config_text(const RecommendArguments& arguments, const std::string& model,
+                        const data::DataShape& shape) {
   const std::string source = arguments.task.empty()
                                  ? "  file: " + config::emit(arguments.data)
                                  : "  task: " + config::emit(arguments.task) + "\n  simulations: 100000";
   const std::string embedding(model::recommended_embedding(model, shape));
   // A posterior is one of the conditionals that a joint model learns.
-  const bool joint = model != "flux1" && shape.cond_dim > 0;
+  const bool joint = model != "flux1" && shape.x_dim > 0;
   return "strategy:\n  method: flow\n  model: " + model +
          "\n  time_distribution: logit_normal  # training times: towards the data, but not only there\n"
          "  time_mean: 1.0\n  time_std: 1.5\n\nmodel:\n" +
@@ -73,7 +73,7 @@ std::string config_text(const Arguments& arguments, const std::string& model, co
 // What the table says of the config's own model.
 std::string finding_lines(const std::string& yaml, const data::DataShape& shape) {
   const config::Value document = config::parse_yaml(yaml, "the recommended config");
-  Experiment experiment = read_experiment(document);
+  experiment::Experiment experiment = experiment::read_experiment(document);
   model::resolve(*experiment.model, experiment.embedding, shape);
   std::string lines;
   for (const auto& finding : model::findings(*experiment.model, shape)) {
@@ -93,7 +93,7 @@ void print_rules() {
   std::cout << "fluxsbi recommend --data F applies them to your data.\n";
 }
 
-int recommend(const Arguments& arguments) {
+int recommend(const RecommendArguments& arguments) {
   if (!arguments.data.empty() && !arguments.task.empty())
     throw core::UserError("--data and --task exclude each other");
   if (arguments.data.empty() && arguments.task.empty()) {
@@ -120,7 +120,7 @@ int recommend(const Arguments& arguments) {
                   std::string(rule.id) + "]:");
   text += comment("\"" + std::string(rule.card) + "\"", "  ");
   text += finding_lines(config, shape);
-  if (model != "flux1joint" && shape.obs_channels == shape.cond_channels) {
+  if (model != "flux1joint" && shape.theta_channels == shape.x_channels) {
     text += comment(
         "if the problem is likelihood-dominated, or other conditionals than the posterior are "
         "asked for: --model flux1joint");
@@ -138,7 +138,7 @@ int recommend(const Arguments& arguments) {
 }  // namespace
 
 Action declare_recommend(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<RecommendArguments>();
   app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
   app.add_option("--task", arguments->task, "built-in task instead");
   app.add_option("--model", arguments->model, "a model of your own choice instead of the cards'");

@@ -8,20 +8,20 @@
 #include "common.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "experiment/training_run.hpp"
 #include "number_range.hpp"
-#include "training_run.hpp"
 
 namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct ResumeArguments {
   std::string run;
-  Execution execution;
+  experiment::Execution execution;
   std::optional<int64_t> steps;
 };
 
-int resume(const Arguments& arguments) {
+int resume(const ResumeArguments& arguments) {
   const std::filesystem::path run(arguments.run);
   const auto config_path = run / "config.yaml";
   if (std::filesystem::is_regular_file(run)) {
@@ -37,7 +37,7 @@ int resume(const Arguments& arguments) {
   config::Value document = config::load_yaml(config_path.string());
   if (arguments.steps)
     config::set_from_command_line(document, "training.nsteps=" + std::to_string(*arguments.steps));
-  Experiment experiment = read_experiment(document);
+  experiment::Experiment experiment = experiment::read_experiment(document);
   auto state = checkpoint::load_latest_state(arguments.run);
   const bool finished = std::filesystem::exists(run / "model.safetensors");
   if (finished && !(state && arguments.steps && state->step < experiment.training.nsteps)) {
@@ -47,19 +47,20 @@ int resume(const Arguments& arguments) {
     return 0;
   }
   if (state) {  // options that the version which wrote it did not have stand at their defaults
-    state->config = resolved_yaml(read_experiment(config::parse_yaml(state->config, "the checkpoint")));
+    state->config = experiment::resolved_yaml(
+        experiment::read_experiment(config::parse_yaml(state->config, "the checkpoint")));
   }
   core::log::info(state ? "resuming at step " + std::to_string(state->step)
                         : "no checkpoint yet: starting at step 0");
   set_up_threads();
-  continue_training(arguments.run, std::move(experiment), arguments.execution, state);
+  experiment::continue_training(arguments.run, std::move(experiment), arguments.execution, state);
   return 0;
 }
 
 }  // namespace
 
 Action declare_resume(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<ResumeArguments>();
   app.add_option("run", arguments->run, "run folder")->required();
   app.add_option("--steps", arguments->steps, "new total number of steps")->check(above_zero());
   add_execution(app, arguments->execution);

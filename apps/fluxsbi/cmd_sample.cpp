@@ -12,21 +12,22 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
-#include "data/given.hpp"
+#include "data/files/given.hpp"
+#include "data/files/observations.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 #include "open_model.hpp"
 #include "sample/sample_file.hpp"
 #include "sample/shard.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct SampleArguments {
   std::string model, x, given, compute = "float32", shard = "0/1";
-  Execution execution;
+  experiment::Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
   std::optional<double> memory_gb, guidance_scale, guidance_min, guidance_max;
@@ -48,7 +49,7 @@ void assign(const std::vector<std::string>& assignments, const sample::Posterior
   reader.finish();
 }
 
-sample::SamplingOptions options_of(const Arguments& arguments, const sample::Posterior& posterior) {
+sample::SamplingOptions options_of(const SampleArguments& arguments, const sample::Posterior& posterior) {
   sample::SamplingOptions options = posterior.sampling();
   if (!arguments.solver.empty()) {
     if (arguments.solver != "auto") sample::find_solver(arguments.solver);
@@ -87,7 +88,7 @@ struct Rows {
 };
 
 // --x or --given; for a joint model neither of them, which asks for the joint distribution.
-Rows read_rows(const Arguments& arguments, const checkpoint::ModelFile& file,
+Rows read_rows(const SampleArguments& arguments, const checkpoint::ModelFile& file,
                const sample::Posterior& posterior) {
   const bool joint = posterior.joint();
   if (!arguments.x.empty() && !arguments.given.empty())
@@ -107,7 +108,7 @@ Rows read_rows(const Arguments& arguments, const checkpoint::ModelFile& file,
     return {sample::Question::Kind::given, given.rows, std::move(given.values)};
   }
   if (!arguments.x.empty()) {
-    if (file.shape.cond_dim == 0) {
+    if (file.shape.x_dim == 0) {
       throw core::UserError("--x " + arguments.x + ": " + arguments.model +
                             " was trained without x; leave --x out to draw theta");
     }
@@ -124,7 +125,7 @@ Rows read_rows(const Arguments& arguments, const checkpoint::ModelFile& file,
   return {sample::Question::Kind::given, nothing.rows, std::move(nothing.values)};
 }
 
-int sample_command(const Arguments& arguments) {
+int sample_command(const SampleArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, sample::sample_extensions());
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   OpenModel model(arguments.model, arguments.execution, arguments.compute);
@@ -135,8 +136,8 @@ int sample_command(const Arguments& arguments) {
   const sample::RowRange range = sample::rows_of(shard, all.rows);
 
   const bool given = all.kind == sample::Question::Kind::given;
-  sample::Question question{all.kind, {}, file.shape.cond_dim, file.shape.cond_channels};
-  if (given) question.tokens += file.shape.obs_dim;
+  sample::Question question{all.kind, {}, file.shape.x_dim, file.shape.x_channels};
+  if (given) question.tokens += file.shape.theta_dim;
   const int64_t size = question.tokens * question.channels;
   question.values = std::span<const float>(all.values).subspan(range.first * size, range.rows * size);
   const double begin = core::steady_seconds();
@@ -161,7 +162,7 @@ int sample_command(const Arguments& arguments) {
 }  // namespace
 
 Action declare_sample(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SampleArguments>();
   app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
   app.add_option("--x", arguments->x,
                  "observations: .npz (x), .npy, .h5 (x) or .csv; a row each. Samples are of theta");

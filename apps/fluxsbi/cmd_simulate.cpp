@@ -9,7 +9,9 @@
 #include "core/log.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
-#include "experiment.hpp"
+#include "data/files/observations.hpp"
+#include "data/simulate/simulate_to_file.hpp"
+#include "experiment/experiment.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
@@ -18,7 +20,7 @@ namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct SimulateArguments {
   std::string task, config, posterior_of;
   OutputArgument output;
   int64_t count = 0;
@@ -27,7 +29,7 @@ struct Arguments {
 };
 
 // Draws from the exact posterior of a built-in task: the reference that samples can be scored against.
-void write_exact_posterior(const Arguments& arguments, const data::Task& task) {
+void write_exact_posterior(const SimulateArguments& arguments, const data::Task& task) {
   if (!task.has_exact_posterior()) {
     throw core::UserError("task " + std::string(task.name()) +
                           " has no exact posterior to draw from; leave out --posterior");
@@ -55,7 +57,7 @@ void write_exact_posterior(const Arguments& arguments, const data::Task& task) {
 // Simulator, prior and names of a configuration.
 void take_config(const std::string& path, data::SimulateRequest& request) {
   const config::Value document = config::load_yaml(path);
-  const Experiment experiment = read_experiment(document);
+  const experiment::Experiment experiment = experiment::read_experiment(document);
   request.simulator = experiment.simulator;
   request.prior = experiment.prior;
   request.theta_names = experiment.data.theta_names;
@@ -67,7 +69,7 @@ void take_config(const std::string& path, data::SimulateRequest& request) {
   request.task = *experiment.data.task;
 }
 
-int simulate(const Arguments& arguments) {
+int simulate(const SimulateArguments& arguments) {
   if (arguments.task.empty() == arguments.config.empty()) {
     throw core::UserError("simulate needs a task name or --config with a simulator section, one of the two");
   }
@@ -109,7 +111,7 @@ int simulate(const Arguments& arguments) {
 }  // namespace
 
 Action declare_simulate(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<SimulateArguments>();
   app.add_option("task", arguments->task, "built-in task, for example two_moons");
   app.add_option("--config", arguments->config,
                  "configuration with simulator.command and prior, instead of a task");

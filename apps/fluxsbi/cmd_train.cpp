@@ -8,15 +8,15 @@
 #include "common.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
-#include "training_run.hpp"
+#include "experiment/training_run.hpp"
 
 namespace fluxsbi::app {
 
 namespace {
 
-struct Arguments {
+struct TrainArguments {
   std::string config, data, task, run;
-  Execution execution;
+  experiment::Execution execution;
   std::vector<std::string> assignments;
   std::optional<int64_t> seed;
   bool force = false;
@@ -29,7 +29,7 @@ std::string quoted(const std::string& text) {
 }
 
 // --data, --task and --seed are short forms of --set; the file's own source of data gives way to them.
-void apply_arguments(const Arguments& arguments, config::Value& document) {
+void apply_arguments(const TrainArguments& arguments, config::Value& document) {
   if (!arguments.data.empty() && !arguments.task.empty()) {
     throw core::UserError(
         "--data and --task exclude each other: simulations come from a file or from a built-in task");
@@ -46,10 +46,10 @@ void apply_arguments(const Arguments& arguments, config::Value& document) {
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
 }
 
-int train(const Arguments& arguments) {
+int train(const TrainArguments& arguments) {
   config::Value document = config::load_yaml(arguments.config);
   apply_arguments(arguments, document);
-  Experiment experiment = read_experiment(document);
+  experiment::Experiment experiment = experiment::read_experiment(document);
   for (const auto& warning : experiment.warnings) core::log::warning(warning);
   const auto& data = experiment.data;
   if (!data.file && !data.theta_file && !data.task) {
@@ -60,16 +60,16 @@ int train(const Arguments& arguments) {
   const std::string run = arguments.run.empty()
                               ? "runs/" + std::filesystem::path(arguments.config).stem().string()
                               : arguments.run;
-  check_run_folder(run, arguments.force);
+  experiment::check_run_folder(run, arguments.force);
   set_up_threads();
-  start_training(run, std::move(experiment), arguments.execution);
+  experiment::start_training(run, std::move(experiment), arguments.execution);
   return 0;
 }
 
 }  // namespace
 
 Action declare_train(CLI::App& app) {
-  auto arguments = std::make_shared<Arguments>();
+  auto arguments = std::make_shared<TrainArguments>();
   app.add_option("config", arguments->config, "configuration, YAML")->required();
   app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
   app.add_option("--task", arguments->task, "built-in task to simulate instead");

@@ -12,7 +12,7 @@ void add_output(CLI::App& app, OutputArgument& output, const std::string& help, 
   app.add_flag("--force", output.force, "replace the output if it exists");
 }
 
-void add_execution(CLI::App& app, Execution& execution) {
+void add_execution(CLI::App& app, experiment::Execution& execution) {
   app.add_option("--device", execution.device, "auto, cpu, cuda or cuda:i")->capture_default_str();
   app.add_option("--engine", execution.engine,
                  "what evaluates the network: auto, reference (LibTorch modules) or tile (own CPU kernels)")

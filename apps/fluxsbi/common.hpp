@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "experiment/execution.hpp"
+
 namespace CLI {
 class App;
 }
@@ -16,11 +18,8 @@ struct OutputArgument {
 };
 void add_output(CLI::App& app, OutputArgument& output, const std::string& help, bool required = true);
 
-/// What computes: --device and --engine, as engine/device.hpp takes them.
-struct Execution {
-  std::string device = "auto", engine = "auto";
-};
-void add_execution(CLI::App& app, Execution& execution);
+/// --device and --engine.
+void add_execution(CLI::App& app, experiment::Execution& execution);
 
 /// Threads of LibTorch's own pool set to what the process may use; called by every command that computes with
 /// tensors.

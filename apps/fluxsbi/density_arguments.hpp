@@ -7,13 +7,13 @@
 
 #include "common.hpp"
 #include "open_model.hpp"
-#include "sample/density_file.hpp"
+#include "sample/density/density_file.hpp"
 
 namespace fluxsbi::app {
 
 struct DensityArguments {
   std::string model, x, compute = "float32";
-  Execution execution;
+  experiment::Execution execution;
   std::optional<double> atol, rtol, memory_gb;
   std::optional<int64_t> chunk;
   OutputArgument output;

@@ -19,7 +19,8 @@ checkpoint::ModelFile load(const std::string& model) {
 
 }  // namespace
 
-OpenModel::OpenModel(const std::string& model, const Execution& execution, const std::string& compute)
+OpenModel::OpenModel(const std::string& model, const experiment::Execution& execution,
+                     const std::string& compute)
     : file(load(model)), posterior((set_up_threads(), file), execution.device, compute, execution.engine) {
   core::log::info(posterior.execution());
 }

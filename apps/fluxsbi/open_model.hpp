@@ -12,7 +12,7 @@ namespace fluxsbi::app {
 /// A trained model, loaded, with the log's lines about it.
 struct OpenModel {
   /// model: a run folder or model.safetensors. compute: as sample::Posterior takes it.
-  OpenModel(const std::string& model, const Execution& execution, const std::string& compute);
+  OpenModel(const std::string& model, const experiment::Execution& execution, const std::string& compute);
   checkpoint::ModelFile file;
   sample::Posterior posterior;
 };

@@ -129,13 +129,13 @@ data::DataShape gensbi_shape(const io::Arrays& arrays, const config::Value& docu
   }
 
   data::DataShape shape;
-  shape.obs_dim = *obs_dim;
-  shape.cond_dim = *cond_dim;
-  shape.obs_channels = channels(arrays, document, "in_channels",
-                                {{"obs_in.kernel", 0}, {"embedding_net_value.in_layer.kernel", 0}}, 1);
-  shape.cond_channels = is_conditional(arrays)
-                            ? channels(arrays, document, "context_in_dim", {{"cond_in.kernel", 0}}, 1)
-                            : shape.obs_channels;
+  shape.theta_dim = *obs_dim;
+  shape.x_dim = *cond_dim;
+  shape.theta_channels = channels(arrays, document, "in_channels",
+                                  {{"obs_in.kernel", 0}, {"embedding_net_value.in_layer.kernel", 0}}, 1);
+  shape.x_channels = is_conditional(arrays)
+                         ? channels(arrays, document, "context_in_dim", {{"cond_in.kernel", 0}}, 1)
+                         : shape.theta_channels;
   return shape;
 }
 

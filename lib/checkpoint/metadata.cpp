@@ -52,12 +52,12 @@ data::Standardiser standardiser_from(const json& object, int64_t size, const std
 json to_json(const ModelFile& model) {
   const data::DataShape& shape = model.shape;
   return {{"shape",
-           {{"obs_dim", shape.obs_dim},
-            {"obs_channels", shape.obs_channels},
-            {"cond_dim", shape.cond_dim},
-            {"cond_channels", shape.cond_channels},
-            {"obs_grid", shape.obs_grid},
-            {"cond_grid", shape.cond_grid},
+           {{"obs_dim", shape.theta_dim},
+            {"obs_channels", shape.theta_channels},
+            {"cond_dim", shape.x_dim},
+            {"cond_channels", shape.x_channels},
+            {"obs_grid", shape.theta_grid},
+            {"cond_grid", shape.x_grid},
             {"padded", shape.padded}}},
           {"theta", standardiser_json(model.theta)},
           {"x", standardiser_json(model.x)},
@@ -72,15 +72,15 @@ json to_json(const ModelFile& model) {
 ModelFile model_from_json(const json& object) {
   ModelFile model;
   const json& shape = object.at("shape");
-  model.shape.obs_dim = shape.at("obs_dim");
-  model.shape.obs_channels = shape.at("obs_channels");
-  model.shape.cond_dim = shape.at("cond_dim");
-  model.shape.cond_channels = shape.at("cond_channels");
-  model.shape.obs_grid = shape.at("obs_grid").get<std::vector<int64_t>>();
-  model.shape.cond_grid = shape.at("cond_grid").get<std::vector<int64_t>>();
+  model.shape.theta_dim = shape.at("obs_dim");
+  model.shape.theta_channels = shape.at("obs_channels");
+  model.shape.x_dim = shape.at("cond_dim");
+  model.shape.x_channels = shape.at("cond_channels");
+  model.shape.theta_grid = shape.at("obs_grid").get<std::vector<int64_t>>();
+  model.shape.x_grid = shape.at("cond_grid").get<std::vector<int64_t>>();
   model.shape.padded = shape.value("padded", false);  // files of version 0.1 do not know sets
-  model.theta = standardiser_from(object.at("theta"), model.shape.obs_size(), "theta");
-  model.x = standardiser_from(object.at("x"), model.shape.cond_size(), "x");
+  model.theta = standardiser_from(object.at("theta"), model.shape.theta_size(), "theta");
+  model.x = standardiser_from(object.at("x"), model.shape.x_size(), "x");
   model.theta_names = object.at("theta_names").get<std::vector<std::string>>();
   model.x_names = object.at("x_names").get<std::vector<std::string>>();
   model.step = object.at("step");

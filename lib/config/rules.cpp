@@ -82,6 +82,19 @@ Problem read(const Value& value, std::string& out) {
   return {};
 }
 
+Problem read_name(const Value& value, std::span<const std::string_view> names, size_t& out) {
+  std::string text;
+  if (auto problem = read(value, text)) return problem;
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end()) {
+    const std::string near = core::nearest(text, std::vector<std::string>(names.begin(), names.end()));
+    return "must be " + one_of_text(names) + ", found " + value.description() +
+           (near.empty() ? "" : " (did you mean '" + near + "'?)");
+  }
+  out = static_cast<size_t>(found - names.begin());
+  return {};
+}
+
 std::string emit(bool value) {
   return value ? "true" : "false";
 }
@@ -141,6 +154,10 @@ Rule<int64_t> integer_between(int64_t low, int64_t high) {
 
 Rule<int64_t> integer_at_least(int64_t low) {
   return {"at least " + std::to_string(low), [=](int64_t v) { return v >= low; }};
+}
+
+std::string one_of_text(std::span<const std::string_view> names) {
+  return "one of " + core::join(std::vector<std::string>(names.begin(), names.end()));
 }
 
 Rule<std::string> one_of(std::vector<std::string> names) {

@@ -1,10 +1,14 @@
 // The types an option may have, how their text is read, and the rules that a value must keep.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "config/value.hpp"
@@ -19,6 +23,30 @@ Problem read(const Value& value, bool& out);
 Problem read(const Value& value, int64_t& out);
 Problem read(const Value& value, double& out);
 Problem read(const Value& value, std::string& out);
+
+/// An enum that a config writes by name. Its enumerators count from 0, and beside it stands
+///   std::span<const std::string_view> enum_names(E)
+/// which lists their names in that order.
+template <class E>
+concept NamedEnum = std::is_enum_v<E> && requires(E value) {
+  { enum_names(value) } -> std::convertible_to<std::span<const std::string_view>>;
+};
+
+template <NamedEnum E>
+std::string name_of(E value) {
+  return std::string(enum_names(value)[static_cast<size_t>(value)]);
+}
+
+/// The position of the name that the value must be one of.
+Problem read_name(const Value& value, std::span<const std::string_view> names, size_t& out);
+
+template <NamedEnum E>
+Problem read(const Value& value, E& out) {
+  size_t at = 0;
+  if (auto problem = read_name(value, enum_names(E{}), at)) return problem;
+  out = static_cast<E>(at);
+  return {};
+}
 
 template <class T>
 Problem read(const Value& value, std::vector<T>& out) {
@@ -54,6 +82,10 @@ std::string emit(bool value);
 std::string emit(int64_t value);
 std::string emit(double value);
 std::string emit(const std::string& value);
+template <NamedEnum E>
+std::string emit(E value) {
+  return emit(name_of(value));
+}
 template <class T>
 std::string emit(const std::vector<T>& values) {
   std::string text;
@@ -76,6 +108,10 @@ inline std::string type_name(const double*) {
   return "number";
 }
 inline std::string type_name(const std::string*) {
+  return "text";
+}
+template <NamedEnum E>
+std::string type_name(const E*) {
   return "text";
 }
 template <class T>
@@ -104,6 +140,13 @@ Rule<double> fraction_below_one();                         ///< 0 <= v < 1
 Rule<int64_t> integer_between(int64_t low, int64_t high);  ///< low <= v <= high
 Rule<int64_t> integer_at_least(int64_t low);
 Rule<std::string> one_of(std::vector<std::string> names);  ///< an error names the nearest
+
+/// "one of a, b, c"; reading has refused every other name already.
+std::string one_of_text(std::span<const std::string_view> names);
+template <NamedEnum E>
+Rule<E> one_of() {
+  return {one_of_text(enum_names(E{})), [](E) { return true; }};
+}
 
 /// The rule for every entry of a list, with a length of at least `shortest`.
 template <class T>

@@ -81,6 +81,19 @@ std::string quoted(std::string_view text) {
   return "'" + shown + (size < text.size() ? "..." : "") + "'";
 }
 
+std::string count_text(int64_t count, std::string_view what) {
+  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
+}
+
+std::string divisors_text(int64_t n) {
+  constexpr size_t shown = 6;
+  std::vector<std::string> found;
+  for (int64_t d = 1; d <= n && found.size() < shown; ++d) {
+    if (n % d == 0) found.push_back(std::to_string(d));
+  }
+  return join(found);
+}
+
 std::string shape_text(std::span<const int64_t> shape) {
   std::vector<std::string> words;
   for (const int64_t n : shape) words.push_back(std::to_string(n));

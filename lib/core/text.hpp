@@ -22,6 +22,12 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 /// The text in single quotes, for messages: cut after 60 bytes, control characters as blanks.
 std::string quoted(std::string_view text);
 
+/// "1 token", "5 tokens"
+std::string count_text(int64_t count, std::string_view what);
+
+/// The six smallest divisors of n >= 1, for messages: "1, 2, 3, 4, 6, 12" of 36.
+std::string divisors_text(int64_t n);
+
 /// "[3, 4, 1]"
 std::string shape_text(std::span<const int64_t> shape);
 

@@ -1,3 +1,5 @@
+#include "data/data_options.hpp"
+
 #include "data/dataset.hpp"
 #include "data/tasks/task.hpp"
 

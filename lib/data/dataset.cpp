@@ -6,11 +6,11 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "data/dataset_file.hpp"
-#include "data/dataset_shape.hpp"
-#include "data/names.hpp"
-#include "data/sets.hpp"
-#include "data/simulate.hpp"
+#include "data/data_options.hpp"
+#include "data/files/dataset_file.hpp"
+#include "data/files/names.hpp"
+#include "data/files/sets.hpp"
+#include "data/simulate/simulate.hpp"
 #include "data/tasks/task.hpp"
 
 namespace fluxsbi::data {
@@ -76,19 +76,19 @@ int64_t first_bad(const std::vector<float>& values, int64_t row, int64_t size) {
 std::vector<int64_t> bad_rows(const Dataset& dataset) {
   std::vector<int64_t> rows;
   for (int64_t row = 0; row < dataset.rows; ++row) {
-    const bool bad = first_bad(dataset.theta, row, dataset.shape.obs_size()) >= 0 ||
-                     first_bad(dataset.x, row, dataset.shape.cond_size()) >= 0;
+    const bool bad = first_bad(dataset.theta, row, dataset.shape.theta_size()) >= 0 ||
+                     first_bad(dataset.x, row, dataset.shape.x_size()) >= 0;
     if (bad) rows.push_back(row);
   }
   return rows;
 }
 
 [[noreturn]] void refuse_bad_rows(const Dataset& dataset, const std::vector<int64_t>& bad) {
-  const int64_t row = bad.front(), in_theta = first_bad(dataset.theta, row, dataset.shape.obs_size());
+  const int64_t row = bad.front(), in_theta = first_bad(dataset.theta, row, dataset.shape.theta_size());
   const bool theta = in_theta >= 0;
-  const int64_t position = theta ? in_theta : first_bad(dataset.x, row, dataset.shape.cond_size());
-  const auto names = theta ? feature_names(dataset.theta_names, dataset.shape.obs_channels)
-                           : feature_names(dataset.x_names, dataset.shape.cond_channels);
+  const int64_t position = theta ? in_theta : first_bad(dataset.x, row, dataset.shape.x_size());
+  const auto names = theta ? feature_names(dataset.theta_names, dataset.shape.theta_channels)
+                           : feature_names(dataset.x_names, dataset.shape.x_channels);
   throw core::UserError(
       dataset.source + ": " + std::to_string(bad.size()) + " of " + std::to_string(dataset.rows) +
       " rows hold NaN, infinite values or values beyond float32's range (first: row " + std::to_string(row) +
@@ -99,11 +99,11 @@ std::vector<int64_t> bad_rows(const Dataset& dataset) {
 
 /// data.nan = pad: x holds sets, whose absent elements are NaN.
 void check_sets(const Dataset& dataset) {
-  const auto size = static_cast<size_t>(dataset.shape.cond_size());
+  const auto size = static_cast<size_t>(dataset.shape.x_size());
   for (int64_t row = 0; row < dataset.rows; ++row) {
     const auto x = std::span(dataset.x).subspan(static_cast<size_t>(row) * size, size);
-    std::string problem = set_problem(x, dataset.shape.cond_channels);
-    if (first_bad(dataset.theta, row, dataset.shape.obs_size()) >= 0) problem = "theta is not finite";
+    std::string problem = set_problem(x, dataset.shape.x_channels);
+    if (first_bad(dataset.theta, row, dataset.shape.theta_size()) >= 0) problem = "theta is not finite";
     if (problem.empty()) continue;
     throw core::UserError(dataset.source + ": row " + std::to_string(row) + " (counted from 0): " + problem);
   }
@@ -136,8 +136,8 @@ void apply_nan_policy(Dataset& dataset, const std::string& policy) {
                           ": every row holds NaN or infinite values; nothing is left after "
                           "data.nan: drop");
   }
-  keep_rows(dataset.theta, dataset.shape.obs_size(), dataset.rows, bad);
-  keep_rows(dataset.x, dataset.shape.cond_size(), dataset.rows, bad);
+  keep_rows(dataset.theta, dataset.shape.theta_size(), dataset.rows, bad);
+  keep_rows(dataset.x, dataset.shape.x_size(), dataset.rows, bad);
   dataset.dropped = std::ssize(bad);
   dataset.rows -= dataset.dropped;
 }
@@ -155,8 +155,8 @@ Dataset load_dataset(const DataOptions& options, uint64_t seed) {
   check_source(options);
   std::vector<std::string> theta_names = options.theta_names, x_names = options.x_names;
   Dataset dataset = options.task ? from_task(options, seed) : from_files(options, theta_names, x_names);
-  dataset.theta_names = resolve_names(theta_names, "theta", dataset.shape.obs_dim);
-  dataset.x_names = resolve_names(x_names, "x", dataset.shape.cond_dim);
+  dataset.theta_names = resolve_names(theta_names, "theta", dataset.shape.theta_dim);
+  dataset.x_names = resolve_names(x_names, "x", dataset.shape.x_dim);
   apply_nan_policy(dataset, options.nan);
   return dataset;
 }

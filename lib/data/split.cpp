@@ -1,8 +1,11 @@
+#include "data/split.hpp"
+
 #include <algorithm>
 #include <cmath>
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
+#include "data/data_options.hpp"
 #include "data/dataset.hpp"
 
 namespace fluxsbi::data {

@@ -6,7 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "data/names.hpp"
+#include "data/files/names.hpp"
 
 namespace fluxsbi::data {
 

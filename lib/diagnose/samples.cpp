@@ -8,7 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "data/names.hpp"
+#include "data/files/names.hpp"
 #include "io/files.hpp"
 
 namespace fluxsbi::diagnose {

@@ -36,12 +36,12 @@ double weight_sum(const ConditionMaskOptions& options) {
 }
 
 // The masks that are drawn at all. Without x there is no question but the joint distribution of theta.
-std::vector<Part> drawn_parts(const ConditionMaskOptions& options, int64_t cond_dim) {
+std::vector<Part> drawn_parts(const ConditionMaskOptions& options, int64_t x_dim) {
   const bool structured = options.kind == "structured";
-  const std::string only = cond_dim == 0 ? "joint" : options.kind;
+  const std::string only = x_dim == 0 ? "joint" : options.kind;
   std::vector<Part> parts;
   for (const Part& part : mixture(options)) {
-    if (structured && cond_dim > 0 ? part.weight > 0 : part.name == only) parts.push_back(part);
+    if (structured && x_dim > 0 ? part.weight > 0 : part.name == only) parts.push_back(part);
   }
   return parts;
 }
@@ -82,27 +82,27 @@ void check(const ConditionMaskOptions& options, config::Reader& reader) {
       "of them a weight above 0");
 }
 
-ConditionMask::ConditionMask(const ConditionMaskOptions& options, int64_t obs_dim, int64_t cond_dim,
+ConditionMask::ConditionMask(const ConditionMaskOptions& options, int64_t theta_dim, int64_t x_dim,
                              at::Device device) {
-  core::require(obs_dim >= 1 && cond_dim >= 0, "a joint row has theta tokens");
-  if (options.kind == "likelihood" && cond_dim == 0) {
+  core::require(theta_dim >= 1 && x_dim >= 0, "a joint row has theta tokens");
+  if (options.kind == "likelihood" && x_dim == 0) {
     throw core::UserError(
         "condition_mask.kind = likelihood learns x given theta, but the data hold no x, so nothing is left "
         "to "
         "infer; use structured or joint, or data with x");
   }
-  const std::vector<Part> parts = drawn_parts(options, cond_dim);
+  const std::vector<Part> parts = drawn_parts(options, x_dim);
   core::require(!parts.empty(), "a condition mask of the mixture has a weight");
   double sum = 0, below = 0;
   for (const Part& part : parts) sum += part.weight;
   std::vector<float> bounds;
-  rates_ = at::empty({std::ssize(parts), obs_dim + cond_dim}, at::kFloat);
+  rates_ = at::empty({std::ssize(parts), theta_dim + x_dim}, at::kFloat);
   for (int64_t i = 0; i < std::ssize(parts); ++i) {
     const Part& part = parts[static_cast<size_t>(i)];
     if (i > 0) bounds.push_back(static_cast<float>(below / sum));
     below += part.weight;
-    rates_[i].narrow(0, 0, obs_dim).fill_(part.theta_rate);
-    rates_[i].narrow(0, obs_dim, cond_dim).fill_(part.x_rate);
+    rates_[i].narrow(0, 0, theta_dim).fill_(part.theta_rate);
+    rates_[i].narrow(0, theta_dim, x_dim).fill_(part.x_rate);
   }
   bounds_ = at::tensor(bounds, at::kFloat).to(device);
   rates_ = rates_.to(device);

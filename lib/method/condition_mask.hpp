@@ -39,24 +39,24 @@ void check(const ConditionMaskOptions& options, config::Reader& reader);
 
 class ConditionMask {
  public:
-  /// For obs_dim >= 1 theta tokens and cond_dim >= 0 x tokens. Without x a structured mixture is the joint
+  /// For theta_dim >= 1 theta tokens and x_dim >= 0 x tokens. Without x a structured mixture is the joint
   /// mask alone. Throws UserError for a kind that leaves nothing to infer (likelihood without x).
-  ConditionMask(const ConditionMaskOptions& options, int64_t obs_dim, int64_t cond_dim, at::Device device);
+  ConditionMask(const ConditionMaskOptions& options, int64_t theta_dim, int64_t x_dim, at::Device device);
 
-  /// How many uniform numbers a row takes: obs_dim + cond_dim + 1.
+  /// How many uniform numbers a row takes: theta_dim + x_dim + 1.
   int64_t numbers() const { return rates_.size(1) + 1; }
 
-  /// uniform [B, numbers()] in (0, 1) on the device -> [B, obs_dim + cond_dim, 1] bool. Reads nothing back
+  /// uniform [B, numbers()] in (0, 1) on the device -> [B, theta_dim + x_dim, 1] bool. Reads nothing back
   /// from the device.
   at::Tensor draw(const at::Tensor& uniform) const;
 
-  /// True if draw() can give this mask [obs_dim + cond_dim]: whether a model trained with it knows the
+  /// True if draw() can give this mask [theta_dim + x_dim]: whether a model trained with it knows the
   /// question.
   bool covers(std::span<const uint8_t> mask) const;
 
  private:
   at::Tensor bounds_;  ///< [masks - 1], upper bounds in (0, 1) of the choosing number
-  at::Tensor rates_;   ///< [masks, obs_dim + cond_dim], probability that a token is given
+  at::Tensor rates_;   ///< [masks, theta_dim + x_dim], probability that a token is given
 };
 
 }  // namespace fluxsbi::method

@@ -123,7 +123,7 @@ double ve_time(const DiffusionOptions& options, double part) {
   return std::pow(*options.sigma_max, 2) * std::pow(*options.sigma_min / *options.sigma_max, 2 * part);
 }
 
-constexpr std::array<Preconditioning, 3> rows{{
+constexpr std::array<Preconditioning, 3> all_preconditionings{{
     {"edm", 0.002, 80, "adams_bashforth", 1, edm_coefficients, edm_training_sigma, edm_level, edm_time_of,
      edm_time},
     {"vp", std::nullopt, std::nullopt, "dpmpp_2m", 2, vp_coefficients, vp_training_sigma, vp_level,
@@ -134,12 +134,12 @@ constexpr std::array<Preconditioning, 3> rows{{
 }  // namespace
 
 std::span<const Preconditioning> preconditionings() {
-  return rows;
+  return all_preconditionings;
 }
 
 const Preconditioning& find_preconditioning(std::string_view name) {
   const Preconditioning* found = nullptr;
-  for (const Preconditioning& row : rows) {
+  for (const Preconditioning& row : all_preconditionings) {
     if (row.name == name) found = &row;
   }
   core::require(found != nullptr, "the preconditioning is a row of the table");

@@ -73,11 +73,11 @@ constexpr std::array rules{
 };
 
 bool channels_differ(const data::DataShape& shape) {
-  return shape.cond_dim > 0 && shape.obs_channels != shape.cond_channels;
+  return shape.x_dim > 0 && shape.theta_channels != shape.x_channels;
 }
 
 int64_t dimensions(const data::DataShape& shape) {
-  return shape.obs_dim + shape.cond_dim;
+  return shape.theta_dim + shape.x_dim;
 }
 
 constexpr std::array choices{
@@ -89,12 +89,12 @@ constexpr std::array choices{
     ChoiceRule{
         "choice.unconditional-few", "simformer",
         "Use Simformer when: you have <10 total dimensions (without x only a joint model can be used).",
-        [](const data::DataShape& shape, bool) { return shape.cond_dim == 0 && shape.obs_dim < 10; }},
+        [](const data::DataShape& shape, bool) { return shape.x_dim == 0 && shape.theta_dim < 10; }},
     ChoiceRule{
         "choice.unconditional", "flux1joint",
         "Use Flux1Joint when: you need explicit joint modeling of all variables (without x only a joint "
         "model can be used).",
-        [](const data::DataShape& shape, bool) { return shape.cond_dim == 0; }},
+        [](const data::DataShape& shape, bool) { return shape.x_dim == 0; }},
     ChoiceRule{
         "choice.channels", "flux1",
         "in_channels: number of input channels in the data, one number for all tokens of a joint model: "
@@ -104,7 +104,7 @@ constexpr std::array choices{
                [](const data::DataShape& shape, bool) { return dimensions(shape) < 10; }},
     ChoiceRule{
         "choice.many-dimensions", "flux1", "Use Flux1 when: you have >10 parameters or >100 observations.",
-        [](const data::DataShape& shape, bool) { return shape.obs_dim > 10 || shape.cond_dim > most_data; }},
+        [](const data::DataShape& shape, bool) { return shape.theta_dim > 10 || shape.x_dim > most_data; }},
     ChoiceRule{"choice.default", "flux1", "Flux1 (Default): use for most problems.",
                [](const data::DataShape&, bool) { return true; }},
 };
@@ -113,8 +113,8 @@ constexpr std::array choices{
 
 CardNumbers card_numbers(const data::DataShape& shape) {
   CardNumbers numbers;
-  numbers.obs_dim = static_cast<double>(shape.obs_dim);
-  numbers.cond_dim = static_cast<double>(shape.cond_dim);
+  numbers.obs_dim = static_cast<double>(shape.theta_dim);
+  numbers.cond_dim = static_cast<double>(shape.x_dim);
   numbers.dimensions = static_cast<double>(dimensions(shape));
   return numbers;
 }
@@ -172,7 +172,7 @@ const ChoiceRule& choose_model(const data::DataShape& shape, bool embedded) {
 
 std::string recommended_section(std::string_view model, const data::DataShape& shape) {
   if (model == "simformer") {
-    const int64_t value_width = 40 * shape.obs_channels;  // each channel is repeated equally often
+    const int64_t value_width = 40 * shape.theta_channels;  // each channel is repeated equally often
     return "  dim_value: " + std::to_string(value_width) +
            "\n  dim_id: 10\n  dim_condition: 10\n  num_heads: 4\n  num_layers: 4\n";
   }
@@ -190,9 +190,9 @@ std::string recommended_section(std::string_view model, const data::DataShape& s
 }
 
 std::string_view recommended_embedding(std::string_view model, const data::DataShape& shape) {
-  if (model != "flux1" || shape.cond_dim <= most_data) return "";
-  if (!shape.cond_grid.empty()) return "cnn2d";
-  return shape.cond_channels > 1 ? "cnn1d" : "residual_mlp";
+  if (model != "flux1" || shape.x_dim <= most_data) return "";
+  if (!shape.x_grid.empty()) return "cnn2d";
+  return shape.x_channels > 1 ? "cnn1d" : "residual_mlp";
 }
 
 }  // namespace fluxsbi::model

@@ -39,11 +39,11 @@ void DataFit::fit(const std::string& key, std::optional<int64_t>& value, int64_t
 }
 
 void DataFit::equal_channels(const data::DataShape& data, std::string_view model) {
-  if (data.cond_dim == 0 || data.cond_channels == data.obs_channels) return;
+  if (data.x_dim == 0 || data.x_channels == data.theta_channels) return;
   problems.push_back("strategy.model = " + std::string(model) +
                      " takes theta and x as tokens of one kind, but theta has " +
-                     std::to_string(data.obs_channels) + " channels a token and x " +
-                     std::to_string(data.cond_channels) + "; reshape the data, or use flux1");
+                     std::to_string(data.theta_channels) + " channels a token and x " +
+                     std::to_string(data.x_channels) + "; reshape the data, or use flux1");
 }
 
 std::string first_given(const config::Reader& reader,

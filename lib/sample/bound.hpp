@@ -5,7 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "model/network.hpp"
-#include "sample/equation.hpp"
+#include "sample/solver/equation.hpp"
 
 namespace fluxsbi::sample {
 

@@ -15,7 +15,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "sample/noise.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
 

@@ -8,7 +8,7 @@
 
 #include <c10/core/Device.h>
 
-#include "data/prior.hpp"
+#include "data/prior/prior.hpp"
 #include "data/standardise.hpp"
 #include "method/method.hpp"
 #include "sample/bound.hpp"

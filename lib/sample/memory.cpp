@@ -14,10 +14,10 @@ double bytes_per_sample(const engine::FlatParameters& parameters, const data::Da
     if (entry.shape.size() == 2 && !entry.name.starts_with("embedding."))  // that is evaluated once
       widest = std::max(widest, *std::max_element(entry.shape.begin(), entry.shape.end()));
   }
-  const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
+  const auto tokens = static_cast<double>(shape.theta_dim + shape.x_dim);
   return sizeof(float) *
          (tokens * static_cast<double>(widest) * layers_alive + tokens * tokens * heads +
-          static_cast<double>(state_size) * solver_stages + static_cast<double>(shape.cond_size()));
+          static_cast<double>(state_size) * solver_stages + static_cast<double>(shape.x_size()));
 }
 
 // All layers' activations live until the way back, a few of each layer's width, and the attention weights of
@@ -30,7 +30,7 @@ double bytes_per_pull_back(const engine::FlatParameters& parameters, const data:
     widths += static_cast<double>(*std::max_element(entry.shape.begin(), entry.shape.end()));
     ++matrices;
   }
-  const auto tokens = static_cast<double>(shape.obs_dim + shape.cond_dim);
+  const auto tokens = static_cast<double>(shape.theta_dim + shape.x_dim);
   return sizeof(float) *
          (tokens * widths * copies + tokens * tokens * heads * (1 + matrices / matrices_a_block));
 }

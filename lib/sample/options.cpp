@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/text.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
 

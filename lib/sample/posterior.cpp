@@ -43,7 +43,7 @@ std::string identity_of(const checkpoint::ModelFile& file) {
 }
 
 // theta's features, then x's.
-data::Standardiser joined(data::Standardiser theta, const data::Standardiser& x) {
+data::Standardiser side_by_side(data::Standardiser theta, const data::Standardiser& x) {
   theta.mean.insert(theta.mean.end(), x.mean.begin(), x.mean.end());
   theta.scale.insert(theta.scale.end(), x.scale.begin(), x.scale.end());
   if (!theta.range.empty()) {
@@ -85,7 +85,7 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   reader.finish_part();
   parts.seen = model::resolve(*model, embedding, file.shape);
 
-  parts.prior = data::make_prior(prior, file.shape.obs_size());
+  parts.prior = data::make_prior(prior, file.shape.theta_size());
   parts.method = method->build();
   parts.strategy = strategy;
   const at::Device where = engine::choose_device(device).device;
@@ -95,8 +95,8 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   parts.execution = engine::engine_sentence(*parts.engine, type, engine);
   engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
   if (parts.engine->parameters().network()->joint()) {
-    parts.row = joined(file.theta, file.x);
-    parts.mask.emplace(parts.mask_options, file.shape.obs_dim, file.shape.cond_dim, at::kCPU);
+    parts.row = side_by_side(file.theta, file.x);
+    parts.mask.emplace(parts.mask_options, file.shape.theta_dim, file.shape.x_dim, at::kCPU);
   }
 }
 
@@ -128,7 +128,7 @@ int64_t Posterior::chunk_size(const SamplingOptions& options) const {
   if (options.chunk > 0) return cuda ? std::min(options.chunk, most) : options.chunk;
   const double fitting = options.memory_gb * 1e9 /
                          bytes_per_sample(parts_->engine->parameters(), parts_->seen,
-                                          parts_->tokens() * parts_->shape.obs_channels);
+                                          parts_->tokens() * parts_->shape.theta_channels);
   return static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(most)));
 }
 

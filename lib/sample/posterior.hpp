@@ -9,10 +9,10 @@
 #include "checkpoint/model_file.hpp"
 #include "engine/engine.hpp"
 #include "method/method.hpp"
+#include "sample/density/log_prob.hpp"
+#include "sample/density/mode.hpp"
 #include "sample/draw.hpp"
 #include "sample/joint_condition.hpp"
-#include "sample/log_prob.hpp"
-#include "sample/mode.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -27,7 +27,7 @@ class Posterior {
   Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute,
             const std::string& engine = "auto");
 
-  /// `draws` samples of theta for each of `rows` observations x [rows, cond_dim, cond_channels] in the data's
+  /// `draws` samples of theta for each of `rows` observations x [rows, x_dim, x_channels] in the data's
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
   /// change nothing beyond float32 rounding of batched products (1e-5 relative seen) and, for adaptive
   /// solvers, what that rounding does to a step's acceptance (their tolerance). `progress` is called after
@@ -43,7 +43,7 @@ class Posterior {
   Samples sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
                        int64_t first_row, const SamplingOptions& options, const Progress& progress = {});
 
-  /// log p(theta | x) of theta [rows, obs_dim, obs_channels] and x [x_rows, cond_dim, cond_channels], x_rows
+  /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows
   /// = rows, or 1 for all of theta; both in the data's units, in which the density is too (log_prob.hpp says
   /// what is computed). Of `options` solver (auto: dopri5), steps, atol, rtol, max_evaluations, memory_gb and
   /// chunk (network evaluations with gradient at once) count. Throws UserError for what is not finite, for x

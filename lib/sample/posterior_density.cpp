@@ -16,8 +16,8 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
   const Parts& parts = *parts_;
   core::require(x_rows == rows || x_rows == 1, "theta and x need as many rows, or x one");
   parts.check_observations(x, x_rows);
-  const auto width = static_cast<size_t>(parts.shape.obs_size()),
-             size = static_cast<size_t>(parts.shape.cond_size());
+  const auto width = static_cast<size_t>(parts.shape.theta_size()),
+             size = static_cast<size_t>(parts.shape.x_size());
   LogProbs found;
   parts.with_source(x, x_rows, [&](Source source) {
     if (x_rows == 1) {
@@ -47,7 +47,7 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
         "or train flux1joint or simformer");
   }
   const Parts& parts = *parts_;
-  const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.obs_channels);
+  const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.theta_channels);
   check_points(values, size);
   std::vector<float> given(values.begin(), values.end());
   for (size_t i = 0; i < given.size(); ++i) {
@@ -74,7 +74,7 @@ Modes Posterior::find_modes(std::span<const float> x, int64_t rows, uint64_t see
   const int64_t group = std::max<int64_t>(1, most_samples / modes.draws);
   Modes all;
   for (int64_t first = 0; first < rows; first += group) {
-    const int64_t count = std::min(group, rows - first), size = parts.shape.cond_size();
+    const int64_t count = std::min(group, rows - first), size = parts.shape.x_size();
     const auto some = x.subspan(static_cast<size_t>(first * size), static_cast<size_t>(count * size));
     Modes found;
     parts.with_source(some, count, [&](const Source& source) {

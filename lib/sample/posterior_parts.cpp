@@ -9,7 +9,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
-#include "data/sets.hpp"
+#include "data/files/sets.hpp"
 
 namespace fluxsbi::sample {
 
@@ -52,9 +52,10 @@ Evaluate without_condition(engine::Engine& engine, const at::Tensor& cond) {
 std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::DataShape& shape) {
   std::vector<float> given;
   for (int64_t row = 0; row < rows; ++row) {
-    given.insert(given.end(), static_cast<size_t>(shape.obs_size()), std::numeric_limits<float>::quiet_NaN());
+    given.insert(given.end(), static_cast<size_t>(shape.theta_size()),
+                 std::numeric_limits<float>::quiet_NaN());
     const auto values =
-        x.subspan(static_cast<size_t>(row * shape.cond_size()), static_cast<size_t>(shape.cond_size()));
+        x.subspan(static_cast<size_t>(row * shape.x_size()), static_cast<size_t>(shape.x_size()));
     given.insert(given.end(), values.begin(), values.end());
   }
   return given;
@@ -65,7 +66,7 @@ void check_questions(const JointCondition& condition, const method::ConditionMas
   for (const GivenMask& mask : condition.masks()) {
     if (trained.covers(mask)) continue;
     throw core::UserError(
-        shape.cond_dim == 0
+        shape.x_dim == 0
             ? "the model was trained without x, on the joint distribution of theta: it knows no "
               "conditionals; leave every cell blank"
             : "the model was trained with condition_mask.kind = " + kind +
@@ -81,8 +82,8 @@ Source Posterior::Parts::source() const {
   source.method = method.get();
   source.standardiser = &theta;
   source.prior = prior && prior->bounded() ? prior.get() : nullptr;
-  source.tokens = source.kept = shape.obs_dim;
-  source.channels = shape.obs_channels;
+  source.tokens = source.kept = shape.theta_dim;
+  source.channels = shape.theta_channels;
   source.device = engine->device();
   return source;
 }
@@ -99,7 +100,7 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
 }
 
 JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows) const {
-  JointCondition condition(given, rows, tokens(), shape.obs_channels, row, engine->device());
+  JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device());
   check_questions(condition, *mask, mask_options.kind, shape);
   return condition;
 }
@@ -108,7 +109,7 @@ at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t 
   std::vector<float> standardised(observations.begin(), observations.end());
   x.apply(standardised);
   const at::Tensor cond =
-      at::from_blob(standardised.data(), {rows, shape.cond_dim, shape.cond_channels}, at::kFloat)
+      at::from_blob(standardised.data(), {rows, shape.x_dim, shape.x_channels}, at::kFloat)
           .clone()
           .to(engine->device());
   return engine->embed(cond);
@@ -119,7 +120,7 @@ void Posterior::Parts::with_source(std::span<const float> observations, int64_t 
   if (mask) {
     const std::vector<float> given = given_x(observations, rows, shape);
     const JointCondition condition = condition_of(given, rows);
-    work(joint_source(condition, given, shape.obs_dim));
+    work(joint_source(condition, given, shape.theta_dim));
     return;
   }
   const at::Tensor cond = embed(observations, rows);
@@ -133,8 +134,8 @@ void Posterior::Parts::with_source(std::span<const float> observations, int64_t 
 }
 
 void Posterior::Parts::check_observations(std::span<const float> observations, int64_t rows) const {
-  if (shape.cond_dim == 0) throw core::UserError("the model was trained without x, so there is no x to give");
-  const int64_t size = shape.cond_size();
+  if (shape.x_dim == 0) throw core::UserError("the model was trained without x, so there is no x to give");
+  const int64_t size = shape.x_size();
   if (static_cast<int64_t>(observations.size()) != rows * size) {
     throw core::UserError("the observations hold " + std::to_string(observations.size()) +
                           " values; the model needs " + std::to_string(rows) + " rows of " +
@@ -142,7 +143,7 @@ void Posterior::Parts::check_observations(std::span<const float> observations, i
   }
   for (int64_t row = 0; shape.padded && row < rows; ++row) {
     const auto set = observations.subspan(static_cast<size_t>(row * size), static_cast<size_t>(size));
-    const std::string problem = data::set_problem(set, shape.cond_channels);
+    const std::string problem = data::set_problem(set, shape.x_channels);
     if (!problem.empty())
       throw core::UserError("row " + std::to_string(row) + " of the observations: " + problem);
   }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/prior.hpp"
+#include "data/prior/prior.hpp"
 #include "data/standardise.hpp"
 #include "method/condition_mask.hpp"
 #include "sample/joint_condition.hpp"
@@ -32,7 +32,7 @@ struct Posterior::Parts {
   method::ConditionMaskOptions mask_options;
   std::optional<method::ConditionMask> mask;  // the masks that the model was trained with
 
-  int64_t tokens() const { return mask ? shape.obs_dim + shape.cond_dim : shape.obs_dim; }
+  int64_t tokens() const { return mask ? shape.theta_dim + shape.x_dim : shape.theta_dim; }
   /// The condition of a joint model's rows. Throws UserError for questions that it was not trained to answer.
   JointCondition condition_of(std::span<const float> given, int64_t rows) const;
   /// What a joint model's rows under that condition are drawn from; both must outlive it.

@@ -8,7 +8,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
-#include "data/given.hpp"
+#include "data/files/given.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"

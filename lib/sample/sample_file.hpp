@@ -1,9 +1,9 @@
 // Files of samples, and joining the shards of one run.
 //
 // .npz, .h5 and .hdf5 hold these arrays (with a last axis of channels where there are several):
-//   samples  float32 [rows, N, d], the data's units. d is obs_dim, or joint_dim for questions of `given`
+//   samples  float32 [rows, N, d], the data's units. d is theta_dim, or joint_dim for questions of `given`
 //   filled   bool [rows, N], false where a draw could not be filled and is NaN
-//   x        float32 [rows, cond_dim], the observations; or else
+//   x        float32 [rows, x_dim], the observations; or else
 //   given    float32 [rows, joint_dim], what was given of theta and x, NaN where it was inferred
 //   meta     uint8 [bytes], JSON in UTF-8: seed, model, first_row, total_rows, shard, drawn, version,
 //   theta_names,

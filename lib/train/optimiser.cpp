@@ -13,7 +13,7 @@ namespace fluxsbi::train {
 namespace {
 
 constexpr int64_t chunk_elements = 8192;  // one thread's piece of work: some microseconds
-constexpr double least_weight_norm = 1e-3, least_gradient_norm = 1e-6;  // as in optimiser_cpu.cpp
+constexpr double least_gradient_norm = 1e-6;
 
 // First units of pieces of about chunk_elements elements, and the number of units.
 std::vector<int64_t> chunks_of(const std::vector<Unit>& units) {
@@ -126,7 +126,8 @@ at::Tensor Optimiser::clip_by_unit(const at::Tensor& gradient) const {
     return at::segment_reduce(flat.square(), "sum", {}, {}, unit_bounds_, 0, /*unsafe=*/true, 0.0).sqrt_();
   };
   const at::Tensor norm = norms(gradient);  // [units]
-  const at::Tensor limit = norms(parameters_.master).clamp_min_(least_weight_norm).mul_(options_.clip_value);
+  const at::Tensor limit =
+      norms(parameters_.master).clamp_min_(cpu::least_weight_norm).mul_(options_.clip_value);
   const at::Tensor shrink = limit / norm.clamp_min(least_gradient_norm);
   return at::where(norm < limit, at::ones_like(norm), shrink).index_select(0, unit_of_element_);  // [P]
 }

@@ -17,7 +17,6 @@ namespace fluxsbi::train::cpu {
 namespace {
 
 constexpr int64_t lanes = 16;
-constexpr float least_weight_norm = 1e-3F;    // so that units that start at zero can move
 constexpr float least_gradient_norm = 1e-6F;  // keeps the division finite
 
 FLUXSBI_CLONES void update_span(float* __restrict master, float* __restrict moment1,

@@ -7,6 +7,9 @@
 
 namespace fluxsbi::train::cpu {
 
+/// Adaptive clipping takes no unit's norm for smaller, so that units that start at zero can move.
+inline constexpr float least_weight_norm = 1e-3F;
+
 struct Buffers {
   float *master, *moment1, *moment2, *ema;
   const float* gradient;

@@ -93,14 +93,14 @@ TEST_CASE("the tokens of both sides come from shapes, YAML and the user alike", 
                           {"cond_in.kernel", zeros({3, 4})},
                           {"obs_in.kernel", zeros({2, 4})}};
   const auto shape = shape_of(tables);
-  CHECK(shape.obs_dim == 2);
-  CHECK(shape.cond_dim == 5);
-  CHECK(shape.obs_channels == 2);
-  CHECK(shape.cond_channels == 3);
+  CHECK(shape.theta_dim == 2);
+  CHECK(shape.x_dim == 5);
+  CHECK(shape.theta_channels == 2);
+  CHECK(shape.x_channels == 3);
   CHECK(shape_of(tables, "{obs_dim: 2, dim_cond: 5}", {2, 5}).cond_dim == 5);
   CHECK(shape_of({{"condition_null", zeros({1, 6, 4})}}, "{}", {3, {}}).cond_dim == 6);
   const auto by_user = shape_of({{"cond_in.bias", zeros({4})}}, "{in_channels: 2}", {3, 4});
-  CHECK(by_user.obs_dim == 3);
+  CHECK(by_user.theta_dim == 3);
   CHECK(by_user.obs_channels == 2);
   CHECK(by_user.cond_channels == 1);
 }

@@ -23,9 +23,9 @@ TEST_CASE("a model file gives back all that was saved", "[checkpoint][model]") {
   checkpoint::save_model(folder.file("m.safetensors"), model);
   const ModelFile read = checkpoint::load_model(folder.file("m.safetensors"));
   CHECK(read.config == model.config);
-  CHECK(read.shape.obs_dim == 2);
-  CHECK(read.shape.cond_channels == 2);
-  CHECK(read.shape.cond_grid == std::vector<int64_t>{1, 3});
+  CHECK(read.shape.theta_dim == 2);
+  CHECK(read.shape.x_channels == 2);
+  CHECK(read.shape.x_grid == std::vector<int64_t>{1, 3});
   CHECK(read.theta.mean == model.theta.mean);
   CHECK(read.theta.scale == model.theta.scale);
   CHECK(read.x.mean == model.x.mean);

@@ -1,3 +1,4 @@
+#include <array>
 #include <limits>
 
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -133,4 +134,26 @@ TEST_CASE("a word that is not allowed names the nearest", "[config][rules]") {
   CHECK(rule.hint("something").empty());
   CHECK(each(rule).hint({"flow", "difusion"}) == " (did you mean 'diffusion'?)");
   CHECK(if_given(rule).hint("flowx") == " (did you mean 'flow'?)");
+}
+
+namespace {
+
+enum class Colour { red, green };
+std::span<const std::string_view> enum_names(Colour) {
+  static constexpr std::array<std::string_view, 2> names{"red", "green"};
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("an enum is read and written by its enumerators' names", "[config][types]") {
+  CHECK(value_of<Colour>("green") == Colour::green);
+  CHECK(value_of<Colour>("'red'") == Colour::red);
+  CHECK(emit(Colour::green) == "\"green\"");
+  CHECK(name_of(Colour::red) == "red");
+  CHECK(type_name(static_cast<const Colour*>(nullptr)) == "text");
+  CHECK(one_of<Colour>().allowed == "one of red, green");
+  CHECK(problem_of<Colour>("gren") == "must be one of red, green, found 'gren' (did you mean 'green'?)");
+  CHECK_THAT(problem_of<Colour>("[red]"), ContainsSubstring("must be text, found"));
+  CHECK(value_of<std::optional<Colour>>("null") == std::nullopt);
 }

@@ -7,10 +7,11 @@
 
 #include "core/system.hpp"
 #include "data/errors.hpp"
-#include "data/rows_text.hpp"
 #include "data/scratch.hpp"
-#include "data/shell.hpp"
-#include "data/simulate.hpp"
+#include "data/simulate/rows_text.hpp"
+#include "data/simulate/shell.hpp"
+#include "data/simulate/simulate.hpp"
+#include "data/simulate/simulate_to_file.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;

@@ -1,9 +1,10 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "config/reader.hpp"
-#include "data/command_simulator.hpp"
+#include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
+#include "data/simulate/command_simulator.hpp"
 
 using namespace fluxsbi;
 using test::says;

@@ -3,10 +3,11 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
 #include "data/scratch.hpp"
-#include "data/simulate.hpp"
+#include "data/simulate/simulate.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;
@@ -50,17 +51,17 @@ TEST_CASE("npz and h5 files of any supported rank are read", "[data][dataset]") 
       io::save_arrays(scratch.path(name), {{"theta", counting(theta, 0.5)}, {"x", counting(x)}});
       const auto dataset = load_dataset(from_file(scratch.path(name)), 0);
       REQUIRE(dataset.rows == 4);
-      REQUIRE(dataset.shape.obs_dim == shape.obs_dim);
-      REQUIRE(dataset.shape.obs_channels == shape.obs_channels);
-      REQUIRE(dataset.shape.cond_dim == shape.cond_dim);
-      REQUIRE(dataset.shape.cond_channels == shape.cond_channels);
-      REQUIRE(dataset.shape.cond_grid == shape.cond_grid);
-      REQUIRE(dataset.shape.obs_grid == shape.obs_grid);
-      REQUIRE(std::ssize(dataset.theta) == 4 * shape.obs_size());
+      REQUIRE(dataset.shape.theta_dim == shape.theta_dim);
+      REQUIRE(dataset.shape.theta_channels == shape.theta_channels);
+      REQUIRE(dataset.shape.x_dim == shape.x_dim);
+      REQUIRE(dataset.shape.x_channels == shape.x_channels);
+      REQUIRE(dataset.shape.x_grid == shape.x_grid);
+      REQUIRE(dataset.shape.theta_grid == shape.theta_grid);
+      REQUIRE(std::ssize(dataset.theta) == 4 * shape.theta_size());
       REQUIRE(dataset.theta[1] == 1.5f);
-      REQUIRE(std::ssize(dataset.x) == 4 * shape.cond_size());
+      REQUIRE(std::ssize(dataset.x) == 4 * shape.x_size());
       REQUIRE(dataset.x.back() == static_cast<float>(dataset.x.size() - 1));
-      REQUIRE(std::ssize(dataset.x_names) == shape.cond_dim);
+      REQUIRE(std::ssize(dataset.x_names) == shape.x_dim);
       REQUIRE(dataset.prior.kind == "none");
     }
   }
@@ -113,16 +114,16 @@ TEST_CASE("a file of theta alone is data without x", "[data][dataset]") {
   for (const char* name : {"a.npz", "a.h5"}) {
     const auto dataset = load_dataset(from_file(scratch.path(name)), 0);
     REQUIRE(dataset.rows == 4);
-    REQUIRE(dataset.shape.obs_dim == 3);
-    REQUIRE(dataset.shape.cond_dim == 0);
-    REQUIRE(dataset.shape.cond_channels == 2);
+    REQUIRE(dataset.shape.theta_dim == 3);
+    REQUIRE(dataset.shape.x_dim == 0);
+    REQUIRE(dataset.shape.x_channels == 2);
     REQUIRE(dataset.x.empty());
     REQUIRE(dataset.x_names.empty());
   }
   auto options = from_file(scratch.write("a.csv", "theta_1,theta_0\n1,2\nnan,2\n3,4\n"));
   options.nan = "drop";
   const auto csv = load_dataset(options, 0);
-  REQUIRE(csv.shape.cond_dim == 0);
+  REQUIRE(csv.shape.x_dim == 0);
   REQUIRE(csv.theta == std::vector<float>{2, 1, 4, 3});
   auto named = from_file(scratch.write("b.csv", "mass,spin\n1,2\n"));
   named.theta_names = {"spin", "mass"};

@@ -8,12 +8,15 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
+#include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
+#include "data/files/observations.hpp"
+#include "data/prior/truncated_normal.hpp"
 #include "data/scratch.hpp"
-#include "data/simulate.hpp"
+#include "data/simulate/simulate.hpp"
+#include "data/simulate/simulate_to_file.hpp"
 #include "data/tasks/grid_density.hpp"
-#include "data/truncated_normal.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;
@@ -173,9 +176,9 @@ TEST_CASE("series, images and sets keep their axes in a file and come back", "[d
     options.simulations = 5;
     const auto simulated = data::load_dataset(options, 3);
     for (const auto* from : {&dataset, &simulated}) {
-      CHECK(from->shape.cond_dim == tokens);
-      CHECK(from->shape.cond_channels == 1);
-      CHECK(from->shape.cond_grid == grid);
+      CHECK(from->shape.x_dim == tokens);
+      CHECK(from->shape.x_channels == 1);
+      CHECK(from->shape.x_grid == grid);
       CHECK(from->shape.padded == data::make_task(name)->padded());
     }
     CHECK(simulated.theta == dataset.theta);

@@ -4,7 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "data/errors.hpp"
-#include "data/given.hpp"
+#include "data/files/given.hpp"
 #include "data/scratch.hpp"
 
 using namespace fluxsbi;

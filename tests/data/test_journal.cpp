@@ -1,8 +1,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "data/errors.hpp"
-#include "data/journal.hpp"
 #include "data/scratch.hpp"
+#include "data/simulate/journal.hpp"
 
 using namespace fluxsbi;
 using data::Journal;

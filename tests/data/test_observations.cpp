@@ -6,6 +6,7 @@
 
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
+#include "data/files/observations.hpp"
 #include "data/scratch.hpp"
 #include "io/files.hpp"
 
@@ -48,7 +49,7 @@ TEST_CASE("rows come with or without the leading axis", "[data][observations]") 
     for (const char* name : {"x.npy", "x.npz"}) {
       const auto observations = load_observations(scratch.path(name), shape, {});
       REQUIRE(observations.rows == rows);
-      REQUIRE(std::ssize(observations.x) == rows * shape.cond_size());
+      REQUIRE(std::ssize(observations.x) == rows * shape.x_size());
       REQUIRE(observations.x.back() == static_cast<float>(observations.x.size() - 1));
     }
   }
@@ -120,13 +121,13 @@ TEST_CASE("sets may be smaller than those trained on, not larger", "[data][obser
   for (const auto& [model, array, rows, elements] : cases) {
     const auto observations = load(array, model);
     REQUIRE(observations.rows == rows);
-    REQUIRE(std::ssize(observations.x) == rows * model.cond_size());
+    REQUIRE(std::ssize(observations.x) == rows * model.x_size());
     for (int64_t i = 0; i < std::ssize(observations.x); ++i) {
-      const bool present = i % model.cond_size() < elements * model.cond_channels;
+      const bool present = i % model.x_size() < elements * model.x_channels;
       REQUIRE(std::isfinite(observations.x[static_cast<size_t>(i)]) == present);
     }
-    REQUIRE(observations.x[static_cast<size_t>(elements * model.cond_channels - 1)] ==
-            static_cast<float>(elements * model.cond_channels - 1));
+    REQUIRE(observations.x[static_cast<size_t>(elements * model.x_channels - 1)] ==
+            static_cast<float>(elements * model.x_channels - 1));
   }
   REQUIRE_USER_ERROR(load({3, 5, 1}, draws), says("sets of up to 4 elements") && says("fewer elements"));
   REQUIRE_USER_ERROR(load({3, 2, 2}, draws), says("[rows, elements, 1]"));

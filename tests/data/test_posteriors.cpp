@@ -6,7 +6,7 @@
 
 #include "data/errors.hpp"
 #include "data/sbibm_files.hpp"
-#include "data/simulate.hpp"
+#include "data/simulate/simulate.hpp"
 #include "data/tasks/task.hpp"
 
 using namespace fluxsbi;

@@ -6,8 +6,8 @@
 
 #include "config/reader.hpp"
 #include "data/errors.hpp"
-#include "data/precision_prior.hpp"
-#include "data/prior.hpp"
+#include "data/prior/precision_prior.hpp"
+#include "data/prior/prior.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::WithinAbs;

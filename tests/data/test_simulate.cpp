@@ -3,10 +3,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
 #include "data/scratch.hpp"
-#include "data/simulate.hpp"
+#include "data/simulate/simulate.hpp"
+#include "data/simulate/simulate_to_file.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;

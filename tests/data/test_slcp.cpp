@@ -5,7 +5,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 
-#include "data/simulate.hpp"
+#include "data/simulate/simulate.hpp"
 #include "data/tasks/distractors.hpp"
 #include "data/tasks/slcp_distractors.hpp"
 

@@ -3,8 +3,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
+#include "data/split.hpp"
 
 using namespace fluxsbi;
 using data::DataOptions;

@@ -6,7 +6,7 @@
 
 #include "core/philox.hpp"
 #include "data/errors.hpp"
-#include "data/names.hpp"
+#include "data/files/names.hpp"
 #include "data/standardise.hpp"
 
 using namespace fluxsbi;

@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/tasks/task.hpp"
 
@@ -25,7 +26,7 @@ TEST_CASE("dependency graphs are symmetric, whole and hold each token", "[data][
   for (const auto& row : data::tasks()) {
     CAPTURE(row.name);
     const auto shape = row.make()->shape();
-    const auto tokens = static_cast<size_t>(shape.obs_dim + shape.cond_dim);
+    const auto tokens = static_cast<size_t>(shape.theta_dim + shape.x_dim);
     REQUIRE(shape.edges.size() == tokens);
     for (size_t i = 0; i < tokens; ++i) {
       REQUIRE(shape.edges[i].size() == tokens);

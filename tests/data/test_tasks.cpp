@@ -9,7 +9,7 @@
 
 #include "data/errors.hpp"
 #include "data/sbibm_files.hpp"
-#include "data/simulate.hpp"
+#include "data/simulate/simulate.hpp"
 #include "data/tasks/bernoulli_glm_raw.hpp"
 #include "data/tasks/gaussian_linear.hpp"
 #include "data/tasks/gaussian_mixture.hpp"

@@ -12,7 +12,7 @@
 
 #include "core/error.hpp"
 #include "golden/case.hpp"
-#include "sample/density_equation.hpp"
+#include "sample/density/density_equation.hpp"
 #include "sample/pull_back.hpp"
 
 namespace fluxsbi::golden {

@@ -9,7 +9,7 @@
 
 #include "config/value.hpp"
 #include "io/safetensors.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::golden {
 

@@ -15,7 +15,7 @@
 
 #include "golden/noisy_case.hpp"
 #include "method/edm.hpp"
-#include "sample/runge_kutta.hpp"
+#include "sample/solver/runge_kutta.hpp"
 
 namespace fluxsbi::golden {
 

@@ -12,7 +12,7 @@
 #include "golden/case.hpp"
 #include "method/flow_matching.hpp"
 #include "sample/fields.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::golden {
 

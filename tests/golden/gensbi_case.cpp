@@ -11,7 +11,7 @@
 #include "core/error.hpp"
 #include "golden/case.hpp"
 #include "sample/posterior.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::golden {

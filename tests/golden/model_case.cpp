@@ -81,13 +81,13 @@ std::vector<int64_t> grid_of(const Case& golden, const std::string& ids) {
 data::DataShape shape_of(const Case& golden) {
   data::DataShape shape;
   const at::Tensor obs = golden.tensor("in/obs");
-  shape.obs_dim = obs.size(1);
-  shape.obs_channels = obs.size(2);
-  shape.obs_grid = grid_of(golden, "in/obs_ids");
+  shape.theta_dim = obs.size(1);
+  shape.theta_channels = obs.size(2);
+  shape.theta_grid = grid_of(golden, "in/obs_ids");
   if (golden.has("in/cond")) {
-    shape.cond_dim = golden.tensor("in/cond").size(1);
-    shape.cond_channels = golden.tensor("in/cond").size(2);
-    shape.cond_grid = grid_of(golden, "in/cond_ids");
+    shape.x_dim = golden.tensor("in/cond").size(1);
+    shape.x_channels = golden.tensor("in/cond").size(2);
+    shape.x_grid = grid_of(golden, "in/cond_ids");
   }
   return shape;
 }

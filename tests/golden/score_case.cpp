@@ -11,7 +11,7 @@
 
 #include "golden/noisy_case.hpp"
 #include "method/score_matching.hpp"
-#include "sample/runge_kutta.hpp"
+#include "sample/solver/runge_kutta.hpp"
 
 namespace fluxsbi::golden {
 

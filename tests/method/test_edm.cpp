@@ -19,7 +19,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "method/edm.hpp"
-#include "sample/stepper.hpp"
+#include "sample/solver/stepper.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;

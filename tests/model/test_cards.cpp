@@ -11,10 +11,10 @@ namespace {
 
 data::DataShape shape_of(int64_t obs, int64_t cond, int64_t obs_channels = 1, int64_t cond_channels = 1) {
   data::DataShape shape;
-  shape.obs_dim = obs;
-  shape.cond_dim = cond;
-  shape.obs_channels = obs_channels;
-  shape.cond_channels = cond_channels;
+  shape.theta_dim = obs;
+  shape.x_dim = cond;
+  shape.theta_channels = obs_channels;
+  shape.x_channels = cond_channels;
   return shape;
 }
 
@@ -99,7 +99,7 @@ TEST_CASE("the data's shape chooses the model by the first rule that holds", "[m
 TEST_CASE("what is recommended keeps the limits of its own card", "[model][cards]") {
   for (const auto& shape : {shape_of(2, 2), shape_of(4, 4, 3, 3), shape_of(8, 60)}) {
     for (const std::string name : {"flux1", "flux1joint", "simformer"}) {
-      INFO(name << " for " << shape.obs_dim << " and " << shape.cond_dim);
+      INFO(name << " for " << shape.theta_dim << " and " << shape.x_dim);
       const auto spec = spec_of(name, model::recommended_section(name, shape), shape);
       const auto ids = broken(*spec, shape);
       for (const char* number : {".depth-ratio", ".features", ".layers", ".width"})

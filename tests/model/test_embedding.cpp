@@ -82,11 +82,11 @@ std::shared_ptr<Embedding> start_values(const Example& example, uint64_t seed) {
 
 // x [rows, M, K] of the shape; of a set some elements are absent, one row has a single one.
 at::Tensor data_of(const data::DataShape& shape, int64_t rows, uint64_t seed) {
-  at::Tensor x = random_tensor({rows, shape.cond_dim, shape.cond_channels}, seed);
+  at::Tensor x = random_tensor({rows, shape.x_dim, shape.x_channels}, seed);
   if (!shape.padded) return x;
   for (int64_t row = 0; row < rows; ++row) {
-    const int64_t present = 1 + row % shape.cond_dim;
-    x[row].narrow(0, present, shape.cond_dim - present).fill_(std::numeric_limits<float>::quiet_NaN());
+    const int64_t present = 1 + row % shape.x_dim;
+    x[row].narrow(0, present, shape.x_dim - present).fill_(std::numeric_limits<float>::quiet_NaN());
   }
   return x;
 }
@@ -127,10 +127,10 @@ TEST_CASE("every embedding network makes the tokens that its section promises", 
   for (const auto& example : examples) {
     CAPTURE(example.lines);
     const auto seen = seen_by_network(example);
-    CHECK(seen.cond_dim == example.tokens);
-    CHECK(seen.cond_channels == features);
-    CHECK(seen.cond_grid == example.grid);
-    CHECK(seen.obs_dim == 2);
+    CHECK(seen.x_dim == example.tokens);
+    CHECK(seen.x_channels == features);
+    CHECK(seen.x_grid == example.grid);
+    CHECK(seen.theta_dim == 2);
     CHECK_FALSE(seen.padded);
     const auto network = start_values(example, 1);
     const at::Tensor tokens = network->forward(data_of(example.shape, 9, 2));
@@ -180,7 +180,7 @@ TEST_CASE("an embedding depends on all of x", "[model][embedding]") {
   for (const auto& example : examples) {
     CAPTURE(example.lines);
     const auto network = start_values(example, 1);
-    at::Tensor x = random_tensor({1, example.shape.cond_dim, example.shape.cond_channels}, 3);
+    at::Tensor x = random_tensor({1, example.shape.x_dim, example.shape.x_channels}, 3);
     const at::Tensor before = network->forward(x);
     for (int64_t i = 0; i < x.numel(); ++i) {
       at::Tensor moved = x.clone();
@@ -252,7 +252,7 @@ TEST_CASE("a set of more equal elements is not the same as one of them", "[model
     if (!example.shape.padded) continue;
     const auto network = start_values(example, 1);
     const at::Tensor one = data_of(example.shape, 1, 2);
-    const at::Tensor same = one.narrow(1, 0, 1).expand({1, example.shape.cond_dim, 2}).contiguous();
+    const at::Tensor same = one.narrow(1, 0, 1).expand({1, example.shape.x_dim, 2}).contiguous();
     CHECK(largest_difference(network->forward(one), network->forward(same)) > 1e-4);
   }
 }

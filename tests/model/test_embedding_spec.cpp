@@ -77,8 +77,8 @@ TEST_CASE("a resolved embedding section reads back as the same without a warning
     CHECK(warnings.empty());
     const auto seen_again = again.resolve(shape);
     CHECK(written(again) == text);
-    CHECK(seen_again.cond_dim == seen.cond_dim);
-    CHECK(seen_again.cond_channels == seen.cond_channels);
+    CHECK(seen_again.x_dim == seen.x_dim);
+    CHECK(seen_again.cond_channels == seen.x_channels);
     CHECK(again.remarks() == spec.remarks());
   }
 }

@@ -8,8 +8,8 @@
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
 
+#include "sample/density/log_prob.hpp"
 #include "sample/exact_network.hpp"
-#include "sample/log_prob.hpp"
 #include "sample/pull_back.hpp"
 
 namespace fluxsbi::test {

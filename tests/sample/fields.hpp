@@ -7,7 +7,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 
-#include "sample/equation.hpp"
+#include "sample/solver/equation.hpp"
 
 namespace fluxsbi::test {
 

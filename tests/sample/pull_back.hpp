@@ -6,7 +6,7 @@
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "sample/equation.hpp"
+#include "sample/solver/equation.hpp"
 
 namespace fluxsbi::test {
 

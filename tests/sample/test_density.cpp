@@ -9,7 +9,7 @@
 #include <catch2/generators/catch_generators_range.hpp>
 
 #include "core/error.hpp"
-#include "sample/density_equation.hpp"
+#include "sample/density/density_equation.hpp"
 #include "sample/exact_source.hpp"
 #include "sample/joint_condition.hpp"
 #include "sample/joint_gaussian.hpp"

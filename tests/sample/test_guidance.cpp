@@ -12,7 +12,7 @@
 #include "sample/draw.hpp"
 #include "sample/exact_network.hpp"
 #include "sample/fields.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;

@@ -16,7 +16,7 @@
 #include "sample/fields.hpp"
 #include "sample/joint_condition.hpp"
 #include "sample/joint_gaussian.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;

@@ -7,8 +7,8 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
+#include "sample/density/mode.hpp"
 #include "sample/exact_source.hpp"
-#include "sample/mode.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;

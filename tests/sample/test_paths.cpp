@@ -11,7 +11,7 @@
 #include "core/error.hpp"
 #include "sample/draw.hpp"
 #include "sample/exact_network.hpp"
-#include "sample/runge_kutta.hpp"
+#include "sample/solver/runge_kutta.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;

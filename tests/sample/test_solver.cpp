@@ -14,7 +14,7 @@
 
 #include "core/error.hpp"
 #include "sample/fields.hpp"
-#include "sample/runge_kutta.hpp"
+#include "sample/solver/runge_kutta.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;

@@ -4,12 +4,6 @@
 
 namespace fluxsbi::app::bench {
 
-namespace {
-
-constexpr double rate = 1e-4;
-
-}  // namespace
-
 EngineTraining::EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch,
                                const std::string& engine)
     : engine_(engine::make_engine(make_network(workload, 0), at::kFloat, data.obs.device(), engine)),
@@ -24,7 +18,7 @@ EngineTraining::EngineTraining(const Workload& workload, const train::TrainingDa
 }
 
 void EngineTraining::step() {
-  step_->run(*runner_, number_++, rate);
+  step_->run(*runner_, number_++, learning_rate);
 }
 
 }  // namespace fluxsbi::app::bench

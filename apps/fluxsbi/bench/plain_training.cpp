@@ -4,13 +4,14 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 
+#include "bench/workload.hpp"
 #include "model/ops/fused.hpp"
 
 namespace fluxsbi::app::bench {
 
 namespace {
 
-constexpr double rate = 1e-4, ema_decay = 0.999;
+constexpr double ema_decay = 0.999;
 
 }  // namespace
 
@@ -19,7 +20,7 @@ PlainTraining::PlainTraining(std::shared_ptr<model::Network> network, const trai
     : network_(std::move(network)),
       data_(data),
       batch_(batch),
-      optimiser_(network_->parameters(), torch::optim::AdamWOptions(rate)) {
+      optimiser_(network_->parameters(), torch::optim::AdamWOptions(learning_rate)) {
   for (const at::Tensor& parameter : network_->parameters()) average_.push_back(parameter.detach().clone());
 }
 

@@ -5,13 +5,13 @@
 #include "core/system.hpp"
 #include "method/method.hpp"
 #include "sample/posterior.hpp"
-#include "sample/solver.hpp"
+#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::app::bench {
 
 namespace {
 
-constexpr int64_t fewest_draws = 32, most_draws = 4096;
+constexpr int64_t fewest_solver_draws = 32, most_solver_draws = 4096;
 
 // Draws for one observation, nothing redrawn: the network is not trained.
 Figure figure_of(sample::Posterior& posterior, const std::string& solver, const Settings& settings) {
@@ -26,10 +26,10 @@ Figure figure_of(sample::Posterior& posterior, const std::string& solver, const 
     evaluations = posterior.sample(x, 1, draws, 0, 0, options).evaluations;
     return std::max(core::steady_seconds() - begin, 1e-9);
   };
-  const double few = seconds_for(fewest_draws);
-  const auto draws =
-      static_cast<int64_t>(std::clamp(static_cast<double>(fewest_draws) * settings.seconds / few,
-                                      static_cast<double>(fewest_draws), static_cast<double>(most_draws)));
+  const double few = seconds_for(fewest_solver_draws);
+  const auto draws = static_cast<int64_t>(
+      std::clamp(static_cast<double>(fewest_solver_draws) * settings.seconds / few,
+                 static_cast<double>(fewest_solver_draws), static_cast<double>(most_solver_draws)));
   const double rate = static_cast<double>(draws) / seconds_for(draws);
   return {solver, rate, "samples/s", std::to_string(evaluations) + " evaluations"};
 }

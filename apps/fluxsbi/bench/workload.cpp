@@ -68,7 +68,7 @@ std::string config_of(const Workload& workload, const std::string& method) {
 
 data::DataShape shape_of(const Workload& workload) {
   data::DataShape shape;
-  shape.obs_dim = shape.cond_dim = workload.tokens;
+  shape.theta_dim = shape.x_dim = workload.tokens;
   return shape;
 }
 

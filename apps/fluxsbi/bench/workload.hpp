@@ -17,6 +17,9 @@
 
 namespace fluxsbi::app::bench {
 
+/// Of every training that is measured.
+inline constexpr double learning_rate = 1e-4;
+
 struct Workload {
   std::string_view model;   ///< name in the registry
   bool joint = false;       ///< obs holds theta and x

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "data/density.hpp"
+#include "data/prior/density.hpp"
 #include "data/tasks/grid_density.hpp"
 
 namespace fluxsbi::data {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "data/precision_prior.hpp"
+#include "data/prior/precision_prior.hpp"
 
 namespace fluxsbi::data {
 

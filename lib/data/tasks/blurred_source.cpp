@@ -4,9 +4,9 @@
 #include <cmath>
 #include <numbers>
 
-#include "data/density.hpp"
+#include "data/prior/density.hpp"
+#include "data/prior/truncated_normal.hpp"
 #include "data/tasks/grid_density.hpp"
-#include "data/truncated_normal.hpp"
 
 namespace fluxsbi::data {
 

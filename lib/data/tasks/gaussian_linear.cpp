@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "data/density.hpp"
+#include "data/prior/density.hpp"
 
 namespace fluxsbi::data {
 

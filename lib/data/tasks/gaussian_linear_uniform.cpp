@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "data/truncated_normal.hpp"
+#include "data/prior/truncated_normal.hpp"
 
 namespace fluxsbi::data {
 

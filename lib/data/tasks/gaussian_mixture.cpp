@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "data/density.hpp"
+#include "data/prior/density.hpp"
 
 namespace fluxsbi::data {
 

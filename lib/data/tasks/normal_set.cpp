@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "data/density.hpp"
+#include "data/prior/density.hpp"
 #include "data/tasks/grid_density.hpp"
 
 namespace fluxsbi::data {

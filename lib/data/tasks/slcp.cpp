@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/density.hpp"
+#include "data/prior/density.hpp"
 #include "data/tasks/grid_density.hpp"
 
 namespace fluxsbi::data {

@@ -22,12 +22,12 @@ PosteriorDraw Task::posterior(std::span<const double> x) const {
 DataShape Task::shape() const {
   const auto x = x_shape();
   DataShape shape;
-  shape.obs_dim = theta_dim();
-  shape.cond_channels = x.size() > 1 ? x.back() : 1;
-  shape.cond_dim = x_dim() / shape.cond_channels;
-  if (x.size() == 3) shape.cond_grid = {x[0], x[1]};
+  shape.theta_dim = theta_dim();
+  shape.x_channels = x.size() > 1 ? x.back() : 1;
+  shape.x_dim = x_dim() / shape.x_channels;
+  if (x.size() == 3) shape.x_grid = {x[0], x[1]};
   shape.padded = padded();
-  shape.edges = edges(static_cast<size_t>(shape.obs_dim + shape.cond_dim));
+  shape.edges = edges(static_cast<size_t>(shape.theta_dim + shape.x_dim));
   return shape;
 }
 

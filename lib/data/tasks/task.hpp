@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/philox.hpp"
-#include "data/prior.hpp"
+#include "data/prior/prior.hpp"
 #include "data/shape.hpp"
 
 namespace fluxsbi::data {

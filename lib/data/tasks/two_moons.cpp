@@ -5,7 +5,7 @@
 #include <limits>
 #include <numbers>
 
-#include "data/density.hpp"
+#include "data/prior/density.hpp"
 
 namespace fluxsbi::data {
 

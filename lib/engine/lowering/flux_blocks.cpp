@@ -9,9 +9,6 @@ namespace fluxsbi::engine::lowering {
 
 namespace {
 
-constexpr int64_t time_features = 256;
-constexpr double time_factor = 1000;
-
 std::vector<float> numbers_of(const at::Tensor& tensor) {
   const at::Tensor flat = tensor.to(at::kFloat).contiguous();
   return {flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()};
@@ -40,9 +37,9 @@ Value mlp_embedder(Graph& graph, const std::string& name, const Value& x) {
 
 Value time_vector(Graph& graph, int64_t guidance_dim) {
   const Value t = graph.input(tile::Slot::t, 1, 1);
-  const Value frequencies =
-      graph.constant(numbers_of(model::TimeEmbedding(time_features).frequencies()), 1, time_features / 2);
-  const Value features = graph.sinusoid(t, frequencies, time_factor, time_features);
+  const Value frequencies = graph.constant(
+      numbers_of(model::TimeEmbedding(model::time_features).frequencies()), 1, model::time_features / 2);
+  const Value features = graph.sinusoid(t, frequencies, model::time_factor, model::time_features);
   const Value vec = mlp_embedder(graph, "time_in", features);
   if (guidance_dim == 0) return vec;
   return graph.add(vec, mlp_embedder(graph, "vector_in", graph.input(tile::Slot::guidance, 1, guidance_dim)));

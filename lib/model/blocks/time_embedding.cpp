@@ -35,7 +35,7 @@ TimeEmbedding::TimeEmbedding(int64_t width) : frequencies_(float_frequencies(wid
 
 at::Tensor TimeEmbedding::operator()(const at::Tensor& t) const {
   // 1000 t before the product, as the definition has it: the rounding of t * (1000 f) differs visibly.
-  const at::Tensor angle = at::outer(t.to(at::kFloat) * 1000.0, frequencies_.on(t.device()));
+  const at::Tensor angle = at::outer(t.to(at::kFloat) * time_factor, frequencies_.on(t.device()));
   return at::cat({at::cos(angle), at::sin(angle)}, -1);
 }
 

@@ -7,6 +7,10 @@
 
 namespace fluxsbi::model {
 
+/// Of the Flux models: the width of the time embedding, and s / t below.
+inline constexpr int64_t time_features = 256;
+inline constexpr double time_factor = 1000;
+
 /// timestep_embedding of the Flux models: s = 1000 t, f_k = 10000^(-k / (width / 2)), k = 0 .. width/2 - 1;
 /// [cos(s f), sin(s f)]. Always float32: a time rounded to bfloat16 moves the result by up to 0.6.
 class TimeEmbedding {

@@ -20,23 +20,6 @@ int64_t product(const std::vector<int64_t>& values) {
   return std::accumulate(values.begin(), values.end(), int64_t{1}, std::multiplies<>());
 }
 
-std::string text(int64_t value) {
-  return std::to_string(value);
-}
-
-std::string count_text(int64_t count, const std::string& what) {
-  return text(count) + " " + what + (count == 1 ? "" : "s");
-}
-
-// Up to six divisors of n, the smallest first, for messages.
-std::string divisors(int64_t n) {
-  std::vector<std::string> found;
-  for (int64_t d = 1; d <= n && found.size() < 6; ++d) {
-    if (n % d == 0) found.push_back(text(d));
-  }
-  return core::join(found);
-}
-
 }  // namespace
 
 void EmbeddingSpec::read(config::Reader& reader) {
@@ -49,9 +32,10 @@ void EmbeddingSpec::read(config::Reader& reader) {
   if (!options_.pooling && keeps_positions && !makes_tokens()) options_.pooling = "flatten";
   check_pooling(reader);
   if (is_cnn() && options_.kernel < 2 * options_.stride - 1) {
-    reader.problem("embedding.kernel", "= " + text(options_.kernel) + " with stride = " +
-                                           text(options_.stride) + " passes over values of x; use at least " +
-                                           text(2 * options_.stride - 1) + ", or a smaller stride");
+    reader.problem("embedding.kernel", "= " + std::to_string(options_.kernel) +
+                                           " with stride = " + std::to_string(options_.stride) +
+                                           " passes over values of x; use at least " +
+                                           std::to_string(2 * options_.stride - 1) + ", or a smaller stride");
   }
 }
 
@@ -93,8 +77,9 @@ void EmbeddingSpec::check_pooling(config::Reader& reader) const {
                                          : options_.channels.back();
   if (width % options_.heads == 0) return;
   const char* key = is("set") ? "hidden" : is("patchify") ? "features" : "channels";
-  reader.problem("embedding.heads", "= " + text(options_.heads) + " does not divide embedding." + key +
-                                        " = " + text(width) + "; use " + divisors(width));
+  reader.problem("embedding.heads", "= " + std::to_string(options_.heads) + " does not divide embedding." +
+                                        key + " = " + std::to_string(width) + "; use " +
+                                        core::divisors_text(width));
 }
 
 std::string EmbeddingSpec::standardisation() const {
@@ -116,39 +101,39 @@ data::DataShape EmbeddingSpec::resolve(const data::DataShape& shape) {
   if (!active()) return shape;
   data::DataShape seen = shape;
   seen.padded = false;
-  seen.cond_channels = options_.features;
+  seen.x_channels = options_.features;
   const auto places = positions();
   const bool counted = makes_tokens() && places.empty();
-  seen.cond_dim = makes_tokens() ? (counted ? options_.tokens : product(places)) : 1;
-  seen.cond_grid = makes_tokens() && places.size() == 2 ? places : std::vector<int64_t>{};
+  seen.x_dim = makes_tokens() ? (counted ? options_.tokens : product(places)) : 1;
+  seen.x_grid = makes_tokens() && places.size() == 2 ? places : std::vector<int64_t>{};
   return seen;
 }
 
 void EmbeddingSpec::resolve_layout(const data::DataShape& shape, std::vector<std::string>& problems) {
-  size_ = {shape.cond_dim};
-  channels_ = shape.cond_channels;
+  size_ = {shape.x_dim};
+  channels_ = shape.x_channels;
   const bool may_be_image = is("cnn2d") || is("patchify");
-  if (is("cnn1d") && !shape.cond_grid.empty()) {
+  if (is("cnn1d") && !shape.x_grid.empty()) {
     problems.push_back(places_.where("network") +
                        " = cnn1d is for series [n, length, channels]; x holds images of " +
-                       core::shape_text(shape.cond_grid) + ": use cnn2d or patchify");
+                       core::shape_text(shape.x_grid) + ": use cnn2d or patchify");
   }
   if (!may_be_image) return;
-  if (!shape.cond_grid.empty()) size_ = shape.cond_grid;
+  if (!shape.x_grid.empty()) size_ = shape.x_grid;
   if (options_.grid) {
-    const int64_t values = shape.cond_size(), places = product(*options_.grid);
+    const int64_t values = shape.x_size(), places = product(*options_.grid);
     if (options_.grid->size() != 2 || values % places != 0) {
       problems.push_back(places_.where("grid") + " = " + core::shape_text(*options_.grid) +
-                         " must be [height, width] whose product divides the " + text(values) +
+                         " must be [height, width] whose product divides the " + std::to_string(values) +
                          " values of a row of x");
       return;
     }
     size_ = *options_.grid;
     channels_ = values / places;
-  } else if (is("cnn2d") && shape.cond_grid.empty()) {
+  } else if (is("cnn2d") && shape.x_grid.empty()) {
     problems.push_back(
         places_.where("network") + " = cnn2d is for images [n, height, width, channels]; x has " +
-        count_text(shape.cond_dim, "token") + " of " + count_text(shape.cond_channels, "channel") +
+        core::count_text(shape.x_dim, "token") + " of " + core::count_text(shape.x_channels, "channel") +
         ": write the images with four axes, name their size in embedding.grid, or use cnn1d");
   }
 }
@@ -165,7 +150,7 @@ void EmbeddingSpec::resolve_patch(std::vector<std::string>& problems) {
     if (size_[axis] % (*options_.patch)[axis] == 0) continue;
     problems.push_back(places_.where("patch") + " = " + core::shape_text(*options_.patch) +
                        " does not divide " + core::shape_text(size_) + "; along the axis of " +
-                       text(size_[axis]) + " use " + divisors(size_[axis]));
+                       std::to_string(size_[axis]) + " use " + core::divisors_text(size_[axis]));
   }
 }
 
@@ -185,8 +170,9 @@ std::vector<std::string> EmbeddingSpec::remarks() const {
   const auto places = makes_tokens() ? positions() : std::vector<int64_t>{};
   const int64_t tokens = !makes_tokens() ? 1 : places.empty() ? options_.tokens : product(places);
   std::string line = "embedding " + options_.network + ": x " + core::shape_text(size_) + " of " +
-                     count_text(channels_, "channel") + " becomes " + count_text(tokens, "token") + " of " +
-                     count_text(options_.features, "feature");
+                     core::count_text(channels_, "channel") + " becomes " +
+                     core::count_text(tokens, "token") + " of " +
+                     core::count_text(options_.features, "feature");
   if (places.size() == 2) {
     line += " on a grid of " + core::shape_text(places) +
             "; model.id_embedding_strategy [absolute, rope2d] or [absolute, pos2d] tells them apart by row "

@@ -13,12 +13,6 @@
 
 namespace fluxsbi::model {
 
-namespace {
-
-constexpr int64_t time_features = 256;
-
-}  // namespace
-
 StreamEmbedding::StreamEmbedding(const StreamShape& stream, const Flux1Shape& shape)
     : concatenates_(!is_rotary(stream.strategy) && shape.concatenates_ids), value_scale_(1) {
   const int64_t F = shape.block.hidden();

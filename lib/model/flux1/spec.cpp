@@ -30,10 +30,6 @@ const StrategyName* find_strategy(const std::string& name) {
   return nullptr;
 }
 
-std::string text(int64_t value) {
-  return std::to_string(value);
-}
-
 }  // namespace
 
 const config::Table<Flux1Options>& flux1_table() {
@@ -121,7 +117,7 @@ void Flux1Spec::check_ids(config::Reader& reader) {
   if (const auto& names = options_.id_embedding_strategy) {
     if (names->size() != 2) {
       reader.problem(key, "must be a pair [obs, cond], for example [absolute, pos1d], found " +
-                              text(static_cast<int64_t>(names->size())) + " entries");
+                              std::to_string(static_cast<int64_t>(names->size())) + " entries");
       return;
     }
     for (const auto& name : *names) {
@@ -134,7 +130,7 @@ void Flux1Spec::check_ids(config::Reader& reader) {
       }
       if (row->axes > 0) axes.push_back(row->axes);
       if (row->axes > 0 && (!options_.axes_dim || options_.axes_dim->size() != row->axes)) {
-        reader.problem("model.axes_dim", "must have " + text(static_cast<int64_t>(row->axes)) +
+        reader.problem("model.axes_dim", "must have " + std::to_string(static_cast<int64_t>(row->axes)) +
                                              " entries for " + name + ": " + std::string(row->ids));
         return;
       }
@@ -167,8 +163,8 @@ void Flux1Spec::check_widths(config::Reader& reader) const {
     return;
   }
   if (concatenates() && any_rotary() && head_dim() != sum(*options_.axes_dim)) {
-    reader.problem("model.axes_dim", "adds up to " + text(sum(*options_.axes_dim)) +
-                                         ", but val_emb_dim + id_emb_dim = " + text(head_dim()) +
+    reader.problem("model.axes_dim", "adds up to " + std::to_string(sum(*options_.axes_dim)) +
+                                         ", but val_emb_dim + id_emb_dim = " + std::to_string(head_dim()) +
                                          ": the two streams must be of one width");
   }
   if (!concatenates() && !options_.axes_dim && !options_.val_emb_dim) {
@@ -221,18 +217,18 @@ int64_t Flux1Spec::head_dim() const {
 }
 
 void Flux1Spec::resolve(const data::DataShape& data) {
-  if (data.cond_dim == 0) {
+  if (data.x_dim == 0) {
     throw core::UserError(
         "strategy.model = flux1 learns theta given x, but the data hold no x; give data with x, or take "
         "flux1joint or simformer, which learn the distribution of theta alone");
   }
   DataFit data_fit(places_);
-  data_fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
-  data_fit.fit("context_in_dim", options_.context_in_dim, data.cond_channels, "x channels");
-  data_fit.fit("obs_dim", options_.obs_dim, data.obs_dim, "theta tokens");
-  data_fit.fit("cond_dim", options_.cond_dim, data.cond_dim, "x tokens");
-  resolve_grid(StreamRole::obs, data.obs_grid, data_fit.problems);
-  resolve_grid(StreamRole::cond, data.cond_grid, data_fit.problems);
+  data_fit.fit("in_channels", options_.in_channels, data.theta_channels, "theta channels");
+  data_fit.fit("context_in_dim", options_.context_in_dim, data.x_channels, "x channels");
+  data_fit.fit("obs_dim", options_.obs_dim, data.theta_dim, "theta tokens");
+  data_fit.fit("cond_dim", options_.cond_dim, data.x_dim, "x tokens");
+  resolve_grid(StreamRole::obs, data.theta_grid, data_fit.problems);
+  resolve_grid(StreamRole::cond, data.x_grid, data_fit.problems);
   if (!data_fit.problems.empty()) throw core::UserErrors(data_fit.problems);
   theta_remark_ = resolve_rope_base(options_.theta, newer(), *options_.obs_dim + *options_.cond_dim,
                                     "(obs_dim + cond_dim)");
@@ -253,10 +249,10 @@ void Flux1Spec::resolve_grid(StreamRole role, const std::vector<int64_t>& of_dat
       problems.push_back(places_.where(key) + " is needed: " + (is_obs ? "theta" : "x") +
                          " has no rows and columns; give [rows, "
                          "columns] with product " +
-                         text(tokens));
+                         std::to_string(tokens));
     } else if (grid->size() != 2 || (*grid)[0] * (*grid)[1] != tokens) {
       problems.push_back(places_.where(key) + " = " + core::shape_text(*grid) +
-                         " must be [rows, columns] with product " + text(tokens) +
+                         " must be [rows, columns] with product " + std::to_string(tokens) +
                          ", the number of tokens (" + tokens_key + ")");
     }
   }
@@ -265,8 +261,8 @@ void Flux1Spec::resolve_grid(StreamRole role, const std::vector<int64_t>& of_dat
   const int64_t factor = strategy == IdStrategy::pos1d ? 2 : strategy == IdStrategy::pos2d ? 4 : 1;
   if (id_width % factor != 0) {
     problems.push_back(places_.where("id_embedding_strategy") + " needs an id width (" +
-                       (concatenates() ? "id_emb_dim" : "head width") + " * num_heads = " + text(id_width) +
-                       ") that is a multiple of " + text(factor));
+                       (concatenates() ? "id_emb_dim" : "head width") + " * num_heads = " +
+                       std::to_string(id_width) + ") that is a multiple of " + std::to_string(factor));
   }
 }
 

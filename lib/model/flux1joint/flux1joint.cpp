@@ -16,8 +16,6 @@ namespace fluxsbi::model {
 
 namespace {
 
-constexpr int64_t time_features = 256;
-
 // [tokens, 1, axes]: the index, then zeros.
 at::Tensor default_ids(int64_t tokens, int64_t axes) {
   at::Tensor ids = at::zeros({tokens, 1, axes}, at::kLong);

@@ -183,8 +183,8 @@ int64_t Flux1JointSpec::head_dim() const {
 void Flux1JointSpec::resolve(const data::DataShape& data) {
   DataFit data_fit(places_);
   data_fit.equal_channels(data, name());
-  data_fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
-  data_fit.fit("joint_dim", options_.joint_dim, data.obs_dim + data.cond_dim, "theta tokens + x tokens");
+  data_fit.fit("in_channels", options_.in_channels, data.theta_channels, "theta channels");
+  data_fit.fit("joint_dim", options_.joint_dim, data.theta_dim + data.x_dim, "theta tokens + x tokens");
   if (!data_fit.problems.empty()) throw core::UserErrors(data_fit.problems);
   of_data_ = model::card_numbers(data);
   if (!newer()) theta_remark_ = resolve_rope_base(options_.theta, false, *options_.joint_dim, "joint_dim");

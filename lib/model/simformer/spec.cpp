@@ -9,19 +9,6 @@ namespace fluxsbi::model {
 
 namespace {
 
-std::string text(int64_t value) {
-  return std::to_string(value);
-}
-
-// The divisors of a width, for errors about heads.
-std::string divisors(int64_t width) {
-  std::vector<std::string> list;
-  for (int64_t i = 1; i <= std::min<int64_t>(width, 16); ++i) {
-    if (width % i == 0) list.push_back(text(i));
-  }
-  return core::join(list);
-}
-
 // Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
 constexpr int64_t most_layers = 1000;
 
@@ -107,13 +94,15 @@ void SimformerSpec::read(config::Reader& reader) {
 void SimformerSpec::check_widths(config::Reader& reader) const {
   const int64_t heads = options_.num_heads;
   if (options_.qkv_features && *options_.qkv_features % heads != 0) {
-    reader.problem("model.qkv_features", "= " + text(*options_.qkv_features) +
-                                             " is not divisible by num_heads = " + text(heads) +
-                                             "; num_heads can be " + divisors(*options_.qkv_features));
+    reader.problem("model.qkv_features", "= " + std::to_string(*options_.qkv_features) +
+                                             " is not divisible by num_heads = " + std::to_string(heads) +
+                                             "; num_heads can be " +
+                                             core::divisors_text(*options_.qkv_features));
   } else if (!options_.qkv_features && dim_tot() % heads != 0) {
-    reader.problem("model.num_heads",
-                   "= " + text(heads) + " does not divide dim_tot = dim_value + dim_id + dim_condition = " +
-                       text(dim_tot()) + "; use " + divisors(dim_tot()) + ", or set qkv_features");
+    reader.problem("model.num_heads", "= " + std::to_string(heads) +
+                                          " does not divide dim_tot = dim_value + dim_id + dim_condition = " +
+                                          std::to_string(dim_tot()) + "; use " +
+                                          core::divisors_text(dim_tot()) + ", or set qkv_features");
   }
   if (static_cast<double>(dim_tot()) * options_.widening_factor < 1) {
     reader.problem("model.widening_factor", "leaves the MLP without a feature");
@@ -123,11 +112,12 @@ void SimformerSpec::check_widths(config::Reader& reader) const {
 void SimformerSpec::resolve(const data::DataShape& data) {
   DataFit fit(places_);
   fit.equal_channels(data, name());
-  fit.fit("in_channels", options_.in_channels, data.obs_channels, "theta channels");
-  fit.fit("dim_joint", options_.dim_joint, data.obs_dim + data.cond_dim, "theta tokens + x tokens");
-  if (options_.dim_value % data.obs_channels != 0) {
-    fit.problems.push_back(places_.where("dim_value") + " = " + text(options_.dim_value) +
-                           " is not divisible by the channels of a token, " + text(data.obs_channels) +
+  fit.fit("in_channels", options_.in_channels, data.theta_channels, "theta channels");
+  fit.fit("dim_joint", options_.dim_joint, data.theta_dim + data.x_dim, "theta tokens + x tokens");
+  if (options_.dim_value % data.theta_channels != 0) {
+    fit.problems.push_back(places_.where("dim_value") + " = " + std::to_string(options_.dim_value) +
+                           " is not divisible by the channels of a token, " +
+                           std::to_string(data.theta_channels) +
                            ": each channel is repeated dim_value / in_channels times");
   }
   of_data_ = model::card_numbers(data);
@@ -185,12 +175,12 @@ std::vector<std::string> SimformerSpec::remarks() const {
       const auto open = std::count(row.begin(), row.end(), '1');
       pairs += open;
       if (open == 0)
-        lines.push_back("edge mask: token " + text(static_cast<int64_t>(i)) +
+        lines.push_back("edge mask: token " + std::to_string(static_cast<int64_t>(i)) +
                         " may attend to none; it attends to all alike");
     }
     const int64_t tokens = options_.dim_joint.value_or(0);
-    lines.push_back("edge mask: " + text(pairs) + " of " + text(tokens * tokens) + " pairs of tokens attend" +
-                    (joins_all(*options_.edges) ? ", which is no mask" : ""));
+    lines.push_back("edge mask: " + std::to_string(pairs) + " of " + std::to_string(tokens * tokens) +
+                    " pairs of tokens attend" + (joins_all(*options_.edges) ? ", which is no mask" : ""));
   }
   for (const auto& line : card_warnings(name(), card_numbers())) lines.push_back(line);
   return lines;

@@ -1,0 +1,42 @@
+#include "data/files/names.hpp"
+
+#include <set>
+
+#include "core/error.hpp"
+
+namespace fluxsbi::data {
+
+std::vector<std::string> default_names(const std::string& stem, int64_t count) {
+  std::vector<std::string> names;
+  names.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) names.push_back(stem + "_" + std::to_string(i));
+  return names;
+}
+
+std::vector<std::string> resolve_names(const std::vector<std::string>& given, const std::string& stem,
+                                       int64_t count) {
+  if (given.empty()) return default_names(stem, count);
+  if (std::ssize(given) != count) {
+    throw core::UserError("data.names." + stem + " has " + std::to_string(given.size()) + " names, " + stem +
+                          " has " + std::to_string(count) + " entries a row; name each of them, or none");
+  }
+  std::set<std::string> seen;
+  for (const auto& name : given) {
+    if (!seen.insert(name).second) {
+      throw core::UserError("data.names." + stem + " names '" + name + "' twice; names must differ");
+    }
+  }
+  return given;
+}
+
+std::vector<std::string> feature_names(std::span<const std::string> tokens, int64_t channels) {
+  std::vector<std::string> names;
+  for (const auto& token : tokens) {
+    for (int64_t c = 0; c < channels; ++c) {
+      names.push_back(channels == 1 ? token : token + "[" + std::to_string(c) + "]");
+    }
+  }
+  return names;
+}
+
+}  // namespace fluxsbi::data

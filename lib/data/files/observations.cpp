@@ -1,0 +1,138 @@
+#include "data/files/observations.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/dataset.hpp"
+#include "data/files/dataset_file.hpp"
+#include "data/files/names.hpp"
+#include "data/files/row_file.hpp"
+#include "data/files/sets.hpp"
+#include "io/output.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+using Dims = std::vector<int64_t>;
+
+/// The shapes one row may have, the usual one first.
+std::vector<Dims> row_layouts(const DataShape& shape) {
+  std::vector<Dims> layouts;
+  if (!shape.x_grid.empty()) {
+    layouts.push_back({shape.x_grid[0], shape.x_grid[1], shape.x_channels});
+    if (shape.x_channels == 1) layouts.push_back(shape.x_grid);
+  }
+  if (shape.x_channels == 1) layouts.push_back({shape.x_dim});
+  layouts.push_back({shape.x_dim, shape.x_channels});
+  if (shape.x_size() == 1) layouts.push_back({});
+  return layouts;
+}
+
+/// What the model is conditioned on.
+std::string condition_text(const DataShape& shape) {
+  const std::string what = shape.x_grid.empty() ? core::count_text(shape.x_dim, "token")
+                                                : "images of " + std::to_string(shape.x_grid[0]) + " x " +
+                                                      std::to_string(shape.x_grid[1]) + " pixels";
+  return "the model is conditioned on " + what + " of " + core::count_text(shape.x_channels, "channel");
+}
+
+/// An array of sets as [rows, elements, channels].
+Dims set_dims(const Dims& found, const DataShape& shape, const std::string& path) {
+  const int64_t channels = shape.x_channels;
+  Dims dims = found;
+  if (channels == 1 && dims.size() == 2 && dims[1] == 1 && dims[0] > 1 && shape.x_dim > 1) {
+    throw core::UserError(path + ": x has the shape " + core::shape_text(found) +
+                          ", which may be one set or many of one element; give [rows, elements, 1]");
+  }
+  if (channels == 1 && dims.size() == 1) dims.insert(dims.begin(), 1);
+  if (channels == 1 && dims.size() == 2) {
+    dims.push_back(1);
+  } else if (dims.size() == 2) {
+    dims.insert(dims.begin(), 1);
+  }
+  const bool fits = dims.size() == 3 && dims[2] == channels && dims[1] >= 1;
+  if (fits && dims[1] <= shape.x_dim) return dims;
+  throw core::UserError(
+      path + ": x has the shape " + core::shape_text(found) + ", the model was trained on sets of up to " +
+      core::count_text(shape.x_dim, "element") + " of " + core::count_text(channels, "channel") +
+      "; give [rows, elements, " + std::to_string(channels) + "]" +
+      (fits ? " with fewer elements, or train on sets of that size" : ""));
+}
+
+/// Sets of the array, filled up with absent elements.
+Observations take_sets(const io::Array& x, const DataShape& shape, const std::string& path) {
+  const Dims dims = set_dims(x.shape, shape, path);
+  const std::vector<float> values = x.to_float();
+  const auto given = static_cast<size_t>(dims[1] * dims[2]), size = static_cast<size_t>(shape.x_size());
+  Observations sets{dims[0], std::vector<float>(static_cast<size_t>(dims[0]) * size,
+                                                std::numeric_limits<float>::quiet_NaN())};
+  for (size_t row = 0; row < static_cast<size_t>(dims[0]); ++row) {
+    std::copy_n(values.begin() + static_cast<int64_t>(row * given), given,
+                sets.x.begin() + static_cast<int64_t>(row * size));
+  }
+  return sets;
+}
+
+/// Throws unless every row is a set: absent elements are NaN throughout.
+void check_sets(const Observations& sets, const DataShape& shape, const std::string& path) {
+  const auto size = static_cast<size_t>(shape.x_size());
+  for (int64_t row = 0; row < sets.rows; ++row) {
+    const auto x = std::span(sets.x).subspan(static_cast<size_t>(row) * size, size);
+    const std::string problem = set_problem(x, shape.x_channels);
+    if (!problem.empty())
+      throw core::UserError(path + ": row " + std::to_string(row) + " (counted from 0): " + problem);
+  }
+}
+
+Observations from_csv(const std::string& path, const DataShape& shape,
+                      const std::vector<std::string>& names) {
+  if (shape.x_channels != 1) {
+    throw core::UserError(path + ": a CSV file has one channel, the model is conditioned on " +
+                          core::count_text(shape.x_channels, "channel") + " a token; use .npy, .npz or .h5");
+  }
+  TableRows table = load_columns(path, names, "data", "the model is conditioned on");
+  return {table.rows, std::move(table.values)};
+}
+
+}  // namespace
+
+Observations load_observations(const std::string& path, const DataShape& shape,
+                               const std::vector<std::string>& x_names) {
+  const auto names = resolve_names(x_names, "x", shape.x_dim);
+  Observations observations;
+  if (io::extension_of(path) == ".csv") {
+    observations = from_csv(path, shape, names);
+  } else {
+    const io::Array x = load_side(path, "x");
+    if (shape.padded) {
+      observations = take_sets(x, shape, path);
+    } else {
+      observations.rows = count_rows(x.shape, row_layouts(shape), path, "x", condition_text(shape));
+      observations.x = x.to_float();
+    }
+  }
+  if (observations.rows == 0) throw core::UserError(path + " holds no rows of x");
+  if (shape.padded) {
+    check_sets(observations, shape, path);
+    return observations;
+  }
+  const auto bad =
+      std::find_if(observations.x.begin(), observations.x.end(), [](float v) { return !std::isfinite(v); });
+  if (bad != observations.x.end()) {
+    const auto at = bad - observations.x.begin();
+    const auto features = feature_names(names, shape.x_channels);
+    throw core::UserError(path + ": row " + std::to_string(at / shape.x_size()) +
+                          " (counted from 0) holds NaN "
+                          "or a value beyond float32's range in " +
+                          features[static_cast<size_t>(at % shape.x_size())] +
+                          "; an observation must be complete");
+  }
+  return observations;
+}
+
+}  // namespace fluxsbi::data

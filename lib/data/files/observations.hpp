@@ -1,0 +1,23 @@
+// Observations from a file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "data/shape.hpp"
+
+namespace fluxsbi::data {
+
+/// Observations to condition on: [rows, x_dim, x_channels] from npz (key x), npy, HDF5 (x) or CSV whose
+/// header is the model's x names or data_1, data_2, ...; one row may come without the leading axis. Sets
+/// (shape.padded) may have fewer elements than x_dim, the rest of a row becomes NaN. Throws UserError for
+/// wrong rank, another number of tokens or channels than `shape`, NaN other than absent elements.
+struct Observations {
+  int64_t rows = 0;
+  std::vector<float> x;
+};
+Observations load_observations(const std::string& path, const DataShape& shape,
+                               const std::vector<std::string>& x_names);
+
+}  // namespace fluxsbi::data

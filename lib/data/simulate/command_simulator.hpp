@@ -1,0 +1,73 @@
+// The user's own simulator: a program that reads rows of theta and writes rows of x.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/table.hpp"
+#include "data/simulate/row_simulator.hpp"
+#include "data/simulate/rows_text.hpp"
+
+namespace fluxsbi::data {
+
+/// The `simulator` section.
+struct SimulatorOptions {
+  std::optional<std::string> command;  ///< run through /bin/sh, once for each batch
+  std::optional<int64_t> workers;      ///< batches that run side by side; absent: one for each usable thread
+  int64_t batch = 100;                 ///< rows a run of the command
+  double timeout_seconds = 0;          ///< of one run of the command; 0: none
+  int64_t retries = 0;                 ///< further runs of a row that failed by itself
+};
+const config::Table<SimulatorOptions>& simulator_table();
+
+/// Rows that fail before any has succeeded, each run by itself, after which the command counts as broken.
+inline constexpr int64_t broken_after = 8;
+
+/// Runs `command` once for each batch. Standard input: CSV with a header (theta's names), a row a line, 9
+/// significant digits. Standard output: a line of x for each row, numbers separated by commas or blanks; a
+/// header is recognised by a field that is no number and skipped; an empty field is NaN. Environment:
+/// FLUXSBI_SEED (for programs that draw random numbers: a number of (seed, first row)), FLUXSBI_ROW (first
+/// row) and FLUXSBI_ROWS.
+///
+/// A run that fails (exit status other than 0, time limit, another number of lines than rows) is taken apart
+/// and every row run by itself, so that one bad row does not cost its neighbours. A row fails by itself when
+/// its run does, or with another number of values than the rows before, or with values that are not finite
+/// numbers.
+class CommandSimulator final : public RowSimulator {
+ public:
+  /// x_dim: values a row if known, else 0. `stop` as in run_shell.
+  CommandSimulator(SimulatorOptions options, std::vector<std::string> theta_names, uint64_t seed,
+                   int64_t x_dim, std::function<int()> stop);
+
+  /// Throws UserError with the command's last words while no row has ever succeeded: for exit status 126 or
+  /// 127 (no such command) at once, else after broken_after failed rows.
+  SimulatedBatch run(int64_t first_row, std::span<const float> theta) override;
+
+  /// Says that rows have succeeded in an earlier run, so that failures are the rows' own.
+  void known_to_work() { succeeded_ = true; }
+
+ private:
+  struct Attempt;
+  /// One run of the command.
+  Attempt attempt(int64_t first_row, std::span<const float> theta);
+  /// One row by itself, with retries.
+  Attempt run_alone(int64_t row, std::span<const float> theta);
+  void check_lines(std::span<const ParsedRow> lines, int64_t first_row, SimulatedBatch& batch);
+  /// Keeps count until a row has succeeded; throws when the command counts as broken.
+  void note(const Attempt& attempt);
+
+  SimulatorOptions options_;
+  std::vector<std::string> theta_names_;
+  uint64_t seed_;
+  std::function<int()> stop_;
+  std::mutex guard_;      ///< of the next two
+  int64_t x_dim_;         ///< 0, or of the first row that succeeded
+  int64_t failures_ = 0;  ///< rows, until one has succeeded
+  std::atomic<bool> succeeded_{false};
+};
+
+}  // namespace fluxsbi::data

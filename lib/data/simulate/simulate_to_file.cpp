@@ -1,0 +1,250 @@
+#include "data/simulate/simulate_to_file.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+
+#include "config/reader.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "data/files/names.hpp"
+#include "data/simulate/journal.hpp"
+#include "data/simulate/row_simulator.hpp"
+#include "data/simulate/simulate.hpp"
+#include "data/simulate/workers.hpp"
+#include "io/atomic_file.hpp"
+#include "io/output.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr int64_t task_batch = 4096;  // rows a record of a built-in task, which are quick
+
+/// What is to be simulated, checked and built.
+struct Plan {
+  std::unique_ptr<Task> task;
+  std::unique_ptr<Prior> own_prior;
+  const Prior* prior = nullptr;
+  std::vector<std::string> theta_names;
+  std::string description;  ///< one line; the same for the same simulations
+  int64_t batch = 0;
+  std::vector<std::string> files;
+};
+
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+void plan_command(const SimulateRequest& request, Plan& plan) {
+  if (!request.simulator.command || request.simulator.command->empty()) {
+    throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
+  }
+  if (request.prior.kind == "none" || request.prior.kind == "custom") {
+    throw core::UserError(
+        "simulator.command needs a prior to draw theta from; set prior.kind to box, normal or "
+        "lognormal (found " +
+        request.prior.kind + ")");
+  }
+  const int64_t dim = std::max(prior_dim(request.prior), std::ssize(request.theta_names));
+  if (dim == 0)
+    throw core::UserError("the prior section has no numbers; give low and high, or mean and scale");
+  plan.own_prior = make_prior(request.prior, dim);
+  plan.prior = plan.own_prior.get();
+  config::Writer writer;
+  writer.add(prior_table(), plan.own_prior->options());
+  plan.batch = request.simulator.batch;
+  plan.description = "command '" + *request.simulator.command + "', " + one_line(writer.text());
+}
+
+Plan make_plan(const SimulateRequest& request) {
+  if (request.simulations < 1) throw core::UserError("the number of simulations must be at least 1");
+  Plan plan;
+  plan.files = simulation_files(request.output);
+  for (const auto& file : plan.files) io::check_output(file, request.force, {});
+  if (request.task) {
+    if (request.simulator.command) {
+      throw core::UserError("both a task and simulator.command are given; keep one of them");
+    }
+    plan.task = make_task(*request.task);
+    plan.prior = &plan.task->prior();
+    plan.batch = task_batch;
+    plan.description = "task " + *request.task + ", ";
+    resolve_names(request.x_names, "x", plan.task->x_dim());
+  } else {
+    plan_command(request, plan);
+  }
+  plan.theta_names = resolve_names(request.theta_names, "theta", plan.prior->dim());
+  plan.description += "seed " + std::to_string(request.seed);
+  return plan;
+}
+
+/// Rows [first, end) that are still to be made.
+struct Batch {
+  int64_t first, end;
+};
+
+/// Cut at multiples of `size`, so that a resumed run has the batches of one that was never killed.
+std::vector<Batch> open_batches(const std::vector<bool>& done, int64_t size) {
+  std::vector<Batch> batches;
+  const auto rows = std::ssize(done);
+  for (int64_t row = 0; row < rows; ++row) {
+    if (done[static_cast<size_t>(row)]) continue;
+    const bool joins = !batches.empty() && batches.back().end == row && row % size != 0;
+    if (joins) {
+      ++batches.back().end;
+    } else {
+      batches.push_back({row, row + 1});
+    }
+  }
+  return batches;
+}
+
+/// The work between opening the journal and writing the output.
+class Run {
+ public:
+  Run(const SimulateRequest& request, const Plan& plan)
+      : request_(request),
+        plan_(plan),
+        done_(static_cast<size_t>(request.simulations)),
+        journal_(request.output + ".partial", plan.description, request.force,
+                 [this](const JournalRecord& record) { note_earlier(record); }) {
+    if (plan.task) {
+      simulator_ = std::make_unique<TaskSimulator>(*plan.task, request.seed);
+      return;
+    }
+    const int64_t x_dim = x_dim_ > 0 ? x_dim_ : std::ssize(request.x_names);
+    auto command = std::make_unique<CommandSimulator>(request.simulator, plan.theta_names, request.seed,
+                                                      x_dim, request.stop);
+    if (outcome_.resumed > outcome_.failed) command->known_to_work();
+    simulator_ = std::move(command);
+  }
+
+  SimulateOutcome finish() {
+    if (outcome_.resumed > 0) {
+      core::log::info(request_.output + ".partial holds " + std::to_string(outcome_.resumed) + " of " +
+                      std::to_string(request_.simulations) + " rows; going on with the rest");
+    }
+    simulate_rest();
+    if (finished_ < request_.simulations) stop_here();
+    if (outcome_.failed == request_.simulations) {
+      journal_.remove();  // a mended command must not find these rows done
+      throw core::UserError("all " + std::to_string(request_.simulations) + " simulations failed (" +
+                            outcome_.first_failure + "); nothing was written");
+    }
+    const bool with_failed = !plan_.task || outcome_.failed > 0;
+    save_simulations(request_.output, gather(), with_failed, request_.theta_names, request_.x_names);
+    outcome_.files = plan_.files;
+    journal_.remove();
+    outcome_.rows = request_.simulations;
+    return outcome_;
+  }
+
+ private:
+  /// Counts the rows of a record that this request asks for.
+  void count(int64_t first_row, const std::vector<uint8_t>& failed) {
+    for (size_t i = 0; i < failed.size(); ++i) {
+      const int64_t row = first_row + static_cast<int64_t>(i);
+      if (row >= request_.simulations || done_[static_cast<size_t>(row)]) continue;
+      done_[static_cast<size_t>(row)] = true;
+      ++finished_;
+      outcome_.failed += failed[i];
+    }
+  }
+
+  void note_earlier(const JournalRecord& record) {
+    core::require(record.theta_dim == plan_.prior->dim(), "a journal's description fixes theta's length");
+    count(record.first_row, record.failed);
+    x_dim_ = std::max(x_dim_, record.x_dim);
+    outcome_.resumed = finished_;
+  }
+
+  void simulate_rest() {
+    const auto batches = open_batches(done_, plan_.batch);
+    const int workers = static_cast<int>(request_.simulator.workers.value_or(0));
+    try {
+      for_each_batch(std::ssize(batches), workers,
+                     [&](int64_t i) { simulate_batch(batches[static_cast<size_t>(i)]); });
+    } catch (const core::UserError&) {
+      if (outcome_.failed == finished_) journal_.remove();  // nothing of worth; a mended command begins anew
+      throw;
+    }
+  }
+
+  void simulate_batch(const Batch& batch) {
+    if (request_.stop && request_.stop() != 0) return;
+    const auto dim = static_cast<size_t>(plan_.prior->dim());
+    JournalRecord record;
+    record.first_row = batch.first;
+    record.theta_dim = plan_.prior->dim();
+    record.theta.resize(static_cast<size_t>(batch.end - batch.first) * dim);
+    for (int64_t row = batch.first; row < batch.end; ++row) {
+      draw_theta(*plan_.prior, request_.seed, row,
+                 std::span(record.theta).subspan(static_cast<size_t>(row - batch.first) * dim, dim));
+    }
+    SimulatedBatch simulated = simulator_->run(batch.first, record.theta);
+    if (simulated.stopped) return;
+    record.x_dim = simulated.x_dim;
+    record.x = std::move(simulated.x);
+    record.failed = std::move(simulated.failed);
+    const std::scoped_lock lock(guard_);
+    journal_.append(record);
+    count(record.first_row, record.failed);
+    x_dim_ = std::max(x_dim_, record.x_dim);
+    if (outcome_.first_failure.empty()) outcome_.first_failure = simulated.first_failure;
+    if (request_.progress) request_.progress(finished_, request_.simulations, outcome_.failed);
+  }
+
+  [[noreturn]] void stop_here() {
+    journal_.sync();
+    throw core::Stopped(std::string("stopped by ") + core::signal_name(request_.stop()) + " with " +
+                        std::to_string(finished_) + " of " + std::to_string(request_.simulations) +
+                        " simulations kept in " + request_.output +
+                        ".partial; run the same command again to go on");
+  }
+
+  Simulations gather() {
+    const auto rows = static_cast<size_t>(request_.simulations), dim = plan_.theta_names.size();
+    const auto x_dim = static_cast<size_t>(x_dim_);
+    Simulations all{request_.simulations, plan_.prior->dim(), x_dim_, {}, {}, {}};
+    if (plan_.task) all.x_shape = plan_.task->x_shape();
+    all.theta.resize(rows * dim);
+    all.x.assign(rows * x_dim, std::numeric_limits<float>::quiet_NaN());
+    all.failed.assign(rows, 1);
+    journal_.replay([&](const JournalRecord& record) {
+      core::require(record.x_dim == 0 || record.x_dim == x_dim_, "records of one length");
+      for (size_t i = 0; i < record.failed.size(); ++i) {
+        const size_t row = static_cast<size_t>(record.first_row) + i;
+        if (row >= rows) continue;
+        std::copy_n(record.theta.begin() + static_cast<int64_t>(i * dim), dim,
+                    all.theta.begin() + static_cast<int64_t>(row * dim));
+        if (record.x_dim > 0) {
+          std::copy_n(record.x.begin() + static_cast<int64_t>(i * x_dim), x_dim,
+                      all.x.begin() + static_cast<int64_t>(row * x_dim));
+        }
+        all.failed[row] = record.failed[i];
+      }
+    });
+    return all;
+  }
+
+  const SimulateRequest& request_;
+  const Plan& plan_;
+  std::vector<bool> done_;
+  int64_t finished_ = 0;
+  int64_t x_dim_ = 0;
+  SimulateOutcome outcome_;
+  Journal journal_;
+  std::unique_ptr<RowSimulator> simulator_;
+  std::mutex guard_;  ///< of the journal and the counts
+};
+
+}  // namespace
+
+SimulateOutcome simulate_to_file(const SimulateRequest& request) {
+  const Plan plan = make_plan(request);
+  return Run(request, plan).finish();
+}
+
+}  // namespace fluxsbi::data

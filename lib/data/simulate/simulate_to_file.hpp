@@ -1,0 +1,46 @@
+// Simulation into a file that a killed run can go on with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/stop.hpp"
+#include "data/prior/prior.hpp"
+#include "data/simulate/command_simulator.hpp"
+
+namespace fluxsbi::data {
+
+/// What simulate_to_file does.
+struct SimulateRequest {
+  std::string output;  ///< .npz, .h5, .csv, or .npy for the pair OUT_theta.npy and OUT_x.npy
+  int64_t simulations = 0;
+  uint64_t seed = 0;
+  bool force = false;               ///< replace an existing output, and a partial one of other simulations
+  std::optional<std::string> task;  ///< a built-in task, else simulator.command with `prior`
+  SimulatorOptions simulator;
+  PriorOptions prior;
+  std::vector<std::string> theta_names, x_names;  ///< empty: theta_0, ..., x_0, ...
+  /// Called after every finished batch, by one thread at a time.
+  std::function<void(int64_t done, int64_t total, int64_t failed)> progress;
+  std::function<int()> stop = core::stop_requested;  ///< the number of the signal that asks to stop, or 0
+};
+
+struct SimulateOutcome {
+  int64_t rows = 0;
+  int64_t failed = 0;              ///< rows whose x is NaN
+  int64_t resumed = 0;             ///< rows that an earlier run had left in OUT.partial
+  std::string first_failure;       ///< why the first failed row of this run failed; empty if none did
+  std::vector<std::string> files;  ///< what was written
+};
+
+/// Simulates into a file: arrays theta [n, d], x [n, dx] and, for simulators that can fail, failed [n].
+/// Finished batches are kept in OUT.partial, so that the same command goes on after a kill; the output
+/// appears whole at the end and OUT.partial is removed. Throws UserError: output exists (unless force),
+/// OUT.partial of other simulations or in use, no command or no prior to draw from, a command none of whose
+/// rows succeeds; core::Stopped when `stop` asks for it, with a sentence on how to go on.
+SimulateOutcome simulate_to_file(const SimulateRequest& request);
+
+}  // namespace fluxsbi::data

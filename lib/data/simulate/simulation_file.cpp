@@ -1,0 +1,72 @@
+#include "data/simulate/simulation_file.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/files/names.hpp"
+#include "io/files.hpp"
+#include "io/output.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+void save_csv(const std::string& output, const Simulations& all, bool with_failed,
+              const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names) {
+  std::vector<std::string> columns = resolve_names(theta_names, "theta", all.theta_dim);
+  const auto x_columns = resolve_names(x_names, "x", all.x_dim);
+  columns.insert(columns.end(), x_columns.begin(), x_columns.end());
+  if (with_failed) columns.push_back("failed");
+  std::vector<float> table;  // [rows, columns]
+  table.reserve(static_cast<size_t>(all.rows) * columns.size());
+  for (int64_t row = 0; row < all.rows; ++row) {
+    const auto theta = all.theta.begin() + row * all.theta_dim, x = all.x.begin() + row * all.x_dim;
+    table.insert(table.end(), theta, theta + all.theta_dim);
+    table.insert(table.end(), x, x + all.x_dim);
+    if (with_failed) table.push_back(all.failed[static_cast<size_t>(row)]);
+  }
+  const std::span<const float> values(table);
+  io::save_arrays(output, {{"array", io::Array::from(values, {all.rows, std::ssize(columns)})}}, columns);
+}
+
+}  // namespace
+
+std::vector<std::string> simulation_files(const std::string& output) {
+  const auto& known = io::writable_extensions();
+  const std::string extension = io::extension_of(output);
+  if (std::find(known.begin(), known.end(), extension) == known.end()) {
+    throw core::UserError(output + ": simulations can be written as " + core::join(known) +
+                          "; end the name in one of these");
+  }
+  if (extension != ".npy") return {output};
+  const std::string stem = output.substr(0, output.size() - extension.size());
+  return {stem + "_theta.npy", stem + "_x.npy"};
+}
+
+void save_simulations(const std::string& output, const Simulations& all, bool with_failed,
+                      const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names) {
+  if (io::extension_of(output) == ".csv") {
+    save_csv(output, all, with_failed, theta_names, x_names);
+    return;
+  }
+  const std::span<const float> theta_values(all.theta), x_values(all.x);
+  auto theta = io::Array::from(theta_values, {all.rows, all.theta_dim});
+  std::vector<int64_t> x_shape{all.rows};
+  if (all.x_shape.empty()) x_shape.push_back(all.x_dim);
+  x_shape.insert(x_shape.end(), all.x_shape.begin(), all.x_shape.end());
+  auto x = io::Array::from(x_values, x_shape);
+  const auto files = simulation_files(output);
+  if (files.size() == 2) {
+    io::save_arrays(files[0], {{"theta", std::move(theta)}});
+    io::save_arrays(files[1], {{"x", std::move(x)}});
+    return;
+  }
+  io::Arrays arrays;
+  arrays["theta"] = std::move(theta);
+  arrays["x"] = std::move(x);
+  if (with_failed) arrays["failed"] = io::Array::from_bool(all.failed, {all.rows});
+  io::save_arrays(output, arrays);
+}
+
+}  // namespace fluxsbi::data

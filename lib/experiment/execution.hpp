@@ -1,0 +1,14 @@
+// What computes.
+#pragma once
+
+#include <string>
+
+namespace fluxsbi::experiment {
+
+/// The device (auto, cpu, cuda, cuda:i) and the engine (auto, reference, tile) that evaluate a network, as
+/// engine/device.hpp takes them.
+struct Execution {
+  std::string device = "auto", engine = "auto";
+};
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,176 @@
+#include "experiment/experiment.hpp"
+
+#include <algorithm>
+
+#include "config/reader.hpp"
+#include "core/error.hpp"
+#include "data/dataset.hpp"
+#include "data/tasks/task.hpp"
+#include "model/cards.hpp"
+
+namespace fluxsbi::experiment {
+
+namespace {
+
+// The row of a registry that a strategy names, or its default with a problem reported.
+template <class Make>
+auto chosen(config::Reader& reader, const std::string& path, const std::string& name,
+            const std::string& otherwise, Make make) {
+  try {
+    return make(name);
+  } catch (const core::UserError& problem) {
+    const std::string text =
+        problem.what();  // "strategy.model 'x' is unknown ...": the reader adds the path itself
+    reader.problem(path, text.rfind(path + " ", 0) == 0 ? text.substr(path.size() + 1) : text);
+    return make(otherwise);
+  }
+}
+
+// Keys of GenSBI's that stand beside the sections.
+struct TopOptions {
+  std::optional<std::string> task_name;
+};
+const config::Table<TopOptions>& top_table() {
+  static const auto table =
+      config::Table<TopOptions>("", "Keys beside the sections.")
+          .add("task_name", &TopOptions::task_name, config::any<std::optional<std::string>>(),
+               "a built-in task, where the config names no other data");
+  return table;
+}
+
+bool is_task(const std::string& name) {
+  const auto tasks = data::tasks();
+  return std::any_of(tasks.begin(), tasks.end(), [&](const data::TaskRow& row) { return row.name == name; });
+}
+
+// A task_name is the source of data where nothing else is. The section data must have been read.
+void take_task_name(const TopOptions& top, data::DataOptions& data, config::Reader& reader) {
+  if (!top.task_name || data.task == top.task_name) return;
+  const bool has_data = data.file || data.theta_file || data.x_file || data.task;
+  if (!has_data && is_task(*top.task_name)) {
+    data.task = top.task_name;
+  } else {
+    reader.warning("task_name", "has no effect: " + std::string(has_data ? "the data are named elsewhere"
+                                                                         : "no built-in task has this name"));
+  }
+}
+
+// Puts the model that the cards choose for the data in place of `auto`. The sections data and embedding must
+// have been read.
+void choose_automatically(Experiment& experiment, config::Reader& reader) {
+  const auto& data = experiment.data;
+  experiment.strategy.model = method::StrategyOptions().model;
+  if (!data.file && !data.theta_file && !data.task) {
+    reader.problem("strategy.model",
+                   "= auto looks at the data's shape, and no data are named: use --data F, "
+                   "--task NAME or the section data");
+    return;
+  }
+  const auto& rule = model::choose_model(data::dataset_shape(data), experiment.embedding.active());
+  experiment.strategy.model = rule.model;
+  experiment.choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
+                      "]: " + std::string(rule.card);
+}
+
+// The reader's warnings, or all its problems and, where the model was not the user's choice, that it was not.
+std::vector<std::string> finish(config::Reader& reader, const std::string& choice) {
+  try {
+    return reader.finish();
+  } catch (const core::UserErrors& problems) {
+    if (choice.empty()) throw;
+    throw core::UserErrors({problems.what(), choice + " Name a model to have another."});
+  }
+}
+
+// What the embedding network asks of the data; settles their options that are `auto`.
+void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embedding, data::DataOptions& data) {
+  const std::string& network = embedding.options().network;
+  data::settle(data, embedding.standardisation());
+  if (network == "set" && (data.standardise_x == "per_feature" || data.standardise_x == "robust")) {
+    reader.problem("data.standardise_x",
+                   data.standardise_x + " would shift the elements of a set by their order; use per_channel");
+  }
+  if (network != "set" && data.nan == "pad") {
+    reader.problem("data.nan",
+                   "pad leaves absent elements in x, which only embedding.network: set understands; "
+                   "it is " +
+                       network);
+  }
+}
+
+}  // namespace
+
+Experiment read_experiment(const config::Value& document) {
+  Experiment experiment;
+  config::Reader reader(document);
+  TopOptions top;
+  reader.read(top_table(), top);
+  reader.read(method::strategy_table(), experiment.strategy);
+  reader.read(data::data_table(), experiment.data);
+  reader.read(data::data_names_table(), experiment.data);
+  take_task_name(top, experiment.data, reader);
+  experiment.embedding.read(reader);
+  if (experiment.strategy.model == "auto") choose_automatically(experiment, reader);
+  const method::StrategyOptions defaults;
+  experiment.model = chosen(reader, "strategy.model", experiment.strategy.model, defaults.model,
+                            [](const std::string& name) { return model::make_spec(name); });
+  experiment.method = chosen(reader, "strategy.method", experiment.strategy.method, defaults.method,
+                             [](const std::string& name) { return method::make_spec(name); });
+  experiment.strategy.model = experiment.model->name();
+  experiment.strategy.method = experiment.method->name();
+  experiment.method->read(reader);
+  experiment.model->read(reader);
+  method::resolve(experiment.strategy, *experiment.model, reader);
+  check_embedding(reader, experiment.embedding, experiment.data);
+  reader.read(method::condition_mask_table(), experiment.condition_mask);
+  method::check(experiment.condition_mask, reader);
+  reader.read(data::prior_table(), experiment.prior);
+  reader.read(data::simulator_table(), experiment.simulator);
+  reader.read(train::optimizer_table(), experiment.optimizer);
+  reader.read(train::training_table(), experiment.training);
+  reader.read(train::output_table(), experiment.output);
+  reader.read(sample::sampling_table(), experiment.sampling);
+  sample::check(experiment.sampling, *experiment.method->build(), experiment.strategy, reader);
+  train::resolve(experiment.optimizer, experiment.training, reader);
+  experiment.warnings = finish(reader, experiment.choice);
+  return experiment;
+}
+
+std::string resolved_yaml(const Experiment& experiment) {
+  config::Writer writer;
+  writer.add(method::strategy_table(), experiment.strategy);
+  experiment.method->write(writer);
+  experiment.model->write(writer);
+  writer.add(method::condition_mask_table(), experiment.condition_mask);
+  experiment.embedding.write(writer);
+  writer.add(data::data_table(), experiment.data);
+  writer.add(data::data_names_table(), experiment.data);
+  writer.add(data::prior_table(), experiment.prior);
+  writer.add(data::simulator_table(), experiment.simulator);
+  writer.add(train::optimizer_table(), experiment.optimizer);
+  writer.add(train::training_table(), experiment.training);
+  writer.add(train::output_table(), experiment.output);
+  writer.add(sample::sampling_table(), experiment.sampling);
+  return writer.text();
+}
+
+std::string option_reference() {
+  std::string text =
+      "# Configuration\n\nWritten by `fluxsbi info --config-reference` from the program's own option "
+      "tables.\n\n";
+  text += config::reference(method::strategy_table());
+  for (const auto& row : method::methods()) text += row.make()->reference();
+  for (const auto& row : model::models()) text += row.make()->reference();
+  text += config::reference(method::condition_mask_table());
+  text += config::reference(model::embedding_table());
+  text += config::reference(data::data_table());
+  text += config::reference(data::data_names_table());
+  text += config::reference(data::prior_table());
+  text += config::reference(data::simulator_table());
+  text += config::reference(train::optimizer_table());
+  text += config::reference(train::training_table());
+  text += config::reference(train::output_table());
+  return text + config::reference(sample::sampling_table());
+}
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,60 @@
+// Log-densities of rows in the data's units, in chunks of bounded memory.
+//
+// What is computed is the density that the trained network's deterministic equation gives (density_equation),
+//   log p(theta | x) = log p(z(end)) + d log signal(end) + sum of log dz/dtheta,
+// d being the number of inferred elements, z(end) = signal(end) z the standardised theta (Standardiser) as
+// the path's last state, and the sum over the inferred elements. Paths that end before the data (diffusion at
+// its least noise level, score matching at time_min) so give the density of theta with that much noise. It is
+// -infinity outside a bounded prior's support; within, it is not divided by the mass that the network leaves
+// inside, which is near 1 for a well-trained one (`sample` reports it as the share that it keeps).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sample/draw.hpp"
+#include "sample/options.hpp"
+#include "sample/solver/solver.hpp"
+
+namespace fluxsbi::sample {
+
+/// How the divergence is found.
+struct DivergenceOptions {
+  bool exact = true;    ///< else Hutchinson's estimate
+  int64_t probes = 10;  ///< of Hutchinson's estimate, >= 1; its standard error needs 2
+  uint64_t seed = 0;    ///< of the probes, which are keyed by (seed, row, probe)
+};
+
+struct LogProbs {
+  std::vector<double> values;           ///< [rows], natural logarithm; NaN where the solver failed
+  std::vector<double> standard_errors;  ///< [rows], 0 outside the support; empty for the exact divergence
+  int64_t outside = 0;                  ///< rows outside the prior's support
+  int64_t evaluations = 0;              ///< of the slope, for the row that took most
+};
+
+/// The solver for a name of the table or "auto" (dopri5). Throws UserError for one that is not Runge-Kutta,
+/// naming those that are: a stochastic equation has no way back.
+const SolverRow& density_solver(const std::string& name);
+
+/// Throws UserError naming the first row of values [rows, size] that is not finite.
+void check_points(std::span<const float> values, size_t size);
+
+/// What a chunk may hold.
+struct DensityMemory {
+  int64_t pull_backs = 1;    ///< network evaluations with gradient at once, >= 1
+  double state_bytes = 1e9;  ///< of the rows' states and directions
+};
+
+/// Adaptive solvers keep a step's error below a fifth of options.atol and options.rtol (of the integrals
+/// below that of atol), which leaves an error of about 10 atol at most in a result. Log-density of the tokens
+/// of values [rows, L, C] that source.given leaves open (all where it is empty) given the others; source.kept
+/// is not used. All rows must ask the same question. Chunks change nothing beyond what rounding does. A
+/// warning names rows whose solver failed. Throws UserError for values that are not finite (naming the row)
+/// and as density_solver, core::Stopped when a signal asked to stop.
+LogProbs log_prob(const Source& source, std::span<const float> values, int64_t rows,
+                  const DivergenceOptions& divergence, const SamplingOptions& options,
+                  const DensityMemory& memory, const Progress& progress = {});
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,209 @@
+#include "sample/density/mode.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
+
+#include "core/error.hpp"
+#include "sample/solver/equation.hpp"
+
+namespace fluxsbi::sample {
+
+namespace {
+
+// Noise levels of standardised data. From posteriors nearly as wide as the prior to 50 times sharper ones: a
+// step closes the share level^2 / (level^2 + width^2) of the way to the mode of a Gaussian of that width.
+constexpr double levels[] = {0.5, 0.25, 0.12, 0.06, 0.03, 0.015};
+constexpr int steps_a_level = 25;
+// Ranks samples: their log-densities differ by more than this.
+constexpr double ranking_tolerance = 1e-3;
+constexpr int bisections = 30;  // of a step that leaves the support: beyond float32's digits
+
+// Points of some observations.
+struct Points {
+  std::vector<int64_t> rows;     // whose posterior, [items]
+  std::vector<float> values;     // [items, L C], data's units
+  std::vector<double> log_prob;  // [items]; -infinity where it is not known
+};
+
+class Ascent {
+ public:
+  Ascent(const Source& source, const SamplingOptions& options, const DensityMemory& memory)
+      : source_(source), options_(options), memory_(memory), path_(source.method->path()) {
+    options_.solver = "auto";
+    options_.steps.reset();
+  }
+
+  // The filled samples, the best `top` of each row.
+  Points starts(const Samples& samples, int64_t top) const {
+    Points all;
+    for (int64_t item = 0; item < samples.rows * samples.draws; ++item) {
+      if (samples.filled[static_cast<size_t>(item)]) add(all, item / samples.draws, samples, item);
+    }
+    evaluate(all, std::max(ranking_tolerance, options_.rtol));
+    std::vector<size_t> order(all.rows.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return std::pair(all.rows[a], -all.log_prob[a]) < std::pair(all.rows[b], -all.log_prob[b]);
+    });
+    Points best;
+    int64_t taken = 0;
+    for (const size_t item : order) {
+      taken = !best.rows.empty() && best.rows.back() == all.rows[item] ? taken + 1 : 1;
+      if (taken <= top) copy(all, item, best);
+    }
+    evaluate(best, options_.rtol);
+    return best;
+  }
+
+  // Moves points up, where that finds a higher density.
+  void climb(Points& points) const {
+    const auto level_of = [&](double t) {
+      const method::Level level = path_->level(at::scalar_tensor(t, at::kDouble));
+      return (level.noise / level.signal).item<double>();
+    };
+    const double least = level_of(path_->end());
+    for (const double level : levels) {
+      if (level <= least) break;
+      Points moved = points;
+      shift(moved, level);
+      evaluate(moved, options_.rtol);
+      for (size_t i = 0; i < points.rows.size(); ++i) {
+        if (moved.log_prob[i] > points.log_prob[i]) replace(points, i, moved);
+      }
+    }
+  }
+
+ private:
+  size_t size() const { return static_cast<size_t>(source_.tokens * source_.channels); }
+  size_t kept() const { return static_cast<size_t>(source_.kept * source_.channels); }
+
+  void add(Points& points, int64_t row, const Samples& samples, int64_t item) const {
+    points.rows.push_back(row);
+    const auto first = samples.values.begin() + item * static_cast<int64_t>(kept());
+    points.values.insert(points.values.end(), first, first + static_cast<int64_t>(kept()));
+    if (source_.given.empty()) return;
+    const auto rest =
+        source_.given.subspan(static_cast<size_t>(row) * size()).subspan(kept(), size() - kept());
+    points.values.insert(points.values.end(), rest.begin(), rest.end());
+  }
+
+  void copy(const Points& from, size_t item, Points& to) const {
+    to.rows.push_back(from.rows[item]);
+    const auto value = std::span(from.values).subspan(item * size(), size());
+    to.values.insert(to.values.end(), value.begin(), value.end());
+  }
+
+  void replace(Points& points, size_t item, const Points& by) const {
+    points.log_prob[item] = by.log_prob[item];
+    std::copy_n(by.values.begin() + static_cast<std::ptrdiff_t>(item * size()), size(),
+                points.values.begin() + static_cast<std::ptrdiff_t>(item * size()));
+  }
+
+  void evaluate(Points& points, double tolerance) const {
+    Source of_items = source_;
+    of_items.bind = [&](std::span<const int64_t> items) {
+      std::vector<int64_t> rows;
+      for (const int64_t item : items) rows.push_back(points.rows[static_cast<size_t>(item)]);
+      return source_.bind(rows);
+    };
+    SamplingOptions options = options_;
+    options.rtol = tolerance;
+    options.atol = std::max(options.atol, tolerance);
+    points.log_prob = log_prob(of_items, points.values, std::ssize(points.rows), {}, options, memory_).values;
+    for (double& value : points.log_prob) {
+      if (std::isnan(value)) value = -std::numeric_limits<double>::infinity();
+    }
+  }
+
+  // steps_a_level steps of the mean shift at a noise level, towards higher densities of the data's units.
+  void shift(Points& points, double level) const {
+    const double t = path_->time_of(level);
+    const int64_t total = std::ssize(points.rows);
+    for (int64_t begin = 0; begin < total; begin += memory_.pull_backs) {
+      const int64_t count = std::min(memory_.pull_backs, total - begin);
+      const auto values =
+          std::span(points.values)
+              .subspan(static_cast<size_t>(begin) * size(), static_cast<size_t>(count) * size());
+      const Bound bound = source_.bind(
+          std::span(points.rows).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)));
+      const PathEquation equation(*path_, bound.network, bound.given);
+      const double signal = equation.level(t).first;
+      for (int step = 0; step < steps_a_level; ++step) {
+        std::vector<float> z(values.begin(), values.end());
+        source_.standardiser->apply(z);
+        const at::Tensor state =
+            at::from_blob(z.data(), {count, source_.tokens, source_.channels}, at::kFloat).to(source_.device);
+        at::Tensor next = equation.denoised(t, state * signal).to(at::kCPU).contiguous();
+        const std::span<float> clean(next.data_ptr<float>(), z.size());
+        for (size_t i = 0; i < z.size(); ++i) {
+          clean[i] +=
+              static_cast<float>(level * level * source_.standardiser->log_slope_gradient(i % size(), z[i]));
+        }
+        source_.standardiser->invert(clean);
+        move(values, clean);
+      }
+    }
+  }
+
+  // Each inferred component to its new value, or towards it as far as the prior's support reaches.
+  void move(std::span<float> values, std::span<const float> next) const {
+    const size_t theta = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const size_t j = i % size();
+      if (j >= kept() || !std::isfinite(next[i])) continue;
+      float inside = values[i], target = next[i];
+      const auto supported = [&](float value) { return source_.prior->component_in_support(j, value); };
+      if (j < theta && !supported(target)) {
+        for (int k = 0; k < bisections; ++k) {
+          const float middle = inside + (target - inside) / 2;
+          (supported(middle) ? inside : target) = middle;
+        }
+        target = inside;
+      }
+      values[i] = target;
+    }
+  }
+
+  const Source& source_;
+  SamplingOptions options_;
+  const DensityMemory& memory_;
+  const std::unique_ptr<method::Path> path_;
+};
+
+}  // namespace
+
+Modes find_modes(const Source& source, const Samples& samples, const ModeOptions& modes,
+                 const SamplingOptions& options, const DensityMemory& memory) {
+  core::require(modes.draws >= 1 && modes.top >= 1, "a mode needs a sample and a start");
+  const at::NoGradGuard no_gradient;
+  const size_t kept = static_cast<size_t>(source.kept * source.channels),
+               size = static_cast<size_t>(source.tokens * source.channels);
+  const Ascent ascent(source, options, memory);
+  const Points starts = ascent.starts(samples, modes.top);
+  Points points = starts;
+  ascent.climb(points);
+  Modes found;
+  const auto rows = static_cast<size_t>(samples.rows);
+  found.theta.assign(rows * kept, std::numeric_limits<float>::quiet_NaN());
+  found.log_prob.assign(rows, std::numeric_limits<double>::quiet_NaN());
+  std::vector<uint8_t> climbed(rows, 0);
+  for (size_t i = 0; i < points.rows.size(); ++i) {
+    const auto row = static_cast<size_t>(points.rows[i]);
+    if (found.log_prob[row] >= points.log_prob[i]) continue;  // false for NaN
+    found.log_prob[row] = points.log_prob[i];
+    std::copy_n(points.values.begin() + static_cast<std::ptrdiff_t>(i * size), kept,
+                found.theta.begin() + static_cast<std::ptrdiff_t>(row * kept));
+    climbed[row] = points.log_prob[i] > starts.log_prob[i];
+  }
+  found.climbed = std::count(climbed.begin(), climbed.end(), uint8_t{1});
+  return found;
+}
+
+}  // namespace fluxsbi::sample

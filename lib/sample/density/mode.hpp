@@ -1,0 +1,39 @@
+// Posterior modes: the theta of highest log-density, found from samples by gradient ascent.
+//
+// For each observation samples are drawn and ranked by log-density (at a loose tolerance). The best ones are
+// starts, which climb at noise levels sigma that fall from level to level. A step is
+//   theta += sigma^2 score(theta, sigma) = D(theta; sigma) - theta,
+// the gradient of the log-density of theta with noise sigma, with a step of sigma^2 (and with that of log
+// dz/dtheta where theta is learned on the whole line, prior.transform): then every step with an
+// exact network climbs (it is the mean shift of that density; Comaniciu and Meer 2002, IEEE PAMI 24). A
+// component that would leave the prior's support goes as far as the support reaches. After each level the
+// log-density itself is computed, and a start whose density did not grow is put back. What is returned is
+// the best point that was seen: its log_prob is never below that of the best sample.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sample/density/log_prob.hpp"
+#include "sample/draw.hpp"
+
+namespace fluxsbi::sample {
+
+struct ModeOptions {
+  int64_t draws = 1000;  ///< samples for each observation, >= 1
+  int64_t top = 10;      ///< how many of them climb, >= 1
+};
+
+struct Modes {
+  std::vector<float>
+      theta;  ///< [rows, theta_dim, channels], data's units; NaN where no sample could be drawn
+  std::vector<double> log_prob;  ///< [rows]
+  int64_t climbed = 0;           ///< rows whose best point is not a sample
+};
+
+/// The modes from `samples` of the source's rows. Of `options` atol, rtol and max_evaluations count, for the
+/// log-densities, which dopri5 computes.
+Modes find_modes(const Source& source, const Samples& samples, const ModeOptions& modes,
+                 const SamplingOptions& options, const DensityMemory& memory);
+
+}  // namespace fluxsbi::sample

@@ -1,0 +1,96 @@
+#include "sample/solver/equation.hpp"
+
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/where.h>
+
+namespace fluxsbi::sample {
+
+at::Tensor distinct_times(const at::Tensor& t) {
+  const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
+  return (one_time ? t.narrow(0, 0, 1) : t).view({-1, 1, 1});
+}
+
+at::Tensor network_times(const at::Tensor& t) {
+  const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
+  return one_time ? t.narrow(0, 0, 1).to(at::kFloat).expand_as(t) : t.to(at::kFloat);
+}
+
+std::vector<double> grid(const Equation& equation, int64_t steps, double spacing) {
+  std::vector<double> times;
+  for (int64_t i = 0; i <= steps; ++i) {
+    const double left = static_cast<double>(steps - i) / static_cast<double>(steps);
+    times.push_back(equation.time(1 - std::pow(left, spacing)));
+  }
+  return times;
+}
+
+at::Tensor times_of(double t, const at::Tensor& like) {
+  return at::full({1}, t, like.options()).expand({like.size(0)});
+}
+
+at::Tensor PathEquation::ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
+  const method::Query query = path_.query(t);
+  const at::Tensor time = query.time.view(-1).expand({x.size(0)}), state = query.scale * x;
+  const at::Tensor output = network_(time, state, rows);
+  if (!guidance_.unconditional || guidance_.scale == 1) return output;
+  at::Tensor acts;  // [1 or n, 1, 1] bool; undefined: everywhere
+  if (guidance_.least > 0 || std::isfinite(guidance_.most)) {
+    const method::Level level = path_.level(t);
+    const at::Tensor ratio = level.noise / level.signal;
+    acts = (ratio >= guidance_.least).logical_and(ratio <= guidance_.most);
+    if (!acts.any().item<bool>()) return output;
+  }
+  const at::Tensor without = guidance_.unconditional(time, state, rows);
+  const at::Tensor guided = without + guidance_.scale * (output - without);
+  return acts.defined() ? at::where(acts, guided, output) : guided;
+}
+
+at::Tensor PathEquation::combine(const method::Linear& linear, const at::Tensor& t, const at::Tensor& x,
+                                 const at::Tensor& rows) const {
+  return free(linear.x * x + linear.network * ask(t, x, rows), rows);
+}
+
+at::Tensor PathEquation::slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
+  const at::Tensor time = distinct_times(t);
+  return combine(path_.velocity(time), time, x, rows);
+}
+
+at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, double score) const {
+  const at::Tensor time = distinct_times(times_of(t, x));
+  method::Linear sum = path_.velocity(time);
+  sum.x = velocity * sum.x;
+  sum.network = velocity * sum.network;
+  if (score != 0) {
+    const method::Linear clean = path_.denoised(time);
+    const at::Tensor signal = path_.level(time).signal;
+    sum.x = sum.x + score * (signal * clean.x - 1);
+    sum.network = sum.network + score * signal * clean.network;
+  }
+  return combine(sum, time, x, {});
+}
+
+at::Tensor PathEquation::denoised(double t, const at::Tensor& x) const {
+  const at::Tensor time = distinct_times(times_of(t, x));
+  return combine(path_.denoised(time), time, x, {});
+}
+
+at::Tensor PathEquation::initial(const at::Tensor& noise) const {
+  return free(noise * path_.initial_scale());
+}
+
+at::Tensor PathEquation::free(const at::Tensor& x, const at::Tensor& rows) const {
+  if (!given_.defined()) return x;
+  const bool some = rows.defined() && given_.size(0) > 1;
+  return x.masked_fill(some ? given_.index_select(0, rows) : given_, 0);
+}
+
+std::pair<double, double> PathEquation::level(double t) const {
+  const method::Level level = path_.level(at::scalar_tensor(t, at::kDouble));
+  return {level.signal.item<double>(), level.noise.item<double>()};
+}
+
+}  // namespace fluxsbi::sample
