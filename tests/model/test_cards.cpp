@@ -9,12 +9,12 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-data::DataShape shape_of(int64_t obs, int64_t cond, int64_t obs_channels = 1, int64_t cond_channels = 1) {
+data::DataShape shape_of(int64_t theta, int64_t x, int64_t theta_channels = 1, int64_t x_channels = 1) {
   data::DataShape shape;
-  shape.theta_dim = obs;
-  shape.x_dim = cond;
-  shape.theta_channels = obs_channels;
-  shape.x_channels = cond_channels;
+  shape.theta_dim = theta;
+  shape.x_dim = x;
+  shape.theta_channels = theta_channels;
+  shape.x_channels = x_channels;
   return shape;
 }
 

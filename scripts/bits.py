@@ -1,0 +1,179 @@
+#!/usr/bin/env python3
+"""Do the numbers stand still? Compares what a program computes with what a program of an earlier commit computed.
+
+    scripts/bits.py compare build/fluxsbi     # against tests/data/bits
+    scripts/bits.py record OLD/fluxsbi        # writes tests/data/bits anew, from the program to be compared with
+
+Each model is trained for 300 steps with each method on each engine, one thread, from the same simulations and seed; then
+the recorded models are sampled and asked for densities. What the tile engine computes must be the same to the last
+bit, and what the reference engine computes within 1e-6 of the largest weight, because it adds in another order since its
+fused operations went. On a processor whose instruction set differs from the recording one's, LibTorch's own products
+round differently: the differences that are printed are then those of float32. The exit code is 1 where something differs.
+"""
+
+import json
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent.parent / "tests/data/bits"
+MODELS = {
+    "flux1": "{depth: 1, depth_single_blocks: 1, num_heads: 2, val_emb_dim: 2, id_emb_dim: 2, id_merge_mode: concat, "
+             "id_embedding_strategy: [absolute, absolute], mlp_ratio: 2, param_dtype: float32}",
+    "flux1joint": "{depth_single_blocks: 1, num_heads: 2, val_emb_dim: 2, id_emb_dim: 2, cond_emb_dim: 2, "
+                  "id_merge_mode: concat, mlp_ratio: 2, param_dtype: float32}",
+    "simformer": "{dim_value: 4, dim_id: 2, dim_condition: 2, num_heads: 2, num_layers: 1, fourier_features: 16, "
+                 "param_dtype: float32}",
+}
+METHODS = {"flow": "flow", "edm": "diffusion", "score": "score_matching"}
+ENGINES = {"tile": 0.0, "reference": 1e-6}  # the largest difference, relative to the largest weight
+
+
+def run(program, *words, engine="tile"):
+    environment = {"OMP_NUM_THREADS": "1", "FLUXSBI_ENGINE": engine, "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([str(program), *map(str, words)], env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, words))}: exit code {done.returncode}\n{done.stderr}")
+
+
+def read_tensors(path):
+    """{name: tuple of numbers} of the float32 tensors of a .safetensors file."""
+    data = path.read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    header, tensors = json.loads(data[8:8 + length]), {}
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["dtype"] == "F32":
+            begin, end = (8 + length + offset for offset in entry["data_offsets"])
+            tensors[name] = struct.unpack(f"<{(end - begin) // 4}f", data[begin:end])
+    return tensors
+
+
+def write_tensors(path, tensors):
+    header, body = {}, b""
+    for name, values in tensors.items():
+        packed = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": [len(values)], "data_offsets": [len(body), len(body) + len(packed)]}
+        body += packed
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def read_npy(path):
+    """The numbers of a float32 or float64 .npy file."""
+    data = path.read_bytes()
+    length = struct.unpack("<H", data[8:10])[0]
+    kind = "d" if b"'<f8'" in data[10:10 + length] else "f"
+    body = data[10 + length:]
+    return struct.unpack(f"<{len(body) // struct.calcsize(kind)}{kind}", body)
+
+
+def config(model, method):
+    return (f"strategy: {{method: {METHODS[method]}, model: {model}}}\nmodel: {MODELS[model]}\n"
+            "optimizer: {max_lr: 1.0e-3, warmup_steps: 20}\n"
+            "training: {nsteps: 300, batch_size: 32, val_every: 100, seed: 3}\n")
+
+
+def trainings(program, scratch):
+    """(name, largest difference, model file) of each training."""
+    data = scratch / "simulations.npz"
+    run(program, "simulate", "two_moons", "-n", 500, "--seed", 5, "-o", data, "-q")
+    for model in MODELS:
+        for method in METHODS:
+            for engine, tolerance in ENGINES.items():
+                name = f"{model}.{method}.{engine}"
+                yaml, folder = scratch / f"{name}.yaml", scratch / name
+                yaml.write_text(config(model, method))
+                run(program, "train", yaml, "--data", data, "-o", folder, "-q", engine=engine)
+                yield name, tolerance, folder / "model.safetensors"
+
+
+def answers(program, scratch, models):
+    """(name, largest difference, numbers) of samples and densities of the models of a folder."""
+    observations, theta = scratch / "observations.npz", scratch / "theta.npz"
+    for path in (observations, theta):
+        run(program, "simulate", "two_moons", "-n", 3, "--seed", 7, "-o", path, "-q")
+    for path in sorted(models.glob("*.safetensors")):
+        for engine, tolerance in ENGINES.items():
+            samples, density = scratch / "samples.npy", scratch / "density.npy"
+            run(program, "sample", path, "--x", observations, "-n", 40, "--seed", 9, "-o", samples, "--force", "-q",
+                engine=engine)
+            yield f"samples.{path.stem}.{engine}", tolerance, read_npy(samples)
+            run(program, "log-prob", path, "--theta", theta, "--x", observations, "-o", density, "--force", "-q",
+                engine=engine)
+            # An adaptive solver's steps follow its errors, which turn a rounding into more.
+            yield f"log_prob.{path.stem}.{engine}", 100 * tolerance, read_npy(density)
+
+
+def record(program, scratch):
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    models = FOLDER / "models"
+    models.mkdir(parents=True)
+    found = {}
+    for name, _, path in trainings(program, scratch):
+        for tensor, values in read_tensors(path).items():
+            found[f"{name}/{tensor}"] = values
+        if name.endswith(".flow.tile"):
+            shutil.copy(path, models / f"{name.split('.')[0]}.safetensors")
+    for name, _, values in answers(program, scratch, models):
+        found[name] = values
+    write_tensors(FOLDER / "numbers.safetensors", found)
+    print(f"wrote {len(found)} arrays to {FOLDER}")
+
+
+def difference(found, expected):
+    """The largest difference, relative to the largest number; NaN equals NaN."""
+    if len(found) != len(expected):
+        return float("inf")
+    scale = max((abs(value) for value in expected if value == value), default=0.0) or 1.0
+    largest = 0.0
+    for a, b in zip(found, expected):
+        if a != b and (a == a or b == b):
+            gap = abs(a - b) / scale
+            largest = max(largest, gap if gap == gap else float("inf"))
+    return largest
+
+
+def as_float32(values):
+    return struct.unpack(f"<{len(values)}f", struct.pack(f"<{len(values)}f", *values))
+
+
+def compare(program, scratch):
+    expected = read_tensors(FOLDER / "numbers.safetensors")
+    bad = 0
+
+    def judge(name, tolerance, pairs):
+        nonlocal bad
+        largest = max(difference(as_float32(found), recorded) for found, recorded in pairs)
+        fine = largest <= tolerance
+        bad += not fine
+        verdict = "the same bits" if largest == 0 else f"differs by {largest:.2g} of the largest number"
+        print(f"{'ok  ' if fine else 'BAD '} {name}: {verdict}{'' if fine else f', {tolerance:.2g} is allowed'}")
+
+    for name, tolerance, path in trainings(program, scratch):
+        recorded = {key.split("/", 1)[1]: values for key, values in expected.items() if key.startswith(name + "/")}
+        tensors = read_tensors(path)
+        if set(tensors) != set(recorded):
+            sys.exit(f"{name}: other weights than recorded: {sorted(set(tensors) ^ set(recorded))}")
+        judge(name, tolerance, [(tensors[key], recorded[key]) for key in recorded])
+    for name, tolerance, values in answers(program, scratch, FOLDER / "models"):
+        judge(name, tolerance, [(values, expected[name])])
+    return bad
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in ("record", "compare"):
+        sys.exit(__doc__)
+    program = Path(sys.argv[2]).resolve()
+    with tempfile.TemporaryDirectory() as scratch:
+        if sys.argv[1] == "record":
+            record(program, Path(scratch))
+        elif bad := compare(program, Path(scratch)):
+            sys.exit(f"{bad} of the numbers have changed")
+
+
+if __name__ == "__main__":
+    main()
