@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# What the scripts share: where things lie, how a build is configured, how many jobs the machine bears.
-# Sourced, never run.
+# What the scripts share: where things are, how a build is configured, how many jobs the machine can run.
+# Other scripts source this file; it is never run by itself.
 #
 #   FLUXSBI_CACHE       downloads and unpacked packages (default ${XDG_CACHE_HOME:-~/.cache}/fluxsbi)
 #   FLUXSBI_BUILD_DIR   build folder (default build/)
@@ -12,7 +12,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=$(realpath -m "${FLUXSBI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fluxsbi}")
-export FLUXSBI_CACHE=$cache # CMake finds what lies there by this name
+export FLUXSBI_CACHE=$cache # CMake reads this name to find what is in the cache
 build=$(realpath -m "${FLUXSBI_BUILD_DIR:-$root/build}")
 
 say() { printf '%s\n' "$*" >&2; }
@@ -21,7 +21,7 @@ die() {
   exit 1
 }
 
-# One job a core, and 2 GB of free memory each: a file that includes LibTorch takes up to that.
+# One job for each core, and 2 GB of free memory for each job: a file that includes LibTorch takes up to that.
 jobs_that_fit() {
   local cores memory
   cores=$(nproc)
@@ -46,7 +46,7 @@ configure_build() {
   [ "${FLUXSBI_ASSUME_BARE:-0}" != 1 ] || check_bare "$folder"
 }
 
-# With FLUXSBI_ASSUME_BARE=1 a copy that the system has must not have slipped in.
+# With FLUXSBI_ASSUME_BARE=1, CMake must not have taken any library of the system.
 check_bare() {
   local package
   for package in CLI11 spdlog fmt yaml-cpp nlohmann_json Catch2; do

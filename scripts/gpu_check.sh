@@ -8,7 +8,7 @@
 # bench   runs `fluxsbi bench` on the CPU and on the GPU
 # report  prints the page from what the other steps left in build/gpu/check; they print it too
 #
-# The exit code is 0 if nothing failed and the CUDA tests ran. Works without a network where FLUXSBI_DEPS_PREFIX names
+# The exit code is 0 if nothing failed and the CUDA tests ran. It works without a network if FLUXSBI_DEPS_PREFIX names
 # a folder of unpacked packages (FLUXSBI_ASSUME_BARE=1 scripts/install_deps.sh makes one); LibTorch is then that of
 # FLUXSBI_TORCH_ROOT or of the machine's Python. Further variables: scripts/environment.sh.
 set -euo pipefail
@@ -23,7 +23,7 @@ torch_of_python() {
   python3 -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])' 2>/dev/null
 }
 
-# step NAME COMMAND...: keeps the exit code and the seconds for the page, and goes on.
+# step NAME COMMAND...: records the exit code and the seconds for the page, and continues in any case.
 step() {
   local name=$1 started=$SECONDS code=0
   shift

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building fluxsbi needs; does nothing, in a second or two, when all is there.
+# Installs what building fluxsbi needs. If nothing is missing, it ends after a second or two.
 #
 #   scripts/install_deps.sh [--without-torch] [--also PACKAGE]...
 #
@@ -9,7 +9,7 @@
 # same path and ignores the libraries that the system has. On any system LibTorch goes into
 # $FLUXSBI_CACHE/torch-VERSION, once per user. Other variables: scripts/environment.sh.
 set -Eeuo pipefail
-trap 'printf "error: %s:%s failed: %s\n" "$0" "$LINENO" "$BASH_COMMAND" >&2' ERR # never end without a word
+trap 'printf "error: %s:%s failed: %s\n" "$0" "$LINENO" "$BASH_COMMAND" >&2' ERR # never fail silently
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
@@ -155,7 +155,7 @@ without_catch2='install Catch2 3 yourself, or build without tests: cmake -DFLUXS
 
 system_name() { (. /etc/os-release && echo "$ID ${VERSION_ID:-}"); }
 
-# unpack PACKAGE...: downloads and unpacks beside the prefix, then swaps, so that no half prefix is ever seen.
+# unpack PACKAGE...: downloads and unpacks beside the prefix, then swaps, so that nobody sees an incomplete prefix.
 unpack() {
   local new=$deps.partial archives=$cache/apt/archives
   say "unpacking $* into $deps"
@@ -235,7 +235,7 @@ provide_packages() {
     [ $((${#tools[@]} + ${#wanted[@]})) = 0 ] || apt_install "${tools[@]}" "${wanted[@]}"
     ! bare || unpack_libraries "${libraries[@]}"
   else
-    [ ${#tools[@]} = 0 ] || die "missing and not to be had without root: ${tools[*]}; ask your administrator, or load a module"
+    [ ${#tools[@]} = 0 ] || die "these tools are missing and cannot be installed without root: ${tools[*]}; ask your administrator, or load a module"
     mapfile -t wanted < <(libraries_that_are_missing)
     ! bare || wanted=("${libraries[@]}")
     [ ${#wanted[@]} = 0 ] || unpack_libraries "${wanted[@]}"

@@ -4,7 +4,7 @@
 #
 #   scripts/quickstart.sh [--fresh]
 #
-# What is already there is kept, so that a second run takes seconds; --fresh trains anew. Everything lies in
+# The script keeps what is already there, so a second run takes seconds; --fresh trains anew. Everything is in
 # runs/quickstart (or in the folder that FLUXSBI_QUICKSTART_DIR names). Further variables: scripts/environment.sh.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
@@ -26,7 +26,7 @@ fluxsbi=$build/fluxsbi
 mkdir -p "$run"
 [ -e "$run/simulations.npz" ] || "$fluxsbi" simulate two_moons -n 100000 --seed 1 -o "$run/simulations.npz"
 if [ -e "$run/model/config.yaml" ]; then
-  "$fluxsbi" resume "$run/model" # says so and ends if the training is complete
+  "$fluxsbi" resume "$run/model" # if the training is complete, it says so and ends
 else
   "$fluxsbi" train "$root/configs/quickstart.yaml" --data "$run/simulations.npz" -o "$run/model" --force
 fi

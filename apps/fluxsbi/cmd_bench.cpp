@@ -80,24 +80,24 @@ Action declare_bench(CLI::App& app) {
   auto arguments = std::make_shared<BenchArguments>();
   bench::Settings& settings = arguments->settings;
   app.add_option("--device", arguments->device, "auto, cpu, cuda or cuda:i")->capture_default_str();
-  app.add_option("--model", arguments->model, "flux1, flux1joint, simformer or all, one after the other")
+  app.add_option("--model", arguments->model, "flux1, flux1joint, simformer, or all of them in turn")
       ->capture_default_str()
       ->check(CLI::IsMember(model_names()));
-  app.add_option("--seconds", settings.seconds, "time for each comparison; longer is steadier")
+  app.add_option("--seconds", settings.seconds, "seconds for each comparison; longer runs scatter less")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 3600.0));
-  app.add_option("--batch", settings.batch, "rows of a training batch")
+  app.add_option("--batch", settings.batch, "number of rows in a training batch")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 16));
-  app.add_option("--steps", settings.steps, "training steps of the memory check")
+  app.add_option("--steps", settings.steps, "number of training steps in the memory check")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{100}, int64_t{1000000}));
   app.add_flag("--json", arguments->json, "print one JSON object");
   app.add_flag("--sweep", arguments->sweep,
-               "instead: a table of the CPU's engines over models, widths, tokens and batches")
+               "instead, print a table of the CPU's engines over models, widths, tokens and batches")
       ->excludes("--json");
   app.add_flag("--solvers", arguments->solvers,
-               "instead: samples a second of Flux1 by every method with every solver")
+               "instead, measure the samples per second of Flux1 for every method and solver")
       ->excludes("--sweep");
   return [arguments] { return run_bench(*arguments); };
 }

@@ -38,16 +38,19 @@ int c2st(C2stArguments arguments) {
   const diagnose::C2stResult result = diagnose::c2st(reference, samples, arguments.options);
   core::log::end_progress();
   if (result.cut_to_smaller) {
-    core::log::warning("the files hold different numbers of samples; the first " +
-                       std::to_string(result.rows) + " of both were used");
+    core::log::warning("the files hold different numbers of samples; the score uses only the first " +
+                       std::to_string(result.rows) + " of each");
   }
   if (result.duplicates > 0) {
     core::log::warning(std::to_string(result.duplicates) +
                        " samples repeat another one, which biases the score");
   }
   if (result.unfilled > 0)
-    core::log::warning(std::to_string(result.unfilled) + " draws that could not be filled were left out");
-  if (!result.converged) core::log::warning("a classifier stopped at its limit of epochs");
+    core::log::warning(std::to_string(result.unfilled) +
+                       " draws hold no sample, because none was found "
+                       "within the prior's support; they were left out");
+  if (!result.converged)
+    core::log::warning("a classifier stopped at its largest number of epochs before it converged");
   if (arguments.json) {
     print_json(result);
     return 0;
@@ -56,7 +59,7 @@ int c2st(C2stArguments arguments) {
             << core::number_text(std::round(result.std_error * 1e4) / 1e4) << "  (" << result.rows
             << " samples each, " << result.dimensions << " dimensions, " << result.accuracies.size()
             << " folds, " << core::duration_text(result.seconds) << ")\n"
-            << "0.5: no difference was found; 1.0: every sample can be told apart\n";
+            << "0.5 means that no difference was found, 1.0 that every sample can be told apart\n";
   return 0;
 }
 
@@ -67,15 +70,18 @@ Action declare_c2st(CLI::App& app) {
   app.add_option("reference", arguments->reference,
                  "reference samples: .npy [n, d], .csv, or .npz/.h5 with 'samples'")
       ->required();
-  app.add_option("samples", arguments->samples, "samples to score, same kinds of file")->required();
-  app.add_option("--row", arguments->row, "observation of 'samples' [rows, n, d], from 0, in both files");
-  app.add_option("--reference-row", arguments->reference_row, "another row of the reference file");
-  app.add_option("--folds", arguments->options.folds, "cross-validation folds")
+  app.add_option("samples", arguments->samples, "samples to score, in a file of the same kinds")->required();
+  app.add_option("--row", arguments->row,
+                 "index of the observation in 'samples' [rows, n, d] of both files, counted from 0");
+  app.add_option("--reference-row", arguments->reference_row,
+                 "index of the observation in the reference file, if it differs from --row");
+  app.add_option("--folds", arguments->options.folds, "number of cross-validation folds")
       ->capture_default_str()
       ->check(CLI::Range(2, 100));
-  app.add_option("--max-rows", arguments->options.max_rows, "samples of each file that are used; 0: all")
+  app.add_option("--max-rows", arguments->options.max_rows, "how many samples of each file are used; 0: all")
       ->capture_default_str();
-  app.add_option("--seed", arguments->options.seed, "of folds and classifier")->capture_default_str();
+  app.add_option("--seed", arguments->options.seed, "seed of the folds and the classifiers")
+      ->capture_default_str();
   app.add_flag("--json", arguments->json, "print one JSON object");
   return [arguments] { return c2st(*arguments); };
 }

@@ -40,17 +40,17 @@ int import_command(ImportArguments& arguments) {
 
 Action declare_import(CLI::App& app) {
   auto arguments = std::make_shared<ImportArguments>();
-  app.add_option("program", arguments->program, "whose files: gensbi")
+  app.add_option("program", arguments->program, "the program that wrote the files: gensbi")
       ->required()
       ->check(CLI::IsMember({"gensbi"}));
   app.add_option("path", arguments->path, "exported weights (.safetensors), or the folder that holds them")
       ->required();
   app.add_option("--config", arguments->config,
-                 "the YAML that the model was built from (default: the one beside the weights)");
+                 "the YAML file that the model was built from (default: the one beside the weights)");
   auto& tokens = arguments->import.tokens;
-  app.add_option("--obs-dim", tokens.obs, "how many tokens are inferred, where no file tells")
+  app.add_option("--obs-dim", tokens.obs, "number of tokens that are inferred, if no file says it")
       ->check(above_zero());
-  app.add_option("--cond-dim", tokens.cond, "how many tokens are conditioned on, where no file tells")
+  app.add_option("--cond-dim", tokens.cond, "number of tokens that are conditioned on, if no file says it")
       ->check(at_least_zero());
   app.add_option("--name-theta", arguments->import.theta_names, "names of the inferred variables");
   app.add_option("--name-x", arguments->import.x_names, "names of the observed variables");

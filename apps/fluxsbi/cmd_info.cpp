@@ -76,7 +76,7 @@ void print_run(const std::string& run) {
   const auto state = checkpoint::load_latest_state(run);
   line("last checkpoint", state ? "step " + std::to_string(state->step) : "none");
   const bool finished = std::filesystem::exists(std::filesystem::path(run) / "model.safetensors");
-  line("state", finished ? "finished" : "unfinished; go on with: fluxsbi resume " + run);
+  line("state", finished ? "finished" : "unfinished; continue with: fluxsbi resume " + run);
   std::string note;
   if (finished || state) {
     print_model(checkpoint::find_model(run, note));
@@ -106,7 +106,7 @@ int info(const std::string& path, bool options) {
     print_machine();
   } else if (std::filesystem::is_directory(path)) {
     if (!std::filesystem::exists(std::filesystem::path(path) / "config.yaml")) {
-      throw core::UserError(path + ": is not a run folder (no config.yaml in it)");
+      throw core::UserError(path + ": is not a run folder: it holds no config.yaml");
     }
     print_run(path);
   } else if (!std::filesystem::exists(path)) {
@@ -125,8 +125,9 @@ Action declare_info(CLI::App& app) {
   auto path = std::make_shared<std::string>();
   auto options = std::make_shared<bool>(false);
   app.add_option("path", *path,
-                 "run folder, model.safetensors or data file; nothing: this machine and build");
-  app.add_flag("--config-reference", *options, "print the reference of all configuration keys, Markdown");
+                 "run folder, model.safetensors or data file; without it, the command describes this machine "
+                 "and build");
+  app.add_flag("--config-reference", *options, "print the reference of all configuration keys in Markdown");
   return [path, options] { return info(*path, *options); };
 }
 

@@ -28,23 +28,23 @@ struct LogProbArguments : DensityArguments {
   std::optional<int64_t> steps, probes;
 };
 
-// What contradicts itself is said before anything is loaded.
+// Contradictions among the options are reported before anything is loaded.
 void check_arguments(const LogProbArguments& arguments) {
   if (!arguments.output.path.empty())
     io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
   const bool pair = !arguments.theta.empty() || !arguments.x.empty(), values = !arguments.values.empty();
-  if (pair && values) throw core::UserError("--values holds theta and x: leave --theta and --x out");
+  if (pair && values) throw core::UserError("--values holds theta and x already; leave out --theta and --x");
   if (!values && !arguments.given_names.empty())
-    throw core::UserError("--given-names goes with --values, the file of all columns");
+    throw core::UserError("--given-names needs --values, the file that holds all columns");
   if (!values && arguments.theta.empty())
     throw core::UserError(
-        "--theta is missing: name the file of the points (for a joint model also --values)");
+        "--theta is missing: name the file that holds the points (for a joint model, --values will also do)");
   if (arguments.probes && arguments.divergence == "exact")
-    throw core::UserError("--probes goes with --divergence hutchinson; the exact divergence has none");
+    throw core::UserError("--probes needs --divergence hutchinson; the exact divergence takes no probes");
   const sample::SolverRow& solver = sample::density_solver(arguments.solver);
   if (arguments.steps && solver.adaptive) {
     throw core::UserError("--steps: " + arguments.solver +
-                          " chooses its steps by --atol and --rtol; name a fixed-step --solver");
+                          " chooses its own steps from its tolerances; name a fixed-step --solver");
   }
 }
 
@@ -59,13 +59,14 @@ Points read_pair(const LogProbArguments& arguments, const checkpoint::ModelFile&
                           " was trained without x, on the joint distribution of theta; use --values");
   }
   if (arguments.x.empty())
-    throw core::UserError("--x is missing: " + arguments.model + " knows theta given x; name its file");
+    throw core::UserError("--x is missing: " + arguments.model +
+                          " gives the density of theta given x; name the file of x");
   auto parameters = data::load_parameters(arguments.theta, file.shape, file.theta_names);
   auto observations = data::load_observations(arguments.x, file.shape, file.x_names);
   if (observations.rows != parameters.rows && observations.rows != 1) {
     throw core::UserError("--theta " + arguments.theta + " holds " + std::to_string(parameters.rows) +
                           " rows and --x " + arguments.x + " " + std::to_string(observations.rows) +
-                          "; give as many, or one observation for all of theta");
+                          "; give the same number of both, or one observation for all of theta");
   }
   return {std::move(parameters.theta), std::move(observations.x), parameters.rows, observations.rows};
 }
@@ -102,7 +103,7 @@ sample::GivenMask mask_of(const std::vector<std::string>& given, const std::vect
     mask[static_cast<size_t>(place - names.begin())] = 1;
   }
   if (std::count(mask.begin(), mask.end(), uint8_t{1}) == std::ssize(mask))
-    throw core::UserError("--given-names: all columns are given, so that none is left to have a density");
+    throw core::UserError("--given-names names all columns, so none is left whose density could be computed");
   return mask;
 }
 
@@ -120,7 +121,7 @@ void report(const sample::LogProbs& found, double seconds) {
   const auto rate = static_cast<int64_t>(static_cast<double>(rows) / std::max(seconds, 1e-9));
   core::log::info(std::to_string(rows) + " log-densities in " + core::duration_text(seconds) + ", " +
                   std::to_string(rate) + " rows/s, " + std::to_string(found.evaluations) +
-                  " evaluations of the slope");
+                  " evaluations of the flow's equation");
   if (found.outside > 0) {
     core::log::info(std::to_string(found.outside) +
                     " rows lie outside the prior's support: log_prob is -inf there");
@@ -172,29 +173,29 @@ Action declare_log_prob(CLI::App& app) {
   auto arguments = std::make_shared<LogProbArguments>();
   add_density(app, *arguments);
   app.add_option("--theta", arguments->theta,
-                 "points: .npz (theta), .npy, .h5 (theta) or .csv; a row each, in the data's units");
+                 "points, one a row, in the data's units: .npz (theta), .npy, .h5 (theta) or .csv");
   app.add_option("--x", arguments->x,
-                 "observations: .npz (x), .npy, .h5 (x) or .csv; a row for each of theta's, or one for all");
+                 "observations, one for each row of theta or one for all: .npz (x), .npy, .h5 (x) or .csv");
   app.add_option("--values", arguments->values,
-                 "joint models: .npz or .h5 (theta and x) or .csv with all columns, a row each");
+                 "joint models: all columns, one point a row: .npz or .h5 (theta and x) or .csv");
   app.add_option(
          "--given-names", arguments->given_names,
-         "columns of --values that are given, as theta_0,x_1: the density is that of the others given "
-         "these (default: none, the joint density)")
+         "joint models: columns of --values that are given, such as theta_0,x_1; the density is that of the "
+         "other columns given these (default: none, which gives the joint density)")
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--divergence", arguments->divergence,
-                 "exact, or hutchinson: an estimate from random probes, for many dimensions")
+                 "exact, or hutchinson, which estimates it from random probes and suits many dimensions")
       ->check(CLI::IsMember({"exact", "hutchinson"}))
       ->capture_default_str();
-  app.add_option("--probes", arguments->probes, "hutchinson: probes for each row (default: 10)")
+  app.add_option("--probes", arguments->probes, "hutchinson: number of probes for each row (default: 10)")
       ->check(above_zero());
   app.add_option("--seed", arguments->seed, "hutchinson: seed of the probes")->capture_default_str();
   app.add_option("--solver", arguments->solver, "dopri5, euler, midpoint, heun or rk4")
       ->capture_default_str();
-  app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(above_zero());
+  app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")->check(above_zero());
   add_output(app, arguments->output,
-             ".npz, .h5, .csv or .npy to write (default: one line for each row on standard output)",
+             ".npz, .h5, .csv or .npy file to write (default: print one line for each row)",
              /*required=*/false);
   return [arguments] { return log_prob_command(*arguments); };
 }

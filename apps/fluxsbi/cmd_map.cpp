@@ -27,7 +27,7 @@ int map_command(const MapArguments& arguments) {
   const data::DataShape& shape = model.file.shape;
   if (shape.x_dim == 0) {
     throw core::UserError("--x " + arguments.x + ": " + arguments.model +
-                          " was trained without x; map finds the mode of theta given x");
+                          " was trained without x, but map finds the mode of theta given x");
   }
   const auto observations = data::load_observations(arguments.x, shape, model.file.x_names);
   const auto options = density_options(arguments, model.posterior.sampling());
@@ -38,7 +38,7 @@ int map_command(const MapArguments& arguments) {
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(observations.rows) + " modes in " +
                   core::duration_text(core::steady_seconds() - begin) +
-                  "; the ascent went above the best of " + std::to_string(arguments.modes.draws) +
+                  "; the ascent rose above the best of " + std::to_string(arguments.modes.draws) +
                   " samples for " + std::to_string(found.climbed));
   sample::SamplingOptions of_density = options;
   of_density.solver = "auto";
@@ -54,16 +54,16 @@ int map_command(const MapArguments& arguments) {
 Action declare_map(CLI::App& app) {
   auto arguments = std::make_shared<MapArguments>();
   add_density(app, *arguments);
-  app.add_option("--x", arguments->x, "observations: .npz (x), .npy, .h5 (x) or .csv; a row each")
-      ->required();
-  app.add_option("-n,--draws", arguments->modes.draws, "samples for each row, among which starts are chosen")
+  app.add_option("--x", arguments->x, "observations, one a row: .npz (x), .npy, .h5 (x) or .csv")->required();
+  app.add_option("-n,--draws", arguments->modes.draws,
+                 "number of samples for each row, from which the starting points are chosen")
       ->check(above_zero())
       ->capture_default_str();
-  app.add_option("--top", arguments->modes.top, "how many of the best samples climb")
+  app.add_option("--top", arguments->modes.top, "number of the best samples from which the ascent starts")
       ->check(above_zero())
       ->capture_default_str();
   app.add_option("--seed", arguments->seed, "seed of the samples")->capture_default_str();
-  add_output(app, arguments->output, ".npz, .h5, .csv or .npy to write");
+  add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
   return [arguments] { return map_command(*arguments); };
 }
 

@@ -15,8 +15,8 @@ Action declare_merge(CLI::App& app) {
     OutputArgument output;
   };
   auto arguments = std::make_shared<Arguments>();
-  app.add_option("files", arguments->files, "sample files of all shards, in any order")->required();
-  add_output(app, arguments->output, ".npz, .h5 or .npy to write");
+  app.add_option("files", arguments->files, "the sample files of all shards, in any order")->required();
+  add_output(app, arguments->output, ".npz, .h5 or .npy file to write");
   return [arguments] {
     sample::merge_files(arguments->files, arguments->output.path, arguments->output.force);
     core::log::info("wrote " + arguments->output.path + " from " + std::to_string(arguments->files.size()) +

@@ -54,13 +54,14 @@ int plot(const PlotArguments& arguments) {
 Action declare_plot(CLI::App& app) {
   auto arguments = std::make_shared<PlotArguments>();
   app.add_option("input", arguments->input,
-                 "samples (.npz, .h5, .npy, .csv), or a run folder for its training curves")
+                 "file of samples (.npz, .h5, .npy, .csv), or a run folder, whose training curves are drawn")
       ->required();
-  app.add_option("--row", arguments->row, "observation of 'samples' [rows, n, d], from 0");
-  app.add_option("--reference", arguments->reference, "reference samples to draw beside them");
+  app.add_option("--row", arguments->row,
+                 "index of the observation in 'samples' [rows, n, d], counted from 0");
+  app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
   app.add_option("--truth", arguments->truth, "true parameters, one for each dimension")->delimiter(',');
   app.add_option("--title", arguments->title, "title of the picture");
-  add_output(app, arguments->output, ".png or .svg to write");
+  add_output(app, arguments->output, ".png or .svg file to write");
   return [arguments] { return plot(*arguments); };
 }
 

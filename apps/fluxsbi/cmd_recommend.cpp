@@ -58,19 +58,19 @@ std::string config_text(const RecommendArguments& arguments, const std::string& 
   // A posterior is one of the conditionals that a joint model learns.
   const bool joint = model != "flux1" && shape.x_dim > 0;
   return "strategy:\n  method: flow\n  model: " + model +
-         "\n  time_distribution: logit_normal  # training times: towards the data, but not only there\n"
+         "\n  time_distribution: logit_normal  # favours times near the data, but not only those\n"
          "  time_mean: 1.0\n  time_std: 1.5\n\nmodel:\n" +
          model::recommended_section(model, shape) +
-         (joint ? "\ncondition_mask:\n  posterior: 0.8            # half of the rows ask for the posterior\n"
+         (joint ? "\ncondition_mask:\n  posterior: 0.8            # half of the rows train the posterior\n"
                 : "") +
          (embedding.empty() ? "" : "\nembedding:\n  network: " + embedding + "\n") + "\ndata:\n" + source +
          "\n\noptimizer:\n  max_lr: 1.0e-3\n  min_lr: 1.0e-6\n"
          "  decay_transition: 0.3     # the rate falls after three tenths of the steps\n\n"
-         "training:                   # more steps where the validation loss still falls at the end\n"
+         "training:                   # take more steps if the validation loss still falls at the end\n"
          "  nsteps: 12000\n  batch_size: 256\n  val_every: 200\n  early_stopping: true\n";
 }
 
-// What the table says of the config's own model.
+// What the table says about the config's own model.
 std::string finding_lines(const std::string& yaml, const data::DataShape& shape) {
   const config::Value document = config::parse_yaml(yaml, "the recommended config");
   experiment::Experiment experiment = experiment::read_experiment(document);
@@ -95,7 +95,7 @@ void print_rules() {
 
 int recommend(const RecommendArguments& arguments) {
   if (!arguments.data.empty() && !arguments.task.empty())
-    throw core::UserError("--data and --task exclude each other");
+    throw core::UserError("give --data or --task, not both");
   if (arguments.data.empty() && arguments.task.empty()) {
     if (!arguments.model.empty() || !arguments.output.path.empty())
       throw core::UserError("a config needs data: name them with --data F or --task NAME");
@@ -122,8 +122,8 @@ int recommend(const RecommendArguments& arguments) {
   text += finding_lines(config, shape);
   if (model != "flux1joint" && shape.theta_channels == shape.x_channels) {
     text += comment(
-        "if the problem is likelihood-dominated, or other conditionals than the posterior are "
-        "asked for: --model flux1joint");
+        "take --model flux1joint if the likelihood dominates the problem, or if you will ask for other "
+        "conditionals than the posterior");
   }
   text += "\n" + config;
   if (arguments.output.path.empty()) {
@@ -140,9 +140,9 @@ int recommend(const RecommendArguments& arguments) {
 Action declare_recommend(CLI::App& app) {
   auto arguments = std::make_shared<RecommendArguments>();
   app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
-  app.add_option("--task", arguments->task, "built-in task instead");
-  app.add_option("--model", arguments->model, "a model of your own choice instead of the cards'");
-  app.add_option("-o,--output", arguments->output.path, "config to write (.yaml); else it is printed");
+  app.add_option("--task", arguments->task, "built-in task, instead of --data");
+  app.add_option("--model", arguments->model, "model to use instead of the one that the cards choose");
+  app.add_option("-o,--output", arguments->output.path, "config file to write (.yaml; default: print it)");
   app.add_flag("--force", arguments->output.force, "replace the output if it exists");
   return [arguments] { return recommend(*arguments); };
 }

@@ -27,8 +27,8 @@ int resume(const ResumeArguments& arguments) {
   if (std::filesystem::is_regular_file(run)) {
     throw core::UserError(
         arguments.run +
-        ": is a file; resume goes on from the checkpoints of a run folder, and weights alone "
-        "hold no state of a training");
+        ": is a file; resume needs the run folder with its checkpoints, because weights alone hold no state "
+        "of the training");
   }
   if (!std::filesystem::exists(config_path)) {
     throw core::UserError(arguments.run +
@@ -62,7 +62,7 @@ int resume(const ResumeArguments& arguments) {
 Action declare_resume(CLI::App& app) {
   auto arguments = std::make_shared<ResumeArguments>();
   app.add_option("run", arguments->run, "run folder")->required();
-  app.add_option("--steps", arguments->steps, "new total number of steps")->check(above_zero());
+  app.add_option("--steps", arguments->steps, "new number of steps in total")->check(above_zero());
   add_execution(app, arguments->execution);
   return [arguments] { return resume(*arguments); };
 }

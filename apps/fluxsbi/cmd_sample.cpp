@@ -38,7 +38,7 @@ struct SampleArguments {
   uint64_t seed = 0;
 };
 
-// What --set says of the section `sampling`.
+// What --set says about the section `sampling`.
 void assign(const std::vector<std::string>& assignments, const sample::Posterior& posterior,
             sample::SamplingOptions& options) {
   config::Value document = config::parse_yaml("", "command line");
@@ -80,30 +80,30 @@ void report(const sample::Samples& samples, const std::string& path, double seco
   }
 }
 
-// What the samples of each row are asked for, of all shards.
+// What the samples of each row are conditioned on, for the rows of all shards.
 struct Rows {
   sample::Question::Kind kind = sample::Question::Kind::x;
   int64_t rows = 0;
   std::vector<float> values;  // [rows, tokens, channels]
 };
 
-// --x or --given; for a joint model neither of them, which asks for the joint distribution.
+// Reads --x or --given. A joint model needs neither: it then draws the joint distribution.
 Rows read_rows(const SampleArguments& arguments, const checkpoint::ModelFile& file,
                const sample::Posterior& posterior) {
   const bool joint = posterior.joint();
   if (!arguments.x.empty() && !arguments.given.empty())
-    throw core::UserError("--x and --given exclude each other: --given holds the observations, too");
+    throw core::UserError("give --x or --given, not both: --given holds the observations, too");
   if (!arguments.given.empty()) {
     if (!joint) {
       throw core::UserError("--given " + arguments.given + ": " + arguments.model +
-                            " cannot answer blanks: it was trained for theta given x; use --x, or train "
+                            " cannot infer blank cells: it was trained for theta given x; use --x, or train "
                             "flux1joint or simformer");
     }
     data::Given given =
         data::load_given(arguments.given, file.shape, file.theta_names, file.x_names, posterior.prior());
     if (!given.absent.empty()) {
       core::log::info(arguments.given + " has no column " + core::join(given.absent) +
-                      ": inferred in all rows");
+                      ", which is therefore inferred in all rows");
     }
     return {sample::Question::Kind::given, given.rows, std::move(given.values)};
   }
@@ -119,7 +119,7 @@ Rows read_rows(const SampleArguments& arguments, const checkpoint::ModelFile& fi
     throw core::UserError("--x is missing: " + arguments.model +
                           " draws theta given x; name the file of the observations");
   }
-  core::log::info("neither --x nor --given: drawing the joint distribution of " +
+  core::log::info("neither --x nor --given was given: drawing the joint distribution of " +
                   core::join(data::joint_names(file.theta_names, file.x_names)));
   data::Given nothing = data::nothing_given(file.shape);
   return {sample::Question::Kind::given, nothing.rows, std::move(nothing.values)};
@@ -165,39 +165,44 @@ Action declare_sample(CLI::App& app) {
   auto arguments = std::make_shared<SampleArguments>();
   app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
   app.add_option("--x", arguments->x,
-                 "observations: .npz (x), .npy, .h5 (x) or .csv; a row each. Samples are of theta");
+                 "observations, one a row: .npz (x), .npy, .h5 (x) or .csv; the samples are of theta");
   app.add_option("--given", arguments->given,
-                 "joint models (flux1joint, simformer): .csv with any of the columns of theta and x; blank "
-                 "cells are inferred given the others, row by row. Samples are of all columns, with what is "
-                 "given repeated. With neither --x nor --given a joint model draws its joint distribution");
-  app.add_option("-n,--draws", arguments->draws, "samples for each row")->required()->check(above_zero());
-  app.add_option("--seed", arguments->seed, "seed; a draw depends on seed, row and draw alone")
+                 "joint models (flux1joint, simformer): a .csv file with any of the columns of theta and x, "
+                 "in which each row is a question: blank cells are inferred given the others. The samples "
+                 "hold all columns and repeat what is given. With neither --x nor --given a joint model "
+                 "draws its joint distribution");
+  app.add_option("-n,--draws", arguments->draws, "number of samples for each row")
+      ->required()
+      ->check(above_zero());
+  app.add_option("--seed", arguments->seed, "seed; a draw depends only on the seed, its row and its number")
       ->capture_default_str();
   app.add_option("--solver", arguments->solver,
                  core::join(sample::solver_choices()) + " (default: the config's)");
-  app.add_option("--steps", arguments->steps, "steps of a fixed-step solver")->check(above_zero());
+  app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")->check(above_zero());
   app.add_option("--set", arguments->assignments,
-                 "sampling.key=value, for any option of sampling (docs/config.md); may be repeated");
+                 "sampling.key=value, for any option of the section sampling (docs/config.md); may be "
+                 "repeated");
   app.add_option("--shard", arguments->shard,
-                 "i/n: only the i-th of n contiguous parts of the rows, i from 0")
+                 "i/n: sample only the i-th of n contiguous parts of the rows, with i counted from 0")
       ->capture_default_str();
-  app.add_option("--chunk", arguments->chunk, "draws computed at once (default: from the memory budget)")
+  app.add_option("--chunk", arguments->chunk,
+                 "number of draws that are computed at once (default: as many as the memory budget allows)")
       ->check(above_zero());
-  app.add_option("--memory", arguments->memory_gb, "memory budget in GB beside the result")
+  app.add_option("--memory", arguments->memory_gb, "memory budget in GB, not counting the result")
       ->check(above_zero());
   app.add_option(
          "--guidance-scale", arguments->guidance_scale,
-         "weight of the observation, for models trained with strategy.condition_drop_rate: 1 off, above 1 "
-         "more of it")
+         "weight of the observation, for models trained with strategy.condition_drop_rate: 1 switches "
+         "guidance off, above 1 strengthens the observation")
       ->check(at_least_zero());
-  app.add_option("--guidance-min", arguments->guidance_min, "noise levels below are not guided")
+  app.add_option("--guidance-min", arguments->guidance_min, "guide only noise levels from this one on")
       ->check(at_least_zero());
-  app.add_option("--guidance-max", arguments->guidance_max, "noise levels above are not guided")
+  app.add_option("--guidance-max", arguments->guidance_max, "guide only noise levels up to this one")
       ->check(above_zero());
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
-  add_output(app, arguments->output, ".npz, .h5 or .npy to write");
+  add_output(app, arguments->output, ".npz, .h5 or .npy file to write");
   return [arguments] { return sample_command(*arguments); };
 }
 

@@ -64,14 +64,14 @@ void take_config(const std::string& path, data::SimulateRequest& request) {
   request.x_names = experiment.data.x_names;
   if (experiment.simulator.command) return;
   if (!experiment.data.task) {
-    throw core::UserError(path + ": simulator.command is missing: the program that simulates");
+    throw core::UserError(path + ": simulator.command is missing; it names the program that simulates");
   }
   request.task = *experiment.data.task;
 }
 
 int simulate(const SimulateArguments& arguments) {
   if (arguments.task.empty() == arguments.config.empty()) {
-    throw core::UserError("simulate needs a task name or --config with a simulator section, one of the two");
+    throw core::UserError("simulate needs either the name of a task or --config with a simulator section");
   }
   io::check_output(arguments.output.path, arguments.output.force, io::writable_extensions());
   if (!arguments.posterior_of.empty()) {
@@ -97,7 +97,7 @@ int simulate(const SimulateArguments& arguments) {
   const data::SimulateOutcome outcome = data::simulate_to_file(request);
   core::log::end_progress();
   if (outcome.resumed)
-    core::log::info(std::to_string(outcome.resumed) + " simulations were there from an earlier run");
+    core::log::info(std::to_string(outcome.resumed) + " simulations were taken over from an earlier run");
   core::log::info("wrote " + core::join(outcome.files) + ": " + std::to_string(outcome.rows) +
                   " simulations");
   if (outcome.failed) {
@@ -113,17 +113,17 @@ int simulate(const SimulateArguments& arguments) {
 Action declare_simulate(CLI::App& app) {
   auto arguments = std::make_shared<SimulateArguments>();
   app.add_option("task", arguments->task, "built-in task, for example two_moons");
-  app.add_option("--config", arguments->config,
-                 "configuration with simulator.command and prior, instead of a task");
-  app.add_option("-n,--count", arguments->count, "simulations (or posterior draws for each row)")
+  app.add_option("--config", arguments->config, "config with simulator.command and prior, instead of a task");
+  app.add_option("-n,--count", arguments->count, "number of simulations, or of posterior draws for each row")
       ->required()
       ->check(above_zero());
-  app.add_option("--seed", arguments->seed, "seed; row i depends on seed and i alone")->capture_default_str();
-  app.add_option("--workers", arguments->workers, "parallel workers (default: all threads)")
+  app.add_option("--seed", arguments->seed, "seed; row i depends only on the seed and i")
+      ->capture_default_str();
+  app.add_option("--workers", arguments->workers, "number of parallel workers (default: all threads)")
       ->check(above_zero());
   app.add_option("--posterior", arguments->posterior_of,
-                 "draw from the task's exact posterior for every observation of this file instead");
-  add_output(app, arguments->output, ".npz, .h5, .csv or .npy to write");
+                 "instead, draw from the task's exact posterior for every observation of this file");
+  add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
   return [arguments] { return simulate(*arguments); };
 }
 

@@ -32,7 +32,7 @@ std::string quoted(const std::string& text) {
 void apply_arguments(const TrainArguments& arguments, config::Value& document) {
   if (!arguments.data.empty() && !arguments.task.empty()) {
     throw core::UserError(
-        "--data and --task exclude each other: simulations come from a file or from a built-in task");
+        "give --data or --task, not both: simulations come from a file or from a built-in task");
   }
   if (!arguments.data.empty() || !arguments.task.empty()) {
     for (const char* key : {"data.file", "data.theta_file", "data.x_file", "data.task"}) {
@@ -70,14 +70,16 @@ int train(const TrainArguments& arguments) {
 
 Action declare_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
-  app.add_option("config", arguments->config, "configuration, YAML")->required();
+  app.add_option("config", arguments->config, "config file (YAML)")->required();
   app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
-  app.add_option("--task", arguments->task, "built-in task to simulate instead");
+  app.add_option("--task", arguments->task, "built-in task to simulate, instead of --data");
   app.add_option("-o,--output", arguments->run, "run folder (default: runs/NAME of the config)");
-  app.add_option("--set", arguments->assignments, "section.key=value, overrides the config; may be repeated")
+  app.add_option("--set", arguments->assignments,
+                 "section.key=value, which overrides the config; may be repeated")
       ->allow_extra_args(true);
   add_execution(app, arguments->execution);
-  app.add_option("--seed", arguments->seed, "seed of data, start values and noise (training.seed)");
+  app.add_option("--seed", arguments->seed,
+                 "seed of the data, the initial weights and the noise (training.seed)");
   app.add_flag("--force", arguments->force, "replace a run that the folder holds");
   return [arguments] { return train(*arguments); };
 }

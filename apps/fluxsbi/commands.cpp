@@ -10,10 +10,10 @@ std::span<const CommandRow> commands() {
                  "draw pairs of parameters and simulated data, from a built-in task or your own program",
                  "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate},
       CommandRow{
-          "train", "train a posterior estimator; writes a run folder",
+          "train", "train a posterior estimator and write a run folder",
           "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=600",
           declare_train},
-      CommandRow{"resume", "go on with a run where its last checkpoint stood", "fluxsbi resume runs/moons",
+      CommandRow{"resume", "continue a run from its last checkpoint", "fluxsbi resume runs/moons",
                  declare_resume},
       CommandRow{
           "sample",
@@ -27,8 +27,8 @@ std::span<const CommandRow> commands() {
           declare_sample},
       CommandRow{
           "log-prob",
-          "the log-density of theta given x under a trained model, or of any columns of a joint model given "
-          "others",
+          "compute the log-density of theta given x under a trained model, or that of any columns of a joint "
+          "model given others",
           "fluxsbi log-prob runs/moons --theta simulations.npz --x simulations.npz -o log_prob.npz\n\n"
           "  # a joint model: the density of theta_1 and x_1 given theta_0 and x_0\n"
           "  fluxsbi log-prob runs/joint --values simulations.npz --given-names theta_0,x_0",
@@ -42,7 +42,8 @@ std::span<const CommandRow> commands() {
                  declare_merge},
       CommandRow{
           "c2st",
-          "classifier two-sample test between two sample files: 0.5 is indistinguishable, 1.0 is disjoint",
+          "compare two sample files by the classifier two-sample test: 0.5 means indistinguishable, 1.0 "
+          "disjoint",
           "fluxsbi c2st reference.npy samples.npz --row 0", declare_c2st},
       CommandRow{"plot", "draw posterior samples as a corner plot, or the training curves of a run",
                  "fluxsbi plot samples.npz -o posterior.png", declare_plot},
@@ -55,7 +56,8 @@ std::span<const CommandRow> commands() {
                  "--obs-dim 2 --cond-dim 2 -o imported.safetensors",
                  declare_import},
       CommandRow{"bench",
-                 "measure training and sampling rates and the error of each fast path on this machine",
+                 "measure the rates of training and sampling, and the error of each fast path, on this "
+                 "machine",
                  "fluxsbi bench --seconds 5", declare_bench},
   };
   return rows;

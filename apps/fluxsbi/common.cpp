@@ -15,7 +15,8 @@ void add_output(CLI::App& app, OutputArgument& output, const std::string& help, 
 void add_execution(CLI::App& app, experiment::Execution& execution) {
   app.add_option("--device", execution.device, "auto, cpu, cuda or cuda:i")->capture_default_str();
   app.add_option("--engine", execution.engine,
-                 "what evaluates the network: auto, reference (LibTorch modules) or tile (own CPU kernels)")
+                 "what evaluates the network: auto, reference (LibTorch's modules) or tile (fluxsbi's own "
+                 "CPU kernels)")
       ->capture_default_str()
       ->envname("FLUXSBI_ENGINE");
 }

@@ -10,9 +10,11 @@ void add_density(CLI::App& app, DensityArguments& arguments) {
       ->check(above_zero());
   app.add_option("--rtol", arguments.rtol, "relative tolerance of dopri5 (default: the config's)")
       ->check(at_least_zero());
-  app.add_option("--memory", arguments.memory_gb, "memory budget in GB beside the result")
+  app.add_option("--memory", arguments.memory_gb, "memory budget in GB, not counting the result")
       ->check(above_zero());
-  app.add_option("--chunk", arguments.chunk, "network evaluations at once (default: from the memory budget)")
+  app.add_option("--chunk", arguments.chunk,
+                 "number of network evaluations that are computed at once "
+                 "(default: as many as the memory budget allows)")
       ->check(above_zero());
   add_execution(app, arguments.execution);
   app.add_option("--compute", arguments.compute, "float32, bfloat16 or auto")->capture_default_str();

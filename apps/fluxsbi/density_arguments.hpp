@@ -20,7 +20,7 @@ struct DensityArguments {
   uint64_t seed = 0;
 };
 
-/// The model, --x's help apart, and all options of the struct but the output and the seed.
+/// Adds the model and all options of the struct except --x, the output and the seed.
 void add_density(CLI::App& app, DensityArguments& arguments);
 
 /// The config's section `sampling` with the flags put over it.

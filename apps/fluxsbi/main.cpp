@@ -74,8 +74,10 @@ int run(const Action& action) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"fluxsbi: posterior samples from simulations, by flow-matching and diffusion transformers",
-               "fluxsbi"};
+  CLI::App app{
+      "fluxsbi trains transformers by flow matching, diffusion or score matching, and draws posterior "
+      "samples",
+      "fluxsbi"};
   app.set_version_flag("--version", std::string("fluxsbi ") + core::version);
   app.require_subcommand(0, 1);
   bool quiet = false, verbose = false;
@@ -84,7 +86,7 @@ int main(int argc, char** argv) {
   for (const auto& row : fluxsbi::app::commands()) {
     CLI::App* command = app.add_subcommand(std::string(row.name), std::string(row.summary));
     command->footer("Example:\n  " + std::string(row.example));
-    command->add_flag("-q,--quiet", quiet, "show warnings and errors alone");
+    command->add_flag("-q,--quiet", quiet, "show only warnings and errors");
     command->add_flag("-v,--verbose", verbose, "show details");
     actions.emplace_back(command, row.declare(*command));
   }

@@ -74,7 +74,8 @@ void require_same_config(const std::string& source, const std::string& theirs, c
   }
   if (list.empty()) return;
   throw core::UserError(source + " belongs to another configuration: " + list +
-                        ". Go on with the configuration it was written with, or train into another folder");
+                        ". Resume with the configuration that it was written with, or train into another "
+                        "folder");
 }
 
 }  // namespace fluxsbi::checkpoint

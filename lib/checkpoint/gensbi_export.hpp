@@ -1,5 +1,5 @@
 // What GenSBI leaves on disk for other programs: weights as safetensors, and the YAML that its model was
-// built from. The weights alone know neither the architecture nor, in every form, how many tokens are
+// built from. The weights alone tell neither the architecture nor, in some forms, how many tokens are
 // inferred.
 #pragma once
 
@@ -27,7 +27,7 @@ GensbiFiles find_gensbi_files(const std::string& path, const std::string& config
 
 struct GensbiExport {
   io::Arrays arrays;
-  std::string model;  ///< our name of the model that the metadata names; "" where they name none
+  std::string model;  ///< our name of the model that the metadata name; "" if they name none
 };
 
 /// Reads the weights. Throws UserError for a damaged file, for a model file of fluxsbi's own, and for a model

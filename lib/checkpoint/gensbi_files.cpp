@@ -55,7 +55,7 @@ std::string list(const std::vector<fs::path>& paths) {
 }
 
 /// False for a safetensors file of other things, which may stand beside the weights: samples, a run's inputs.
-/// A file that cannot be read counts, so that its damage is told.
+/// A file that cannot be read counts, so that its damage is reported.
 bool may_be_weights(const fs::path& file) {
   try {
     const auto arrays = io::list_safetensors(file.string());

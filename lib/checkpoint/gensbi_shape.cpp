@@ -24,7 +24,7 @@ constexpr std::array cond_axes{TokenAxis{"cond_ids_embedder.embedder.embed.embed
 constexpr std::array joint_axes{TokenAxis{"ids_embedder.embedder.embed.embedding", 0},
                                 TokenAxis{"embedding_net_id.embedding", 0}};
 
-/// A number and where it stands.
+/// A number and its place in the YAML.
 struct Source {
   int64_t value;
   std::string where;
@@ -60,7 +60,7 @@ std::string said(const Source& source) {
   return std::to_string(source.value) + " (" + source.where + ")";
 }
 
-/// The number that all sources agree on; what does not is a problem.
+/// The number on which all sources agree; any disagreement is a problem.
 std::optional<int64_t> agreed(const Sources& sources, const std::string& what,
                               std::vector<std::string>& problems) {
   for (const Source& source : sources) {
@@ -96,7 +96,7 @@ void require_known(const char* side, const char* flag, const char* other_flag,
   const std::string why =
       joint ? "they say that there are " + std::to_string(*joint) + " tokens together, not how many of each"
             : "neither the YAML nor the shape of a tensor tells it";
-  problems.push_back(std::string("how many ") + side + " tokens the model has stands in neither of " +
+  problems.push_back(std::string("how many ") + side + " tokens the model has is in neither of " +
                      files.weights + " and " + files.config + " (" + why + "); give " + flag + " N" +
                      one_of_two);
 }
@@ -121,11 +121,12 @@ data::DataShape gensbi_shape(const io::Arrays& arrays, const config::Value& docu
   if (!joint_dim) require_known("cond", "--cond-dim", "--obs-dim", cond_dim, joint_dim, files, problems);
   if (!problems.empty()) throw core::UserErrors(problems);
   if (*obs_dim < 1 || *cond_dim < 0 || (joint_dim && *obs_dim + *cond_dim != *joint_dim)) {
-    throw core::UserError(
-        "obs tokens " + (obs.empty() ? std::to_string(*obs_dim) : said(obs.front())) + " and cond tokens " +
-        (cond.empty() ? std::to_string(*cond_dim) : said(cond.front())) +
-        (joint_dim ? " do not make the joint tokens " + said(joint.front()) : " are no numbers of tokens") +
-        "; at least one is inferred");
+    throw core::UserError("obs tokens " + (obs.empty() ? std::to_string(*obs_dim) : said(obs.front())) +
+                          " and cond tokens " +
+                          (cond.empty() ? std::to_string(*cond_dim) : said(cond.front())) +
+                          (joint_dim ? " do not make the joint tokens " + said(joint.front())
+                                     : " cannot be numbers of tokens") +
+                          "; at least one is inferred");
   }
 
   data::DataShape shape;

@@ -1,5 +1,5 @@
-// What stands beside the arrays in the metadata of a safetensors file: a format's name and version, the
-// config, and a JSON object with all else. Only this room includes this header.
+// What the metadata of a safetensors file hold beside the arrays: a format's name and version, the config,
+// and a JSON object with everything else. Only this room includes this header.
 #pragma once
 
 #include <stdexcept>

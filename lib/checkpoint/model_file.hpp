@@ -12,7 +12,7 @@
 
 namespace fluxsbi::checkpoint {
 
-/// The format's version; a file of a later one is refused with a sentence.
+/// The format's version; an error says so if a file has a later one.
 inline constexpr int64_t model_format = 1;
 
 struct ModelFile {
@@ -34,8 +34,7 @@ void save_model(const std::string& path, const ModelFile& model);
 ModelFile load_model(const std::string& path);
 
 /// The model that a run folder or file means: RUN/model.safetensors, else the best checkpoint of an
-/// unfinished run
-/// (`note` then says so), or the file itself. Throws UserError if there is none.
+/// unfinished run (`note` then says so), or the file itself. Throws UserError if there is none.
 std::string find_model(const std::string& run_or_file, std::string& note);
 
 }  // namespace fluxsbi::checkpoint

@@ -1,4 +1,4 @@
-// A training checkpoint: all that is needed to go on exactly where it stood.
+// A training checkpoint: all that is needed to continue exactly where it was written.
 #pragma once
 
 #include <map>
@@ -13,7 +13,7 @@ namespace fluxsbi::checkpoint {
 
 inline constexpr int64_t checkpoint_format = 1;
 
-/// The trainer's state. Random numbers and the data's order are functions of (seed, step), so that the two
+/// The trainer's state. Random numbers and the data's order are functions of (seed, step), so these two
 /// suffice.
 struct TrainingState {
   int64_t step = 0;
@@ -27,7 +27,7 @@ struct TrainingState {
 
 /// RUN/checkpoints/step_<at least 8 digits>.safetensors
 std::string state_path(const std::string& run, int64_t step);
-/// RUN/checkpoints/best.safetensors: a ModelFile, what `sample` takes while the run goes on.
+/// RUN/checkpoints/best.safetensors: a ModelFile, what `sample` takes while the run is training.
 std::string best_path(const std::string& run);
 /// Creates RUN/checkpoints if need be.
 void make_checkpoint_folder(const std::string& run);

@@ -33,7 +33,7 @@ class Reader {
   /// Adds a problem that a check across keys found: "PLACE: PATH message".
   void problem(const std::string& path, const std::string& message);
   /// Adds a problem unless low <= high, or low < high where `apart`, at the key that was given, the high one
-  /// if both were. Either number may be absent, which is in order.
+  /// if both were. If either number is absent, there is no problem.
   void in_order(const std::string& low_path, std::optional<double> low, const std::string& high_path,
                 std::optional<double> high, bool apart = false);
   /// Adds a remark that does not stop the program.

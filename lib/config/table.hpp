@@ -19,21 +19,23 @@
 
 namespace fluxsbi::config {
 
-/// One row of a table, its struct's type erased. The pointers handed to `read` and `emit` are that struct.
+/// One row of a table, without the type of its struct. The pointers handed to `read` and `emit` are that
+/// struct.
 struct Row {
   std::string key;
   std::vector<std::string> aliases;  ///< other names; one with a dot is a full path ("model.dtype")
   std::string type;
   std::string allowed;
   std::string help;
-  std::string unused_because;  ///< not empty: accepted for GenSBI's sake, has no effect; the reason
+  std::string unused_because;  ///< if not empty: why the key, accepted for GenSBI's sake, has no effect
   std::function<Problem(void*, const Value&)> read;
   std::function<std::string(const void*)> emit;
 };
 
 /// The rows of one section, without the type of their struct.
 struct Section {
-  std::string name;  ///< "training", or a path such as "data.names"
+  std::string name;     ///< "training", or a path such as "data.names"
+  std::string variant;  ///< which one of the tables that share the name, "flow matching"; empty: the only one
   std::string help;
   std::vector<Row> rows;
 };
@@ -41,7 +43,13 @@ struct Section {
 template <class T>
 class Table {
  public:
-  Table(std::string name, std::string help) : section_{std::move(name), std::move(help), {}} {}
+  Table(std::string name, std::string help) : section_{std::move(name), {}, std::move(help), {}} {}
+
+  /// Tells this table from others of the same name in the reference, where its title is "name (variant)".
+  Table& variant(std::string text) {
+    section_.variant = std::move(text);
+    return *this;
+  }
 
   template <class M>
   Table& add(std::string key, M T::*member, Rule<M> rule, std::string help) {

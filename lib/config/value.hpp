@@ -1,4 +1,4 @@
-// A YAML document as a tree of values that know where they stand.
+// A YAML document as a tree of values that know their place in the file.
 #pragma once
 
 #include <string>
@@ -35,7 +35,7 @@ struct Value {
 };
 
 /// Parses one YAML document whose top level is a map (an empty text is an empty map). `file` names it in
-/// messages. Throws UserError with file:line:column for what is not YAML, for a key that stands twice, for
+/// messages. Throws UserError with file:line:column for what is not YAML, for a key that occurs twice, for
 /// nesting deeper than 32 levels, for more than 100,000 values (anchors expanded), and for text beyond 16 MB.
 Value parse_yaml(const std::string& text, const std::string& file);
 

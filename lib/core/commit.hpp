@@ -5,7 +5,7 @@
 
 namespace fluxsbi::core {
 
-/// "1a2b3c4d5e6f", with "-dirty" behind it where the sources had changes; "unknown" outside a git checkout.
+/// "1a2b3c4d5e6f", followed by "-dirty" if the sources had changes; "unknown" outside a git checkout.
 std::string_view source_commit();
 
 }  // namespace fluxsbi::core

@@ -11,9 +11,8 @@ enum class Level { debug, info, warning, error };
 /// Sets the lowest level that is shown on standard error (default info). Files get everything from info up.
 void set_level(Level level);
 
-/// Also appends every line from info up, with its time, to the file at `path`, those that came before the
-/// first call (the last 100 of them) included; an empty path ends that. Throws UserError if the file cannot
-/// be opened.
+/// Also appends every line from info up, with its time, to the file at `path`, including the last 100 lines
+/// that came before the first call. An empty path ends that. Throws UserError if the file cannot be opened.
 void tee(const std::string& path);
 
 void debug(std::string_view message);
@@ -21,8 +20,8 @@ void info(std::string_view message);
 void warning(std::string_view message);
 void error(std::string_view message);
 
-/// Rewrites one line in place when standard error is a terminal and level is info or lower; nothing
-/// otherwise. Any other log line first ends the progress line.
+/// Rewrites one line in place if standard error is a terminal and the level is info or lower; otherwise it
+/// does nothing. Any other log line first ends the progress line.
 void progress(std::string_view line);
 /// Ends the progress line, keeping what it showed last.
 void end_progress();

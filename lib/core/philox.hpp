@@ -1,5 +1,5 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2,
-// 3"). A number depends on its key and counter alone, so that work can be split and ordered in any way.
+// 3"). A number depends only on its key and counter, so work can be split and ordered in any way.
 #pragma once
 
 #include <array>
@@ -10,7 +10,8 @@ namespace fluxsbi::core {
 /// Philox4x32-10: four 32-bit words for a 64-bit key and a 128-bit counter.
 std::array<uint32_t, 4> philox4x32(uint64_t key, std::array<uint32_t, 4> counter);
 
-/// What a stream of random numbers is for; part of its key, so that no two uses of one seed share numbers.
+/// What a stream of random numbers is for. It is part of the key, so that no two uses of one seed share
+/// numbers.
 enum class Purpose : uint32_t {
   initialisation = 1,
   prior = 2,
@@ -26,8 +27,8 @@ enum class Purpose : uint32_t {
   divergence = 12,  ///< probes of a trace
 };
 
-/// A stream of random numbers named by (seed, purpose, stream, substream).
-/// Streams with another name are independent; the same name always gives the same numbers, on every machine.
+/// A stream of random numbers named by (seed, purpose, stream, substream). Streams with different names are
+/// independent. The same name gives the same numbers on every machine.
 class Philox {
  public:
   Philox(uint64_t seed, Purpose purpose, uint64_t stream = 0, uint32_t substream = 0);

@@ -6,15 +6,15 @@
 
 namespace fluxsbi::core {
 
-/// Threads that this process may use: OMP_NUM_THREADS if set, else the cores of its affinity mask, cut to its
-/// cgroup's CPU quota (rounded up); at least 1.
+/// Threads that this process may use: OMP_NUM_THREADS if set, else the cores of its affinity mask, limited to
+/// its cgroup's CPU quota (rounded up); at least 1.
 int usable_threads();
 
-/// Bytes of memory that this process may still take: what the machine has available, cut to its cgroup's
+/// Bytes of memory that this process may still take: what the machine has available, limited to its cgroup's
 /// limit.
 uint64_t available_memory();
 
-/// Bytes of this process in memory now.
+/// Bytes of memory that this process has resident now.
 uint64_t resident_memory();
 
 /// "AMD EPYC ..., 2 threads, AVX2 AVX-512"

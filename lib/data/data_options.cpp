@@ -10,54 +10,58 @@ const config::Table<DataOptions>& data_table() {
   static const auto table =
       config::Table<DataOptions>(
           "data",
-          "Where the pairs (theta, x) come from and how they are prepared. One of file, theta_file with "
+          "Where the pairs (theta, x) come from and how they are prepared. Give one of file, theta_file with "
           "x_file, or task.")
           .add("file", &DataOptions::file, any<std::optional<std::string>>(),
-               ".npz or .h5 with the keys theta and x, .csv with a header, or OUT.npy for the pair "
-               "OUT_theta.npy, "
-               "OUT_x.npy; a file of theta alone trains a joint model without x")
-          .add("theta_file", &DataOptions::theta_file, any<std::optional<std::string>>(), ".npy with theta")
-          .add("x_file", &DataOptions::x_file, any<std::optional<std::string>>(), ".npy with x")
+               "an .npz or .h5 file with the keys theta and x, a .csv file with a header, or OUT.npy for the "
+               "pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
+          .add("theta_file", &DataOptions::theta_file, any<std::optional<std::string>>(),
+               "a .npy file with theta")
+          .add("x_file", &DataOptions::x_file, any<std::optional<std::string>>(), "a .npy file with x")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
-               "a built-in task that is simulated")
+               "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),
-               "how many pairs a task simulates")
+               "how many pairs a built-in task simulates")
           .alias("num_simulations")
           .alias("n")
           .add("validation_fraction", &DataOptions::validation_fraction, config::fraction_below_one(),
-               "share of the rows that validates; at least one row, at most max_validation")
+               "the fraction of the rows that is kept for validation; at least one row, at most "
+               "max_validation")
           .add("max_validation", &DataOptions::max_validation, config::integer_at_least(1),
-               "most rows that validate")
+               "the largest number of rows that is kept for validation")
           .add("standardise_theta", &DataOptions::standardise_theta,
                config::one_of({"per_feature", "per_channel", "shared", "robust", "none"}),
-               "theta minus its mean over its standard deviation: of each feature, of each channel over all "
-               "tokens, of all together, or not at all; robust: each feature minus its median over its "
-               "interquartile range / 1.349, for heavy tails")
+               "how theta is standardised, as (value - mean) / standard deviation. per_feature: each feature "
+               "by its own. per_channel: each channel by those over all tokens. shared: all by the same. "
+               "robust: each feature by its median and its interquartile range / 1.349, for heavy tails. "
+               "none: not at all")
           .alias("standardize_theta")
           .add("standardise_x", &DataOptions::standardise_x,
                config::one_of({"auto", "per_feature", "per_channel", "shared", "robust", "none"}),
-               "the same for x; auto: per_channel with an embedding network for series, images or sets, else "
-               "what the built-in task needs (slcp_distractors: robust) or per_feature")
+               "how x is standardised, with the same choices. auto: per_channel for series, images or sets "
+               "with an embedding network, otherwise what the built-in task needs (slcp_distractors: "
+               "robust), otherwise per_feature")
           .alias("standardize_x")
           .add("constant", &DataOptions::constant, config::one_of({"auto", "error", "keep"}),
-               "columns that do not vary: an error that names them, or kept with scale 1; auto: error, or "
-               "keep for a built-in task that needs it (bernoulli_glm_raw)")
+               "what happens to columns that do not vary. error: an error names them. keep: they are kept "
+               "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw)")
           .add("nan", &DataOptions::nan, config::one_of({"error", "drop", "pad"}),
-               "rows with NaN or infinite values: an error with count and first row, or left out; pad: x "
-               "holds sets [n, elements, channels], an element that is NaN in all channels is absent "
-               "(embedding.network: set)");
+               "what happens to rows with NaN or infinite values. error: an error gives their number and the "
+               "first one. drop: they are left out. pad: x holds sets [n, elements, channels], and an "
+               "element that is NaN in all channels is absent (embedding.network: set)");
   return table;
 }
 
 const config::Table<DataOptions>& data_names_table() {
   using config::any;
   static const auto table =
-      config::Table<DataOptions>("data.names", "Names of the variables, in files, plots and messages.")
+      config::Table<DataOptions>("data.names", "The names of the variables in files, plots and messages.")
           .add("theta", &DataOptions::theta_names, any<std::vector<std::string>>(),
-               "a name for each parameter; empty: theta_0, theta_1, ... CSV files: the columns of theta")
+               "a name for each parameter; empty: theta_0, theta_1, ... In a CSV file they name the columns "
+               "of theta")
           .alias("data.theta_names")
           .add("x", &DataOptions::x_names, any<std::vector<std::string>>(),
-               "a name for each datum (token); empty: x_0, x_1, ... CSV files: the columns of x")
+               "a name for each datum (token); empty: x_0, x_1, ... In a CSV file they name the columns of x")
           .alias("data.x_names");
   return table;
 }

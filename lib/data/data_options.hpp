@@ -30,9 +30,10 @@ const config::Table<DataOptions>& data_table();
 /// The `data.names` section, `theta` and `x`: fills theta_names and x_names of the same struct.
 const config::Table<DataOptions>& data_names_table();
 
-/// Puts what it means in place of each `auto`: what the built-in task needs (Task::data_needs), else error
-/// for constant and `of_network` for standardise_x. A network that asks for per_channel shares its weights
-/// among positions and goes before the task. A task of unknown name is left for load_dataset to refuse.
+/// Replaces every `auto`. The built-in task's needs (Task::data_needs) come first, otherwise constant becomes
+/// error and standardise_x becomes `of_network`. A network that needs per_channel, because it shares its
+/// weights across positions, takes precedence over the task. A task of unknown name is left for load_dataset
+/// to refuse.
 void settle(DataOptions& options, const std::string& of_network);
 
 }  // namespace fluxsbi::data

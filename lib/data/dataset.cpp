@@ -93,8 +93,8 @@ std::vector<int64_t> bad_rows(const Dataset& dataset) {
       dataset.source + ": " + std::to_string(bad.size()) + " of " + std::to_string(dataset.rows) +
       " rows hold NaN, infinite values or values beyond float32's range (first: row " + std::to_string(row) +
       ", counted from 0, " + names[static_cast<size_t>(position)] +
-      "); mend them, or set data.nan: drop to leave such rows out (for sets of varying size, data.nan: "
-      "pad takes elements of NaN as absent)");
+      "); correct them, or set data.nan: drop to leave such rows out (for sets of varying size, data.nan: "
+      "pad treats elements of NaN as absent)");
 }
 
 /// data.nan = pad: x holds sets, whose absent elements are NaN.
@@ -133,8 +133,7 @@ void apply_nan_policy(Dataset& dataset, const std::string& policy) {
   if (policy != "drop") refuse_bad_rows(dataset, bad);
   if (std::ssize(bad) == dataset.rows) {
     throw core::UserError(dataset.source +
-                          ": every row holds NaN or infinite values; nothing is left after "
-                          "data.nan: drop");
+                          ": every row holds NaN or infinite values; nothing is left after data.nan: drop");
   }
   keep_rows(dataset.theta, dataset.shape.theta_size(), dataset.rows, bad);
   keep_rows(dataset.x, dataset.shape.x_size(), dataset.rows, bad);

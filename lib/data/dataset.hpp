@@ -29,8 +29,8 @@ struct Dataset {
 /// first row), empty data, both or none of file and task, names of another length.
 Dataset load_dataset(const DataOptions& options, uint64_t seed);
 
-/// The shape that load_dataset would find. Simulates nothing; files are read. Throws UserError as it does for
-/// a source that is missing, unreadable or of another rank.
+/// The shape that load_dataset would find. It reads files but simulates nothing. Throws UserError as it does
+/// for a source that is missing, unreadable or of another rank.
 DataShape dataset_shape(const DataOptions& options);
 
 }  // namespace fluxsbi::data

@@ -16,10 +16,10 @@ struct DataShape {
   int64_t x_channels = 1;
   /// [rows, columns] where theta came as [n, rows, columns, channels], else empty.
   std::vector<int64_t> theta_grid;
-  std::vector<int64_t> x_grid;  ///< likewise for x
+  std::vector<int64_t> x_grid;  ///< the same for x
   bool padded = false;  ///< x is a set of up to x_dim elements; one whose channels are all NaN is absent
   /// Which of the tokens [theta, x] depend on each other: L strings of L digits, L = theta_dim + x_dim,
-  /// character j of string i '1' where i and j do. Empty where nobody knows.
+  /// character j of string i '1' where i and j do. Empty if that is not known.
   std::vector<std::string> edges = {};
 
   int64_t theta_size() const { return theta_dim * theta_channels; }

@@ -84,8 +84,7 @@ Standardiser quartiles(std::span<const float> values, size_t size, std::span<con
   throw core::UserError(
       (constant.size() == 1 ? "the column " + text + " is" : "the columns " + text + " are") +
       " constant in the training rows (to float32's precision), so nothing can be learnt from them; leave "
-      "them "
-      "out, subtract a large offset before writing the file, or set data.constant: keep (scale 1)");
+      "them out, subtract a large offset before writing the file, or set data.constant: keep (scale 1)");
 }
 
 /// A value's distances from the ends of its range, the ends themselves left out.

@@ -30,7 +30,7 @@ struct C2stResult {
       false;               ///< the sets had different numbers of rows; the first `rows` of both were used
   int64_t duplicates = 0;  ///< used rows of `samples` that repeat another one; they bias the score
   int64_t unfilled = 0;    ///< draws of both files that were left out (SampleSet::unfilled)
-  bool converged = true;   ///< no network stopped at its limit of 10000 epochs
+  bool converged = true;   ///< no network stopped at the limit of 10000 epochs
   double seconds = 0;
 };
 
@@ -38,12 +38,12 @@ struct C2stResult {
 /// the SBI benchmark scores posteriors (Lueckmann et al. 2021, "Benchmarking simulation-based inference"; the
 /// test: Lopez-Paz & Oquab 2017): both sets are z-scored by the mean and standard deviation (n - 1) of
 /// `reference`; KFold shuffled, not stratified; the network of classifier.hpp. Folds, weights and batches are
-/// those of scikit-learn with random_state = seed; the score still differs by some 0.005 between machines,
-/// because the training is chaotic in the last bit of its sums.
+/// those of scikit-learn with random_state = seed; the score still differs by about 0.005 between machines,
+/// because training amplifies differences in the last bit of its sums.
 ///
-/// Deterministic for a seed and a processor type, whatever the threads. Throws UserError for sets of
-/// different dimension, rows that hold NaN or infinity (their number), a constant column of the reference, or
-/// fewer than 2 * folds rows.
+/// The result is deterministic for a seed and a processor type, with any number of threads. Throws UserError
+/// for sets of different dimension, rows that hold NaN or infinity (their number), a constant column of the
+/// reference, or fewer than 2 * folds rows.
 C2stResult c2st(const SampleSet& reference, const SampleSet& samples, const C2stOptions& options = {});
 
 /// The fold of each row: KFold(folds, shuffle=True, random_state=seed).split(range(rows)) of scikit-learn.

@@ -20,8 +20,8 @@ struct DeviceChoice {
   std::string sentence;  ///< what was chosen and why, for the log
 };
 
-/// `request`: "auto" (a GPU if one can be used, else the CPU), "cpu", "cuda" or "cuda:i".
-/// Throws UserError for anything else, and where CUDA is asked for and absent (says what is missing).
+/// `request`: "auto" (a GPU if one can be used, else the CPU), "cpu", "cuda" or "cuda:i". Throws UserError
+/// for anything else, and if CUDA is asked for and absent; the message says what is missing.
 DeviceChoice choose_device(const std::string& request);
 
 /// An engine for the network on this device. `request`: "auto" (the fastest that covers it), "reference" (the

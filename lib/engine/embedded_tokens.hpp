@@ -13,7 +13,7 @@ class EmbeddedTokens {
   /// Embeds x [B or 1, ...], its rows divided among the threads; keeps what a backward pass needs.
   EmbeddedTokens(const FlatParameters& parameters, const at::Tensor& x);
 
-  /// The cond tokens [B or 1, M, K], apart from the graph.
+  /// The cond tokens [B or 1, M, K], detached from the graph.
   const at::Tensor& tokens() const { return tokens_; }
 
   /// Adds d loss / d parameters of the embedding network to the flat gradient, given d loss / d tokens [B, M,

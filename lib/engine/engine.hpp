@@ -1,5 +1,5 @@
 // The seam between what is computed and how: an engine evaluates a network. Trainer, sampler and methods see
-// this alone.
+// only this.
 #pragma once
 
 #include <memory>
@@ -45,8 +45,8 @@ class Engine {
   virtual at::Tensor accumulate_gradient(const Regression& problem, double scale) = 0;
 
   /// The output and its gradient for cotangent [B, L, C] with respect to inputs.obs, or to t, cond and
-  /// guidance too: the product of the cotangent with the Jacobian that densities need. Unless an engine does
-  /// it itself, by the network's modules.
+  /// guidance too: the product of the cotangent with the Jacobian that densities need. The default runs the
+  /// network's modules with autograd.
   virtual InputGradients input_gradients(const model::Inputs& inputs, const at::Tensor& cotangent,
                                          InputsOf which);
 
@@ -57,7 +57,7 @@ class Engine {
   at::Tensor embed(const at::Tensor& x);
 };
 
-/// The torch::nn modules themselves: readable, always right, on CPU and CUDA.
+/// The torch::nn modules themselves: they are readable, define what is right, and run on CPU and CUDA.
 std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
                                               at::Device device);
 
@@ -73,7 +73,7 @@ enum class TrainIn { tiles, modules };
 std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network,
                                          TrainIn train = TrainIn::tiles);
 
-/// Where a network trains faster: a tile of few tokens is too little work beside weights that fill no cache
+/// Where a network trains faster: a tile of few tokens is too little work for weights that do not fit a cache
 /// (docs/performance.md).
 TrainIn faster_training(const model::Network& network);
 

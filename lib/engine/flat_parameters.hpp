@@ -10,11 +10,12 @@
 
 namespace fluxsbi::engine {
 
-/// master   [P] float32: what the optimiser updates
-/// working  [P] of the compute type: the modules' parameters are views of it; the same tensor as master for
-/// float32 gradient [P] float32: what accumulate_gradient adds to working_gradient [P] of the compute type:
-/// the modules' .grad are views of it, so that a backward pass adds in
-///          place; the same tensor as gradient for float32
+/// Four buffers hold one number for each parameter:
+///   master            [P] float32: what the optimiser updates
+///   working           [P] compute type: the modules' parameters are views of it; for float32 it is master
+///   gradient          [P] float32: what accumulate_gradient adds to
+///   working_gradient  [P] compute type: the modules' .grad are views of it, so that a backward pass adds in
+///                     place; for float32 it is gradient
 /// Every parameter starts at a multiple of 16 elements, so that views are aligned; the gaps stay zero.
 class FlatParameters {
  public:

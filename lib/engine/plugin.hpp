@@ -1,5 +1,5 @@
 // The contract between the program and the plug-in fluxsbi_cuda. Both are built from one tree; `abi` guards
-// against a plug-in of another version lying beside the program.
+// against a plug-in of another version beside the program.
 #pragma once
 
 #include <memory>

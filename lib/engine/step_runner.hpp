@@ -1,4 +1,4 @@
-// How a training step is run again and again.
+// How a training step is run repeatedly.
 #pragma once
 
 #include <functional>

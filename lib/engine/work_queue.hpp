@@ -21,8 +21,8 @@ std::vector<Part> divide(int64_t rows, int64_t count);
 std::vector<Part> part_per_thread(int64_t rows);
 
 /// body(i, thread) for each i in [0, count), without recording gradients; thread < at::get_num_threads(). A
-/// thread takes the next piece when it is done with one, so that a thread that the machine holds up holds up
-/// one piece. Waits once, in the end.
+/// thread takes the next piece when it has finished one, so a thread that the machine delays delays only one
+/// piece. The call waits once, at the end.
 template <class Body>
 void share_out(int64_t count, const Body& body) {
   std::atomic<int64_t> next{0};

@@ -1,4 +1,4 @@
-// What computes.
+// On which device and by which engine a command computes.
 #pragma once
 
 #include <string>

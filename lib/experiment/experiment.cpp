@@ -72,7 +72,8 @@ void choose_automatically(Experiment& experiment, config::Reader& reader) {
                       "]: " + std::string(rule.card);
 }
 
-// The reader's warnings, or all its problems and, where the model was not the user's choice, that it was not.
+// Returns the reader's warnings or throws all its problems. If `auto` chose the model, the error says that,
+// too.
 std::vector<std::string> finish(config::Reader& reader, const std::string& choice) {
   try {
     return reader.finish();
@@ -82,7 +83,8 @@ std::vector<std::string> finish(config::Reader& reader, const std::string& choic
   }
 }
 
-// What the embedding network asks of the data; settles their options that are `auto`.
+// Checks the options of the data against the needs of the embedding network, and resolves those that are
+// `auto`.
 void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embedding, data::DataOptions& data) {
   const std::string& network = embedding.options().network;
   data::settle(data, embedding.standardisation());
@@ -91,10 +93,9 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
                    data.standardise_x + " would shift the elements of a set by their order; use per_channel");
   }
   if (network != "set" && data.nan == "pad") {
-    reader.problem("data.nan",
-                   "pad leaves absent elements in x, which only embedding.network: set understands; "
-                   "it is " +
-                       network);
+    reader.problem(
+        "data.nan",
+        "pad leaves absent elements in x, which only embedding.network: set understands; it is " + network);
   }
 }
 
@@ -156,8 +157,10 @@ std::string resolved_yaml(const Experiment& experiment) {
 
 std::string option_reference() {
   std::string text =
-      "# Configuration\n\nWritten by `fluxsbi info --config-reference` from the program's own option "
-      "tables.\n\n";
+      "# Configuration\n\n`fluxsbi info --config-reference` writes this page from the program's own option "
+      "tables.\n\nThe sections `strategy` and `model` have a table for each method and model. A config holds "
+      "the keys of the method and the model that it names, and any other key is an error. Words such as "
+      "token, cond and older generation are explained in docs/glossary.md.\n\n";
   text += config::reference(method::strategy_table());
   for (const auto& row : method::methods()) text += row.make()->reference();
   for (const auto& row : model::models()) text += row.make()->reference();

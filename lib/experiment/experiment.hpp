@@ -33,7 +33,7 @@ struct Experiment {
   train::OutputOptions output;
   sample::SamplingOptions sampling;
   std::vector<std::string> warnings;
-  std::string choice;  ///< strategy.model: auto: what it chose and by which rule; else empty
+  std::string choice;  ///< strategy.model: auto: what `auto` chose and by which rule; otherwise empty
 };
 
 /// Reads and checks every section. `strategy.model: auto` takes the data's shape (a file is read for it), and

@@ -203,7 +203,7 @@ void check_run_folder(const std::string& run, bool force) {
     throw core::UserError("-o " + run + ": is a file; name a folder for the run");
   if (force) return;
   if (fs::exists(fs::path(run) / "config.yaml")) {
-    throw core::UserError("-o " + run + ": holds a run already; go on with 'fluxsbi resume " + run +
+    throw core::UserError("-o " + run + ": holds a run already; continue it with 'fluxsbi resume " + run +
                           "', or use --force to replace it");
   }
   for (const char* name : run_files) {

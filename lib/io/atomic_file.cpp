@@ -65,7 +65,7 @@ std::string resolve(const std::string& path) {
 void flush_folder_of(const std::string& path) {
   const auto folder = std::filesystem::path(path).parent_path();
   const int descriptor = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;  // a folder that may be written but not read: its entries flush in their time
+  if (descriptor < 0) return;  // writable, but not readable: its entries reach the disk later
   const int problem = fsync(descriptor) == 0 ? 0 : errno;
   close(descriptor);
   if (problem != 0 && problem != EINVAL && problem != ENOTSUP) fail_to_write(path, problem);

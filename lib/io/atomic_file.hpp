@@ -1,4 +1,5 @@
-// A file that appears whole or not at all: written beside its place, flushed to disk, then renamed.
+// A file that is written completely or not at all: it is written beside its place, flushed to disk, then
+// renamed.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +11,9 @@
 
 namespace fluxsbi::io {
 
-/// Every failure (disk full, no permission, missing folder) is a UserError that names the file and what to
-/// do; the temporary file is removed then and when commit() is not reached. A link is followed; a device or
-/// pipe (/dev/stdout) is written as it is, without a temporary file.
+/// Every failure (disk full, no permission, missing folder) is a UserError that names the file and the
+/// remedy. The temporary file is then removed, and also if commit() is not reached. A link is followed; a
+/// device or pipe (/dev/stdout) is written as it is, without a temporary file.
 class AtomicFile {
  public:
   /// Opens PATH.tmp-<pid>-<counter> beside `path`.

@@ -1,4 +1,4 @@
-// What reading and writing HDF5 share. Used in the child process of io/isolated.hpp alone: the program itself
+// What reading and writing HDF5 share. Used only in the child process of io/isolated.hpp: the program itself
 // never calls the library.
 #pragma once
 

@@ -226,7 +226,7 @@ ArrayInfo receive_info(Isolated& child, const std::string& name) {
   ArrayInfo info{child.receive_text(), {}, {}};
   const uint64_t dtype = child.receive_number(), axes = child.receive_number();
   const bool plausible = dtype <= static_cast<uint64_t>(DType::boolean) && axes <= H5S_MAX_RANK;
-  if (!plausible) throw core::UserError(name + ": the HDF5 library broke down over this file: it is damaged");
+  if (!plausible) throw core::UserError(name + ": the HDF5 library fails on this file, which is damaged");
   info.dtype = static_cast<DType>(dtype);
   for (uint64_t axis = 0; axis < axes; ++axis)
     info.shape.push_back(static_cast<int64_t>(child.receive_number()));

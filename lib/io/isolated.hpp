@@ -1,6 +1,5 @@
-// Work in a child process: for a library that bad bytes can crash. HDF5's has a long list of such files; a
-// crash, an endless loop or a runaway allocation then ends the child alone, and the caller gets an error.
-// Inside lib/io alone.
+// Work in a child process, for a library that damaged files can crash, as HDF5's. A crash, an endless loop or
+// a runaway allocation then ends only the child, and the caller gets an error. Used only within lib/io.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +35,7 @@ class Isolated {
     uint64_t seconds = 0;  ///< of processor time
   };
 
-  /// Starts `work` in a child. It may use no threads and no state that it does not make.
+  /// Starts `work` in a child. The work may use no threads and only state that it makes itself.
   Isolated(Setting setting, const std::function<void(Outlet&)>& work);
   ~Isolated();
   Isolated(const Isolated&) = delete;

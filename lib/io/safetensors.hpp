@@ -1,5 +1,5 @@
-// safetensors: u64 little-endian header length, JSON header, raw data. One file for weights, config and all
-// else.
+// safetensors: u64 little-endian header length, JSON header, raw data. One file holds weights, config and
+// everything else.
 #pragma once
 
 #include <map>

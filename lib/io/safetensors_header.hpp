@@ -1,4 +1,4 @@
-// The JSON header of a safetensors file. Inside lib/io alone.
+// The JSON header of a safetensors file. Used only within lib/io.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct SafetensorsHeader {
 const char* safetensors_code(DType dtype);
 
 /// Parses the JSON text strictly: an object of tensors with exactly dtype, shape and data_offsets, and at
-/// most one
-/// __metadata__ of texts; no name twice. `source` names the file in messages. Offsets are not checked here.
+/// most one __metadata__ of texts; no name twice. `source` names the file in messages. Does not check the
+/// offsets.
 SafetensorsHeader parse_safetensors_header(const std::string& text, const Source& source);
 
 /// The JSON text, padded by blanks to a multiple of 8 bytes so that the data are aligned.

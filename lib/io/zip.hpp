@@ -1,4 +1,4 @@
-// The part of the zip format that .npz needs. Inside lib/io alone.
+// The part of the zip format that .npz needs. Used only within lib/io.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ inline constexpr uint32_t local_signature = 0x04034b50, central_signature = 0x02
 inline constexpr uint16_t stored = 0, deflated = 8, zip64_extra = 1;
 inline constexpr uint16_t encrypted_flag = 1, utf8_flag = 1u << 11;
 inline constexpr uint32_t in_zip64 = 0xffffffffu;  ///< the value stands in the zip64 extra field
-/// Deflate makes at most 1032 bytes of one; more is a lie that would only cost memory.
+/// Deflate makes at most 1032 bytes of one; a member that claims more is damaged or malicious and would only
+/// cost memory.
 inline constexpr uint64_t most_inflation = 1100;
 
 struct Member {
@@ -28,8 +29,8 @@ struct Member {
   uint64_t data_offset = 0;
 };
 
-/// The members that the central directory names, each with its place checked: inside the file, apart from all
-/// others, with a local header that agrees. Throws UserError.
+/// The members that the central directory names, each with its place checked: it lies inside the file,
+/// overlaps no other, and its local header agrees. Throws UserError.
 std::vector<Member> read_directory(const Source& source);
 
 /// A member's content, unpacked as it is read; check() afterwards compares the CRC-32.

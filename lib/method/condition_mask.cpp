@@ -58,17 +58,19 @@ const config::Table<ConditionMaskOptions>& condition_mask_table() {
   static const auto table =
       config::Table<O>(
           "condition_mask",
-          "Joint models (flux1joint, simformer): which tokens of a training row are given, drawn "
-          "for each row.")
+          "For joint models (flux1joint, simformer). Which tokens of a training row are given. The mask is "
+          "drawn anew for each row.")
           .add("kind", &O::kind, config::one_of({"structured", "posterior", "likelihood", "joint"}),
-               "structured: a mixture, after which any conditional can be asked for; posterior: x is always "
-               "given; likelihood: theta is; joint: nothing is")
-          .add("joint", &O::joint, weight, "structured: weight of rows in which nothing is given")
-          .add("posterior", &O::posterior, weight, "structured: weight of rows in which x is given")
-          .add("likelihood", &O::likelihood, weight, "structured: weight of rows in which theta is given")
+               "structured: the mixture below, after which the model answers any conditional; posterior: x "
+               "is always given; likelihood: theta is always given; joint: nothing is given")
+          .add("joint", &O::joint, weight, "structured: the weight of rows in which nothing is given")
+          .add("posterior", &O::posterior, weight, "structured: the weight of rows in which x is given")
+          .add("likelihood", &O::likelihood, weight, "structured: the weight of rows in which theta is given")
           .add("random_low", &O::random_low, weight,
-               "structured: weight of rows in which each token is given with probability random_low_rate")
-          .add("random_high", &O::random_high, weight, "the same with random_high_rate")
+               "structured: the weight of rows in which each token is given with probability random_low_rate")
+          .add("random_high", &O::random_high, weight,
+               "structured: the weight of rows in which each token is given with probability "
+               "random_high_rate")
           .add("random_low_rate", &O::random_low_rate, rate(), "probability that a token is given")
           .add("random_high_rate", &O::random_high_rate, rate(), "probability that a token is given");
   return table;
@@ -88,8 +90,7 @@ ConditionMask::ConditionMask(const ConditionMaskOptions& options, int64_t theta_
   if (options.kind == "likelihood" && x_dim == 0) {
     throw core::UserError(
         "condition_mask.kind = likelihood learns x given theta, but the data hold no x, so nothing is left "
-        "to "
-        "infer; use structured or joint, or data with x");
+        "to infer; use structured or joint, or data with x");
   }
   const std::vector<Part> parts = drawn_parts(options, x_dim);
   core::require(!parts.empty(), "a condition mask of the mixture has a weight");

@@ -1,4 +1,4 @@
-// Which tokens of a joint row are given and which are learnt, drawn for each row of a batch by itself.
+// Which tokens of a joint row are given and which are learnt. The mask is drawn anew for each row of a batch.
 //
 // A row takes one of five masks (true = conditioned on, O theta tokens, then M x tokens):
 //   joint        nothing is given
@@ -7,8 +7,8 @@
 //   random_low   every token is given with probability random_low_rate
 //   random_high  every token is given with probability random_high_rate
 // with probabilities in proportion to their weights (`structured`), or always the one that `kind` names. A
-// mask that gives everything gives nothing instead. After the mixture of Simformer (Gloeckler et al. 2024,
-// arXiv 2404.09636), whose random masks serve any conditional.
+// mask that would give everything gives nothing instead. The mixture follows that of Simformer (Gloeckler et
+// al. 2024, arXiv 2404.09636), whose random masks serve any conditional.
 #pragma once
 
 #include <cstdint>

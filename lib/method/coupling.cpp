@@ -29,13 +29,13 @@ std::string coupling_problem(const Setting& setting) {
   if (setting.joint) {
     return option +
            "needs a model of theta given x (strategy.model: flux1): rows of a joint model are asked "
-           "different questions and cannot trade their noise; take coupling: independent";
+           "different questions and cannot exchange their noise; take coupling: independent";
   }
   if (!setting.device.is_cpu())
-    return option + "is computed on a CPU alone; use --device cpu, or coupling: independent";
+    return option + "is computed only on a CPU; use --device cpu, or coupling: independent";
   if (setting.batch_size > most_coupled_rows) {
     return option + "pairs at most " + std::to_string(most_coupled_rows) +
-           " rows, for its time grows with their cube; training.batch_size is " +
+           " rows, because its time grows with their cube; training.batch_size is " +
            std::to_string(setting.batch_size) +
            ": use smaller batches, of which training.multistep averages several";
   }

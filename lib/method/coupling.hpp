@@ -1,13 +1,13 @@
-// Which noise goes with which data of a batch: the pairing of least transport cost, whose paths cross less
-// and are straighter (Tong et al. 2023, arXiv 2302.00482; Pooladian et al. 2023, arXiv 2304.14772).
+// Which noise goes with which data of a batch: the pairing of least transport cost. Its paths cross less and
+// are straighter (Tong et al. 2023, arXiv 2302.00482; Pooladian et al. 2023, arXiv 2304.14772).
 //
 // A row is data x1 with its condition c. Pairing data with their nearest noise alone would tie the noise to
 // c, whereas sampling starts from the same noise for every c. So noise x0 of row j keeps its condition c_j,
 // and
 //   cost(i, j) = |x0_j - x1_i|^2 + w |c_j - c_i|^2
-// lets rows of like condition trade their noise only (Kerrigan et al. 2024, arXiv 2404.04240; Chemseddine et
-// al. 2024, arXiv 2403.18705): as w grows, and batches with it, the noise becomes independent of c; with
-// w = 0 samples are biased.
+// lets only rows of similar conditions exchange their noise (Kerrigan et al. 2024, arXiv 2404.04240;
+// Chemseddine et al. 2024, arXiv 2403.18705): as w grows, and batches with it, the noise becomes independent
+// of c; with w = 0 samples are biased.
 #pragma once
 
 #include <string>
@@ -26,7 +26,7 @@ inline constexpr int64_t most_coupled_rows = 1024;
 /// absent (NaN) count as 0, the mean. Exact (assignment.hpp), O(B^3).
 at::Tensor couple(const at::Tensor& noise, const Batch& batch, double condition_weight);
 
-/// What keeps strategy.coupling: optimal_transport from such a training; "" if nothing does.
+/// Why strategy.coupling: optimal_transport cannot be used for such a training; "" if it can.
 std::string coupling_problem(const Setting& setting);
 
 }  // namespace fluxsbi::method

@@ -101,29 +101,34 @@ const config::Table<DiffusionOptions>& diffusion_table() {
   using Options = DiffusionOptions;
   static const auto table =
       config::Table<Options>(
-          "strategy", "Diffusion (EDM): the noise levels sigma, and how the network is scaled at each.")
+          "strategy",
+          "With method: diffusion (EDM). The noise levels sigma, and how the network is scaled "
+          "at each level.")
+          .variant("diffusion")
           .add("preconditioning", &Options::preconditioning, config::one_of(preconditioning_names()),
-               "edm, or variance preserving (vp) or exploding (ve) diffusion in the same form")
+               "edm: as Karras et al. (2022) propose; vp, ve: variance-preserving and variance-exploding "
+               "diffusion in the same form")
           .add("sigma_mean", &Options::sigma_mean, config::finite_number(),
-               "edm, training: mean of ln sigma; sharp posteriors may want less noise: -2 with sigma_std 1.8 "
-               "did "
-               "better on two_moons")
+               "edm, training: the mean of ln sigma; sharp posteriors may need more training at low noise: "
+               "-2 with sigma_std 1.8 did better on two_moons")
           .alias("P_mean")
           .add("sigma_std", &Options::sigma_std, config::number_above(0),
-               "edm, training: standard deviation of ln sigma")
+               "edm, training: the standard deviation of ln sigma")
           .alias("P_std")
           .add("sigma_min", &Options::sigma_min, config::if_given(config::number_above(0)),
-               "least noise level of sampling, and of ve's training; null: 0.002 (edm), 0.02 (ve)")
+               "the lowest noise level in sampling, for ve also in training; null: 0.002 (edm), 0.02 (ve)")
           .alias("training.sigma_min")
           .add("sigma_max", &Options::sigma_max, config::if_given(config::number_above(0)),
-               "greatest noise level of sampling, and of ve's training; null: 80 (edm), 100 (ve)")
+               "the highest noise level in sampling, for ve also in training; null: 80 (edm), 100 (ve)")
           .alias("training.sigma_max")
           .add("sigma_data", &Options::sigma_data, config::number_above(0),
-               "edm: standard deviation of the data, which are standardised")
+               "edm: the standard deviation of the standardised data")
           .add("rho", &Options::rho, config::number_above(0),
-               "edm, sampling: steps get smaller towards the data the more, the greater rho is")
-          .add("beta_min", &Options::beta_min, config::number_above(0), "vp: rate of noise at time 0")
-          .add("beta_max", &Options::beta_max, config::number_above(0), "vp: rate of noise at time 1");
+               "edm, sampling: larger values shorten the steps near the data more")
+          .add("beta_min", &Options::beta_min, config::number_above(0),
+               "vp: the rate at which noise is added at time 0")
+          .add("beta_max", &Options::beta_max, config::number_above(0),
+               "vp: the rate at which noise is added at time 1");
   return table;
 }
 

@@ -5,14 +5,15 @@
 //   loss = mean over rows of (elements / unconditioned elements of the row) times
 //          the sum over that row's unconditioned elements of lambda(sigma) (D - x1)^2,
 // which for the network F is a regression of (x1 - c_skip x) / c_out with weight lambda c_out^2 (1 in all
-// three preconditionings). F's time argument is c_noise. Conditioned tokens are fed clean, not scaled by
-// c_in, and carry no loss; the factor keeps a row's weight the same however much of it is given.
+// three preconditionings). F's time argument is c_noise. Conditioned tokens enter without noise, are not
+// scaled by c_in, and carry no loss. The factor keeps the weight of a row the same, however much of it is
+// given.
 //
 // Samples follow the probability-flow equation in the preconditioning's own time (preconditioning.hpp). With
 // x = scale (data + sigma n),
 //   dx/dt = (ln sigma + ln scale)' x - (ln sigma)' scale D(x / scale; sigma);
 // edm's time is sigma itself, from sigma_max down, where it reads dx/dt = (x - D(x; t)) / t. It is singular
-// at 0, so it is integrated to the least level, sigma_min, and one Euler step leads to 0. The stochastic
+// at 0, so it is integrated to the lowest level, sigma_min, and one Euler step leads to 0. The stochastic
 // equation "reverse" has g^2 = scale^2 d sigma^2/dt.
 #pragma once
 
@@ -34,7 +35,7 @@ class Diffusion : public Method {
   std::string_view name() const override { return "diffusion"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
   std::unique_ptr<Path> path() const override;
-  // 30 evaluations score as 100 of any solver (docs/solvers.md).
+  // 30 evaluations score as well as 100 of any solver (docs/solvers.md).
   std::string default_solver() const override { return std::string(preconditioning_->sampling_solver); }
   int64_t default_steps() const override { return 30; }
   double default_spacing() const override { return preconditioning_->sampling_spacing; }

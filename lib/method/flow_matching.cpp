@@ -59,20 +59,24 @@ class FlowMatchingSpec : public Spec {
 const config::Table<FlowMatchingOptions>& flow_matching_table() {
   using Options = FlowMatchingOptions;
   static const auto table =
-      config::Table<Options>("strategy", "Flow matching: the times of training (t = 0 noise, t = 1 data).")
+      config::Table<Options>("strategy",
+                             "With method: flow. The times at which the model trains (t = 0 is noise, t = 1 "
+                             "is data), and how noise is paired with data.")
+          .variant("flow matching")
           .add("time_distribution", &Options::time_distribution,
-               config::one_of({"uniform", "power_law", "logit_normal"}), "distribution of t in training")
+               config::one_of({"uniform", "power_law", "logit_normal"}), "the distribution of t in training")
           .add("time_alpha", &Options::time_alpha, config::number_above(-1),
-               "power_law: density proportional to t^alpha; 0 is uniform, above 0 favours the data end")
-          .add("time_mean", &Options::time_mean, config::finite_number(), "logit_normal: mean of logit t")
+               "power_law: the density is proportional to t^alpha; 0 is uniform, values above 0 favour times "
+               "near the data")
+          .add("time_mean", &Options::time_mean, config::finite_number(), "logit_normal: the mean of logit t")
           .add("time_std", &Options::time_std, config::number_above(0),
-               "logit_normal: standard deviation of logit t")
+               "logit_normal: the standard deviation of logit t")
           .add("coupling", &Options::coupling, config::one_of({"independent", "optimal_transport"}),
-               "which noise a row takes: its own, or the one that a batch's optimal transport gives it "
-               "(docs/coupling.md)")
+               "how noise is paired with the rows of a batch: independent draws it for each row; "
+               "optimal_transport assigns it so that the paths are short (docs/coupling.md)")
           .add("coupling_condition_weight", &Options::coupling_condition_weight, config::number_at_least(0),
-               "optimal_transport: weight of the squared distance of the conditions beside that of noise and "
-               "data; large keeps the noise independent of the condition")
+               "optimal_transport: the weight of the squared distance between conditions, relative to that "
+               "between noise and data; a large weight keeps the noise independent of the condition")
           .unused("training.sigma_min", "flow matching has no noise levels; diffusion does")
           .unused("training.sigma_max", "flow matching has no noise levels; diffusion does");
   return table;

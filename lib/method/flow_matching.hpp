@@ -6,8 +6,8 @@
 // and samples follow dx/dt = v(t, x) from 0 to 1, or a stochastic equation (path.hpp) with
 //   zero_ends     g^2 = t (1 - t),
 //   non_singular  g^2 = 1 - t,
-// whose score is (t v - x) / (1 - t) (arXiv 2410.02217). Conditioned tokens are fed clean and carry no loss.
-// Noise and data of a batch are drawn independently, or paired by optimal transport (coupling.hpp).
+// whose score is (t v - x) / (1 - t) (arXiv 2410.02217). Conditioned tokens enter without noise and carry no
+// loss. Noise and data of a batch are drawn independently, or paired by optimal transport (coupling.hpp).
 #pragma once
 
 #include <memory>
@@ -41,10 +41,11 @@ class FlowMatching : public Method {
 
   std::string_view name() const override { return "flow"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
-  /// The coupling's: joint models, large batches, other devices than a CPU.
+  /// The limits of the coupling: it serves no joint models, no large batches and only CPUs.
   std::string problem(const Setting& setting) const override;
   std::unique_ptr<Path> path() const override;
-  // 30 evaluations score as 100 of Euler (docs/solvers.md); a fixed number keeps the time of a batch known.
+  // 30 evaluations score as well as 100 of Euler (docs/solvers.md); a fixed number keeps the time of a batch
+  // known.
   std::string default_solver() const override { return "adams_bashforth"; }
   int64_t default_steps() const override { return 30; }
   double default_spacing() const override { return 2; }

@@ -1,5 +1,5 @@
 // A generative method: how a network is trained to turn noise into data, and which equation turns it back.
-// Trainer and sampler know this interface only.
+// Trainer and sampler know only this interface.
 #pragma once
 
 #include <memory>
@@ -44,16 +44,16 @@ class Method {
  public:
   virtual ~Method() = default;
   virtual std::string_view name() const = 0;
-  /// The regression problem of a batch. t, target and weight as the method's paper has them.
+  /// The regression problem of a batch, with t, target and weight as in the method's paper.
   virtual engine::Regression regression(const Batch& batch, const Noise& noise) const = 0;
-  /// What keeps the method from being trained so, with a remedy; "" if nothing does.
+  /// Why the method cannot be trained in this setting, with a remedy; "" if it can.
   virtual std::string problem(const Setting& /*setting*/) const { return ""; }
   virtual std::unique_ptr<Path> path() const = 0;
-  /// The solver to use where none is named, and its steps.
+  /// The solver to use if none is named, and its number of steps.
   virtual std::string default_solver() const = 0;
   virtual int64_t default_steps() const = 0;
-  /// How much shorter the steps of fixed-step solvers get towards the data, where nothing is said (1: even in
-  /// Path::time).
+  /// The default of sampling.spacing: how much the steps of fixed-step solvers shrink towards the data (1:
+  /// equal steps in Path::time).
   virtual double default_spacing() const { return 1; }
 };
 
@@ -92,7 +92,7 @@ struct StrategyOptions {
 };
 const config::Table<StrategyOptions>& strategy_table();
 
-/// Switches the model's null condition on where rows lose their condition in training; reports a model that
+/// Switches the model's null condition on if rows lose their condition in training, and reports a model that
 /// has none. The section must have been read.
 void resolve(const StrategyOptions& options, model::Spec& model, config::Reader& reader);
 

@@ -1,4 +1,5 @@
-// The path from noise to data that a method trains its network for, and what the network's output says of it.
+// The path from noise to data for which a method trains its network, and what the network's output says about
+// it.
 //
 // At time t, in the method's own clock, a state is x(t) = signal(t) x1 + noise(t) n with data x1 and
 // n ~ N(0, I). The network F is asked as F(scale x; time), and enters whatever sampling needs linearly:
@@ -13,7 +14,7 @@
 
 namespace fluxsbi::method {
 
-/// How the network is asked. Both have the shape of t.
+/// How the network is evaluated. Both have the shape of t.
 struct Query {
   at::Tensor time;   ///< the network's own time argument
   at::Tensor scale;  ///< what the state is multiplied by
@@ -33,12 +34,14 @@ struct Level {
 class Path {
  public:
   virtual ~Path() = default;
-  /// Sampling goes from noise at start() to end(), which stands at the data or so close before them that one
-  /// Euler step leads to data(), where the velocity may be singular. data() == end(): there is no such step.
+  /// Sampling goes from noise at start() to end(). end() is the time of the data, data(), or a time just
+  /// before it where the velocity is still finite; then a last Euler step leads to data(). If data() ==
+  /// end(), there is no such step.
   virtual double start() const = 0;
   virtual double end() const = 0;
   virtual double data() const { return end(); }
-  /// The time when a part in [0, 1] of the steps is done: time(0) = start(), time(1) = end(), monotone.
+  /// The time at which the fraction `part` in [0, 1] of the steps is done: time(0) = start(), time(1) =
+  /// end(), monotone.
   virtual double time(double part) const = 0;
   /// The standard deviation of x(start()).
   virtual double initial_scale() const = 0;

@@ -27,7 +27,7 @@ struct DiffusionOptions {
   double sigma_std = 1.2;               ///< edm, training: standard deviation of ln sigma, > 0
   /// edm: ends of sampling; ve: of training too; none: the row's
   std::optional<double> sigma_min, sigma_max;
-  double sigma_data = 1;  ///< edm: standard deviation of the data, which are standardised
+  double sigma_data = 1;  ///< edm: standard deviation of the standardised data
   double rho = 7;         ///< edm, sampling: how much smaller the steps near the data are
   /// vp: sigma(t)^2 = exp(beta_min t + (beta_max - beta_min) t^2 / 2) - 1
   double beta_min = 0.1, beta_max = 20;
@@ -41,7 +41,7 @@ struct Coefficients {
   at::Tensor out, in, noise, weight;
 };
 
-/// A place on the path of sampling, at the path's own time t: x(t) = scale (data + sigma noise). Each has t's
+/// A point on the path of sampling, at the path's own time t: x(t) = scale (data + sigma noise). Each has t's
 /// shape.
 struct NoiseLevel {
   at::Tensor sigma;
@@ -53,7 +53,7 @@ struct NoiseLevel {
 struct Preconditioning {
   std::string_view name;
   std::optional<double> sigma_min, sigma_max;  ///< published ends; vp has those of its betas
-  /// Solver, and spacing of its steps, where none is named (docs/solvers.md).
+  /// The default solver, and the default spacing of its steps (docs/solvers.md).
   std::string_view sampling_solver;
   double sampling_spacing;
   Coefficients (*coefficients)(const DiffusionOptions& options, const at::Tensor& sigma);
@@ -63,14 +63,15 @@ struct Preconditioning {
   NoiseLevel (*level)(const DiffusionOptions& options, const at::Tensor& t);
   /// The time of a noise level sigma > 0.
   double (*time_of)(const DiffusionOptions& options, double sigma);
-  /// The path's time when a part in [0, 1] of the steps is done; 0: most noise, 1: least, above none.
+  /// The path's time at which the fraction `part` in [0, 1] of the steps is done; 0: most noise, 1: least
+  /// noise, but some.
   double (*time)(const DiffusionOptions& options, double part);
 };
 
 /// edm, vp, ve.
 std::span<const Preconditioning> preconditionings();
 
-/// The row of that name, which must be one.
+/// The row of that name, which must exist.
 const Preconditioning& find_preconditioning(std::string_view name);
 
 }  // namespace fluxsbi::method

@@ -19,9 +19,9 @@ constexpr std::array<std::string_view, 1> flow_aliases{"flow_matching"}, diffusi
 
 constexpr std::array<MethodRow, 3> rows{{
     {"flow", flow_aliases, "flow matching on straight paths from noise to data", make_flow_matching_spec},
-    {"diffusion", diffusion_aliases, "a denoiser at every noise level (EDM, with VP and VE in its form)",
+    {"diffusion", diffusion_aliases, "a denoiser for every noise level (EDM, and VP and VE in the same form)",
      make_diffusion_spec},
-    {"score_matching", score_aliases, "the score along a variance preserving or exploding equation",
+    {"score_matching", score_aliases, "the score along a variance-preserving or variance-exploding equation",
      make_score_matching_spec},
 }};
 
@@ -64,11 +64,12 @@ std::unique_ptr<Spec> make_spec(const std::string& name) {
 const config::Table<StrategyOptions>& strategy_table() {
   static const auto table =
       config::Table<StrategyOptions>("strategy", "What is trained, and how noise becomes data.")
-          .add("method", &StrategyOptions::method, one_row_of(rows), "generative method")
+          .add("method", &StrategyOptions::method, one_row_of(rows), "the generative method")
           .add("model", &StrategyOptions::model, one_row_of(model::models()),
-               "network; auto: by the model cards' rules from the data's shape (`fluxsbi recommend`)")
+               "the network; auto chooses it from the data's shape by the rules of the model cards (`fluxsbi "
+               "recommend` explains them)")
           .add("condition_drop_rate", &StrategyOptions::condition_drop_rate, config::fraction_below_one(),
-               "probability that a training row loses its x, so that guidance can compare with and without "
+               "the probability that a training row is shown without its x, which guidance needs "
                "(docs/guidance.md); 0: the model learns no null condition");
   return table;
 }

@@ -28,8 +28,8 @@ namespace {
 
 constexpr std::array<std::string_view, 1> score_sdes{"reverse"};
 constexpr double published_beta_min = 1e-3, published_beta_max = 3;
-// Weights of denoised data grow no further from this ratio of noise to signal on, the end of the default ve:
-// rare rows with weights of ten thousand keep vp from settling.
+// Weights of the denoised data's error stop growing at this ratio of noise to signal, where the default ve
+// ends: rare rows with weights of ten thousand keep vp from converging.
 constexpr double heaviest_ratio = 15;
 
 // The forward equation dx = f x dt + g dW and its marginals, at times t.
@@ -85,7 +85,7 @@ at::Tensor time_at(const ScoreMatchingOptions& options, const at::Tensor& part) 
   return time_of_ratio(options, at::exp(least + (most - least) * part)).clamp(first, 1);
 }
 
-// Training times of uniform numbers.
+// Training times for uniform numbers.
 at::Tensor training_time(const ScoreMatchingOptions& options, const at::Tensor& uniform) {
   if (options.times != "log_normal") return time_at(options, uniform);
   // The quantile of the normal between the shares of it that lie below the two ends.
@@ -186,15 +186,17 @@ void ScoreMatchingSpec::read(config::Reader& reader) {
   const bool vp = options_.sde == "vp";
   if (vp && options_.time_min && *options_.time_min == 0) {
     reader.problem("strategy.time_min",
-                   "must be above 0 for sde: vp, whose noise vanishes at time 0; leave it "
-                   "out for 1e-5");
+                   "must be above 0 for sde: vp, whose noise vanishes at time 0; leave it out for 1e-5");
   }
   const ScoreMatchingOptions given = options_;
   fill(options_);
   if (reader.given("strategy.times") && given.times != options_.times)
-    reader.warning("strategy.times", "vp_published has its own, uniform; sde: vp leaves the choice");
+    reader.warning("strategy.times",
+                   "has no effect: vp_published always takes uniform times; sde: vp lets you choose");
   if (reader.given("strategy.weighting") && given.weighting != options_.weighting)
-    reader.warning("strategy.weighting", "vp_published has its own, likelihood; sde: vp leaves the choice");
+    reader.warning("strategy.weighting",
+                   "has no effect: vp_published always takes the likelihood weighting; "
+                   "sde: vp lets you choose");
   const double left = std::exp(-(options_.beta_min + options_.beta_max) / 4);  // mean at t = 1
   if (!is_ve(options_) && left > 0.05) {
     reader.warning("strategy.sde", "at the end of this path " + config::emit(std::round(left * 100) / 100) +
@@ -208,32 +210,41 @@ void ScoreMatchingSpec::read(config::Reader& reader) {
 const config::Table<ScoreMatchingOptions>& score_matching_table() {
   using Options = ScoreMatchingOptions;
   static const auto table =
-      config::Table<Options>("strategy", "Score matching: the equation that turns data into noise.")
+      config::Table<Options>("strategy",
+                             "With method: score_matching. The stochastic equation that turns data into "
+                             "noise, and how its score is learned.")
+          .variant("score matching")
           .add("sde", &Options::sde, config::one_of({"vp", "ve", "vp_published"}),
-               "variance preserving or exploding; vp_published, whose samples are biased: beta from 0.001 "
-               "to 3, times uniform, weighting likelihood")
-          .add("beta_min", &Options::beta_min, config::number_above(0), "vp: rate of noise at time 0")
-          .add("beta_max", &Options::beta_max, config::number_above(0), "vp: rate of noise at time 1")
-          .add("sigma_min", &Options::sigma_min, config::number_above(0), "ve: noise level at time 0")
+               "vp: variance preserving; ve: variance exploding; vp_published: vp as it was published, with "
+               "beta from 0.001 to 3, uniform times and likelihood weighting, whose samples are biased")
+          .add("beta_min", &Options::beta_min, config::number_above(0),
+               "vp: the rate at which noise is added at time 0")
+          .add("beta_max", &Options::beta_max, config::number_above(0),
+               "vp: the rate at which noise is added at time 1")
+          .add("sigma_min", &Options::sigma_min, config::number_above(0), "ve: the noise level at time 0")
           .alias("training.sigma_min")
-          .add("sigma_max", &Options::sigma_max, config::number_above(0), "ve: noise level at time 1")
+          .add("sigma_max", &Options::sigma_max, config::number_above(0), "ve: the noise level at time 1")
           .alias("training.sigma_max")
           .add("time_min", &Options::time_min, config::if_given(config::number_between(0, 0.5)),
-               "where training and sampling end; null: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)")
+               "the time next to the data at which training and sampling stop; null: 1e-5 (vp), 0 (ve), 1e-3 "
+               "(vp_published)")
           .add("times", &Options::times, config::one_of({"log_noise", "log_normal", "uniform"}),
-               "spread of the times of training and of a solver's steps: even in the logarithm of the noise "
-               "level; log_normal: in training that logarithm is normal, which spends less on the ends; or "
-               "even in time (published for vp, where sharp posteriors suffer)")
+               "how the times of training and of a solver's steps are spread. log_noise: evenly in the "
+               "logarithm of the noise level. log_normal: the steps as log_noise, but in training that "
+               "logarithm is normally distributed, which spends less on the ends. uniform: evenly in time, "
+               "as published for vp, which harms sharp posteriors")
           .add("sigma_mean", &Options::sigma_mean, config::finite_number(),
-               "log_normal: mean of the logarithm of the noise level, noise over signal")
+               "log_normal: the mean of the logarithm of the noise level, which is noise over signal")
           .add("sigma_std", &Options::sigma_std, config::number_above(0),
-               "log_normal: its standard deviation")
+               "log_normal: the standard deviation of that logarithm")
           .add("weighting", &Options::weighting, config::one_of({"noise", "denoised", "likelihood"}),
-               "of the score's squared error: noise: the variance of the noise; denoised: that of the "
-               "denoised data's error, as in diffusion, noise over signal counting as 15 at most; "
-               "likelihood: g^2 (published), up to a factor noise in ve, and blind to vp's larger levels")
+               "how the score's squared error is weighted at each time. noise: by the variance of the noise. "
+               "denoised: as diffusion weights the error of the denoised data, with the ratio of noise to "
+               "signal capped at 15. likelihood: by g^2, as published; for ve this is `noise` times a "
+               "constant, for vp it neglects the higher noise levels")
           .add("scaled", &Options::scaled, config::any<bool>(),
-               "network predicts the score times the noise level; false: the score itself, as in GenSBI");
+               "true: the network predicts the score times the noise level; false: the score itself, as in "
+               "GenSBI");
   return table;
 }
 

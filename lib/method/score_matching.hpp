@@ -5,16 +5,17 @@
 //   vp  beta(t) = beta_min + t (beta_max - beta_min), alpha(t) = its integral from 0,
 //       mean = exp(-alpha / 2), std = sqrt(1 - exp(-alpha)), f = -beta x / 2, g^2 = beta;
 //   ve  mean = 1, std = sigma_min (sigma_max / sigma_min)^t, f = 0, g^2 = d std^2 / dt.
-// The score is s(x, t) = F(c x; t) / std for the network F, which so has a target of order one, with
-// c = 1 / sqrt(mean^2 + std^2), the deviation of x_t for standardised data (1 in vp). With scaled: false s =
-// F and c = 1, as GenSBI's networks are.
+// The score is s(x, t) = F(c x; t) / std for the network F, whose target is then of order one, with c = 1 /
+// sqrt(mean^2 + std^2), the deviation of x_t for standardised data (1 in vp). With scaled: false s = F and c
+// = 1, as GenSBI's networks are.
 //   loss = mean over rows of (elements / unconditioned elements of the row) times
 //          the sum over that row's unconditioned elements of w(t) (s + n / std)^2.
-// w = std^2 gives every noise level the same weight. w = std^2 (1 + (std / mean)^2) weighs the error of the
-// denoised data as edm.hpp does, for the same error of F leaves more of it where there is more noise; the
-// ratio is cut at 15, the end of the default ve, lest rare rows of vp outweigh all others. w = g^2, as
-// published, is the first up to a factor in ve, but in vp it grows without bound towards the data and
-// drowns all other times. Conditioned tokens are fed clean and carry no loss. Samples follow
+// w = std^2 gives every noise level the same weight. w = std^2 (1 + (std / mean)^2) weights the error of the
+// denoised data as edm.hpp does, because the same error of F leaves a larger error of the data where there is
+// more noise. The ratio is capped at 15, where the default ve ends, so that rare rows of vp do not outweigh
+// all others. w = g^2, as published, is the first weight times a constant in ve, but in vp it grows without
+// bound towards the data and outweighs all other times. Conditioned tokens enter without noise and carry no
+// loss. Samples follow
 //   dx/dt = f - g^2 s / 2, or "reverse": dx = (f - g^2 s) dt + g dW, from t = 1 down to time_min.
 #pragma once
 
@@ -51,7 +52,7 @@ class ScoreMatching : public Method {
   std::string_view name() const override { return "score_matching"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
   std::unique_ptr<Path> path() const override;
-  // 30 evaluations score as 100 of Heun (docs/solvers.md).
+  // 30 evaluations score as well as 100 of Heun (docs/solvers.md).
   std::string default_solver() const override { return "dpmpp_2m"; }
   int64_t default_steps() const override { return 30; }
 

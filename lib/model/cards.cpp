@@ -43,7 +43,7 @@ constexpr std::array rules{
     CardRule{"flux1.depth", "flux1", &N::depth, "model.depth", 8, 20, false, "start with 8", tuning},
     CardRule{"flux1.heads", "flux1", &N::heads, "model.num_heads", 6, any, false, "start with 6 to 8",
              tuning},
-    CardRule{"flux1.features", "flux1", &N::head_features, "the number of features a head", 10, any, false,
+    CardRule{"flux1.features", "flux1", &N::head_features, "the number of features per head", 10, any, false,
              "start with about 10", tuning},
     CardRule{"flux1.few-dimensions", "flux1", &N::dimensions, "the number of dimensions", 4, any, false,
              "try simformer as well",
@@ -60,8 +60,8 @@ constexpr std::array rules{
              "start with 8", tuning},
     CardRule{"flux1joint.heads", "flux1joint", &N::heads, "model.num_heads", 6, any, false,
              "start with 6 to 8", tuning},
-    CardRule{"flux1joint.features", "flux1joint", &N::head_features, "the number of features a head", 10, any,
-             false, "start with about 10", tuning},
+    CardRule{"flux1joint.features", "flux1joint", &N::head_features, "the number of features per head", 10,
+             any, false, "start with about 10", tuning},
     CardRule{"simformer.layers", "simformer", &N::depth, "model.num_layers", 0, 8, true, other_model, limits},
     CardRule{"simformer.heads", "simformer", &N::heads, "model.num_heads", 0, 12, true, other_model, limits},
     CardRule{"simformer.width", "simformer", &N::width, "dim_tot (dim_value + dim_id + dim_condition)", 0,
@@ -178,8 +178,8 @@ std::string recommended_section(std::string_view model, const data::DataShape& s
   }
   const auto widths = [](const char* value, const char* id) {
     return std::string("  id_merge_mode: concat     # token = [value, id]\n  val_emb_dim: ") + value +
-           "            # features a head that hold the value\n  id_emb_dim: " + id +
-           "             # features a head that hold which variable it is\n";
+           "            # features of a head that hold the value\n  id_emb_dim: " + id +
+           "             # features of a head that hold which variable it is\n";
   };
   const std::string common = "  num_heads: 4\n  param_dtype: float32      # bfloat16: half the memory\n";
   if (model == "flux1joint")

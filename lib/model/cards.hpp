@@ -15,7 +15,7 @@ namespace fluxsbi::model {
 
 class Spec;
 
-/// The quantities that rules look at; absent: not known, or not one of this model's.
+/// The quantities that rules look at. One is absent if it is not known or the model has no such quantity.
 struct CardNumbers {
   std::optional<double> obs_dim, cond_dim;  ///< tokens of theta and of x
   std::optional<double> dimensions;         ///< tokens of both
@@ -28,7 +28,7 @@ struct CardNumbers {
 /// The numbers of the data alone.
 CardNumbers card_numbers(const data::DataShape& shape);
 
-/// A Spec that the cards speak of.
+/// A Spec that the model cards have rules for.
 class CardSubject {
  public:
   virtual ~CardSubject() = default;
@@ -39,12 +39,12 @@ class CardSubject {
 /// A rule is broken where its quantity lies outside low ... high.
 struct CardRule {
   std::string_view id;     ///< "simformer.layers"
-  std::string_view model;  ///< whose card; empty: that of all models
+  std::string_view model;  ///< the model whose card it is; empty: the card of all models
   std::optional<double> CardNumbers::*quantity;
   std::string_view what;  ///< the quantity in words
   double low, high;
-  /// A choice that the card warns of or limits: said at every training. The others are customary values,
-  /// which small problems may well leave: said by `recommend` alone.
+  /// True for a choice that the card warns of or limits; every training says so. The other rules are
+  /// customary values, from which small problems may well differ; only `recommend` mentions them.
   bool warns;
   std::string_view advice;  ///< what to do
   std::string_view card;    ///< the card's sentence
@@ -68,7 +68,7 @@ std::vector<Finding> findings(const Spec& spec, const data::DataShape& data);
 /// The text of the findings that warn: what a Spec says in its remarks.
 std::vector<std::string> card_warnings(std::string_view model, const CardNumbers& numbers);
 
-/// Which model for which data: the first rule of the table that holds decides.
+/// Which model suits which data: the first rule of the table that holds decides.
 struct ChoiceRule {
   std::string_view id;  ///< "choice.few-dimensions"
   std::string_view model;

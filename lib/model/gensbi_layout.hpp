@@ -14,8 +14,8 @@ namespace fluxsbi::model {
 /// Both ends may be split further there (Simformer's attention: [F, heads, D], [heads, D, F]), which is a
 /// reshape of the [in, out] matrix; so may a bias ([heads, D]).
 struct GensbiParameter {
-  std::string name;  ///< ours, as in named_parameters(): "double_blocks.0.obs_attn.qkv.weight"
-  std::string path;  ///< theirs: "double_blocks.layers.0.obs_attn.qkv.kernel"
+  std::string name;  ///< our name, as in named_parameters(): "double_blocks.0.obs_attn.qkv.weight"
+  std::string path;  ///< GenSBI's: "double_blocks.layers.0.obs_attn.qkv.kernel"
   bool transposed = false;
 };
 
@@ -30,8 +30,8 @@ std::vector<int64_t> gensbi_shape(const GensbiParameter& parameter, at::IntArray
 /// is the [in, out] matrix: row-major elements are the same.
 at::Tensor to_gensbi(const GensbiParameter& parameter, const at::Tensor& ours);
 
-/// The inverse: their array, of whatever split, in the shape of our parameter. Throws UserError naming the
-/// path if the shapes cannot be of one parameter.
+/// The inverse: GenSBI's array, however it is split, in the shape of our parameter. Throws UserError naming
+/// the path if the shapes cannot be of one parameter.
 at::Tensor from_gensbi(const GensbiParameter& parameter, const at::Tensor& theirs, at::IntArrayRef our_shape);
 
 /// A fixed table that GenSBI exports beside the parameters: position_table(n, width) for some n >= positions.

@@ -1,7 +1,7 @@
 // A network: velocity, score or denoiser of obs tokens given a time and, depending on the model, cond tokens.
 //
 // Legend of shape letters, used in all rooms: B batch, L obs tokens, M cond tokens, C obs channels, K cond
-// channels, H heads, D features a head, F = H D hidden size, A id axes.
+// channels, H heads, D features of a head, F = H D hidden size, A id axes.
 #pragma once
 
 #include <memory>
@@ -41,8 +41,9 @@ class Network : public torch::nn::Module {
   virtual torch::Tensor embed(const torch::Tensor& x) { return x; }
   /// Fills all parameters with their start values, from `seed` alone.
   virtual void initialise(uint64_t seed) = 0;
-  /// Told the type to compute in (float32 or bfloat16); returns the type that its parameters must then have.
-  /// Most networks compute in their parameters' type; one that does not keeps `compute` for itself.
+  /// Tells the network the type to compute in (float32 or bfloat16) and returns the type that its parameters
+  /// must then have. Most networks compute in their parameters' type; one that does not keeps `compute` for
+  /// itself.
   virtual at::ScalarType accept(at::ScalarType compute) { return compute; }
 };
 
@@ -65,8 +66,8 @@ class Spec {
   virtual std::vector<std::string> remarks() const = 0;
   /// True if the model can be conditioned on what an embedding network makes of x.
   virtual bool takes_embedding() const { return false; }
-  /// Gives the network a learned null condition, for rows that are not conditioned (Inputs.conditioned). To
-  /// be called before build(). False: this model has none.
+  /// Gives the network a learned null condition, for rows that are not conditioned (Inputs.conditioned). Call
+  /// it before build(). Returns false if this model has none.
   virtual bool learn_null_condition() { return false; }
   virtual std::shared_ptr<Network> build() const = 0;
   virtual std::unique_ptr<Spec> clone() const = 0;

@@ -35,7 +35,7 @@ class KeyPlaces {
   std::map<std::string, std::string> places_;
 };
 
-/// Puts what the data has in place of options that are null; a given value that differs is a problem.
+/// Replaces options that are null by what the data have. A given value that differs is a problem.
 class DataFit {
  public:
   explicit DataFit(const KeyPlaces& places) : places_(places) {}
@@ -55,7 +55,7 @@ class DataFit {
 std::string first_given(const config::Reader& reader,
                         std::initializer_list<std::pair<const char*, bool>> keys);
 
-/// Empties an option that the others leave without effect, with a warning where the user gave it: a resolved
+/// Empties an option that the other options leave without effect, and warns if the user gave it. A resolved
 /// section then reads back as the same.
 template <class T>
 void drop_option(config::Reader& reader, const std::string& key, std::optional<T>& option,
@@ -68,7 +68,7 @@ void drop_option(config::Reader& reader, const std::string& key, std::optional<T
 /// A remark on params_dtype, which is read as param_dtype.
 void note_misspelt_dtype(config::Reader& reader);
 
-/// Guidance and its width come together.
+/// guidance_embed and vec_in_dim must be given together.
 void check_guidance(config::Reader& reader, bool guidance_embed, const std::optional<int64_t>& vec_in_dim);
 
 /// theta is above 0, or null or -1 for a value from the number of tokens.

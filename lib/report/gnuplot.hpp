@@ -1,4 +1,4 @@
-// Pictures drawn by gnuplot, which is run as a program: it is found in PATH or nothing is drawn.
+// Pictures drawn by gnuplot, which is run as a program and must be in PATH.
 #pragma once
 
 #include <string>
@@ -9,9 +9,9 @@ namespace fluxsbi::report {
 bool has_gnuplot();
 
 /// The `set terminal` and `set output` lines come from here: PNG (pngcairo) or SVG by the extension of
-/// `path`, `width` x `height` in pixels. Runs `script` and puts the picture at `path`, whole or not at all.
-/// Throws UserError for another extension, where gnuplot is missing (with the package to install), where it
-/// reports a problem (with its first line), or where the file cannot be written.
+/// `path`, `width` x `height` in pixels. Runs `script` and puts the picture at `path`, completely or not at
+/// all. Throws UserError for another extension, where gnuplot is missing (with the package to install), where
+/// it reports a problem (with its first line), or where the file cannot be written.
 void draw(const std::string& script, int width, int height, const std::string& path);
 
 /// Text as a string of gnuplot's, in single quotes.

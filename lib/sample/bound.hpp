@@ -1,4 +1,4 @@
-// A network with observations bound to the items of a chunk, as equations evaluate it.
+// A network in the form in which equations evaluate it: observations are bound to the items of a chunk.
 #pragma once
 
 #include <functional>
@@ -13,7 +13,7 @@ namespace fluxsbi::sample {
 struct Bound {
   Evaluate network;
   at::Tensor given = {};    ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
-  PullBack pull_back = {};  ///< of the same network, for densities; absent where nobody asks for them
+  PullBack pull_back = {};  ///< of the same network, for densities; absent if they are not needed
   Evaluate unconditional = {};  ///< by the learned null condition; undefined: none was learned
 };
 

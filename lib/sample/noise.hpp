@@ -1,5 +1,5 @@
-// The noise of posterior samples: standard normal numbers named by seed, row, draw and attempt, so that
-// chunks, shards, threads and order change nothing.
+// The noise of posterior samples: standard normal numbers keyed by seed, row, draw and attempt, so that
+// chunks, shards, threads and order do not change them.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct NoiseKey {
   int64_t attempt = 0;
 };
 
-/// Standard normal numbers for samples, in order: what a sample draws later follows what it drew before.
+/// Standard normal numbers for samples. Each sample has a stream of its own and takes its numbers in order.
 class NormalNoise {
  public:
   /// Throws UserError for a row or draw of 2^32 or more.

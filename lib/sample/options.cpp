@@ -10,51 +10,55 @@ namespace fluxsbi::sample {
 const config::Table<SamplingOptions>& sampling_table() {
   using Options = SamplingOptions;
   static const auto table =
-      config::Table<Options>("sampling", "How samples are drawn; a command's flags go before these.")
+      config::Table<Options>("sampling", "How samples are drawn. The options of a command override these.")
           .add("solver", &Options::solver, config::one_of(solver_choices()),
-               "auto: the method's own solver; docs/solvers.md tells them apart")
+               "the solver; auto: the method's own (docs/solvers.md)")
           .add("steps", &Options::steps, config::if_given(config::integer_between(1, 1000000)),
-               "steps of a fixed-step solver; null: the solver's default")
+               "the number of steps of a fixed-step solver; null: the solver's default")
           .add(
               "spacing", &Options::spacing, config::if_given(config::number_between(1, 10)),
-              "fixed-step solvers: steps get shorter towards the data, the more, the greater; 1: even in the "
-              "method's own time; null: the method's own")
-          .add("atol", &Options::atol, config::number_above(0), "absolute tolerance of adaptive solvers")
-          .add("rtol", &Options::rtol, config::number_at_least(0), "relative tolerance of adaptive solvers")
+              "fixed-step solvers: how much steps shrink towards the data. Larger values shrink them more; 1 "
+              "makes them equal in the method's own time; null: the method's default")
+          .add("atol", &Options::atol, config::number_above(0), "the absolute tolerance of adaptive solvers")
+          .add("rtol", &Options::rtol, config::number_at_least(0),
+               "the relative tolerance of adaptive solvers")
           .add("max_evaluations", &Options::max_evaluations, config::integer_at_least(8),
-               "evaluations of the network after which an adaptive solver gives a sample up")
+               "adaptive solvers: the number of network evaluations after which a sample is given up")
           .add("noise_amount", &Options::noise_amount, config::number_at_least(0),
-               "stochastic solvers: factor of the equation's noise; 0: the deterministic equation")
+               "stochastic solvers: the factor by which the equation's noise is multiplied; 0 gives the "
+               "deterministic equation")
           .add("corrector", &Options::corrector, config::number_between(1e-3, 0.7),
-               "predictor_corrector: size of the Langevin steps as a share of the noise level")
+               "predictor_corrector: the size of the Langevin steps as a fraction of the noise level")
           .add("churn", &Options::churn, config::number_at_least(0),
-               "edm_heun: S_churn; a step's noise level is raised by churn / steps of it, 0.41 at most")
+               "edm_heun: S_churn; each step first raises its noise level by the fraction churn / steps, at "
+               "most by 0.41")
           .alias("S_churn")
           .add("churn_min", &Options::churn_min, config::number_at_least(0),
-               "edm_heun: S_min, noise levels below are not raised")
+               "edm_heun: S_min; lower noise levels are not raised")
           .alias("S_min")
           .add("churn_max", &Options::churn_max, config::if_given(config::number_above(0)),
-               "edm_heun: S_max, noise levels above are not raised; null: no limit")
+               "edm_heun: S_max; higher noise levels are not raised; null: no limit")
           .alias("S_max")
           .add("churn_noise", &Options::churn_noise, config::number_above(0),
-               "edm_heun: S_noise, standard deviation of the added noise")
+               "edm_heun: S_noise; the standard deviation of the added noise")
           .alias("S_noise")
           .add("guidance_scale", &Options::guidance_scale, config::number_at_least(0),
-               "weight of the condition: 1 off, above 1 more of it, 0 without it; needs a model trained with "
-               "strategy.condition_drop_rate (docs/guidance.md)")
+               "the weight of the condition: 1 switches guidance off, above 1 strengthens the condition, 0 "
+               "ignores it; needs a model trained with strategy.condition_drop_rate (docs/guidance.md)")
           .add("guidance_min", &Options::guidance_min, config::number_at_least(0),
-               "noise levels (noise / signal) below are not guided")
+               "guidance applies to noise levels (noise / signal) from this one on")
           .add("guidance_max", &Options::guidance_max, config::if_given(config::number_above(0)),
-               "noise levels above are not guided; null: no limit")
+               "guidance applies to noise levels up to this one; null: no limit")
           .add("memory_gb", &Options::memory_gb, config::number_above(0),
-               "gigabytes that a chunk of samples may take beside the result")
+               "how many gigabytes a chunk of samples may take beside the result")
           .add("chunk", &Options::chunk, config::integer_at_least(0),
-               "samples computed together; 0: as memory_gb allows")
-          .add("reject", &Options::reject, config::any<bool>(), "redraw samples outside the prior's support")
+               "how many samples are computed together; 0: as many as memory_gb allows")
+          .add("reject", &Options::reject, config::any<bool>(),
+               "true: samples outside the prior's support are drawn again")
           .add("max_tries", &Options::max_tries, config::integer_at_least(0),
-               "redraws of one sample; one that cannot be filled is NaN")
+               "how often a sample is drawn again; a sample that is still outside the support then is NaN")
           .add("max_seconds", &Options::max_seconds, config::number_at_least(0),
-               "redrawing ends after this time");
+               "the time in seconds after which no sample is drawn again");
   return table;
 }
 

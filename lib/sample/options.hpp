@@ -19,7 +19,7 @@ struct SamplingOptions {
   double noise_amount = 1;          ///< stochastic solvers: factor of the noise, >= 0
   double corrector = 0.16;          ///< predictor_corrector: size of the Langevin steps, in (0, 1)
   double churn = 30;                ///< edm_heun: S_churn, >= 0
-  double churn_min = 0;             ///< edm_heun: S_min, the noise levels that are churned, >= 0
+  double churn_min = 0;             ///< edm_heun: S_min, the lowest noise level that is raised, >= 0
   std::optional<double> churn_max;  ///< edm_heun: S_max, >= churn_min; none: no limit
   double churn_noise = 1;           ///< edm_heun: S_noise, > 0
   double memory_gb = 1.0;           ///< what a chunk may take beside the result
@@ -34,8 +34,8 @@ struct SamplingOptions {
 };
 const config::Table<SamplingOptions>& sampling_table();
 
-/// What guidance by `scale` asks of a model that learned no null condition: the rest of a message after
-/// "sampling.guidance_scale".
+/// What is wrong with guidance by `scale` for a model that learned no null condition: the rest of a message
+/// after "sampling.guidance_scale".
 std::string guidance_problem(double scale);
 
 /// Reports a solver that the method cannot use, guidance of a model that learns no null condition, and ends

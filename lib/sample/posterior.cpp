@@ -114,7 +114,7 @@ Samples Posterior::sample_given(std::span<const float> given, int64_t rows, int6
                                 int64_t first_row, const SamplingOptions& options, const Progress& progress) {
   if (!joint()) {
     throw core::UserError(
-        "the model cannot answer blanks: it was trained for theta given x; use --x, or train "
+        "the model cannot infer blank cells: it was trained for theta given x; use --x, or train "
         "flux1joint or simformer");
   }
   const JointCondition condition = parts_->condition_of(given, rows);

@@ -1,4 +1,4 @@
-// A trained posterior estimator, ready to draw from: all that `model.safetensors` holds, put together.
+// A trained posterior estimator that is ready to draw from: all that `model.safetensors` holds, put together.
 #pragma once
 
 #include <memory>
@@ -43,11 +43,11 @@ class Posterior {
   Samples sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
                        int64_t first_row, const SamplingOptions& options, const Progress& progress = {});
 
-  /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows
-  /// = rows, or 1 for all of theta; both in the data's units, in which the density is too (log_prob.hpp says
-  /// what is computed). Of `options` solver (auto: dopri5), steps, atol, rtol, max_evaluations, memory_gb and
-  /// chunk (network evaluations with gradient at once) count. Throws UserError for what is not finite, for x
-  /// that does not fit, and for a solver that is not Runge-Kutta.
+  /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows =
+  /// rows, or 1 for all of theta; both in the data's units, in which the density is too (log_prob.hpp says
+  /// what is computed). Of `options` it uses solver (auto: dopri5), steps, atol, rtol, max_evaluations,
+  /// memory_gb and chunk (network evaluations with gradient at once). Throws UserError for what is not
+  /// finite, for x that does not fit, and for a solver that is not Runge-Kutta.
   LogProbs log_prob(std::span<const float> theta, int64_t rows, std::span<const float> x, int64_t x_rows,
                     const DivergenceOptions& divergence, const SamplingOptions& options,
                     const Progress& progress = {});
@@ -59,8 +59,8 @@ class Posterior {
                           const DivergenceOptions& divergence, const SamplingOptions& options,
                           const Progress& progress = {});
 
-  /// The modes of p(theta | x) of rows of x (mode.hpp), and log_prob there, from samples keyed by `seed`.
-  /// Of `options` those of sampling count and atol, rtol, max_evaluations, memory_gb for the densities.
+  /// The modes of p(theta | x) of rows of x (mode.hpp), and log_prob there, from samples keyed by `seed`. It
+  /// uses the `options` of sampling, and atol, rtol, max_evaluations and memory_gb for the densities.
   Modes find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                    const SamplingOptions& options, const Progress& progress = {});
 
@@ -70,11 +70,11 @@ class Posterior {
   /// True for a model of the joint distribution of theta and x, which can answer sample_given.
   bool joint() const;
   const data::DataShape& shape() const;
-  /// What is known of theta's prior; null: nothing.
+  /// What is known about theta's prior; null: nothing.
   const data::Prior* prior() const;
   const std::vector<std::string>& theta_names() const;
   const std::vector<std::string>& x_names() const;
-  /// The section `sampling` that was saved with the model: what a command's flags start from.
+  /// The section `sampling` that was saved with the model; the options of a command override it.
   const SamplingOptions& sampling() const;
   /// Eight hexadecimal digits over weights, config and standardisers: equal for equal posteriors.
   const std::string& identity() const;

@@ -43,8 +43,8 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
                                    const Progress& progress) {
   if (!joint()) {
     throw core::UserError(
-        "the model knows the density of theta given x alone: it was trained for that; use --theta and --x, "
-        "or train flux1joint or simformer");
+        "the model was trained for theta given x and knows no other density; use --theta and --x, or train "
+        "flux1joint or simformer");
   }
   const Parts& parts = *parts_;
   const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.theta_channels);

@@ -1,4 +1,4 @@
-// What a Posterior is made of, for the files that its functions are in.
+// The parts of a Posterior, for the source files of its functions.
 #pragma once
 
 #include <functional>
@@ -22,7 +22,7 @@ struct Posterior::Parts {
   std::vector<std::string> theta_names, x_names;
   SamplingOptions sampling;
   std::string identity, execution;
-  std::unique_ptr<data::Prior> prior;  // null: no support known
+  std::unique_ptr<data::Prior> prior;  // null: no support is known
   std::unique_ptr<method::Method> method;
   std::unique_ptr<engine::Engine> engine;
   method::StrategyOptions strategy;
@@ -35,11 +35,11 @@ struct Posterior::Parts {
   int64_t tokens() const { return mask ? shape.theta_dim + shape.x_dim : shape.theta_dim; }
   /// The condition of a joint model's rows. Throws UserError for questions that it was not trained to answer.
   JointCondition condition_of(std::span<const float> given, int64_t rows) const;
-  /// What a joint model's rows under that condition are drawn from; both must outlive it.
+  /// The source of draws of a joint model's rows under that condition. Both arguments must outlive it.
   Source joint_source(const JointCondition& condition, std::span<const float> given, int64_t kept) const;
   /// Throws UserError for a model that knows no x, and for x that does not fit or is not finite.
   void check_observations(std::span<const float> x, int64_t rows) const;
-  /// Calls work(what theta given rows of x is drawn from), x having been checked.
+  /// Checks x and calls work with the source of draws of theta given rows of x.
   void with_source(std::span<const float> x, int64_t rows, const std::function<void(Source)>& work) const;
 
  private:

@@ -6,8 +6,7 @@
 //   x        float32 [rows, x_dim], the observations; or else
 //   given    float32 [rows, joint_dim], what was given of theta and x, NaN where it was inferred
 //   meta     uint8 [bytes], JSON in UTF-8: seed, model, first_row, total_rows, shard, drawn, version,
-//   theta_names,
-//            x_names; with `given` also names, one for each of its columns
+//            theta_names, x_names; with `given` also names, one for each of its columns
 //
 // .npy holds `samples` alone.
 #pragma once
@@ -22,7 +21,7 @@
 
 namespace fluxsbi::sample {
 
-/// Where samples come from; what shards of one run share, but for first_row and shard.
+/// Where samples come from; the same for all shards of one run, except first_row and shard.
 struct Origin {
   uint64_t seed = 0;
   std::string model;  ///< Posterior::identity()
@@ -45,7 +44,8 @@ io::Array text_array(const std::string& text);
 /// The extensions that save_samples writes.
 const std::vector<std::string>& sample_extensions();
 
-/// Writes atomically. Takes the samples over, so that the result stands in memory once more at most.
+/// Writes atomically. Takes the samples over, so that memory holds at most one copy of them beside the
+/// file's.
 void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin);
 
 /// Joins shards into one file. Throws UserError, before anything is written, for a file that is not a sample

@@ -8,9 +8,9 @@
 namespace fluxsbi::train {
 
 /// Every epoch is a permutation of all rows, drawn from (seed, epoch) alone (Fisher-Yates on Philox numbers).
-/// The epochs stand one after the other in one endless sequence, of which batch b takes the places b * size
-/// ... b * size + size - 1: every batch is full, every row comes once an epoch, and a batch may reach into
-/// the next epoch.
+/// The epochs follow each other in one endless sequence, of which batch b takes the places b * size ... b *
+/// size + size - 1: every batch is full, every row comes once an epoch, and a batch may reach into the next
+/// epoch.
 class DataOrder {
  public:
   /// rows >= 1

@@ -109,7 +109,7 @@ EventFile::EventFile(const std::string& folder, int64_t first_step) {
   descriptor_ = open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (descriptor_ < 0) {
     throw core::UserError("cannot create " + path_ + ": " + std::strerror(errno) +
-                          "; output.tensorboard: false does without it");
+                          "; set output.tensorboard: false to train without it");
   }
   append(version_event(time));
   if (first_step > 0) append(session_event(time, first_step));
@@ -127,7 +127,7 @@ void EventFile::append(const std::string& payload) {
   if (descriptor_ < 0) return;
   const std::string record = event_record(payload);
   if (::write(descriptor_, record.data(), record.size()) == static_cast<ssize_t>(record.size())) return;
-  core::log::warning("cannot write to " + path_ + "; no more TensorBoard events from here on");
+  core::log::warning("cannot write to " + path_ + "; no further TensorBoard events will be written");
   close(descriptor_);
   descriptor_ = -1;
 }

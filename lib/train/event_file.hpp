@@ -32,7 +32,7 @@ class EventFile {
   EventFile(const EventFile&) = delete;
   EventFile& operator=(const EventFile&) = delete;
 
-  /// A failure to write ends the events with a warning: they repeat what metrics.jsonl holds.
+  /// A failure to write ends the events with a warning; they only repeat what metrics.jsonl holds.
   void write(int64_t step, const Scalars& scalars);
 
  private:

@@ -45,7 +45,7 @@ int64_t MetricsFile::sync() {
 
 void MetricsFile::fail(const char* what) const {
   const int code = errno;
-  const std::string remedy = code == ENOSPC ? "; free some space, then go on with `fluxsbi resume`" : "";
+  const std::string remedy = code == ENOSPC ? "; free some space, then continue with `fluxsbi resume`" : "";
   throw core::UserError("cannot " + std::string(what) + " " + path_ + ": " + std::strerror(code) + remedy);
 }
 

@@ -10,7 +10,7 @@ namespace fluxsbi::train {
 /// Every failure (disk full, no permission) is a UserError that names the file.
 class MetricsFile {
  public:
-  /// Opens `path` and cuts it back to its first `keep` bytes: what a checkpoint knew of.
+  /// Opens `path` and cuts it back to its first `keep` bytes, which are what a checkpoint has recorded.
   MetricsFile(std::string path, int64_t keep);
   ~MetricsFile();
   MetricsFile(const MetricsFile&) = delete;

@@ -32,12 +32,11 @@ struct StepScalars {
 ///   ema <- ema + (1 - d_t) (w - ema),                d_t = min(ema_decay, (1 + t) / (10 + t))
 /// (Loshchilov and Hutter 2019, arXiv 1711.05101), then publishes w to the working copy.
 /// Clipping, before that:
-///   adaptive: the gradient g_u of a unit u with |g_u| >= clip_value max(|w_u|, 1e-3) is scaled down to that
-///   norm, as
-///             optax.adaptive_grad_clip does
-///   global:   the whole gradient with norm >= clip_value is scaled down to that norm
-/// Nothing waits for the device: the numbers that change from step to step lie in a tensor that prepare()
-/// fills, so that update() can be recorded.
+///   adaptive: if |g_u| >= clip_value max(|w_u|, 1e-3) for the gradient g_u of a unit u, g_u is scaled down
+///             to that norm, as optax.adaptive_grad_clip does
+///   global:   if the whole gradient has a norm >= clip_value, it is scaled down to that norm
+/// Nothing waits for the device: the numbers that change from step to step are in a tensor that prepare()
+/// fills, so update() can be recorded.
 class Optimiser {
  public:
   /// `ema` [P] float32 is updated in place; it is not published anywhere.

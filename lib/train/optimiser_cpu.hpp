@@ -7,7 +7,8 @@
 
 namespace fluxsbi::train::cpu {
 
-/// Adaptive clipping takes no unit's norm for smaller, so that units that start at zero can move.
+/// Adaptive clipping treats every unit's norm as at least this large, so that units that start at zero can
+/// move.
 inline constexpr float least_weight_norm = 1e-3F;
 
 struct Buffers {

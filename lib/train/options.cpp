@@ -84,38 +84,39 @@ const Table<OptimizerOptions>& optimizer_table() {
   static const auto table =
       Table<O>("optimizer", "AdamW, its learning rate and clipping.")
           .add("schedule", &O::schedule, one_of({"auto", "cosine", "plateau"}),
-               "course of the learning rate: cosine is warm-up, constant, cosine; plateau halves it when the "
-               "training loss stands still; auto takes plateau if one of its keys is given and none of the "
-               "cosine schedule's")
+               "the course of the learning rate. cosine: a warm-up, a constant rate, a cosine decay. "
+               "plateau: the rate is cut when the training loss stops falling. auto: plateau if one of its "
+               "keys is given and none of the cosine schedule's, otherwise cosine")
           .add("max_lr", &O::max_lr, if_given(number_above(0)),
-               "highest learning rate; null: 1e-4, plateau 1e-3")
+               "the highest learning rate; null: 1e-4 (cosine), 1e-3 (plateau)")
           .add("min_lr", &O::min_lr, if_given(number_at_least(0)),
-               "lowest learning rate; null: max_lr / 100, plateau 1e-8")
+               "the lowest learning rate; null: max_lr / 100 (cosine), 1e-8 (plateau)")
           .add("warmup_steps", &O::warmup_steps, if_given(integer_between(0, most_steps)),
-               "cosine: steps of linear warm-up from 1e-7; null: 500, at most a tenth of the run")
+               "cosine: the steps of the linear warm-up, which starts at 1e-7; null: 500, at most a tenth of "
+               "the run")
           .add("decay_transition", &O::decay_transition, if_given(number_between(0, 1)),
-               "cosine: part of the run after which the rate falls; null: 0.8")
+               "cosine: the fraction of the run after which the rate falls; null: 0.8")
           .add("patience", &O::patience, if_given(integer_between(1, most_steps)),
-               "plateau: averages of the training loss without a new best before the rate is cut; null: 10")
+               "plateau: how many averages of the training loss may pass without a new best before the rate "
+               "is cut; null: 10")
           .add("cooldown", &O::cooldown, if_given(integer_between(0, most_steps)),
-               "plateau: averages that are not counted after a cut; null: 2")
+               "plateau: how many averages are not counted after a cut; null: 2")
           .add("factor", &O::factor, if_given(inside),
-               "plateau: what a cut multiplies the rate by; null: 0.5")
+               "plateau: the factor by which a cut multiplies the rate; null: 0.5")
           .add("accumulation_size", &O::accumulation_size, if_given(integer_between(1, most_steps)),
-               "plateau: steps in one average of the training loss; null: 100")
+               "plateau: the number of steps in one average of the training loss; null: 100")
           .add("rtol", &O::rtol, if_given(fraction_below_one()),
-               "plateau: how much lower a new best must be, as a fraction; null: 1e-4")
-          .add("beta1", &O::beta1, fraction_below_one(), "decay of the first moment")
-          .add("beta2", &O::beta2, fraction_below_one(), "decay of the second moment")
-          .add("eps", &O::eps, number_above(0), "added to the root of the second moment")
+               "plateau: the fraction by which a new best must be lower; null: 1e-4")
+          .add("beta1", &O::beta1, fraction_below_one(), "AdamW: the decay of the first moment")
+          .add("beta2", &O::beta2, fraction_below_one(), "AdamW: the decay of the second moment")
+          .add("eps", &O::eps, number_above(0), "AdamW: the number added to the root of the second moment")
           .add("weight_decay", &O::weight_decay, number_at_least(0),
-               "decoupled decay of the weights of Linear layers")
+               "AdamW: the decoupled decay of the weights of Linear layers")
           .add("clip", &O::clip, one_of({"adaptive", "global", "none"}),
-               "gradient clipping: adaptive limits each unit's gradient norm relative to its weights' norm, "
-               "global the "
-               "norm of all gradients together")
+               "how gradients are clipped. adaptive: the gradient norm of each unit, relative to the norm of "
+               "its weights. global: the norm of all gradients together. none: not at all")
           .add("clip_value", &O::clip_value, number_above(0),
-               "adaptive: the ratio of norms; global: the norm");
+               "the limit: the ratio of norms (adaptive) or the norm (global)");
   return table;
 }
 
@@ -123,37 +124,40 @@ const Table<TrainingOptions>& training_table() {
   using T = TrainingOptions;
   using namespace config;
   static const auto table =
-      Table<T>("training", "How long and how to train.")
+      Table<T>("training", "How a model is trained, and for how long.")
           .add("nsteps", &T::nsteps, integer_between(1, most_steps),
-               "updates of the weights, each by the mean gradient of multistep batches (30000 with the "
-               "plateau schedule "
-               "where it is not given)")
-          .add("batch_size", &T::batch_size, integer_between(1, 10'000'000), "rows of a batch")
+               "the number of updates of the weights, each by the mean gradient of multistep batches; the "
+               "default is 30000 with the plateau schedule")
+          .add("batch_size", &T::batch_size, integer_between(1, 10'000'000), "the number of rows in a batch")
           .add("multistep", &T::multistep, integer_between(1, 100'000),
-               "batches whose gradients are averaged for a step")
+               "the number of batches whose gradients are averaged for a step")
           .add("val_every", &T::val_every, integer_between(1, most_steps),
-               "steps between validations of the averaged weights")
-          .add("save_every", &T::save_every, integer_between(1, most_steps), "steps between checkpoints")
-          .add("keep_checkpoints", &T::keep_checkpoints, integer_between(1, 1'000'000), "checkpoints to keep")
+               "the number of steps between validations of the averaged weights")
+          .add("save_every", &T::save_every, integer_between(1, most_steps),
+               "the number of steps between checkpoints")
+          .add("keep_checkpoints", &T::keep_checkpoints, integer_between(1, 1'000'000),
+               "how many checkpoints are kept")
           .add("log_every", &T::log_every, integer_between(1, most_steps),
-               "steps between lines of metrics.jsonl")
+               "the number of steps between lines of metrics.jsonl")
           .add("ema_decay", &T::ema_decay, fraction_below_one(),
-               "decay of the average of the weights that is validated and sampled; in step t it is at most "
-               "(1 + t) / (10 + t), so that a short run is not ruled by its start")
+               "the decay of the average of the weights that is validated and sampled; in step t it is at "
+               "most (1 + t) / (10 + t), so that the first steps do not dominate the average of a short run")
           .alias("optimizer.ema_decay")
-          .add("early_stopping", &T::early_stopping, any<bool>(), "end when the validation loss stays high")
+          .add("early_stopping", &T::early_stopping, any<bool>(),
+               "true: training ends when the validation loss stays high")
           .add("val_error_ratio", &T::val_error_ratio, number_at_least(1),
-               "early stopping: a validation loss beyond this multiple of the best counts as high")
+               "early stopping: a validation loss counts as high if it exceeds the best one by this factor")
           .add("val_patience", &T::val_patience, integer_between(0, most_steps),
-               "early stopping: high validation losses in a row that are put up with")
-          .add("seed", &T::seed, integer_at_least(0), "seed of start values, data order and training noise")
+               "early stopping: training ends after more than this many high validation losses in a row")
+          .add("seed", &T::seed, integer_at_least(0),
+               "the seed of the initial weights, the data order and the training noise")
           .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16"}),
-               "type in which the network is evaluated; the weights are kept in float32 in any case. auto: "
-               "bfloat16 "
-               "where the model allows it and the hardware multiplies it, else float32")
+               "the type in which the network is evaluated; the weights are kept in float32 in any case. "
+               "auto: bfloat16 where the model allows it and the hardware multiplies it natively, otherwise "
+               "float32")
           .alias("model.dtype")
           .unused("experiment_id", "a run is named by its folder (-o RUN)")
-          .unused("restore_model", "`fluxsbi resume RUN` goes on from the last checkpoint")
+          .unused("restore_model", "`fluxsbi resume RUN` continues from the last checkpoint")
           .unused("train_model", "the command decides: `fluxsbi train` or `fluxsbi sample`")
           .unused("checkpoint_dir", "checkpoints lie in the run folder (-o RUN)")
           .unused("print_every", "training.log_every says how often metrics are written");
@@ -161,9 +165,9 @@ const Table<TrainingOptions>& training_table() {
 }
 
 const Table<OutputOptions>& output_table() {
-  static const auto table = Table<OutputOptions>("output", "What a run writes beside its weights.")
+  static const auto table = Table<OutputOptions>("output", "What training writes beside the weights.")
                                 .add("tensorboard", &OutputOptions::tensorboard, config::any<bool>(),
-                                     "write the metrics as a TensorBoard events file, too");
+                                     "true: the metrics are also written as a TensorBoard events file");
   return table;
 }
 

@@ -8,8 +8,7 @@
 
 namespace fluxsbi::train {
 
-/// The `optimizer` section. Values that are absent are filled by resolve(), those of the schedule that is not
-/// taken stay absent.
+/// The `optimizer` section. resolve() fills absent values, except those of the schedule that is not taken.
 struct OptimizerOptions {
   std::string schedule = "auto";  ///< auto, cosine, plateau; auto: plateau if its keys alone are given
   std::optional<double> max_lr;   ///< 1e-4; plateau: 1e-3

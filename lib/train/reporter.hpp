@@ -1,4 +1,4 @@
-// What a run tells while it goes on: metrics.jsonl, TensorBoard events, the progress line and the log.
+// What a run reports while it is training: metrics.jsonl, TensorBoard events, the progress line and the log.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ class Reporter {
   };
   Reporter(const std::string& run, int64_t nsteps, bool tensorboard, const Start& start);
 
-  /// Writes metrics and events, and now and then a line to the log.
+  /// Writes metrics and events, and at times a line to the log.
   void report(const Metrics& metrics);
   /// Keeps the progress line of a terminal alive; cheap enough to call in every step.
   void tick(int64_t step);

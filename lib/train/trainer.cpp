@@ -155,7 +155,7 @@ TrainingResult Trainer::run() {
       core::log::end_progress();
       throw core::Stopped("stopped by " + std::string(core::signal_name(stop)) + " after step " +
                           std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
-                          "` goes on from it");
+                          "` continues from it");
     }
     reporter_.tick(step_);
   }

@@ -1,4 +1,4 @@
-// The training loop. It knows an engine, a method and tensors; no model, no file of the user's.
+// The training loop. It knows an engine, a method and tensors, but no model and no file of the user.
 #pragma once
 
 #include <functional>

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def arguments(description):
-    """The options that every study has; a study adds its own."""
+    """The options that every study has. A study adds its own."""
     ap = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path, help="folder of runs, samples and scores; what is there is kept")
     ap.add_argument("--only", nargs="*", default=[], metavar="WORD", help="cells whose name contains one of these")
@@ -24,7 +24,7 @@ def arguments(description):
 
 
 def cells(options, tasks, kinds, pattern):
-    """(task, kind, name) of a table's cells that --only leaves, PATTERN making the name of the other two."""
+    """(task, kind, name) of those entries of a table that --only selects; PATTERN makes the name from task and kind."""
     for task in tasks:
         for kind in kinds:
             name = pattern.format(task, kind)
@@ -33,7 +33,7 @@ def cells(options, tasks, kinds, pattern):
 
 
 def train(options, config, run, settings):
-    """Trains CONFIG with SETTINGS into the folder RUN, or goes on where an earlier call was ended."""
+    """Trains CONFIG with SETTINGS into the folder RUN, or continues where an earlier call ended."""
     if (run / "config.yaml").exists():
         command = ["resume", run]
     else:
@@ -84,7 +84,7 @@ def perceptron(options, reference_file, samples_file, row):
 
 
 class Scores:
-    """Scores by name in one JSON file, written after each new one, so that an ended study goes on."""
+    """Scores by name in one JSON file, written after each new one, so that a study that was ended can continue."""
 
     def __init__(self, file):
         self.file = file

@@ -10,7 +10,7 @@ import common
 
 TASKS = ["two_moons", "slcp"]
 MODELS = ["flux1", "flux1joint", "simformer"]
-# Where training spends its times. Sharp posteriors want little noise, broad ones the middle of the path
+# Which training times a task takes. Sharp posteriors need little noise, broad ones the middle of the path
 # (docs/results.md).
 SHARP = {
     "flow": {"time_distribution": "logit_normal", "time_mean": 2.0, "time_std": 1.8},

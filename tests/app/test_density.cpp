@@ -189,7 +189,7 @@ TEST_CASE("a joint model has the density of any columns given others", "[app][de
         12);
   refuses(values({"--given-names", "theta_1,x_O"}), "did you mean 'x_0'");
   refuses(values({"--given-names", "x_0,x_1,theta_0,theta_1"}), "none is left");
-  refuses(trained.pairs({"--values", trained.file("s.npz")}), "leave --theta and --x out");
+  refuses(trained.pairs({"--values", trained.file("s.npz")}), "leave out --theta and --x");
 }
 
 TEST_CASE("a joint model's densities follow the questions that it was trained for",
@@ -210,8 +210,8 @@ TEST_CASE("what log-prob cannot do is said before the work", "[app][density][mis
   refuses(trained.pairs({"-o", file("lp.txt")}), ".txt");
   refuses(trained.log_prob({"--x", file("s.npz")}), "--theta is missing");
   refuses(trained.log_prob({"--theta", file("s.npz")}), "--x is missing");
-  refuses(trained.pairs({"--given-names", "x_0"}), "goes with --values");
-  refuses(trained.log_prob({"--values", file("s.npz")}), "it was trained for that");
+  refuses(trained.pairs({"--given-names", "x_0"}), "needs --values");
+  refuses(trained.log_prob({"--values", file("s.npz")}), "was trained for theta given x");
   io::write_text(file("t.csv"), "theta_0,theta_1\n0.1,0.2\n0.1,nan\n");
   io::write_text(file("x.csv"), "x_0,x_1\n0.1,0.2\n");
   refuses(trained.log_prob({"--theta", file("t.csv"), "--x", file("x.csv")}), "row 1 (counted from 0)");

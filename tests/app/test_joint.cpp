@@ -128,7 +128,7 @@ TEST_CASE("questions that a joint model cannot answer are refused", "[app][joint
   refuses(asks("theta_0,x_0\n2.5,\n"), "row 0 (counted from 0) has theta_0 = 2.5");
   auto both = asks("x_0,x_1\n1,2\n");
   both.insert(both.end(), {"--x", file("q.csv")});
-  refuses(both, "--x and --given exclude each other");
+  refuses(both, "give --x or --given, not both");
   CHECK_FALSE(std::filesystem::exists(file("no.npz")));
   succeed(asks("x_0,x_1\n1,2\n"));
 }
@@ -144,7 +144,7 @@ TEST_CASE("a model of theta given x has no answer to blanks, and needs x", "[app
   given.insert(given.end(), {"--given", folder.file("q.csv")});
   refuses(
       given,
-      "cannot answer blanks: it was trained for theta given x; use --x, or train flux1joint or simformer");
+      "cannot infer blank cells: it was trained for theta given x; use --x, or train flux1joint or simformer");
   refuses(sample, "--x is missing");
   std::vector<float> theta(100, 0.5f);
   for (size_t i = 0; i < theta.size(); ++i) theta[i] = static_cast<float>(i % 7);

@@ -68,6 +68,11 @@ TEST_CASE("the written config reads back to the same values", "[config][writer]"
   check_reads_back(all);
 }
 
+TEST_CASE("tables of one section have titles of their own in the reference", "[config][reference]") {
+  const auto table = Table<Training>("training", "How long to train.").variant("plateau");
+  CHECK(reference(table).rfind("## training (plateau)\n\nHow long to train.\n", 0) == 0);
+}
+
 TEST_CASE("the reference lists every key with type, default and meaning", "[config][reference]") {
   const std::string text = reference(training_table());
   for (const char* part :
@@ -77,7 +82,7 @@ TEST_CASE("the reference lists every key with type, default and meaning", "[conf
         "`clip` | number or null | `null` | above 0, or null | clipping norm |",
         "`axes` | list of whole number | `[2, 4]` | a list of at least 2; each entry from 2 to 64 | RoPE "
         "axes |",
-        "`experiment_id` | | | | accepted, no effect: runs are told apart by their folder |"}) {
+        "`experiment_id` | | | | accepted without effect: runs are told apart by their folder |"}) {
     INFO(part);
     CHECK(text.find(part) != std::string::npos);
   }

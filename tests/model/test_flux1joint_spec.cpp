@@ -21,7 +21,8 @@ std::string error_of(const std::string& lines, const data::DataShape& shape = tw
 
 }  // namespace
 
-TEST_CASE("a joint section without a newer key is the seed's Flux1Joint", "[model][spec][flux1joint]") {
+TEST_CASE("a joint section without a newer key is Flux1Joint of the older generation",
+          "[model][spec][flux1joint]") {
   const Flux1JointSpec spec = spec_of("");
   CHECK(spec.shape().form == TokenForm::rotary);
   CHECK(spec.shape().tokens == 5);

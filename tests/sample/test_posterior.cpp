@@ -25,7 +25,7 @@ constexpr double chunk_tolerance = 1e-5;
 constexpr int64_t rows = 4, draws = 9;
 constexpr double low = 3, high = 8;
 
-// Learned ids: in the seed's form LayerNorm(w x + b) jumps where x passes 0, and rounding decides on which
+// Learned ids: in the older generation LayerNorm(w x + b) jumps where x passes 0, and rounding decides on which
 // side.
 const char* const config_text =
     "strategy:\n  method: flow\n  model: flux1\n"
@@ -235,7 +235,7 @@ TEST_CASE("questions that the model never saw in training are a user's error", "
   auto conditional = posterior_of(model_file());
   CHECK_FALSE(conditional.joint());
   CHECK_THROWS_WITH(conditional.sample_given(nothing, 1, 2, 0, 0, {}),
-                    ContainsSubstring("cannot answer blanks"));
+                    ContainsSubstring("cannot infer blank cells"));
   const std::string section = "condition_mask:\n  kind: posterior\n";
   auto narrow = posterior_of(model_file(1, joint_config + section));
   CHECK_THROWS_WITH(narrow.sample_given(nothing, 1, 2, 0, 0, {}),

@@ -47,7 +47,7 @@ std::vector<std::string> numbered_columns(const std::vector<std::string>& header
                        [](unsigned char c) { return std::isdigit(c); });
   };
   const auto numbered = std::count_if(header.begin(), header.end(), is_numbered);
-  if (numbered != std::ssize(names)) names.clear();  // a number is missing: better no guess
+  if (numbered != std::ssize(names)) names.clear();  // a number is missing: it is better not to guess
   return names;
 }
 
@@ -57,9 +57,8 @@ Side take_columns(const std::string& path, const io::FileContent& content, const
   if (names.empty()) names = numbered_columns(header, stem);
   if (names.empty()) {
     throw core::UserError(path + " has no columns " + stem + "_0, " + stem +
-                          "_1, ... without a gap; name the "
-                          "columns of " +
-                          stem + " in data.names." + stem + " (there are: " + core::join(header) + ")");
+                          "_1, ... without a gap; name the columns of " + stem + " in data.names." + stem +
+                          " (there are: " + core::join(header) + ")");
   }
   const auto columns = find_columns(header, names);
   for (size_t i = 0; i < names.size(); ++i) {

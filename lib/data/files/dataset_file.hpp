@@ -1,4 +1,4 @@
-// theta and x as they stand in files, before they are joined to a dataset.
+// theta and x as files hold them, before they are joined into a dataset.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct Side {
 };
 
 /// An array [n], [n, d], [n, d, c] or [n, h, w, c] as a side; h * w are its tokens, row by row. `where` names
-/// it in messages ("sims.npz: theta"). The array is given up, so that only one copy stays. Throws UserError
-/// for another rank and for an array without rows or values.
+/// it in messages ("sims.npz: theta"). The function takes the array over, so that only one copy remains.
+/// Throws UserError for another rank and for an array without rows or values.
 Side take_side(io::Array array, const std::string& where);
 
 /// theta and x of one file, or of a pair of .npy files. A file may hold theta and nothing else: x then has no

@@ -1,5 +1,4 @@
-// Questions to a joint model: rows of theta and x of which some values are given and the others are asked
-// for.
+// Questions to a joint model: rows of theta and x in which some values are given and the others are inferred.
 #pragma once
 
 #include <cstdint>

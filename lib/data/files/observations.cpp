@@ -127,8 +127,7 @@ Observations load_observations(const std::string& path, const DataShape& shape,
     const auto at = bad - observations.x.begin();
     const auto features = feature_names(names, shape.x_channels);
     throw core::UserError(path + ": row " + std::to_string(at / shape.x_size()) +
-                          " (counted from 0) holds NaN "
-                          "or a value beyond float32's range in " +
+                          " (counted from 0) holds NaN or a value beyond float32's range in " +
                           features[static_cast<size_t>(at % shape.x_size())] +
                           "; an observation must be complete");
   }

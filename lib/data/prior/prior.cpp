@@ -208,27 +208,28 @@ std::pair<double, double> Prior::ends(size_t) const {
 const config::Table<PriorOptions>& prior_table() {
   static const auto table =
       config::Table<PriorOptions>("prior",
-                                  "What is known of the prior of theta: draws for simulate, the support that "
-                                  "samples are kept in. A built-in task brings its own.")
+                                  "What is known about the prior of theta: `simulate` draws from it, and "
+                                  "samples outside its support are drawn again. A built-in task has its own "
+                                  "prior.")
           .add("kind", &PriorOptions::kind, config::one_of({"none", "box", "normal", "lognormal", "custom"}),
-               "none: every theta is accepted; box: uniform on [low, high]; normal: independent, mean and "
-               "scale; "
-               "lognormal: log theta is normal with mean and scale; custom: the support [low, high] alone")
+               "none: every theta is accepted; box: uniform on [low, high]; normal: independent normal "
+               "components with mean and scale; lognormal: log theta is normal with mean and scale; custom: "
+               "only the support [low, high] is known")
           .add("low", &PriorOptions::low, numbers("a number for each component, or one for all"),
-               "box, custom: lower bounds (custom: may be -.inf)")
+               "box, custom: the lower bounds (custom: may be -.inf)")
           .add("high", &PriorOptions::high, numbers("a number for each component, or one for all"),
-               "box, custom: upper bounds (custom: may be .inf)")
+               "box, custom: the upper bounds (custom: may be .inf)")
           .add("mean", &PriorOptions::mean, numbers("a number for each component, or one for all"),
-               "normal: mean of theta; lognormal: mean of log theta")
+               "normal: the mean of theta; lognormal: the mean of log theta")
           .alias("mu")
           .add("scale", &PriorOptions::scale, numbers("a number above 0 for each component, or one for all"),
-               "normal: standard deviation of theta; lognormal: of log theta")
+               "normal: the standard deviation of theta; lognormal: that of log theta")
           .alias("std")
           .alias("sigma")
           .add("transform", &PriorOptions::transform, config::one_of({"none", "logit"}),
-               "logit: models learn log((theta - low) / (high - theta)) of bounded components (log(theta - "
-               "low) "
-               "with one end), so that no sample leaves the support; log-prob and map stay those of theta");
+               "logit: models learn log((theta - low) / (high - theta)) of the bounded components, or "
+               "log(theta - low) where only one end is bounded, so that no sample leaves the support; "
+               "`log-prob` and `map` still answer for theta itself");
   return table;
 }
 

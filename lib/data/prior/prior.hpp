@@ -14,10 +14,10 @@
 
 namespace fluxsbi::data {
 
-/// The `prior` section: what is known of the prior of theta.
-/// kind "none": nothing, every theta is accepted. "box": uniform on [low, high] per component. "normal":
-/// mean, std per component (support R^d). "lognormal": mu, sigma per component (support theta > 0). "custom":
-/// the support of low/high (entries may be -.inf/.inf), no density: sample and log_prob throw UserError.
+/// The `prior` section: what is known about the prior of theta. kind "none": nothing is known, and every
+/// theta is accepted. "box": uniform on [low, high] per component. "normal": mean, std per component (support
+/// R^d). "lognormal": mu, sigma per component (support theta > 0). "custom": the support of low/high (entries
+/// may be -.inf/.inf), no density: sample and log_prob throw UserError.
 struct PriorOptions {
   std::string kind = "none";
   std::vector<double> low;  ///< box, custom; one entry stands for all components
@@ -44,7 +44,7 @@ class Prior {
   bool in_support(std::span<const double> theta) const;
   /// The ends of that support, infinite where there is none.
   virtual std::pair<double, double> ends(size_t component) const;
-  /// False where every finite theta is in the support, so that nothing need be checked.
+  /// False if every finite theta is in the support, so that no check is needed.
   virtual bool bounded() const = 0;
   /// The section that rebuilds this prior (kind "custom" or "none" for those that the section cannot
   /// express).

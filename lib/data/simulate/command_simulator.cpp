@@ -70,18 +70,19 @@ const config::Table<SimulatorOptions>& simulator_table() {
   static const auto table =
       config::Table<SimulatorOptions>("simulator",
                                       "Your own simulator for `fluxsbi simulate`: a command that reads rows "
-                                      "of theta as CSV with a header on "
-                                      "standard input and writes a line of x for each on standard output.")
+                                      "of theta as CSV with a header on standard input and writes a line of "
+                                      "x for each row on standard output.")
           .add("command", &SimulatorOptions::command, config::any<std::optional<std::string>>(),
-               "run through /bin/sh once for each batch; sees FLUXSBI_SEED, FLUXSBI_ROW and FLUXSBI_ROWS")
+               "the command, which /bin/sh runs once for each batch; its environment has FLUXSBI_SEED, "
+               "FLUXSBI_ROW and FLUXSBI_ROWS")
           .add("workers", &SimulatorOptions::workers, config::if_given(config::integer_between(1, 4096)),
-               "runs of the command side by side; null: one for each usable thread")
+               "how many commands run side by side; null: one for each usable thread")
           .add("batch", &SimulatorOptions::batch, config::integer_between(1, 1000000),
-               "rows a run of the command")
+               "how many rows one run of the command gets")
           .add("timeout_seconds", &SimulatorOptions::timeout_seconds, config::number_at_least(0),
-               "longest time of one run of the command; 0: none")
+               "the time in seconds after which a run of the command is stopped; 0: no limit")
           .add("retries", &SimulatorOptions::retries, config::integer_between(0, 100),
-               "further runs of a row that failed by itself");
+               "how often a row is tried again that failed on its own");
   return table;
 }
 
@@ -153,7 +154,7 @@ void CommandSimulator::note(const Attempt& attempt) {
   failures_ += std::ssize(attempt.batch.failed);
   if (failures_ < broken_after && !attempt.no_such_command) return;
   throw core::UserError("simulator.command: no row has succeeded (" + attempt.batch.first_failure +
-                        "); mend the command or the prior. " + last_words(attempt.error_tail));
+                        "); correct the command or the prior. " + last_words(attempt.error_tail));
 }
 
 CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<const float> theta) {

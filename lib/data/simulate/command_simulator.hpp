@@ -24,7 +24,7 @@ struct SimulatorOptions {
 };
 const config::Table<SimulatorOptions>& simulator_table();
 
-/// Rows that fail before any has succeeded, each run by itself, after which the command counts as broken.
+/// If so many rows fail, each run by itself, before any has succeeded, the command counts as broken.
 inline constexpr int64_t broken_after = 8;
 
 /// Runs `command` once for each batch. Standard input: CSV with a header (theta's names), a row a line, 9

@@ -214,7 +214,7 @@ void Journal::append(const JournalRecord& record) {
     [[maybe_unused]] const int cut = ftruncate(descriptor_, static_cast<off_t>(end_));
     errno = problem;
     fail(
-        "cannot be written; free some space and run the same command again, which goes on where this one "
+        "cannot be written; free some space and run the same command again, which continues where this one "
         "stopped");
   }
   end_ += bytes.size();

@@ -1,4 +1,4 @@
-// OUT.partial: the simulations that are done, in the order in which they ended.
+// OUT.partial: the finished simulations, in the order in which they finished.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,7 @@ class Journal {
   void sync();
   /// Hands every record to `visit` again.
   void replay(const Visit& visit);
-  /// Deletes the file: its content stands elsewhere now, or is worth nothing.
+  /// Deletes the file: its content has been written elsewhere, or is not needed.
   void remove();
 
  private:

@@ -124,12 +124,12 @@ class Run {
   SimulateOutcome finish() {
     if (outcome_.resumed > 0) {
       core::log::info(request_.output + ".partial holds " + std::to_string(outcome_.resumed) + " of " +
-                      std::to_string(request_.simulations) + " rows; going on with the rest");
+                      std::to_string(request_.simulations) + " rows; continuing with the rest");
     }
     simulate_rest();
     if (finished_ < request_.simulations) stop_here();
     if (outcome_.failed == request_.simulations) {
-      journal_.remove();  // a mended command must not find these rows done
+      journal_.remove();  // a corrected command must not find these rows done
       throw core::UserError("all " + std::to_string(request_.simulations) + " simulations failed (" +
                             outcome_.first_failure + "); nothing was written");
     }
@@ -167,7 +167,7 @@ class Run {
       for_each_batch(std::ssize(batches), workers,
                      [&](int64_t i) { simulate_batch(batches[static_cast<size_t>(i)]); });
     } catch (const core::UserError&) {
-      if (outcome_.failed == finished_) journal_.remove();  // nothing of worth; a mended command begins anew
+      if (outcome_.failed == finished_) journal_.remove();  // nothing worth keeping
       throw;
     }
   }
@@ -201,7 +201,7 @@ class Run {
     throw core::Stopped(std::string("stopped by ") + core::signal_name(request_.stop()) + " with " +
                         std::to_string(finished_) + " of " + std::to_string(request_.simulations) +
                         " simulations kept in " + request_.output +
-                        ".partial; run the same command again to go on");
+                        ".partial; run the same command again to continue");
   }
 
   Simulations gather() {

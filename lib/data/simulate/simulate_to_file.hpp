@@ -1,4 +1,4 @@
-// Simulation into a file that a killed run can go on with.
+// Simulation into a file; a killed run can be continued.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +37,10 @@ struct SimulateOutcome {
 };
 
 /// Simulates into a file: arrays theta [n, d], x [n, dx] and, for simulators that can fail, failed [n].
-/// Finished batches are kept in OUT.partial, so that the same command goes on after a kill; the output
-/// appears whole at the end and OUT.partial is removed. Throws UserError: output exists (unless force),
+/// Finished batches are kept in OUT.partial, so the same command continues after a kill. At the end the
+/// output is written completely and OUT.partial is removed. Throws UserError: output exists (unless force),
 /// OUT.partial of other simulations or in use, no command or no prior to draw from, a command none of whose
-/// rows succeeds; core::Stopped when `stop` asks for it, with a sentence on how to go on.
+/// rows succeeds; core::Stopped when `stop` asks for it, with a sentence on how to continue.
 SimulateOutcome simulate_to_file(const SimulateRequest& request);
 
 }  // namespace fluxsbi::data

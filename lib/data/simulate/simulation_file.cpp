@@ -37,7 +37,7 @@ std::vector<std::string> simulation_files(const std::string& output) {
   const std::string extension = io::extension_of(output);
   if (std::find(known.begin(), known.end(), extension) == known.end()) {
     throw core::UserError(output + ": simulations can be written as " + core::join(known) +
-                          "; end the name in one of these");
+                          "; choose a name with one of these extensions");
   }
   if (extension != ".npy") return {output};
   const std::string stem = output.substr(0, output.size() - extension.size());

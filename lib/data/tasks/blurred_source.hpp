@@ -9,8 +9,8 @@
 namespace fluxsbi::data {
 
 /// theta = (row, column, flux) ~ U[3, 12]^2 x U[4, 12], in pixels and units of one; pixels i, j = 0 .. 15:
-///   x_ij ~ N(flux s_ij, 0.1^2),  s_ij = exp(-((i - row)^2 + (j - column)^2) / (2 w^2)) / (2 pi w^2),  w
-///   = 1.5
+///   x_ij ~ N(flux s_ij, 0.1^2),
+///   s_ij = exp(-((i - row)^2 + (j - column)^2) / (2 w^2)) / (2 pi w^2),  w = 1.5
 /// A row of x is [16, 16, 1].
 ///   log p(x | theta) = sum_ij log N(x_ij; flux s_ij, 0.1^2)
 class BlurredSource final : public Task {

@@ -12,8 +12,8 @@
 namespace fluxsbi::engine::cuda {
 
 /// Calls the step a few times on a side stream (allocators and libraries set themselves up then), records it,
-/// and replays the record from there on. If recording fails, one line goes to the log and the step is called
-/// as it stands.
+/// and replays the record from then on. If recording fails, one line goes to the log and the step is called
+/// directly.
 class GraphRunner : public StepRunner {
  public:
   explicit GraphRunner(int device);

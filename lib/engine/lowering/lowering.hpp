@@ -1,5 +1,5 @@
-// Networks as graphs of the tile engine: the forward pass of lib/model once more, in operations on a tile.
-// Parameters go by the names that the modules give them.
+// Networks as graphs of the tile engine: the forward pass of lib/model written once more, in operations on a
+// tile. Parameters have the names that the modules give them.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace fluxsbi::engine::lowering {
 
 /// The main network behind an embedding network; the network itself where there is none.
 const model::Network& main_of(const model::Network& network);
-/// What stands before the names of its parameters: "network." or "".
+/// The prefix of the names of its parameters: "network." or "".
 std::string prefix_of(const model::Network& network);
 
 /// The graph of a main network, its parameters without the prefix. `edges`: it is given an edge mask

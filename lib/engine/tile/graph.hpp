@@ -22,7 +22,7 @@ enum class Slot {
   edges,           ///< [L, L]: 1 where the token of the row may attend to that of the column, else 0
 };
 
-/// What gradients are asked for.
+/// Which gradients are wanted.
 struct Wanted {
   bool parameters = false;
   std::set<Slot> inputs;
@@ -78,7 +78,7 @@ class Graph {
   Value repeat(const Value& x, int64_t F, const Value& into = {});
 
   bool has(const std::string& parameter) const { return parameters_->contains(parameter); }
-  /// What comes before may be computed again in the backward pass, from what crosses this line.
+  /// The backward pass may compute what comes before again, from what crosses this line.
   void end_of_block() { ++block_; }
   /// Names the result and checks that every parameter is used.
   void finish(const Value& output);

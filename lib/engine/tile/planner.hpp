@@ -1,4 +1,4 @@
-// Where buffers lie in memory: two that are never needed at the same time may share a place.
+// Where buffers are in memory: two that are never needed at the same time may share a place.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ struct Places {
   int64_t size = 0;              ///< of all together
 };
 
-/// First fit, largest first.
+/// Places the largest buffers first, each at the first place that fits.
 Places place(const std::vector<Request>& requests);
 
 }  // namespace fluxsbi::engine::tile

@@ -1,4 +1,4 @@
-// A graph made ready to run: the order of operations and the place of every buffer in memory.
+// A graph that is ready to run: it has an order of operations and a place in memory for every buffer.
 #pragma once
 
 #include <memory>
@@ -25,8 +25,8 @@ class Program {
 
   /// Fills the constants of a new arena.
   void prepare(const Frame& frame) const;
-  /// Computes the output from the inputs, which the caller has written. Operations below `level` keep what an
-  /// earlier tile left.
+  /// Computes the output from the inputs, which the caller has written. Operations below `level` do not run:
+  /// their results from an earlier tile are kept.
   void forward(const Frame& frame, Level level) const;
   /// After forward: reads the gradient of the output, which the caller has written, and leaves those of the
   /// inputs that are wanted.

@@ -31,7 +31,7 @@ struct Matrix {
   bool transposes_gradient() const { return rows > columns; }
 };
 
-/// A parameter that is read as it stands.
+/// A parameter that is read where it is.
 struct Vector {
   Parameter parameter;
   int64_t gradient = 0;  ///< where the sums of one part begin

@@ -22,7 +22,7 @@ struct BlockShape {
   int64_t hidden() const { return heads * head_dim; }  ///< F
 };
 
-/// All activations inside the network have the token axis first, [T, B, F]: joining and parting streams are
+/// All activations inside the network have the token axis first, [T, B, F]: joining and splitting streams are
 /// then a plain concatenation and views, and [B, F] modulations broadcast.
 class DoubleStreamBlock : public torch::nn::Module {
  public:
@@ -46,7 +46,7 @@ class DoubleStreamBlock : public torch::nn::Module {
     torch::Tensor forward(const torch::Tensor& x) const;
     std::shared_ptr<Linear> in_layer, out_layer;
   };
-  /// What one stream has for itself.
+  /// The modules that each stream has for itself.
   struct Stream {
     std::shared_ptr<Modulation> modulation;
     std::shared_ptr<Attention> attention;

@@ -13,8 +13,8 @@ namespace fluxsbi::model {
 
 /// How the tokens of a stream are told apart.
 enum class IdStrategy {
-  sequence,  ///< RoPE, the seed's form: positions that run on from obs to cond (one axis), or (position,
-             ///< stream)
+  sequence,  ///< RoPE of the older generation: positions that continue from obs to cond (one axis), or
+             ///< (position, stream)
   absolute,  ///< a learned vector for each id
   pos1d,     ///< a fixed sinusoidal table over the token's index
   rope1d,    ///< RoPE over (position, stream)

@@ -15,9 +15,8 @@ inline at::ScalarType wide(at::ScalarType type) {
   return at::promote_types(type, at::kFloat);
 }
 
-/// y = x W^T + b. Parameters: weight [out, in], bias [out].
-/// Unlike torch::nn::Linear it draws nothing when it is built, and can compute in another type than its
-/// parameters have.
+/// y = x W^T + b. Parameters: weight [out, in], bias [out]. Unlike torch::nn::Linear, it draws no random
+/// numbers when it is built, and it can compute in another type than that of its parameters.
 class Linear : public torch::nn::Module {
  public:
   enum class Start { lecun, zero };

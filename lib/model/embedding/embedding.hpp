@@ -1,9 +1,9 @@
-// An embedding network: what turns x, a series, an image, a set or a long vector, into the cond tokens of the
-// main network. It is trained with the main network and stored with it.
+// An embedding network turns x (a series, an image, a set or a long vector) into the cond tokens of the main
+// network. It is trained with the main network and stored with it.
 //
 // Letters beside network.hpp's: x [B, M, K] has M raw tokens of K channels; the result [B, T, F] has T tokens
-// of F features. All compute in float32, whatever the parameters' dtype: they see raw data, whose small
-// differences bfloat16 would blur.
+// of F features. All embedding networks compute in float32, whatever the parameters' dtype is: they see raw
+// data, whose small differences bfloat16 would blur.
 #pragma once
 
 #include <torch/nn/module.h>

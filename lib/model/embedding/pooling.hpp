@@ -10,7 +10,7 @@
 namespace fluxsbi::model {
 
 enum class Pool {
-  flatten,    ///< all positions beside each other: knows where, for inputs of one size
+  flatten,    ///< all positions side by side: preserves positions, for inputs of one size
   mean,       ///< over the positions
   sum,        ///< over the positions
   attention,  ///< learned queries attend to the positions (Lee et al. 2019, arXiv 1810.00825)
@@ -19,8 +19,8 @@ enum class Pool {
 /// The pooling of a name: "flatten", "mean", "sum", "attention".
 Pool pool_of(const std::string& name);
 
-/// Attention of Q learned queries to tokens: softmax(q k^T / sqrt(D)) v, heads beside each other, then a
-/// Linear. Parameters: query [Q, W]; key (no bias), value and out Linear [W, W].
+/// Attention of Q learned queries to tokens: softmax(q k^T / sqrt(D)) v, heads side by side, then a Linear.
+/// Parameters: query [Q, W]; key (no bias), value and out Linear [W, W].
 class AttentionPooling : public torch::nn::Module {
  public:
   /// `heads` divides `width`.
@@ -37,7 +37,7 @@ class AttentionPooling : public torch::nn::Module {
   std::shared_ptr<Linear> key_, value_, out_;
 };
 
-/// Tokens out of positions x [B, N, W]: a Linear on each of them, or pooling and then a Linear.
+/// Makes tokens from positions x [B, N, W]: by a Linear on each of them, or by pooling and then a Linear.
 class Readout : public torch::nn::Module {
  public:
   /// A token for each position.

@@ -1,4 +1,4 @@
-// Residual multilayer perceptron: for long vectors, where a deep plain one trains badly.
+// Residual multilayer perceptron: for long vectors, on which a deep plain MLP trains badly.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// Sets of exchangeable draws: a network that no order and no padding can change.
+// Sets of exchangeable draws: a network whose result depends on neither order nor padding.
 #pragma once
 
 #include <memory>
@@ -22,9 +22,8 @@ struct SetShape {
 /// number n of elements is given to rho because a mean forgets it, and a posterior's width depends on it.
 /// With attention pooling each of T learned queries makes its own token.
 ///
-/// An element whose channels are NaN is absent. Elements are brought into a sorted order before anything is
-/// computed, absent ones last, so that a set gives the same bits in whatever order and with whatever padding
-/// it comes.
+/// An element whose channels are NaN is absent. Elements are sorted before anything is computed, absent ones
+/// last, so a set gives the same bits in any order and with any padding.
 class SetEmbedding : public Embedding {
  public:
   explicit SetEmbedding(const SetShape& shape);

@@ -28,7 +28,7 @@ struct EmbeddingOptions {
   std::string positions = "none";             ///< patchify: none, learned
   std::optional<std::string> pooling;  ///< flatten, mean, sum, attention; null: the network's own choice
   int64_t heads = 4;                   ///< of attention pooling
-  std::optional<std::vector<int64_t>> grid;  ///< [rows, columns] of an image that came flat
+  std::optional<std::vector<int64_t>> grid;  ///< [rows, columns] of an image that the file holds as flat rows
 };
 
 const config::Table<EmbeddingOptions>& embedding_table();
@@ -38,8 +38,8 @@ class EmbeddingSpec {
   /// Reads the section; reports keys without effect and bad combinations to the reader.
   void read(config::Reader& reader);
   /// Fits the section to raw data and returns the shape that the main network sees: cond_dim tokens of
-  /// cond_channels features, cond_grid where they lie on one. Without an embedding the data's own.
-  /// Throws UserErrors.
+  /// cond_channels features, cond_grid where they lie on one. Without an embedding it returns the data's own
+  /// shape. Throws UserErrors.
   data::DataShape resolve(const data::DataShape& shape);
   /// The section with every value, after resolve.
   void write(config::Writer& writer) const;
@@ -50,8 +50,8 @@ class EmbeddingSpec {
 
   bool active() const { return options_.network != "none"; }
   const EmbeddingOptions& options() const { return options_; }
-  /// What data.standardise_x: auto means. Networks that share weights among positions need one mean and scale
-  /// for all of them.
+  /// What data.standardise_x: auto means. Networks that share weights across positions need one mean and
+  /// scale for all of them.
   std::string standardisation() const;
 
  private:
@@ -61,7 +61,7 @@ class EmbeddingSpec {
   void drop_without_effect(config::Reader& reader);
   void check_pooling(config::Reader& reader) const;
 
-  /// Sets size_ and channels_: how the network looks at the raw values.
+  /// Sets size_ and channels_: the shape in which the network sees the raw values.
   void resolve_layout(const data::DataShape& shape, std::vector<std::string>& problems);
   void resolve_patch(std::vector<std::string>& problems);
   /// Tokens along each axis that the network makes, before any pooling; empty for mlp and set.

@@ -18,43 +18,42 @@ const config::Table<EmbeddingOptions>& embedding_table() {
   static const auto table =
       Table<O>(
           "embedding",
-          "A network that turns x into the tokens that Flux1 is conditioned on. It is trained with the model "
-          "and stored in the same file.")
+          "A network that turns x into the tokens that Flux1 is conditioned on. It is trained together with "
+          "the model and stored in the same file.")
           .add("network", &O::network,
                one_of({"none", "mlp", "residual_mlp", "cnn1d", "cnn2d", "patchify", "set"}),
-               "none: x itself; mlp, residual_mlp: vectors; cnn1d: series [n, length, channels]; cnn2d: "
-               "images "
-               "[n, height, width, channels]; patchify: either; set: exchangeable draws [n, elements, "
-               "channels]")
+               "none: Flux1 sees x itself; mlp, residual_mlp: for vectors; cnn1d: for series [n, length, "
+               "channels]; cnn2d: for images [n, height, width, channels]; patchify: for series or images; "
+               "set: for exchangeable draws [n, elements, channels]")
           .add("output", &O::output, if_given(one_of({"tokens", "vector"})),
-               "several tokens, or one summary vector; null: tokens for cnn1d, cnn2d and patchify, else "
-               "vector")
-          .add("features", &O::features, integer_between(1, most_features), "width of a token of the output")
+               "tokens: several tokens; vector: one summary vector; null: tokens for cnn1d, cnn2d and "
+               "patchify, vector for the others")
+          .add("features", &O::features, integer_between(1, most_features), "the width of an output token")
           .add("tokens", &O::tokens, integer_between(1, most_tokens),
-               "mlp, residual_mlp, set with output: tokens: how many")
+               "mlp, residual_mlp and set with output: tokens: the number of tokens")
           .add("hidden", &O::hidden, integer_between(1, most_features),
-               "mlp, residual_mlp, set: width of the hidden layers")
+               "mlp, residual_mlp, set: the width of the hidden layers")
           .add("layers", &O::layers, integer_between(1, most_layers),
-               "mlp: hidden layers; residual_mlp: blocks; set: hidden layers before and after the pooling; "
-               "cnn: "
-               "convolutions of each block")
+               "mlp: the number of hidden layers; residual_mlp: of blocks; set: of hidden layers before the "
+               "pooling and after it; cnn1d, cnn2d: of convolutions in each block")
           .add("channels", &O::channels, each(integer_between(1, most_features)),
-               "cnn: channels of each block of convolutions")
-          .add("kernel", &O::kernel, odd_up_to(63), "cnn: width of a convolution")
+               "cnn1d, cnn2d: the channels of each block of convolutions")
+          .add("kernel", &O::kernel, odd_up_to(63), "cnn1d, cnn2d: the width of a convolution")
           .add("stride", &O::stride, integer_between(1, 16),
-               "cnn: a block keeps every stride-th position along each axis")
+               "cnn1d, cnn2d: each block keeps every stride-th position along each axis")
           .add("patch", &O::patch, if_given(each(integer_between(1, most_tokens))),
-               "patchify: size of a patch, [length] or [height, width]; null: 4 along each axis")
+               "patchify: the size of a patch, [length] or [height, width]; null: 4 along each axis")
           .add("positions", &O::positions, one_of({"none", "learned"}),
-               "patchify: learned adds a vector for each patch's place; none leaves places to "
-               "model.id_embedding_strategy (rope1d, pos1d for series, rope2d, pos2d for images)")
-          .add(
-              "pooling", &O::pooling, if_given(one_of({"flatten", "mean", "sum", "attention"})),
-              "set: mean, sum or attention (learned queries); cnn and patchify with output: vector: these or "
-              "flatten, which knows places; null: mean for a set, else flatten")
-          .add("heads", &O::heads, integer_between(1, 1024), "heads of attention pooling")
+               "patchify: learned adds a learned vector for each patch's position; none leaves positions to "
+               "model.id_embedding_strategy (rope1d or pos1d for series, rope2d or pos2d for images)")
+          .add("pooling", &O::pooling, if_given(one_of({"flatten", "mean", "sum", "attention"})),
+               "set: mean, sum or attention (with learned queries); cnn1d, cnn2d and patchify with output: "
+               "vector: these or flatten, which preserves positions; null: mean for set, flatten for the "
+               "others")
+          .add("heads", &O::heads, integer_between(1, 1024), "the number of heads of attention pooling")
           .add("grid", &O::grid, if_given(each(integer_between(1, most_tokens), 2)),
-               "cnn2d, patchify: [height, width] of images whose rows came flat; null: from the data");
+               "cnn2d, patchify: the [height, width] of images that the file stores as flat rows; null: from "
+               "the data");
   return table;
 }
 

@@ -1,6 +1,6 @@
 // Flux1: the transformer of FLUX (Black Forest Labs 2024) as GenSBI uses it for simulation-based inference.
-// Two streams, obs (what is inferred) and cond (what is conditioned on), pass double-stream blocks, then,
-// joined, single-stream blocks; the obs tokens leave through the last layer.
+// Two streams, obs (what is inferred) and cond (what is conditioned on), pass through double-stream blocks.
+// They are then joined and pass through single-stream blocks. The obs tokens leave through the last layer.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 
 namespace fluxsbi::model {
 
-/// Which stream; the number is its id on the axis that tells the streams apart.
+/// The number of a stream is its id on the axis that tells the streams apart.
 enum class StreamRole : int64_t { obs = 0, cond = 1 };
 
 /// One of the two streams.
@@ -35,7 +35,7 @@ struct Flux1Shape {
   int64_t depth_single = 0;      ///< single-stream blocks
   int64_t guidance_dim = 0;      ///< width of the guidance vector; 0: none
   bool null_condition = false;   ///< learned stand-ins for the condition of unconditioned rows
-  std::vector<int64_t> id_axes;  ///< features a head that each id axis rotates; empty: no RoPE
+  std::vector<int64_t> id_axes;  ///< the features of a head that each id axis rotates; empty: no RoPE
   double rope_theta = 10000;
   bool concatenates_ids =
       false;  ///< token = [value, id] with F = value_width + id_width; else both have width F

@@ -39,43 +39,49 @@ const config::Table<Flux1Options>& flux1_table() {
   const auto features = if_given(integer_between(1, most_features));
   const auto grid = if_given(each(integer_between(1, most_tokens), 2));
   static const auto table =
-      Table<O>("model", "Flux1: double-stream and single-stream transformer blocks over obs and cond tokens.")
-          .add("in_channels", &O::in_channels, features, "channels of an obs token; null: from the data")
+      Table<O>("model",
+               "With model: flux1. Double-stream and single-stream transformer blocks over the "
+               "tokens of theta (obs) and of x (cond).")
+          .variant("Flux1")
+          .add("in_channels", &O::in_channels, features,
+               "the channels of an obs token (theta); null: from the data")
           .add("context_in_dim", &O::context_in_dim, features,
-               "channels of a cond token; null: from the data")
+               "the channels of a cond token (x); null: from the data")
           .add("vec_in_dim", &O::vec_in_dim, features,
-               "width of the guidance vector; only with guidance_embed")
+               "the width of the guidance vector; needs guidance_embed")
           .add("guidance_embed", &O::guidance_embed, any<bool>(),
-               "add an MLP embedding of a guidance vector to the time vector")
-          .add("mlp_ratio", &O::mlp_ratio, number_between(0.01, 64), "MLP width / hidden size")
-          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "attention heads")
-          .add("depth", &O::depth, integer_between(0, most_blocks), "double-stream blocks")
+               "true: an MLP embeds a guidance vector and adds it to the time vector")
+          .add("mlp_ratio", &O::mlp_ratio, number_between(0.01, 64),
+               "the width of the MLPs as a multiple of the hidden size")
+          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "the number of attention heads")
+          .add("depth", &O::depth, integer_between(0, most_blocks), "the number of double-stream blocks")
           .add("depth_single_blocks", &O::depth_single_blocks, integer_between(0, most_blocks),
-               "single-stream blocks; about twice depth")
-          .add(
-              "axes_dim", &O::axes_dim, if_given(each(integer_between(1, most_features))),
-              "features a head for each id axis; even where RoPE rotates them; hidden size = sum * num_heads")
-          .add("qkv_bias", &O::qkv_bias, any<bool>(), "bias of the qkv projections of double-stream blocks")
-          .add("obs_dim", &O::obs_dim, tokens, "obs tokens; null: from the data")
+               "the number of single-stream blocks; about twice depth is usual")
+          .add("axes_dim", &O::axes_dim, if_given(each(integer_between(1, most_features))),
+               "the features of a head for each id axis, even numbers where RoPE rotates them; hidden size = "
+               "sum * num_heads")
+          .add("qkv_bias", &O::qkv_bias, any<bool>(),
+               "whether the qkv projections of double-stream blocks have a bias")
+          .add("obs_dim", &O::obs_dim, tokens, "the number of obs tokens (theta); null: from the data")
           .alias("dim_obs")
-          .add("cond_dim", &O::cond_dim, tokens, "cond tokens; null: from the data")
+          .add("cond_dim", &O::cond_dim, tokens, "the number of cond tokens (x); null: from the data")
           .alias("dim_cond")
           .add("theta", &O::theta, any<std::optional<double>>(),
-               "base of RoPE; null, auto or -1: 10 * (obs_dim + cond_dim) (-1 in a section of the older "
-               "generation: 4 * (obs_dim + cond_dim))")
-          .add("param_dtype", &O::param_dtype, one_of({"bfloat16", "float32"}), "storage of the parameters")
+               "the base of RoPE; null, auto or -1: 10 * (obs_dim + cond_dim); -1 in a section of the older "
+               "generation: 4 * (obs_dim + cond_dim)")
+          .add("param_dtype", &O::param_dtype, one_of({"bfloat16", "float32"}),
+               "the type in which the parameters are stored")
           .alias("params_dtype")
           .add("id_embedding_strategy", &O::id_embedding_strategy,
                any<std::optional<std::vector<std::string>>>(),
                "how obs and cond tokens are told apart: a pair of absolute, pos1d, rope1d, pos2d, rope2d; "
-               "null: "
-               "the seed's RoPE, or absolute for both in a section of the newer generation")
+               "null: RoPE in a section of the older generation, absolute for both in one of the newer")
           .add("id_merge_mode", &O::id_merge_mode, if_given(one_of({"sum", "concat"})),
-               "ids are added to the values or stand beside them")
-          .add("val_emb_dim", &O::val_emb_dim, features, "concat: features a head for the value")
-          .add("id_emb_dim", &O::id_emb_dim, features, "concat: features a head for the id")
-          .add("obs_grid", &O::obs_grid, grid, "[rows, columns] of obs tokens, for pos2d and rope2d")
-          .add("cond_grid", &O::cond_grid, grid, "[rows, columns] of cond tokens, for pos2d and rope2d")
+               "sum: ids are added to the values; concat: they stand beside the values")
+          .add("val_emb_dim", &O::val_emb_dim, features, "concat: the features of a head that hold the value")
+          .add("id_emb_dim", &O::id_emb_dim, features, "concat: the features of a head that hold the id")
+          .add("obs_grid", &O::obs_grid, grid, "[rows, columns] of the obs tokens, for pos2d and rope2d")
+          .add("cond_grid", &O::cond_grid, grid, "[rows, columns] of the cond tokens, for pos2d and rope2d")
           .unused("cond_emb_dim", "Flux1 embeds no condition mask; flux1joint and simformer do");
   return table;
 }
@@ -159,7 +165,9 @@ void Flux1Spec::check_widths(config::Reader& reader) const {
     }
   }
   if (concatenates() && (!options_.val_emb_dim || !options_.id_emb_dim)) {
-    reader.problem("model.id_merge_mode", "concat needs val_emb_dim and id_emb_dim, features a head");
+    reader.problem("model.id_merge_mode",
+                   "concat needs val_emb_dim and id_emb_dim, the features of a head "
+                   "that hold value and id");
     return;
   }
   if (concatenates() && any_rotary() && head_dim() != sum(*options_.axes_dim)) {
@@ -247,8 +255,7 @@ void Flux1Spec::resolve_grid(StreamRole role, const std::vector<int64_t>& of_dat
     if (!grid && of_data.size() == 2) grid = of_data;
     if (!grid) {
       problems.push_back(places_.where(key) + " is needed: " + (is_obs ? "theta" : "x") +
-                         " has no rows and columns; give [rows, "
-                         "columns] with product " +
+                         " has no rows and columns; give [rows, columns] with product " +
                          std::to_string(tokens));
     } else if (grid->size() != 2 || (*grid)[0] * (*grid)[1] != tokens) {
       problems.push_back(places_.where(key) + " = " + core::shape_text(*grid) +

@@ -29,7 +29,7 @@ struct Flux1Options {
   std::string param_dtype = "bfloat16";
   std::optional<std::vector<std::string>> id_embedding_strategy;
   std::optional<std::string> id_merge_mode;
-  std::optional<int64_t> val_emb_dim, id_emb_dim;  ///< features a head
+  std::optional<int64_t> val_emb_dim, id_emb_dim;  ///< the features of a head
   std::optional<std::vector<int64_t>> obs_grid, cond_grid;
 };
 
@@ -57,10 +57,10 @@ class Flux1Spec : public Spec, public CardSubject {
  private:
   /// Sets newer_because_: a section is of the newer generation if it holds a key that only that one has.
   void find_generation(const config::Reader& reader);
-  /// Strategies, axes and widths; settles which of the width's keys counts.
+  /// Checks strategies, axes and widths, and decides which of the keys of the width counts.
   void check_ids(config::Reader& reader);
-  /// Empties the options that the others leave without effect, with a warning where the user gave them: a
-  /// resolved section then reads back as the same.
+  /// Empties the options that the others leave without effect, and warns if the user gave them. A resolved
+  /// section then reads back as the same.
   void drop_without_effect(config::Reader& reader);
   void check_widths(config::Reader& reader) const;
 
@@ -68,16 +68,16 @@ class Flux1Spec : public Spec, public CardSubject {
   bool concatenates() const { return options_.id_merge_mode == "concat"; }
   IdStrategy strategy(StreamRole role) const;
   bool any_rotary() const;
-  bool any_table() const;  ///< a stream that is not rotary
+  bool any_table() const;  ///< true if a stream is not rotary
   int64_t head_dim() const;
 
   /// Takes the stream's grid from the data where the strategy needs one; checks it and the table's width.
   void resolve_grid(StreamRole role, const std::vector<int64_t>& of_data, std::vector<std::string>& problems);
 
   Flux1Options options_;
-  std::string newer_because_;  ///< the key that shows the newer generation; empty: the seed's
+  std::string newer_because_;  ///< the key that shows the newer generation; empty: older generation
   std::string theta_remark_;
-  bool learns_null_condition_ = false;  ///< the seed's form has one anyway
+  bool learns_null_condition_ = false;  ///< the older generation has one anyway
   KeyPlaces places_;
 };
 

@@ -19,7 +19,7 @@ namespace fluxsbi::model {
 /// How a token is made of its value, its mark (the learned vector e_c where it is conditioned on, else zero)
 /// and its id.
 enum class TokenForm {
-  rotary,  ///< [value, mark]; the ids rotate q and k (the seed's form)
+  rotary,  ///< [value, mark]; the ids rotate q and k (older generation)
   sum,     ///< sqrt(F) value + id + mark, all of width F
   concat,  ///< [value, mark, id]
 };
@@ -34,7 +34,7 @@ struct Flux1JointShape {
   TokenForm form = TokenForm::rotary;
   int64_t value_width = 0, mark_width = 0;
   int64_t id_width = 0;          ///< sum, concat
-  std::vector<int64_t> id_axes;  ///< rotary: features a head that each id axis rotates
+  std::vector<int64_t> id_axes;  ///< rotary: the features of a head that each id axis rotates
   double rope_theta = 10000;     ///< rotary
 };
 

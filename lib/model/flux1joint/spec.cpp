@@ -12,45 +12,55 @@ const config::Table<Flux1JointOptions>& flux1joint_table() {
   using namespace config;
   const auto features = if_given(integer_between(1, most_features));
   static const auto table =
-      Table<O>("model", "Flux1Joint: single-stream transformer blocks over the joint tokens of theta and x.")
+      Table<O>("model",
+               "With model: flux1joint. Single-stream transformer blocks over the joint tokens of "
+               "theta and x.")
+          .variant("Flux1Joint")
           .add("in_channels", &O::in_channels, features,
-               "channels of a token, of theta and x alike; null: from the data")
+               "the channels of a token, the same for theta and x; null: from the data")
           .add("vec_in_dim", &O::vec_in_dim, features,
-               "width of the guidance vector; only with guidance_embed")
+               "the width of the guidance vector; needs guidance_embed")
           .add("guidance_embed", &O::guidance_embed, any<bool>(),
-               "add an MLP embedding of a guidance vector to the time vector")
-          .add("mlp_ratio", &O::mlp_ratio, number_between(0.01, 64), "MLP width / hidden size")
-          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "attention heads")
+               "true: an MLP embeds a guidance vector and adds it to the time vector")
+          .add("mlp_ratio", &O::mlp_ratio, number_between(0.01, 64),
+               "the width of the MLPs as a multiple of the hidden size")
+          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "the number of attention heads")
           .add("depth_single_blocks", &O::depth_single_blocks, integer_between(1, most_blocks),
-               "single-stream blocks: all the layers")
+               "the number of single-stream blocks, which are all of its layers")
           .add("axes_dim", &O::axes_dim, if_given(each(integer_between(0, most_features))),
-               "seed's form: features a head that embed the value, for each id axis; "
-               "hidden size = sum of axes_dim and condition_dim * num_heads")
+               "older generation: the features of a head that embed the value, for each id axis; hidden size "
+               "= sum of axes_dim and condition_dim * num_heads")
           .add("condition_dim", &O::condition_dim, if_given(each(integer_between(0, most_features))),
-               "seed's form: features a head that embed the condition mask, for each id axis; "
-               "axes_dim + condition_dim is even for each axis")
-          .add("qkv_bias", &O::qkv_bias, any<bool>(), "no effect: single-stream blocks always have a bias")
+               "older generation: the features of a head that embed the condition mask, for each id axis; "
+               "axes_dim + condition_dim must be even for each axis")
+          .add("qkv_bias", &O::qkv_bias, any<bool>(),
+               "has no effect: single-stream blocks always have a bias")
           .add("joint_dim", &O::joint_dim, if_given(integer_between(1, most_tokens)),
-               "tokens of theta and x together; null: from the data")
+               "the number of tokens of theta and x together; null: from the data")
           .alias("dim_joint")
           .add("theta", &O::theta, any<std::optional<double>>(),
-               "seed's form: base of RoPE; null or auto: 10 * joint_dim; -1: 4 * joint_dim")
-          .add("param_dtype", &O::param_dtype, one_of({"bfloat16", "float32"}), "storage of the parameters")
+               "older generation: the base of RoPE; null or auto: 10 * joint_dim; -1: 4 * joint_dim")
+          .add("param_dtype", &O::param_dtype, one_of({"bfloat16", "float32"}),
+               "the type in which the parameters are stored")
           .alias("params_dtype")
           .add("id_embedding_strategy", &O::id_embedding_strategy, if_given(one_of({"absolute"})),
-               "how tokens are told apart: absolute (a learned vector for each); null: the seed's RoPE, or "
-               "absolute in a section of the newer generation")
+               "how tokens are told apart: absolute learns a vector for each; null: RoPE in a section of the "
+               "older generation, absolute in one of the newer")
           .add("id_merge_mode", &O::id_merge_mode, if_given(one_of({"sum", "concat"})),
-               "newer form: value, mask and id are added or stand side by side; null: sum")
+               "newer generation: sum adds value, mask and id; concat puts them side by side; null: sum")
           .add("val_emb_dim", &O::val_emb_dim, features,
-               "newer form: features a head for the value; sum: of the whole token")
-          .add("cond_emb_dim", &O::cond_emb_dim, features, "concat: features a head for the condition mask")
-          .add("id_emb_dim", &O::id_emb_dim, features, "concat: features a head for the id")
+               "newer generation: the features of a head that hold the value (concat) or the whole token "
+               "(sum)")
+          .add("cond_emb_dim", &O::cond_emb_dim, features,
+               "concat: the features of a head that hold the condition mask")
+          .add("id_emb_dim", &O::id_emb_dim, features, "concat: the features of a head that hold the id")
           .unused("context_in_dim", "theta and x are tokens of one kind, with in_channels channels")
           .unused("depth", "there are no double-stream blocks; depth_single_blocks counts the layers")
-          .unused("obs_dim", "theta and x are one sequence of joint_dim tokens, divided by the data")
+          .unused("obs_dim",
+                  "theta and x are one sequence of joint_dim tokens, and the data say where it divides")
           .alias("dim_obs")
-          .unused("cond_dim", "theta and x are one sequence of joint_dim tokens, divided by the data")
+          .unused("cond_dim",
+                  "theta and x are one sequence of joint_dim tokens, and the data say where it divides")
           .alias("dim_cond");
   return table;
 }
@@ -129,20 +139,20 @@ void Flux1JointSpec::settle_widths(config::Reader& reader) {
   const bool concat = form() == TokenForm::concat;
   if (concat && !(options_.val_emb_dim && options_.cond_emb_dim && options_.id_emb_dim)) {
     reader.problem("model.id_merge_mode",
-                   "concat needs val_emb_dim, cond_emb_dim and id_emb_dim, features a head");
+                   "concat needs val_emb_dim, cond_emb_dim and id_emb_dim, the features of a head that hold "
+                   "value, mask and id");
     return;
   }
   if (!options_.val_emb_dim) {  // axes_dim names the same width
     if (!options_.axes_dim || sum(*options_.axes_dim) == 0) {
-      reader.problem("model.val_emb_dim",
-                     "is not given, and axes_dim neither: nothing fixes the hidden size");
+      reader.problem("model.val_emb_dim", "is not given, nor is axes_dim: nothing fixes the hidden size");
       return;
     }
     options_.val_emb_dim = sum(*options_.axes_dim);
     options_.axes_dim.reset();
   }
   const std::string rotary =
-      "only the seed's form has RoPE, and the section is of the newer generation (model." + newer_because_ +
+      "only the older generation has RoPE, and the section is of the newer one (model." + newer_because_ +
       ")";
   drop_option(reader, "axes_dim", options_.axes_dim, rotary);
   drop_option(reader, "condition_dim", options_.condition_dim, rotary);

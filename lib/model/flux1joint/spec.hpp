@@ -28,7 +28,7 @@ struct Flux1JointOptions {
   std::string param_dtype = "bfloat16";
   std::optional<std::string> id_embedding_strategy;
   std::optional<std::string> id_merge_mode;
-  std::optional<int64_t> val_emb_dim, cond_emb_dim, id_emb_dim;  ///< features a head
+  std::optional<int64_t> val_emb_dim, cond_emb_dim, id_emb_dim;  ///< the features of a head
 };
 
 const config::Table<Flux1JointOptions>& flux1joint_table();
@@ -53,11 +53,11 @@ class Flux1JointSpec : public Spec, public CardSubject {
  private:
   /// Sets newer_because_: a section is of the newer generation if it holds a key that only that one has.
   void find_generation(const config::Reader& reader);
-  /// Warns of qkv_bias: false, which only double-stream blocks could follow.
+  /// Warns of qkv_bias: false, which has an effect only in double-stream blocks.
   void settle_bias(config::Reader& reader);
-  /// The seed's form: axes_dim and condition_dim.
+  /// Older generation: checks axes_dim and condition_dim.
   void check_axes(config::Reader& reader) const;
-  /// The newer form: the widths; empties the options that it does not look at.
+  /// Newer generation: fills the widths and empties the options that have no effect.
   void settle_widths(config::Reader& reader);
 
   bool newer() const { return !newer_because_.empty(); }
@@ -67,7 +67,7 @@ class Flux1JointSpec : public Spec, public CardSubject {
   int64_t head_dim() const;
 
   Flux1JointOptions options_;
-  std::string newer_because_;  ///< the key that shows the newer generation; empty: the seed's
+  std::string newer_because_;  ///< the key that shows the newer generation; empty: older generation
   std::string theta_remark_;
   CardNumbers of_data_;
   KeyPlaces places_;

@@ -21,7 +21,7 @@ struct SimformerBlockShape {
   int64_t time_features = 0;
 };
 
-/// p repeat(x) + (1 - p) MlpEmbedder(x) with learned p [1, 1, width]: a value goes on as it is where the MLP
+/// p repeat(x) + (1 - p) MlpEmbedder(x) with learned p [1, 1, width]: a value passes unchanged where the MLP
 /// is not needed. repeat gives each channel width / channels neighbouring features.
 class SkipEmbedder : public MlpEmbedder {
  public:

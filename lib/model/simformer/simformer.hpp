@@ -31,7 +31,7 @@ class Simformer : public Network {
   torch::Tensor forward(const Inputs& inputs) override;
   bool joint() const override { return true; }
   void initialise(uint64_t seed) override;
-  /// Parameters are always float32; bfloat16 concerns the MLPs' arithmetic alone.
+  /// Parameters are always float32; bfloat16 affects only the arithmetic of the MLPs.
   at::ScalarType accept(at::ScalarType compute) override;
 
   const SimformerShape& shape() const { return shape_; }

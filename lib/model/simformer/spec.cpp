@@ -21,47 +21,50 @@ const config::Table<SimformerOptions>& simformer_table() {
   using namespace config;
   const auto width = integer_between(1, most_features);
   static const auto table =
-      Table<O>("model", "Simformer: a transformer over all joint tokens, for problems of few dimensions.")
+      Table<O>("model",
+               "With model: simformer. A transformer over the joint tokens of theta and x, for "
+               "problems of few dimensions.")
+          .variant("Simformer")
           .add("in_channels", &O::in_channels, if_given(width),
-               "channels of a token, the same for theta and x; null: from the data")
-          .add("dim_value", &O::dim_value, width, "width of the value's embedding; a multiple of in_channels")
+               "the channels of a token, the same for theta and x; null: from the data")
+          .add("dim_value", &O::dim_value, width,
+               "the width of the value's embedding, a multiple of in_channels")
           .alias("val_emb_dim")
           .alias("value_emb_dim")
-          .add("dim_id", &O::dim_id, width, "width of the id's embedding")
+          .add("dim_id", &O::dim_id, width, "the width of the id's embedding")
           .alias("id_emb_dim")
-          .add("dim_condition", &O::dim_condition, width, "width of the condition mask's embedding")
+          .add("dim_condition", &O::dim_condition, width, "the width of the condition mask's embedding")
           .alias("cond_emb_dim")
           .add("dim_joint", &O::dim_joint, if_given(integer_between(1, most_tokens)),
-               "tokens of theta and x together; null: from the data")
+               "the number of tokens of theta and x together; null: from the data")
           .alias("joint_dim")
-          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "attention heads")
-          .add("num_layers", &O::num_layers, integer_between(1, most_layers), "layers")
+          .add("num_heads", &O::num_heads, integer_between(1, most_heads), "the number of attention heads")
+          .add("num_layers", &O::num_layers, integer_between(1, most_layers), "the number of layers")
           .alias("depth")
           .add("num_hidden_layers", &O::num_hidden_layers, integer_between(1, most_layers),
-               "hidden layers of the MLP of each layer")
-          .add("fourier_features", &O::fourier_features, width, "width of the time's embedding")
+               "the number of hidden layers of each layer's MLP")
+          .add("fourier_features", &O::fourier_features, width, "the width of the time's embedding")
           .add("widening_factor", &O::widening_factor, number_between(0.01, 64),
-               "MLP width / dim_tot, where dim_tot = dim_value + dim_id + dim_condition")
+               "the width of the MLPs as a multiple of dim_tot = dim_value + dim_id + dim_condition")
           .alias("mlp_ratio")
           .add("qkv_features", &O::qkv_features, if_given(width),
-               "width of the attention, a multiple of num_heads; null: dim_tot")
+               "the width of the attention, a multiple of num_heads; null: dim_tot")
           .add("param_dtype", &O::param_dtype, one_of({"float32", "bfloat16"}),
-               "storage of the parameters: float32 always; bfloat16 is read with a warning. "
-               "training.compute: bfloat16 concerns the MLPs alone")
+               "the parameters are always stored in float32; bfloat16 is accepted with a warning. "
+               "training.compute: bfloat16 affects the MLPs alone")
           .alias("params_dtype")
           .add("edge_mask", &O::edge_mask, any<std::optional<std::string>>(),
-               "which tokens (theta first, then x) attend to which: a .npy or .csv file of 0 and 1, "
-               "[tokens, tokens], 1 where the row's token may attend to the column's; or undirected: the "
-               "dependency graph of the built-in task; null: all to all")
+               "which tokens (theta first, then x) attend to which. A .npy or .csv file of 0 and 1, [tokens, "
+               "tokens]: 1 where the row's token may attend to the column's. undirected: the dependency "
+               "graph of the built-in task. null: all attend to all")
           .add("edges", &O::edges, any<std::optional<std::vector<std::string>>>(),
-               "the edge mask itself, a text of digits 0 and 1 for each token; a run's config.yaml holds it "
-               "in "
-               "place of edge_mask")
+               "the edge mask itself, one text of the digits 0 and 1 for each token; the config.yaml of a "
+               "run folder holds it in place of edge_mask")
           .unused("context_in_dim", "theta and x have the same channels, in_channels")
           .unused("vec_in_dim", "Simformer takes no guidance")
           .unused("guidance_embed", "Simformer takes no guidance")
-          .unused("axes_dim", "Simformer embeds ids instead of rotating by them")
-          .unused("theta", "Simformer embeds ids instead of rotating by them")
+          .unused("axes_dim", "Simformer embeds ids; it does not rotate by them")
+          .unused("theta", "Simformer embeds ids; it does not rotate by them")
           .unused("condition_dim", "dim_condition is the width of the condition mask's embedding")
           .unused("id_embedding_strategy", "Simformer's ids are always embedded by a learned table")
           .unused("id_merge_mode", "Simformer's embeddings always stand side by side")
@@ -135,8 +138,8 @@ EdgeRows SimformerSpec::named_edges(const data::DataShape& data) const {
   if (data.edges.empty()) {
     throw core::UserError(
         "'" + name +
-        "' is the dependency graph of a built-in task (data.task), and these data come from "
-        "elsewhere; give a .npy or .csv file of 0 and 1, [tokens, tokens]");
+        "' means the dependency graph of a built-in task (data.task), but these data come from elsewhere; "
+        "give a .npy or .csv file of 0 and 1, [tokens, tokens]");
   }
   return data.edges;
 }

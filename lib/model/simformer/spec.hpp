@@ -25,7 +25,7 @@ struct SimformerOptions {
   int64_t fourier_features = 128;
   double widening_factor = 3;
   std::optional<int64_t> qkv_features;              ///< null: dim_tot
-  std::string param_dtype = "float32";              ///< nothing else is kept
+  std::string param_dtype = "float32";              ///< always float32
   std::optional<std::string> edge_mask;             ///< a file or a name; resolve() turns it into edges
   std::optional<std::vector<std::string>> edges{};  ///< EdgeRows
 };
@@ -52,7 +52,7 @@ class SimformerSpec : public Spec, public CardSubject {
  private:
   int64_t dim_tot() const { return options_.dim_value + options_.dim_id + options_.dim_condition; }
   void check_widths(config::Reader& reader) const;
-  /// edge_mask -> edges, and whether they fit.
+  /// Turns edge_mask into edges and checks that they fit.
   void resolve_edges(const data::DataShape& data, std::vector<std::string>& problems);
   EdgeRows named_edges(const data::DataShape& data) const;
 

@@ -7,7 +7,7 @@
 // and the trace is a sum of products u^T (dF/dx) u, each a vector-Jacobian product of the network:
 //   exact       u = the unit vectors of the inferred elements;
 //   Hutchinson  the mean over probes u of independent signs (Hutchinson 1990, Communications in Statistics
-//               19), which stay the same along a row's way.
+//               19), which stay the same along a row's path.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ Directions random_directions(const at::Tensor& free, uint64_t seed, std::span<co
                              int64_t probes, at::Device device);
 
 /// State and integrals of the divergence, [n, 1, E + m]: m = 1 for exact directions, else one for each probe.
-/// Integrals are kept divided by sqrt(m), so that all together weigh in a solver's error as much as one.
+/// Integrals are kept divided by sqrt(m), so that together they weigh as much in a solver's error as one.
 class DensityEquation final : public Equation {
  public:
   /// free [L, C] bool, on the device: elements that are inferred; the others stand still at 0. No call of

@@ -6,8 +6,8 @@
 //   map          float32 [rows, theta_dim] (a last axis of channels where there are several): modes
 //   meta         uint8 [bytes], JSON in UTF-8: model, seed, version, theta_names, x_names and how the
 //                densities were computed
-// .csv holds the columns log_prob and log_prob_se, or the modes under theta's names and log_prob; .npy
-// log_prob, or the modes, alone.
+// .csv holds the columns log_prob and log_prob_se, or the modes under theta's names and log_prob; .npy holds
+// only log_prob, or only the modes.
 #pragma once
 
 #include <cstdint>

@@ -4,9 +4,10 @@
 //   log p(theta | x) = log p(z(end)) + d log signal(end) + sum of log dz/dtheta,
 // d being the number of inferred elements, z(end) = signal(end) z the standardised theta (Standardiser) as
 // the path's last state, and the sum over the inferred elements. Paths that end before the data (diffusion at
-// its least noise level, score matching at time_min) so give the density of theta with that much noise. It is
-// -infinity outside a bounded prior's support; within, it is not divided by the mass that the network leaves
-// inside, which is near 1 for a well-trained one (`sample` reports it as the share that it keeps).
+// its lowest noise level, score matching at time_min) therefore give the density of theta with that much
+// noise added. It is -infinity outside a bounded prior's support; inside, it is not divided by the mass that
+// the network leaves within the support. That mass is near 1 for a well-trained network; `sample` reports it
+// as the fraction of draws that it keeps.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,7 @@ struct LogProbs {
 };
 
 /// The solver for a name of the table or "auto" (dopri5). Throws UserError for one that is not Runge-Kutta,
-/// naming those that are: a stochastic equation has no way back.
+/// naming those that are: a stochastic equation cannot run backwards.
 const SolverRow& density_solver(const std::string& name);
 
 /// Throws UserError naming the first row of values [rows, size] that is not finite.
@@ -47,12 +48,13 @@ struct DensityMemory {
   double state_bytes = 1e9;  ///< of the rows' states and directions
 };
 
-/// Adaptive solvers keep a step's error below a fifth of options.atol and options.rtol (of the integrals
-/// below that of atol), which leaves an error of about 10 atol at most in a result. Log-density of the tokens
-/// of values [rows, L, C] that source.given leaves open (all where it is empty) given the others; source.kept
-/// is not used. All rows must ask the same question. Chunks change nothing beyond what rounding does. A
-/// warning names rows whose solver failed. Throws UserError for values that are not finite (naming the row)
-/// and as density_solver, core::Stopped when a signal asked to stop.
+/// The log-density of the open tokens of each row of values [rows, L, C] given the others. source.given says
+/// which tokens are given; if it is empty, all are open. source.kept is not used. All rows must ask the same
+/// question. Adaptive solvers keep the error of a step below a fifth of options.atol and options.rtol, and
+/// that of the integrals below a fifth of atol, which leaves an error of about 10 atol at most in a result.
+/// Chunks change results only by rounding. A warning names rows whose solver failed. Throws UserError for
+/// values that are not finite (naming the row) and as density_solver, core::Stopped when a signal asked to
+/// stop.
 LogProbs log_prob(const Source& source, std::span<const float> values, int64_t rows,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress = {});

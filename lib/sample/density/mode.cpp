@@ -62,7 +62,7 @@ class Ascent {
     return best;
   }
 
-  // Moves points up, where that finds a higher density.
+  // Moves points where that finds a higher density.
   void climb(Points& points) const {
     const auto level_of = [&](double t) {
       const method::Level level = path_->level(at::scalar_tensor(t, at::kDouble));
@@ -152,7 +152,7 @@ class Ascent {
     }
   }
 
-  // Each inferred component to its new value, or towards it as far as the prior's support reaches.
+  // Moves each inferred component to its new value, or towards it as far as the prior's support reaches.
   void move(std::span<float> values, std::span<const float> next) const {
     const size_t theta = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
     for (size_t i = 0; i < values.size(); ++i) {

@@ -1,14 +1,13 @@
 // Posterior modes: the theta of highest log-density, found from samples by gradient ascent.
 //
-// For each observation samples are drawn and ranked by log-density (at a loose tolerance). The best ones are
-// starts, which climb at noise levels sigma that fall from level to level. A step is
+// For each observation, samples are drawn and ranked by log-density (at a loose tolerance). The best ones are
+// starts of an ascent at noise levels sigma that fall from level to level. Each step is
 //   theta += sigma^2 score(theta, sigma) = D(theta; sigma) - theta,
-// the gradient of the log-density of theta with noise sigma, with a step of sigma^2 (and with that of log
-// dz/dtheta where theta is learned on the whole line, prior.transform): then every step with an
-// exact network climbs (it is the mean shift of that density; Comaniciu and Meer 2002, IEEE PAMI 24). A
-// component that would leave the prior's support goes as far as the support reaches. After each level the
-// log-density itself is computed, and a start whose density did not grow is put back. What is returned is
-// the best point that was seen: its log_prob is never below that of the best sample.
+// the mean shift of the density of theta blurred by sigma (Comaniciu and Meer 2002, IEEE PAMI 24). With an
+// exact network every step climbs that density. Where theta is learned on the whole line (prior.transform),
+// the gradient of log dz/dtheta is added. A component that would leave the prior's support stops at its edge.
+// After each level the log-density itself is computed, and a start whose density did not grow is put back.
+// The result is the best point that was seen, so its log_prob is never below that of the best sample.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What solvers integrate: an ordinary differential equation, and above it a method's path with a network.
+// What solvers integrate: an ordinary differential equation, and as its main case a method's path with a
+// network.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +34,8 @@ class Equation {
   virtual ~Equation() = default;
   virtual double start() const = 0;
   virtual double end() const = 0;
-  /// The time when a part in [0, 1] of a fixed-step solver's steps is done, monotone from start() to end().
+  /// The time at which the fraction `part` in [0, 1] of a fixed-step solver's steps is done, monotone from
+  /// start() to end().
   virtual double time(double part) const = 0;
   /// t [n], x [n, L, C] -> [n, L, C]; rows as for Evaluate.
   virtual at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
@@ -63,7 +65,7 @@ struct Guidance {
   double least = 0, most = std::numeric_limits<double>::infinity();
 };
 
-/// The equations that take noise to data along a method's path. Given tokens stand still at 0.
+/// The equations that take noise to data along a method's path. Given tokens stay at 0.
 class PathEquation final : public Equation {
  public:
   /// given [n or 1, L, 1] bool, or undefined. `path` must outlive the equation.

@@ -19,7 +19,7 @@ namespace fluxsbi::sample {
 
 struct Tableau;
 
-/// What stochastic solvers know beside their steps.
+/// What stochastic solvers need beside their steps.
 struct NoiseOptions {
   double amount = 1;        ///< g of the stochastic equation is multiplied by it; 0: the deterministic one
   double corrector = 0.16;  ///< r of PredictorCorrector
@@ -34,8 +34,8 @@ struct SolverOptions {
   double atol = 1e-5;  ///< adaptive solvers: error a step is kept below atol + rtol * max(|x|, |x_new|)
   double rtol = 1e-5;
   int64_t max_evaluations = 10000;  ///< adaptive solvers, per row, as Integration has them
-  /// [n] float64 in (0, 1], adaptive solvers: the share of each row's elements that move at all. Elements
-  /// that do not are 0, and a row's error is the mean over the others. Undefined: all move.
+  /// [n] float64 in (0, 1], adaptive solvers: the fraction of each row's elements that move. The others are
+  /// 0, and a row's error is the mean over those that move. Undefined: all move.
   at::Tensor moving = {};
   /// Adaptive solvers: the last so many elements of a row [.., C] are kept below atol alone, as logarithms
   /// are, whose absolute error counts however large they are.
@@ -77,8 +77,8 @@ std::vector<std::string> solver_choices();
 /// Throws UserError with the nearest name.
 const SolverRow& find_solver(const std::string& name);
 
-/// What keeps the solver from a method's path (a stochastic equation that it lacks), naming the solvers that
-/// can; "" if nothing does.
+/// Why the solver cannot follow a method's path (the path lacks its stochastic equation), naming the solvers
+/// that can; "" if it can.
 std::string solver_problem(const SolverRow& row, const method::Path& path, std::string_view method);
 
 /// Takes x = x(start()) [n, L, C] to x(end()) by a Runge-Kutta solver; the arithmetic is in x's dtype.

@@ -17,14 +17,14 @@ struct Step {
 
 at::Tensor euler_step_to_data(const PathEquation& equation, const at::Tensor& x);
 
-/// Takes the steps of one integration, in order; one that looks back remembers them.
+/// Takes the steps of one integration, in order. A multistep method remembers earlier ones.
 class Stepper {
  public:
   virtual ~Stepper() = default;
   /// x(step.to) of x(step.from) [n, L, C].
   virtual at::Tensor take(const Step& step, const at::Tensor& x) = 0;
-  /// The last step, from end() to the path's data() where that stands apart: Euler's unless a solver has its
-  /// own.
+  /// The last step, from end() to the path's data() if data() differs from end(): Euler's, unless a solver
+  /// has its own.
   virtual at::Tensor to_data(const PathEquation& equation, const at::Tensor& x) {
     return euler_step_to_data(equation, x);
   }

@@ -1,5 +1,5 @@
 // Solvers of stochastic equations. Equation and options must outlive them. The step that ends at the path's
-// end is the deterministic Euler step, whose result keeps no noise of its own.
+// end is the deterministic Euler step, so that no fresh noise remains in the result.
 #pragma once
 
 #include <string_view>
