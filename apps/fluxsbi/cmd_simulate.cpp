@@ -46,7 +46,9 @@ int simulate(const SimulateArguments& arguments) {
   request.simulations = arguments.count;
   request.seed = arguments.seed;
   if (!arguments.task.empty()) request.task = arguments.task;
-  if (!arguments.config.empty()) experiment::take_simulator(arguments.config, request);
+  if constexpr (with_network) {  // a config is read whole, that of its network included
+    if (!arguments.config.empty()) experiment::take_simulator(arguments.config, request);
+  }
   if (arguments.workers > 0) request.simulator.workers = arguments.workers;
   request.progress = [begin = core::steady_seconds()](int64_t done, int64_t total, int64_t failed) {
     const double left = (core::steady_seconds() - begin) / static_cast<double>(std::max<int64_t>(done, 1)) *

@@ -74,6 +74,9 @@ int run(const Action& action) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (fluxsbi::app::needs_network({argv, static_cast<size_t>(argc)})) {
+    return run([argv]() -> int { fluxsbi::app::become_network_program(argv); });
+  }
   CLI::App app{"fluxsbi: posterior samples from simulations, by flow-matching and diffusion transformers",
                "fluxsbi"};
   app.set_version_flag("--version", std::string("fluxsbi ") + core::version);
@@ -86,7 +89,7 @@ int main(int argc, char** argv) {
     command->footer("Example:\n  " + std::string(row.example));
     command->add_flag("-q,--quiet", quiet, "show warnings and errors alone");
     command->add_flag("-v,--verbose", verbose, "show details");
-    actions.emplace_back(command, row.declare(*command));
+    if (row.declare) actions.emplace_back(command, row.declare(*command));
   }
   if (argc > 1 && argv[1][0] != '-') {
     const auto names = command_names();

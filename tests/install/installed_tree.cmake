@@ -11,7 +11,7 @@ function(expect what pattern)
 endfunction()
 
 expect("install" "" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
-foreach(file IN ITEMS bin/fluxsbi include/fluxsbi/fluxsbi.hpp include/fluxsbi/core/version.hpp
+foreach(file IN ITEMS bin/fluxsbi bin/fluxsbi-network include/fluxsbi/fluxsbi.hpp include/fluxsbi/core/version.hpp
         ${LIBDIR}/cmake/fluxsbi/fluxsbiConfig.cmake)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "install: ${file} is missing")
@@ -37,6 +37,20 @@ if(bash)
 endif()
 
 expect("the installed program" "wrote" ${prefix}/bin/fluxsbi simulate two_moons -n 200 -o ${FOLDER}/simulations.npz)
+
+# fluxsbi starts without LibTorch, and says what it lacks where fluxsbi-network is not beside it.
+file(COPY ${prefix}/bin/fluxsbi DESTINATION ${FOLDER}/alone)
+file(STRINGS ${FOLDER}/alone/fluxsbi torch REGEX "libtorch")
+if(torch)
+  message(FATAL_ERROR "fluxsbi links LibTorch, which takes most of a second to load: ${torch}")
+endif()
+expect("simulate needs no network" "wrote" ${FOLDER}/alone/fluxsbi simulate two_moons -n 20 -o ${FOLDER}/alone/few.npz)
+expect("help needs no network" "recommend" ${FOLDER}/alone/fluxsbi --help)
+execute_process(COMMAND ${FOLDER}/alone/fluxsbi info RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+if(NOT code EQUAL 1 OR NOT output MATCHES "alone/fluxsbi-network cannot be started .*it belongs beside fluxsbi")
+  message(FATAL_ERROR "fluxsbi alone: exit code ${code}, expected 1 and a message on fluxsbi-network:\n${output}")
+endif()
+
 expect("configure the example" "" ${CMAKE_COMMAND} -S ${SOURCE}/examples/train_and_sample -B ${FOLDER}/example -G ${GENERATOR}
   -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${COMPILER})
 expect("build the example" "" ${CMAKE_COMMAND} --build ${FOLDER}/example)
