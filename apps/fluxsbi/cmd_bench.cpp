@@ -7,10 +7,10 @@
 
 #include "bench/sections.hpp"
 #include "command.hpp"
-#include "common.hpp"
 #include "core/system.hpp"
 #include "engine/device.hpp"
 #include "engine/tile/kernels.hpp"
+#include "experiment/execution.hpp"
 
 namespace fluxsbi::app {
 
@@ -38,7 +38,7 @@ std::vector<std::string> model_names() {
 }
 
 int run_bench(const BenchArguments& arguments) {
-  set_up_threads();
+  experiment::use_all_threads();
   bench::Settings settings = arguments.settings;
   const auto choice = engine::choose_device(arguments.device);
   settings.device = choice.device;

@@ -19,6 +19,7 @@
 #include "experiment/experiment.hpp"
 #include "io/files.hpp"
 #include "io/safetensors.hpp"
+#include "manual.hpp"
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::app {
@@ -99,7 +100,7 @@ void print_file(const std::string& path) {
   }
 }
 
-int info(const std::string& path, bool options) {
+void info(const std::string& path, bool options) {
   if (options) {
     std::cout << experiment::option_reference();
   } else if (path.empty()) {
@@ -116,19 +117,35 @@ int info(const std::string& path, bool options) {
   } else {
     print_file(path);
   }
-  return 0;
 }
 
 }  // namespace
 
 Action declare_info(CLI::App& app) {
-  auto path = std::make_shared<std::string>();
-  auto options = std::make_shared<bool>(false);
-  app.add_option("path", *path,
+  struct Arguments {
+    std::string path, shell;
+    bool options = false, manual = false;
+  };
+  auto arguments = std::make_shared<Arguments>();
+  app.add_option("path", arguments->path,
                  "run folder, model.safetensors or data file; without it, the command describes this machine "
                  "and build");
-  app.add_flag("--config-reference", *options, "print the reference of all configuration keys in Markdown");
-  return [path, options] { return info(*path, *options); };
+  app.add_flag("--config-reference", arguments->options,
+               "print the reference of all configuration keys in Markdown");
+  app.add_flag("--man", arguments->manual, "print the manual page, for installing")->group("");
+  app.add_option("--completions", arguments->shell, "print completions for bash, zsh or fish, for installing")
+      ->group("");
+  return [arguments, &app] {
+    const CLI::App& program = *app.get_parent();
+    if (arguments->manual) {
+      std::cout << manual_page(program);
+    } else if (!arguments->shell.empty()) {
+      std::cout << completions(program, arguments->shell);
+    } else {
+      info(arguments->path, arguments->options);
+    }
+    return 0;
+  };
 }
 
 }  // namespace fluxsbi::app

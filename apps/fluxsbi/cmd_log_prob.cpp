@@ -8,13 +8,10 @@
 #include "command.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
-#include "core/system.hpp"
 #include "core/text.hpp"
-#include "data/dataset.hpp"
-#include "data/files/given.hpp"
-#include "data/files/observations.hpp"
-#include "data/files/parameters.hpp"
 #include "density_arguments.hpp"
+#include "experiment/densities.hpp"
+#include "experiment/open_posterior.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 
@@ -48,65 +45,6 @@ void check_arguments(const LogProbArguments& arguments) {
   }
 }
 
-struct Points {
-  std::vector<float> theta, x;
-  int64_t rows = 0, x_rows = 0;
-};
-
-Points read_pair(const LogProbArguments& arguments, const checkpoint::ModelFile& file) {
-  if (file.shape.x_dim == 0) {
-    throw core::UserError("--theta " + arguments.theta + ": " + arguments.model +
-                          " was trained without x, on the joint distribution of theta; use --values");
-  }
-  if (arguments.x.empty())
-    throw core::UserError("--x is missing: " + arguments.model +
-                          " gives the density of theta given x; name the file of x");
-  auto parameters = data::load_parameters(arguments.theta, file.shape, file.theta_names);
-  auto observations = data::load_observations(arguments.x, file.shape, file.x_names);
-  if (observations.rows != parameters.rows && observations.rows != 1) {
-    throw core::UserError("--theta " + arguments.theta + " holds " + std::to_string(parameters.rows) +
-                          " rows and --x " + arguments.x + " " + std::to_string(observations.rows) +
-                          "; give the same number of both, or one observation for all of theta");
-  }
-  return {std::move(parameters.theta), std::move(observations.x), parameters.rows, observations.rows};
-}
-
-// Rows of theta and x as a joint model has them.
-Points read_values(const LogProbArguments& arguments, const checkpoint::ModelFile& file) {
-  auto parameters = data::load_parameters(arguments.values, file.shape, file.theta_names);
-  if (file.shape.x_dim == 0) return {std::move(parameters.theta), {}, parameters.rows, 0};
-  const auto x = data::load_observations(arguments.values, file.shape, file.x_names);
-  if (x.rows != parameters.rows) {
-    throw core::UserError("--values " + arguments.values + " holds " + std::to_string(parameters.rows) +
-                          " rows of theta and " + std::to_string(x.rows) + " of x");
-  }
-  Points points{{}, {}, parameters.rows, 0};
-  for (int64_t row = 0; row < x.rows; ++row) {
-    const auto append = [&](const std::vector<float>& from, int64_t size) {
-      points.theta.insert(points.theta.end(), from.begin() + row * size, from.begin() + (row + 1) * size);
-    };
-    append(parameters.theta, file.shape.theta_size());
-    append(x.x, file.shape.x_size());
-  }
-  return points;
-}
-
-// [L], 1 for each token of the list.
-sample::GivenMask mask_of(const std::vector<std::string>& given, const std::vector<std::string>& names) {
-  sample::GivenMask mask(names.size(), 0);
-  for (const std::string& name : given) {
-    const auto place = std::find(names.begin(), names.end(), name);
-    if (place == names.end()) {
-      throw core::UserError("--given-names: the model knows no column " + core::quoted(name) +
-                            core::did_you_mean(name, names));
-    }
-    mask[static_cast<size_t>(place - names.begin())] = 1;
-  }
-  if (std::count(mask.begin(), mask.end(), uint8_t{1}) == std::ssize(mask))
-    throw core::UserError("--given-names names all columns, so none is left whose density could be computed");
-  return mask;
-}
-
 void print(const sample::LogProbs& found) {
   for (size_t i = 0; i < found.values.size(); ++i) {
     std::cout << core::number_text(found.values[i]);
@@ -130,39 +68,25 @@ void report(const sample::LogProbs& found, double seconds) {
 
 int log_prob_command(const LogProbArguments& arguments) {
   check_arguments(arguments);
-  OpenModel model(arguments.model, arguments.execution, arguments.compute);
-  sample::SamplingOptions options = density_options(arguments, model.posterior.sampling());
+  sample::Posterior posterior =
+      experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
+  sample::SamplingOptions options = density_options(arguments, posterior.sampling());
   options.solver = arguments.solver;
   options.steps = arguments.steps;
-  sample::DensityOrigin origin = origin_of(model, options);
-  origin.divergence.exact = arguments.divergence == "exact";
-  origin.divergence.seed = origin.seed = arguments.seed;
-  if (arguments.probes) origin.divergence.probes = *arguments.probes;
-
-  const double begin = core::steady_seconds();
-  const auto progress = show_progress("log-prob", "rows");
-  sample::LogProbs found;
-  if (arguments.values.empty()) {
-    const Points points = read_pair(arguments, model.file);
-    origin.given = model.file.x_names;
-    found = model.posterior.log_prob(points.theta, points.rows, points.x, points.x_rows, origin.divergence,
-                                     options, progress);
-  } else {
-    const Points points = read_values(arguments, model.file);
-    const auto names = data::joint_names(model.file.theta_names, model.file.x_names);
-    const sample::GivenMask mask = mask_of(arguments.given_names, names);
-    for (size_t i = 0; i < names.size(); ++i) {
-      if (mask[i]) origin.given.push_back(names[i]);
-    }
-    found =
-        model.posterior.log_prob_given(points.theta, points.rows, mask, origin.divergence, options, progress);
-  }
+  sample::DivergenceOptions divergence;
+  divergence.exact = arguments.divergence == "exact";
+  divergence.seed = arguments.seed;
+  if (arguments.probes) divergence.probes = *arguments.probes;
+  const experiment::PointFiles files{arguments.model, arguments.theta, arguments.x, arguments.values,
+                                     arguments.given_names};
+  const experiment::DensityOutcome outcome =
+      experiment::log_prob_of_files(posterior, files, divergence, options, show_progress("log-prob", "rows"));
   core::log::end_progress();
-  report(found, core::steady_seconds() - begin);
+  report(outcome.found, outcome.seconds);
   if (arguments.output.path.empty()) {
-    print(found);
+    print(outcome.found);
   } else {
-    sample::save_log_probs(arguments.output.path, found, origin);
+    sample::save_log_probs(arguments.output.path, outcome.found, outcome.origin);
   }
   return 0;
 }

@@ -3,13 +3,11 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
-#include "core/error.hpp"
 #include "core/log.hpp"
-#include "core/system.hpp"
 #include "core/text.hpp"
-#include "data/dataset.hpp"
-#include "data/files/observations.hpp"
 #include "density_arguments.hpp"
+#include "experiment/densities.hpp"
+#include "experiment/open_posterior.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 
@@ -23,29 +21,17 @@ struct MapArguments : DensityArguments {
 
 int map_command(const MapArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
-  OpenModel model(arguments.model, arguments.execution, arguments.compute);
-  const data::DataShape& shape = model.file.shape;
-  if (shape.x_dim == 0) {
-    throw core::UserError("--x " + arguments.x + ": " + arguments.model +
-                          " was trained without x, but map finds the mode of theta given x");
-  }
-  const auto observations = data::load_observations(arguments.x, shape, model.file.x_names);
-  const auto options = density_options(arguments, model.posterior.sampling());
-  const double begin = core::steady_seconds();
-  const sample::Modes found =
-      model.posterior.find_modes(observations.x, observations.rows, arguments.seed, arguments.modes, options,
-                                 show_progress("map", "rows"));
+  sample::Posterior posterior =
+      experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
+  const experiment::ModeOutcome outcome = experiment::modes_of_file(
+      posterior, arguments.model, arguments.x, arguments.seed, arguments.modes,
+      density_options(arguments, posterior.sampling()), show_progress("map", "rows"));
   core::log::end_progress();
-  core::log::info(arguments.output.path + ": " + std::to_string(observations.rows) + " modes in " +
-                  core::duration_text(core::steady_seconds() - begin) +
-                  "; the ascent rose above the best of " + std::to_string(arguments.modes.draws) +
-                  " samples for " + std::to_string(found.climbed));
-  sample::SamplingOptions of_density = options;
-  of_density.solver = "auto";
-  sample::DensityOrigin origin = origin_of(model, of_density);
-  origin.seed = arguments.seed;
-  origin.given = model.file.x_names;
-  sample::save_modes(arguments.output.path, found, shape.theta_channels, origin);
+  core::log::info(arguments.output.path + ": " + std::to_string(outcome.rows) + " modes in " +
+                  core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +
+                  std::to_string(arguments.modes.draws) + " samples for " +
+                  std::to_string(outcome.found.climbed));
+  sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin);
   return 0;
 }
 

@@ -7,18 +7,13 @@
 
 #include "command.hpp"
 #include "common.hpp"
-#include "core/error.hpp"
 #include "core/log.hpp"
-#include "core/system.hpp"
 #include "core/text.hpp"
-#include "data/dataset.hpp"
-#include "data/files/given.hpp"
-#include "data/files/observations.hpp"
+#include "experiment/open_posterior.hpp"
+#include "experiment/sampling.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
-#include "open_model.hpp"
 #include "sample/sample_file.hpp"
-#include "sample/shard.hpp"
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::app {
@@ -67,95 +62,31 @@ sample::SamplingOptions options_of(const SampleArguments& arguments, const sampl
   return options;
 }
 
-void report(const sample::Samples& samples, const std::string& path, double seconds) {
-  const int64_t total = samples.rows * samples.draws;
-  core::log::info(path + ": " + std::to_string(samples.rows) + " x " + std::to_string(samples.draws) +
-                  " samples in " + core::duration_text(seconds) + ", " +
-                  std::to_string(static_cast<int64_t>(static_cast<double>(total) / std::max(seconds, 1e-9))) +
-                  " samples/s, " + std::to_string(samples.evaluations) + " network evaluations a sample");
-  if (samples.acceptance() < 1) {
+void report(const experiment::SamplingOutcome& found, int64_t draws, const std::string& path) {
+  const auto total = static_cast<double>(found.rows * draws);
+  core::log::info(path + ": " + std::to_string(found.rows) + " x " + std::to_string(draws) + " samples in " +
+                  core::duration_text(found.seconds) + ", " +
+                  std::to_string(static_cast<int64_t>(total / std::max(found.seconds, 1e-9))) +
+                  " samples/s, " + std::to_string(found.evaluations) + " network evaluations a sample");
+  if (found.acceptance < 1) {
     core::log::info(
-        "inside the prior's support: " + core::number_text(std::round(samples.acceptance() * 1e4) / 100) +
+        "inside the prior's support: " + core::number_text(std::round(found.acceptance * 1e4) / 100) +
         " % of the draws; the others were drawn again");
   }
 }
 
-// What the samples of each row are conditioned on, for the rows of all shards.
-struct Rows {
-  sample::Question::Kind kind = sample::Question::Kind::x;
-  int64_t rows = 0;
-  std::vector<float> values;  // [rows, tokens, channels]
-};
-
-// Reads --x or --given. A joint model needs neither: it then draws the joint distribution.
-Rows read_rows(const SampleArguments& arguments, const checkpoint::ModelFile& file,
-               const sample::Posterior& posterior) {
-  const bool joint = posterior.joint();
-  if (!arguments.x.empty() && !arguments.given.empty())
-    throw core::UserError("give --x or --given, not both: --given holds the observations, too");
-  if (!arguments.given.empty()) {
-    if (!joint) {
-      throw core::UserError("--given " + arguments.given + ": " + arguments.model +
-                            " cannot infer blank cells: it was trained for theta given x; use --x, or train "
-                            "flux1joint or simformer");
-    }
-    data::Given given =
-        data::load_given(arguments.given, file.shape, file.theta_names, file.x_names, posterior.prior());
-    if (!given.absent.empty()) {
-      core::log::info(arguments.given + " has no column " + core::join(given.absent) +
-                      ", which is therefore inferred in all rows");
-    }
-    return {sample::Question::Kind::given, given.rows, std::move(given.values)};
-  }
-  if (!arguments.x.empty()) {
-    if (file.shape.x_dim == 0) {
-      throw core::UserError("--x " + arguments.x + ": " + arguments.model +
-                            " was trained without x; leave --x out to draw theta");
-    }
-    auto observations = data::load_observations(arguments.x, file.shape, file.x_names);
-    return {sample::Question::Kind::x, observations.rows, std::move(observations.x)};
-  }
-  if (!joint) {
-    throw core::UserError("--x is missing: " + arguments.model +
-                          " draws theta given x; name the file of the observations");
-  }
-  core::log::info("neither --x nor --given was given: drawing the joint distribution of " +
-                  core::join(data::joint_names(file.theta_names, file.x_names)));
-  data::Given nothing = data::nothing_given(file.shape);
-  return {sample::Question::Kind::given, nothing.rows, std::move(nothing.values)};
-}
-
 int sample_command(const SampleArguments& arguments) {
-  io::check_output(arguments.output.path, arguments.output.force, sample::sample_extensions());
+  const std::string& output = arguments.output.path;
+  io::check_output(output, arguments.output.force, sample::sample_extensions());
   const sample::Shard shard = sample::parse_shard(arguments.shard);
-  OpenModel model(arguments.model, arguments.execution, arguments.compute);
-  const checkpoint::ModelFile& file = model.file;
-  sample::Posterior& posterior = model.posterior;
-  const auto options = options_of(arguments, posterior);
-  const Rows all = read_rows(arguments, file, posterior);
-  const sample::RowRange range = sample::rows_of(shard, all.rows);
-
-  const bool given = all.kind == sample::Question::Kind::given;
-  sample::Question question{all.kind, {}, file.shape.x_dim, file.shape.x_channels};
-  if (given) question.tokens += file.shape.theta_dim;
-  const int64_t size = question.tokens * question.channels;
-  question.values = std::span<const float>(all.values).subspan(range.first * size, range.rows * size);
-  const double begin = core::steady_seconds();
-  const auto draw = given ? &sample::Posterior::sample_given : &sample::Posterior::sample;
-  sample::Samples samples = (posterior.*draw)(question.values, range.rows, arguments.draws, arguments.seed,
-                                              range.first, options, show_progress("sampling", "samples"));
+  sample::Posterior posterior =
+      experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
+  const experiment::SamplingRequest request{
+      arguments.model, arguments.x, arguments.given, output, arguments.draws, arguments.seed, shard};
+  const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
+                                                  show_progress("sampling", "samples"));
   core::log::end_progress();
-  report(samples, arguments.output.path, core::steady_seconds() - begin);
-
-  sample::Origin origin;
-  origin.seed = arguments.seed;
-  origin.model = posterior.identity();
-  origin.first_row = range.first;
-  origin.total_rows = all.rows;
-  origin.shard = shard;
-  origin.theta_names = file.theta_names;
-  origin.x_names = file.x_names;
-  sample::save_samples(arguments.output.path, std::move(samples), question, origin);
+  report(outcome, arguments.draws, output);
   return 0;
 }
 

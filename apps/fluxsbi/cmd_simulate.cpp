@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <memory>
-#include <optional>
 
 #include <CLI/CLI.hpp>
 
@@ -9,9 +9,8 @@
 #include "core/log.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
-#include "data/files/observations.hpp"
-#include "data/simulate/simulate_to_file.hpp"
-#include "experiment/experiment.hpp"
+#include "data/simulate/exact_posterior.hpp"
+#include "experiment/simulation.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
@@ -28,47 +27,6 @@ struct SimulateArguments {
   int workers = 0;
 };
 
-// Draws from the exact posterior of a built-in task: the reference that samples can be scored against.
-void write_exact_posterior(const SimulateArguments& arguments, const data::Task& task) {
-  if (!task.has_exact_posterior()) {
-    throw core::UserError("task " + std::string(task.name()) +
-                          " has no exact posterior to draw from; leave out --posterior");
-  }
-  const auto observations = data::load_observations(arguments.posterior_of, task.shape(), {});
-  const int64_t dim = task.theta_dim(), x_dim = task.x_dim();
-  std::vector<float> samples(observations.rows * arguments.count * dim);
-  for (int64_t row = 0; row < observations.rows; ++row) {
-    const auto x = std::span<const float>(observations.x).subspan(row * x_dim, x_dim);
-    const uint64_t seed =
-        core::derive_seed(arguments.seed, core::Purpose::posterior, static_cast<uint64_t>(row));
-    const auto drawn = data::sample_exact_posterior(task, x, arguments.count, seed);
-    std::copy(drawn.begin(), drawn.end(), samples.begin() + row * arguments.count * dim);
-  }
-  io::Arrays arrays;
-  arrays["samples"] =
-      io::Array::from(std::span<const float>(samples), {observations.rows, arguments.count, dim});
-  arrays["x"] = io::Array::from(std::span<const float>(observations.x), {observations.rows, x_dim});
-  io::save_arrays(arguments.output.path, arrays);
-  core::log::info("wrote " + arguments.output.path + ": samples " +
-                  core::shape_text(arrays["samples"].shape) + " of the exact posterior of " +
-                  std::string(task.name()));
-}
-
-// Simulator, prior and names of a configuration.
-void take_config(const std::string& path, data::SimulateRequest& request) {
-  const config::Value document = config::load_yaml(path);
-  const experiment::Experiment experiment = experiment::read_experiment(document);
-  request.simulator = experiment.simulator;
-  request.prior = experiment.prior;
-  request.theta_names = experiment.data.theta_names;
-  request.x_names = experiment.data.x_names;
-  if (experiment.simulator.command) return;
-  if (!experiment.data.task) {
-    throw core::UserError(path + ": simulator.command is missing; it names the program that simulates");
-  }
-  request.task = *experiment.data.task;
-}
-
 int simulate(const SimulateArguments& arguments) {
   if (arguments.task.empty() == arguments.config.empty()) {
     throw core::UserError("simulate needs either the name of a task or --config with a simulator section");
@@ -76,7 +34,10 @@ int simulate(const SimulateArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, io::writable_extensions());
   if (!arguments.posterior_of.empty()) {
     if (arguments.task.empty()) throw core::UserError("--posterior needs a built-in task");
-    write_exact_posterior(arguments, *data::make_task(arguments.task));
+    const auto shape = data::write_exact_posterior(
+        {arguments.task, arguments.posterior_of, arguments.output.path, arguments.count, arguments.seed});
+    core::log::info("wrote " + arguments.output.path + ": samples " + core::shape_text(shape) +
+                    " of the exact posterior of " + arguments.task);
     return 0;
   }
   data::SimulateRequest request;
@@ -85,7 +46,9 @@ int simulate(const SimulateArguments& arguments) {
   request.simulations = arguments.count;
   request.seed = arguments.seed;
   if (!arguments.task.empty()) request.task = arguments.task;
-  if (!arguments.config.empty()) take_config(arguments.config, request);
+  if constexpr (with_network) {  // a config is read whole, that of its network included
+    if (!arguments.config.empty()) experiment::take_simulator(arguments.config, request);
+  }
   if (arguments.workers > 0) request.simulator.workers = arguments.workers;
   request.progress = [begin = core::steady_seconds()](int64_t done, int64_t total, int64_t failed) {
     const double left = (core::steady_seconds() - begin) / static_cast<double>(std::max<int64_t>(done, 1)) *

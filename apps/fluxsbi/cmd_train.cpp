@@ -7,8 +7,7 @@
 #include "command.hpp"
 #include "common.hpp"
 #include "core/error.hpp"
-#include "core/log.hpp"
-#include "experiment/training_run.hpp"
+#include "experiment/runs.hpp"
 
 namespace fluxsbi::app {
 
@@ -49,20 +48,10 @@ void apply_arguments(const TrainArguments& arguments, config::Value& document) {
 int train(const TrainArguments& arguments) {
   config::Value document = config::load_yaml(arguments.config);
   apply_arguments(arguments, document);
-  experiment::Experiment experiment = experiment::read_experiment(document);
-  for (const auto& warning : experiment.warnings) core::log::warning(warning);
-  const auto& data = experiment.data;
-  if (!data.file && !data.theta_file && !data.task) {
-    throw core::UserError(
-        arguments.config +
-        ": no data: name a file with --data F, a built-in task with --task NAME, or data.file in the config");
-  }
   const std::string run = arguments.run.empty()
                               ? "runs/" + std::filesystem::path(arguments.config).stem().string()
                               : arguments.run;
-  experiment::check_run_folder(run, arguments.force);
-  set_up_threads();
-  experiment::start_training(run, std::move(experiment), arguments.execution);
+  experiment::start_run(document, {run, arguments.force, arguments.execution});
   return 0;
 }
 

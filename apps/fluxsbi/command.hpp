@@ -14,15 +14,32 @@ namespace fluxsbi::app {
 /// What a parsed command line runs; returns an exit code (core::ExitCode).
 using Action = std::function<int()>;
 
+/// The sources make two programs: fluxsbi, which starts at once since LibTorch is not in it, and fluxsbi-network, which
+/// holds everything. The first hands what needs a network over to the second.
+#ifdef FLUXSBI_WITH_NETWORK
+inline constexpr bool with_network = true;
+#else
+inline constexpr bool with_network = false;
+#endif
+
+/// Adds the command's options to `app` and returns what to run once they are parsed.
+using Declare = Action (*)(CLI::App& app);
+
 struct CommandRow {
   std::string_view name;
   std::string_view summary;
-  std::string_view example;  ///< shown by --help; it runs as it stands
-  /// Adds the command's options to `app` and returns what to run once they are parsed.
-  Action (*declare)(CLI::App& app);
+  std::string_view example;              ///< shown by --help; it runs as it stands
+  Declare declare;                       ///< null: the command is fluxsbi-network's
+  std::string_view network_option = "";  ///< an option with which the command is fluxsbi-network's
 };
 
 std::span<const CommandRow> commands();
+
+/// True where this program has to hand these words of the command line over.
+bool needs_network(std::span<char* const> words);
+
+/// Runs fluxsbi-network, which lies beside this program, in its place. Throws UserError where it cannot be started.
+[[noreturn]] void become_network_program(char** words);
 
 Action declare_simulate(CLI::App& app);
 Action declare_train(CLI::App& app);

@@ -1,20 +1,35 @@
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "command.hpp"
 
 namespace fluxsbi::app {
 
+namespace {
+
+// A command of fluxsbi-network alone.
+constexpr Declare network(Declare declare) {
+  return with_network ? declare : nullptr;
+}
+
+bool is_option(std::string_view word, std::string_view option) {
+  return !option.empty() && (word == option || word.starts_with(std::string(option) + "="));
+}
+
+}  // namespace
+
 std::span<const CommandRow> commands() {
   static constexpr std::array rows{
       CommandRow{"simulate",
                  "draw pairs of parameters and simulated data, from a built-in task or your own program",
-                 "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate},
+                 "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate, "--config"},
       CommandRow{
           "train", "train a posterior estimator and write a run folder",
           "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=600",
-          declare_train},
+          network(declare_train)},
       CommandRow{"resume", "continue a run from its last checkpoint", "fluxsbi resume runs/moons",
-                 declare_resume},
+                 network(declare_resume)},
       CommandRow{
           "sample",
           "draw posterior samples for every observation of a file, or any conditional of a joint model",
@@ -24,7 +39,7 @@ std::span<const CommandRow> commands() {
           "  printf 'theta_0,x_0,x_1\\n0.5,,0.1\\n,0.2,\\n' > questions.csv\n"
           "  fluxsbi sample runs/joint --given questions.csv -n 100 -o answers.npz\n"
           "  fluxsbi sample runs/joint -n 100 -o joint.npz",
-          declare_sample},
+          network(declare_sample)},
       CommandRow{
           "log-prob",
           "compute the log-density of theta given x under a trained model, or that of any columns of a joint "
@@ -32,14 +47,14 @@ std::span<const CommandRow> commands() {
           "fluxsbi log-prob runs/moons --theta simulations.npz --x simulations.npz -o log_prob.npz\n\n"
           "  # a joint model: the density of theta_1 and x_1 given theta_0 and x_0\n"
           "  fluxsbi log-prob runs/joint --values simulations.npz --given-names theta_0,x_0",
-          declare_log_prob},
+          network(declare_log_prob)},
       CommandRow{"map",
                  "find the posterior mode for every observation, by gradient ascent from the best samples",
                  "fluxsbi simulate two_moons -n 1 --seed 7 -o observed.npz\n"
                  "  fluxsbi map runs/moons --x observed.npz -o modes.npz",
-                 declare_map},
+                 network(declare_map)},
       CommandRow{"merge", "join the sample files of a job array", "fluxsbi merge shard_*.npz -o samples.npz",
-                 declare_merge},
+                 network(declare_merge)},
       CommandRow{
           "c2st",
           "compare two sample files by the classifier two-sample test: 0.5 means indistinguishable, 1.0 "
@@ -48,19 +63,30 @@ std::span<const CommandRow> commands() {
       CommandRow{"plot", "draw posterior samples as a corner plot, or the training curves of a run",
                  "fluxsbi plot samples.npz -o posterior.png", declare_plot},
       CommandRow{"info", "say what a run or file holds, or what this machine and build offer",
-                 "fluxsbi info runs/moons", declare_info},
+                 "fluxsbi info runs/moons", network(declare_info)},
       CommandRow{"recommend", "say which model suits your data and why, and write a config that trains it",
-                 "fluxsbi recommend --task two_moons -o recommended.yaml", declare_recommend},
+                 "fluxsbi recommend --task two_moons -o recommended.yaml", network(declare_recommend)},
       CommandRow{"import", "make a model file from the weights and the YAML of another program (GenSBI)",
                  "fluxsbi import gensbi tests/data/golden/gensbi_export/flux1_rope1d_ema.safetensors "
                  "--obs-dim 2 --cond-dim 2 -o imported.safetensors",
-                 declare_import},
+                 network(declare_import)},
       CommandRow{"bench",
                  "measure the rates of training and sampling, and the error of each fast path, on this "
                  "machine",
-                 "fluxsbi bench --seconds 5", declare_bench},
+                 "fluxsbi bench --seconds 5", network(declare_bench)},
   };
   return rows;
+}
+
+bool needs_network(std::span<char* const> words) {
+  if (with_network || words.size() < 2) return false;
+  const std::string_view name = words[1];
+  const auto row = std::find_if(commands().begin(), commands().end(),
+                                [&](const CommandRow& one) { return one.name == name; });
+  if (row == commands().end()) return false;
+  return row->declare == nullptr || std::any_of(words.begin() + 2, words.end(), [&](const char* word) {
+           return is_option(word, row->network_option);
+         });
 }
 
 }  // namespace fluxsbi::app

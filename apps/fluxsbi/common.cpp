@@ -1,9 +1,12 @@
 #include "common.hpp"
 
-#include <ATen/Parallel.h>
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 
+#include "core/log.hpp"
 #include "core/system.hpp"
+#include "core/text.hpp"
 
 namespace fluxsbi::app {
 
@@ -21,8 +24,15 @@ void add_execution(CLI::App& app, experiment::Execution& execution) {
       ->envname("FLUXSBI_ENGINE");
 }
 
-void set_up_threads() {
-  at::set_num_threads(core::usable_threads());
+std::function<void(int64_t, int64_t)> show_progress(const std::string& what, const std::string& unit) {
+  return [what, unit, begin = core::steady_seconds()](int64_t done, int64_t total) {
+    const double seconds = core::steady_seconds() - begin;
+    const double rate = static_cast<double>(done) / std::max(seconds, 1e-9);
+    core::log::progress(what + " " + std::to_string(done) + "/" + std::to_string(total) + "  " +
+                        std::to_string(static_cast<int64_t>(rate)) + " " + unit + "/s  " +
+                        core::duration_text(static_cast<double>(total - done) / std::max(rate, 1e-9)) +
+                        " left");
+  };
 }
 
 }  // namespace fluxsbi::app

@@ -1,6 +1,8 @@
 // Options and steps that several commands share.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 
 #include "experiment/execution.hpp"
@@ -21,8 +23,8 @@ void add_output(CLI::App& app, OutputArgument& output, const std::string& help, 
 /// --device and --engine.
 void add_execution(CLI::App& app, experiment::Execution& execution);
 
-/// Threads of LibTorch's own pool set to what the process may use; called by every command that computes with
-/// tensors.
-void set_up_threads();
+/// Shows "WHAT done/total  RATE UNIT/s", and the time left.
+std::function<void(int64_t done, int64_t total)> show_progress(const std::string& what,
+                                                               const std::string& unit);
 
 }  // namespace fluxsbi::app

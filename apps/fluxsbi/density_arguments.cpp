@@ -28,17 +28,4 @@ sample::SamplingOptions density_options(const DensityArguments& arguments, sampl
   return options;
 }
 
-sample::DensityOrigin origin_of(const OpenModel& model, const sample::SamplingOptions& options) {
-  const sample::SolverRow& solver = sample::density_solver(options.solver);
-  sample::DensityOrigin origin;
-  origin.model = model.posterior.identity();
-  origin.solver = solver.name;
-  origin.atol = options.atol;
-  origin.rtol = options.rtol;
-  if (!solver.adaptive) origin.steps = options.steps.value_or(solver.default_steps);
-  origin.theta_names = model.file.theta_names;
-  origin.x_names = model.file.x_names;
-  return origin;
-}
-
 }  // namespace fluxsbi::app

@@ -6,8 +6,7 @@
 #include <string>
 
 #include "common.hpp"
-#include "open_model.hpp"
-#include "sample/density/density_file.hpp"
+#include "sample/options.hpp"
 
 namespace fluxsbi::app {
 
@@ -25,8 +24,5 @@ void add_density(CLI::App& app, DensityArguments& arguments);
 
 /// The config's section `sampling` with the flags put over it.
 sample::SamplingOptions density_options(const DensityArguments& arguments, sample::SamplingOptions options);
-
-/// The origin of densities of this model under `options`.
-sample::DensityOrigin origin_of(const OpenModel& model, const sample::SamplingOptions& options);
 
 }  // namespace fluxsbi::app

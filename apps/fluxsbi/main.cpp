@@ -74,6 +74,9 @@ int run(const Action& action) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (fluxsbi::app::needs_network({argv, static_cast<size_t>(argc)})) {
+    return run([argv]() -> int { fluxsbi::app::become_network_program(argv); });
+  }
   CLI::App app{
       "fluxsbi trains transformers by flow matching, diffusion or score matching, and draws posterior "
       "samples",
@@ -88,7 +91,7 @@ int main(int argc, char** argv) {
     command->footer("Example:\n  " + std::string(row.example));
     command->add_flag("-q,--quiet", quiet, "show only warnings and errors");
     command->add_flag("-v,--verbose", verbose, "show details");
-    actions.emplace_back(command, row.declare(*command));
+    if (row.declare) actions.emplace_back(command, row.declare(*command));
   }
   if (argc > 1 && argv[1][0] != '-') {
     const auto names = command_names();

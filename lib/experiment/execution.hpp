@@ -11,4 +11,7 @@ struct Execution {
   std::string device = "auto", engine = "auto";
 };
 
+/// Lets LibTorch's pool have as many threads as the process may use (core::usable_threads).
+void use_all_threads();
+
 }  // namespace fluxsbi::experiment

@@ -12,20 +12,6 @@ namespace fluxsbi::experiment {
 
 namespace {
 
-// The row of a registry that a strategy names, or its default with a problem reported.
-template <class Make>
-auto chosen(config::Reader& reader, const std::string& path, const std::string& name,
-            const std::string& otherwise, Make make) {
-  try {
-    return make(name);
-  } catch (const core::UserError& problem) {
-    const std::string text =
-        problem.what();  // "strategy.model 'x' is unknown ...": the reader adds the path itself
-    reader.problem(path, text.rfind(path + " ", 0) == 0 ? text.substr(path.size() + 1) : text);
-    return make(otherwise);
-  }
-}
-
 // Keys of GenSBI's that stand beside the sections.
 struct TopOptions {
   std::optional<std::string> task_name;
@@ -55,21 +41,20 @@ void take_task_name(const TopOptions& top, data::DataOptions& data, config::Read
   }
 }
 
-// Puts the model that the cards choose for the data in place of `auto`. The sections data and embedding must
-// have been read.
-void choose_automatically(Experiment& experiment, config::Reader& reader) {
-  const auto& data = experiment.data;
-  experiment.strategy.model = method::StrategyOptions().model;
+// Puts the model that the cards choose for the data in place of `auto`, and says by which rule in `choice`.
+void choose_for_data(const data::DataOptions& data, Estimator& estimator, std::string& choice,
+                     config::Reader& reader) {
+  estimator.strategy.model = method::StrategyOptions().model;
   if (!data.file && !data.theta_file && !data.task) {
     reader.problem("strategy.model",
                    "= auto looks at the data's shape, and no data are named: use --data F, "
                    "--task NAME or the section data");
     return;
   }
-  const auto& rule = model::choose_model(data::dataset_shape(data), experiment.embedding.active());
-  experiment.strategy.model = rule.model;
-  experiment.choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
-                      "]: " + std::string(rule.card);
+  const auto& rule = model::choose_model(data::dataset_shape(data), estimator.embedding.active());
+  estimator.strategy.model = rule.model;
+  choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
+           "]: " + std::string(rule.card);
 }
 
 // Returns the reader's warnings or throws all its problems. If `auto` chose the model, the error says that,
@@ -106,32 +91,17 @@ Experiment read_experiment(const config::Value& document) {
   config::Reader reader(document);
   TopOptions top;
   reader.read(top_table(), top);
-  reader.read(method::strategy_table(), experiment.strategy);
   reader.read(data::data_table(), experiment.data);
   reader.read(data::data_names_table(), experiment.data);
   take_task_name(top, experiment.data, reader);
-  experiment.embedding.read(reader);
-  if (experiment.strategy.model == "auto") choose_automatically(experiment, reader);
-  const method::StrategyOptions defaults;
-  experiment.model = chosen(reader, "strategy.model", experiment.strategy.model, defaults.model,
-                            [](const std::string& name) { return model::make_spec(name); });
-  experiment.method = chosen(reader, "strategy.method", experiment.strategy.method, defaults.method,
-                             [](const std::string& name) { return method::make_spec(name); });
-  experiment.strategy.model = experiment.model->name();
-  experiment.strategy.method = experiment.method->name();
-  experiment.method->read(reader);
-  experiment.model->read(reader);
-  method::resolve(experiment.strategy, *experiment.model, reader);
+  read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {
+    choose_for_data(experiment.data, estimator, experiment.choice, problems);
+  });
   check_embedding(reader, experiment.embedding, experiment.data);
-  reader.read(method::condition_mask_table(), experiment.condition_mask);
-  method::check(experiment.condition_mask, reader);
-  reader.read(data::prior_table(), experiment.prior);
   reader.read(data::simulator_table(), experiment.simulator);
   reader.read(train::optimizer_table(), experiment.optimizer);
   reader.read(train::training_table(), experiment.training);
   reader.read(train::output_table(), experiment.output);
-  reader.read(sample::sampling_table(), experiment.sampling);
-  sample::check(experiment.sampling, *experiment.method->build(), experiment.strategy, reader);
   train::resolve(experiment.optimizer, experiment.training, reader);
   experiment.warnings = finish(reader, experiment.choice);
   return experiment;

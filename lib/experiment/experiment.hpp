@@ -1,37 +1,24 @@
 // A whole configuration: the sections of all rooms, joined.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "config/value.hpp"
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
-#include "data/prior/prior.hpp"
 #include "data/simulate/command_simulator.hpp"
-#include "method/condition_mask.hpp"
-#include "method/method.hpp"
-#include "model/embedding/spec.hpp"
-#include "model/network.hpp"
-#include "sample/posterior.hpp"
+#include "experiment/estimator.hpp"
 #include "train/options.hpp"
 
 namespace fluxsbi::experiment {
 
-struct Experiment {
-  method::StrategyOptions strategy;
-  std::unique_ptr<model::Spec> model;
-  model::EmbeddingSpec embedding;
-  std::unique_ptr<method::Spec> method;
-  method::ConditionMaskOptions condition_mask;
+struct Experiment : Estimator {
   data::DataOptions data;
-  data::PriorOptions prior;
   data::SimulatorOptions simulator;
   train::OptimizerOptions optimizer;
   train::TrainingOptions training;
   train::OutputOptions output;
-  sample::SamplingOptions sampling;
   std::vector<std::string> warnings;
   std::string choice;  ///< strategy.model: auto: what `auto` chose and by which rule; otherwise empty
 };

@@ -1,20 +1,11 @@
 #include "sample/posterior.hpp"
 
 #include <algorithm>
-#include <cstdio>
-#include <limits>
 #include <utility>
 
-#include "config/reader.hpp"
 #include "core/error.hpp"
-#include "engine/device.hpp"
-#include "engine/weights.hpp"
-#include "io/atomic_file.hpp"
-#include "model/embedding/embedded_network.hpp"
-#include "model/network.hpp"
 #include "sample/memory.hpp"
 #include "sample/posterior_parts.hpp"
-#include "train/compute.hpp"
 
 namespace fluxsbi::sample {
 
@@ -25,80 +16,9 @@ constexpr int64_t most_rows_cuda = 65535;
 // Beyond this a CPU gains nothing: the products are large enough, and activations leave the caches.
 constexpr int64_t most_rows_cpu = 4096;
 
-std::string identity_of(const checkpoint::ModelFile& file) {
-  uint32_t crc = io::crc32(std::as_bytes(std::span(file.config)));
-  for (const auto& [name, array] : file.weights) {
-    crc = io::crc32(std::as_bytes(std::span(name)), crc);
-    crc = io::crc32(array.bytes, crc);
-  }
-  for (const data::Standardiser* part : {&file.theta, &file.x}) {
-    crc = io::crc32(std::as_bytes(std::span(part->mean)), crc);
-    crc = io::crc32(std::as_bytes(std::span(part->scale)), crc);
-    crc = io::crc32(std::as_bytes(std::span(part->range.low)), crc);
-    crc = io::crc32(std::as_bytes(std::span(part->range.high)), crc);
-  }
-  char text[9];
-  std::snprintf(text, sizeof text, "%08x", crc);
-  return text;
-}
-
-// theta's features, then x's.
-data::Standardiser side_by_side(data::Standardiser theta, const data::Standardiser& x) {
-  theta.mean.insert(theta.mean.end(), x.mean.begin(), x.mean.end());
-  theta.scale.insert(theta.scale.end(), x.scale.begin(), x.scale.end());
-  if (!theta.range.empty()) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    theta.range.low.resize(theta.mean.size(), -infinity);
-    theta.range.high.resize(theta.mean.size(), infinity);
-  }
-  return theta;
-}
-
 }  // namespace
 
-Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute,
-                     const std::string& engine)
-    : parts_(std::make_shared<Parts>()) {
-  Parts& parts = *parts_;
-  parts.shape = file.shape;
-  parts.theta = file.theta;
-  parts.x = file.x;
-  parts.theta_names = file.theta_names;
-  parts.x_names = file.x_names;
-  parts.identity = identity_of(file);
-
-  const config::Value document = config::parse_yaml(file.config, "the model's configuration");
-  config::Reader reader(document);
-  method::StrategyOptions strategy;
-  data::PriorOptions prior;
-  reader.read(method::strategy_table(), strategy);
-  reader.read(data::prior_table(), prior);
-  reader.read(sampling_table(), parts.sampling);
-  const auto method = method::make_spec(strategy.method);
-  const auto model = model::make_spec(strategy.model);
-  method->read(reader);
-  model->read(reader);
-  method::resolve(strategy, *model, reader);
-  reader.read(method::condition_mask_table(), parts.mask_options);
-  model::EmbeddingSpec embedding;
-  embedding.read(reader);
-  reader.finish_part();
-  parts.seen = model::resolve(*model, embedding, file.shape);
-
-  parts.prior = data::make_prior(prior, file.shape.theta_size());
-  parts.method = method->build();
-  parts.strategy = strategy;
-  const at::Device where = engine::choose_device(device).device;
-  const bool hardware = engine::has_bfloat16(where);
-  const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
-  parts.engine = engine::make_engine(model::build_network(*model, embedding), type, where, engine);
-  parts.execution = engine::engine_sentence(*parts.engine, type, engine);
-  engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
-  if (parts.engine->parameters().network()->joint()) {
-    parts.row = side_by_side(file.theta, file.x);
-    parts.mask.emplace(parts.mask_options, file.shape.theta_dim, file.shape.x_dim, at::kCPU);
-  }
-}
+Posterior::Posterior(PosteriorContent content) : parts_(std::make_shared<Parts>(std::move(content))) {}
 
 Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed,
                           int64_t first_row, const SamplingOptions& options, const Progress& progress) {

@@ -1,4 +1,4 @@
-// A trained posterior estimator that is ready to draw from: all that `model.safetensors` holds, put together.
+// A trained posterior estimator that is ready to draw from.
 #pragma once
 
 #include <memory>
@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "checkpoint/model_file.hpp"
+#include "data/prior/prior.hpp"
+#include "data/shape.hpp"
+#include "data/standardise.hpp"
 #include "engine/engine.hpp"
+#include "method/condition_mask.hpp"
 #include "method/method.hpp"
 #include "sample/density/log_prob.hpp"
 #include "sample/density/mode.hpp"
@@ -17,15 +20,25 @@
 
 namespace fluxsbi::sample {
 
+/// What a posterior is put together from; experiment::open_posterior makes it of a model file.
+struct PosteriorContent {
+  data::DataShape shape;        ///< of the data
+  data::DataShape seen;         ///< of what an embedding network makes of the data; without one the same
+  data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
+  std::vector<std::string> theta_names, x_names;
+  std::unique_ptr<data::Prior> prior;  ///< of theta; null: nothing is known
+  method::StrategyOptions strategy;
+  std::unique_ptr<method::Method> method;
+  method::ConditionMaskOptions condition_mask;  ///< joint models: the questions that were trained
+  std::unique_ptr<engine::Engine> engine;       ///< with the weights loaded
+  SamplingOptions sampling;
+  std::string identity;   ///< see Posterior::identity
+  std::string execution;  ///< see Posterior::execution
+};
+
 class Posterior {
  public:
-  /// Builds network, method, standardisers and prior from a model file's content.
-  /// device: auto, cpu, cuda or cuda:N. compute: auto (bfloat16 where the hardware multiplies it), float32,
-  /// bfloat16. Throws UserError for what does not fit: a config of unknown names, weights of another network
-  /// (all mismatches at once), a prior of another length, CUDA that is absent.
-  /// engine: auto, reference or tile (engine::make_engine).
-  Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute,
-            const std::string& engine = "auto");
+  explicit Posterior(PosteriorContent content);
 
   /// `draws` samples of theta for each of `rows` observations x [rows, x_dim, x_channels] in the data's
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/tensor.h>
@@ -10,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "data/files/sets.hpp"
+#include "model/network.hpp"
 
 namespace fluxsbi::sample {
 
@@ -61,6 +63,18 @@ std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::D
   return given;
 }
 
+// theta's features, then x's.
+data::Standardiser side_by_side(data::Standardiser theta, const data::Standardiser& x) {
+  theta.mean.insert(theta.mean.end(), x.mean.begin(), x.mean.end());
+  theta.scale.insert(theta.scale.end(), x.scale.begin(), x.scale.end());
+  if (!theta.range.empty()) {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    theta.range.low.resize(theta.mean.size(), -infinity);
+    theta.range.high.resize(theta.mean.size(), infinity);
+  }
+  return theta;
+}
+
 void check_questions(const JointCondition& condition, const method::ConditionMask& trained,
                      const std::string& kind, const data::DataShape& shape) {
   for (const GivenMask& mask : condition.masks()) {
@@ -76,6 +90,12 @@ void check_questions(const JointCondition& condition, const method::ConditionMas
 }
 
 }  // namespace
+
+Posterior::Parts::Parts(PosteriorContent content) : PosteriorContent(std::move(content)) {
+  if (!engine->parameters().network()->joint()) return;
+  row = side_by_side(theta, x);
+  mask.emplace(condition_mask, shape.theta_dim, shape.x_dim, at::kCPU);
+}
 
 Source Posterior::Parts::source() const {
   Source source;
@@ -101,7 +121,7 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
 
 JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows) const {
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device());
-  check_questions(condition, *mask, mask_options.kind, shape);
+  check_questions(condition, *mask, condition_mask.kind, shape);
   return condition;
 }
 

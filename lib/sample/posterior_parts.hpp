@@ -8,28 +8,16 @@
 #include <string>
 #include <vector>
 
-#include "data/prior/prior.hpp"
-#include "data/standardise.hpp"
-#include "method/condition_mask.hpp"
 #include "sample/joint_condition.hpp"
 #include "sample/posterior.hpp"
 
 namespace fluxsbi::sample {
 
-struct Posterior::Parts {
-  data::DataShape shape, seen;  // of the data; and of what an embedding network makes of it
-  data::Standardiser theta, x;
-  std::vector<std::string> theta_names, x_names;
-  SamplingOptions sampling;
-  std::string identity, execution;
-  std::unique_ptr<data::Prior> prior;  // null: no support is known
-  std::unique_ptr<method::Method> method;
-  std::unique_ptr<engine::Engine> engine;
-  method::StrategyOptions strategy;
+struct Posterior::Parts : PosteriorContent {
+  explicit Parts(PosteriorContent content);
 
   // joint models
-  data::Standardiser row;  // of theta and x
-  method::ConditionMaskOptions mask_options;
+  data::Standardiser row;                     // of theta and x
   std::optional<method::ConditionMask> mask;  // the masks that the model was trained with
 
   int64_t tokens() const { return mask ? shape.theta_dim + shape.x_dim : shape.theta_dim; }

@@ -4,10 +4,15 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "core/error.hpp"
+#include "core/philox.hpp"
 #include "data/errors.hpp"
 #include "data/sbibm_files.hpp"
+#include "data/simulate/exact_posterior.hpp"
 #include "data/simulate/simulate.hpp"
 #include "data/tasks/task.hpp"
+#include "io/files.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace fluxsbi;
 using test::says;
@@ -139,4 +144,22 @@ TEST_CASE("an observation that the prior cannot make is refused", "[data][poster
   const auto task = data::make_task("two_moons");
   REQUIRE_USER_ERROR(data::sample_exact_posterior(*task, std::vector<float>{50, 0}, 1, 0),
                      says("no theta of the prior makes x = (50, 0)"));
+}
+
+TEST_CASE("draws of an exact posterior stand in a file beside the observations", "[data][posterior]") {
+  const test::TemporaryFolder folder;
+  const std::vector<float> x{0, 0, 0.5F, 0.5F};
+  io::save_arrays(folder.file("x.npz"), {{"x", io::Array::from(std::span<const float>(x), {2, 2})}});
+  const std::string out = folder.file("exact.npz");
+  CHECK(data::write_exact_posterior({"two_moons", folder.file("x.npz"), out, 4, 1}) ==
+        std::vector<int64_t>{2, 4, 2});
+  const auto written = io::load_arrays(out).arrays;
+  CHECK(written.at("x").to_float() == x);
+  const auto second = data::sample_exact_posterior(*data::make_task("two_moons"), std::span(x).subspan(2), 4,
+                                                   core::derive_seed(1, core::Purpose::posterior, 1));
+  const auto samples = written.at("samples").to_float();
+  CHECK(std::vector<float>(samples.begin() + 8, samples.end()) ==
+        std::vector<float>(second.begin(), second.end()));
+  CHECK_THROWS_AS(data::write_exact_posterior({"bernoulli_glm", folder.file("x.npz"), out, 4, 1}),
+                  core::UserError);
 }

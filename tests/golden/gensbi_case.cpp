@@ -9,8 +9,8 @@
 #include "app/program.hpp"
 #include "checkpoint/model_file.hpp"
 #include "core/error.hpp"
+#include "experiment/open_posterior.hpp"
 #include "golden/case.hpp"
-#include "sample/posterior.hpp"
 #include "sample/solver/solver.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -126,7 +126,7 @@ void check_gensbi_export(const std::string& folder, const std::string& name, Rep
     found = true;
     const auto file = import(*weights, config, golden, report);
     if (!file) continue;
-    sample::Posterior posterior(*file, "cpu", "float32");
+    sample::Posterior posterior = experiment::make_posterior(*file, {"cpu", "auto"}, "float32");
     const double tolerance = tolerance_of(*file);
     const at::Tensor reference = golden.tensor(array);
     // The model numbers its tokens as GenSBI's pipelines do.

@@ -18,7 +18,7 @@ constexpr int64_t draws_of_many = 1000;
 }  // namespace
 
 Section sampling(const Settings& settings) {
-  sample::Posterior posterior(model_file(settings.workload, "flow"), settings.device.str(), "float32");
+  sample::Posterior posterior = posterior_of(settings.workload, "flow", settings.device);
   auto options = posterior.sampling();
   options.solver = "euler";
   options.steps = evaluations;

@@ -40,7 +40,7 @@ std::vector<Section> solvers(const Settings& settings) {
   std::vector<Section> sections;
   for (const method::MethodRow& method : method::methods()) {
     const std::string name(method.name);
-    sample::Posterior posterior(model_file(settings.workload, name), settings.device.str(), "float32");
+    sample::Posterior posterior = posterior_of(settings.workload, name, settings.device);
     Section section{name + ", solvers with their default steps", {}};
     section.figures.push_back(figure_of(posterior, "auto", settings));
     const auto path = posterior.method().path();

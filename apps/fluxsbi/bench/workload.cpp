@@ -7,8 +7,10 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/record_function.h>
 
-#include "config/reader.hpp"
 #include "engine/weights.hpp"
+#include "experiment/estimator.hpp"
+#include "experiment/open_posterior.hpp"
+#include "model/embedding/embedded_network.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -28,13 +30,8 @@ const std::array all_workloads{
              "fourier_features: 128, widening_factor: 3}"},
 };
 
-template <class Spec>
-std::unique_ptr<Spec> read(const Workload& workload, std::unique_ptr<Spec> spec) {
-  const config::Value document = config::parse_yaml(config_of(workload, "flow"), "bench");
-  config::Reader reader(document);
-  spec->read(reader);
-  reader.finish_part();
-  return spec;
+experiment::Estimator estimator_of(const Workload& workload) {
+  return experiment::read_estimator(config::parse_yaml(config_of(workload, "flow"), "bench"));
 }
 
 thread_local std::vector<Product>* recorded = nullptr;
@@ -74,15 +71,18 @@ data::DataShape shape_of(const Workload& workload) {
 
 std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t seed) {
   const at::NoGradGuard no_gradient;
-  const auto spec = read(workload, model::make_spec(std::string(workload.model)));
-  spec->resolve(shape_of(workload));
-  const auto network = spec->build();
+  experiment::Estimator estimator = estimator_of(workload);
+  model::resolve(*estimator.model, estimator.embedding, shape_of(workload));
+  const auto network = model::build_network(*estimator.model, estimator.embedding);
   network->initialise(seed);
   at::manual_seed(seed);
   for (at::Tensor& parameter : network->parameters()) parameter.add_(at::randn_like(parameter), spread);
   return network;
 }
 
+namespace {
+
+// What a model file of the network would hold, trained by `method`; data are standardised already.
 checkpoint::ModelFile model_file(const Workload& workload, const std::string& method) {
   const auto engine = engine::make_reference_engine(make_network(workload, 0), at::kFloat, at::kCPU);
   checkpoint::ModelFile file;
@@ -96,8 +96,14 @@ checkpoint::ModelFile model_file(const Workload& workload, const std::string& me
   return file;
 }
 
+}  // namespace
+
+sample::Posterior posterior_of(const Workload& workload, const std::string& method, at::Device device) {
+  return experiment::make_posterior(model_file(workload, method), {device.str(), "auto"}, "float32");
+}
+
 std::unique_ptr<method::Method> make_method(const Workload& workload) {
-  return read(workload, method::make_spec("flow"))->build();
+  return estimator_of(workload).method->build();
 }
 
 train::TrainingData make_data(const Workload& workload, int64_t n, at::Device device) {

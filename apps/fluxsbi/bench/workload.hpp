@@ -7,12 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "checkpoint/model_file.hpp"
-#include "config/value.hpp"
 #include "data/shape.hpp"
 #include "engine/engine.hpp"
 #include "method/method.hpp"
 #include "model/network.hpp"
+#include "sample/posterior.hpp"
 #include "train/trainer.hpp"
 
 namespace fluxsbi::app::bench {
@@ -37,8 +36,8 @@ data::DataShape shape_of(const Workload& workload);
 
 /// A network with all parameters away from their start values, where zero modulations would hide most of it.
 std::shared_ptr<model::Network> make_network(const Workload& workload, uint64_t seed);
-/// What a model file of that network would hold, trained by `method`; data are standardised already.
-checkpoint::ModelFile model_file(const Workload& workload, const std::string& method);
+/// That network as a posterior in float32, as if trained by `method`; data are standardised already.
+sample::Posterior posterior_of(const Workload& workload, const std::string& method, at::Device device);
 std::unique_ptr<method::Method> make_method(const Workload& workload);
 /// `n` random standardised rows: [n, tokens, 1] of theta and of x, or [n, 2 tokens, 1] and the default
 /// condition masks for joint models.

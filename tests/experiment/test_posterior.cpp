@@ -7,10 +7,11 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
-#include "config/reader.hpp"
 #include "core/error.hpp"
 #include "engine/weights.hpp"
-#include "sample/posterior.hpp"
+#include "experiment/estimator.hpp"
+#include "experiment/open_posterior.hpp"
+#include "model/embedding/embedded_network.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
@@ -50,15 +51,9 @@ checkpoint::ModelFile model_file(uint64_t seed = 1, const std::string& config = 
   file.x = {{-1, -1, -1}, {2, 2, 2}};
   file.theta_names = {"a", "b"};
   file.x_names = {"x_0", "x_1", "x_2"};
-  const config::Value document = config::parse_yaml(file.config, "config");
-  config::Reader reader(document);
-  method::StrategyOptions strategy;
-  reader.read(method::strategy_table(), strategy);
-  const auto spec = model::make_spec(strategy.model);
-  spec->read(reader);
-  method::resolve(strategy, *spec, reader);
-  spec->resolve(file.shape);
-  const auto network = spec->build();
+  auto estimator = experiment::read_estimator(config::parse_yaml(file.config, "config"));
+  model::resolve(*estimator.model, estimator.embedding, file.shape);
+  const auto network = model::build_network(*estimator.model, estimator.embedding);
   const at::NoGradGuard no_gradient;
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (auto& item : network->named_parameters()) {
@@ -76,7 +71,7 @@ std::vector<float> observations() {
 }
 
 sample::Posterior posterior_of(const checkpoint::ModelFile& file) {
-  return {file, "cpu", "float32"};
+  return experiment::make_posterior(file, {"cpu", "auto"}, "float32");
 }
 
 double largest_relative_difference(std::span<const float> a, std::span<const float> b) {
@@ -97,7 +92,7 @@ std::string error_of(const checkpoint::ModelFile& file) {
 
 }  // namespace
 
-TEST_CASE("a model file gives the same samples in chunks of 1, 7 and all", "[sample][posterior]") {
+TEST_CASE("a model file gives the same samples in chunks of 1, 7 and all", "[experiment][posterior]") {
   auto posterior = posterior_of(model_file());
   const auto x = observations();
   for (const std::string solver : {"euler", "rk4"}) {
@@ -113,7 +108,7 @@ TEST_CASE("a model file gives the same samples in chunks of 1, 7 and all", "[sam
   }
 }
 
-TEST_CASE("three shards of a model's samples are the whole", "[sample][posterior]") {
+TEST_CASE("three shards of a model's samples are the whole", "[experiment][posterior]") {
   auto posterior = posterior_of(model_file());
   const auto x = observations();
   const auto all = posterior.sample(x, rows, draws, 11, 0, posterior.sampling());
@@ -127,7 +122,7 @@ TEST_CASE("three shards of a model's samples are the whole", "[sample][posterior
   CHECK(largest_relative_difference(joined, all.values) < chunk_tolerance);
 }
 
-TEST_CASE("observations condition the samples, in the data's units", "[sample][posterior]") {
+TEST_CASE("observations condition the samples, in the data's units", "[experiment][posterior]") {
   auto file = model_file();
   auto posterior = posterior_of(file);
   const auto x = observations();
@@ -148,14 +143,14 @@ TEST_CASE("observations condition the samples, in the data's units", "[sample][p
   CHECK(largest_relative_difference(rescaled.values, samples.values) < chunk_tolerance);
 }
 
-TEST_CASE("samples lie in the prior's support that the model file names", "[sample][posterior]") {
+TEST_CASE("samples lie in the prior's support that the model file names", "[experiment][posterior]") {
   auto posterior = posterior_of(model_file());
   const auto samples = posterior.sample(observations(), rows, 50, 1, 0, posterior.sampling());
   CHECK(samples.drawn > rows * 50);
   for (const float value : samples.values) CHECK((value >= low && value <= high));
 }
 
-TEST_CASE("a posterior keeps the sampling options and names of its file", "[sample][posterior]") {
+TEST_CASE("a posterior keeps the sampling options and names of its file", "[experiment][posterior]") {
   const auto posterior = posterior_of(model_file());
   CHECK(posterior.sampling().solver == "rk4");
   CHECK(posterior.sampling().steps == 6);
@@ -163,7 +158,7 @@ TEST_CASE("a posterior keeps the sampling options and names of its file", "[samp
   CHECK(posterior.method().name() == "flow");
 }
 
-TEST_CASE("chunks follow the memory budget and the wish for a size", "[sample][posterior]") {
+TEST_CASE("chunks follow the memory budget and the wish for a size", "[experiment][posterior]") {
   const auto posterior = posterior_of(model_file());
   sample::SamplingOptions options;
   const int64_t usual = posterior.chunk_size(options);
@@ -175,7 +170,7 @@ TEST_CASE("chunks follow the memory budget and the wish for a size", "[sample][p
   CHECK(posterior.chunk_size(options) == 3);
 }
 
-TEST_CASE("equal posteriors have equal identities and others do not", "[sample][posterior]") {
+TEST_CASE("equal posteriors have equal identities and others do not", "[experiment][posterior]") {
   const auto file = model_file();
   CHECK(posterior_of(file).identity() == posterior_of(model_file()).identity());
   CHECK(posterior_of(file).identity() != posterior_of(model_file(2)).identity());
@@ -184,7 +179,7 @@ TEST_CASE("equal posteriors have equal identities and others do not", "[sample][
   CHECK(posterior_of(file).identity() != posterior_of(shifted).identity());
 }
 
-TEST_CASE("all weights that do not fit the network are named at once", "[sample][posterior][errors]") {
+TEST_CASE("all weights that do not fit the network are named at once", "[experiment][posterior][errors]") {
   auto file = model_file();
   const auto first = file.weights.begin()->first, second = std::next(file.weights.begin())->first;
   file.weights.erase(first);
@@ -194,7 +189,7 @@ TEST_CASE("all weights that do not fit the network are named at once", "[sample]
              ContainsSubstring(first) && ContainsSubstring(second) && ContainsSubstring("stranger"));
 }
 
-TEST_CASE("a model file whose config does not fit is a user's error", "[sample][posterior][errors]") {
+TEST_CASE("a model file whose config does not fit is a user's error", "[experiment][posterior][errors]") {
   const auto with = [](const std::string& from, const std::string& to) {
     auto file = model_file();
     file.config.replace(file.config.find(from), from.size(), to);
@@ -207,7 +202,7 @@ TEST_CASE("a model file whose config does not fit is a user's error", "[sample][
 }
 
 TEST_CASE("a joint model's posterior samples are the theta of its answers to x",
-          "[sample][posterior][given]") {
+          "[experiment][posterior][given]") {
   auto posterior = posterior_of(model_file(1, joint_config));
   CHECK(posterior.joint());
   const auto x = observations();
@@ -230,7 +225,8 @@ TEST_CASE("a joint model's posterior samples are the theta of its answers to x",
   }
 }
 
-TEST_CASE("questions that the model never saw in training are a user's error", "[sample][posterior][given]") {
+TEST_CASE("questions that the model never saw in training are a user's error",
+          "[experiment][posterior][given]") {
   const std::vector<float> nothing(5, std::numeric_limits<float>::quiet_NaN());
   auto conditional = posterior_of(model_file());
   CHECK_FALSE(conditional.joint());
@@ -245,7 +241,7 @@ TEST_CASE("questions that the model never saw in training are a user's error", "
 }
 
 TEST_CASE("a model trained with a drop rate is guided, and at scale 0 does not see the observation",
-          "[sample][posterior][guidance]") {
+          "[experiment][posterior][guidance]") {
   std::string config = config_text;
   config.replace(config.find("  model: flux1\n"), 0, "  condition_drop_rate: 0.2\n");
   auto posterior = posterior_of(model_file(1, config));
@@ -268,7 +264,7 @@ TEST_CASE("a model trained with a drop rate is guided, and at scale 0 does not s
 }
 
 TEST_CASE("guidance is refused of models that never saw rows without a condition, joint ones among them",
-          "[sample][posterior][guidance][errors]") {
+          "[experiment][posterior][guidance][errors]") {
   auto plain = posterior_of(model_file()), joint = posterior_of(model_file(1, joint_config));
   auto options = plain.sampling();
   options.guidance_scale = 2;
@@ -278,7 +274,7 @@ TEST_CASE("guidance is refused of models that never saw rows without a condition
   CHECK_THROWS_WITH(joint.sample(x, rows, 1, 0, 0, options), ContainsSubstring("train flux1"));
 }
 
-TEST_CASE("observations that do not fit the model are a user's error", "[sample][posterior][errors]") {
+TEST_CASE("observations that do not fit the model are a user's error", "[experiment][posterior][errors]") {
   auto posterior = posterior_of(model_file());
   auto x = observations();
   CHECK_THROWS_AS(posterior.sample(std::span(x).first(5), rows, draws, 0, 0, {}), core::UserError);
@@ -286,7 +282,7 @@ TEST_CASE("observations that do not fit the model are a user's error", "[sample]
   CHECK_THROWS_WITH(posterior.sample(x, rows, draws, 0, 0, {}), ContainsSubstring("row 1"));
 }
 
-TEST_CASE("a GPU that is absent is a user's error", "[sample][posterior][errors]") {
+TEST_CASE("a GPU that is absent is a user's error", "[experiment][posterior][errors]") {
   if (std::filesystem::exists("/dev/nvidiactl")) SKIP("this machine has a GPU");
-  CHECK_THROWS_AS(sample::Posterior(model_file(), "cuda", "float32"), core::UserError);
+  CHECK_THROWS_AS(experiment::make_posterior(model_file(), {"cuda", "auto"}, "float32"), core::UserError);
 }

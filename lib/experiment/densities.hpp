@@ -1,0 +1,51 @@
+// What `log-prob` and `map` do: from files of points or observations to densities and modes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sample/density/density_file.hpp"
+#include "sample/posterior.hpp"
+
+namespace fluxsbi::experiment {
+
+/// Where densities under `options` come from: model, solver, its steps or tolerances, names.
+sample::DensityOrigin density_origin(const sample::Posterior& posterior,
+                                     const sample::SamplingOptions& options);
+
+/// The points at which a density is asked for: `theta` and `x`, or `values`.
+struct PointFiles {
+  std::string model;                     ///< as the user named it, for messages
+  std::string theta, x;                  ///< files of as many rows, or x of one
+  std::string values;                    ///< joint models: a file of theta and x
+  std::vector<std::string> given_names;  ///< columns of `values` that are given
+};
+
+struct DensityOutcome {
+  sample::LogProbs found;
+  sample::DensityOrigin origin;
+  double seconds = 0;  ///< reading of the files included
+};
+
+/// The density at every point, by options.solver and options.steps. `seed` is that of divergence's probes. Throws
+/// UserError for files that do not fit the model and for names that it does not know.
+DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles& files,
+                                 const sample::DivergenceOptions& divergence,
+                                 const sample::SamplingOptions& options,
+                                 const sample::Progress& progress = {});
+
+struct ModeOutcome {
+  sample::Modes found;
+  sample::DensityOrigin origin;
+  int64_t rows = 0;
+  double seconds = 0;
+};
+
+/// The mode for each observation of the file `x`, from samples keyed by `seed`. Throws UserError for a model that was
+/// trained without x (`model` names it) and for observations that do not fit.
+ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model, const std::string& x,
+                          uint64_t seed, const sample::ModeOptions& modes,
+                          const sample::SamplingOptions& options, const sample::Progress& progress = {});
+
+}  // namespace fluxsbi::experiment

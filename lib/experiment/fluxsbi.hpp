@@ -1,0 +1,81 @@
+// fluxsbi from C++, in plain types: load simulations, train, sample (docs/cpp.md). Installed as fluxsbi/fluxsbi.hpp.
+// No LibTorch here, so that a program that includes this compiles in a second.
+//
+// All functions throw fluxsbi::core::UserError, a std::runtime_error, for what the caller can mend, with a sentence
+// that says how. Theta are the parameters, x the data; both are in the simulations' own units.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace fluxsbi {
+
+namespace sample {
+class Posterior;
+}
+
+/// Pairs of parameters and data that were simulated with them.
+struct Simulations {
+  int64_t rows = 0;
+  std::vector<int64_t> theta_shape, x_shape;  ///< of one row: [variables] or [variables, channels]
+  std::vector<float> theta;                   ///< [rows, theta_shape]
+  std::vector<float> x;                       ///< [rows, x_shape]
+};
+
+/// Reads the arrays theta and x of an .npz or .h5 file.
+Simulations load_simulations(const std::string& file);
+
+struct TrainingSettings {
+  /// YAML as in docs/config.md, without a source of data; empty: what `fluxsbi recommend` writes for the data.
+  std::string config;
+  std::vector<std::string> set;  ///< "section.key=value", over the config
+  bool replace = false;          ///< replace a run that the folder holds
+  std::string device = "auto";   ///< auto, cpu, cuda or cuda:i
+  std::string engine = "auto";   ///< auto, reference or tile
+};
+
+/// Trains to the end on a file of simulations (.npz or .h5 with theta and x, or .csv). The folder `run` then holds
+/// model.safetensors, the resolved config, metrics and checkpoints. A program that was killed goes on by
+/// resume_training.
+void train_posterior(const std::string& simulations, const std::string& run,
+                     const TrainingSettings& settings = {});
+/// The same on simulations in memory, which are kept as simulations.npz in the run's folder.
+void train_posterior(const Simulations& simulations, const std::string& run,
+                     const TrainingSettings& settings = {});
+
+/// Goes on with a run where its last checkpoint stood, bit for bit on a CPU. A finished run is left as it is.
+void resume_training(const std::string& run);
+
+/// Shows warnings and errors alone; training logs its progress on standard error otherwise.
+void log_warnings_only();
+
+/// A trained model that answers with theta given x. Copies share the model.
+class Posterior {
+ public:
+  /// The model of a run folder, or a model file.
+  explicit Posterior(const std::string& run_or_file, const std::string& device = "auto",
+                     const std::string& engine = "auto");
+
+  int64_t theta_size() const;  ///< numbers in one theta, over variables and channels
+  int64_t x_size() const;
+  const std::vector<std::string>& theta_names() const;
+  const std::vector<std::string>& x_names() const;
+
+  /// `draws` samples of theta for each of the rows of x [rows, x_size]: [rows, draws, theta_size]. A draw depends on
+  /// seed, row and draw alone. NaN where the prior's support could not be met.
+  std::vector<float> sample(std::span<const float> x, int64_t draws, uint64_t seed = 0) const;
+
+  /// Natural logarithm of the density of theta [rows, theta_size] given x [rows, x_size], or one x for all: [rows].
+  std::vector<double> log_prob(std::span<const float> theta, std::span<const float> x) const;
+
+  /// The whole of what it can do; include sample/posterior.hpp, which includes LibTorch.
+  sample::Posterior& model() const { return *posterior_; }
+
+ private:
+  std::shared_ptr<sample::Posterior> posterior_;
+};
+
+}  // namespace fluxsbi

@@ -1,0 +1,78 @@
+#include "experiment/open_posterior.hpp"
+
+#include <cstdio>
+#include <span>
+#include <utility>
+
+#include "core/log.hpp"
+#include "engine/device.hpp"
+#include "engine/weights.hpp"
+#include "experiment/estimator.hpp"
+#include "io/atomic_file.hpp"
+#include "model/embedding/embedded_network.hpp"
+#include "train/compute.hpp"
+
+namespace fluxsbi::experiment {
+
+namespace {
+
+std::string identity_of(const checkpoint::ModelFile& file) {
+  uint32_t crc = io::crc32(std::as_bytes(std::span(file.config)));
+  for (const auto& [name, array] : file.weights) {
+    crc = io::crc32(std::as_bytes(std::span(name)), crc);
+    crc = io::crc32(array.bytes, crc);
+  }
+  for (const data::Standardiser* part : {&file.theta, &file.x}) {
+    crc = io::crc32(std::as_bytes(std::span(part->mean)), crc);
+    crc = io::crc32(std::as_bytes(std::span(part->scale)), crc);
+    crc = io::crc32(std::as_bytes(std::span(part->range.low)), crc);
+    crc = io::crc32(std::as_bytes(std::span(part->range.high)), crc);
+  }
+  char text[9];
+  std::snprintf(text, sizeof text, "%08x", crc);
+  return text;
+}
+
+}  // namespace
+
+sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
+                                 const std::string& compute) {
+  Estimator estimator = read_estimator(config::parse_yaml(file.config, "the model's configuration"));
+  sample::PosteriorContent content;
+  content.shape = file.shape;
+  content.seen = model::resolve(*estimator.model, estimator.embedding, file.shape);
+  content.theta = file.theta;
+  content.x = file.x;
+  content.theta_names = file.theta_names;
+  content.x_names = file.x_names;
+  content.prior = data::make_prior(estimator.prior, file.shape.theta_size());
+  content.strategy = estimator.strategy;
+  content.method = estimator.method->build();
+  content.condition_mask = estimator.condition_mask;
+  content.sampling = estimator.sampling;
+  content.identity = identity_of(file);
+
+  const at::Device device = engine::choose_device(execution.device).device;
+  const auto type =
+      train::choose_compute(compute, estimator.model->param_dtype(), device, engine::has_bfloat16(device))
+          .type;
+  content.engine = engine::make_engine(model::build_network(*estimator.model, estimator.embedding), type,
+                                       device, execution.engine);
+  content.execution = engine::engine_sentence(*content.engine, type, execution.engine);
+  engine::load_weights(content.engine->parameters(), file.weights, "the model file");
+  return sample::Posterior(std::move(content));
+}
+
+sample::Posterior open_posterior(const std::string& run_or_file, const Execution& execution,
+                                 const std::string& compute) {
+  std::string note;
+  const std::string path = checkpoint::find_model(run_or_file, note);
+  if (!note.empty()) core::log::warning(note);
+  const checkpoint::ModelFile file = checkpoint::load_model(path);
+  use_all_threads();
+  sample::Posterior posterior = make_posterior(file, execution, compute);
+  core::log::info(posterior.execution());
+  return posterior;
+}
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,101 @@
+#include "experiment/sampling.hpp"
+
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/system.hpp"
+#include "core/text.hpp"
+#include "data/files/given.hpp"
+#include "data/files/observations.hpp"
+#include "sample/sample_file.hpp"
+
+namespace fluxsbi::experiment {
+
+namespace {
+
+// What the samples of each row are conditioned on, for the rows of all shards.
+struct AskedRows {
+  sample::Question::Kind kind = sample::Question::Kind::x;
+  int64_t rows = 0;
+  std::vector<float> values;  // [rows, tokens, channels]
+};
+
+AskedRows read_given(const SamplingRequest& request, const sample::Posterior& posterior) {
+  if (!posterior.joint()) {
+    throw core::UserError("--given " + request.given + ": " + request.model +
+                          " cannot infer blank cells: it was trained for theta given x; use --x, or train "
+                          "flux1joint or simformer");
+  }
+  data::Given given = data::load_given(request.given, posterior.shape(), posterior.theta_names(),
+                                       posterior.x_names(), posterior.prior());
+  if (!given.absent.empty()) {
+    core::log::info(request.given + " has no column " + core::join(given.absent) +
+                    ", which is therefore inferred in all rows");
+  }
+  return {sample::Question::Kind::given, given.rows, std::move(given.values)};
+}
+
+AskedRows read_x(const SamplingRequest& request, const sample::Posterior& posterior) {
+  if (posterior.shape().x_dim == 0) {
+    throw core::UserError("--x " + request.x + ": " + request.model +
+                          " was trained without x; leave --x out to draw theta");
+  }
+  auto observations = data::load_observations(request.x, posterior.shape(), posterior.x_names());
+  return {sample::Question::Kind::x, observations.rows, std::move(observations.x)};
+}
+
+AskedRows joint_distribution(const SamplingRequest& request, const sample::Posterior& posterior) {
+  if (!posterior.joint()) {
+    throw core::UserError("--x is missing: " + request.model +
+                          " draws theta given x; name the file of the observations");
+  }
+  core::log::info("neither --x nor --given was given: drawing the joint distribution of " +
+                  core::join(data::joint_names(posterior.theta_names(), posterior.x_names())));
+  data::Given nothing = data::nothing_given(posterior.shape());
+  return {sample::Question::Kind::given, nothing.rows, std::move(nothing.values)};
+}
+
+AskedRows read_rows(const SamplingRequest& request, const sample::Posterior& posterior) {
+  if (!request.x.empty() && !request.given.empty())
+    throw core::UserError("give --x or --given, not both: --given holds the observations, too");
+  if (!request.given.empty()) return read_given(request, posterior);
+  if (!request.x.empty()) return read_x(request, posterior);
+  return joint_distribution(request, posterior);
+}
+
+}  // namespace
+
+SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
+                               const sample::SamplingOptions& options, const sample::Progress& progress) {
+  const AskedRows all = read_rows(request, posterior);
+  const sample::RowRange range = sample::rows_of(request.shard, all.rows);
+  const data::DataShape& shape = posterior.shape();
+  const bool given = all.kind == sample::Question::Kind::given;
+  sample::Question question{all.kind, {}, shape.x_dim, shape.x_channels};
+  if (given) question.tokens += shape.theta_dim;
+  const int64_t size = question.tokens * question.channels;
+  question.values = std::span<const float>(all.values).subspan(range.first * size, range.rows * size);
+
+  const double begin = core::steady_seconds();
+  const auto draw = given ? &sample::Posterior::sample_given : &sample::Posterior::sample;
+  sample::Samples samples = (posterior.*draw)(question.values, range.rows, request.draws, request.seed,
+                                              range.first, options, progress);
+  const SamplingOutcome outcome{samples.rows, samples.evaluations, samples.acceptance(),
+                                core::steady_seconds() - begin};
+
+  sample::Origin origin;
+  origin.seed = request.seed;
+  origin.model = posterior.identity();
+  origin.first_row = range.first;
+  origin.total_rows = all.rows;
+  origin.shard = request.shard;
+  origin.theta_names = posterior.theta_names();
+  origin.x_names = posterior.x_names();
+  sample::save_samples(request.output, std::move(samples), question, origin);
+  return outcome;
+}
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,32 @@
+// What `sample` does: from a file of observations or questions to a file of samples.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "sample/posterior.hpp"
+#include "sample/shard.hpp"
+
+namespace fluxsbi::experiment {
+
+struct SamplingRequest {
+  std::string model;     ///< as the user named it, for messages
+  std::string x, given;  ///< files, at most one of them; neither: the joint distribution of a joint model
+  std::string output;    ///< one of sample::sample_extensions()
+  int64_t draws = 0;     ///< for each row
+  uint64_t seed = 0;
+  sample::Shard shard;  ///< the part of the rows that is drawn
+};
+
+struct SamplingOutcome {
+  int64_t rows = 0, evaluations = 0;
+  double acceptance = 1;  ///< share of the draws that lay inside the prior's support
+  double seconds = 0;     ///< of the sampling alone
+};
+
+/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Throws UserError for
+/// files that do not fit the model and for questions that it cannot answer; core::Stopped when a signal asked to stop.
+SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
+                               const sample::SamplingOptions& options, const sample::Progress& progress = {});
+
+}  // namespace fluxsbi::experiment

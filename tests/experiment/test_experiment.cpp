@@ -1,0 +1,140 @@
+// Reading a whole configuration: the sections' order, what they ask of each other, and the one text of all problems.
+#include <string>
+
+#include "core/error.hpp"
+#include "experiment/estimator.hpp"
+#include "experiment/experiment.hpp"
+#include "support/catch.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+experiment::Experiment read(const std::string& yaml) {
+  return experiment::read_experiment(config::parse_yaml(yaml, "a.yaml"));
+}
+
+std::string problems_of(const std::string& yaml) {
+  try {
+    read(yaml);
+  } catch (const core::UserErrors& problems) {
+    return problems.what();
+  }
+  return "no problem";
+}
+
+}  // namespace
+
+TEST_CASE("a config's sections become one typed whole, with aliases resolved", "[experiment][reading]") {
+  const auto whole = read(
+      "strategy: {method: edm, model: simformer}\nmodel: {num_layers: 3}\n"
+      "data: {task: two_moons, simulations: 50}\nprior: {kind: box, low: [0, 0], high: [1, 2]}\n"
+      "training: {nsteps: 7, batch_size: 3}\nsampling: {solver: heun}\n");
+  CHECK(whole.strategy.model == "simformer");
+  CHECK(whole.strategy.method == "diffusion");
+  CHECK(whole.method->name() == "diffusion");
+  CHECK(whole.model->name() == "simformer");
+  CHECK(whole.data.task == "two_moons");
+  CHECK(whole.data.simulations == 50);
+  CHECK(whole.prior.high == std::vector<double>{1, 2});
+  CHECK(whole.training.nsteps == 7);
+  CHECK(whole.sampling.solver == "heun");
+  CHECK(whole.warnings.empty());
+  CHECK(whole.choice.empty());
+}
+
+TEST_CASE("all problems of a config are told at once, in the order of the file",
+          "[experiment][reading][errors]") {
+  const std::string problems = problems_of(
+      "training: {nsteps: -1}\nstrategy: {model: flux9, method: flwo}\nsampling: {solver: rk5}\nextra: 1\n");
+  const auto at = [&](const std::string& text) {
+    INFO(text);
+    const size_t place = problems.find(text);
+    REQUIRE(place != std::string::npos);
+    return place;
+  };
+  INFO(problems);
+  CHECK(at("a.yaml:1:20: training.nsteps") < at("a.yaml:2:19: strategy.model 'flux9' is unknown"));
+  CHECK(at("strategy.model 'flux9'") < at("a.yaml:2:34: strategy.method 'flwo' is unknown"));
+  CHECK(at("strategy.method 'flwo'") < at("a.yaml:3:20: sampling.solver"));
+  CHECK(at("a.yaml:3:20: sampling.solver") < at("a.yaml:4:1: unknown section 'extra'"));
+}
+
+TEST_CASE("task_name names the data where nothing else does, and is said to be idle elsewhere",
+          "[experiment][reading]") {
+  const auto named = read("task_name: two_moons\n");
+  CHECK(named.data.task == "two_moons");
+  CHECK(named.warnings.empty());
+
+  const auto other = read("task_name: two_moons\ndata: {file: a.npz}\n");
+  CHECK(!other.data.task);
+  REQUIRE(other.warnings.size() == 1);
+  CHECK(other.warnings[0] == "a.yaml:1:12: task_name has no effect: the data are named elsewhere");
+
+  const auto unknown = read("task_name: my_simulator\n");
+  CHECK(!unknown.data.task);
+  REQUIRE(unknown.warnings.size() == 1);
+  CHECK(unknown.warnings[0] == "a.yaml:1:12: task_name has no effect: no built-in task has this name");
+}
+
+TEST_CASE("model auto takes the cards' choice for the data, and needs data", "[experiment][reading][auto]") {
+  const auto chosen = read("strategy: {model: auto}\ndata: {task: two_moons}\n");
+  CHECK(chosen.strategy.model == "simformer");
+  CHECK(chosen.model->name() == "simformer");
+  CHECK_THAT(chosen.choice, ContainsSubstring("auto chose simformer [choice.few-dimensions]"));
+  CHECK_THAT(problems_of("strategy: {model: auto}\n"),
+             ContainsSubstring("a.yaml:1:19: strategy.model = auto looks at the data's shape"));
+  CHECK_THAT(
+      problems_of("strategy: {model: auto}\ndata: {task: two_moons}\nmodel: {depth_single_blocks: 4}\n"),
+      ContainsSubstring("unknown key 'model.depth_single_blocks'") &&
+          ContainsSubstring("Name a model to have another"));
+}
+
+TEST_CASE("an embedding network decides how x is standardised, and refuses what it cannot take",
+          "[experiment][reading][errors]") {
+  const auto set = read("embedding: {network: set}\ndata: {file: a.npz, nan: pad}\n");
+  CHECK(set.data.standardise_x == "per_channel");
+  CHECK_THAT(problems_of("embedding: {network: set}\ndata: {file: a.npz, standardise_x: per_feature}\n"),
+             ContainsSubstring("data.standardise_x per_feature would shift the elements of a set"));
+  CHECK_THAT(problems_of("data: {file: a.npz, nan: pad}\n"),
+             ContainsSubstring("which only embedding.network: set understands"));
+}
+
+TEST_CASE("the resolved text of a config reads as the same config", "[experiment][reading]") {
+  for (const std::string model : {"flux1", "flux1joint", "simformer"}) {
+    for (const std::string method : {"flow", "diffusion", "score_matching"}) {
+      INFO(model + ", " + method);
+      const auto first = read("strategy: {method: " + method + ", model: " + model +
+                              "}\ndata: {task: two_moons, names: {theta: [a, b]}}\ntraining: {nsteps: 9}\n");
+      const std::string text = experiment::resolved_yaml(first);
+      const auto second = read(text);
+      CHECK(experiment::resolved_yaml(second) == text);
+      CHECK(second.data.theta_names == std::vector<std::string>{"a", "b"});
+      CHECK(second.training.nsteps == 9);
+    }
+  }
+}
+
+TEST_CASE("an estimator is read from its own sections alone", "[experiment][reading]") {
+  const auto read_part = [](const std::string& yaml) {
+    return experiment::read_estimator(config::parse_yaml(yaml, "model"));
+  };
+  const auto estimator = read_part(
+      "strategy: {method: flow, model: flux1, condition_drop_rate: 0.1}\n"
+      "sampling: {steps: 12, solver: rk4}\nlater_section: {unknown: 1}\n");
+  CHECK(estimator.model->name() == "flux1");
+  CHECK(estimator.sampling.steps == 12);
+  CHECK(estimator.strategy.condition_drop_rate == 0.1);
+  CHECK_THROWS_WITH(read_part("strategy: {model: auto}\n"),
+                    ContainsSubstring("model:1:19: strategy.model 'auto'"));
+}
+
+TEST_CASE("the reference of options names every section", "[experiment][reading]") {
+  const std::string reference = experiment::option_reference();
+  for (const std::string section : {"strategy", "model", "condition_mask", "embedding", "data", "data.names",
+                                    "prior", "simulator", "optimizer", "training", "output", "sampling"}) {
+    INFO(section);
+    CHECK_THAT(reference, ContainsSubstring("\n## " + section));
+  }
+}
