@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
-#include <sys/types.h>
+#include "core/file_descriptor.hpp"
+#include "core/process.hpp"
 
 namespace fluxsbi::io {
 
@@ -38,9 +40,6 @@ class Isolated {
 
   /// Starts `work` in a child. It may use no threads and no state that it does not make.
   Isolated(Setting setting, const std::function<void(Outlet&)>& work);
-  ~Isolated();
-  Isolated(const Isolated&) = delete;
-  Isolated& operator=(const Isolated&) = delete;
 
   /// True if a record follows, false when the work is done. Throws the UserError that the work threw, or one
   /// that says how the child broke down.
@@ -50,13 +49,12 @@ class Isolated {
   std::string receive_text();
 
  private:
-  void kill_child();
   [[noreturn]] void fail(const std::string& what) const;
   [[noreturn]] void broken_down();
 
   Setting setting_;
-  pid_t child_ = -1;
-  int descriptor_ = -1;
+  core::FileDescriptor inlet_;
+  std::optional<core::Process> child_;
 };
 
 }  // namespace fluxsbi::io

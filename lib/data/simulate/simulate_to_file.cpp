@@ -7,11 +7,11 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/parallel.hpp"
 #include "data/files/names.hpp"
 #include "data/simulate/journal.hpp"
 #include "data/simulate/row_simulator.hpp"
 #include "data/simulate/simulate.hpp"
-#include "data/simulate/workers.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
 
@@ -164,8 +164,8 @@ class Run {
     const auto batches = open_batches(done_, plan_.batch);
     const int workers = static_cast<int>(request_.simulator.workers.value_or(0));
     try {
-      for_each_batch(std::ssize(batches), workers,
-                     [&](int64_t i) { simulate_batch(batches[static_cast<size_t>(i)]); });
+      core::for_each_in_parallel(std::ssize(batches), workers,
+                                 [&](int64_t i) { simulate_batch(batches[static_cast<size_t>(i)]); });
     } catch (const core::UserError&) {
       if (outcome_.failed == finished_) journal_.remove();  // nothing of worth; a mended command begins anew
       throw;
