@@ -101,7 +101,7 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
 
 JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows) const {
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device());
-  check_questions(condition, *mask, mask_options.kind, shape);
+  check_questions(condition, *mask, config::name_of(mask_options.kind), shape);
   return condition;
 }
 

@@ -29,7 +29,7 @@ SimulateRequest request_for(const std::string& output, const std::string& comman
   request.output = output;
   request.simulations = rows;
   request.seed = 5;
-  request.prior = {"box", {-1}, {1, 2}, {}, {}};
+  request.prior = {data::PriorKind::box, {-1}, {1, 2}, {}, {}};
   request.simulator.command = command;
   request.simulator.batch = 8;
   request.simulator.workers = 2;
@@ -196,9 +196,9 @@ TEST_CASE("a command needs a prior with a density, of a known length", "[data][c
   auto request = request_for(scratch.path("a.npz"), good, 5);
   request.prior = {};
   REQUIRE_USER_ERROR(simulate_to_file(request), says("prior.kind"));
-  request.prior = {"box", {}, {}, {}, {}};
+  request.prior = {data::PriorKind::box, {}, {}, {}, {}};
   REQUIRE_USER_ERROR(simulate_to_file(request), says("no numbers"));
-  request.prior = {"box", {0}, {1}, {}, {}};
+  request.prior = {data::PriorKind::box, {0}, {1}, {}, {}};
   request.theta_names = {"a", "b"};
   REQUIRE(simulate_to_file(request).rows == 5);
   REQUIRE(load(scratch.path("a.npz")).theta.size() == 10);

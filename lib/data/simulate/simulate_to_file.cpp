@@ -41,11 +41,11 @@ void plan_command(const SimulateRequest& request, Plan& plan) {
   if (!request.simulator.command || request.simulator.command->empty()) {
     throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
   }
-  if (request.prior.kind == "none" || request.prior.kind == "custom") {
+  if (request.prior.kind == PriorKind::none || request.prior.kind == PriorKind::custom) {
     throw core::UserError(
         "simulator.command needs a prior to draw theta from; set prior.kind to box, normal or "
         "lognormal (found " +
-        request.prior.kind + ")");
+        config::name_of(request.prior.kind) + ")");
   }
   const int64_t dim = std::max(prior_dim(request.prior), std::ssize(request.theta_names));
   if (dim == 0)
