@@ -52,7 +52,7 @@ void assign(const std::vector<std::string>& assignments, const sample::Posterior
 sample::SamplingOptions options_of(const SampleArguments& arguments, const sample::Posterior& posterior) {
   sample::SamplingOptions options = posterior.sampling();
   if (!arguments.solver.empty()) {
-    if (arguments.solver != "auto") sample::find_solver(arguments.solver);
+    sample::chosen_solver(arguments.solver);  // refuses an unknown name
     options.solver = arguments.solver;
     options.steps.reset();
   }
@@ -133,7 +133,7 @@ int sample_command(const SampleArguments& arguments) {
   sample::Posterior& posterior = model.posterior;
   const auto options = options_of(arguments, posterior);
   const Rows all = read_rows(arguments, file, posterior);
-  const sample::RowRange range = sample::rows_of(shard, all.rows);
+  const sample::RowRange range = sample::rows_of_shard(shard, all.rows);
 
   const bool given = all.kind == sample::Question::Kind::given;
   sample::Question question{all.kind, {}, file.shape.x_dim, file.shape.x_channels};
