@@ -2,6 +2,7 @@
 #include <memory>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "core/log.hpp"
@@ -20,12 +21,10 @@ struct C2stArguments {
 };
 
 void print_json(const diagnose::C2stResult& result) {
-  std::cout << "{\"c2st\": " << core::number_text(result.mean)
-            << ", \"std_error\": " << core::number_text(result.std_error) << ", \"rows\": " << result.rows
-            << ", \"dimensions\": " << result.dimensions << ", \"folds\": [";
-  for (size_t i = 0; i < result.accuracies.size(); ++i)
-    std::cout << (i ? ", " : "") << core::number_text(result.accuracies[i]);
-  std::cout << "], \"seconds\": " << core::number_text(result.seconds) << "}\n";
+  const nlohmann::ordered_json json{{"c2st", result.mean},        {"std_error", result.std_error},
+                                    {"rows", result.rows},        {"dimensions", result.dimensions},
+                                    {"folds", result.accuracies}, {"seconds", result.seconds}};
+  std::cout << json.dump() << "\n";
 }
 
 int c2st(C2stArguments arguments) {

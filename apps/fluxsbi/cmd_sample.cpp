@@ -47,7 +47,7 @@ void assign(const std::vector<std::string>& assignments, const sample::Posterior
 sample::SamplingOptions options_of(const SampleArguments& arguments, const sample::Posterior& posterior) {
   sample::SamplingOptions options = posterior.sampling();
   if (!arguments.solver.empty()) {
-    if (arguments.solver != "auto") sample::find_solver(arguments.solver);
+    sample::chosen_solver(arguments.solver);  // refuses an unknown name
     options.solver = arguments.solver;
     options.steps.reset();
   }

@@ -21,12 +21,6 @@ struct TrainArguments {
   bool force = false;
 };
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) out += (c == '"' || c == '\\') ? std::string("\\") + c : std::string(1, c);
-  return out + "\"";
-}
-
 // --data, --task and --seed are short forms of --set; the file's own source of data gives way to them.
 void apply_arguments(const TrainArguments& arguments, config::Value& document) {
   if (!arguments.data.empty() && !arguments.task.empty()) {
@@ -38,8 +32,10 @@ void apply_arguments(const TrainArguments& arguments, config::Value& document) {
       config::set_from_command_line(document, std::string(key) + "=null");
     }
   }
-  if (!arguments.data.empty()) config::set_from_command_line(document, "data.file=" + quoted(arguments.data));
-  if (!arguments.task.empty()) config::set_from_command_line(document, "data.task=" + quoted(arguments.task));
+  if (!arguments.data.empty())
+    config::set_from_command_line(document, "data.file=" + config::emit(arguments.data));
+  if (!arguments.task.empty())
+    config::set_from_command_line(document, "data.task=" + config::emit(arguments.task));
   if (arguments.seed)
     config::set_from_command_line(document, "training.seed=" + std::to_string(*arguments.seed));
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);

@@ -60,10 +60,8 @@ Problem read(const Value& value, int64_t& out) {
   const std::string wrong = "must be a whole number, found " + value.description();
   if (value.kind != Value::Kind::scalar || value.quoted) return wrong;
   const std::string text = plain_number(value.scalar);
-  int64_t whole = 0;
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), whole);
-  if (problem == std::errc() && end == text.data() + text.size()) {
-    out = whole;
+  if (const auto whole = core::parse_whole_number(text)) {
+    out = *whole;
     return {};
   }
   double number = 0;  // 1e5

@@ -33,6 +33,19 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return distance[a.size()][b.size()];
 }
 
+template <class T>
+std::optional<T> parse(std::string_view text) {
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  T number = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (problem != std::errc() || end != text.data() + text.size()) return {};
+  return number;
+}
+
+std::string with_rest(std::string text, size_t shown, size_t all) {
+  return all > shown ? text + " " + and_more(all - shown) : text;
+}
+
 std::string print(const char* format, double a) {
   std::array<char, 64> buffer;
   std::snprintf(buffer.data(), buffer.size(), format, a);
@@ -45,6 +58,22 @@ std::string join(std::span<const std::string> words, std::string_view separator)
   std::string text;
   for (size_t i = 0; i < words.size(); ++i) text += (i ? std::string(separator) : "") + words[i];
   return text;
+}
+
+std::string and_more(size_t left) {
+  return "and " + std::to_string(left) + " more";
+}
+
+std::string list_first(std::span<const std::string> words, size_t most) {
+  const size_t shown = std::min(most, words.size());
+  return with_rest(join(words.first(shown)), shown, words.size());
+}
+
+std::string list_first(std::span<const int64_t> numbers, size_t most) {
+  std::vector<std::string> words;
+  for (const int64_t number : numbers.first(std::min(most, numbers.size())))
+    words.push_back(std::to_string(number));
+  return with_rest(join(words), words.size(), numbers.size());
 }
 
 std::string nearest(std::string_view word, std::span<const std::string> candidates) {
@@ -79,6 +108,21 @@ std::string quoted(std::string_view text) {
   std::replace_if(
       shown.begin(), shown.end(), [](unsigned char c) { return std::iscntrl(c); }, ' ');
   return "'" + shown + (size < text.size() ? "..." : "") + "'";
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r";
+  const size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::optional<double> parse_number(std::string_view text) {
+  return parse<double>(text);
+}
+
+std::optional<int64_t> parse_whole_number(std::string_view text) {
+  return parse<int64_t>(text);
 }
 
 std::string count_text(int64_t count, std::string_view what) {

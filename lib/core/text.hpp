@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,13 @@ namespace fluxsbi::core {
 /// "a, b, c"
 std::string join(std::span<const std::string> words, std::string_view separator = ", ");
 
+/// "and 4 more"
+std::string and_more(size_t left);
+
+/// "a, b, c and 4 more": the first `most` words of a list.
+std::string list_first(std::span<const std::string> words, size_t most = 10);
+std::string list_first(std::span<const int64_t> numbers, size_t most = 10);
+
 /// The candidate nearest to `word` in edit distance (Damerau, case ignored), or "" if none is near enough to
 /// be meant: at most a third of the word's length, and at least one edit is always allowed.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
@@ -21,6 +29,14 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 
 /// The text in single quotes, for messages: cut after 60 bytes, control characters as blanks.
 std::string quoted(std::string_view text);
+
+/// Without blanks (space, tab, carriage return) at its ends.
+std::string_view trimmed(std::string_view text);
+
+/// The number that is the whole text, in decimal notation with an optional sign; "nan", "inf" and "-inf" are
+/// numbers. Nothing for anything else, and for a number beyond the type's range.
+std::optional<double> parse_number(std::string_view text);
+std::optional<int64_t> parse_whole_number(std::string_view text);
 
 /// "1 token", "5 tokens"
 std::string count_text(int64_t count, std::string_view what);

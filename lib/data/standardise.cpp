@@ -77,10 +77,7 @@ Standardiser quartiles(std::span<const float> values, size_t size, std::span<con
 }
 
 [[noreturn]] void refuse_constant(const std::vector<std::string>& constant) {
-  constexpr size_t shown = 6;
-  const size_t listed = std::min(shown, constant.size());
-  std::string text = core::join(std::span(constant).first(listed));
-  if (constant.size() > listed) text += " and " + std::to_string(constant.size() - listed) + " more";
+  const std::string text = core::list_first(constant, 6);
   throw core::UserError(
       (constant.size() == 1 ? "the column " + text + " is" : "the columns " + text + " are") +
       " constant in the training rows (to float32's precision), so nothing can be learnt from them; leave "

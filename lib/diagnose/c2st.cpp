@@ -1,16 +1,14 @@
 #include "diagnose/c2st.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <mutex>
 #include <numeric>
 #include <span>
 #include <string>
-#include <thread>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "core/system.hpp"
 #include "diagnose/classifier.hpp"
 #include "diagnose/numpy_random.hpp"
@@ -127,29 +125,6 @@ Fold run_fold(std::span<const float> data, int64_t dimensions, std::span<const i
           static_cast<int64_t>(losses.size())};
 }
 
-// Calls work(0), ..., work(count - 1) on `threads` threads; rethrows the first exception after all have
-// ended.
-void in_parallel(int64_t count, int threads, const std::function<void(int64_t)>& work) {
-  std::atomic<int64_t> next{0};
-  std::mutex mutex;
-  std::exception_ptr problem;
-  const auto worker = [&] {
-    try {
-      for (int64_t i = next++; i < count; i = next++) work(i);
-    } catch (...) {
-      const std::lock_guard lock(mutex);
-      if (!problem) problem = std::current_exception();
-      next = count;
-    }
-  };
-  {
-    std::vector<std::jthread> others;
-    for (int64_t i = 1; i < std::min<int64_t>(threads, count); ++i) others.emplace_back(worker);
-    worker();
-  }
-  if (problem) std::rethrow_exception(problem);
-}
-
 void summarise(C2stResult& result, const std::vector<Fold>& folds, int64_t max_epochs) {
   const auto count = static_cast<double>(folds.size());
   for (const Fold& fold : folds) {
@@ -200,13 +175,12 @@ C2stResult c2st(const SampleSet& reference, const SampleSet& samples, const C2st
   std::vector<Fold> folds(static_cast<size_t>(options.folds));
   std::mutex mutex;
   int64_t done = 0;
-  in_parallel(
-      options.folds, options.threads > 0 ? options.threads : core::usable_threads(), [&](int64_t fold) {
-        folds[fold] = run_fold(data, reference.dimensions, fold_of, static_cast<int32_t>(fold), network);
-        const std::lock_guard lock(mutex);
-        ++done;
-        if (options.on_fold) options.on_fold(done, options.folds);
-      });
+  core::for_each_in_parallel(options.folds, options.threads, [&](int64_t fold) {
+    folds[fold] = run_fold(data, reference.dimensions, fold_of, static_cast<int32_t>(fold), network);
+    const std::lock_guard lock(mutex);
+    ++done;
+    if (options.on_fold) options.on_fold(done, options.folds);
+  });
   summarise(result, folds, network.max_epochs);
   result.seconds = core::steady_seconds() - start;
   return result;

@@ -24,7 +24,7 @@ size_t round_up(size_t count) {
   return (count + lane_count - 1) / lane_count * lane_count;
 }
 
-// The seed is used afresh by every fit, as random_state is.
+// 0, 1, ..., count - 1
 std::vector<int32_t> indices(size_t count) {
   std::vector<int32_t> values(count);
   std::iota(values.begin(), values.end(), 0);

@@ -71,7 +71,7 @@ AskedRows read_rows(const SamplingRequest& request, const sample::Posterior& pos
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& options, const sample::Progress& progress) {
   const AskedRows all = read_rows(request, posterior);
-  const sample::RowRange range = sample::rows_of(request.shard, all.rows);
+  const sample::RowRange range = sample::rows_of_shard(request.shard, all.rows);
   const data::DataShape& shape = posterior.shape();
   const bool given = all.kind == sample::Question::Kind::given;
   sample::Question question{all.kind, {}, shape.x_dim, shape.x_channels};

@@ -101,7 +101,7 @@ std::optional<method::ConditionMask> condition_mask(const method::ConditionMaskO
                                                     const data::DataShape& shape, bool joint,
                                                     at::Device device) {
   if (joint) {
-    core::log::info(shape.x_dim > 0 ? "condition masks: " + options.kind
+    core::log::info(shape.x_dim > 0 ? "condition masks: " + config::name_of(options.kind)
                                     : "no x in the data: the model learns the distribution of theta");
     return method::ConditionMask(options, shape.theta_dim, shape.x_dim, device);
   }
@@ -138,7 +138,7 @@ void run_training(const std::string& run, Experiment experiment, const Execution
   core::log::info(choice.sentence);
   const auto seed = static_cast<uint64_t>(experiment.training.seed);
   data::Dataset dataset = data::load_dataset(experiment.data, seed);
-  if (experiment.prior.kind == "none") {
+  if (experiment.prior.kind == data::PriorKind::none) {
     dataset.prior.transform = experiment.prior.transform;
     experiment.prior = dataset.prior;
   }

@@ -18,6 +18,7 @@
 #include <zlib.h>
 
 #include "core/error.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace fluxsbi::io {
 
@@ -136,12 +137,7 @@ void AtomicFile::close_and_fail(int problem) {
 
 void AtomicFile::put(std::span<const std::byte> bytes) {
   core::require(descriptor_ >= 0, "AtomicFile: written after it was committed or had failed");
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(descriptor_, bytes.data(), std::min(bytes.size(), size_t{1} << 30));
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) close_and_fail(errno);
-    bytes = bytes.subspan(static_cast<size_t>(done));
-  }
+  if (!core::write_all(descriptor_, bytes)) close_and_fail(errno);
 }
 
 void AtomicFile::flush() {
@@ -167,13 +163,7 @@ void AtomicFile::write(std::string_view text) {
 void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
   core::require(offset <= size_ && bytes.size() <= size_ - offset, "AtomicFile: write_at beyond the end");
   flush();
-  while (!bytes.empty()) {
-    const ssize_t done = pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) close_and_fail(errno);
-    bytes = bytes.subspan(static_cast<size_t>(done));
-    offset += static_cast<uint64_t>(done);
-  }
+  if (!core::write_all_at(descriptor_, offset, bytes)) close_and_fail(errno);
 }
 
 void AtomicFile::commit() {

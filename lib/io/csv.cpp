@@ -1,7 +1,6 @@
 #include "io/csv.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <set>
 #include <span>
@@ -13,18 +12,6 @@
 namespace fluxsbi::io {
 
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-bool parse_number(std::string_view text, double& out) {
-  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return problem == std::errc() && end == text.data() + text.size();
-}
 
 bool is_blank(std::string_view text) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
@@ -56,7 +43,7 @@ class Splitter {
     Field field;
     field.quoted = !at_end() && text_[at_] == '"';
     if (field.quoted) {
-      field.text = quoted();
+      field.text = quoted_field();
     } else {
       const size_t end = std::min(text_.find_first_of(",\n\r\"", at_), text_.size());
       if (end < text_.size() && text_[end] == '"')
@@ -83,7 +70,7 @@ class Splitter {
     return true;
   }
 
-  std::string_view quoted() {
+  std::string_view quoted_field() {
     const int64_t start_line = line_;
     unquoted_.clear();
     ++at_;
@@ -115,9 +102,8 @@ std::vector<std::string> read_header(Splitter& in) {
   for (bool more = true; more;) {
     const Field field = in.next();
     more = !field.ends_row;
-    columns.emplace_back(trimmed(field.text));
-    double number = 0;
-    only_numbers = only_numbers && !field.quoted && parse_number(columns.back(), number);
+    columns.emplace_back(core::trimmed(field.text));
+    only_numbers = only_numbers && !field.quoted && core::parse_number(columns.back());
   }
   if (only_numbers)
     in.fail(line, "the first line holds numbers; it must name the columns (theta_0,theta_1,...)");
@@ -136,9 +122,8 @@ std::vector<std::string> read_header(Splitter& in) {
 
 double read_cell(const Splitter& in, int64_t line, const Field& field, const std::string& column,
                  size_t index, const CsvOptions& options) {
-  const std::string_view text = trimmed(field.text);
-  double value = 0;
-  if (parse_number(text, value)) return value;
+  const std::string_view text = core::trimmed(field.text);
+  if (const auto value = core::parse_number(text)) return *value;
   if (options.blank_as_nan && is_blank(text)) return std::numeric_limits<double>::quiet_NaN();
   const std::string where = "column " + std::to_string(index + 1) + " (" + column + ") ";
   if (text.empty()) in.fail(line, where + "is empty; fill it, or remove the row");

@@ -10,7 +10,8 @@ namespace fluxsbi::io {
 
 namespace {
 
-std::string quoted(const std::string& name) {
+// A name as a field of CSV: in quotes where it holds a comma, a quote or the end of a line.
+std::string csv_field(const std::string& name) {
   if (name.find_first_of(",\"\r\n") == std::string::npos) return name;
   std::string text = "\"";
   for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
@@ -44,7 +45,7 @@ void save_csv(const std::string& path, const Array& array, const std::vector<std
   AtomicFile file(path);
   std::string header;
   for (size_t i = 0; i < width; ++i)
-    header += (i ? "," : "") + (columns.empty() ? "column_" + std::to_string(i) : quoted(columns[i]));
+    header += (i ? "," : "") + (columns.empty() ? "column_" + std::to_string(i) : csv_field(columns[i]));
   file.write(header + "\n");
   switch (array.dtype) {
     case DType::f64:

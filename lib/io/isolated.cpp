@@ -5,11 +5,11 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
-#include <new>
+#include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
@@ -36,8 +36,9 @@ uint64_t mapped_data() {
   return data * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-[[noreturn]] void run_child(int descriptor, const Isolated::Setting& setting,
-                            const std::function<void(Isolated::Outlet&)>& work) {
+// What the child does: works within its limits, then says how that went.
+void work_within_limits(int descriptor, const Isolated::Setting& setting,
+                        const std::function<void(Isolated::Outlet&)>& work) {
   std::signal(SIGPIPE, SIG_DFL);  // without a reader there is nothing left to do
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_CPU, setting.seconds);
@@ -50,12 +51,9 @@ uint64_t mapped_data() {
   } catch (const core::UserError& problem) {
     tag = Tag::user_error;
     error = problem.what();
-  } catch (...) {
-    _exit(1);
   }
   outlet.send(std::as_bytes(std::span(&tag, 1)));
   if (tag == Tag::user_error) outlet.send(error);
-  _exit(0);  // no exit handlers, no flushing of what the parent had buffered
 }
 
 }  // namespace
@@ -66,12 +64,7 @@ void Isolated::Outlet::begin_record() {
 }
 
 void Isolated::Outlet::send(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = write(descriptor_, bytes.data(), std::min(bytes.size(), size_t{1} << 30));
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) _exit(1);
-    bytes = bytes.subspan(static_cast<size_t>(done));
-  }
+  if (!core::write_all(descriptor_, bytes)) _exit(1);
 }
 
 void Isolated::Outlet::send(const std::string& text) {
@@ -80,33 +73,16 @@ void Isolated::Outlet::send(const std::string& text) {
 }
 
 Isolated::Isolated(Setting setting, const std::function<void(Outlet&)>& work) : setting_(std::move(setting)) {
-  int ends[2];
-  const bool piped = pipe2(ends, O_CLOEXEC) == 0;
-  child_ = piped ? fork() : -1;
-  if (child_ < 0) {
-    const int problem = errno;
-    if (piped) {
-      close(ends[0]);
-      close(ends[1]);
-    }
+  try {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category());
+    inlet_ = core::FileDescriptor(ends[0]);
+    const core::FileDescriptor outlet(ends[1]);
+    child_.emplace(core::Process::start_work([&] { work_within_limits(outlet.number(), setting_, work); }));
+  } catch (const std::system_error& problem) {
     throw core::UserError(setting_.file + ": cannot start a process for " + setting_.library + ": " +
-                          std::strerror(problem) + "; end other programs");
+                          problem.code().message() + "; end other programs");
   }
-  if (child_ == 0) run_child(ends[1], setting_, work);
-  close(ends[1]);
-  descriptor_ = ends[0];
-}
-
-Isolated::~Isolated() {
-  kill_child();
-  close(descriptor_);
-}
-
-void Isolated::kill_child() {
-  if (child_ < 0) return;
-  kill(child_, SIGKILL);
-  while (waitpid(child_, nullptr, 0) < 0 && errno == EINTR) continue;
-  child_ = -1;
 }
 
 void Isolated::fail(const std::string& what) const {
@@ -115,20 +91,13 @@ void Isolated::fail(const std::string& what) const {
 }
 
 void Isolated::broken_down() {
-  int status = 0;
-  while (child_ >= 0 && waitpid(child_, &status, 0) < 0 && errno == EINTR) continue;
-  child_ = -1;
-  if (!WIFSIGNALED(status)) fail("found too little memory for");
-  fail(WTERMSIG(status) == SIGXCPU ? "came to no end with" : "crashed over");
+  const int status = child_->wait();
+  if (status < 128) fail("found too little memory for");
+  fail(status == 128 + SIGXCPU ? "came to no end with" : "crashed over");
 }
 
 void Isolated::receive(std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t got = read(descriptor_, bytes.data(), std::min(bytes.size(), size_t{1} << 30));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) broken_down();
-    bytes = bytes.subspan(static_cast<size_t>(got));
-  }
+  if (core::read_all(inlet_.number(), bytes) < bytes.size()) broken_down();
 }
 
 uint64_t Isolated::receive_number() {
@@ -150,7 +119,6 @@ bool Isolated::next() {
   if (tag == Tag::record) return true;
   if (tag == Tag::done) return false;
   if (tag == Tag::user_error) throw core::UserError(receive_text());
-  kill_child();
   fail("crashed over");
 }
 

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
-#include <sys/types.h>
+#include "core/file_descriptor.hpp"
+#include "core/process.hpp"
 
 namespace fluxsbi::io {
 
@@ -37,9 +39,6 @@ class Isolated {
 
   /// Starts `work` in a child. The work may use no threads and only state that it makes itself.
   Isolated(Setting setting, const std::function<void(Outlet&)>& work);
-  ~Isolated();
-  Isolated(const Isolated&) = delete;
-  Isolated& operator=(const Isolated&) = delete;
 
   /// True if a record follows, false when the work is done. Throws the UserError that the work threw, or one
   /// that says how the child broke down.
@@ -49,13 +48,12 @@ class Isolated {
   std::string receive_text();
 
  private:
-  void kill_child();
   [[noreturn]] void fail(const std::string& what) const;
   [[noreturn]] void broken_down();
 
   Setting setting_;
-  pid_t child_ = -1;
-  int descriptor_ = -1;
+  core::FileDescriptor inlet_;
+  std::optional<core::Process> child_;
 };
 
 }  // namespace fluxsbi::io

@@ -43,7 +43,7 @@ class Literal {
   NpyHeader read() {
     expect('{');
     while (!accept('}')) {
-      const std::string key = quoted();
+      const std::string key = read_text();
       expect(':');
       read_entry(key);
       if (!accept(',') && peek() != '}') broken();
@@ -80,7 +80,7 @@ class Literal {
     return true;
   }
 
-  std::string quoted() {
+  std::string read_text() {
     const char quote = peek();
     if (quote != '\'' && quote != '"') broken();
     const size_t end = text_.find(quote, ++at_);
@@ -106,7 +106,7 @@ class Literal {
 
   void read_descr() {
     if (peek() == '[') unsupported("records (a structured dtype); save each field as an array of its own");
-    const std::string descr = quoted();
+    const std::string descr = read_text();
     const char order = descr.empty() ? '\0' : descr[0];
     const std::string_view code = std::string_view(descr).substr(std::min<size_t>(1, descr.size()));
     const auto found =

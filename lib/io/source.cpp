@@ -1,6 +1,5 @@
 #include "io/source.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/file_descriptor.hpp"
 
 namespace fluxsbi::io {
 
@@ -59,16 +59,9 @@ FileSource::~FileSource() {
 }
 
 void FileSource::take(uint64_t offset, std::span<std::byte> out) const {
-  constexpr size_t most_at_once = size_t{1} << 30;  // Linux transfers at most 2 GiB a call
-  while (!out.empty()) {
-    const ssize_t got =
-        pread(descriptor_, out.data(), std::min(out.size(), most_at_once), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(std::string("cannot be read: ") + std::strerror(errno) + "; check the disk");
-    if (got == 0) fail("became shorter while it was read; is another program writing it?");
-    out = out.subspan(static_cast<size_t>(got));
-    offset += static_cast<uint64_t>(got);
-  }
+  if (core::read_all_at(descriptor_, offset, out) == out.size()) return;
+  if (errno != 0) fail(std::string("cannot be read: ") + std::strerror(errno) + "; check the disk");
+  fail("became shorter while it was read; is another program writing it?");
 }
 
 void Stream::fail(const std::string& message) const {

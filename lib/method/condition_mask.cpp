@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include <ATen/TensorOperators.h>
@@ -17,16 +18,16 @@ namespace {
 
 // One mask of the mixture: how probable it is, and how probable it is then that a token is given.
 struct Part {
-  std::string_view name;
+  std::optional<MaskKind> alone;  // the kind that draws this mask for all rows
   double weight, theta_rate, x_rate;
 };
 
 std::array<Part, 5> mixture(const ConditionMaskOptions& options) {
-  return {{{"joint", options.joint, 0, 0},
-           {"posterior", options.posterior, 0, 1},
-           {"likelihood", options.likelihood, 1, 0},
-           {"random_low", options.random_low, options.random_low_rate, options.random_low_rate},
-           {"random_high", options.random_high, options.random_high_rate, options.random_high_rate}}};
+  return {{{MaskKind::joint, options.joint, 0, 0},
+           {MaskKind::posterior, options.posterior, 0, 1},
+           {MaskKind::likelihood, options.likelihood, 1, 0},
+           {{}, options.random_low, options.random_low_rate, options.random_low_rate},
+           {{}, options.random_high, options.random_high_rate, options.random_high_rate}}};
 }
 
 double weight_sum(const ConditionMaskOptions& options) {
@@ -37,11 +38,10 @@ double weight_sum(const ConditionMaskOptions& options) {
 
 // The masks that are drawn at all. Without x there is no question but the joint distribution of theta.
 std::vector<Part> drawn_parts(const ConditionMaskOptions& options, int64_t x_dim) {
-  const bool structured = options.kind == "structured";
-  const std::string only = x_dim == 0 ? "joint" : options.kind;
+  const MaskKind kind = x_dim == 0 ? MaskKind::joint : options.kind;
   std::vector<Part> parts;
   for (const Part& part : mixture(options)) {
-    if (structured && x_dim > 0 ? part.weight > 0 : part.name == only) parts.push_back(part);
+    if (kind == MaskKind::structured ? part.weight > 0 : part.alone == kind) parts.push_back(part);
   }
   return parts;
 }
@@ -52,6 +52,11 @@ config::Rule<double> rate() {
 
 }  // namespace
 
+std::span<const std::string_view> enum_names(MaskKind) {
+  static constexpr std::array<std::string_view, 4> names{"structured", "posterior", "likelihood", "joint"};
+  return names;
+}
+
 const config::Table<ConditionMaskOptions>& condition_mask_table() {
   using O = ConditionMaskOptions;
   const auto weight = config::number_at_least(0);
@@ -60,7 +65,7 @@ const config::Table<ConditionMaskOptions>& condition_mask_table() {
           "condition_mask",
           "For joint models (flux1joint, simformer). Which tokens of a training row are given. The mask is "
           "drawn anew for each row.")
-          .add("kind", &O::kind, config::one_of({"structured", "posterior", "likelihood", "joint"}),
+          .add("kind", &O::kind, config::one_of<MaskKind>(),
                "structured: the mixture below, after which the model answers any conditional; posterior: x "
                "is always given; likelihood: theta is always given; joint: nothing is given")
           .add("joint", &O::joint, weight, "structured: the weight of rows in which nothing is given")
@@ -77,7 +82,7 @@ const config::Table<ConditionMaskOptions>& condition_mask_table() {
 }
 
 void check(const ConditionMaskOptions& options, config::Reader& reader) {
-  if (options.kind != "structured" || weight_sum(options) > 0) return;
+  if (options.kind != MaskKind::structured || weight_sum(options) > 0) return;
   reader.problem(
       "condition_mask.joint",
       "and the weights posterior, likelihood, random_low and random_high are all 0; give at least one "
@@ -87,7 +92,7 @@ void check(const ConditionMaskOptions& options, config::Reader& reader) {
 ConditionMask::ConditionMask(const ConditionMaskOptions& options, int64_t theta_dim, int64_t x_dim,
                              at::Device device) {
   core::require(theta_dim >= 1 && x_dim >= 0, "a joint row has theta tokens");
-  if (options.kind == "likelihood" && x_dim == 0) {
+  if (options.kind == MaskKind::likelihood && x_dim == 0) {
     throw core::UserError(
         "condition_mask.kind = likelihood learns x given theta, but the data hold no x, so nothing is left "
         "to infer; use structured or joint, or data with x");

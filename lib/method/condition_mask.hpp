@@ -13,7 +13,7 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
+#include <string_view>
 
 #include <ATen/core/Tensor.h>
 
@@ -21,10 +21,14 @@
 
 namespace fluxsbi::method {
 
+/// The mask of every row; structured: the mixture.
+enum class MaskKind { structured, posterior, likelihood, joint };
+std::span<const std::string_view> enum_names(MaskKind);
+
 /// The `condition_mask` section.
 struct ConditionMaskOptions {
-  std::string kind = "structured";  ///< structured, posterior, likelihood, joint
-  double joint = 0.2;               ///< weights of the masks, >= 0; not all 0
+  MaskKind kind = MaskKind::structured;
+  double joint = 0.2;  ///< weights of the masks, >= 0; not all 0
   double posterior = 0.2;
   double likelihood = 0.2;
   double random_low = 0.2;

@@ -20,7 +20,7 @@ namespace fluxsbi::method {
 
 namespace {
 
-constexpr std::array<std::string_view, 2> flow_sdes{"zero_ends", "non_singular"};
+constexpr std::array flow_sdes{Sde::zero_ends, Sde::non_singular};
 
 class FlowPath : public Path {
  public:
@@ -35,9 +35,9 @@ class FlowPath : public Path {
   Level level(const at::Tensor& t) const override { return {t, 1 - t}; }
   double time_of(double ratio) const override { return 1 / (1 + ratio); }
 
-  std::span<const std::string_view> sdes() const override { return flow_sdes; }
-  at::Tensor squared_diffusion(std::string_view sde, const at::Tensor& t) const override {
-    return sde == "zero_ends" ? t * (1 - t) : 1 - t;
+  std::span<const Sde> sdes() const override { return flow_sdes; }
+  at::Tensor squared_diffusion(Sde sde, const at::Tensor& t) const override {
+    return sde == Sde::zero_ends ? t * (1 - t) : 1 - t;
   }
 };
 
@@ -56,6 +56,16 @@ class FlowMatchingSpec : public Spec {
 
 }  // namespace
 
+std::span<const std::string_view> enum_names(TimeDistribution) {
+  static constexpr std::array<std::string_view, 3> names{"uniform", "power_law", "logit_normal"};
+  return names;
+}
+
+std::span<const std::string_view> enum_names(Coupling) {
+  static constexpr std::array<std::string_view, 2> names{"independent", "optimal_transport"};
+  return names;
+}
+
 const config::Table<FlowMatchingOptions>& flow_matching_table() {
   using Options = FlowMatchingOptions;
   static const auto table =
@@ -63,15 +73,15 @@ const config::Table<FlowMatchingOptions>& flow_matching_table() {
                              "With method: flow. The times at which the model trains (t = 0 is noise, t = 1 "
                              "is data), and how noise is paired with data.")
           .variant("flow matching")
-          .add("time_distribution", &Options::time_distribution,
-               config::one_of({"uniform", "power_law", "logit_normal"}), "the distribution of t in training")
+          .add("time_distribution", &Options::time_distribution, config::one_of<TimeDistribution>(),
+               "the distribution of t in training")
           .add("time_alpha", &Options::time_alpha, config::number_above(-1),
                "power_law: the density is proportional to t^alpha; 0 is uniform, values above 0 favour times "
                "near the data")
           .add("time_mean", &Options::time_mean, config::finite_number(), "logit_normal: the mean of logit t")
           .add("time_std", &Options::time_std, config::number_above(0),
                "logit_normal: the standard deviation of logit t")
-          .add("coupling", &Options::coupling, config::one_of({"independent", "optimal_transport"}),
+          .add("coupling", &Options::coupling, config::one_of<Coupling>(),
                "how noise is paired with the rows of a batch: independent draws it for each row; "
                "optimal_transport assigns it so that the paths are short (docs/coupling.md)")
           .add("coupling_condition_weight", &Options::coupling_condition_weight, config::number_at_least(0),
@@ -91,9 +101,15 @@ at::Tensor logit_normal_time(const at::Tensor& normal, double mean, double std) 
 }
 
 at::Tensor FlowMatching::times(const at::Tensor& uniform) const {
-  if (options_.time_distribution == "uniform") return uniform;
-  if (options_.time_distribution == "power_law") return power_law_time(uniform, options_.time_alpha);
-  return logit_normal_time(normal_quantile(uniform), options_.time_mean, options_.time_std);
+  switch (options_.time_distribution) {
+    case TimeDistribution::uniform:
+      return uniform;
+    case TimeDistribution::power_law:
+      return power_law_time(uniform, options_.time_alpha);
+    case TimeDistribution::logit_normal:
+      return logit_normal_time(normal_quantile(uniform), options_.time_mean, options_.time_std);
+  }
+  return {};
 }
 
 engine::Regression FlowMatching::regression(const Batch& batch, const Noise& noise) const {
@@ -101,7 +117,7 @@ engine::Regression FlowMatching::regression(const Batch& batch, const Noise& noi
                 "flow matching: noise and obs must both be [B, L, C]");
   engine::Regression problem;
   const at::Tensor t = times(noise.uniform);  // [B]
-  const at::Tensor normal = options_.coupling == "independent"
+  const at::Tensor normal = options_.coupling == Coupling::independent
                                 ? noise.normal
                                 : couple(noise.normal, batch, options_.coupling_condition_weight);
   at::Tensor path = at::lerp(normal, batch.obs, t.view({-1, 1, 1}));  // [B, L, C]
@@ -117,7 +133,7 @@ engine::Regression FlowMatching::regression(const Batch& batch, const Noise& noi
 }
 
 std::string FlowMatching::problem(const Setting& setting) const {
-  return options_.coupling == "independent" ? "" : coupling_problem(setting);
+  return options_.coupling == Coupling::independent ? "" : coupling_problem(setting);
 }
 
 std::unique_ptr<Path> FlowMatching::path() const {

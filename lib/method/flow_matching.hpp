@@ -11,21 +11,31 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "method/method.hpp"
 
 namespace fluxsbi::method {
 
+/// How the times of training are distributed.
+enum class TimeDistribution { uniform, power_law, logit_normal };
+std::span<const std::string_view> enum_names(TimeDistribution);
+
+/// Which noise goes with which data of a batch.
+enum class Coupling { independent, optimal_transport };
+std::span<const std::string_view> enum_names(Coupling);
+
 /// The keys of flow matching in the section `strategy`: how the times of training are distributed, and which
 /// noise goes with which data.
 struct FlowMatchingOptions {
-  std::string time_distribution = "power_law";  ///< uniform, power_law, logit_normal
-  double time_alpha = 1;                        ///< power_law: > -1; 0 is uniform, above 0 favours the data
-  double time_mean = 0;                         ///< logit_normal: mean of logit t
-  double time_std = 1;                          ///< logit_normal: standard deviation of logit t, > 0
-  std::string coupling = "independent";         ///< independent, optimal_transport
-  double coupling_condition_weight = 100;       ///< optimal_transport: of the conditions' distance, >= 0
+  TimeDistribution time_distribution = TimeDistribution::power_law;
+  double time_alpha = 1;  ///< power_law: > -1; 0 is uniform, above 0 favours the data
+  double time_mean = 0;   ///< logit_normal: mean of logit t
+  double time_std = 1;    ///< logit_normal: standard deviation of logit t, > 0
+  Coupling coupling = Coupling::independent;
+  double coupling_condition_weight = 100;  ///< optimal_transport: of the conditions' distance, >= 0
 };
 const config::Table<FlowMatchingOptions>& flow_matching_table();
 

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 
 #include <ATen/core/Tensor.h>
 
@@ -28,6 +27,13 @@ struct Linear {
 /// The coefficients of data and noise in the state. Both have the shape of t.
 struct Level {
   at::Tensor signal, noise;
+};
+
+/// The stochastic equations that some path knows.
+enum class Sde {
+  reverse,       ///< diffusion and score matching: the reversed forward equation
+  zero_ends,     ///< flow matching: g^2 = t (1 - t)
+  non_singular,  ///< flow matching: g^2 = 1 - t
 };
 
 /// All coefficients are functions of times t of any shape, on t's device and in its type.
@@ -57,9 +63,9 @@ class Path {
 
   /// Stochastic equations of the same distributions, the usual one first:
   ///   dx = (velocity + or - g^2 score / 2) dt + g dW, + where time runs up towards the data.
-  virtual std::span<const std::string_view> sdes() const = 0;
-  /// g(t)^2 of an equation that sdes() names.
-  virtual at::Tensor squared_diffusion(std::string_view sde, const at::Tensor& t) const = 0;
+  virtual std::span<const Sde> sdes() const = 0;
+  /// g(t)^2 of one of the equations of sdes().
+  virtual at::Tensor squared_diffusion(Sde sde, const at::Tensor& t) const = 0;
 };
 
 }  // namespace fluxsbi::method

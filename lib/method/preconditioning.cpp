@@ -124,26 +124,25 @@ double ve_time(const DiffusionOptions& options, double part) {
 }
 
 constexpr std::array<Preconditioning, 3> all_preconditionings{{
-    {"edm", 0.002, 80, "adams_bashforth", 1, edm_coefficients, edm_training_sigma, edm_level, edm_time_of,
-     edm_time},
-    {"vp", std::nullopt, std::nullopt, "dpmpp_2m", 2, vp_coefficients, vp_training_sigma, vp_level,
-     vp_time_of_level, vp_time},
-    {"ve", 0.02, 100, "dpmpp_2m", 1, ve_coefficients, ve_training_sigma, ve_level, ve_time_of, ve_time},
+    {PreconditioningKind::edm, 0.002, 80, "adams_bashforth", 1, edm_coefficients, edm_training_sigma,
+     edm_level, edm_time_of, edm_time},
+    {PreconditioningKind::vp, std::nullopt, std::nullopt, "dpmpp_2m", 2, vp_coefficients, vp_training_sigma,
+     vp_level, vp_time_of_level, vp_time},
+    {PreconditioningKind::ve, 0.02, 100, "dpmpp_2m", 1, ve_coefficients, ve_training_sigma, ve_level,
+     ve_time_of, ve_time},
 }};
 
 }  // namespace
 
-std::span<const Preconditioning> preconditionings() {
-  return all_preconditionings;
+std::span<const std::string_view> enum_names(PreconditioningKind) {
+  static constexpr std::array<std::string_view, 3> names{"edm", "vp", "ve"};
+  return names;
 }
 
-const Preconditioning& find_preconditioning(std::string_view name) {
-  const Preconditioning* found = nullptr;
-  for (const Preconditioning& row : all_preconditionings) {
-    if (row.name == name) found = &row;
-  }
-  core::require(found != nullptr, "the preconditioning is a row of the table");
-  return *found;
+const Preconditioning& preconditioning_of(PreconditioningKind kind) {
+  const Preconditioning& row = all_preconditionings.at(static_cast<size_t>(kind));
+  core::require(row.kind == kind, "the table of preconditionings has the order of their kinds");
+  return row;
 }
 
 }  // namespace fluxsbi::method

@@ -20,11 +20,14 @@
 
 namespace fluxsbi::method {
 
+enum class PreconditioningKind { edm, vp, ve };
+std::span<const std::string_view> enum_names(PreconditioningKind);
+
 /// The keys of diffusion in the section `strategy`.
 struct DiffusionOptions {
-  std::string preconditioning = "edm";  ///< edm, vp, ve
-  double sigma_mean = -1.2;             ///< edm, training: mean of ln sigma
-  double sigma_std = 1.2;               ///< edm, training: standard deviation of ln sigma, > 0
+  PreconditioningKind preconditioning = PreconditioningKind::edm;
+  double sigma_mean = -1.2;  ///< edm, training: mean of ln sigma
+  double sigma_std = 1.2;    ///< edm, training: standard deviation of ln sigma, > 0
   /// edm: ends of sampling; ve: of training too; none: the row's
   std::optional<double> sigma_min, sigma_max;
   double sigma_data = 1;  ///< edm: standard deviation of the standardised data
@@ -51,7 +54,7 @@ struct NoiseLevel {
 };
 
 struct Preconditioning {
-  std::string_view name;
+  PreconditioningKind kind;
   std::optional<double> sigma_min, sigma_max;  ///< published ends; vp has those of its betas
   /// The default solver, and the default spacing of its steps (docs/solvers.md).
   std::string_view sampling_solver;
@@ -68,10 +71,6 @@ struct Preconditioning {
   double (*time)(const DiffusionOptions& options, double part);
 };
 
-/// edm, vp, ve.
-std::span<const Preconditioning> preconditionings();
-
-/// The row of that name, which must exist.
-const Preconditioning& find_preconditioning(std::string_view name);
+const Preconditioning& preconditioning_of(PreconditioningKind kind);
 
 }  // namespace fluxsbi::method

@@ -1,10 +1,12 @@
+#include "core/registry.hpp"
+
 #include <array>
 
 #include <ATen/TensorOperators.h>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "method/edm.hpp"
+#include "method/diffusion.hpp"
 #include "method/flow_matching.hpp"
 #include "method/method.hpp"
 #include "method/score_matching.hpp"
@@ -25,21 +27,10 @@ constexpr std::array<MethodRow, 3> rows{{
      make_score_matching_spec},
 }};
 
-// The names and aliases of a registry's rows.
-template <class Rows>
-std::vector<std::string> names_of(const Rows& registry) {
-  std::vector<std::string> names;
-  for (const auto& row : registry) {
-    names.emplace_back(row.name);
-    names.insert(names.end(), row.aliases.begin(), row.aliases.end());
-  }
-  return names;
-}
-
 // Names the registry's rows in the reference. make_spec refuses another name, with the nearest one.
 template <class Rows>
 config::Rule<std::string> one_row_of(const Rows& registry) {
-  return {"one of " + core::join(names_of(registry)), [](const std::string&) { return true; }};
+  return {"one of " + core::join(core::row_names(registry)), [](const std::string&) { return true; }};
 }
 
 }  // namespace
@@ -49,12 +40,8 @@ std::span<const MethodRow> methods() {
 }
 
 std::unique_ptr<Spec> make_spec(const std::string& name) {
-  for (const MethodRow& row : rows) {
-    bool found = name == row.name;
-    for (const std::string_view alias : row.aliases) found = found || name == alias;
-    if (found) return row.make();
-  }
-  const auto names = names_of(rows);
+  if (const MethodRow* row = core::find_row(rows, name)) return row->make();
+  const auto names = core::row_names(rows);
   const std::string near = core::nearest(name, names);
   throw core::UserError("strategy.method '" + name + "' is unknown" +
                         (near.empty() ? "" : " (did you mean '" + near + "'?)") +

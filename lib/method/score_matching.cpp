@@ -26,7 +26,7 @@ namespace fluxsbi::method {
 
 namespace {
 
-constexpr std::array<std::string_view, 1> score_sdes{"reverse"};
+constexpr std::array score_sdes{Sde::reverse};
 constexpr double published_beta_min = 1e-3, published_beta_max = 3;
 // Weights of the denoised data's error stop growing at this ratio of noise to signal, where the default ve
 // ends: rare rows with weights of ten thousand keep vp from converging.
@@ -52,7 +52,7 @@ Forward forward_ve(const ScoreMatchingOptions& options, const at::Tensor& t) {
 }
 
 bool is_ve(const ScoreMatchingOptions& options) {
-  return options.sde == "ve";
+  return options.sde == ScoreSde::ve;
 }
 
 Forward forward_at(const ScoreMatchingOptions& options, const at::Tensor& t) {
@@ -79,7 +79,7 @@ at::Tensor end_levels(const ScoreMatchingOptions& options) {
 // Times from time_min (part 0) to 1 (part 1).
 at::Tensor time_at(const ScoreMatchingOptions& options, const at::Tensor& part) {
   const double first = *options.time_min;
-  if (options.times == "uniform" || is_ve(options)) return first + (1 - first) * part;
+  if (options.times == ScoreTimes::uniform || is_ve(options)) return first + (1 - first) * part;
   const at::Tensor ends = end_levels(options);
   const double least = ends[0].item<double>(), most = ends[1].item<double>();
   return time_of_ratio(options, at::exp(least + (most - least) * part)).clamp(first, 1);
@@ -87,7 +87,7 @@ at::Tensor time_at(const ScoreMatchingOptions& options, const at::Tensor& part) 
 
 // Training times for uniform numbers.
 at::Tensor training_time(const ScoreMatchingOptions& options, const at::Tensor& uniform) {
-  if (options.times != "log_normal") return time_at(options, uniform);
+  if (options.times != ScoreTimes::log_normal) return time_at(options, uniform);
   // The quantile of the normal between the shares of it that lie below the two ends.
   const at::Tensor shares = at::special_ndtr((end_levels(options) - options.sigma_mean) / options.sigma_std);
   const double below = shares[0].item<double>(), range = shares[1].item<double>() - below;
@@ -109,9 +109,9 @@ at::Tensor score_scale(const ScoreMatchingOptions& options, const Forward& forwa
 
 // w of the head comment.
 at::Tensor loss_weight_of(const ScoreMatchingOptions& options, const Forward& forward) {
-  if (options.weighting == "likelihood") return forward.g_squared;
+  if (options.weighting == ScoreWeighting::likelihood) return forward.g_squared;
   const at::Tensor variance = forward.std.square();
-  if (options.weighting == "noise") return variance;
+  if (options.weighting == ScoreWeighting::noise) return variance;
   const at::Tensor ratio = (forward.std / forward.mean).clamp_max(heaviest_ratio);
   return variance * (1 + ratio.square());
 }
@@ -144,10 +144,8 @@ class ScorePath : public Path {
     return time_of_ratio(options_, at::scalar_tensor(ratio, at::kDouble)).item<double>();
   }
 
-  std::span<const std::string_view> sdes() const override { return score_sdes; }
-  at::Tensor squared_diffusion(std::string_view, const at::Tensor& t) const override {
-    return at_time(t).g_squared;
-  }
+  std::span<const Sde> sdes() const override { return score_sdes; }
+  at::Tensor squared_diffusion(Sde, const at::Tensor& t) const override { return at_time(t).g_squared; }
 
  private:
   Forward at_time(const at::Tensor& t) const { return forward_at(options_, t); }
@@ -156,12 +154,12 @@ class ScorePath : public Path {
 };
 
 void fill(ScoreMatchingOptions& options) {
-  const bool published = options.sde == "vp_published";
+  const bool published = options.sde == ScoreSde::vp_published;
   if (published) {
     options.beta_min = published_beta_min;
     options.beta_max = published_beta_max;
-    options.times = "uniform";
-    options.weighting = "likelihood";
+    options.times = ScoreTimes::uniform;
+    options.weighting = ScoreWeighting::likelihood;
   }
   if (!options.time_min) options.time_min = published ? 1e-3 : is_ve(options) ? 0 : 1e-5;
 }
@@ -183,7 +181,7 @@ void ScoreMatchingSpec::read(config::Reader& reader) {
   reader.read(score_matching_table(), options_);
   reader.in_order("strategy.beta_min", options_.beta_min, "strategy.beta_max", options_.beta_max);
   reader.in_order("strategy.sigma_min", options_.sigma_min, "strategy.sigma_max", options_.sigma_max, true);
-  const bool vp = options_.sde == "vp";
+  const bool vp = options_.sde == ScoreSde::vp;
   if (vp && options_.time_min && *options_.time_min == 0) {
     reader.problem("strategy.time_min",
                    "must be above 0 for sde: vp, whose noise vanishes at time 0; leave it out for 1e-5");
@@ -207,6 +205,21 @@ void ScoreMatchingSpec::read(config::Reader& reader) {
 
 }  // namespace
 
+std::span<const std::string_view> enum_names(ScoreSde) {
+  static constexpr std::array<std::string_view, 3> names{"vp", "ve", "vp_published"};
+  return names;
+}
+
+std::span<const std::string_view> enum_names(ScoreTimes) {
+  static constexpr std::array<std::string_view, 3> names{"log_noise", "log_normal", "uniform"};
+  return names;
+}
+
+std::span<const std::string_view> enum_names(ScoreWeighting) {
+  static constexpr std::array<std::string_view, 3> names{"noise", "denoised", "likelihood"};
+  return names;
+}
+
 const config::Table<ScoreMatchingOptions>& score_matching_table() {
   using Options = ScoreMatchingOptions;
   static const auto table =
@@ -214,7 +227,7 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
                              "With method: score_matching. The stochastic equation that turns data into "
                              "noise, and how its score is learned.")
           .variant("score matching")
-          .add("sde", &Options::sde, config::one_of({"vp", "ve", "vp_published"}),
+          .add("sde", &Options::sde, config::one_of<ScoreSde>(),
                "vp: variance preserving; ve: variance exploding; vp_published: vp as it was published, with "
                "beta from 0.001 to 3, uniform times and likelihood weighting, whose samples are biased")
           .add("beta_min", &Options::beta_min, config::number_above(0),
@@ -228,7 +241,7 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
           .add("time_min", &Options::time_min, config::if_given(config::number_between(0, 0.5)),
                "the time next to the data at which training and sampling stop; null: 1e-5 (vp), 0 (ve), 1e-3 "
                "(vp_published)")
-          .add("times", &Options::times, config::one_of({"log_noise", "log_normal", "uniform"}),
+          .add("times", &Options::times, config::one_of<ScoreTimes>(),
                "how the times of training and of a solver's steps are spread. log_noise: evenly in the "
                "logarithm of the noise level. log_normal: the steps as log_noise, but in training that "
                "logarithm is normally distributed, which spends less on the ends. uniform: evenly in time, "
@@ -237,7 +250,7 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
                "log_normal: the mean of the logarithm of the noise level, which is noise over signal")
           .add("sigma_std", &Options::sigma_std, config::number_above(0),
                "log_normal: the standard deviation of that logarithm")
-          .add("weighting", &Options::weighting, config::one_of({"noise", "denoised", "likelihood"}),
+          .add("weighting", &Options::weighting, config::one_of<ScoreWeighting>(),
                "how the score's squared error is weighted at each time. noise: by the variance of the noise. "
                "denoised: as diffusion weights the error of the denoised data, with the ratio of noise to "
                "signal capped at 15. likelihood: by g^2, as published; for ve this is `noise` times a "
@@ -249,8 +262,6 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
 }
 
 ScoreMatching::ScoreMatching(ScoreMatchingOptions options) : options_(std::move(options)) {
-  core::require(options_.sde == "vp" || is_ve(options_) || options_.sde == "vp_published",
-                "score matching knows vp, ve and vp_published");
   fill(options_);
 }
 

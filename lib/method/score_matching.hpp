@@ -11,7 +11,7 @@
 //   loss = mean over rows of (elements / unconditioned elements of the row) times
 //          the sum over that row's unconditioned elements of w(t) (s + n / std)^2.
 // w = std^2 gives every noise level the same weight. w = std^2 (1 + (std / mean)^2) weights the error of the
-// denoised data as edm.hpp does, because the same error of F leaves a larger error of the data where there is
+// denoised data as diffusion.hpp does, because the same error of F leaves a larger error of the data where there is
 // more noise. The ratio is capped at 15, where the default ve ends, so that rare rows of vp do not outweigh
 // all others. w = g^2, as published, is the first weight times a constant in ve, but in vp it grows without
 // bound towards the data and outweighs all other times. Conditioned tokens enter without noise and carry no
@@ -21,32 +21,43 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "method/method.hpp"
 
 namespace fluxsbi::method {
 
+/// vp_published: vp with betas 0.001 and 3, whose end is not the prior, times uniform, weighting likelihood.
+enum class ScoreSde { vp, ve, vp_published };
+std::span<const std::string_view> enum_names(ScoreSde);
+
+/// log_noise: training times and a solver's steps are even in ln(std / mean); uniform: in t (the same in ve).
+/// log_normal: in training ln(std / mean) is normal, cut at the ends of the path; steps as log_noise.
+enum class ScoreTimes { log_noise, log_normal, uniform };
+std::span<const std::string_view> enum_names(ScoreTimes);
+
+/// noise: std^2; denoised: std^2 (1 + min(std / mean, 15)^2); likelihood: g^2, as published.
+enum class ScoreWeighting { noise, denoised, likelihood };
+std::span<const std::string_view> enum_names(ScoreWeighting);
+
 /// The keys of score matching in the section `strategy`.
 struct ScoreMatchingOptions {
-  /// vp, ve; vp_published: betas 0.001 and 3, whose end is not the prior, times uniform, weighting likelihood
-  std::string sde = "ve";
+  ScoreSde sde = ScoreSde::ve;
   double beta_min = 0.1, beta_max = 20;     ///< vp, 0 < beta_min <= beta_max
   double sigma_min = 1e-3, sigma_max = 15;  ///< ve, 0 < sigma_min < sigma_max
   std::optional<double> time_min;           ///< in [0, 1); none: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)
-  /// log_noise: training times and a solver's steps are even in ln(std / mean), uniform: in t. The same in
-  /// ve. log_normal: in training ln(std / mean) is normal, cut at the ends of the path; steps as log_noise.
-  std::string times = "log_normal";
-  double sigma_mean = -1.2, sigma_std = 1.2;  ///< log_normal, sigma_std > 0; defaults of edm.hpp
-  /// noise: std^2; denoised: std^2 (1 + min(std / mean, 15)^2); likelihood: g^2, as published
-  std::string weighting = "denoised";
+  ScoreTimes times = ScoreTimes::log_normal;
+  double sigma_mean = -1.2, sigma_std = 1.2;  ///< log_normal, sigma_std > 0; defaults of diffusion.hpp
+  ScoreWeighting weighting = ScoreWeighting::denoised;
   bool scaled = true;  ///< whether F is scaled as above
 };
 const config::Table<ScoreMatchingOptions>& score_matching_table();
 
 class ScoreMatching : public Method {
  public:
-  /// Fills the keys that `sde` decides. Throws InternalError for a name that the table does not know.
+  /// Fills the keys that `sde` decides.
   explicit ScoreMatching(ScoreMatchingOptions options);
 
   std::string_view name() const override { return "score_matching"; }

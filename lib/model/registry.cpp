@@ -1,7 +1,7 @@
+#include "core/registry.hpp"
+
 #include <array>
 
-#include "core/error.hpp"
-#include "core/text.hpp"
 #include "model/flux1/spec.hpp"
 #include "model/flux1joint/spec.hpp"
 #include "model/network.hpp"
@@ -32,16 +32,7 @@ std::span<const ModelRow> models() {
 }
 
 std::unique_ptr<Spec> make_spec(const std::string& name) {
-  std::vector<std::string> known;
-  for (const ModelRow& row : models()) {
-    if (row.name == name) return row.make();
-    known.emplace_back(row.name);
-    for (const auto alias : row.aliases) {
-      if (alias == name) return row.make();
-      known.emplace_back(alias);
-    }
-  }
-  throw core::UserError("strategy.model '" + name + "' is unknown" + core::did_you_mean(name, known));
+  return core::row_named(models(), name, "strategy.model '" + name + "' is unknown").make();
 }
 
 }  // namespace fluxsbi::model

@@ -104,11 +104,12 @@ class Corner {
       write_ticks("y", y, column == 0);
     }
     if (row == count_ - 1)
-      out_ << "set label " << quoted(axis_label(plot_.names[column])) << " at "
+      out_ << "set label " << gnuplot_string(axis_label(plot_.names[column])) << " at "
            << at(l + panel_ / 2.0, size_ - 18) << " center font ',13' textcolor rgb '" << style::ink << "'\n";
     if (column == 0 && row > 0)
-      out_ << "set label " << quoted(axis_label(plot_.names[row])) << " at " << at(20, t + panel_ / 2.0)
-           << " center rotate by 90 font ',13' textcolor rgb '" << style::ink << "'\n";
+      out_ << "set label " << gnuplot_string(axis_label(plot_.names[row])) << " at "
+           << at(20, t + panel_ / 2.0) << " center rotate by 90 font ',13' textcolor rgb '" << style::ink
+           << "'\n";
     if (row == 0 && column == 0) write_headings();
   }
 
@@ -163,13 +164,13 @@ class Corner {
   // Title and legend, in the empty corner.
   void write_headings() {
     if (!plot_.title.empty())
-      out_ << "set label " << quoted(plain_label(plot_.title)) << " at " << at(left, 24)
+      out_ << "set label " << gnuplot_string(plain_label(plot_.title)) << " at " << at(left, 24)
            << " left font ',14' textcolor rgb '" << style::ink << "'\n";
     const double x = count_ == 1 ? left + panel_ - 250 : x_of(1) + 26;
     double y = top + 22;
     const auto text = [&](const std::string& words, const char* colour) {
-      out_ << "set label " << quoted(plain_label(words)) << " at " << at(x + 42, y) << " left textcolor rgb '"
-           << colour << "'\n";
+      out_ << "set label " << gnuplot_string(plain_label(words)) << " at " << at(x + 42, y)
+           << " left textcolor rgb '" << colour << "'\n";
       y += 26;
     };
     const auto line = [&](const std::string& look) {

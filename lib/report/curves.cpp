@@ -135,7 +135,7 @@ class Curves {
   }
 
   void label(const std::string& text, double x, double y, const std::string& look) {
-    out_ << "set label " << quoted(plain_label(text)) << " at " << at(x, y) << ' ' << look << '\n';
+    out_ << "set label " << gnuplot_string(plain_label(text)) << " at " << at(x, y) << ' ' << look << '\n';
   }
 
   void axis_title(const std::string& text, double y) {

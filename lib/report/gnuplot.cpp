@@ -6,18 +6,18 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
+#include <system_error>
+#include <utility>
 #include <vector>
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/process.hpp"
+#include "core/stop.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
-
-extern char** environ;
 
 namespace fluxsbi::report {
 
@@ -51,25 +51,14 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// Exit status of "gnuplot ARGUMENTS...", or -1 if it cannot be started. All that it prints goes to `log`.
-int run_gnuplot(std::vector<std::string> arguments, const std::string& log) {
+// Runs "gnuplot ARGUMENTS..."; nothing if it cannot be started.
+std::optional<core::CommandResult> run_gnuplot(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "gnuplot");
-  std::vector<char*> words;
-  for (std::string& argument : arguments) words.push_back(argument.data());
-  words.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  pid_t child = 0;
-  const int failure = posix_spawnp(&child, "gnuplot", &actions, nullptr, words.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  if (failure != 0) return -1;
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return -1;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  try {
+    return core::run({.arguments = std::move(arguments), .environment = {}, .stop = core::stop_requested});
+  } catch (const std::system_error&) {
+    return {};
+  }
 }
 
 // The first line of gnuplot's output that says something; it prints the place of an error on lines before.
@@ -92,7 +81,7 @@ std::string terminal(const std::string& path, int width, int height) {
 
 }  // namespace
 
-std::string quoted(const std::string& text) {
+std::string gnuplot_string(const std::string& text) {
   std::string escaped = "'";
   for (const char c : text) {
     if (c == '\n' || c == '\r') continue;  // would end the command
@@ -103,7 +92,8 @@ std::string quoted(const std::string& text) {
 }
 
 bool has_gnuplot() {
-  return run_gnuplot({"--version"}, "/dev/null") == 0;
+  const auto result = run_gnuplot({"--version"});
+  return result && result->status == 0;
 }
 
 void draw(const std::string& script, int width, int height, const std::string& path) {
@@ -111,15 +101,18 @@ void draw(const std::string& script, int width, int height, const std::string& p
   const ScratchFolder folder;
   const std::string picture = folder.file("picture"), commands = folder.file("script.gp");
   std::ofstream(commands) << "set encoding utf8\nset terminal " << setting << "\nset output "
-                          << quoted(picture) << "\n"
+                          << gnuplot_string(picture) << "\n"
                           << script << "\nunset output\n";
-  const int status = run_gnuplot({"-d", commands}, folder.file("log"));
-  if (status == -1 || status == 127)
-    throw core::UserError("cannot draw " + path + ": gnuplot was not found; " + remedy);
+  const auto result = run_gnuplot({"-d", commands});
+  if (!result) throw core::UserError("cannot draw " + path + ": gnuplot was not found; " + remedy);
+  if (result->stopped) {
+    throw core::Stopped(std::string("drawing was stopped by ") + core::signal_name(core::stop_requested()) +
+                        "; nothing was written");
+  }
   const std::string bytes = read_file(picture);
-  if (status != 0 || bytes.empty())
-    throw core::UserError("cannot draw " + path + ": gnuplot said \"" +
-                          first_message(read_file(folder.file("log"))) + "\"; " + remedy);
+  if (result->status != 0 || bytes.empty())
+    throw core::UserError("cannot draw " + path + ": gnuplot said \"" + first_message(result->error_tail) +
+                          "\"; " + remedy);
   io::AtomicFile file(path);
   file.write(bytes);
   file.commit();

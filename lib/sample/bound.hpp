@@ -18,11 +18,11 @@ struct Bound {
 };
 
 /// A network's inputs for t [n], x [n, L, C] and the items of the chunk that these are (undefined: all).
-using InputsOf =
+using MakeInputs =
     std::function<model::Inputs(const at::Tensor& t, const at::Tensor& x, const at::Tensor& items)>;
 
 /// Network and pull-back of the engine, which must outlive them, under these inputs. Gradients are 0 at
 /// tokens that the inputs' condition_mask gives.
-Bound bound_of(engine::Engine& engine, const InputsOf& inputs_of);
+Bound bound_of(engine::Engine& engine, const MakeInputs& make_inputs);
 
 }  // namespace fluxsbi::sample

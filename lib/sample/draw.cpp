@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -21,6 +22,26 @@ namespace fluxsbi::sample {
 
 namespace {
 
+SolverOptions solver_options_of(const SamplingOptions& options, const method::Method& method) {
+  SolverOptions solver;
+  NoiseOptions& noise = solver.noise;
+  noise = {options.noise_amount, options.corrector, options.churn,
+           options.churn_min,    noise.most,        options.churn_noise};
+  if (options.churn_max) noise.most = *options.churn_max;
+  solver.spacing = options.spacing.value_or(method.default_spacing());
+  solver.atol = options.atol;
+  solver.rtol = options.rtol;
+  solver.max_evaluations = options.max_evaluations;
+  solver.steps = options.steps.value_or(chosen_solver(options.solver) ? 0 : method.default_steps());
+  return solver;
+}
+
+const SolverRow& solver_of(const SamplingOptions& options, const method::Method& method) {
+  const SolverRow* chosen = chosen_solver(options.solver);
+  return chosen ? *chosen : find_solver(method.default_solver());
+}
+
+// Samples are items: item = row * draws + draw.
 class Drawing {
  public:
   Drawing(const Source& source, const Amount& amount, const SamplingOptions& options,
@@ -29,21 +50,12 @@ class Drawing {
         amount_(amount),
         options_(options),
         progress_(progress),
-        solver_(find_solver(options.solver == "auto" ? source.method->default_solver() : options.solver)),
+        solver_(solver_of(options, *source.method)),
         path_(source.method->path()),
+        solver_options_(solver_options_of(options, *source.method)),
         total_(amount.rows * amount.draws) {
     const std::string problem = solver_problem(solver_, *path_, source.method->name());
     if (!problem.empty()) throw core::UserError("sampling.solver " + problem);
-    NoiseOptions& noise = solver_options_.noise;
-    noise = {options.noise_amount, options.corrector, options.churn,
-             options.churn_min,    noise.most,        options.churn_noise};
-    if (options.churn_max) noise.most = *options.churn_max;
-    solver_options_.spacing = options.spacing.value_or(source.method->default_spacing());
-    solver_options_.atol = options.atol;
-    solver_options_.rtol = options.rtol;
-    solver_options_.max_evaluations = options.max_evaluations;
-    const int64_t default_steps = options.solver == "auto" ? source.method->default_steps() : 0;
-    solver_options_.steps = options.steps.value_or(default_steps);
     samples_.rows = amount.rows;
     samples_.draws = amount.draws;
     samples_.tokens = source.kept;
@@ -54,49 +66,65 @@ class Drawing {
   }
 
   Samples run() {
-    std::vector<int64_t> pending = pass(nullptr);
-    deadline_ = core::steady_seconds() + options_.max_seconds;
-    for (attempt_ = 1; !pending.empty() && attempt_ <= options_.max_tries; ++attempt_) {
-      if (finite_ == 0 || core::steady_seconds() > deadline_) break;
-      pending = pass(&pending);
+    std::vector<int64_t> pending = draw_all();
+    const double deadline = core::steady_seconds() + options_.max_seconds;
+    int64_t attempt = 1;
+    while (!pending.empty() && attempt <= options_.max_tries) {
+      if (finite_ == 0 || core::steady_seconds() > deadline) break;
+      pending = draw_again(pending, attempt++, deadline);
     }
-    if (!pending.empty()) warn(static_cast<int64_t>(pending.size()));
+    if (!pending.empty()) warn_unfilled(std::ssize(pending), attempt > options_.max_tries);
     if (!exhausted_.empty()) warn_exhausted();
     return std::move(samples_);
   }
 
  private:
-  // Draws every listed item once (nullptr: all) and returns those to be redrawn. Item = row * draws + draw.
-  std::vector<int64_t> pass(const std::vector<int64_t>* list) {
-    const int64_t count = list ? static_cast<int64_t>(list->size()) : total_;
+  // The first try of every item. Returns those that were rejected.
+  std::vector<int64_t> draw_all() {
     std::vector<int64_t> rejected;
-    for (int64_t begin = 0; begin < count; begin += amount_.chunk) {
-      if (const int signal = core::stop_requested()) {
-        throw core::Stopped(std::string("sampling was stopped by ") + core::signal_name(signal) +
-                            "; nothing was written");
-      }
-      if (attempt_ > 0 && core::steady_seconds() > deadline_) {
-        rejected.insert(rejected.end(), list->begin() + begin, list->end());
-        break;
-      }
-      std::vector<int64_t> items;
-      for (int64_t i = begin; i < std::min(begin + amount_.chunk, count); ++i) {
-        items.push_back(list ? (*list)[static_cast<size_t>(i)] : i);
-      }
-      chunk(items, rejected);
-      const auto tried = begin + static_cast<int64_t>(items.size());
-      if (progress_) progress_(total_ - count + tried - static_cast<int64_t>(rejected.size()), total_);
+    for (int64_t begin = 0; begin < total_; begin += amount_.chunk) {
+      std::vector<int64_t> items(static_cast<size_t>(std::min(amount_.chunk, total_ - begin)));
+      std::iota(items.begin(), items.end(), begin);
+      draw_chunk(items, 0, rejected);
+      report(begin + std::ssize(items) - std::ssize(rejected));
     }
     return rejected;
   }
 
-  void chunk(const std::vector<int64_t>& items, std::vector<int64_t>& rejected) {
-    const int64_t n = static_cast<int64_t>(items.size()), size = state_size();
+  // Another try of these items. Returns those that were rejected, and from the deadline on those that were not
+  // tried.
+  std::vector<int64_t> draw_again(std::span<const int64_t> items, int64_t attempt, double deadline) {
+    const int64_t count = std::ssize(items);
+    std::vector<int64_t> rejected;
+    for (int64_t begin = 0; begin < count; begin += amount_.chunk) {
+      const auto rest = items.subspan(static_cast<size_t>(begin));
+      if (core::steady_seconds() > deadline) {
+        rejected.insert(rejected.end(), rest.begin(), rest.end());
+        break;
+      }
+      const auto chunk = rest.first(std::min(rest.size(), static_cast<size_t>(amount_.chunk)));
+      draw_chunk(chunk, attempt, rejected);
+      report(total_ - count + begin + std::ssize(chunk) - std::ssize(rejected));
+    }
+    return rejected;
+  }
+
+  void report(int64_t done) const {
+    if (progress_) progress_(done, total_);
+  }
+
+  // Draws these items together; adds those that are to be redrawn to `rejected`.
+  void draw_chunk(std::span<const int64_t> items, int64_t attempt, std::vector<int64_t>& rejected) {
+    if (const int signal = core::stop_requested()) {
+      throw core::Stopped(std::string("sampling was stopped by ") + core::signal_name(signal) +
+                          "; nothing was written");
+    }
+    const int64_t n = std::ssize(items), size = state_size();
     std::vector<int64_t> rows;
     std::vector<NoiseKey> keys;
     for (const int64_t item : items) {
       rows.push_back(item / amount_.draws);
-      keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt_});
+      keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt});
     }
     NormalNoise noise(amount_.seed, keys);
     const auto normal = [&] {  // [n, tokens, channels], on the host
@@ -104,8 +132,21 @@ class Drawing {
       noise.fill({next.data_ptr<float>(), static_cast<size_t>(n * size)}, size);
       return next;
     };
-    int64_t evaluations = 0;
     const Bound bound = source_.bind(rows);
+    SolverOptions options = solver_options_;
+    options.normal = [&] { return normal().to(source_.device); };
+    if (bound.given.defined()) {
+      options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
+    }
+    const Integration end = integrate_path(bound, options);
+    remember_exhausted(end, rows);
+    at::Tensor values = end.x.to(at::kCPU).contiguous();
+    keep(items, {values.data_ptr<float>(), static_cast<size_t>(n * size)}, rejected);
+  }
+
+  // Takes fresh noise along the path of these conditions to the data, and counts evaluations.
+  Integration integrate_path(const Bound& bound, const SolverOptions& options) {
+    int64_t evaluations = 0;
     const auto counted = [&](const Evaluate& network) -> Evaluate {
       return [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
         ++evaluations;
@@ -115,16 +156,9 @@ class Drawing {
     Guidance guidance = guidance_of(bound);
     if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
     const PathEquation equation(*path_, counted(bound.network), bound.given, guidance);
-    SolverOptions options = solver_options_;
-    options.normal = [&] { return normal().to(source_.device); };
-    if (bound.given.defined()) {
-      options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
-    }
-    const Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
+    Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
     samples_.evaluations = std::max(samples_.evaluations, evaluations);
-    remember_exhausted(end, rows);
-    at::Tensor values = end.x.to(at::kCPU).contiguous();
-    settle(items, {values.data_ptr<float>(), static_cast<size_t>(n * size)}, rejected);
+    return end;
   }
 
   Guidance guidance_of(const Bound& bound) const {
@@ -146,17 +180,18 @@ class Drawing {
 
   // Keeps what is finite and supported; the rest goes into `rejected`. values: [items, state_size()],
   // standardised.
-  void settle(const std::vector<int64_t>& items, std::span<float> values, std::vector<int64_t>& rejected) {
+  void keep(std::span<const int64_t> items, std::span<float> values, std::vector<int64_t>& rejected) {
     const auto size = static_cast<size_t>(state_size()),
                kept = static_cast<size_t>(source_.kept * source_.channels);
     source_.standardiser->invert(values);
-    samples_.drawn += static_cast<int64_t>(items.size());
+    samples_.drawn += std::ssize(items);
     for (size_t i = 0; i < items.size(); ++i) {
       const auto value = values.subspan(i * size, size);
-      const bool in_support = restore_given(value, items[i] / amount_.draws);
+      const auto given = given_of(items[i] / amount_.draws);
+      put_given(value, given);
       const bool finite = std::all_of(value.begin(), value.end(), [](float v) { return std::isfinite(v); });
       finite_ += finite;
-      if (!finite || !in_support) {
+      if (!finite || !in_support(value, given)) {
         rejected.push_back(items[i]);
         continue;
       }
@@ -166,45 +201,47 @@ class Drawing {
     }
   }
 
-  // Puts what is given into its place, and says whether what was inferred lies in the prior's support.
-  bool restore_given(std::span<float> value, int64_t row) const {
-    const bool checks = options_.reject && source_.prior;
-    const size_t theta = checks ? static_cast<size_t>(source_.prior->dim()) : 0;
-    const size_t first = static_cast<size_t>(row) * value.size();
-    bool in_support = true;
-    for (size_t j = 0; j < value.size(); ++j) {
-      if (!source_.given.empty() && !std::isnan(source_.given[first + j])) {
-        value[j] = source_.given[first + j];
-      } else if (j < theta) {
-        in_support = in_support && source_.prior->component_in_support(j, value[j]);
-      }
+  // What is given of a row's state, NaN where it is inferred; empty where nothing is given.
+  std::span<const float> given_of(int64_t row) const {
+    if (source_.given.empty()) return {};
+    const auto size = static_cast<size_t>(state_size());
+    return source_.given.subspan(static_cast<size_t>(row) * size, size);
+  }
+
+  static void put_given(std::span<float> value, std::span<const float> given) {
+    for (size_t j = 0; j < given.size(); ++j) {
+      if (!std::isnan(given[j])) value[j] = given[j];
     }
-    return in_support;
+  }
+
+  // Whether the inferred part of theta lies in the prior's support, where that is asked for.
+  bool in_support(std::span<const float> value, std::span<const float> given) const {
+    if (!options_.reject || !source_.prior) return true;
+    for (size_t j = 0; j < static_cast<size_t>(source_.prior->dim()); ++j) {
+      const bool inferred = given.empty() || std::isnan(given[j]);
+      if (inferred && !source_.prior->component_in_support(j, value[j])) return false;
+    }
+    return true;
   }
 
   int64_t state_size() const { return source_.tokens * source_.channels; }
 
-  void warn(int64_t missing) const {
-    const char* reason = finite_ == 0                    ? "the network's output is not finite"
-                         : attempt_ > options_.max_tries ? "sampling.max_tries was reached"
-                                                         : "sampling.max_seconds was reached";
+  void warn_unfilled(int64_t missing, bool out_of_tries) const {
+    const char* reason = finite_ == 0   ? "the network's output is not finite"
+                         : out_of_tries ? "sampling.max_tries was reached"
+                                        : "sampling.max_seconds was reached";
     core::log::warning(std::to_string(missing) + " of " + std::to_string(total_) +
                        " samples could not be filled and are NaN: " + reason + " (acceptance rate " +
                        core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")");
   }
 
   void warn_exhausted() const {
-    constexpr size_t most = 10;
-    std::vector<std::string> rows;
-    for (const int64_t row : exhausted_) {
-      if (rows.size() < most) rows.push_back(std::to_string(row));
-    }
-    const size_t left = exhausted_.size() - rows.size();
-    core::log::warning("samples of " + std::to_string(exhausted_.size()) +
-                       " observations ran into sampling.max_evaluations = " +
-                       std::to_string(options_.max_evaluations) + " and were drawn again; rows " +
-                       core::join(rows) + (left > 0 ? " and " + std::to_string(left) + " more" : "") +
-                       "; raise it, loosen sampling.atol and rtol, or take a fixed-step solver");
+    const std::vector<int64_t> rows(exhausted_.begin(), exhausted_.end());
+    core::log::warning(
+        "samples of " + std::to_string(exhausted_.size()) +
+        " observations ran into sampling.max_evaluations = " + std::to_string(options_.max_evaluations) +
+        " and were drawn again; rows " + core::list_first(rows) +
+        "; raise it, loosen sampling.atol and rtol, or take a fixed-step solver");
   }
 
   const Source& source_;
@@ -213,11 +250,10 @@ class Drawing {
   const Progress& progress_;
   const SolverRow& solver_;
   const std::unique_ptr<method::Path> path_;
-  SolverOptions solver_options_;
-  int64_t total_;
+  const SolverOptions solver_options_;
+  const int64_t total_;
   std::set<int64_t> exhausted_;  // observations of which a sample ran out of evaluations
-  int64_t attempt_ = 0, finite_ = 0;
-  double deadline_ = 0;
+  int64_t finite_ = 0;
   Samples samples_;
 };
 

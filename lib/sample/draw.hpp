@@ -63,9 +63,8 @@ using Progress = std::function<void(int64_t done, int64_t total)>;
 /// prior's support, is redrawn with fresh noise until options.max_tries or options.max_seconds, and not at
 /// all where no first try was finite; then it stays NaN with filled = 0, and a warning says how many, and
 /// which rows ran into options.max_evaluations. Memory beside the result is that of one chunk and 8 bytes for
-/// each sample that is to be redrawn. Throws UserError
-/// for a solver that is unknown or not the method's and for guidance of a model without a null condition,
-/// core::Stopped when a signal asked to stop.
+/// each sample that is to be redrawn. Throws UserError for a solver that is unknown or not the method's and for
+/// guidance of a model without a null condition, core::Stopped when a signal asked to stop.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

@@ -13,9 +13,9 @@ namespace fluxsbi::sample {
 
 namespace {
 
-// The rows of an item's condition: one row serves all items.
-at::Tensor rows_of(const at::Tensor& condition, const at::Tensor& rows) {
-  return rows.defined() && condition.size(0) > 1 ? condition.index_select(0, rows) : condition;
+// The condition of these items [n] (undefined: all of the chunk, in order); one row serves every item.
+at::Tensor condition_of_items(const at::Tensor& condition, const at::Tensor& items) {
+  return items.defined() && condition.size(0) > 1 ? condition.index_select(0, items) : condition;
 }
 
 }  // namespace
@@ -52,8 +52,8 @@ Bound JointCondition::bind(engine::Engine& engine, std::span<const int64_t> rows
       bound_of(engine, [clean, mask](const at::Tensor& t, const at::Tensor& x, const at::Tensor& items) {
         model::Inputs inputs;
         inputs.t = t;
-        inputs.condition_mask = rows_of(mask, items);
-        inputs.obs = at::where(inputs.condition_mask, rows_of(clean, items), x);
+        inputs.condition_mask = condition_of_items(mask, items);
+        inputs.obs = at::where(inputs.condition_mask, condition_of_items(clean, items), x);
         return inputs;
       });
   bound.given = mask;

@@ -70,8 +70,8 @@ std::string guidance_problem(double scale) {
 
 void check(const SamplingOptions& options, const method::Method& method,
            const method::StrategyOptions& strategy, config::Reader& reader) {
-  if (options.solver != "auto") {
-    const std::string problem = solver_problem(find_solver(options.solver), *method.path(), method.name());
+  if (const SolverRow* solver = chosen_solver(options.solver)) {
+    const std::string problem = solver_problem(*solver, *method.path(), method.name());
     if (!problem.empty()) reader.problem("sampling.solver", problem);
   }
   reader.in_order("sampling.churn_min", options.churn_min, "sampling.churn_max", options.churn_max);

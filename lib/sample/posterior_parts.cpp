@@ -121,7 +121,7 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
 
 JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows) const {
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device());
-  check_questions(condition, *mask, condition_mask.kind, shape);
+  check_questions(condition, *mask, config::name_of(condition_mask.kind), shape);
   return condition;
 }
 

@@ -20,6 +20,6 @@ struct RowRange {
   int64_t first = 0;
   int64_t rows = 0;
 };
-RowRange rows_of(const Shard& shard, int64_t total_rows);
+RowRange rows_of_shard(const Shard& shard, int64_t total_rows);
 
 }  // namespace fluxsbi::sample

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/file_descriptor.hpp"
 #include "core/log.hpp"
 
 namespace fluxsbi::train {
@@ -29,12 +31,7 @@ MetricsFile::~MetricsFile() {
 
 void MetricsFile::append(std::string_view text) {
   const std::string line = std::string(text) + "\n";
-  for (size_t done = 0; done < line.size();) {
-    const ssize_t written = write(descriptor_, line.data() + done, line.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write to");
-    done += static_cast<size_t>(written);
-  }
+  if (!core::write_all(descriptor_, std::as_bytes(std::span(line)))) fail("write to");
   size_ += static_cast<int64_t>(line.size());
 }
 

@@ -75,6 +75,36 @@ TEST_CASE("shapes, sizes and times read well", "[core][text]") {
   CHECK(duration_text(3720) == "1 h 02 min");
 }
 
+TEST_CASE("a long list shows its first entries and counts the rest", "[core][text]") {
+  const std::vector<std::string> words{"a", "b", "c"};
+  CHECK(list_first(words, 2) == "a, b and 1 more");
+  CHECK(list_first(words, 3) == "a, b, c");
+  CHECK(list_first(std::vector<std::string>{}).empty());
+  const std::vector<int64_t> numbers{5, -1, 7, 8};
+  CHECK(list_first(numbers, 1) == "5 and 3 more");
+  CHECK(list_first(numbers) == "5, -1, 7, 8");
+  CHECK(list_first(std::vector<int64_t>(12, 3)) == "3, 3, 3, 3, 3, 3, 3, 3, 3, 3 and 2 more");
+}
+
+TEST_CASE("a text is a number as a whole or not at all", "[core][text]") {
+  CHECK(parse_number("1.5e3") == 1500);
+  CHECK(parse_number("+2") == 2);
+  CHECK(parse_number("-inf") == -std::numeric_limits<double>::infinity());
+  CHECK(std::isnan(parse_number("nan").value()));
+  for (const char* text : {"", "+", "+-1", "--1", "1 ", " 1", "1,", "0x10", "1e999", "one"})
+    CHECK_FALSE(parse_number(text).has_value());
+  CHECK(parse_whole_number("-12") == -12);
+  CHECK(parse_whole_number("9223372036854775807") == std::numeric_limits<int64_t>::max());
+  for (const char* text : {"", "1.0", "1e3", "9223372036854775808", "12 "})
+    CHECK_FALSE(parse_whole_number(text).has_value());
+}
+
+TEST_CASE("blanks at the ends of a text are cut off", "[core][text]") {
+  CHECK(trimmed(" \t a b\r ") == "a b");
+  CHECK(trimmed(" \t").empty());
+  CHECK(trimmed("") == "");
+}
+
 TEST_CASE("quoted text is one line and not endless", "[core][text]") {
   CHECK(quoted("abc") == "'abc'");
   CHECK(quoted("a\nb\tc") == "'a b c'");

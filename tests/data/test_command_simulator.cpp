@@ -9,13 +9,11 @@
 #include "data/errors.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/rows_text.hpp"
-#include "data/simulate/shell.hpp"
 #include "data/simulate/simulate.hpp"
 #include "data/simulate/simulate_to_file.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;
-using data::run_shell;
 using data::simulate_to_file;
 using data::SimulateRequest;
 using test::says;
@@ -31,7 +29,7 @@ SimulateRequest request_for(const std::string& output, const std::string& comman
   request.output = output;
   request.simulations = rows;
   request.seed = 5;
-  request.prior = {"box", {-1}, {1, 2}, {}, {}};
+  request.prior = {data::PriorKind::box, {-1}, {1, 2}, {}, {}};
   request.simulator.command = command;
   request.simulator.batch = 8;
   request.simulator.workers = 2;
@@ -198,41 +196,12 @@ TEST_CASE("a command needs a prior with a density, of a known length", "[data][c
   auto request = request_for(scratch.path("a.npz"), good, 5);
   request.prior = {};
   REQUIRE_USER_ERROR(simulate_to_file(request), says("prior.kind"));
-  request.prior = {"box", {}, {}, {}, {}};
+  request.prior = {data::PriorKind::box, {}, {}, {}, {}};
   REQUIRE_USER_ERROR(simulate_to_file(request), says("no numbers"));
-  request.prior = {"box", {0}, {1}, {}, {}};
+  request.prior = {data::PriorKind::box, {0}, {1}, {}, {}};
   request.theta_names = {"a", "b"};
   REQUIRE(simulate_to_file(request).rows == 5);
   REQUIRE(load(scratch.path("a.npz")).theta.size() == 10);
-}
-
-TEST_CASE("a shell command gets its input and gives status, output and the end of its errors",
-          "[data][shell]") {
-  const std::string input(300000, 'a');  // more than a pipe holds
-  const auto echo = run_shell("cat; echo $NAME >&2; exit 5", input, {"NAME=value"}, 0, never);
-  REQUIRE(echo.status == 5);
-  REQUIRE(echo.output == input);
-  REQUIRE(echo.error_tail == "value\n");
-  REQUIRE(run_shell("kill -9 $$", "", {}, 0, never).status == 128 + 9);
-  REQUIRE(run_shell("yes | head -c 100000 >&2", "", {}, 0, never).error_tail.size() == 2000);
-}
-
-TEST_CASE("a command that is ended goes with its children", "[data][shell]") {
-  const Scratch scratch;
-  constexpr double much_less_than_the_sleep = 100;
-  const double began = core::steady_seconds();
-  const auto result =
-      run_shell("sleep 300 & echo $! > " + scratch.path("pid") + "; wait", "", {}, 0.5, never);
-  REQUIRE(result.timed_out);
-  const std::string pid = scratch.read("pid");
-  const auto alive = [&] {  // a zombie has ended; whoever adopted it has not looked yet
-    std::ifstream status("/proc/" + pid.substr(0, pid.find('\n')) + "/stat");
-    std::string number, name, state;
-    return static_cast<bool>(status >> number >> name >> state) && state != "Z";
-  };
-  while (alive() && core::steady_seconds() - began < much_less_than_the_sleep)
-    run_shell(":", "", {}, 0, never);
-  REQUIRE(core::steady_seconds() - began < much_less_than_the_sleep);
 }
 
 TEST_CASE("rows of text are read with or without a header", "[data][rows]") {
@@ -269,7 +238,7 @@ TEST_CASE("a killed simulation goes on to the same file", "[data][command]") {
   const auto some_rows = [&] {
     return scratch.has("a.npz.partial") && scratch.read("a.npz.partial").size() > 600;
   };
-  while (!some_rows()) run_shell("sleep 0.01", "", {}, 0, never);
+  while (!some_rows()) usleep(10000);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   REQUIRE_FALSE(scratch.has("a.npz"));

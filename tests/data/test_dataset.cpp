@@ -62,7 +62,7 @@ TEST_CASE("npz and h5 files of any supported rank are read", "[data][dataset]") 
       REQUIRE(std::ssize(dataset.x) == 4 * shape.x_size());
       REQUIRE(dataset.x.back() == static_cast<float>(dataset.x.size() - 1));
       REQUIRE(std::ssize(dataset.x_names) == shape.x_dim);
-      REQUIRE(dataset.prior.kind == "none");
+      REQUIRE(dataset.prior.kind == data::PriorKind::none);
     }
   }
 }
@@ -140,7 +140,7 @@ TEST_CASE("a task is simulated with its own prior", "[data][dataset]") {
   options.simulations = 50;
   const auto dataset = load_dataset(options, 3);
   REQUIRE(dataset.rows == 50);
-  REQUIRE(dataset.prior.kind == "normal");
+  REQUIRE(dataset.prior.kind == data::PriorKind::normal);
   REQUIRE(dataset.source == "task gaussian_linear, 50 simulations");
   REQUIRE(dataset.theta == data::simulate(*data::make_task("gaussian_linear"), 50, 3).theta);
   REQUIRE(dataset.theta != load_dataset(options, 4).theta);

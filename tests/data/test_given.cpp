@@ -84,7 +84,7 @@ TEST_CASE("what cannot be answered is refused, every mistake at once", "[data][g
 TEST_CASE("theta that is given outside the prior's support is refused by row, column and value",
           "[data][given]") {
   const Scratch scratch;
-  const auto prior = data::make_prior({"box", {-1, 0.7}, {1, 1.1}, {}, {}}, 2);
+  const auto prior = data::make_prior({data::PriorKind::box, {-1, 0.7}, {1, 1.1}, {}, {}}, 2);
   const auto path = scratch.write("a.csv", "mass,spin,x_0\n,0.9,9\n1.5,,9\n,0.05,\n");
   REQUIRE_USER_ERROR(load(path, prior.get()), says("row 1 (counted from 0) has mass = 1.5") &&
                                                   says("row 2 (counted from 0) has spin = 0.05") &&

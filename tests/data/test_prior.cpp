@@ -22,9 +22,9 @@ constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double no_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double closed_form = 1e-14;  // relative; one rounded expression in double
 
-const PriorOptions box{"box", {-1, 0}, {1, 4}, {}, {}};
-const PriorOptions normal{"normal", {}, {}, {1, -2}, {0.5, 3}};
-const PriorOptions lognormal{"lognormal", {}, {}, {-0.125, -3}, {0.5, 0.5}};
+const PriorOptions box{data::PriorKind::box, {-1, 0}, {1, 4}, {}, {}};
+const PriorOptions normal{data::PriorKind::normal, {}, {}, {1, -2}, {0.5, 3}};
+const PriorOptions lognormal{data::PriorKind::lognormal, {}, {}, {-0.125, -3}, {0.5, 0.5}};
 
 using Point = std::vector<double>;
 
@@ -72,7 +72,7 @@ TEST_CASE("draws lie in the support and have the prior's moments", "[data][prior
     double mean, sd;  // of the first component; of its logarithm for lognormal
   } cases[] = {{box, 0, 2 / std::sqrt(12.0)}, {normal, 1, 0.5}, {lognormal, -0.125, 0.5}};
   for (const auto& [options, mean, sd] : cases) {
-    CAPTURE(options.kind);
+    CAPTURE(config::name_of(options.kind));
     const auto prior = make_prior(options, 2);
     double sum = 0, squares = 0;
     for (int i = 0; i < draws; ++i) {
@@ -80,7 +80,7 @@ TEST_CASE("draws lie in the support and have the prior's moments", "[data][prior
       Point theta(2);
       prior->sample(random, theta);
       REQUIRE(prior->in_support(theta));
-      const double value = options.kind == "lognormal" ? std::log(theta[0]) : theta[0];
+      const double value = options.kind == data::PriorKind::lognormal ? std::log(theta[0]) : theta[0];
       sum += value;
       squares += (value - mean) * (value - mean);
     }
@@ -90,19 +90,19 @@ TEST_CASE("draws lie in the support and have the prior's moments", "[data][prior
 }
 
 TEST_CASE("a custom prior is a support that may be open, without a density", "[data][prior]") {
-  const auto prior = make_prior({"custom", {0, -inf}, {inf, 1}, {}, {}}, 2);
+  const auto prior = make_prior({data::PriorKind::custom, {0, -inf}, {inf, 1}, {}, {}}, 2);
   REQUIRE(prior->bounded());
   REQUIRE(prior->in_support(Point{0, -1e30}));
   REQUIRE_FALSE(prior->in_support(Point{-1e-9, 0}));
   REQUIRE_FALSE(prior->in_support(Point{inf, 0}));
   REQUIRE_USER_ERROR(prior->log_prob(Point{1, 0}), says("custom"));
-  REQUIRE_FALSE(make_prior({"custom", {-inf}, {inf}, {}, {}}, 2)->bounded());
+  REQUIRE_FALSE(make_prior({data::PriorKind::custom, {-inf}, {inf}, {}, {}}, 2)->bounded());
 }
 
 TEST_CASE("a prior's options build the same prior again, through YAML", "[data][prior]") {
-  const PriorOptions open{"custom", {0, -inf}, {inf, 1}, {}, {}};
+  const PriorOptions open{data::PriorKind::custom, {0, -inf}, {inf, 1}, {}, {}};
   for (const PriorOptions& options : {box, normal, lognormal, open}) {
-    CAPTURE(options.kind);
+    CAPTURE(config::name_of(options.kind));
     config::Writer writer;
     writer.add(data::prior_table(), make_prior(options, 2)->options());
     const auto document = config::parse_yaml(writer.text(), "prior.yaml");
@@ -119,38 +119,43 @@ TEST_CASE("a prior's options build the same prior again, through YAML", "[data][
 }
 
 TEST_CASE("one entry stands for all components", "[data][prior]") {
-  const auto prior = make_prior({"box", {-1}, {2}, {}, {}}, 3);
+  const auto prior = make_prior({data::PriorKind::box, {-1}, {2}, {}, {}}, 3);
   REQUIRE(prior->dim() == 3);
   REQUIRE(prior->options().low == Point{-1, -1, -1});
   REQUIRE(make_prior({}, 3) == nullptr);
-  REQUIRE(data::prior_dim({"box", {-1}, {2, 3}, {}, {}}) == 2);
+  REQUIRE(data::prior_dim({data::PriorKind::box, {-1}, {2, 3}, {}, {}}) == 2);
   REQUIRE(data::prior_dim({}) == 0);
 }
 
 TEST_CASE("a prior that does not fit is refused with its key", "[data][prior]") {
-  REQUIRE_USER_ERROR(make_prior({"box", {0, 0, 0}, {1}, {}, {}}, 2),
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::box, {0, 0, 0}, {1}, {}, {}}, 2),
                      says("prior.low has 3 entries, theta has 2"));
-  REQUIRE_USER_ERROR(make_prior({"box", {0}, {}, {}, {}}, 2), says("prior.high has 0 entries"));
-  REQUIRE_USER_ERROR(make_prior({"box", {0, 1}, {1, 1}, {}, {}}, 2), says("component 1 has 1 and 1"));
-  REQUIRE_USER_ERROR(make_prior({"box", {-inf}, {1}, {}, {}}, 2), says("prior.low must hold finite numbers"));
-  REQUIRE_USER_ERROR(make_prior({"normal", {}, {}, {0}, {0}}, 2), says("prior.scale must be above 0"));
-  REQUIRE_USER_ERROR(make_prior({"normal", {0}, {}, {0}, {1}}, 2), says("prior.low has no meaning"));
-  REQUIRE_USER_ERROR(make_prior({"none", {0}, {1}, {}, {}}, 2), says("prior.kind: none"));
-  REQUIRE_USER_ERROR(make_prior({"box", {no_number}, {1}, {}, {}}, 1), says("finite"));
-  REQUIRE_USER_ERROR(make_prior({"box", {1, 0}, {0, 1, 2}, {}, {}}, 2),
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::box, {0}, {}, {}, {}}, 2),
+                     says("prior.high has 0 entries"));
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::box, {0, 1}, {1, 1}, {}, {}}, 2),
+                     says("component 1 has 1 and 1"));
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::box, {-inf}, {1}, {}, {}}, 2),
+                     says("prior.low must hold finite numbers"));
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::normal, {}, {}, {0}, {0}}, 2),
+                     says("prior.scale must be above 0"));
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::normal, {0}, {}, {0}, {1}}, 2),
+                     says("prior.low has no meaning"));
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::none, {0}, {1}, {}, {}}, 2), says("prior.kind: none"));
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::box, {no_number}, {1}, {}, {}}, 1), says("finite"));
+  REQUIRE_USER_ERROR(make_prior({data::PriorKind::box, {1, 0}, {0, 1, 2}, {}, {}}, 2),
                      says("prior.high has 3") && says("prior.low must be below"));
 }
 
 TEST_CASE("a support is the product of its components' supports", "[data][prior]") {
-  const auto box = make_prior({"box", {0, 10}, {1, 20}, {}, {}}, 2);
+  const auto box = make_prior({data::PriorKind::box, {0, 10}, {1, 20}, {}, {}}, 2);
   REQUIRE(box->component_in_support(0, 1));
   REQUIRE_FALSE(box->component_in_support(1, 1));
   REQUIRE(box->component_in_support(1, 20));
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const char* kind : {"normal", "lognormal"}) {
+  for (const auto kind : {data::PriorKind::normal, data::PriorKind::lognormal}) {
     const auto prior = make_prior({kind, {}, {}, {0}, {1}}, 2);
     REQUIRE(prior->component_in_support(1, 0.5));
-    REQUIRE(prior->component_in_support(1, -0.5) == (std::string(kind) == "normal"));
+    REQUIRE(prior->component_in_support(1, -0.5) == (kind == data::PriorKind::normal));
     REQUIRE_FALSE(prior->component_in_support(1, nan));
   }
 }
@@ -159,7 +164,7 @@ TEST_CASE("a prior given by its precision has that density and those moments", "
   // B^-1 = [[2, -1], [-1, 1]], |B| = 1
   const auto prior = data::make_precision_prior(std::vector<double>{1, 1, 1, 2}, 2);
   REQUIRE_FALSE(prior->bounded());
-  REQUIRE(prior->options().kind == "none");
+  REQUIRE(prior->options().kind == data::PriorKind::none);
   const double at = -std::log(2 * M_PI) - 0.5 * (1 * 9 + 2 * 1 * 3 * -2 + 2 * 4);
   REQUIRE_THAT(prior->log_prob(Point{3, -2}), WithinRel(at, closed_form));
   REQUIRE(prior->log_prob(Point{no_number, 0}) == -inf);
@@ -180,18 +185,19 @@ TEST_CASE("a prior given by its precision has that density and those moments", "
 }
 
 TEST_CASE("prior.transform confines to the ends of a bounded prior", "[data][prior][range]") {
-  data::PriorOptions options{"custom", {0, -inf}, {1, 5}, {}, {}, "logit"};
+  data::PriorOptions options{data::PriorKind::custom, {0, -inf}, {1, 5}, {}, {}, data::PriorTransform::logit};
   const auto prior = make_prior(options, 2);
   const data::Range range = data::transform_range(options, prior.get());
   REQUIRE(range.low == std::vector<double>{0, -inf});
   REQUIRE(range.high == std::vector<double>{1, 5});
-  options.transform = "none";
+  options.transform = data::PriorTransform::none;
   REQUIRE(data::transform_range(options, prior.get()).empty());
-  const data::PriorOptions scales{"lognormal", {}, {}, {0}, {1}, "logit"};
+  const data::PriorOptions scales{data::PriorKind::lognormal, {}, {}, {0}, {1}, data::PriorTransform::logit};
   REQUIRE(data::transform_range(scales, make_prior(scales, 1).get()).low == std::vector<double>{0});
-  const data::PriorOptions normal{"normal", {}, {}, {0}, {1}, "logit"};
+  const data::PriorOptions normal{data::PriorKind::normal, {}, {}, {0}, {1}, data::PriorTransform::logit};
   REQUIRE_USER_ERROR(data::transform_range(normal, make_prior(normal, 1).get()),
                      says("prior.transform: logit") && says("prior.kind: normal"));
-  REQUIRE_USER_ERROR(data::transform_range({"none", {}, {}, {}, {}, "logit"}, nullptr),
-                     says("prior.kind: none"));
+  REQUIRE_USER_ERROR(
+      data::transform_range({data::PriorKind::none, {}, {}, {}, {}, data::PriorTransform::logit}, nullptr),
+      says("prior.kind: none"));
 }

@@ -61,13 +61,13 @@ TEST_CASE("a row depends on the seed and its number alone", "[data][simulate]") 
 
 TEST_CASE("theta stays in the support after rounding to float32", "[data][simulate]") {
   // 0.1 rounds up: draws within 1.5e-9 of the bound would leave this box of width 3e-9 half the time.
-  const auto prior = data::make_prior({"box", {0.1 - 1.5e-9}, {0.1}, {}, {}}, 1);
+  const auto prior = data::make_prior({data::PriorKind::box, {0.1 - 1.5e-9}, {0.1}, {}, {}}, 1);
   REQUIRE_USER_ERROR(([&] {
                        std::vector<float> theta(1);
                        data::draw_theta(*prior, 0, 0, theta);
                      }()),
                      says("float32"));
-  const auto wider = data::make_prior({"box", {0.1 - 2e-8}, {0.1}, {}, {}}, 1);
+  const auto wider = data::make_prior({data::PriorKind::box, {0.1 - 2e-8}, {0.1}, {}, {}}, 1);
   for (int64_t row = 0; row < 100; ++row) {
     std::vector<float> theta(1);
     data::draw_theta(*wider, 0, row, theta);

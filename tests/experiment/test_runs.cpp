@@ -55,7 +55,7 @@ TEST_CASE("a run takes the task's prior where the config names none, and the con
   const TemporaryFolder folder;
   train_tiny(folder.file("task"), "data: {task: two_moons, simulations: 100}\n");
   const auto of_task = config_of(folder.file("task")).prior;
-  CHECK(of_task.kind == "box");
+  CHECK(of_task.kind == data::PriorKind::box);
   CHECK(of_task.low.front() == -1);
   CHECK(of_task.high.front() == 1);
 

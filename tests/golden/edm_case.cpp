@@ -14,8 +14,9 @@
 #include <ATen/ops/tensor.h>
 
 #include "golden/noisy_case.hpp"
-#include "method/edm.hpp"
+#include "method/diffusion.hpp"
 #include "sample/solver/runge_kutta.hpp"
+#include "support/enum_named.hpp"
 
 namespace fluxsbi::golden {
 
@@ -33,9 +34,10 @@ double setting(const Case& golden, const std::string& key, double otherwise) {
 
 method::Diffusion method_of(const Case& golden) {
   method::DiffusionOptions options;
-  options.preconditioning = golden.setting("sde");
-  for (char& letter : options.preconditioning) letter = static_cast<char>(std::tolower(letter));
-  const method::Preconditioning& row = method::find_preconditioning(options.preconditioning);
+  std::string kind = golden.setting("sde");
+  for (char& letter : kind) letter = static_cast<char>(std::tolower(letter));
+  options.preconditioning = test::enum_named<method::PreconditioningKind>(kind);
+  const method::Preconditioning& row = method::preconditioning_of(options.preconditioning);
   if (row.sigma_min) options.sigma_min = setting(golden, "sigma_min", *row.sigma_min);
   if (row.sigma_max) options.sigma_max = setting(golden, "sigma_max", *row.sigma_max);
   options.sigma_data = setting(golden, "sigma_data", options.sigma_data);
@@ -160,7 +162,7 @@ class EdmCase : NoisyCase {
       states.push_back(x);
     }
     states.push_back(stepper->to_data(equation, x));
-    const bool vp = method_.options().preconditioning == "vp";
+    const bool vp = method_.options().preconditioning == method::PreconditioningKind::vp;
     compare(array, at::stack(states), vp ? vp_trajectory_tolerance : trajectory_tolerance);
   }
 

@@ -148,10 +148,11 @@ class FlowCase {
     const sample::PathEquation equation(*path_, analytic_network(golden_, golden_.setting("sde_network")));
     const at::Tensor x = golden_.tensor("in/x0"), times = golden_.numbers("in/sde_t");
     const double amount = golden_.number("sde_alpha");
+    const auto kind = sde == "zero_ends" ? method::Sde::zero_ends : method::Sde::non_singular;
     std::vector<at::Tensor> drifts, diffusions, scores;
     for (int64_t i = 0; i < times.numel(); ++i) {
       const double t = times[i].item<double>(), noise = equation.level(t).second;
-      const at::Tensor g_squared = amount * amount * path_->squared_diffusion(sde, times[i]);
+      const at::Tensor g_squared = amount * amount * path_->squared_diffusion(kind, times[i]);
       const double score = 1 / (noise * noise);
       drifts.push_back(equation.along(t, x, 1, g_squared.item<double>() / 2 * score));
       diffusions.push_back(g_squared.sqrt());

@@ -29,12 +29,12 @@ constexpr double density_solver_tolerance = 1e-7, density_tolerance = 2e-5;
 
 method::ScoreMatching method_of(const Case& golden) {
   method::ScoreMatchingOptions options;
-  options.sde = golden.setting("sde") == "VE" ? "ve" : "vp";
+  options.sde = golden.setting("sde") == "VE" ? method::ScoreSde::ve : method::ScoreSde::vp;
   options.scaled = false;
-  options.weighting = "likelihood";
-  options.times = "uniform";
+  options.weighting = method::ScoreWeighting::likelihood;
+  options.times = method::ScoreTimes::uniform;
   options.time_min = golden.number("eps");
-  if (options.sde == "ve") {
+  if (options.sde == method::ScoreSde::ve) {
     options.sigma_min = golden.number("sigma_min");
     options.sigma_max = golden.number("sigma_max");
   } else {
@@ -72,7 +72,7 @@ class ScoreCase : NoisyCase {
     compare("out/score_target", problem(false).target, path_tolerance);
     // The weight of one row of the mean over rows.
     compare("out/weight", problem(false).weight * static_cast<double>(x.size(0)), path_tolerance);
-    const at::Tensor g_squared = path_->squared_diffusion("reverse", t);
+    const at::Tensor g_squared = path_->squared_diffusion(method::Sde::reverse, t);
     compare("out/diffusion", g_squared.sqrt(), path_tolerance);
     compare("out/drift", path_->velocity(t).x * x, path_tolerance);
   }
@@ -83,7 +83,7 @@ class ScoreCase : NoisyCase {
     std::vector<at::Tensor> drifts, diffusions;
     for (int64_t i = 0; i < times.numel(); ++i) {
       const double t = times[i].item<double>(), noise = equation.level(t).second;
-      const at::Tensor g_squared = path_->squared_diffusion("reverse", times[i]);
+      const at::Tensor g_squared = path_->squared_diffusion(method::Sde::reverse, times[i]);
       // Time runs down: the score's part has the other sign than on a path whose time runs up.
       drifts.push_back(equation.along(t, x, 1, -g_squared.item<double>() / (2 * noise * noise)));
       diffusions.push_back(g_squared.sqrt().to(at::kFloat));

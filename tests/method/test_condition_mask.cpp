@@ -16,6 +16,7 @@ using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;
 using method::ConditionMask;
 using method::ConditionMaskOptions;
+using method::MaskKind;
 using test::error_of;
 
 namespace {
@@ -97,14 +98,14 @@ TEST_CASE("weights are in proportion to each other, and zero never occurs", "[me
 }
 
 TEST_CASE("a kind takes one mask for all rows", "[method][mask]") {
-  const auto only = [](const std::string& kind) {
+  const auto only = [](MaskKind kind) {
     ConditionMaskOptions options;
     options.kind = kind;
     return draw(ConditionMask(options, obs, cond, at::kCPU), 50);
   };
-  CHECK((only("posterior") == pattern({0, 0, 1, 1, 1})).all().item<bool>());
-  CHECK((only("likelihood") == pattern({1, 1, 0, 0, 0})).all().item<bool>());
-  CHECK_FALSE(only("joint").any().item<bool>());
+  CHECK((only(MaskKind::posterior) == pattern({0, 0, 1, 1, 1})).all().item<bool>());
+  CHECK((only(MaskKind::likelihood) == pattern({1, 1, 0, 0, 0})).all().item<bool>());
+  CHECK_FALSE(only(MaskKind::joint).any().item<bool>());
 }
 
 TEST_CASE("the smallest and largest uniform numbers give masks of the mixture", "[method][mask]") {
@@ -117,11 +118,11 @@ TEST_CASE("the smallest and largest uniform numbers give masks of the mixture", 
 
 TEST_CASE("without x every row is joint, and a likelihood has nothing to infer", "[method][mask]") {
   ConditionMaskOptions options;
-  for (const char* kind : {"structured", "posterior", "joint"}) {
+  for (const MaskKind kind : {MaskKind::structured, MaskKind::posterior, MaskKind::joint}) {
     options.kind = kind;
     CHECK_FALSE(draw(ConditionMask(options, obs, 0, at::kCPU), 200).any().item<bool>());
   }
-  options.kind = "likelihood";
+  options.kind = MaskKind::likelihood;
   const auto message = error_of([&] { ConditionMask(options, obs, 0, at::kCPU); });
   CHECK_THAT(message, ContainsSubstring("condition_mask.kind") && ContainsSubstring("no x"));
 }
@@ -136,7 +137,7 @@ TEST_CASE("a mask is covered exactly if it can be drawn", "[method][mask]") {
   CHECK(covers(plain, {1, 1, 0, 0, 0}));
   CHECK_FALSE(covers(plain, {1, 0, 0, 1, 0}));
   CHECK_FALSE(covers(plain, {1, 1, 1, 1, 1}));
-  options.kind = "posterior";
+  options.kind = MaskKind::posterior;
   CHECK_FALSE(covers(ConditionMask(options, obs, cond, at::kCPU), {0, 0, 0, 0, 0}));
 }
 

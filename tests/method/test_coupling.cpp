@@ -18,8 +18,8 @@ constexpr int64_t rows = 128;
 
 method::FlowMatching coupled(double weight) {
   method::FlowMatchingOptions options;
-  options.time_distribution = "uniform";
-  options.coupling = "optimal_transport";
+  options.time_distribution = method::TimeDistribution::uniform;
+  options.coupling = method::Coupling::optimal_transport;
   options.coupling_condition_weight = weight;
   return method::FlowMatching(options);
 }
@@ -115,7 +115,7 @@ TEST_CASE("paired noise makes one Euler step from the noise go to the data, wher
   Draws draws;
   draws.two_values = false;
   method::FlowMatchingOptions uniform;
-  uniform.time_distribution = "uniform";
+  uniform.time_distribution = method::TimeDistribution::uniform;
   const auto spread = [&](const method::FlowMatching& flow) {
     const Pairs pairs = pairs_of(flow, draws, 40);
     const at::Tensor slope = std::get<0>(at::linalg_lstsq(pairs.noise, pairs.data));

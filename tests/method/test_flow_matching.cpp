@@ -14,6 +14,7 @@
 
 #include "method/flow_matching.hpp"
 #include "support/catch.hpp"
+#include "support/enum_named.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
@@ -35,7 +36,7 @@ double number_at(const at::Tensor& values, double p) {
 
 method::FlowMatching flow(const std::string& distribution, double alpha = 1, double mean = 0,
                           double std = 1) {
-  return method::FlowMatching({distribution, alpha, mean, std});
+  return method::FlowMatching({test::enum_named<method::TimeDistribution>(distribution), alpha, mean, std});
 }
 
 // (i + 1/2) / n: every quantile of the uniform distribution once.

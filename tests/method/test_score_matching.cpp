@@ -22,19 +22,21 @@
 #include "core/error.hpp"
 #include "method/score_matching.hpp"
 #include "support/catch.hpp"
+#include "support/enum_named.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
 using Catch::Matchers::ContainsSubstring;
+using test::enum_named;
 
 namespace {
 
 method::ScoreMatching score_matching(const std::string& sde, bool scaled = true,
                                      const std::string& weighting = "likelihood") {
   method::ScoreMatchingOptions options;
-  options.sde = sde;
+  options.sde = enum_named<method::ScoreSde>(sde);
   options.scaled = scaled;
-  options.weighting = weighting;
+  options.weighting = enum_named<method::ScoreWeighting>(weighting);
   return method::ScoreMatching(options);
 }
 
@@ -53,7 +55,7 @@ TEST_CASE("the regression of score matching is the one computed by hand", "[meth
   // ve with sigma from 0.01 to 1 at t = 1/2: std = 0.1, g^2 = 2 ln(100) 0.01. One row x1 = (2, 0), n = (1,
   // -1).
   method::ScoreMatchingOptions options;
-  options.weighting = "likelihood";
+  options.weighting = method::ScoreWeighting::likelihood;
   options.sigma_min = 0.01;
   options.sigma_max = 1;
   const method::Batch batch{at::tensor({2.f, 0.f}).view({1, 2, 1}), {}, {}, {}};
@@ -76,8 +78,8 @@ TEST_CASE("the regression of score matching is the one computed by hand", "[meth
 
 TEST_CASE("times of training and steps are even in the logarithm of the noise level", "[method][score]") {
   method::ScoreMatchingOptions options;
-  options.sde = GENERATE("vp", "ve");
-  options.times = "log_noise";
+  options.sde = GENERATE(method::ScoreSde::vp, method::ScoreSde::ve);
+  options.times = method::ScoreTimes::log_noise;
   const method::ScoreMatching method(options);
   const auto path = method.path();
   const auto log_ratio = [&](const at::Tensor& t) {
@@ -97,8 +99,8 @@ TEST_CASE("times of training and steps are even in the logarithm of the noise le
 
 TEST_CASE("training levels can be normal in the logarithm, cut at the ends of the path", "[method][score]") {
   method::ScoreMatchingOptions options;
-  options.sde = GENERATE("vp", "ve");
-  options.times = "log_normal";
+  options.sde = GENERATE(method::ScoreSde::vp, method::ScoreSde::ve);
+  options.times = method::ScoreTimes::log_normal;
   options.sigma_mean = -1;
   options.sigma_std = 1.5;
   const method::ScoreMatching method(options);
@@ -170,7 +172,7 @@ TEST_CASE("score matching feeds conditioned tokens clean and without loss", "[me
 
 TEST_CASE("scores stay finite for the smallest and largest uniform numbers", "[method][score]") {
   const auto method = score_matching(GENERATE("vp", "ve", "vp_published"), GENERATE(true, false));
-  CAPTURE(method.options().sde);
+  CAPTURE(config::name_of(method.options().sde));
   const method::Batch batch{at::randn({2, 3, 1}), {}, {}, {}};
   const auto problem = method.regression(batch, {at::randn({2, 3, 1}), at::tensor({0x1p-25f, 1 - 0x1p-24f})});
   for (const at::Tensor& part : {problem.inputs.obs, problem.target, problem.weight}) {
@@ -219,10 +221,10 @@ TEST_CASE("the default paths end at the prior, and the published one is warned o
   REQUIRE(overruled.size() == 2);
   CHECK_THAT(overruled.front() + overruled.back(), ContainsSubstring("strategy.weighting"));
   method::ScoreMatchingOptions published;
-  published.sde = "vp_published";
+  published.sde = method::ScoreSde::vp_published;
   const method::ScoreMatching method(published);
-  CHECK(method.options().times == "uniform");
-  CHECK(method.options().weighting == "likelihood");
+  CHECK(method.options().times == method::ScoreTimes::uniform);
+  CHECK(method.options().weighting == method::ScoreWeighting::likelihood);
 }
 
 TEST_CASE("levels in the wrong order and a vp that starts without noise are refused", "[method][score]") {

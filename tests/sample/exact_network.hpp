@@ -12,10 +12,11 @@
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/tensor.h>
 
-#include "method/edm.hpp"
+#include "method/diffusion.hpp"
 #include "method/flow_matching.hpp"
 #include "method/score_matching.hpp"
 #include "sample/fields.hpp"
+#include "support/enum_named.hpp"
 
 namespace fluxsbi::test {
 
@@ -33,11 +34,11 @@ inline std::unique_ptr<method::Method> method_named(const std::string& name) {
   const std::string kind = line == std::string::npos ? name : name.substr(line + 1);
   if (name.starts_with("edm")) {
     method::DiffusionOptions options;
-    options.preconditioning = kind;
+    options.preconditioning = enum_named<method::PreconditioningKind>(kind);
     return std::make_unique<method::Diffusion>(options);
   }
   method::ScoreMatchingOptions options;
-  options.sde = kind == "raw" ? "ve" : kind;
+  options.sde = enum_named<method::ScoreSde>(kind == "raw" ? "ve" : kind);
   options.scaled = kind != "raw";
   return std::make_unique<method::ScoreMatching>(options);
 }

@@ -44,8 +44,8 @@ class ChangedPath : public method::Path {
   method::Linear denoised(const at::Tensor& t) const override { return path_->denoised(t); }
   method::Level level(const at::Tensor& t) const override { return path_->level(t); }
   double time_of(double ratio) const override { return path_->time_of(ratio); }
-  std::span<const std::string_view> sdes() const override { return path_->sdes(); }
-  at::Tensor squared_diffusion(std::string_view sde, const at::Tensor& t) const override {
+  std::span<const method::Sde> sdes() const override { return path_->sdes(); }
+  at::Tensor squared_diffusion(method::Sde sde, const at::Tensor& t) const override {
     return path_->squared_diffusion(sde, t);
   }
 

@@ -198,7 +198,7 @@ TEST_CASE("outside the prior's support the log-density is minus infinity", "[sam
   ExactSource exact = gaussian_source("flow", data);
   const std::vector<float> points{0.5F, 0.5F, 1.5F, 0.5F, 0.5F, -1.5F};
   const auto free = exact.log_prob(points);
-  const auto prior = data::make_prior({"box", {-1}, {1}, {}, {}}, 2);
+  const auto prior = data::make_prior({data::PriorKind::box, {-1}, {1}, {}, {}}, 2);
   exact.source.prior = prior.get();
   for (const sample::DivergenceOptions& divergence :
        {sample::DivergenceOptions{true}, sample::DivergenceOptions{false, 3, 3}}) {

@@ -66,7 +66,7 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 }
 
 std::unique_ptr<data::Prior> box(double low, double high) {
-  return data::make_prior({"box", {low}, {high}, {}, {}}, 2);
+  return data::make_prior({data::PriorKind::box, {low}, {high}, {}, {}}, 2);
 }
 
 }  // namespace

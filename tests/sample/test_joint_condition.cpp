@@ -127,7 +127,7 @@ TEST_CASE("of a posterior question the theta tokens alone are kept", "[sample][g
 
 TEST_CASE("rejection looks at inferred theta alone", "[sample][given][reject]") {
   Toy toy;
-  toy.prior = data::make_prior({"box", {2, -2}, {10, -1}, {}, {}}, 2);
+  toy.prior = data::make_prior({data::PriorKind::box, {2, -2}, {10, -1}, {}, {}}, 2);
   toy.given = {1.5F, blank, 3, blank};  // theta_0 is given, outside
   const auto samples = toy.draw(200, 64, with_solver("rk4"));
   CHECK(samples.unfilled() == 0);

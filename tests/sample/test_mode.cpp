@@ -78,7 +78,8 @@ TEST_CASE("of two bumps the higher one holds the mode", "[sample][mode]") {
 TEST_CASE("a mode beyond the prior's support ends at its edge", "[sample][mode][prior]") {
   const Gaussian data;
   ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
-  const auto prior = data::make_prior({"box", {-5, -5}, {0.1, 5}, {}, {}}, 2);  // the mean has 0.3 there
+  const auto prior =
+      data::make_prior({data::PriorKind::box, {-5, -5}, {0.1, 5}, {}, {}}, 2);  // the mean has 0.3 there
   exact.source.prior = prior.get();
   const auto samples = draw_from(exact, 1, 200);
   const auto found = sample::find_modes(exact.source, samples, {200, 10}, {}, memory);

@@ -44,7 +44,7 @@ void save_rows(const std::string& path, int64_t first, int64_t rows, uint64_t se
 }
 
 void save_shard(const std::string& path, const std::string& shard) {
-  const auto range = sample::rows_of(sample::parse_shard(shard), total);
+  const auto range = sample::rows_of_shard(sample::parse_shard(shard), total);
   save_rows(path, range.first, range.rows);
 }
 
@@ -63,7 +63,7 @@ TEST_CASE("shards cover all rows once, in order, with sizes that differ by one a
   const int64_t count = GENERATE(1, 2, 3, 7, 10), all = GENERATE(0, 1, 7, 100);
   int64_t next = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const auto range = sample::rows_of({i, count}, all);
+    const auto range = sample::rows_of_shard({i, count}, all);
     CHECK(range.first == next);
     CHECK((range.rows == all / count || range.rows == all / count + 1));
     next += range.rows;

@@ -210,6 +210,16 @@ TEST_CASE("the number of steps is the user's where one is given", "[sample][solv
   }
 }
 
+TEST_CASE("auto leaves the solver to the method, every other choice is a row", "[sample][solver]") {
+  CHECK(sample::chosen_solver("auto") == nullptr);
+  for (const std::string& choice : sample::solver_choices()) {
+    if (choice == "auto") continue;
+    REQUIRE(sample::chosen_solver(choice) != nullptr);
+    CHECK(sample::chosen_solver(choice)->name == choice);
+  }
+  CHECK_THROWS_AS(sample::chosen_solver("dopri"), core::UserError);
+}
+
 TEST_CASE("an unknown solver is answered with the nearest name", "[sample][solver]") {
   CHECK_THROWS_AS(find_solver("dopri"), core::UserError);
   CHECK_THROWS_WITH(find_solver("dopri"), Catch::Matchers::ContainsSubstring("dopri5"));

@@ -35,7 +35,7 @@ class Problems {
   void throw_if_any() const {
     if (count_ == 0) return;
     auto lines = lines_;
-    if (count_ > lines.size()) lines.push_back("and " + std::to_string(count_ - lines.size()) + " more");
+    if (count_ > lines.size()) lines.push_back(core::and_more(count_ - lines.size()));
     throw core::UserErrors(lines);
   }
 

@@ -9,7 +9,7 @@
 namespace fluxsbi::data {
 
 /// N(0, B^-1) for a symmetric positive definite precision B [dim * dim]. The `prior` section cannot express
-/// correlations: options() is kind "none".
+/// correlations: options() is kind none.
 std::unique_ptr<Prior> make_precision_prior(std::span<const double> precision, int64_t dim);
 
 }  // namespace fluxsbi::data

@@ -1,6 +1,7 @@
 #include "data/prior/prior.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -137,10 +138,10 @@ constexpr Key keys[] = {{"low", &PriorOptions::low},
                         {"mean", &PriorOptions::mean},
                         {"scale", &PriorOptions::scale}};
 
-bool belongs(const std::string& kind, Member member) {
+bool belongs(PriorKind kind, Member member) {
   const bool is_bound = member == &PriorOptions::low || member == &PriorOptions::high;
-  if (kind == "box" || kind == "custom") return is_bound;
-  return kind != "none" && !is_bound;
+  if (kind == PriorKind::box || kind == PriorKind::custom) return is_bound;
+  return kind != PriorKind::none && !is_bound;
 }
 
 /// Lengths: each list of the kind is stretched from one entry to `dim`. Adds what is wrong to `problems`.
@@ -150,7 +151,7 @@ void fit_lengths(PriorOptions& options, int64_t dim, std::vector<std::string>& p
     const std::string name = std::string("prior.") + key.name;
     if (!belongs(options.kind, key.member)) {
       if (!values.empty()) {
-        problems.push_back(name + " has no meaning for prior.kind: " + options.kind +
+        problems.push_back(name + " has no meaning for prior.kind: " + config::name_of(options.kind) +
                            "; remove it or choose another kind");
       }
       continue;
@@ -159,18 +160,18 @@ void fit_lengths(PriorOptions& options, int64_t dim, std::vector<std::string>& p
     if (std::ssize(values) != dim) {
       problems.push_back(name + " has " + std::to_string(values.size()) + " entries, theta has " +
                          std::to_string(dim) + " components; give " + std::to_string(dim) +
-                         ", or one for all (prior.kind: " + options.kind + ")");
+                         ", or one for all (prior.kind: " + config::name_of(options.kind) + ")");
     }
   }
 }
 
 void check_values(const PriorOptions& options, std::vector<std::string>& problems) {
-  const bool infinite_allowed = options.kind == "custom";
+  const bool infinite_allowed = options.kind == PriorKind::custom;
   for (const Key& key : keys) {
     for (const double value : options.*key.member) {
       if (std::isnan(value) || (std::isinf(value) && !infinite_allowed)) {
         problems.push_back(std::string("prior.") + key.name + " must hold finite numbers for prior.kind: " +
-                           options.kind + ", found " + core::number_text(value));
+                           config::name_of(options.kind) + ", found " + core::number_text(value));
         break;
       }
     }
@@ -205,13 +206,23 @@ std::pair<double, double> Prior::ends(size_t) const {
   return {-infinity, infinity};
 }
 
+std::span<const std::string_view> enum_names(PriorKind) {
+  static constexpr std::array<std::string_view, 5> names{"none", "box", "normal", "lognormal", "custom"};
+  return names;
+}
+
+std::span<const std::string_view> enum_names(PriorTransform) {
+  static constexpr std::array<std::string_view, 2> names{"none", "logit"};
+  return names;
+}
+
 const config::Table<PriorOptions>& prior_table() {
   static const auto table =
       config::Table<PriorOptions>("prior",
                                   "What is known about the prior of theta: `simulate` draws from it, and "
                                   "samples outside its support are drawn again. A built-in task has its own "
                                   "prior.")
-          .add("kind", &PriorOptions::kind, config::one_of({"none", "box", "normal", "lognormal", "custom"}),
+          .add("kind", &PriorOptions::kind, config::one_of<PriorKind>(),
                "none: every theta is accepted; box: uniform on [low, high]; normal: independent normal "
                "components with mean and scale; lognormal: log theta is normal with mean and scale; custom: "
                "only the support [low, high] is known")
@@ -226,7 +237,7 @@ const config::Table<PriorOptions>& prior_table() {
                "normal: the standard deviation of theta; lognormal: that of log theta")
           .alias("std")
           .alias("sigma")
-          .add("transform", &PriorOptions::transform, config::one_of({"none", "logit"}),
+          .add("transform", &PriorOptions::transform, config::one_of<PriorTransform>(),
                "logit: models learn log((theta - low) / (high - theta)) of the bounded components, or "
                "log(theta - low) where only one end is bounded, so that no sample leaves the support; "
                "`log-prob` and `map` still answer for theta itself");
@@ -240,20 +251,26 @@ std::unique_ptr<Prior> make_prior(const PriorOptions& given, int64_t dim) {
   fit_lengths(options, dim, problems);
   check_values(options, problems);
   if (!problems.empty()) throw core::UserErrors(problems);
-  if (options.kind == "none") return nullptr;
-  if (options.kind == "box") return std::make_unique<BoxPrior>(std::move(options));
-  if (options.kind == "normal") return std::make_unique<NormalPrior>(std::move(options));
-  if (options.kind == "lognormal") return std::make_unique<LogNormalPrior>(std::move(options));
-  if (options.kind == "custom") return std::make_unique<CustomPrior>(std::move(options));
-  throw core::UserError("prior.kind: '" + options.kind +
-                        "' is unknown; use none, box, normal, lognormal or custom");
+  switch (options.kind) {
+    case PriorKind::none:
+      break;
+    case PriorKind::box:
+      return std::make_unique<BoxPrior>(std::move(options));
+    case PriorKind::normal:
+      return std::make_unique<NormalPrior>(std::move(options));
+    case PriorKind::lognormal:
+      return std::make_unique<LogNormalPrior>(std::move(options));
+    case PriorKind::custom:
+      return std::make_unique<CustomPrior>(std::move(options));
+  }
+  return nullptr;
 }
 
 Range transform_range(const PriorOptions& options, const Prior* prior) {
-  if (options.transform == "none") return {};
+  if (options.transform == PriorTransform::none) return {};
   if (!prior || !prior->bounded()) {
-    throw core::UserError("prior.transform: " + options.transform +
-                          " needs a bounded prior, and prior.kind: " + options.kind +
+    throw core::UserError("prior.transform: " + config::name_of(options.transform) +
+                          " needs a bounded prior, and prior.kind: " + config::name_of(options.kind) +
                           " has no end; give low and high, or set prior.transform: none");
   }
   Range range;

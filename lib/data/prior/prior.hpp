@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,18 +15,27 @@
 
 namespace fluxsbi::data {
 
-/// The `prior` section: what is known about the prior of theta. kind "none": nothing is known, and every
-/// theta is accepted. "box": uniform on [low, high] per component. "normal": mean, std per component (support
-/// R^d). "lognormal": mu, sigma per component (support theta > 0). "custom": the support of low/high (entries
-/// may be -.inf/.inf), no density: sample and log_prob throw UserError.
+enum class PriorKind {
+  none,       ///< nothing is known, and every theta is accepted
+  box,        ///< uniform on [low, high] per component
+  normal,     ///< mean, std per component (support R^d)
+  lognormal,  ///< mu, sigma per component (support theta > 0)
+  custom,     ///< the support of low/high (may be infinite), no density: sample and log_prob throw UserError
+};
+std::span<const std::string_view> enum_names(PriorKind);
+
+/// logit: models learn bounded components on the whole line (Standardiser).
+enum class PriorTransform { none, logit };
+std::span<const std::string_view> enum_names(PriorTransform);
+
+/// The `prior` section: what is known about the prior of theta.
 struct PriorOptions {
-  std::string kind = "none";
+  PriorKind kind = PriorKind::none;
   std::vector<double> low;  ///< box, custom; one entry stands for all components
   std::vector<double> high;
   std::vector<double> mean;   ///< normal: mean; lognormal: mu
   std::vector<double> scale;  ///< normal: standard deviation; lognormal: sigma
-  std::string transform =
-      "none";  ///< logit: models learn bounded components on the whole line (Standardiser)
+  PriorTransform transform = PriorTransform::none;
 };
 const config::Table<PriorOptions>& prior_table();
 
@@ -46,12 +56,12 @@ class Prior {
   virtual std::pair<double, double> ends(size_t component) const;
   /// False if every finite theta is in the support, so that no check is needed.
   virtual bool bounded() const = 0;
-  /// The section that rebuilds this prior (kind "custom" or "none" for those that the section cannot
+  /// The section that rebuilds this prior (kind custom or none for those that the section cannot
   /// express).
   virtual PriorOptions options() const = 0;
 };
 
-/// Builds the prior of `options` for `dim` components; nullptr for kind "none".
+/// Builds the prior of `options` for `dim` components; nullptr for kind none.
 /// Throws UserError (naming prior.KEY) for lengths that do not fit, low >= high, scale <= 0.
 std::unique_ptr<Prior> make_prior(const PriorOptions& options, int64_t dim);
 
@@ -59,7 +69,7 @@ std::unique_ptr<Prior> make_prior(const PriorOptions& options, int64_t dim);
 /// without an end (null: none is known).
 Range transform_range(const PriorOptions& options, const Prior* prior);
 
-/// The number of components that the section's lists tell: the longest one's length; 0 for kind "none".
+/// The number of components that the section's lists tell: the longest one's length; 0 for kind none.
 int64_t prior_dim(const PriorOptions& options);
 
 }  // namespace fluxsbi::data

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/process.hpp"
 #include "core/text.hpp"
 #include "data/simulate/rows_text.hpp"
-#include "data/simulate/shell.hpp"
 
 namespace fluxsbi::data {
 
@@ -22,17 +23,26 @@ struct CommandSimulator::Attempt {
 
 namespace {
 
-std::string reason_of(const ShellResult& result, const SimulatorOptions& options, size_t rows, size_t lines) {
+std::string reason_of(const core::CommandResult& result, const SimulatorOptions& options, size_t rows,
+                      size_t lines) {
   if (result.timed_out) {
     return "ran longer than simulator.timeout_seconds = " + core::number_text(options.timeout_seconds);
   }
-  if (result.too_long) return "wrote more than " + core::bytes_text(max_shell_output);
+  if (result.too_long) return "wrote more than " + core::bytes_text(core::max_command_output);
   if (result.status > 128) return "ended by signal " + std::to_string(result.status - 128);
   if (result.status != 0) return "exit status " + std::to_string(result.status);
   if (lines != rows) {
     return "wrote " + std::to_string(lines) + " rows of x for " + std::to_string(rows) + " of theta";
   }
   return {};
+}
+
+core::CommandResult run_shell(const core::Command& command) {
+  try {
+    return core::run(command);
+  } catch (const std::system_error& problem) {
+    throw core::UserError(std::string("cannot run simulator.command: ") + problem.what());
+  }
 }
 
 SimulatedBatch all_failed(int64_t first_row, size_t rows, const std::string& reason) {
@@ -101,8 +111,12 @@ CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span
   const std::vector<std::string> environment{"FLUXSBI_SEED=" + std::to_string(seed >> 33),
                                              "FLUXSBI_ROW=" + std::to_string(first_row),
                                              "FLUXSBI_ROWS=" + std::to_string(rows)};
-  const auto result = run_shell(*options_.command, write_rows(theta_names_, theta), environment,
-                                options_.timeout_seconds, stop_);
+  const std::string input = write_rows(theta_names_, theta);
+  const auto result = run_shell({.arguments = {"/bin/sh", "-c", *options_.command},
+                                 .input = input,
+                                 .environment = environment,
+                                 .timeout_seconds = options_.timeout_seconds,
+                                 .stop = stop_});
   Attempt attempt;
   attempt.error_tail = result.error_tail;
   attempt.batch.stopped = result.stopped;

@@ -39,7 +39,7 @@ inline constexpr int64_t broken_after = 8;
 /// numbers.
 class CommandSimulator final : public RowSimulator {
  public:
-  /// x_dim: values a row if known, else 0. `stop` as in run_shell.
+  /// x_dim: values a row if known, else 0. `stop` as in core::Command.
   CommandSimulator(SimulatorOptions options, std::vector<std::string> theta_names, uint64_t seed,
                    int64_t x_dim, std::function<int()> stop);
 

@@ -11,10 +11,10 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/file_descriptor.hpp"
 #include "core/system.hpp"
 #include "io/atomic_file.hpp"
 
@@ -45,25 +45,7 @@ struct RecordHead {
 
 /// False at the end of the file and for an error.
 bool read_at(int descriptor, uint64_t offset, std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t got = pread(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    offset += static_cast<uint64_t>(got);
-    bytes = bytes.subspan(static_cast<size_t>(got));
-  }
-  return true;
-}
-
-bool write_at(int descriptor, uint64_t offset, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return false;
-    offset += static_cast<uint64_t>(put);
-    bytes = bytes.subspan(static_cast<size_t>(put));
-  }
-  return true;
+  return core::read_all_at(descriptor, offset, bytes) == bytes.size();
 }
 
 template <class T>
@@ -110,12 +92,6 @@ std::optional<JournalRecord> read_record(int descriptor, uint64_t file_size, uin
   return record;
 }
 
-uint64_t size_of(int descriptor) {
-  struct stat status {};
-  fstat(descriptor, &status);
-  return static_cast<uint64_t>(status.st_size);
-}
-
 // False if another process holds the file. A killed one may hold it for a moment longer: a command that it
 // had just forked keeps the lock until its exec.
 bool lock(int descriptor) {
@@ -136,30 +112,24 @@ void Journal::fail(const std::string& what) const {
 
 Journal::Journal(std::string path, const std::string& description, bool discard_others, const Visit& visit)
     : path_(std::move(path)), descriptor_(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0) fail("cannot be opened for writing");
-  try {
-    if (!lock(descriptor_)) {
-      throw core::UserError(path_ +
-                            " is being written by another fluxsbi simulate; wait for it or choose "
-                            "another output");
-    }
-    const uint64_t size = size_of(descriptor_);
-    if (size > 0) open_existing(description, discard_others, size);
-    if (begin_ == 0) write_header(description);
-    end_ = begin_;
-    while (const auto record = read_record(descriptor_, size, end_)) visit(*record);
-    if (ftruncate(descriptor_, static_cast<off_t>(end_)) != 0) fail("cannot be cut to its last whole record");
-    synced_ = core::steady_seconds();
-  } catch (...) {
-    close(descriptor_);
-    throw;
+  if (!descriptor_.is_open()) fail("cannot be opened for writing");
+  if (!lock(descriptor_.number())) {
+    throw core::UserError(path_ +
+                          " is being written by another fluxsbi simulate; wait for it or choose "
+                          "another output");
   }
+  const uint64_t size = core::size_of_file(descriptor_.number());
+  if (size > 0) open_existing(description, discard_others, size);
+  if (begin_ == 0) write_header(description);
+  end_ = begin_;
+  while (const auto record = read_record(descriptor_.number(), size, end_)) visit(*record);
+  if (ftruncate(descriptor_.number(), static_cast<off_t>(end_)) != 0)
+    fail("cannot be cut to its last whole record");
+  synced_ = core::steady_seconds();
 }
 
 Journal::~Journal() {
-  if (descriptor_ < 0) return;
   if (end_ == begin_ && !removed_) unlink(path_.c_str());
-  close(descriptor_);
 }
 
 void Journal::write_header(const std::string& description) {
@@ -170,7 +140,8 @@ void Journal::write_header(const std::string& description) {
   append_bytes(bytes, std::span(length));
   append_bytes(bytes, std::span(description));
   append_checksum(bytes);
-  if (ftruncate(descriptor_, 0) != 0 || !write_at(descriptor_, 0, bytes)) fail("cannot be written");
+  if (ftruncate(descriptor_.number(), 0) != 0 || !core::write_all_at(descriptor_.number(), 0, bytes))
+    fail("cannot be written");
   begin_ = bytes.size();
 }
 
@@ -179,15 +150,16 @@ void Journal::open_existing(const std::string& description, bool discard_others,
   std::array<char, 8> found{};
   std::array<uint64_t, 1> length{};
   constexpr uint64_t fixed = sizeof found + sizeof length;
-  const bool readable = read_at(descriptor_, 0, std::as_writable_bytes(std::span(found))) &&
-                        read_at(descriptor_, sizeof found, std::as_writable_bytes(std::span(length)));
+  const bool readable =
+      read_at(descriptor_.number(), 0, std::as_writable_bytes(std::span(found))) &&
+      read_at(descriptor_.number(), sizeof found, std::as_writable_bytes(std::span(length)));
   if (readable && found != magic && !discard_others) {
     throw core::UserError(path_ +
                           " is not a partial output of this version of fluxsbi; remove it or use --force");
   }
   if (!readable || found != magic || length[0] > longest_description) return;
   std::vector<std::byte> bytes(fixed + length[0] + sizeof(uint32_t));
-  if (bytes.size() > size || !read_at(descriptor_, 0, bytes) || !checksum_holds(bytes)) return;
+  if (bytes.size() > size || !read_at(descriptor_.number(), 0, bytes) || !checksum_holds(bytes)) return;
   const std::string stored(reinterpret_cast<const char*>(bytes.data() + fixed), length[0]);
   if (stored == description) {
     begin_ = bytes.size();
@@ -208,10 +180,10 @@ void Journal::append(const JournalRecord& record) {
   append_bytes(bytes, std::span(record.x));
   append_bytes(bytes, std::span(record.failed));
   append_checksum(bytes);
-  if (!write_at(descriptor_, end_, bytes)) {
+  if (!core::write_all_at(descriptor_.number(), end_, bytes)) {
     const int problem = errno;
     // A failure to cut is harmless: the next run does it.
-    [[maybe_unused]] const int cut = ftruncate(descriptor_, static_cast<off_t>(end_));
+    [[maybe_unused]] const int cut = ftruncate(descriptor_.number(), static_cast<off_t>(end_));
     errno = problem;
     fail(
         "cannot be written; free some space and run the same command again, which continues where this one "
@@ -222,14 +194,14 @@ void Journal::append(const JournalRecord& record) {
 }
 
 void Journal::sync() {
-  if (fdatasync(descriptor_) != 0) fail("cannot be flushed to disk");
+  if (fdatasync(descriptor_.number()) != 0) fail("cannot be flushed to disk");
   synced_ = core::steady_seconds();
 }
 
 void Journal::replay(const Visit& visit) {
   uint64_t offset = begin_;
   while (offset < end_) {
-    const auto record = read_record(descriptor_, end_, offset);
+    const auto record = read_record(descriptor_.number(), end_, offset);
     if (!record)
       throw core::UserError(path_ + " has changed while it was in use; run the same command again");
     visit(*record);

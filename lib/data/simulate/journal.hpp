@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/file_descriptor.hpp"
+
 namespace fluxsbi::data {
 
 /// Consecutive rows of simulations. x is empty where all rows failed before x's length was known.
@@ -51,7 +53,7 @@ class Journal {
   [[noreturn]] void fail(const std::string& what) const;
 
   std::string path_;
-  int descriptor_ = -1;
+  core::FileDescriptor descriptor_;
   uint64_t begin_ = 0;  ///< of the first record
   uint64_t end_ = 0;    ///< of the last whole record
   double synced_ = 0;   ///< steady time of the last flush

@@ -1,9 +1,11 @@
 #include "data/simulate/rows_text.hpp"
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <limits>
+#include <optional>
+
+#include "core/text.hpp"
 
 namespace fluxsbi::data {
 
@@ -11,18 +13,12 @@ namespace {
 
 constexpr std::string_view blanks = " \t\r";
 
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(blanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
-}
-
 std::vector<std::string_view> fields_of(std::string_view line) {
   std::vector<std::string_view> fields;
   if (line.find(',') != std::string_view::npos) {
     for (size_t at = 0; at <= line.size();) {
       const size_t end = std::min(line.find(',', at), line.size());
-      fields.push_back(trim(line.substr(at, end - at)));
+      fields.push_back(core::trimmed(line.substr(at, end - at)));
       at = end + 1;
     }
     return fields;
@@ -35,29 +31,16 @@ std::vector<std::string_view> fields_of(std::string_view line) {
   return fields;
 }
 
-/// Values beyond float32's range become infinite, those below it 0.
-bool read_number(std::string_view field, float& value) {
-  if (field.empty()) {
-    value = std::numeric_limits<float>::quiet_NaN();
-    return true;
-  }
-  if (field.front() == '+') field.remove_prefix(1);
-  double number = 0;
-  const auto [end, problem] = std::from_chars(field.data(), field.data() + field.size(), number);
-  if (problem != std::errc() || end != field.data() + field.size()) return false;
-  value = static_cast<float>(number);
-  return true;
-}
-
 ParsedRow parse(std::string_view line) {
   ParsedRow row;
   for (const auto field : fields_of(line)) {
-    float value = 0;
-    if (!read_number(field, value)) {
+    const std::optional<double> value =
+        field.empty() ? std::numeric_limits<double>::quiet_NaN() : core::parse_number(field);
+    if (!value) {
       row.problem = "'" + std::string(field.substr(0, 40)) + "' is not a number";
       return row;
     }
-    row.values.push_back(value);
+    row.values.push_back(static_cast<float>(*value));  // infinite beyond float32's range, 0 below it
   }
   return row;
 }
@@ -82,7 +65,7 @@ std::vector<ParsedRow> read_rows(std::string_view text) {
   bool first = true;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = trim(text.substr(at, end - at));
+    const std::string_view line = core::trimmed(text.substr(at, end - at));
     at = end + 1;
     if (line.empty()) continue;
     ParsedRow row = parse(line);

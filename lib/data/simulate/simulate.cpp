@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/parallel.hpp"
 #include "data/simulate/row_simulator.hpp"
-#include "data/simulate/workers.hpp"
 
 namespace fluxsbi::data {
 
@@ -39,7 +39,7 @@ Simulations simulate(const Task& task, int64_t rows, uint64_t seed, int workers,
   result.x.resize(static_cast<size_t>(rows) * x_dim);
   result.failed.resize(static_cast<size_t>(rows));
   TaskSimulator simulator(task, seed);
-  for_each_batch((rows + batch_rows - 1) / batch_rows, workers, [&](int64_t batch) {
+  core::for_each_in_parallel((rows + batch_rows - 1) / batch_rows, workers, [&](int64_t batch) {
     const int64_t begin = batch * batch_rows, end = std::min(rows, begin + batch_rows);
     const auto at = static_cast<size_t>(begin), count = static_cast<size_t>(end - begin);
     const auto theta = std::span(result.theta).subspan(at * theta_dim, count * theta_dim);

@@ -7,11 +7,11 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/parallel.hpp"
 #include "data/files/names.hpp"
 #include "data/simulate/journal.hpp"
 #include "data/simulate/row_simulator.hpp"
 #include "data/simulate/simulate.hpp"
-#include "data/simulate/workers.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
 
@@ -41,11 +41,11 @@ void plan_command(const SimulateRequest& request, Plan& plan) {
   if (!request.simulator.command || request.simulator.command->empty()) {
     throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
   }
-  if (request.prior.kind == "none" || request.prior.kind == "custom") {
+  if (request.prior.kind == PriorKind::none || request.prior.kind == PriorKind::custom) {
     throw core::UserError(
         "simulator.command needs a prior to draw theta from; set prior.kind to box, normal or "
         "lognormal (found " +
-        request.prior.kind + ")");
+        config::name_of(request.prior.kind) + ")");
   }
   const int64_t dim = std::max(prior_dim(request.prior), std::ssize(request.theta_names));
   if (dim == 0)
@@ -164,8 +164,8 @@ class Run {
     const auto batches = open_batches(done_, plan_.batch);
     const int workers = static_cast<int>(request_.simulator.workers.value_or(0));
     try {
-      for_each_batch(std::ssize(batches), workers,
-                     [&](int64_t i) { simulate_batch(batches[static_cast<size_t>(i)]); });
+      core::for_each_in_parallel(std::ssize(batches), workers,
+                                 [&](int64_t i) { simulate_batch(batches[static_cast<size_t>(i)]); });
     } catch (const core::UserError&) {
       if (outcome_.failed == finished_) journal_.remove();  // nothing worth keeping
       throw;

@@ -13,7 +13,7 @@ constexpr double bound = 1;  // of both parameters
 
 }  // namespace
 
-Ar1Series::Ar1Series() : prior_(make_prior({"box", {-bound}, {bound}, {}, {}}, 2)) {}
+Ar1Series::Ar1Series() : prior_(make_prior({PriorKind::box, {-bound}, {bound}, {}, {}}, 2)) {}
 
 void Ar1Series::simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const {
   const double rho = theta[0], sigma = std::exp(theta[1]);

@@ -52,7 +52,8 @@ Flux flux_at(const std::vector<double>& image, double row, double column) {
 
 BlurredSource::BlurredSource()
     : prior_(make_prior(
-          {"box", {place_low, place_low, flux_low}, {place_high, place_high, flux_high}, {}, {}}, 3)) {}
+          {PriorKind::box, {place_low, place_low, flux_low}, {place_high, place_high, flux_high}, {}, {}},
+          3)) {}
 
 void BlurredSource::simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const {
   const auto down = profile(theta[0]), across = profile(theta[1]);

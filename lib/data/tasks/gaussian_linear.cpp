@@ -17,7 +17,8 @@ const double prior_sd = std::sqrt(0.1), posterior_sd = std::sqrt(0.05);
 
 const double GaussianLinear::noise_sd = std::sqrt(0.1);
 
-GaussianLinear::GaussianLinear() : GaussianLinear(make_prior({"normal", {}, {}, {0}, {prior_sd}}, dim)) {}
+GaussianLinear::GaussianLinear()
+    : GaussianLinear(make_prior({PriorKind::normal, {}, {}, {0}, {prior_sd}}, dim)) {}
 
 GaussianLinear::GaussianLinear(std::unique_ptr<Prior> prior) : prior_(std::move(prior)) {}
 

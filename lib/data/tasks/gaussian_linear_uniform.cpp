@@ -13,7 +13,7 @@ constexpr double bound = 1;
 }  // namespace
 
 GaussianLinearUniform::GaussianLinearUniform()
-    : GaussianLinear(make_prior({"box", {-bound}, {bound}, {}, {}}, 10)) {}
+    : GaussianLinear(make_prior({PriorKind::box, {-bound}, {bound}, {}, {}}, 10)) {}
 
 void GaussianLinearUniform::sample_posterior(std::span<const double> x, core::Philox& random,
                                              std::span<double> theta) const {

@@ -20,7 +20,7 @@ std::array<double, 3> draw_noise(core::Philox& random) {
 
 }  // namespace
 
-GaussianMixture::GaussianMixture() : prior_(make_prior({"box", {-10}, {10}, {}, {}}, 2)) {}
+GaussianMixture::GaussianMixture() : prior_(make_prior({PriorKind::box, {-10}, {10}, {}, {}}, 2)) {}
 
 void GaussianMixture::add_noise(std::span<const double> theta, std::span<const double> noise,
                                 std::span<double> x) {

@@ -16,7 +16,8 @@ constexpr uint64_t fewest = 2;
 }  // namespace
 
 NormalSet::NormalSet()
-    : prior_(make_prior({"box", {-mean_bound, -log_sd_bound}, {mean_bound, log_sd_bound}, {}, {}}, 2)) {}
+    : prior_(make_prior({PriorKind::box, {-mean_bound, -log_sd_bound}, {mean_bound, log_sd_bound}, {}, {}},
+                        2)) {}
 
 void NormalSet::simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const {
   const size_t n = fewest + random.below(x.size() - fewest + 1);

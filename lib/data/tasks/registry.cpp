@@ -1,7 +1,7 @@
+#include "core/registry.hpp"
+
 #include <array>
 
-#include "core/error.hpp"
-#include "core/text.hpp"
 #include "data/tasks/ar1_series.hpp"
 #include "data/tasks/bernoulli_glm.hpp"
 #include "data/tasks/bernoulli_glm_raw.hpp"
@@ -45,12 +45,7 @@ std::span<const TaskRow> tasks() {
 }
 
 std::unique_ptr<Task> make_task(const std::string& name) {
-  std::vector<std::string> names;
-  for (const TaskRow& row : rows) {
-    if (row.name == name) return row.make();
-    names.emplace_back(row.name);
-  }
-  throw core::UserError("unknown task '" + name + "'" + core::did_you_mean(name, names));
+  return core::row_named(rows, name, "unknown task '" + name + "'").make();
 }
 
 }  // namespace fluxsbi::data

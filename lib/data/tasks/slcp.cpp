@@ -94,7 +94,7 @@ bool within(double v) {
 
 }  // namespace
 
-Slcp::Slcp() : prior_(make_prior({"box", {-bound}, {bound}, {}, {}}, 5)) {}
+Slcp::Slcp() : prior_(make_prior({PriorKind::box, {-bound}, {bound}, {}, {}}, 5)) {}
 
 std::array<double, 5> Slcp::location_scale(std::span<const double> theta) {
   const double s_1 = theta[2] * theta[2], s_2 = theta[3] * theta[3], rho = std::tanh(theta[4]);

@@ -21,7 +21,7 @@ std::array<double, 2> draw_noise(core::Philox& random) {
 
 }  // namespace
 
-TwoMoons::TwoMoons() : prior_(make_prior({"box", {-1}, {1}, {}, {}}, 2)) {}
+TwoMoons::TwoMoons() : prior_(make_prior({PriorKind::box, {-1}, {1}, {}, {}}, 2)) {}
 
 void TwoMoons::centre(std::span<const double> theta, std::span<double> centre) {
   centre[0] = -std::abs(theta[0] + theta[1]) * inv_sqrt2;

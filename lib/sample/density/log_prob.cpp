@@ -155,13 +155,9 @@ class Evaluation {
     if (!divergence_.exact && divergence_.probes == 1)
       core::log::warning("one probe has no standard error: log_prob_se is NaN; take 2 probes or more");
     if (failed_.empty()) return;
-    constexpr size_t most = 10;
-    std::vector<std::string> rows;
-    for (size_t i = 0; i < std::min(most, failed_.size()); ++i) rows.push_back(std::to_string(failed_[i]));
-    const size_t left = failed_.size() - rows.size();
     core::log::warning(
         "log_prob is NaN for " + std::to_string(failed_.size()) + " of " + std::to_string(rows_) +
-        " rows: " + core::join(rows) + (left > 0 ? " and " + std::to_string(left) + " more" : "") + "; " +
+        " rows: " + core::list_first(failed_) + "; " +
         (exhausted_ > 0 ? "sampling.max_evaluations = " + std::to_string(solver_options_.max_evaluations) +
                               " was reached: raise it, loosen --atol and --rtol, or take a fixed-step solver"
                         : "the network's output is not finite there, or its slope too steep for float32"));
@@ -185,7 +181,8 @@ class Evaluation {
 }  // namespace
 
 const SolverRow& density_solver(const std::string& name) {
-  const SolverRow& row = find_solver(name == "auto" ? "dopri5" : name);
+  const SolverRow* chosen = chosen_solver(name);
+  const SolverRow& row = chosen ? *chosen : find_solver("dopri5");
   if (row.tableau) return row;
   std::vector<std::string> able;
   for (const SolverRow& other : solvers()) {

@@ -127,48 +127,52 @@ class Ascent {
     const double t = path_->time_of(level);
     const int64_t total = std::ssize(points.rows);
     for (int64_t begin = 0; begin < total; begin += memory_.pull_backs) {
-      const int64_t count = std::min(memory_.pull_backs, total - begin);
-      const auto values =
-          std::span(points.values)
-              .subspan(static_cast<size_t>(begin) * size(), static_cast<size_t>(count) * size());
-      const Bound bound = source_.bind(
-          std::span(points.rows).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)));
+      const auto first = static_cast<size_t>(begin),
+                 count = static_cast<size_t>(std::min(memory_.pull_backs, total - begin));
+      const auto values = std::span(points.values).subspan(first * size(), count * size());
+      const Bound bound = source_.bind(std::span(points.rows).subspan(first, count));
       const PathEquation equation(*path_, bound.network, bound.given);
-      const double signal = equation.level(t).first;
-      for (int step = 0; step < steps_a_level; ++step) {
-        std::vector<float> z(values.begin(), values.end());
-        source_.standardiser->apply(z);
-        const at::Tensor state =
-            at::from_blob(z.data(), {count, source_.tokens, source_.channels}, at::kFloat).to(source_.device);
-        at::Tensor next = equation.denoised(t, state * signal).to(at::kCPU).contiguous();
-        const std::span<float> clean(next.data_ptr<float>(), z.size());
-        for (size_t i = 0; i < z.size(); ++i) {
-          clean[i] +=
-              static_cast<float>(level * level * source_.standardiser->log_slope_gradient(i % size(), z[i]));
-        }
-        source_.standardiser->invert(clean);
-        move(values, clean);
-      }
+      for (int step = 0; step < steps_a_level; ++step) advance(values, shifted(equation, t, level, values));
     }
   }
 
-  // Moves each inferred component to its new value, or towards it as far as the prior's support reaches.
-  void move(std::span<float> values, std::span<const float> next) const {
-    const size_t theta = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
-    for (size_t i = 0; i < values.size(); ++i) {
-      const size_t j = i % size();
-      if (j >= kept() || !std::isfinite(next[i])) continue;
-      float inside = values[i], target = next[i];
-      const auto supported = [&](float value) { return source_.prior->component_in_support(j, value); };
-      if (j < theta && !supported(target)) {
-        for (int k = 0; k < bisections; ++k) {
-          const float middle = inside + (target - inside) / 2;
-          (supported(middle) ? inside : target) = middle;
-        }
-        target = inside;
-      }
-      values[i] = target;
+  // Where a step of the mean shift leads from values [n, L C], in the data's units.
+  std::vector<float> shifted(const PathEquation& equation, double t, double level,
+                             std::span<const float> values) const {
+    std::vector<float> z(values.begin(), values.end());
+    source_.standardiser->apply(z);
+    const auto n = static_cast<int64_t>(z.size() / size());
+    const at::Tensor state =
+        at::from_blob(z.data(), {n, source_.tokens, source_.channels}, at::kFloat).to(source_.device);
+    const double signal = equation.level(t).first;
+    const at::Tensor clean = equation.denoised(t, state * signal).to(at::kCPU).contiguous();
+    std::vector<float> next(clean.const_data_ptr<float>(), clean.const_data_ptr<float>() + z.size());
+    for (size_t i = 0; i < z.size(); ++i) {
+      next[i] +=
+          static_cast<float>(level * level * source_.standardiser->log_slope_gradient(i % size(), z[i]));
     }
+    source_.standardiser->invert(next);
+    return next;
+  }
+
+  // Takes each inferred component to its new value, or towards it as far as the prior's support reaches.
+  void advance(std::span<float> values, std::span<const float> next) const {
+    for (size_t i = 0; i < values.size(); ++i) {
+      const size_t component = i % size();
+      if (component < kept() && std::isfinite(next[i])) values[i] = reach(component, values[i], next[i]);
+    }
+  }
+
+  // `target` where that lies in the prior's support, else the last supported value on the way from `inside`.
+  float reach(size_t component, float inside, float target) const {
+    const auto supported = [&](float value) { return source_.prior->component_in_support(component, value); };
+    const bool bounded = source_.prior && component < static_cast<size_t>(source_.prior->dim());
+    if (!bounded || supported(target)) return target;
+    for (int k = 0; k < bisections; ++k) {
+      const float middle = inside + (target - inside) / 2;
+      (supported(middle) ? inside : target) = middle;
+    }
+    return inside;
   }
 
   const Source& source_;

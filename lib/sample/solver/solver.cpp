@@ -5,10 +5,12 @@
 #include <limits>
 #include <vector>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "core/error.hpp"
+#include "core/registry.hpp"
 #include "core/text.hpp"
 #include "sample/solver/multistep.hpp"
 #include "sample/solver/runge_kutta.hpp"
@@ -18,9 +20,11 @@ namespace fluxsbi::sample {
 
 namespace {
 
+constexpr const char* automatic = "auto";
+
 constexpr SolverRow runge_kutta_row(std::string_view name, int order, const Tableau& tableau,
                                     int64_t default_steps, std::string_view citation) {
-  return {name, order, false, false, tableau.stages(), default_steps, citation, &tableau, "", nullptr};
+  return {name, order, false, false, tableau.stages(), default_steps, citation, &tableau, {}, nullptr};
 }
 
 template <class T>
@@ -35,30 +39,67 @@ constexpr std::array rows{
     runge_kutta_row("midpoint", 2, midpoint_tableau, 50, "Runge 1895, Mathematische Annalen 46"),
     runge_kutta_row("heun", 2, heun_tableau, 50, "Heun 1900, Zeitschrift fuer Mathematik und Physik 45"),
     runge_kutta_row("rk4", 4, rk4_tableau, 25, "Kutta 1901, Zeitschrift fuer Mathematik und Physik 46"),
-    SolverRow{"adams_bashforth", 2, false, false, 1, 100,
-              "Bashforth and Adams 1883, An Attempt to Test the Theories of Capillary Action", nullptr, "",
+    SolverRow{"adams_bashforth",
+              2,
+              false,
+              false,
+              1,
+              100,
+              "Bashforth and Adams 1883, An Attempt to Test the Theories of Capillary Action",
+              nullptr,
+              {},
               make<AdamsBashforth>},
-    SolverRow{"dpmpp_2m", 2, false, false, 1, 100, "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095", nullptr,
-              "", make<DpmSolver>},
-    SolverRow{"dopri5", 5, true, false, 6, 0,
-              "Dormand and Prince 1980, Journal of Computational and Applied Mathematics 6", &dopri5_tableau,
-              "", nullptr},
-    SolverRow{"euler_maruyama", 1, false, true, 1, 1000,
-              "Maruyama 1955, Rendiconti del Circolo Matematico di Palermo 4", nullptr, "",
+    SolverRow{"dpmpp_2m",
+              2,
+              false,
+              false,
+              1,
+              100,
+              "Lu et al. 2022, DPM-Solver++, arXiv 2211.01095",
+              nullptr,
+              {},
+              make<DpmSolver>},
+    SolverRow{"dopri5",
+              5,
+              true,
+              false,
+              6,
+              0,
+              "Dormand and Prince 1980, Journal of Computational and Applied Mathematics 6",
+              &dopri5_tableau,
+              {},
+              nullptr},
+    SolverRow{"euler_maruyama",
+              1,
+              false,
+              true,
+              1,
+              1000,
+              "Maruyama 1955, Rendiconti del Circolo Matematico di Palermo 4",
+              nullptr,
+              {},
               make<EulerMaruyama>},
     SolverRow{"zero_ends", 1, false, true, 1, 1000, "flow's stochastic equation, arXiv 2410.02217", nullptr,
-              "zero_ends", make<EulerMaruyama>},
+              method::Sde::zero_ends, make<EulerMaruyama>},
     SolverRow{"non_singular", 1, false, true, 1, 1000, "flow's stochastic equation, arXiv 2410.02217",
-              nullptr, "non_singular", make<EulerMaruyama>},
-    SolverRow{"predictor_corrector", 1, false, true, 2, 500, "Song et al. 2021, arXiv 2011.13456", nullptr,
-              "", make<PredictorCorrector>},
+              nullptr, method::Sde::non_singular, make<EulerMaruyama>},
+    SolverRow{"predictor_corrector",
+              1,
+              false,
+              true,
+              2,
+              500,
+              "Song et al. 2021, arXiv 2011.13456",
+              nullptr,
+              {},
+              make<PredictorCorrector>},
     SolverRow{"edm_heun", 1, false, true, 2, 50, "Karras et al. 2022, arXiv 2206.00364, algorithm 2", nullptr,
-              "reverse", make<EdmHeun>},
+              method::Sde::reverse, make<EdmHeun>},
 };
 
 bool can_solve(const SolverRow& row, const method::Path& path) {
   const auto sdes = path.sdes();
-  return row.sde.empty() || std::find(sdes.begin(), sdes.end(), row.sde) != sdes.end();
+  return !row.sde || std::find(sdes.begin(), sdes.end(), *row.sde) != sdes.end();
 }
 
 // Fills rows that hold a non-finite number with NaN.
@@ -104,17 +145,19 @@ std::span<const SolverRow> solvers() {
 }
 
 std::vector<std::string> solver_choices() {
-  std::vector<std::string> names{"auto"};
-  for (const SolverRow& row : rows) names.emplace_back(row.name);
+  std::vector<std::string> names = core::row_names(rows);
+  names.insert(names.begin(), automatic);
   return names;
 }
 
 const SolverRow& find_solver(const std::string& name) {
-  for (const SolverRow& row : rows) {
-    if (row.name == name) return row;
-  }
+  if (const SolverRow* row = core::find_row(rows, name)) return *row;
   throw core::UserError("sampling.solver = " + name + " is not known" +
                         core::did_you_mean(name, solver_choices()));
+}
+
+const SolverRow* chosen_solver(const std::string& choice) {
+  return choice == automatic ? nullptr : &find_solver(choice);
 }
 
 std::string solver_problem(const SolverRow& row, const method::Path& path, std::string_view method) {

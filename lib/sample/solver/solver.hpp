@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,8 +64,8 @@ struct SolverRow {
   int64_t default_steps;
   std::string_view citation;
   const Tableau* tableau;
-  /// The stochastic equation of the path that it solves; "" where any path serves.
-  std::string_view sde;
+  /// The stochastic equation of the path that it solves; none where any path serves.
+  std::optional<method::Sde> sde;
   std::unique_ptr<Stepper> (*stepper)(const PathEquation& equation, const SolverRow& row,
                                       const SolverOptions& options);
 };
@@ -76,6 +77,9 @@ std::vector<std::string> solver_choices();
 
 /// Throws UserError with the nearest name.
 const SolverRow& find_solver(const std::string& name);
+
+/// The solver of one of solver_choices(); nullptr for "auto". Throws UserError with the nearest name.
+const SolverRow* chosen_solver(const std::string& choice);
 
 /// Why the solver cannot follow a method's path (the path lacks its stochastic equation), naming the solvers
 /// that can; "" if it can.

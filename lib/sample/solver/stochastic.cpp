@@ -13,9 +13,7 @@
 namespace fluxsbi::sample {
 
 EulerMaruyama::EulerMaruyama(const PathEquation& equation, const SolverRow& row, const SolverOptions& options)
-    : equation_(equation),
-      options_(options),
-      sde_(row.sde.empty() ? equation.path().sdes().front() : row.sde) {
+    : equation_(equation), options_(options), sde_(row.sde.value_or(equation.path().sdes().front())) {
   core::require(static_cast<bool>(options.normal), "a stochastic solver needs noise");
 }
 

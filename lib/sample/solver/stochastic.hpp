@@ -2,8 +2,6 @@
 // end is the deterministic Euler step, so that no fresh noise remains in the result.
 #pragma once
 
-#include <string_view>
-
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
@@ -23,7 +21,7 @@ class EulerMaruyama : public Stepper {
   const SolverOptions options_;
 
  private:
-  std::string_view sde_;
+  method::Sde sde_;
 };
 
 /// Song et al. 2021, algorithms 2 and 3: each step of Euler and Maruyama is followed by one of Langevin

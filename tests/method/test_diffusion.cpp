@@ -18,9 +18,10 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "method/edm.hpp"
+#include "method/diffusion.hpp"
 #include "sample/solver/stepper.hpp"
 #include "support/catch.hpp"
+#include "support/enum_named.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
@@ -32,7 +33,7 @@ constexpr double float_tolerance = 1e-5;
 
 method::Diffusion diffusion(const std::string& preconditioning) {
   method::DiffusionOptions options;
-  options.preconditioning = preconditioning;
+  options.preconditioning = test::enum_named<method::PreconditioningKind>(preconditioning);
   return method::Diffusion(options);
 }
 
@@ -96,7 +97,7 @@ TEST_CASE("the networks of vp and ve predict the noise", "[method][edm]") {
 
 TEST_CASE("the regression is the mean over rows of the denoiser's weighted squared error", "[method][edm]") {
   const auto method = diffusion(GENERATE("edm", "vp", "ve"));
-  CAPTURE(method.options().preconditioning);
+  CAPTURE(config::name_of(method.options().preconditioning));
   const int64_t rows = 6;
   // float64: the noise levels span five orders of magnitude, and D - x1 cancels at the small ones.
   const method::Batch batch{at::randn({rows, 4, 2}, at::kDouble), {}, {}, {}};
@@ -164,7 +165,7 @@ TEST_CASE("the time that vp's network is told is the one its noise level was dra
 TEST_CASE("noise levels and targets stay finite for the smallest and largest uniform numbers",
           "[method][edm]") {
   const auto method = diffusion(GENERATE("edm", "vp", "ve"));
-  CAPTURE(method.options().preconditioning);
+  CAPTURE(config::name_of(method.options().preconditioning));
   const method::Batch batch{at::randn({2, 3, 1}), {}, {}, {}};
   const auto problem = method.regression(batch, {at::randn({2, 3, 1}), at::tensor({0x1p-25f, 1 - 0x1p-24f})});
   for (const at::Tensor& part : {problem.inputs.t, problem.inputs.obs, problem.target, problem.weight}) {
@@ -172,14 +173,14 @@ TEST_CASE("noise levels and targets stay finite for the smallest and largest uni
   }
   CHECK(problem.target.abs().max().item<double>() < 10);
   CHECK(problem.inputs.obs.abs().max().item<double>() <
-        (method.options().preconditioning == "ve" ? 1e3 : 10));
+        (method.options().preconditioning == method::PreconditioningKind::ve ? 1e3 : 10));
 }
 
 TEST_CASE("the velocity is the path's slope that its levels have", "[method][edm]") {
   // dx/dt of x = scale (data + sigma noise) for one data point, whose denoiser is a constant, against finite
   // differences of the path.
   const auto method = diffusion(GENERATE("edm", "vp", "ve"));
-  CAPTURE(method.options().preconditioning);
+  CAPTURE(config::name_of(method.options().preconditioning));
   const at::Tensor data = at::full({1, 1, 1}, 0.7, at::kDouble),
                    noise = at::full({1, 1, 1}, -1.1, at::kDouble);
   const method::Preconditioning& row = method.preconditioning();

@@ -1,4 +1,4 @@
-#include "method/edm.hpp"
+#include "method/diffusion.hpp"
 
 #include <array>
 #include <utility>
@@ -15,12 +15,12 @@ namespace fluxsbi::method {
 namespace {
 
 void fill_ends(DiffusionOptions& options) {
-  const Preconditioning& row = find_preconditioning(options.preconditioning);
+  const Preconditioning& row = preconditioning_of(options.preconditioning);
   if (!options.sigma_min) options.sigma_min = row.sigma_min;
   if (!options.sigma_max) options.sigma_max = row.sigma_max;
 }
 
-constexpr std::array<std::string_view, 1> diffusion_sdes{"reverse"};
+constexpr std::array diffusion_sdes{Sde::reverse};
 
 class DiffusionPath : public Path {
  public:
@@ -56,8 +56,8 @@ class DiffusionPath : public Path {
   }
   double time_of(double ratio) const override { return preconditioning_.time_of(options_, ratio); }
 
-  std::span<const std::string_view> sdes() const override { return diffusion_sdes; }
-  at::Tensor squared_diffusion(std::string_view, const at::Tensor& t) const override {
+  std::span<const Sde> sdes() const override { return diffusion_sdes; }
+  at::Tensor squared_diffusion(Sde, const at::Tensor& t) const override {
     const NoiseLevel place = at_time(t);
     return 2 * (place.scale * place.sigma).square() * place.sigma_rate;
   }
@@ -89,12 +89,6 @@ void DiffusionSpec::read(config::Reader& reader) {
   reader.in_order("strategy.beta_min", options_.beta_min, "strategy.beta_max", options_.beta_max);
 }
 
-std::vector<std::string> preconditioning_names() {
-  std::vector<std::string> names;
-  for (const Preconditioning& row : preconditionings()) names.emplace_back(row.name);
-  return names;
-}
-
 }  // namespace
 
 const config::Table<DiffusionOptions>& diffusion_table() {
@@ -105,7 +99,7 @@ const config::Table<DiffusionOptions>& diffusion_table() {
           "With method: diffusion (EDM). The noise levels sigma, and how the network is scaled "
           "at each level.")
           .variant("diffusion")
-          .add("preconditioning", &Options::preconditioning, config::one_of(preconditioning_names()),
+          .add("preconditioning", &Options::preconditioning, config::one_of<PreconditioningKind>(),
                "edm: as Karras et al. (2022) propose; vp, ve: variance-preserving and variance-exploding "
                "diffusion in the same form")
           .add("sigma_mean", &Options::sigma_mean, config::finite_number(),
@@ -133,7 +127,7 @@ const config::Table<DiffusionOptions>& diffusion_table() {
 }
 
 Diffusion::Diffusion(DiffusionOptions options)
-    : options_(std::move(options)), preconditioning_(&find_preconditioning(options_.preconditioning)) {
+    : options_(std::move(options)), preconditioning_(&preconditioning_of(options_.preconditioning)) {
   fill_ends(options_);
 }
 

@@ -1,0 +1,77 @@
+// Child processes: a program that is fed, read, limited in time and reaped, or work of this program's own.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace fluxsbi::core {
+
+/// A child process. It does not outlive its object: one that has not ended is killed and reaped.
+class Process {
+ public:
+  /// What the child has as standard input, output and error.
+  struct Streams {
+    int input, output, error;
+  };
+
+  /// Starts a program, looked for in PATH, with `environment` ("NAME=value") beside this process's own
+  /// variables. It leads a process group of its own, so that all it starts can be ended with it and a Ctrl-C on
+  /// the terminal reaches this program alone. Throws std::system_error.
+  static Process start_program(const std::vector<std::string>& arguments,
+                               const std::vector<std::string>& environment, const Streams& streams);
+
+  /// Starts a copy of this process that calls work() and ends: exit status 0, or 1 after an exception. No
+  /// destructors and exit handlers run in it, and it may use no threads. It stays in this process's group.
+  /// Throws std::system_error.
+  static Process start_work(const std::function<void()>& work);
+
+  ~Process();
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&&) = delete;
+
+  /// True once the child has ended; does not wait.
+  bool has_ended();
+  /// Waits for the end. Returns the exit status, or 128 + the number of the signal that ended the child.
+  int wait();
+  /// Ends the child and its group: SIGTERM, then SIGKILL after two seconds. For start_program only.
+  void end_group();
+  /// SIGKILL for the child alone.
+  void kill();
+
+ private:
+  explicit Process(pid_t id) : id_(id) {}
+
+  pid_t id_;  ///< -1: has ended and was reaped
+  int status_ = 0;
+};
+
+/// A program to be run to its end.
+struct Command {
+  std::vector<std::string> arguments;    ///< the program, looked for in PATH, and its arguments
+  std::string_view input = {};           ///< standard input
+  std::vector<std::string> environment;  ///< "NAME=value", beside this process's own variables
+  double timeout_seconds = 0;            ///< 0: no limit
+  std::function<int()> stop = {};        ///< asked now and then; ends the program where it is not 0
+};
+
+struct CommandResult {
+  int status = 0;          ///< exit status, or 128 + signal
+  bool timed_out = false;  ///< ended after the time limit
+  bool too_long = false;  ///< ended because its output grew beyond max_command_output; `output` is empty then
+  bool stopped = false;   ///< ended because `stop` asked for it
+  std::string output;     ///< standard output
+  std::string error_tail;  ///< the last 2000 bytes of standard error
+};
+
+inline constexpr size_t max_command_output = size_t{4} << 30;  ///< bytes of each stream
+
+/// Runs a command to its end, as Process::start_program starts it. A command that is ended before goes with
+/// all processes it started (Process::end_group). Safe to call from several threads. Throws std::system_error
+/// if it cannot be started: with ENOENT where there is no such program.
+CommandResult run(const Command& command);
+
+}  // namespace fluxsbi::core
