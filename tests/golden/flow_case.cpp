@@ -48,7 +48,7 @@ class FlowCase {
     method::Batch batch;
     batch.obs = golden_.tensor("in/x1");
     if (masked) batch.condition_mask = golden_.tensor("in/condition_mask");
-    return method::FlowMatching({"uniform", 0, 0, 1})
+    return method::FlowMatching({method::TimeDistribution::uniform, 0, 0, 1})
         .regression(batch, {golden_.tensor("in/x0"), golden_.tensor("in/t")});
   }
 
@@ -80,7 +80,7 @@ class FlowCase {
     const at::Tensor normal = golden_.tensor("in/normal"), reference = expected(array);
     report_.compare(array, method::logit_normal_time(normal, mean, std), reference, path_tolerance);
     // As training has them, from uniform numbers; in float64, since float32 uniforms are coarse in the tails.
-    const method::FlowMatching flow({"logit_normal", 0, mean, std});
+    const method::FlowMatching flow({method::TimeDistribution::logit_normal, 0, mean, std});
     report_.compare(array + " from uniform numbers", flow.times(at::special_ndtr(normal.to(at::kDouble))),
                     reference, path_tolerance);
   }
