@@ -97,22 +97,22 @@ TEST_CASE("the tokens of both sides come from shapes, YAML and the user alike", 
   CHECK(shape.x_dim == 5);
   CHECK(shape.theta_channels == 2);
   CHECK(shape.x_channels == 3);
-  CHECK(shape_of(tables, "{obs_dim: 2, dim_cond: 5}", {2, 5}).cond_dim == 5);
-  CHECK(shape_of({{"condition_null", zeros({1, 6, 4})}}, "{}", {3, {}}).cond_dim == 6);
+  CHECK(shape_of(tables, "{obs_dim: 2, dim_cond: 5}", {2, 5}).x_dim == 5);
+  CHECK(shape_of({{"condition_null", zeros({1, 6, 4})}}, "{}", {3, {}}).x_dim == 6);
   const auto by_user = shape_of({{"cond_in.bias", zeros({4})}}, "{in_channels: 2}", {3, 4});
   CHECK(by_user.theta_dim == 3);
-  CHECK(by_user.obs_channels == 2);
-  CHECK(by_user.cond_channels == 1);
+  CHECK(by_user.theta_channels == 2);
+  CHECK(by_user.x_channels == 1);
 }
 
 TEST_CASE("a joint model's tokens are split by either number", "[checkpoint][gensbi]") {
   const io::Arrays joint{{joint_table, zeros({4, 4})}, {"obs_in.kernel", zeros({2, 4})}};
-  CHECK(shape_of(joint, "{}", {1, {}}).cond_dim == 3);
-  CHECK(shape_of(joint, "{}", {{}, 1}).obs_dim == 3);
-  CHECK(shape_of(joint, "{}", {4, {}}).cond_dim == 0);
-  CHECK(shape_of(joint, "{context_in_dim: 7}", {1, {}}).cond_channels == 2);
-  CHECK(shape_of({{"embedding_net_id.embedding", zeros({6, 4})}}, "{dim_obs: 2}").cond_dim == 4);
-  CHECK(shape_of({}, "{joint_dim: 6}", {2, {}}).cond_dim == 4);
+  CHECK(shape_of(joint, "{}", {1, {}}).x_dim == 3);
+  CHECK(shape_of(joint, "{}", {{}, 1}).theta_dim == 3);
+  CHECK(shape_of(joint, "{}", {4, {}}).x_dim == 0);
+  CHECK(shape_of(joint, "{context_in_dim: 7}", {1, {}}).x_channels == 2);
+  CHECK(shape_of({{"embedding_net_id.embedding", zeros({6, 4})}}, "{dim_obs: 2}").x_dim == 4);
+  CHECK(shape_of({}, "{joint_dim: 6}", {2, {}}).x_dim == 4);
 }
 
 TEST_CASE("numbers of tokens that are missing or contradict are named with their places",
