@@ -85,7 +85,7 @@ TEST_CASE("log-prob writes and prints the same densities, however it is chunked"
   const auto steps = printed(succeed(trained.pairs({"--solver", "rk4", "--steps", "200"})));
   CHECK(largest_difference(steps, values) < 0.05);  // fixed steps across a barely trained network's bends
 
-  refuses(trained.pairs({"-o", file("lp.npz")}), "--force");
+  refuses(trained.pairs({"-o", file("lp.npz")}), "exists; use --force to replace it");
   succeed(trained.pairs({"-o", file("lp.npz"), "--force"}));
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("what log-prob cannot do is said before the work", "[app][density][mis
   refuses(trained.pairs({"--solver", "eular"}), "did you mean 'euler'");
   refuses(trained.pairs({"--steps", "10"}), "name a fixed-step --solver");
   refuses(trained.pairs({"--probes", "10"}), "--divergence hutchinson");
-  refuses(trained.pairs({"-o", file("lp.txt")}), ".txt");
+  refuses(trained.pairs({"-o", file("lp.txt")}), "the extension '.txt' cannot be written here");
   refuses(trained.log_prob({"--x", file("s.npz")}), "--theta is missing");
   refuses(trained.log_prob({"--theta", file("s.npz")}), "--x is missing");
   refuses(trained.pairs({"--given-names", "x_0"}), "needs --values");
@@ -256,7 +256,7 @@ TEST_CASE("map finds a theta of higher density than the samples, within the prio
   }
   succeed(map({trained.file("map.csv")}));
   CHECK(io::load_arrays(trained.file("map.csv")).columns == Words{"theta_0", "theta_1", "log_prob"});
-  refuses(map({out}), "--force");
+  refuses(map({out}), "exists; use --force to replace it");
   refuses({"map", trained.run, "--x", trained.file("t.npy"), "-n", "0", "-o", trained.file("no.npz")},
           "--draws");
   CHECK_FALSE(std::filesystem::exists(trained.file("no.npz")));

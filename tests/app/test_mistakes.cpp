@@ -1,9 +1,11 @@
 // What a user gets wrong: one clear sentence, exit code 1, nothing half-written.
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include <catch2/catch_test_macros.hpp>
+#include <sys/resource.h>
 
 #include "app/expect.hpp"
 #include "io/array.hpp"
@@ -28,11 +30,29 @@ std::vector<float> ramp(size_t n) {
   return values;
 }
 
+// What this process and its children write ends at a kilobyte, as on a full disk, while one of these lives.
+class SmallFiles {
+ public:
+  SmallFiles() : handler_(signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit kilobyte{1024, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &kilobyte);
+  }
+  ~SmallFiles() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  sighandler_t handler_;
+  rlimit before_{};
+};
+
 TEST_CASE("commands and options that do not exist name the nearest", "[app][mistake]") {
   refuses({"trian", "a.yaml"}, "did you mean 'train'");
   refuses({"train", "a.yaml", "--devise", "cpu"}, "did you mean '--device'");
-  refuses({"train"}, "config");
-  refuses({"simulate", "two_mons", "-n", "5", "-o", "/tmp/never.npz"}, "two_moons");
+  refuses({"train"}, "config is required");
+  refuses({"simulate", "two_mons", "-n", "5", "-o", "/tmp/never.npz"}, "did you mean 'two_moons'");
 }
 
 TEST_CASE("an engine that does not exist or does not cover the model is refused before anything is written",
@@ -69,10 +89,10 @@ TEST_CASE("what does not fit together in a model is refused", "[app][mistake]") 
     return std::vector<std::string>{"train", folder.file("c.yaml"), "--task", "two_moons",
                                     "-o",    folder.file("run")};
   };
-  refuses(train("{axes_dim: [5]}"), "axes_dim");
-  refuses(train("{vec_in_dim: 3}"), "vec_in_dim");
-  refuses(train("{in_channels: 2}"), "in_channels");
-  refuses(train("{id_embedding_strategy: [absolut, absolute]}"), "absolute");
+  refuses(train("{axes_dim: [5]}"), "model.axes_dim = [5] has an odd entry");
+  refuses(train("{vec_in_dim: 3}"), "model.vec_in_dim = 3 has no use without guidance");
+  refuses(train("{in_channels: 2}"), "model.in_channels = 2, but the data's theta channels = 1");
+  refuses(train("{id_embedding_strategy: [absolut, absolute]}"), "did you mean 'absolute'");
   CHECK_FALSE(std::filesystem::exists(folder.file("run")));
 }
 
@@ -83,23 +103,25 @@ TEST_CASE("data that cannot be trained on are refused before a run is made", "[a
     return std::vector<std::string>{"train", folder.file("tiny.yaml"), "--data", folder.file(file),
                                     "-o",    folder.file("run")};
   };
-  refuses(train("absent.npz"), "absent.npz");
+  refuses(train("absent.npz"), "absent.npz: there is no such file");
   save(folder.file("lengths.npz"), ramp(40), {20, 2}, ramp(38), {19, 2});
-  refuses(train("lengths.npz"), "19");
+  refuses(train("lengths.npz"),
+          "lengths.npz: theta has 20 rows, x has 19; row i of both must be one simulation");
   auto x = ramp(40);
   x[6] = NAN;
   save(folder.file("nan.npz"), ramp(40), {20, 2}, x, {20, 2});
-  refuses(train("nan.npz"), "row 3");
+  refuses(train("nan.npz"), "1 of 20 rows hold NaN");
+  refuses(train("nan.npz"), "first: row 3, counted from 0, x_0");
   for (size_t i = 0; i < 40; i += 2) x[i] = 5;
   x[7] = 0.3f;
   save(folder.file("constant.npz"), ramp(40), {20, 2}, x, {20, 2});
-  refuses(train("constant.npz"), "x_0");
+  refuses(train("constant.npz"), "the column x_0 is constant in the training rows");
   save(folder.file("empty.npz"), {}, {0, 2}, {}, {0, 2});
-  refuses(train("empty.npz"), "empty.npz");
+  refuses(train("empty.npz"), "empty.npz: theta holds no rows (shape [0, 2])");
   save(folder.file("rank.npz"), ramp(32), {2, 2, 2, 2, 2}, ramp(4), {2, 2});
-  refuses(train("rank.npz"), "theta");
+  refuses(train("rank.npz"), "rank.npz: theta has the shape [2, 2, 2, 2, 2]; give [rows], [rows, values]");
   io::write_text(folder.file("torn.npz"), "PK not a zip");
-  refuses(train("torn.npz"), "torn.npz");
+  refuses(train("torn.npz"), "torn.npz: is not a whole zip archive");
   CHECK_FALSE(std::filesystem::exists(folder.file("run")));
 }
 
@@ -118,14 +140,15 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
     return words;
   };
   save(folder.file("wide.npz"), ramp(4), {2, 2}, ramp(6), {2, 3});
-  refuses(sample("run", "wide.npz"), "3");
-  refuses(sample("nowhere", "x.npz"), "nowhere");
+  refuses(sample("run", "wide.npz"),
+          "wide.npz: x has the shape [2, 3], the model is conditioned on 2 tokens");
+  refuses(sample("nowhere", "x.npz"), "nowhere does not exist; give a run folder");
   const Outcome lost = run({"sample", folder.file("run"), "--x", folder.file("x.npz"), "-n", "3", "-o",
                             folder.file("missing/out.npz")});
   CHECK(lost.code == 1);
   CHECK(holds(lost.output, "the folder " + folder.file("missing") + " does not exist; create it first"));
   CHECK_FALSE(holds(lost.output, "device"));  // refused before the model is opened
-  refuses(sample("run", "x.npz", {"--solver", "eulr"}), "euler");
+  refuses(sample("run", "x.npz", {"--solver", "eulr"}), "did you mean 'euler'");
   refuses(sample("run", "x.npz", {"--solver", "edm_heun"}), "zero_ends");  // flow matching's, among others
   refuses(sample("run", "x.npz", {"--steps", "0"}), "--steps: must be above 0, found '0'");
   refuses(sample("run", "x.npz", {"--set", "sampling.chrn=3"}), "did you mean 'churn'");
@@ -133,16 +156,16 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
   refuses(sample("run", "x.npz", {"--set", "sampling.churn_min=3", "--set", "sampling.churn_max=1"}),
           "must not be below churn_min = 3");
   refuses(sample("run", "x.npz", {"--set", "sampling.atol=0"}), "sampling.atol must be above 0");
-  refuses(sample("run", "x.npz", {"--shard", "3/3"}), "--shard 3/3");
-  refuses(sample("run", "x.npz", {"--device", "gpu"}), "--device gpu");
+  refuses(sample("run", "x.npz", {"--shard", "3/3"}), "--shard 3/3 is not a part of a whole");
+  refuses(sample("run", "x.npz", {"--device", "gpu"}), "--device gpu: must be auto, cpu, cuda or cuda:i");
   if (!std::filesystem::exists("/dev/nvidiactl"))
-    refuses(sample("run", "x.npz", {"--device", "cuda"}), "CUDA");
+    refuses(sample("run", "x.npz", {"--device", "cuda"}), "--device cuda: CUDA cannot be used");
 
   const auto model = folder.file("run/model.safetensors");
   const auto size = std::filesystem::file_size(model);
   std::filesystem::copy_file(model, folder.file("short.safetensors"));
   std::filesystem::resize_file(folder.file("short.safetensors"), size - 100);
-  refuses(sample("short.safetensors", "x.npz"), "short.safetensors");
+  refuses(sample("short.safetensors", "x.npz"), "reaches beyond the end: the file is truncated or damaged");
   std::filesystem::copy_file(model, folder.file("flipped.safetensors"));
   {
     std::fstream file(folder.file("flipped.safetensors"), std::ios::in | std::ios::out | std::ios::binary);
@@ -153,7 +176,7 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
   CHECK_FALSE(std::filesystem::exists(folder.file("out.npz")));
 
   REQUIRE(run(sample("run", "x.npz", {"-q"})).code == 0);
-  refuses(sample("run", "x.npz"), "--force");
+  refuses(sample("run", "x.npz"), "exists; use --force to replace it");
 }
 
 TEST_CASE("a run is not overwritten, and a checkpoint of another config is not resumed", "[app][mistake]") {
@@ -162,11 +185,11 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
   const std::vector<std::string> train{"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "-q",
                                        "--set", "training.nsteps=40"};
   REQUIRE(run(train).code == 0);
-  refuses(train, "resume");
+  refuses(train, "holds a run already; go on with 'fluxsbi resume ");
   // --force replaces a run by one that can start, not by a mistake.
   auto mistaken = train;
   mistaken.insert(mistaken.end(), {"--force", "--data", folder.file("nowhere.npz")});
-  refuses(mistaken, "nowhere.npz");
+  refuses(mistaken, "nowhere.npz: there is no such file");
   CHECK(std::filesystem::exists(folder.file("run/model.safetensors")));
   CHECK(run({"resume", folder.file("run")}).code == 0);
   // A folder of other things loses none of them, either.
@@ -174,7 +197,7 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
   io::write_text(folder.file("notes/train.log"), "mine");
   auto elsewhere = train;
   elsewhere[3] = folder.file("notes");
-  refuses(elsewhere, "train.log");
+  refuses(elsewhere, "holds train.log, which the run would replace");
   CHECK(std::filesystem::file_size(folder.file("notes/train.log")) == 4);
   std::ifstream file(folder.file("run/config.yaml"));
   std::string text((std::istreambuf_iterator<char>(file)), {});
@@ -186,7 +209,10 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
 }
 
 TEST_CASE("a full disk is an error and leaves no file", "[app][mistake]") {
-  refuses({"simulate", "two_moons", "-n", "5", "-o", "/dev/full/x.npz"}, "/dev/full");
+  const TemporaryFolder folder;
+  const SmallFiles limit;
+  refuses({"simulate", "two_moons", "-n", "5000", "-o", folder.file("x.npz")}, "free some space");
+  CHECK(std::filesystem::is_empty(folder.path()));
   refuses({"simulate", "two_moons", "-n", "5", "-o", "/proc/never.npz"}, "/proc/never.npz");
 }
 

@@ -98,7 +98,13 @@ TEST_CASE("a second document, or stray text after the first, is refused", "[conf
 
 TEST_CASE("deep nesting is refused in every form, and 32 levels are fine", "[config][parse]") {
   constexpr int allowed = 31;  // beside the top level
-  CHECK_NOTHROW(parse_yaml("a: " + repeated("[", allowed) + repeated("]", allowed), "a.yaml"));
+  const Value deep = parse_yaml("a: " + repeated("[", allowed) + repeated("]", allowed), "a.yaml");
+  int levels = 0;
+  for (const Value* value = deep.find("a"); value; value = value->list.empty() ? nullptr : &value->list[0]) {
+    CHECK(value->kind == Value::Kind::list);
+    ++levels;
+  }
+  CHECK(levels == allowed);
   CHECK_THAT(parse_error("a: " + repeated("[", allowed + 1) + repeated("]", allowed + 1)),
              ContainsSubstring("a.yaml:1:35: nested deeper than 32 levels"));
   constexpr int many = 200000;

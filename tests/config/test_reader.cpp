@@ -147,7 +147,7 @@ TEST_CASE("two ends of a range are put in order at the key that was given", "[co
     Training training;
     reader.read(training_table(), training);
     reader.in_order("training.nsteps", low, "training.clip", high, apart);
-    reader.finish();
+    return reader.finish().size();  // warnings
   };
   const std::string low = "training:\n  nsteps: 5\n", both = low + "  clip: 5\n";
   const auto says = [&](const std::string& text, double least, double most, bool apart) {
@@ -157,9 +157,9 @@ TEST_CASE("two ends of a range are put in order at the key that was given", "[co
   CHECK(says(low, 5, 5, true) == "a.yaml:2:11: training.nsteps must be below clip = 5, found 5");
   CHECK(says(both, 6, 5, false) == "a.yaml:3:9: training.clip must not be below nsteps = 6, found 5");
   CHECK(says(both, 5, 5, true) == "a.yaml:3:9: training.clip must be above nsteps = 5, found 5");
-  CHECK_NOTHROW(read(both, 5, 5, false));
-  CHECK_NOTHROW(read(low, 5, std::nullopt, true));
-  CHECK_NOTHROW(read(low, std::nullopt, 1, true));
+  CHECK(read(both, 5, 5, false) == 0);
+  CHECK(read(low, 5, std::nullopt, true) == 0);
+  CHECK(read(low, std::nullopt, 1, true) == 0);
 }
 
 TEST_CASE("a part of a file can be read alone", "[config][reader]") {

@@ -1,10 +1,15 @@
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
+#include <thread>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+#include <sched.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
@@ -14,27 +19,100 @@
 
 using namespace fluxsbi::core;
 
-TEST_CASE("the machine has threads, memory and a name", "[core][system]") {
-  CHECK(usable_threads() >= 1);
-  CHECK(available_memory() > 0);
-  CHECK(resident_memory() > 0);
-  CHECK(cpu_description().find("threads") != std::string::npos);
+namespace {
+
+// OMP_NUM_THREADS for the length of a test; nullptr: not set.
+class OmpThreads {
+ public:
+  explicit OmpThreads(const char* value) {
+    if (const char* before = std::getenv("OMP_NUM_THREADS")) before_ = before, had_ = true;
+    value ? setenv("OMP_NUM_THREADS", value, 1) : unsetenv("OMP_NUM_THREADS");
+  }
+  ~OmpThreads() { had_ ? setenv("OMP_NUM_THREADS", before_.c_str(), 1) : unsetenv("OMP_NUM_THREADS"); }
+
+ private:
+  std::string before_;
+  bool had_ = false;
+};
+
+// This process on its first usable core alone, for the length of a test.
+class OneCore {
+ public:
+  OneCore() {
+    sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    int first = 0;
+    while (!CPU_ISSET(first, &before_)) ++first;
+    CPU_SET(first, &one);
+    sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OneCore() { sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+
+// Bytes that a line of a file of /proc gives in kB.
+uint64_t kilobytes_of(const std::string& file, const std::string& key) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string name;
+    uint64_t kilobytes = 0;
+    if (words >> name >> kilobytes && name == key) return kilobytes * 1024;
+  }
+  return 0;
 }
 
-TEST_CASE("OMP_NUM_THREADS sets the threads, nonsense in it does not", "[core][system]") {
-  const char* before = std::getenv("OMP_NUM_THREADS");
-  const std::string kept = before ? before : "";
-  setenv("OMP_NUM_THREADS", "5", 1);
+}  // namespace
+
+TEST_CASE("memory is the machine's and grows with what the process takes", "[core][system][serial]") {
+  const uint64_t total = kilobytes_of("/proc/meminfo", "MemTotal:");
+  CHECK(available_memory() < total);
+  CHECK(available_memory() > total / 1000);
+  constexpr size_t size = 64 << 20, slack = 4 << 20;
+  const uint64_t before = resident_memory();
+  const std::vector<char> taken(size, 1);
+  const uint64_t with = resident_memory();
+  CHECK(with > before + size - slack);
+  CHECK(with < before + size + slack);
+  CHECK(taken.back() == 1);
+}
+
+TEST_CASE("the processor is described by its name and its usable threads", "[core][system]") {
+  const OmpThreads threads("7");
+  const std::string text = cpu_description();
+  CHECK(text.find(", 7 threads") != std::string::npos);
+  CHECK(text.find(", 7 threads") > 0);  // a name stands before
+}
+
+TEST_CASE("usable threads are OMP_NUM_THREADS, else the cores that the process may use", "[core][system]") {
+  int cores = 0;
+  {
+    const OmpThreads none(nullptr);
+    cores = usable_threads();
+    cpu_set_t set;
+    REQUIRE(sched_getaffinity(0, sizeof set, &set) == 0);
+    CHECK(cores <= CPU_COUNT(&set));  // a cgroup's quota may take some away
+    const OneCore alone;
+    CHECK(usable_threads() == 1);
+  }
+  for (const char* nonsense : {"many", "", "0", "-3"}) {
+    CAPTURE(nonsense);
+    const OmpThreads threads(nonsense);
+    CHECK(usable_threads() == cores);
+  }
+  const OmpThreads five("5");
   CHECK(usable_threads() == 5);
-  setenv("OMP_NUM_THREADS", "many", 1);
-  CHECK(usable_threads() >= 1);
-  unsetenv("OMP_NUM_THREADS");
-  if (before) setenv("OMP_NUM_THREADS", kept.c_str(), 1);
 }
 
-TEST_CASE("time goes forward", "[core][system]") {
+TEST_CASE("the clock counts seconds", "[core][system][serial]") {
   const double start = steady_seconds();
-  CHECK(steady_seconds() >= start);
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const double passed = steady_seconds() - start;
+  CHECK(passed >= 0.05);
+  CHECK(passed < 5);  // however busy the machine is
 }
 
 TEST_CASE("a signal to stop is seen and named", "[core][stop]") {

@@ -118,5 +118,5 @@ TEST_CASE("quoted text is one line and not endless", "[core][text]") {
 TEST_CASE("several mistakes are one error with a line each", "[core][error]") {
   CHECK(std::string(UserErrors({"first", "second"}).what()) == "first\nsecond");
   CHECK_THROWS_AS(require(false, "no"), InternalError);
-  CHECK_NOTHROW(require(true, "yes"));
+  require(true, "yes");  // says nothing: an exception would fail the test
 }

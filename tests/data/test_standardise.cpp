@@ -90,8 +90,14 @@ TEST_CASE("constant columns are named, or kept with scale 1", "[data][standardis
   REQUIRE(kept.scale[0] == 1);
   REQUIRE(kept.scale[2] == 1);
   REQUIRE_THAT(kept.mean[0], WithinRel(static_cast<double>(0.1F), exact));
-  REQUIRE_NOTHROW(fit_standardiser(table, 3, all, "shared", false, three));
-  REQUIRE_NOTHROW(fit_standardiser(table, 3, all, "none", false, three));
+  // Neither asks a column to vary by itself.
+  const auto shared = fit_standardiser(table, 3, all, "shared", false, three);
+  REQUIRE_THAT(shared.mean[0], WithinRel((3 * static_cast<double>(0.1F) + 18 + 3) / 9, exact));
+  REQUIRE(shared.mean[1] == shared.mean[0]);
+  REQUIRE(shared.scale[2] == shared.scale[0]);
+  const auto none = fit_standardiser(table, 3, all, "none", false, three);
+  REQUIRE(none.mean == std::vector<double>{0, 0, 0});
+  REQUIRE(none.scale == std::vector<double>{1, 1, 1});
 }
 
 TEST_CASE("a column that varies by rounding alone counts as constant", "[data][standardise]") {

@@ -158,7 +158,8 @@ TEST_CASE("c2st refuses what it cannot compare, naming file and remedy", "[diagn
   for (int64_t i = 0; i < 50; ++i) constant.values[2 * i + 1] = 0.1f;
   constant.columns = {"mass", "spin"};
   fails(constant, good, "set2: column 1 (spin) is constant");
-  CHECK_NOTHROW(diagnose::c2st(good, constant));
+  // A constant column of the second set alone tells the two apart.
+  CHECK(diagnose::c2st(good, constant).mean > 0.9);
   fails(good, good, "folds = 1 is too few", {.folds = 1});
   fails(good, good, "seed = 4294967296 is too large", {.seed = uint64_t{1} << 32});
 }

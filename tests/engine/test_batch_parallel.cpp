@@ -1,30 +1,20 @@
 // The engine that divides a batch among threads against the reference engine.
-#include <ATen/Parallel.h>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "engine/engine.hpp"
 #include "model/small_simformer.hpp"
 #include "support/catch.hpp"
+#include "support/threads.hpp"
 #include "support/toy_network.hpp"
 
 namespace {
 
 using namespace fluxsbi;
+using test::Threads;
 using test::ToyNetwork;
 
 // Float32 sums over 203 rows in another order.
 constexpr double tolerance = 2e-6;
-
-class Threads {
- public:
-  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
-  ~Threads() { at::set_num_threads(before_); }
-  Threads(const Threads&) = delete;
-  Threads& operator=(const Threads&) = delete;
-
- private:
-  int before_;
-};
 
 engine::Regression problem_of(int64_t rows, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);

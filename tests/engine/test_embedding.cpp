@@ -4,12 +4,12 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include "engine/engine.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "support/catch.hpp"
+#include "support/threads.hpp"
 
 namespace {
 
@@ -67,8 +67,7 @@ double relative_error(const at::Tensor& got, const at::Tensor& expected) {
 using MakeEngine = std::unique_ptr<engine::Engine> (*)(std::shared_ptr<model::Network>);
 
 void agrees_with_modules(MakeEngine make_engine) {
-  const int before = at::get_num_threads();
-  at::set_num_threads(3);
+  const test::Threads threads(3);
   for (const std::string network : {"mlp", "residual_mlp", "cnn2d", "patchify", "set"}) {
     CAPTURE(network);
     const auto reference = engine::make_reference_engine(make_network(network), at::kFloat, at::kCPU);
@@ -93,7 +92,6 @@ void agrees_with_modules(MakeEngine make_engine) {
     CHECK(relative_error(found->forward(problem.inputs), output) < tolerance);
     CHECK(relative_error(reference->forward(problem.inputs), output) < tolerance);
   }
-  at::set_num_threads(before);
 }
 
 TEST_CASE("an embedded network's rows may be divided in any way", "[engine][batch_parallel][embedding]") {

@@ -16,11 +16,9 @@ constexpr double bfloat16_tolerance = 0.03;
 engine::Regression problem_of(int64_t rows, uint64_t seed) {
   const auto data = test::toy_data(rows, seed);
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed + 1);
-  method::Batch batch;
-  batch.obs = data.theta;
-  batch.cond = data.x;
-  auto problem = test::ToyMethod().regression(batch, {at::empty_like(data.theta).normal_(0, 1, generator),
-                                                      at::empty({rows}).uniform_(0, 1, generator)});
+  const at::Tensor normal = at::empty_like(data.theta).normal_(0, 1, generator);
+  const at::Tensor t = at::empty({rows}).uniform_(0, 1, generator);
+  engine::Regression problem = test::toy_regression(data.theta, data.x, normal, t);
   problem.weight = at::empty({rows, 1, 1}).uniform_(0.1, 2, generator) / rows;  // a weight that matters
   return problem;
 }

@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <set>
 
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cos.h>
@@ -22,6 +21,7 @@
 #include "model/flux1/flux1.hpp"
 #include "model/flux1joint/flux1joint.hpp"
 #include "model/gensbi_layout.hpp"
+#include "support/threads.hpp"
 
 namespace fluxsbi::golden {
 
@@ -313,8 +313,8 @@ void check_engines(const Case& golden, const std::vector<std::string>& calls,
                    const std::shared_ptr<model::Network>& network, const Layout& layout, Report& report) {
   const char* named = std::getenv("FLUXSBI_ENGINE");
   const std::string wanted = named ? named : "";
-  at::set_num_threads(2);
   for (const auto& call : calls) {
+    const test::Threads two(2);
     if (wanted != "tile") {
       check_engine(golden, call, *engine::make_reference_engine(network, at::kFloat, at::kCPU), layout,
                    report);
@@ -324,7 +324,6 @@ void check_engines(const Case& golden, const std::vector<std::string>& calls,
       check_engine(golden, call, *engine::make_engine(network, at::kFloat, at::kCPU, "tile"), layout, report);
     }
   }
-  at::set_num_threads(1);
   if (!golden.has("out/y_float32")) return;
   const at::Tensor exact = golden.tensor("out/y_float32");
   Report unused;

@@ -1,6 +1,8 @@
+#include <cerrno>
 #include <csignal>
 
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <sys/wait.h>
 
 #include "io/isolated.hpp"
 #include "io/support.hpp"
@@ -60,8 +62,13 @@ TEST_CASE("a crash, an endless loop and a lack of memory end the child alone", "
 }
 
 TEST_CASE("a child whose reader goes away is gone with it", "[io][isolated]") {
-  CHECK_NOTHROW(Isolated(setting, [](Isolated::Outlet& out) {
-    const std::vector<std::byte> much(1 << 20);
-    for (;;) out.send(much);
-  }));
+  {
+    const Isolated child(setting, [](Isolated::Outlet& out) {
+      const std::vector<std::byte> much(1 << 20);
+      for (;;) out.send(much);
+    });
+    CHECK(waitpid(-1, nullptr, WNOHANG) == 0);  // it runs
+  }
+  CHECK(waitpid(-1, nullptr, WNOHANG) == -1);  // no child is left, not even a dead one
+  CHECK(errno == ECHILD);
 }

@@ -5,8 +5,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/allclose.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/exp.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/logspace.h>
 #include <ATen/ops/rand.h>
@@ -19,7 +17,6 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "method/diffusion.hpp"
-#include "sample/solver/stepper.hpp"
 #include "support/catch.hpp"
 #include "support/enum_named.hpp"
 
@@ -46,17 +43,49 @@ at::Tensor some_network(const at::Tensor& t, const at::Tensor& x, const at::Tens
   return at::tanh(1.3 * x) + 0.2 * x.sum({1, 2}, true) + at::tanh(t).view({-1, 1, 1});
 }
 
-// D(x; sigma) of a network by the path's words: x = data + sigma noise, sigma [n].
-at::Tensor denoise(const method::Diffusion& method, const sample::Evaluate& network, const at::Tensor& x,
-                   const at::Tensor& sigma) {
-  const auto path = method.path();
-  at::Tensor t = at::empty_like(sigma);
-  for (int64_t i = 0; i < t.numel(); ++i) t[i] = path->time_of(sigma[i].item<double>());
-  t = t.view({-1, 1, 1});
-  const at::Tensor state = path->level(t).signal * x;
-  const method::Query query = path->query(t);
-  const method::Linear clean = path->denoised(t);
-  return clean.x * state + clean.network * network(query.time.view(-1), query.scale * state, {});
+// A row of table 1 of Karras et al. 2022 (arXiv 2206.00364), written out in plain numbers:
+// D(x; sigma) = skip x + out F(in x; noise), and the weight lambda of (D - data)^2.
+struct TableRow {
+  double skip, out, in, noise, weight;
+};
+
+constexpr double vp_beta_min = 0.1, vp_beta_d = 19.9;
+
+// vp's sigma(t) = sqrt(exp(beta_d t^2 / 2 + beta_min t) - 1).
+double vp_sigma(double t) {
+  return std::sqrt(std::exp(0.5 * vp_beta_d * t * t + vp_beta_min * t) - 1);
+}
+
+// Its inverse: (sqrt(beta_min^2 + 2 beta_d ln(sigma^2 + 1)) - beta_min) / beta_d.
+double vp_time(double sigma) {
+  return (std::sqrt(vp_beta_min * vp_beta_min + 2 * vp_beta_d * std::log(sigma * sigma + 1)) - vp_beta_min) /
+         vp_beta_d;
+}
+
+TableRow table_row(const std::string& preconditioning, double sigma, double data) {
+  const double square = sigma * sigma;
+  if (preconditioning == "vp") {
+    return {1, -sigma, 1 / std::sqrt(square + 1), (1000 - 1) * vp_time(sigma), 1 / square};
+  }
+  if (preconditioning == "ve") return {1, sigma, 1, std::log(0.5 * sigma), 1 / square};
+  const double total = square + data * data;
+  return {data * data / total, sigma * data / std::sqrt(total), 1 / std::sqrt(total), std::log(sigma) / 4,
+          total / (sigma * data * sigma * data)};
+}
+
+// sigma(t) and s(t) of the same table, and their derivatives.
+struct Schedule {
+  double sigma, sigma_rate, scale, scale_rate;
+};
+
+Schedule schedule(const std::string& preconditioning, double t) {
+  if (preconditioning == "vp") {
+    const double sigma = vp_sigma(t), scale = 1 / std::sqrt(sigma * sigma + 1);
+    const double half_beta = 0.5 * (vp_beta_d * t + vp_beta_min);
+    return {sigma, half_beta * (sigma + 1 / sigma), scale, -half_beta * scale};
+  }
+  if (preconditioning == "ve") return {std::sqrt(t), 0.5 / std::sqrt(t), 1, 0};
+  return {t, 1, 1, 0};
 }
 
 // (i + 1/2) / n: every quantile of the uniform distribution once.
@@ -96,8 +125,9 @@ TEST_CASE("the networks of vp and ve predict the noise", "[method][edm]") {
 }
 
 TEST_CASE("the regression is the mean over rows of the denoiser's weighted squared error", "[method][edm]") {
-  const auto method = diffusion(GENERATE("edm", "vp", "ve"));
-  CAPTURE(config::name_of(method.options().preconditioning));
+  const std::string name = GENERATE("edm", "vp", "ve");
+  CAPTURE(name);
+  const auto method = diffusion(name);
   const int64_t rows = 6;
   // float64: the noise levels span five orders of magnitude, and D - x1 cancels at the small ones.
   const method::Batch batch{at::randn({rows, 4, 2}, at::kDouble), {}, {}, {}};
@@ -106,13 +136,34 @@ TEST_CASE("the regression is the mean over rows of the denoiser's weighted squar
   const auto problem = method.regression_at(batch, normal, sigma);
   const at::Tensor output = some_network(problem.inputs.t, problem.inputs.obs, {});
 
-  const at::Tensor noisy = batch.obs + sigma.view({-1, 1, 1}) * normal;
-  const at::Tensor clean = denoise(method, some_network, noisy, sigma);
-  const at::Tensor lambda = method.preconditioning().coefficients(method.options(), sigma).weight;
-  const at::Tensor expected = lambda * (clean - batch.obs).square().flatten(1).sum(1);  // [rows]
-  const at::Tensor ours =
-      ((output - problem.target).square() * problem.weight).flatten(1).sum(1) * static_cast<double>(rows);
-  CHECK(((ours - expected).abs() / expected).max().item<double>() < 1e-9);
+  for (int64_t i = 0; i < rows; ++i) {
+    const TableRow row = table_row(name, sigma[i].item<double>(), 1);
+    const at::Tensor noisy = (batch.obs[i] + sigma[i] * normal[i]).unsqueeze(0);
+    const at::Tensor clean =
+        row.skip * noisy + row.out * some_network(at::full({1}, row.noise, at::kDouble), row.in * noisy, {});
+    const double expected = row.weight * (clean - batch.obs[i]).square().sum().item<double>();
+    const at::Tensor ours = ((output[i] - problem.target[i]).square() * problem.weight[i]).sum();
+    CHECK(static_cast<double>(rows) * ours.item<double>() == Approx(expected).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("every coefficient is the one of table 1 of Karras et al. 2022", "[method][edm]") {
+  const std::string name = GENERATE("edm", "vp", "ve");
+  method::DiffusionOptions options;
+  options.preconditioning = test::enum_named<method::PreconditioningKind>(name);
+  options.sigma_data = GENERATE(1.0, 0.5);  // 0.5: the paper's
+  const method::Diffusion method(options);
+  for (const double sigma : {0.003, 0.1, 0.7, 4.0, 60.0}) {
+    CAPTURE(name, options.sigma_data, sigma);
+    const auto c = method.preconditioning().coefficients(options, at::full({1}, sigma, at::kDouble));
+    const TableRow row = table_row(name, sigma, options.sigma_data);
+    CHECK(c.skip.item<double>() == Approx(row.skip).epsilon(1e-12));
+    CHECK(c.rest.item<double>() == Approx(1 - row.skip).epsilon(1e-9).margin(1e-15));
+    CHECK(c.out.item<double>() == Approx(row.out).epsilon(1e-12));
+    CHECK(c.in.item<double>() == Approx(row.in).epsilon(1e-12));
+    CHECK(c.noise.item<double>() == Approx(row.noise).epsilon(1e-9));
+    CHECK(c.weight.item<double>() == Approx(row.weight).epsilon(1e-12));
+  }
 }
 
 TEST_CASE("conditioned tokens are fed clean and unscaled and carry no loss", "[method][edm]") {
@@ -158,8 +209,11 @@ TEST_CASE("the time that vp's network is told is the one its noise level was dra
   const auto method = diffusion("vp");
   const at::Tensor uniform = even_uniform(500), sigma = method.training_sigma(uniform);
   const at::Tensor told = method.preconditioning().coefficients(method.options(), sigma).noise;
-  const at::Tensor expected = 999 * (uniform * (1 - 1e-5) + 1e-5);
-  CHECK((told - expected).abs().max().item<double>() < 1e-6);
+  const at::Tensor drawn = uniform * (1 - 1e-5) + 1e-5;
+  CHECK((told - 999 * drawn).abs().max().item<double>() < 1e-6);
+  for (const int64_t i : {0, 100, 499}) {
+    CHECK(sigma[i].item<double>() == Approx(vp_sigma(drawn[i].item<double>())).epsilon(1e-9));
+  }
 }
 
 TEST_CASE("noise levels and targets stay finite for the smallest and largest uniform numbers",
@@ -176,47 +230,47 @@ TEST_CASE("noise levels and targets stay finite for the smallest and largest uni
         (method.options().preconditioning == method::PreconditioningKind::ve ? 1e3 : 10));
 }
 
-TEST_CASE("the velocity is the path's slope that its levels have", "[method][edm]") {
-  // dx/dt of x = scale (data + sigma noise) for one data point, whose denoiser is a constant, against finite
-  // differences of the path.
-  const auto method = diffusion(GENERATE("edm", "vp", "ve"));
-  CAPTURE(config::name_of(method.options().preconditioning));
-  const at::Tensor data = at::full({1, 1, 1}, 0.7, at::kDouble),
-                   noise = at::full({1, 1, 1}, -1.1, at::kDouble);
-  const method::Preconditioning& row = method.preconditioning();
-  const auto state = [&](const at::Tensor& t) {
-    const method::NoiseLevel level = row.level(method.options(), t.view({-1, 1, 1}));
-    return level.scale * (data + level.sigma * noise);
-  };
-  const auto path = method.path();
+TEST_CASE("the velocity is that of the paper's equation 4 along the schedules of its table 1",
+          "[method][edm]") {
+  // dx/dt = (sigma' / sigma + s' / s) x - (sigma' s / sigma) D(x / s; sigma)
+  const std::string name = GENERATE("edm", "vp", "ve");
+  const auto path = diffusion(name).path();
+  const double x = 0.8, output = -0.6;
   for (const double part : {0.0, 0.3, 0.8, 1.0}) {
-    const at::Tensor t = at::full({1}, row.time(method.options(), part), at::kDouble), h = t * 1e-5;
-    const method::NoiseLevel level = row.level(method.options(), t);
-    const method::Coefficients c = row.coefficients(method.options(), level.sigma);
-    const sample::PathEquation equation(*path,
-                                        [&](const at::Tensor&, const at::Tensor& x, const at::Tensor&) {
-                                          return (data - c.skip * x / c.in) / c.out;
-                                        });
-    const at::Tensor slope = (state(t + h) - state(t - h)) / (2 * h);
-    CHECK(equation.slope(t, state(t), {}).item<double>() == Approx(slope.item<double>()).epsilon(1e-6));
+    const double t = path->time(part);
+    CAPTURE(name, t);
+    const Schedule at_t = schedule(name, t);
+    const TableRow row = table_row(name, at_t.sigma, 1);
+    const double clean = row.skip * x / at_t.scale + row.out * output;
+    const double expected = (at_t.sigma_rate / at_t.sigma + at_t.scale_rate / at_t.scale) * x -
+                            at_t.sigma_rate * at_t.scale / at_t.sigma * clean;
+    const at::Tensor time = at::full({1}, t, at::kDouble);
+    const method::Linear velocity = path->velocity(time), denoised = path->denoised(time);
+    const method::Query query = path->query(time);
+    const method::Level level = path->level(time);
+    CHECK((velocity.x * x + velocity.network * output).item<double>() == Approx(expected).epsilon(1e-8));
+    CHECK((denoised.x * x + denoised.network * output).item<double>() == Approx(clean).epsilon(1e-8));
+    CHECK(query.time.item<double>() == Approx(row.noise).epsilon(1e-8));
+    CHECK(query.scale.item<double>() == Approx(row.in / at_t.scale).epsilon(1e-8));
+    CHECK(level.signal.item<double>() == Approx(at_t.scale).epsilon(1e-10));
+    CHECK(level.noise.item<double>() == Approx(at_t.scale * at_t.sigma).epsilon(1e-10));
   }
 }
 
-TEST_CASE("the grid falls from the most noise to the least, above the data", "[method][edm]") {
-  const auto path = diffusion(GENERATE("edm", "vp", "ve")).path();
-  const sample::PathEquation equation(*path, some_network);
-  for (const int64_t steps : {1, 2, 18}) {
-    const auto times = sample::grid(equation, steps);
-    CHECK(times.size() == static_cast<size_t>(steps + 1));
-    CHECK(times.front() == path->start());
-    CHECK(times.back() == path->end());
-    for (size_t i = 1; i < times.size(); ++i) CHECK(times[i] < times[i - 1]);
-  }
-  CHECK(path->end() > 0);
-  CHECK(path->data() == 0);
-  CHECK(diffusion("edm").path()->start() == Approx(80));
-  CHECK(diffusion("edm").path()->end() == Approx(0.002));
-  CHECK(diffusion("ve").path()->start() == Approx(1e4));
+TEST_CASE("sampling goes between the noise levels of the paper's table 1", "[method][edm]") {
+  const auto ends = [](const std::string& name) {
+    const auto path = diffusion(name).path();
+    CHECK(path->data() == 0);
+    return std::pair(path->start(), path->end());
+  };
+  CHECK(ends("edm").first == Approx(80));
+  CHECK(ends("edm").second == Approx(0.002));
+  CHECK(ends("vp").first == Approx(1));
+  CHECK(ends("vp").second == Approx(1e-3));  // epsilon_s
+  CHECK(ends("ve").first == Approx(100.0 * 100.0));
+  CHECK(ends("ve").second == Approx(0.02 * 0.02));
+  // edm, rho = 7: (80^(1/7) + (0.002^(1/7) - 80^(1/7)) / 2)^7
+  CHECK(diffusion("edm").path()->time(0.5) == Approx(2.5152199).epsilon(1e-6));
 }
 
 TEST_CASE("the time of a noise level is the one that has it", "[method][edm]") {
@@ -225,28 +279,4 @@ TEST_CASE("the time of a noise level is the one that has it", "[method][edm]") {
     const method::Level level = path->level(at::full({1}, path->time_of(ratio), at::kDouble));
     CHECK((level.noise / level.signal).item<double>() == Approx(ratio).epsilon(1e-10));
   }
-}
-
-TEST_CASE("edm's step to the data is the denoiser at the least noise level", "[method][edm]") {
-  const auto method = diffusion("edm");
-  const auto path = method.path();
-  const at::Tensor x = at::randn({4, 3, 1});
-  const at::Tensor clean = denoise(method, some_network, x, at::full({1}, 0.002f));
-  const at::Tensor end = sample::euler_step_to_data(sample::PathEquation(*path, some_network), x);
-  CHECK((end - clean).abs().max().item<double>() < float_tolerance);
-}
-
-TEST_CASE("a time that is one number seen often reaches the network as one", "[method][edm]") {
-  int64_t stride = -1;
-  const auto path = diffusion("edm").path();
-  const sample::PathEquation equation(*path,
-                                      [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
-                                        stride = t.stride(0);
-                                        return x;
-                                      });
-  const at::Tensor x = at::randn({4, 3, 1});
-  const at::Tensor once = equation.slope(at::full({1}, 0.5f).expand({4}), x, {});
-  CHECK(stride == 0);
-  CHECK(equation.slope(at::full({4}, 0.5f), x, {}).equal(once));
-  CHECK(stride == 1);
 }

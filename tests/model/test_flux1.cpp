@@ -1,8 +1,8 @@
-#include <ATen/Parallel.h>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "model/small_flux1.hpp"
 #include "support/catch.hpp"
+#include "support/threads.hpp"
 
 using namespace fluxsbi::model;
 
@@ -15,12 +15,6 @@ Inputs rows_of(const Inputs& inputs, const at::Tensor& rows) {
   picked.cond = inputs.cond.index_select(0, rows);
   return picked;
 }
-
-struct ThreadCount {
-  explicit ThreadCount(int count) : before(at::get_num_threads()) { at::set_num_threads(count); }
-  ~ThreadCount() { at::set_num_threads(before); }
-  int before;
-};
 
 }  // namespace
 
@@ -134,7 +128,7 @@ TEST_CASE(
 
 TEST_CASE("initialisation depends on the seed alone", "[model][flux1][initialise]") {
   const auto make = [](uint64_t seed, int threads) {
-    const ThreadCount count(threads);
+    const fluxsbi::test::Threads count(threads);
     at::manual_seed(seed + static_cast<uint64_t>(threads));  // LibTorch's own generator must not matter
     auto network = std::make_shared<Flux1>(small_shape(IdStrategy::absolute, IdStrategy::rope1d));
     network->initialise(seed);

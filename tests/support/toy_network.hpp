@@ -1,4 +1,4 @@
-// A small network and a small method with the interfaces of the real ones: what the trainer is tested with.
+// Small networks with the interface of the real ones, and a regression and data for them to learn from.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include "core/philox.hpp"
-#include "method/method.hpp"
+#include "engine/engine.hpp"
 #include "model/network.hpp"
 
 namespace fluxsbi::test {
@@ -79,24 +79,17 @@ class ToyJointNetwork : public model::Network {
   torch::nn::Linear inner{nullptr}, outer{nullptr};
 };
 
-/// The flow-matching loss, uniform t.
-class ToyMethod : public method::Method {
- public:
-  std::string_view name() const override { return "toy"; }
-  engine::Regression regression(const method::Batch& batch, const method::Noise& noise) const override {
-    engine::Regression problem;
-    const auto t = noise.uniform.reshape({-1, 1, 1});
-    problem.inputs.t = noise.uniform;
-    problem.inputs.obs = noise.normal + t * (batch.obs - noise.normal);
-    problem.inputs.cond = batch.cond;
-    problem.target = batch.obs - noise.normal;
-    problem.weight = at::full({1, 1, 1}, 1.0 / static_cast<double>(batch.obs.numel()));
-    return problem;
-  }
-  std::unique_ptr<method::Path> path() const override { return nullptr; }
-  std::string default_solver() const override { return "euler"; }
-  int64_t default_steps() const override { return 1; }
-};
+/// Flow matching's regression of `theta` [B, L, C] on x: states between noise `normal` and theta at times t [B].
+inline engine::Regression toy_regression(const at::Tensor& theta, const at::Tensor& x,
+                                         const at::Tensor& normal, const at::Tensor& t) {
+  engine::Regression problem;
+  problem.inputs.t = t;
+  problem.inputs.obs = normal + t.reshape({-1, 1, 1}) * (theta - normal);
+  problem.inputs.cond = x;
+  problem.target = theta - normal;
+  problem.weight = at::full({1, 1, 1}, 1.0 / static_cast<double>(theta.numel()));
+  return problem;
+}
 
 /// Rows (theta, x): x normal, theta = a nonlinear function of x plus noise. Both [rows, 1, channels].
 struct ToyData {

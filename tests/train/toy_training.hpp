@@ -10,6 +10,7 @@
 #include "method/flow_matching.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/toy_network.hpp"
+#include "train/toy_method.hpp"
 #include "train/trainer.hpp"
 
 namespace fluxsbi::test {
