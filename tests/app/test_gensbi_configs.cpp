@@ -182,8 +182,8 @@ training: {nsteps: 2, batch_size: 4}
   REQUIRE(outcome.code == 0);
   CHECK(warnings_in(outcome.output) == std::set<std::string>{"optimizer.rtol"});
   const std::string resolved = read_file(folder.file("run/config.yaml"));
-  CHECK(holds(resolved, "task: two_moons"));
-  CHECK(holds(resolved, "schedule: cosine"));
+  CHECK(holds(resolved, "task: \"two_moons\""));
+  CHECK(holds(resolved, "schedule: \"cosine\""));
   CHECK(holds(resolved, "rtol: null"));
 
   // --task says the same, --task of another name wins with a word, and a name that is no task is no data.
