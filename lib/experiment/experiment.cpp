@@ -46,7 +46,7 @@ bool is_task(const std::string& name) {
 // A task_name is the source of data where nothing else is. The section data must have been read.
 void take_task_name(const TopOptions& top, data::DataOptions& data, config::Reader& reader) {
   if (!top.task_name || data.task == top.task_name) return;
-  const bool has_data = data.file || data.theta_file || data.x_file || data.task;
+  const bool has_data = data.has_source();
   if (!has_data && is_task(*top.task_name)) {
     data.task = top.task_name;
   } else {
@@ -60,7 +60,7 @@ void take_task_name(const TopOptions& top, data::DataOptions& data, config::Read
 void choose_automatically(Experiment& experiment, config::Reader& reader) {
   const auto& data = experiment.data;
   experiment.strategy.model = method::StrategyOptions().model;
-  if (!data.file && !data.theta_file && !data.task) {
+  if (!data.has_source()) {
     reader.problem("strategy.model",
                    "= auto looks at the data's shape, and no data are named: use --data F, "
                    "--task NAME or the section data");
@@ -82,15 +82,18 @@ std::vector<std::string> finish(config::Reader& reader, const std::string& choic
   }
 }
 
-// What the embedding network asks of the data; settles their options that are `auto`.
+// What the embedding network asks of the data; resolves their options that are `auto`.
 void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embedding, data::DataOptions& data) {
   const std::string& network = embedding.options().network;
-  data::settle(data, embedding.standardisation());
-  if (network == "set" && (data.standardise_x == "per_feature" || data.standardise_x == "robust")) {
+  data::resolve(data, embedding.standardisation());
+  const bool by_place =
+      data.standardise_x == data::Standardise::per_feature || data.standardise_x == data::Standardise::robust;
+  if (network == "set" && by_place) {
     reader.problem("data.standardise_x",
-                   data.standardise_x + " would shift the elements of a set by their order; use per_channel");
+                   config::name_of(data.standardise_x) +
+                       " would shift the elements of a set by their order; use per_channel");
   }
-  if (network != "set" && data.nan == "pad") {
+  if (network != "set" && data.nan == data::NanPolicy::pad) {
     reader.problem("data.nan",
                    "pad leaves absent elements in x, which only embedding.network: set understands; "
                    "it is " +
