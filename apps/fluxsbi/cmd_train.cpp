@@ -31,6 +31,7 @@ void apply_arguments(const TrainArguments& arguments, config::Value& document) {
     for (const char* key : {"data.file", "data.theta_file", "data.x_file", "data.task"}) {
       config::set_from_command_line(document, std::string(key) + "=null");
     }
+    config::set_from_command_line(document, "data.files=[]");
   }
   if (!arguments.data.empty())
     config::set_from_command_line(document, "data.file=" + config::emit(arguments.data));

@@ -1,20 +1,27 @@
 #include "data/data_options.hpp"
 
-#include "data/dataset.hpp"
 #include "data/tasks/task.hpp"
 
 namespace fluxsbi::data {
+
+std::span<const std::string_view> enum_names(NanPolicy) {
+  static constexpr std::string_view names[] = {"error", "drop", "pad"};
+  return names;
+}
 
 const config::Table<DataOptions>& data_table() {
   using config::any;
   static const auto table =
       config::Table<DataOptions>(
           "data",
-          "Where the pairs (theta, x) come from and how they are prepared. Give one of file, theta_file with "
-          "x_file, or task.")
+          "Where the pairs (theta, x) come from and how they are prepared. Give one of file, files, "
+          "theta_file with x_file, or task.")
           .add("file", &DataOptions::file, any<std::optional<std::string>>(),
                "an .npz or .h5 file with the keys theta and x, a .csv file with a header, or OUT.npy for the "
                "pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
+          .add("files", &DataOptions::files, any<std::vector<std::string>>(),
+               "the parts of one set, in this order: files as for file, patterns (sims/*.npz), or folders, "
+               "whose files come in the order of their names; all parts have one shape")
           .add("theta_file", &DataOptions::theta_file, any<std::optional<std::string>>(),
                "a .npy file with theta")
           .add("x_file", &DataOptions::x_file, any<std::optional<std::string>>(), "a .npy file with x")
@@ -29,26 +36,28 @@ const config::Table<DataOptions>& data_table() {
                "max_validation")
           .add("max_validation", &DataOptions::max_validation, config::integer_at_least(1),
                "the largest number of rows that is kept for validation")
-          .add("standardise_theta", &DataOptions::standardise_theta,
-               config::one_of({"per_feature", "per_channel", "shared", "robust", "none"}),
+          .add("standardise_theta", &DataOptions::standardise_theta, config::one_of<Standardise>(),
                "how theta is standardised, as (value - mean) / standard deviation. per_feature: each feature "
                "by its own. per_channel: each channel by those over all tokens. shared: all by the same. "
                "robust: each feature by its median and its interquartile range / 1.349, for heavy tails. "
                "none: not at all")
           .alias("standardize_theta")
-          .add("standardise_x", &DataOptions::standardise_x,
-               config::one_of({"auto", "per_feature", "per_channel", "shared", "robust", "none"}),
+          .add("standardise_x", &DataOptions::standardise_x, config::one_of<Standardise>(),
                "how x is standardised, with the same choices. auto: per_channel for series, images or sets "
                "with an embedding network, otherwise what the built-in task needs (slcp_distractors: "
                "robust), otherwise per_feature")
           .alias("standardize_x")
-          .add("constant", &DataOptions::constant, config::one_of({"auto", "error", "keep"}),
+          .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
                "what happens to columns that do not vary. error: an error names them. keep: they are kept "
                "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw)")
-          .add("nan", &DataOptions::nan, config::one_of({"error", "drop", "pad"}),
+          .add("nan", &DataOptions::nan, config::one_of<NanPolicy>(),
                "what happens to rows with NaN or infinite values. error: an error gives their number and the "
                "first one. drop: they are left out. pad: x holds sets [n, elements, channels], and an "
-               "element that is NaN in all channels is absent (embedding.network: set)");
+               "element that is NaN in all channels is absent (embedding.network: set)")
+          .add("memory_gb", &DataOptions::memory_gb, config::number_at_least(0),
+               "arrays of .npy and .h5 files that together exceed this many GB (1e9 bytes) stay in their "
+               "files, and batches are read while the model trains; .npz and .csv files are always loaded. "
+               "The weights are the same either way");
   return table;
 }
 
@@ -66,16 +75,23 @@ const config::Table<DataOptions>& data_names_table() {
   return table;
 }
 
-void settle(DataOptions& options, const std::string& of_network) {
+void resolve(DataOptions& options, const std::string& of_network) {
   DataNeeds needs;
   for (const TaskRow& row : tasks()) {
     if (options.task == row.name) needs = row.make()->data_needs();
   }
-  if (options.standardise_x == "auto") {
-    const bool of_task = needs.standardise_x != "auto" && of_network != "per_channel";
-    options.standardise_x = of_task ? needs.standardise_x : of_network;
+  if (options.standardise_theta == Standardise::automatic)
+    options.standardise_theta = Standardise::per_feature;
+  if (options.standardise_x == Standardise::automatic) {
+    const bool by_channel = of_network == "per_channel";
+    const bool of_task = needs.standardise_x != Standardise::automatic && !by_channel;
+    options.standardise_x = of_task      ? needs.standardise_x
+                            : by_channel ? Standardise::per_channel
+                                         : Standardise::per_feature;
   }
-  if (options.constant == "auto") options.constant = needs.constant == "auto" ? "error" : needs.constant;
+  if (options.constant == ConstantColumns::automatic) {
+    options.constant = needs.constant == ConstantColumns::automatic ? ConstantColumns::error : needs.constant;
+  }
 }
 
 }  // namespace fluxsbi::data

@@ -1,16 +1,14 @@
 #include "data/dataset.hpp"
 
-#include <algorithm>
-#include <cmath>
+#include <span>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "data/data_options.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
-#include "data/files/sets.hpp"
 #include "data/simulate/simulate.hpp"
+#include "data/source/parts.hpp"
 #include "data/tasks/task.hpp"
 
 namespace fluxsbi::data {
@@ -23,122 +21,111 @@ void check_source(const DataOptions& options) {
     throw core::UserError(std::string("data.") + (options.theta_file ? "x_file" : "theta_file") +
                           " is missing; data.theta_file and data.x_file go together");
   }
-  const int sources = options.file.has_value() + options.theta_file.has_value() + options.task.has_value();
+  const int sources = options.file.has_value() + !options.files.empty() + options.theta_file.has_value() +
+                      options.task.has_value();
   if (sources == 1) return;
-  throw core::UserError(
-      std::string(sources == 0 ? "no data: " : "data has more than one source: ") +
-      "give one of data.file (--data), data.theta_file with data.x_file, or data.task (--task)");
+  throw core::UserError(std::string(sources == 0 ? "no data: " : "data has more than one source: ") +
+                        "give one of data.file (--data), data.files, data.theta_file with data.x_file, or "
+                        "data.task (--task)");
 }
 
 Dataset from_task(const DataOptions& options, uint64_t seed) {
   if (options.simulations < 1) throw core::UserError("data.simulations must be at least 1");
   const auto task = make_task(*options.task);
-  Simulations simulations = simulate(*task, options.simulations, seed);
+  const Simulations simulations = simulate(*task, options.simulations, seed);
+  const auto side = [&](const std::vector<float>& values, int64_t size) {
+    return rows_in_memory(io::Array::from(std::span<const float>(values), {simulations.rows, size}));
+  };
   Dataset dataset;
   dataset.shape = task->shape();
-  dataset.rows = simulations.rows;
-  dataset.theta = std::move(simulations.theta);
-  dataset.x = std::move(simulations.x);
+  dataset.rows = std::make_shared<RowSource>(side(simulations.theta, simulations.theta_dim),
+                                             side(simulations.x, simulations.x_dim));
   dataset.prior = task->prior().options();
-  dataset.source = "task " + *options.task + ", " + std::to_string(dataset.rows) + " simulations";
+  dataset.source = "task " + *options.task + ", " + std::to_string(simulations.rows) + " simulations";
   return dataset;
 }
 
-Dataset from_files(const DataOptions& options, std::vector<std::string>& theta_names,
-                   std::vector<std::string>& x_names) {
-  SidePair pair = options.file ? load_pair(*options.file, theta_names, x_names)
-                               : load_npy_pair(*options.theta_file, *options.x_file);
-  const std::string source = options.file ? *options.file : *options.theta_file + " and " + *options.x_file;
-  if (pair.theta.rows != pair.x.rows) {
-    throw core::UserError(source + ": theta has " + std::to_string(pair.theta.rows) + " rows, x has " +
-                          std::to_string(pair.x.rows) + "; row i of both must be one simulation");
+DataShape shape_of(const SidePair& pair) {
+  return {pair.theta.tokens, pair.theta.channels, pair.x.tokens,
+          pair.x.channels,   pair.theta.grid,     pair.x.grid};
+}
+
+std::string shape_text(const SidePair& pair) {
+  const auto side = [](const Side& one) {
+    std::vector<int64_t> shape = one.grid.empty() ? std::vector<int64_t>{one.tokens} : one.grid;
+    shape.push_back(one.channels);
+    return core::shape_text(shape);
+  };
+  return "theta " + side(pair.theta) + " and x " + side(pair.x);
+}
+
+void require_shape(const SidePair& part, const std::string& path, const SidePair& first,
+                   const std::string& first_path) {
+  const auto same = [](const Side& a, const Side& b) {
+    return a.tokens == b.tokens && a.channels == b.channels && a.grid == b.grid;
+  };
+  if (!same(part.theta, first.theta) || !same(part.x, first.x)) {
+    throw core::UserError(path + ": a row has " + shape_text(part) + ", but " + shape_text(first) + " in " +
+                          first_path + "; the parts of one set have one shape");
   }
-  if (!pair.theta_names.empty()) theta_names = pair.theta_names;
-  if (!pair.x_names.empty()) x_names = pair.x_names;
+  if (part.theta_names != first.theta_names || part.x_names != first.x_names) {
+    throw core::UserError(path + " has other columns than " + first_path +
+                          "; name those of theta and x in data.names");
+  }
+}
+
+/// The parts that the options name, as pairs; one without values for a shape.
+std::vector<SidePair> open_parts(const DataOptions& options, const std::vector<std::string>& paths,
+                                 Loading loading) {
+  if (options.theta_file) return {open_npy_pair(*options.theta_file, *options.x_file, loading)};
+  std::vector<SidePair> parts;
+  for (const auto& path : paths) {
+    parts.push_back(open_pair(path, options.theta_names, options.x_names, loading));
+    require_shape(parts.back(), path, parts.front(), paths.front());
+    if (loading == Loading::shape) break;
+  }
+  return parts;
+}
+
+std::vector<std::string> paths_of(const DataOptions& options) {
+  if (options.theta_file) return {};
+  return part_files(options.file ? std::vector<std::string>{*options.file} : options.files);
+}
+
+std::string source_text(const DataOptions& options, const std::vector<std::string>& paths) {
+  if (options.theta_file) return *options.theta_file + " and " + *options.x_file;
+  if (paths.size() == 1) return paths.front();
+  return std::to_string(paths.size()) + " files from " + paths.front() + " to " + paths.back();
+}
+
+double gigabytes_by_row(const DataOptions& options, const std::vector<std::string>& paths) {
+  uint64_t bytes = options.theta_file ? bytes_by_row(*options.theta_file, *options.x_file) : 0;
+  for (const auto& path : paths) bytes += bytes_by_row(path);
+  return static_cast<double>(bytes) / 1e9;
+}
+
+Dataset from_files(const DataOptions& options) {
+  const auto paths = paths_of(options);
+  const double gigabytes = gigabytes_by_row(options, paths);
+  const bool by_row = gigabytes > options.memory_gb;
+  auto parts = open_parts(options, paths, by_row ? Loading::by_row : Loading::whole);
+  std::vector<RowArrayPtr> theta, x;
+  for (auto& part : parts) {
+    theta.push_back(std::move(part.theta.values));
+    x.push_back(std::move(part.x.values));
+  }
   Dataset dataset;
-  dataset.shape = {pair.theta.tokens, pair.theta.channels, pair.x.tokens,
-                   pair.x.channels,   pair.theta.grid,     pair.x.grid};
-  dataset.rows = pair.theta.rows;
-  dataset.theta = std::move(pair.theta.values);
-  dataset.x = std::move(pair.x.values);
-  dataset.source = source;
+  dataset.shape = shape_of(parts.front());
+  dataset.rows = std::make_shared<RowSource>(joined_rows(std::move(theta)), joined_rows(std::move(x)));
+  dataset.theta_names = parts.front().theta_names;
+  dataset.x_names = parts.front().x_names;
+  dataset.source = source_text(options, paths);
+  if (by_row) {
+    dataset.remarks = "rows are read from the files while training: they hold " +
+                      core::number_text(gigabytes) +
+                      " GB, more than data.memory_gb = " + core::number_text(options.memory_gb);
+  }
   return dataset;
-}
-
-/// Position of the first value of a row that is not finite, or -1.
-int64_t first_bad(const std::vector<float>& values, int64_t row, int64_t size) {
-  const float* begin = values.data() + row * size;
-  const float* found = std::find_if(begin, begin + size, [](float v) { return !std::isfinite(v); });
-  return found == begin + size ? -1 : found - begin;
-}
-
-/// Numbers of the rows that hold a NaN or an infinity.
-std::vector<int64_t> bad_rows(const Dataset& dataset) {
-  std::vector<int64_t> rows;
-  for (int64_t row = 0; row < dataset.rows; ++row) {
-    const bool bad = first_bad(dataset.theta, row, dataset.shape.theta_size()) >= 0 ||
-                     first_bad(dataset.x, row, dataset.shape.x_size()) >= 0;
-    if (bad) rows.push_back(row);
-  }
-  return rows;
-}
-
-[[noreturn]] void refuse_bad_rows(const Dataset& dataset, const std::vector<int64_t>& bad) {
-  const int64_t row = bad.front(), in_theta = first_bad(dataset.theta, row, dataset.shape.theta_size());
-  const bool theta = in_theta >= 0;
-  const int64_t position = theta ? in_theta : first_bad(dataset.x, row, dataset.shape.x_size());
-  const auto names = theta ? feature_names(dataset.theta_names, dataset.shape.theta_channels)
-                           : feature_names(dataset.x_names, dataset.shape.x_channels);
-  throw core::UserError(
-      dataset.source + ": " + std::to_string(bad.size()) + " of " + std::to_string(dataset.rows) +
-      " rows hold NaN, infinite values or values beyond float32's range (first: row " + std::to_string(row) +
-      ", counted from 0, " + names[static_cast<size_t>(position)] +
-      "); correct them, or set data.nan: drop to leave such rows out (for sets of varying size, data.nan: "
-      "pad treats elements of NaN as absent)");
-}
-
-/// data.nan = pad: x holds sets, whose absent elements are NaN.
-void check_sets(const Dataset& dataset) {
-  const auto size = static_cast<size_t>(dataset.shape.x_size());
-  for (int64_t row = 0; row < dataset.rows; ++row) {
-    const auto x = std::span(dataset.x).subspan(static_cast<size_t>(row) * size, size);
-    std::string problem = set_problem(x, dataset.shape.x_channels);
-    if (first_bad(dataset.theta, row, dataset.shape.theta_size()) >= 0) problem = "theta is not finite";
-    if (problem.empty()) continue;
-    throw core::UserError(dataset.source + ": row " + std::to_string(row) + " (counted from 0): " + problem);
-  }
-}
-
-void keep_rows(std::vector<float>& values, int64_t size, int64_t rows, const std::vector<int64_t>& without) {
-  auto next_bad = without.begin();
-  auto to = values.begin();
-  for (int64_t row = 0; row < rows; ++row) {
-    if (next_bad != without.end() && *next_bad == row) {
-      ++next_bad;
-      continue;
-    }
-    to = std::copy_n(values.begin() + row * size, size, to);
-  }
-  values.erase(to, values.end());
-}
-
-void apply_nan_policy(Dataset& dataset, const std::string& policy) {
-  dataset.shape.padded = policy == "pad";
-  if (dataset.shape.padded) {
-    check_sets(dataset);
-    return;
-  }
-  const auto bad = bad_rows(dataset);
-  if (bad.empty()) return;
-  if (policy != "drop") refuse_bad_rows(dataset, bad);
-  if (std::ssize(bad) == dataset.rows) {
-    throw core::UserError(dataset.source +
-                          ": every row holds NaN or infinite values; nothing is left after data.nan: drop");
-  }
-  keep_rows(dataset.theta, dataset.shape.theta_size(), dataset.rows, bad);
-  keep_rows(dataset.x, dataset.shape.x_size(), dataset.rows, bad);
-  dataset.dropped = std::ssize(bad);
-  dataset.rows -= dataset.dropped;
 }
 
 }  // namespace
@@ -146,17 +133,19 @@ void apply_nan_policy(Dataset& dataset, const std::string& policy) {
 DataShape dataset_shape(const DataOptions& options) {
   check_source(options);
   if (options.task) return make_task(*options.task)->shape();
-  auto theta_names = options.theta_names, x_names = options.x_names;
-  return from_files(options, theta_names, x_names).shape;
+  return shape_of(open_parts(options, paths_of(options), Loading::shape).front());
 }
 
-Dataset load_dataset(const DataOptions& options, uint64_t seed) {
+Dataset open_dataset(const DataOptions& options, uint64_t seed) {
   check_source(options);
-  std::vector<std::string> theta_names = options.theta_names, x_names = options.x_names;
-  Dataset dataset = options.task ? from_task(options, seed) : from_files(options, theta_names, x_names);
-  dataset.theta_names = resolve_names(theta_names, "theta", dataset.shape.theta_dim);
-  dataset.x_names = resolve_names(x_names, "x", dataset.shape.x_dim);
-  apply_nan_policy(dataset, options.nan);
+  Dataset dataset = options.task ? from_task(options, seed) : from_files(options);
+  const auto named = [](const std::vector<std::string>& of_file, const std::vector<std::string>& given) {
+    return of_file.empty() ? given : of_file;
+  };
+  dataset.theta_names =
+      resolve_names(named(dataset.theta_names, options.theta_names), "theta", dataset.shape.theta_dim);
+  dataset.x_names = resolve_names(named(dataset.x_names, options.x_names), "x", dataset.shape.x_dim);
+  dataset.shape.padded = options.nan == NanPolicy::pad;
   return dataset;
 }
 

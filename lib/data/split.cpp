@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
-#include "data/data_options.hpp"
-#include "data/dataset.hpp"
 
 namespace fluxsbi::data {
 
@@ -19,16 +18,14 @@ Split split_rows(int64_t rows, const DataOptions& options, uint64_t seed) {
   const int64_t count = std::clamp<int64_t>(std::min<int64_t>(wanted, options.max_validation), 1, rows - 1);
   // Floyd's algorithm: a uniform subset of `count` rows with `count` draws.
   core::Philox random(seed, core::Purpose::split);
-  std::vector<bool> validates(static_cast<size_t>(rows));
+  std::unordered_set<int64_t> chosen;
   for (int64_t last = rows - count; last < rows; ++last) {
-    const uint64_t row = random.below(static_cast<uint64_t>(last) + 1);
-    validates[validates[row] ? static_cast<size_t>(last) : row] = true;
+    const auto row = static_cast<int64_t>(random.below(static_cast<uint64_t>(last) + 1));
+    if (!chosen.insert(row).second) chosen.insert(last);
   }
-  Split split;
-  for (int64_t row = 0; row < rows; ++row) {
-    (validates[static_cast<size_t>(row)] ? split.validation : split.training).push_back(row);
-  }
-  return split;
+  std::vector<int64_t> validation(chosen.begin(), chosen.end());
+  std::sort(validation.begin(), validation.end());
+  return {Complement(rows, validation), validation};
 }
 
 }  // namespace fluxsbi::data

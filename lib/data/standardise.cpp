@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -10,40 +11,21 @@
 
 namespace fluxsbi::data {
 
+std::span<const std::string_view> enum_names(Standardise) {
+  static constexpr std::string_view names[] = {"auto",   "per_feature", "per_channel",
+                                               "shared", "robust",      "none"};
+  return names;
+}
+
+std::span<const std::string_view> enum_names(ConstantColumns) {
+  static constexpr std::string_view names[] = {"auto", "error", "keep"};
+  return names;
+}
+
 namespace {
 
-/// Calls visit(feature, value) for every value of the given rows that is not NaN (absent).
-template <class Visit>
-void for_each(std::span<const float> values, size_t size, std::span<const int64_t> rows, Visit visit) {
-  for (const int64_t row : rows) {
-    const float* first = values.data() + static_cast<size_t>(row) * size;
-    for (size_t i = 0; i < size; ++i) {
-      if (!std::isnan(first[i])) visit(i, static_cast<double>(first[i]));
-    }
-  }
-}
-
-/// Feature i belongs to group i % groups: one for each feature, one for each channel, or one for all.
-Standardiser moments(std::span<const float> values, size_t size, std::span<const int64_t> rows,
-                     size_t groups) {
-  Standardiser result{std::vector<double>(groups), std::vector<double>(groups)};
-  std::vector<double> count(groups);
-  for_each(values, size, rows, [&](size_t i, double v) {
-    result.mean[i % groups] += v;
-    ++count[i % groups];
-  });
-  for (double& n : count) n = std::max(n, 1.0);  // a group without a value has mean 0 and scale 0
-  for (size_t g = 0; g < groups; ++g) result.mean[g] /= count[g];
-  for_each(values, size, rows, [&](size_t i, double v) {
-    const double difference = v - result.mean[i % groups];
-    result.scale[i % groups] += difference * difference;
-  });
-  for (size_t g = 0; g < groups; ++g) result.scale[g] = std::sqrt(result.scale[g] / count[g]);
-  return result;
-}
-
 /// The value below which the share of sorted values lies, linear between neighbours.
-double quantile(std::span<const float> sorted, double share) {
+double quantile(std::span<const double> sorted, double share) {
   const double at = share * static_cast<double>(sorted.size() - 1);
   const auto below = static_cast<size_t>(at);
   const double low = sorted[below], high = sorted[std::min(below + 1, sorted.size() - 1)];
@@ -52,28 +34,6 @@ double quantile(std::span<const float> sorted, double share) {
 
 bool spreads(double scale, double centre) {
   return scale > constant_ratio * std::abs(centre);
-}
-
-/// Median and interquartile range as a normal's mean and standard deviation. A feature whose middle half is
-/// one value has its moments.
-Standardiser quartiles(std::span<const float> values, size_t size, std::span<const int64_t> rows) {
-  constexpr double normal_range = 1.3489795003921634;  // between the quartiles of N(0, 1)
-  Standardiser result = moments(values, size, rows, size);
-  for (size_t i = 0; i < size; ++i) {
-    std::vector<float> column;
-    for (const int64_t row : rows) {
-      const float value = values[static_cast<size_t>(row) * size + i];
-      if (!std::isnan(value)) column.push_back(value);
-    }
-    if (column.empty()) continue;
-    std::sort(column.begin(), column.end());
-    const double median = quantile(column, 0.5);
-    const double scale = (quantile(column, 0.75) - quantile(column, 0.25)) / normal_range;
-    if (!spreads(scale, median)) continue;
-    result.mean[i] = median;
-    result.scale[i] = scale;
-  }
-  return result;
 }
 
 [[noreturn]] void refuse_constant(const std::vector<std::string>& constant) {
@@ -118,23 +78,6 @@ float from_line(const Range& range, size_t i, double u) {
   return inside;
 }
 
-/// Values with a range on the whole line.
-std::vector<float> on_line(std::span<const float> values, size_t size, const Range& range,
-                           std::span<const std::string> features) {
-  std::vector<float> line(values.begin(), values.end());
-  for (size_t at = 0; at < line.size(); ++at) {
-    const size_t i = at % size;
-    if (line[at] < range.low[i] || line[at] > range.high[i]) {
-      throw core::UserError("row " + std::to_string(at / size) + " (counted from 0) has " + features[i] +
-                            " = " + core::number_text(line[at]) +
-                            ", outside the prior's support, to which prior.transform: logit confines theta; "
-                            "correct the prior, leave the row out, or set prior.transform: none");
-    }
-    line[at] = static_cast<float>(to_line(range, i, line[at]));
-  }
-  return line;
-}
-
 }  // namespace
 
 void Standardiser::apply(std::span<float> values) const {
@@ -143,6 +86,15 @@ void Standardiser::apply(std::span<float> values) const {
     for (size_t i = 0; i < size; ++i) {
       values[at + i] = static_cast<float>((to_line(range, i, values[at + i]) - mean[i]) / scale[i]);
     }
+  }
+}
+
+void Standardiser::apply(std::span<const double> values, std::span<float> out) const {
+  const size_t size = mean.size();
+  core::require(values.size() == out.size(), "as many values before as after");
+  for (size_t at = 0; at < values.size(); at += size) {
+    for (size_t i = 0; i < size; ++i)
+      out[at + i] = static_cast<float>((to_line(range, i, values[at + i]) - mean[i]) / scale[i]);
   }
 }
 
@@ -168,42 +120,143 @@ double Standardiser::log_slope_gradient(size_t i, double z) const {
   return ends.has_low ? -scale[i] : ends.has_high ? scale[i] : 0;
 }
 
-Standardiser fit_standardiser(std::span<const float> values, int64_t size, std::span<const int64_t> rows,
-                              const std::string& kind, bool keep_constant, std::span<const std::string> names,
-                              const Range& range) {
-  if (size == 0) return {};
-  core::require(size >= 1 && !names.empty() && size % std::ssize(names) == 0,
-                "a name for each feature or token");
-  core::require(!rows.empty(), "standardisation needs rows");
-  const auto features = static_cast<size_t>(size);
-  if (!range.empty()) {
-    core::require(range.low.size() == features && range.high.size() == features, "an end for each feature");
-    const auto line = on_line(values, features, range, feature_names(names, size / std::ssize(names)));
-    Standardiser result = fit_standardiser(line, size, rows, kind, keep_constant, names);
-    result.range = range;
-    return result;
+StandardiserFit::StandardiserFit(int64_t size, StandardiserRequest request, core::Philox random,
+                                 int64_t most_numbers)
+    : size_(static_cast<size_t>(size)), groups_(size_), request_(std::move(request)), random_(random) {
+  most_rows_ = std::max<int64_t>(1, most_numbers / std::max<int64_t>(1, size));
+  if (size == 0) return;
+  const size_t tokens = request_.names.size();
+  core::require(tokens > 0 && size_ % tokens == 0, "a name for each feature or token");
+  core::require(request_.kind != Standardise::automatic, "what standardises is resolved");
+  core::require(
+      request_.range.empty() || (request_.range.low.size() == size_ && request_.range.high.size() == size_),
+      "an end for each feature");
+  if (request_.kind == Standardise::per_channel) groups_ = size_ / tokens;
+  if (request_.kind == Standardise::shared) groups_ = 1;
+}
+
+void StandardiserFit::add(std::span<const double> values, std::span<const int64_t> rows) {
+  if (size_ == 0 || rows.empty() || request_.kind == Standardise::none) return;
+  std::vector<double> line;
+  if (!request_.range.empty()) {
+    line.assign(values.begin(), values.end());
+    // Rounded as the networks see it.
+    for (size_t at = 0; at < line.size(); ++at)
+      line[at] = static_cast<float>(to_line(request_.range, at % size_, line[at]));
+    values = line;
   }
-  if (kind == "none") return {std::vector<double>(features, 0.0), std::vector<double>(features, 1.0)};
-  const size_t channels = features / names.size();
-  core::require(kind == "per_feature" || kind == "per_channel" || kind == "shared" || kind == "robust",
-                "standardise is per_feature, per_channel, shared, robust or none");
-  const size_t groups = kind == "shared" ? 1 : kind == "per_channel" ? channels : features;
-  const Standardiser of_groups =
-      kind == "robust" ? quartiles(values, features, rows) : moments(values, features, rows, groups);
+  merge(moments_of(values, rows));
+  if (request_.kind == Standardise::robust) sample(values, rows);
+}
+
+StandardiserFit::Moments StandardiserFit::moments_of(std::span<const double> values,
+                                                     std::span<const int64_t> rows) const {
+  Moments block{std::vector<double>(groups_), std::vector<double>(groups_), std::vector<double>(groups_)};
+  const auto for_each = [&](auto visit) {
+    for (const int64_t row : rows) {
+      const double* first = values.data() + static_cast<size_t>(row) * size_;
+      for (size_t i = 0, group = 0; i < size_; ++i) {
+        if (!std::isnan(first[i])) visit(group, first[i]);
+        if (++group == groups_) group = 0;
+      }
+    }
+  };
+  for_each([&](size_t group, double value) {
+    block.mean[group] += value;
+    ++block.count[group];
+  });
+  // A group without a value has mean 0 and scale 0.
+  for (size_t g = 0; g < groups_; ++g) block.mean[g] /= std::max(block.count[g], 1.0);
+  for_each([&](size_t group, double value) {
+    const double difference = value - block.mean[group];
+    block.squares[group] += difference * difference;
+  });
+  return block;
+}
+
+void StandardiserFit::merge(const Moments& block) {
+  if (total_.count.empty()) {
+    total_ = block;
+    return;
+  }
+  for (size_t g = 0; g < groups_; ++g) {
+    const double before = total_.count[g], added = block.count[g], count = before + added;
+    if (added == 0) continue;
+    const double difference = block.mean[g] - total_.mean[g];
+    total_.mean[g] += difference * (added / count);
+    total_.squares[g] += block.squares[g] + difference * difference * (before * added / count);
+    total_.count[g] = count;
+  }
+}
+
+void StandardiserFit::sample(std::span<const double> values, std::span<const int64_t> rows) {
+  for (const int64_t row : rows) {
+    const double* from = values.data() + static_cast<size_t>(row) * size_;
+    if (rows_seen_ < most_rows_) {
+      sample_.insert(sample_.end(), from, from + size_);
+    } else {
+      const uint64_t place = random_.below(static_cast<uint64_t>(rows_seen_) + 1);
+      if (place < static_cast<uint64_t>(most_rows_))
+        std::copy_n(from, size_, sample_.begin() + static_cast<ptrdiff_t>(place * size_));
+    }
+    ++rows_seen_;
+  }
+}
+
+Standardiser StandardiserFit::of_groups() const {
+  Standardiser result{total_.mean, total_.squares};
+  for (size_t g = 0; g < groups_; ++g)
+    result.scale[g] = std::sqrt(result.scale[g] / std::max(total_.count[g], 1.0));
+  if (request_.kind != Standardise::robust) return result;
+  constexpr double normal_range = 1.3489795003921634;  // between the quartiles of N(0, 1)
+  for (size_t i = 0; i < size_; ++i) {
+    std::vector<double> column;
+    for (size_t at = i; at < sample_.size(); at += size_) {
+      if (!std::isnan(sample_[at])) column.push_back(sample_[at]);
+    }
+    if (column.empty()) continue;
+    std::sort(column.begin(), column.end());
+    const double median = quantile(column, 0.5);
+    const double scale = (quantile(column, 0.75) - quantile(column, 0.25)) / normal_range;
+    if (!spreads(scale, median)) continue;  // the middle half is one value
+    result.mean[i] = median;
+    result.scale[i] = scale;
+  }
+  return result;
+}
+
+Standardiser StandardiserFit::finish() const {
+  if (size_ == 0) return {};
+  if (request_.kind == Standardise::none)
+    return {std::vector<double>(size_, 0.0), std::vector<double>(size_, 1.0), request_.range};
+  core::require(!total_.count.empty(), "standardisation needs rows");
+  const Standardiser groups = of_groups();
   Standardiser result;
-  const auto feature = feature_names(names, size / std::ssize(names));
+  result.range = request_.range;
+  const auto tokens = std::ssize(request_.names);
+  const auto feature = feature_names(request_.names, static_cast<int64_t>(size_) / tokens);
   std::vector<std::string> constant;
-  for (size_t i = 0; i < features; ++i) {
-    const double mean = of_groups.mean[i % groups], scale = of_groups.scale[i % groups];
+  for (size_t i = 0; i < size_; ++i) {
+    const double mean = groups.mean[i % groups_], scale = groups.scale[i % groups_];
     const bool varies = spreads(scale, mean);
     result.mean.push_back(mean);
     result.scale.push_back(varies ? scale : 1);
-    if (varies || i >= groups) continue;
-    constant.push_back(groups == features ? feature[i]
-                                          : feature[i] + " ... " + feature[features - groups + i]);
+    if (varies || i >= groups_) continue;
+    constant.push_back(groups_ == size_ ? feature[i] : feature[i] + " ... " + feature[size_ - groups_ + i]);
   }
-  if (!constant.empty() && !keep_constant) refuse_constant(constant);
+  if (!constant.empty() && !request_.keep_constant) refuse_constant(constant);
   return result;
+}
+
+int64_t first_outside(const Range& range, std::span<const double> values, std::span<const int64_t> rows) {
+  const size_t size = range.low.size();
+  for (const int64_t row : rows) {
+    for (size_t i = 0; i < size; ++i) {
+      const size_t at = static_cast<size_t>(row) * size + i;
+      if (values[at] < range.low[i] || values[at] > range.high[i]) return static_cast<int64_t>(at);
+    }
+  }
+  return -1;
 }
 
 }  // namespace fluxsbi::data

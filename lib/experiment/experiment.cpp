@@ -32,7 +32,7 @@ bool is_task(const std::string& name) {
 // A task_name is the source of data where nothing else is. The section data must have been read.
 void take_task_name(const TopOptions& top, data::DataOptions& data, config::Reader& reader) {
   if (!top.task_name || data.task == top.task_name) return;
-  const bool has_data = data.file || data.theta_file || data.x_file || data.task;
+  const bool has_data = data.has_source();
   if (!has_data && is_task(*top.task_name)) {
     data.task = top.task_name;
   } else {
@@ -45,7 +45,7 @@ void take_task_name(const TopOptions& top, data::DataOptions& data, config::Read
 void choose_for_data(const data::DataOptions& data, Estimator& estimator, std::string& choice,
                      config::Reader& reader) {
   estimator.strategy.model = method::StrategyOptions().model;
-  if (!data.file && !data.theta_file && !data.task) {
+  if (!data.has_source()) {
     reader.problem("strategy.model",
                    "= auto looks at the data's shape, and no data are named: use --data F, "
                    "--task NAME or the section data");
@@ -72,12 +72,15 @@ std::vector<std::string> finish(config::Reader& reader, const std::string& choic
 // `auto`.
 void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embedding, data::DataOptions& data) {
   const std::string& network = embedding.options().network;
-  data::settle(data, embedding.standardisation());
-  if (network == "set" && (data.standardise_x == "per_feature" || data.standardise_x == "robust")) {
+  data::resolve(data, embedding.standardisation());
+  const bool by_place =
+      data.standardise_x == data::Standardise::per_feature || data.standardise_x == data::Standardise::robust;
+  if (network == "set" && by_place) {
     reader.problem("data.standardise_x",
-                   data.standardise_x + " would shift the elements of a set by their order; use per_channel");
+                   config::name_of(data.standardise_x) +
+                       " would shift the elements of a set by their order; use per_channel");
   }
-  if (network != "set" && data.nan == "pad") {
+  if (network != "set" && data.nan == data::NanPolicy::pad) {
     reader.problem(
         "data.nan",
         "pad leaves absent elements in x, which only embedding.network: set understands; it is " + network);

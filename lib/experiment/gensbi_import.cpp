@@ -71,7 +71,7 @@ checkpoint::ModelFile import_gensbi(const GensbiImport& import) {
   file.x_names = data::resolve_names(data.x_names, "x", file.shape.x_dim);
   file.theta = identity(file.shape.theta_size());
   file.x = identity(file.shape.x_size());
-  data.standardise_theta = data.standardise_x = "none";
+  data.standardise_theta = data.standardise_x = data::Standardise::none;
   file.config = resolved_yaml(experiment);
   file.validation_loss = std::numeric_limits<double>::quiet_NaN();
   file.version = core::version;

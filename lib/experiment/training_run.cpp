@@ -2,74 +2,25 @@
 
 #include <array>
 #include <filesystem>
-#include <numeric>
-
-#include <ATen/Functions.h>
+#include <utility>
 
 #include "core/commit.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
-#include "data/split.hpp"
+#include "data/source/standardised_rows.hpp"
 #include "engine/device.hpp"
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "train/compute.hpp"
-#include "train/trainer.hpp"
+#include "train/data_rows.hpp"
 
 namespace fluxsbi::experiment {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-// Rows `which` of a standardised side as a tensor [rows, tokens, channels] on the device.
-at::Tensor gather(std::span<const float> values, const std::vector<int64_t>& which, int64_t tokens,
-                  int64_t channels, const data::Standardiser& standardiser, at::Device device) {
-  const int64_t size = tokens * channels;
-  at::Tensor out = at::empty({static_cast<int64_t>(which.size()), tokens, channels}, at::kFloat);
-  float* to = out.data_ptr<float>();
-  for (const int64_t row : which) to = std::copy_n(values.data() + row * size, size, to);
-  standardiser.apply({out.data_ptr<float>(), static_cast<size_t>(out.numel())});
-  return out.to(device);
-}
-
-uint32_t fingerprint(const data::Dataset& dataset) {
-  return io::crc32(std::as_bytes(std::span(dataset.x)), io::crc32(std::as_bytes(std::span(dataset.theta))));
-}
-
-checkpoint::ModelFile describe(const data::Dataset& dataset, const data::Split& split,
-                               const Experiment& experiment) {
-  checkpoint::ModelFile model;
-  model.shape = dataset.shape;
-  model.theta_names = dataset.theta_names;
-  model.x_names = dataset.x_names;
-  const bool keep = experiment.data.constant == "keep";
-  const auto prior = data::make_prior(experiment.prior, dataset.shape.theta_size());
-  model.theta = data::fit_standardiser(dataset.theta, dataset.shape.theta_size(), split.training,
-                                       experiment.data.standardise_theta, keep, dataset.theta_names,
-                                       data::transform_range(experiment.prior, prior.get()));
-  model.x = data::fit_standardiser(dataset.x, dataset.shape.x_size(), split.training,
-                                   experiment.data.standardise_x, keep, dataset.x_names);
-  model.version = core::version;
-  model.remarks["source"] = dataset.source;
-  model.remarks["training_rows"] = std::to_string(split.training.size());
-  model.remarks["validation_rows"] = std::to_string(split.validation.size());
-  model.remarks["data_crc32"] = std::to_string(fingerprint(dataset));
-  model.remarks["commit"] = core::source_commit();
-  return model;
-}
-
-// A checkpoint is of this run only if its data are.
-void check_same_data(const checkpoint::TrainingState& state, const checkpoint::ModelFile& model,
-                     const std::string& run) {
-  const auto found = state.model.remarks.find("data_crc32");
-  if (found == state.model.remarks.end() || found->second == model.remarks.at("data_crc32")) return;
-  throw core::UserError(
-      run + ": the data (" + model.remarks.at("source") +
-      ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
-}
 
 constexpr std::array run_files{"config.yaml", "metrics.jsonl", "train.log", "model.safetensors",
                                "checkpoints"};
@@ -79,21 +30,6 @@ void remove_run(const fs::path& run) {
   for (const auto& entry : fs::directory_iterator(run)) {
     if (entry.path().filename().string().rfind("events.out.tfevents.", 0) == 0) fs::remove(entry.path());
   }
-}
-
-// Rows of theta and x as the trainer takes them.
-train::TrainingData training_data(const data::Dataset& dataset, const data::Split& split,
-                                  const checkpoint::ModelFile& model, bool joint, at::Device device) {
-  const data::DataShape& shape = dataset.shape;
-  const auto theta = [&](const std::vector<int64_t>& rows) {
-    return gather(dataset.theta, rows, shape.theta_dim, shape.theta_channels, model.theta, device);
-  };
-  const auto x = [&](const std::vector<int64_t>& rows) {
-    return gather(dataset.x, rows, shape.x_dim, shape.x_channels, model.x, device);
-  };
-  if (!joint) return {theta(split.training), x(split.training), theta(split.validation), x(split.validation)};
-  const auto both = [&](const std::vector<int64_t>& rows) { return at::cat({theta(rows), x(rows)}, 1); };
-  return {both(split.training), {}, both(split.validation), {}};
 }
 
 // How joint models learn their rows; nothing for models of theta given x.
@@ -119,84 +55,138 @@ std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool 
   return method;
 }
 
-enum class Start { anew, goes_on };
+train::RowChoice rows_of(const data::Complement& kept, const data::Complement& split) {
+  return {split.size(), [&kept, &split](int64_t i) { return kept[split[i]]; }};
+}
 
-void open_run(const std::string& run, Start start) {
+train::RowChoice rows_of(const data::Complement& kept, const std::vector<int64_t>& split) {
+  return {std::ssize(split), [&kept, &split](int64_t i) { return kept[split[static_cast<size_t>(i)]]; }};
+}
+
+}  // namespace
+
+TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execution)
+    : experiment_(std::move(experiment)),
+      execution_(std::move(execution)),
+      device_(engine::choose_device(execution_.device)),
+      seed_(static_cast<uint64_t>(experiment_.training.seed)) {
+  core::log::info(device_.sentence);
+  setup_.run = std::move(run);
+}
+
+void TrainingRun::open_data() {
+  dataset_ = data::open_dataset(experiment_.data, seed_);
+  if (experiment_.prior.kind == data::PriorKind::none) {
+    dataset_.prior.transform = experiment_.prior.transform;
+    experiment_.prior = dataset_.prior;
+  }
+  data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
+  model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
+  if (!experiment_.choice.empty()) core::log::info(experiment_.choice);
+  for (const auto& remark : experiment_.embedding.remarks()) core::log::info(remark);
+  for (const auto& remark : experiment_.model->remarks()) core::log::info(remark);
+  if (!dataset_.remarks.empty()) core::log::info(dataset_.remarks);
+}
+
+void TrainingRun::survey_data() {
+  const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
+  survey_ =
+      data::survey(dataset_, experiment_.data, seed_, data::transform_range(experiment_.prior, prior.get()));
+  const std::string training = std::to_string(survey_.split.training.size());
+  const std::string validation = std::to_string(survey_.split.validation.size());
+  core::log::info(dataset_.source + ": " + training + " rows to train on, " + validation + " to validate" +
+                  (survey_.dropped ? ", " + std::to_string(survey_.dropped) + " dropped" : ""));
+  checkpoint::ModelFile& model = setup_.model;
+  model.shape = dataset_.shape;
+  model.theta_names = dataset_.theta_names;
+  model.x_names = dataset_.x_names;
+  model.theta = survey_.theta;
+  model.x = survey_.x;
+  model.version = core::version;
+  model.remarks["source"] = dataset_.source;
+  model.remarks["training_rows"] = training;
+  model.remarks["validation_rows"] = validation;
+  model.remarks["data_crc32"] = std::to_string(survey_.fingerprint);
+  model.remarks["commit"] = core::source_commit();
+}
+
+void TrainingRun::require_same_data(const checkpoint::TrainingState& state) const {
+  const auto found = state.model.remarks.find("data_crc32");
+  if (found == state.model.remarks.end() || found->second == setup_.model.remarks.at("data_crc32")) return;
+  throw core::UserError(
+      setup_.run + ": the data (" + dataset_.source +
+      ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
+}
+
+void TrainingRun::build() {
+  const auto network = [&] {
+    auto built = model::build_network(*experiment_.model, experiment_.embedding);
+    built->initialise(seed_);
+    return built;
+  };
+  auto trained = network();
+  joint_ = trained->joint();
+  setup_.config = resolved_yaml(experiment_);
+  setup_.training = experiment_.training;
+  setup_.optimizer = experiment_.optimizer;
+  setup_.output = experiment_.output;
+  setup_.data.condition_mask =
+      condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
+  setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
+  setup_.method = build_method(experiment_, joint_, device_.device);
+  const train::Compute compute =
+      train::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
+                            engine::has_bfloat16(device_.device));
+  setup_.engine = engine::make_engine(std::move(trained), compute.type, device_.device, execution_.engine);
+  setup_.ema_engine = engine::make_engine(network(), compute.type, device_.device, execution_.engine);
+  setup_.runner = engine::make_step_runner(device_.device);
+  compute_reason_ = compute.reason;
+  engine_sentence_ = engine::engine_sentence(*setup_.engine, compute.type, execution_.engine);
+}
+
+void TrainingRun::open_folder(bool anew) {
+  const std::string& run = setup_.run;
   try {
     fs::create_directories(run);
-    if (start == Start::anew) remove_run(run);
+    if (anew) remove_run(run);
   } catch (const fs::filesystem_error& problem) {
     throw core::UserError("-o " + run + ": cannot be made ready for the run: " + problem.code().message());
   }
   io::remove_leftovers(run + "/checkpoints");  // the trainer's own folder: nobody else writes there
   core::log::tee(run + "/train.log");
+  io::write_text(run + "/config.yaml", setup_.config);
 }
 
-void run_training(const std::string& run, Experiment experiment, const Execution& execution, Start start,
-                  const std::optional<checkpoint::TrainingState>& state) {
-  const engine::DeviceChoice choice = engine::choose_device(execution.device);
-  core::log::info(choice.sentence);
-  const auto seed = static_cast<uint64_t>(experiment.training.seed);
-  data::Dataset dataset = data::load_dataset(experiment.data, seed);
-  if (experiment.prior.kind == data::PriorKind::none) {
-    dataset.prior.transform = experiment.prior.transform;
-    experiment.prior = dataset.prior;
-  }
-  data::make_prior(experiment.prior, dataset.shape.theta_size());  // says what does not fit before any work
-  model::resolve(*experiment.model, experiment.embedding, dataset.shape);
-  if (!experiment.choice.empty()) core::log::info(experiment.choice);
-  for (const auto& remark : experiment.embedding.remarks()) core::log::info(remark);
-  for (const auto& remark : experiment.model->remarks()) core::log::info(remark);
-  const data::Split split = data::split_rows(dataset.rows, experiment.data, seed);
-  core::log::info(dataset.source + ": " + std::to_string(split.training.size()) + " rows to train on, " +
-                  std::to_string(split.validation.size()) + " to validate" +
-                  (dataset.dropped ? ", " + std::to_string(dataset.dropped) + " dropped" : ""));
+// Rows that lie in memory are given up once they are standardised on the device.
+void TrainingRun::take_rows() {
+  const train::RowLayout layout{dataset_.shape, joint_, device_.device};
+  const auto training = rows_of(survey_.kept, survey_.split.training);
+  const auto validation = rows_of(survey_.kept, survey_.split.validation);
+  const bool stays = !dataset_.rows->in_memory();
+  auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
+                                                             survey_.theta, survey_.x);
+  setup_.data.training =
+      stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);
+  setup_.data.validation =
+      stays ? train::stream_rows(rows, validation, layout) : train::gather_rows(*rows, validation, layout);
+}
 
-  train::TrainingSetup setup;
-  setup.run = run;
-  setup.config = resolved_yaml(experiment);
-  setup.training = experiment.training;
-  setup.optimizer = experiment.optimizer;
-  setup.output = experiment.output;
-  setup.model = describe(dataset, split, experiment);
-  if (state) check_same_data(*state, setup.model, run);
-  const auto network = [&] {
-    auto built = model::build_network(*experiment.model, experiment.embedding);
-    built->initialise(seed);
-    return built;
-  };
-  auto trained = network();
-  const bool joint = trained->joint();
-  auto mask = condition_mask(experiment.condition_mask, dataset.shape, joint, choice.device);
-  setup.method = build_method(experiment, joint, choice.device);
-  const train::Compute compute =
-      train::choose_compute(experiment.training.compute, experiment.model->param_dtype(), choice.device,
-                            engine::has_bfloat16(choice.device));
-  setup.engine = engine::make_engine(std::move(trained), compute.type, choice.device, execution.engine);
-  setup.ema_engine = engine::make_engine(network(), compute.type, choice.device, execution.engine);
-  open_run(run, start);
-  io::write_text(run + "/config.yaml", setup.config);
+void TrainingRun::train(const std::optional<checkpoint::TrainingState>& state) {
+  core::log::info(compute_reason_);
+  core::log::info(engine_sentence_);
+  take_rows();
+  report(train::train(setup_, state));
+}
 
-  core::log::info(compute.reason);
-  core::log::info(engine::engine_sentence(*setup.engine, compute.type, execution.engine));
-  setup.runner = engine::make_step_runner(choice.device);
-  setup.data = training_data(dataset, split, setup.model, joint, choice.device);
-  setup.data.condition_mask = std::move(mask);
-  setup.data.condition_drop_rate = experiment.strategy.condition_drop_rate;
-  dataset.theta = {};
-  dataset.x = {};
-
-  const train::TrainingResult result = train::train(setup, state);
+void TrainingRun::report(const train::TrainingResult& result) const {
   core::log::info(std::string(result.stopped_early ? "stopped early" : "finished") + " at step " +
                   std::to_string(result.steps) + "; best validation loss " +
                   core::number_text(result.best_validation_loss) + " at step " +
-                  std::to_string(result.best_step) + "; wrote " + run + "/model.safetensors");
-  const bool has_x = setup.model.shape.x_dim > 0;
-  core::log::info("next: fluxsbi sample " + run + (has_x ? " --x OBSERVATIONS" : "") +
+                  std::to_string(result.best_step) + "; wrote " + setup_.run + "/model.safetensors");
+  const bool has_x = dataset_.shape.x_dim > 0;
+  core::log::info("next: fluxsbi sample " + setup_.run + (has_x ? " --x OBSERVATIONS" : "") +
                   " -n 10000 -o samples.npz");
 }
-
-}  // namespace
 
 void check_run_folder(const std::string& run, bool force) {
   if (fs::exists(run) && !fs::is_directory(run))
@@ -214,12 +204,23 @@ void check_run_folder(const std::string& run, bool force) {
 }
 
 void start_training(const std::string& run, Experiment experiment, const Execution& execution) {
-  run_training(run, std::move(experiment), execution, Start::anew, std::nullopt);
+  TrainingRun training(run, std::move(experiment), execution);
+  training.open_data();
+  training.survey_data();
+  training.build();
+  training.open_folder(/*anew=*/true);
+  training.train(std::nullopt);
 }
 
 void continue_training(const std::string& run, Experiment experiment, const Execution& execution,
                        const std::optional<checkpoint::TrainingState>& state) {
-  run_training(run, std::move(experiment), execution, Start::goes_on, state);
+  TrainingRun training(run, std::move(experiment), execution);
+  training.open_data();
+  training.survey_data();
+  if (state) training.require_same_data(*state);
+  training.build();
+  training.open_folder(/*anew=*/false);
+  training.train(state);
 }
 
 }  // namespace fluxsbi::experiment

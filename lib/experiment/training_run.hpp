@@ -5,8 +5,12 @@
 #include <string>
 
 #include "checkpoint/training_state.hpp"
+#include "data/dataset.hpp"
+#include "data/survey.hpp"
+#include "engine/device.hpp"
 #include "experiment/execution.hpp"
 #include "experiment/experiment.hpp"
+#include "train/trainer.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -19,8 +23,43 @@ void check_run_folder(const std::string& run, bool force);
 void start_training(const std::string& run, Experiment experiment, const Execution& execution);
 
 /// The same for a run that the folder holds, from `state` or, without a checkpoint, from step 0. Nothing is
-/// removed.
+/// removed. Throws UserError for a state that was trained on other data.
 void continue_training(const std::string& run, Experiment experiment, const Execution& execution,
                        const std::optional<checkpoint::TrainingState>& state);
+
+/// One training from experiment to model file, in the order of its steps. Each takes what those before it
+/// have made; all but the last two leave the run folder as it is.
+class TrainingRun {
+ public:
+  TrainingRun(std::string run, Experiment experiment, Execution execution);
+  TrainingRun(const TrainingRun&) = delete;  // the rows refer to the survey
+
+  /// Opens the data and resolves prior and model for them.
+  void open_data();
+  /// Reads the data once: standardisers, split and fingerprint.
+  void survey_data();
+  /// Throws UserError for a checkpoint of other data than those surveyed.
+  void require_same_data(const checkpoint::TrainingState& state) const;
+  /// Builds method, networks and engines.
+  void build();
+  /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml.
+  void open_folder(bool anew);
+  /// Hands the rows to the trainer and trains to the end.
+  void train(const std::optional<checkpoint::TrainingState>& state);
+
+ private:
+  void take_rows();
+  void report(const train::TrainingResult& result) const;
+
+  Experiment experiment_;
+  Execution execution_;
+  engine::DeviceChoice device_;
+  uint64_t seed_;
+  data::Dataset dataset_;
+  data::Survey survey_;
+  bool joint_ = false;
+  std::string compute_reason_, engine_sentence_;
+  train::TrainingSetup setup_;
+};
 
 }  // namespace fluxsbi::experiment

@@ -150,6 +150,17 @@ std::optional<uint64_t> checked_bytes(const std::vector<int64_t>& shape, DType d
   return empty ? 0 : static_cast<uint64_t>(bytes);
 }
 
+void to_double(DType dtype, std::span<const std::byte> bytes, std::span<double> out) {
+  with_type(dtype, [&](auto sample) {
+    using In = decltype(sample);
+    core::require(bytes.size() == out.size() * sizeof(In), "to_double: as many bytes as elements");
+    for (size_t i = 0; i < out.size(); ++i) {
+      std::memcpy(&sample, bytes.data() + i * sizeof(In), sizeof(In));
+      out[i] = static_cast<double>(sample);
+    }
+  });
+}
+
 int64_t Array::elements() const {
   int64_t count = 1;
   for (const int64_t n : shape) count *= n;

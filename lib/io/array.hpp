@@ -18,6 +18,9 @@ size_t size_of(DType dtype);
 /// "float32", "int64", ...
 const char* name_of(DType dtype);
 
+/// Elements of `dtype` as doubles (booleans as 0 and 1): out.size() of them, little-endian.
+void to_double(DType dtype, std::span<const std::byte> bytes, std::span<double> out);
+
 /// Bytes of an array, or nothing where `shape` has more than 64 axes, a negative entry, or entries other than
 /// 0 whose product overflows: no product of a part of such a shape can overflow either.
 std::optional<uint64_t> checked_bytes(const std::vector<int64_t>& shape, DType dtype);

@@ -199,4 +199,8 @@ uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc) {
       crc32_z(crc, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
 }
 
+uint32_t crc32_combine(uint32_t first, uint32_t second, uint64_t second_bytes) {
+  return static_cast<uint32_t>(::crc32_combine(first, second, static_cast<z_off_t>(second_bytes)));
+}
+
 }  // namespace fluxsbi::io

@@ -63,5 +63,7 @@ void refuse_existing(const std::string& path, bool force);
 
 /// CRC-32 (zlib) of bytes, continuing from `crc`.
 uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc = 0);
+/// The CRC-32 of a text of `second_bytes` bytes behind another, from those of the two.
+uint32_t crc32_combine(uint32_t first, uint32_t second, uint64_t second_bytes);
 
 }  // namespace fluxsbi::io

@@ -96,7 +96,7 @@ void Optimiser::update_on_cpu() {
   const cpu::Constants constants{
       static_cast<float>(options_.beta1), static_cast<float>(options_.beta2),
       static_cast<float>(options_.eps),   static_cast<float>(options_.weight_decay),
-      options_.clip == "adaptive",        static_cast<float>(options_.clip_value)};
+      options_.clip == Clip::adaptive,    static_cast<float>(options_.clip_value)};
   const auto pieces = static_cast<int64_t>(chunks_.size()) - 1;
   const auto over_pieces = [&](const auto& work) {
     at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
@@ -113,7 +113,7 @@ void Optimiser::update_on_cpu() {
   const auto norm = static_cast<float>(std::sqrt(total));
   *gradient_norm.mutable_data_ptr<float>() = norm;
   const auto limit = static_cast<float>(options_.clip_value);
-  const float factor = options_.clip == "global" && !(norm < limit) ? limit / norm : 1.0F;
+  const float factor = options_.clip == Clip::global && !(norm < limit) ? limit / norm : 1.0F;
   over_pieces([&](size_t begin, size_t end) {
     cpu::update_units(buffers, std::span(units_).subspan(begin, end - begin),
                       std::span(squares_).subspan(begin, end - begin), constants, scalars, factor);
@@ -138,8 +138,8 @@ void Optimiser::update_by_tensor_operations() {
                    average_gain = scalars_[3];
   at::Tensor& gradient = parameters_.gradient;
   gradient_norm.copy_(at::linalg_vector_norm(gradient));
-  if (options_.clip == "adaptive") gradient.mul_(clip_by_unit(gradient));
-  if (options_.clip == "global") {
+  if (options_.clip == Clip::adaptive) gradient.mul_(clip_by_unit(gradient));
+  if (options_.clip == Clip::global) {
     gradient.mul_(at::where(gradient_norm < options_.clip_value, at::ones_like(gradient_norm),
                             options_.clip_value / gradient_norm));
   }

@@ -6,6 +6,16 @@
 
 namespace fluxsbi::train {
 
+std::span<const std::string_view> enum_names(ScheduleKind) {
+  static constexpr std::string_view names[] = {"auto", "cosine", "plateau"};
+  return names;
+}
+
+std::span<const std::string_view> enum_names(Clip) {
+  static constexpr std::string_view names[] = {"adaptive", "global", "none"};
+  return names;
+}
+
 namespace {
 
 using config::Table;
@@ -40,7 +50,7 @@ void resolve_plateau(OptimizerOptions& o, TrainingOptions& training, config::Rea
         "belongs to the cosine schedule, but optimizer.schedule is plateau; remove one of the two");
   }
   if (!reader.given("training.nsteps")) training.nsteps = plateau_nsteps;
-  o.schedule = "plateau";
+  o.schedule = ScheduleKind::plateau;
   o.max_lr = o.max_lr.value_or(1e-3);
   o.min_lr = o.min_lr.value_or(std::min(1e-8, *o.max_lr));
   o.patience = o.patience.value_or(10);
@@ -53,7 +63,7 @@ void resolve_plateau(OptimizerOptions& o, TrainingOptions& training, config::Rea
 void resolve_cosine(OptimizerOptions& o, const TrainingOptions& training, config::Reader& reader) {
   for (const auto& key : plateau_keys(o)) {
     const std::string belongs = "belongs to the plateau schedule";
-    if (o.schedule == "cosine") {
+    if (o.schedule == ScheduleKind::cosine) {
       reader.problem("optimizer." + key,
                      belongs + ", but optimizer.schedule is cosine; remove one of the two");
     } else {  // GenSBI's files carry keys of both, and its cosine schedule ignores those of the other
@@ -63,7 +73,7 @@ void resolve_cosine(OptimizerOptions& o, const TrainingOptions& training, config
   }
   o.patience = o.cooldown = o.accumulation_size = std::nullopt;
   o.factor = o.rtol = std::nullopt;
-  o.schedule = "cosine";
+  o.schedule = ScheduleKind::cosine;
   o.max_lr = o.max_lr.value_or(1e-4);
   o.min_lr = o.min_lr.value_or(*o.max_lr / 100);
   o.decay_transition = o.decay_transition.value_or(0.8);
@@ -83,7 +93,7 @@ const Table<OptimizerOptions>& optimizer_table() {
   const Rule<double> inside{"above 0 and below 1", [](double v) { return v > 0 && v < 1; }};
   static const auto table =
       Table<O>("optimizer", "AdamW, its learning rate and clipping.")
-          .add("schedule", &O::schedule, one_of({"auto", "cosine", "plateau"}),
+          .add("schedule", &O::schedule, one_of<ScheduleKind>(),
                "the course of the learning rate. cosine: a warm-up, a constant rate, a cosine decay. "
                "plateau: the rate is cut when the training loss stops falling. auto: plateau if one of its "
                "keys is given and none of the cosine schedule's, otherwise cosine")
@@ -112,7 +122,7 @@ const Table<OptimizerOptions>& optimizer_table() {
           .add("eps", &O::eps, number_above(0), "AdamW: the number added to the root of the second moment")
           .add("weight_decay", &O::weight_decay, number_at_least(0),
                "AdamW: the decoupled decay of the weights of Linear layers")
-          .add("clip", &O::clip, one_of({"adaptive", "global", "none"}),
+          .add("clip", &O::clip, one_of<Clip>(),
                "how gradients are clipped. adaptive: the gradient norm of each unit, relative to the norm of "
                "its weights. global: the norm of all gradients together. none: not at all")
           .add("clip_value", &O::clip_value, number_above(0),
@@ -172,9 +182,9 @@ const Table<OutputOptions>& output_table() {
 }
 
 void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader) {
-  const bool plateau =
-      optimizer.schedule == "plateau" ||
-      (optimizer.schedule == "auto" && cosine_keys(optimizer).empty() && !plateau_keys(optimizer).empty());
+  const bool plateau = optimizer.schedule == ScheduleKind::plateau ||
+                       (optimizer.schedule == ScheduleKind::automatic && cosine_keys(optimizer).empty() &&
+                        !plateau_keys(optimizer).empty());
   if (plateau) {
     resolve_plateau(optimizer, training, reader);
   } else {

@@ -2,17 +2,26 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "config/reader.hpp"
 
 namespace fluxsbi::train {
 
+enum class ScheduleKind { automatic, cosine, plateau };
+std::span<const std::string_view> enum_names(ScheduleKind);
+
+/// What limits gradients: each unit's norm relative to its weights', or the norm of all together.
+enum class Clip { adaptive, global, none };
+std::span<const std::string_view> enum_names(Clip);
+
 /// The `optimizer` section. resolve() fills absent values, except those of the schedule that is not taken.
 struct OptimizerOptions {
-  std::string schedule = "auto";  ///< auto, cosine, plateau; auto: plateau if its keys alone are given
-  std::optional<double> max_lr;   ///< 1e-4; plateau: 1e-3
-  std::optional<double> min_lr;   ///< max_lr / 100; plateau: 1e-8
+  ScheduleKind schedule = ScheduleKind::automatic;  ///< automatic: plateau if its keys alone are given
+  std::optional<double> max_lr;                     ///< 1e-4; plateau: 1e-3
+  std::optional<double> min_lr;                     ///< max_lr / 100; plateau: 1e-8
 
   // warm-up, constant, cosine
   std::optional<int64_t> warmup_steps;     ///< min(500, nsteps / 10)
@@ -26,9 +35,9 @@ struct OptimizerOptions {
   std::optional<double> rtol;                ///< 1e-4
 
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double weight_decay = 1e-4;     ///< on weights of Linear layers only
-  std::string clip = "adaptive";  ///< adaptive, global, none
-  double clip_value = 10;         ///< adaptive: ratio of unit-wise norms; global: norm
+  double weight_decay = 1e-4;  ///< on weights of Linear layers only
+  Clip clip = Clip::adaptive;
+  double clip_value = 10;  ///< adaptive: ratio of unit-wise norms; global: norm
 };
 
 /// The `training` section. A step is one update of the weights, by the mean gradient of `multistep` batches.

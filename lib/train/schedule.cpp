@@ -80,7 +80,7 @@ void PlateauSchedule::restore(const std::map<std::string, double>& state) {
 }
 
 std::unique_ptr<Schedule> make_schedule(const OptimizerOptions& o, const TrainingOptions& training) {
-  if (o.schedule == "plateau") {
+  if (o.schedule == ScheduleKind::plateau) {
     return std::make_unique<PlateauSchedule>(o.max_lr.value(), o.min_lr.value(), o.patience.value(),
                                              o.cooldown.value(), o.factor.value(), o.rtol.value(),
                                              o.accumulation_size.value());

@@ -24,7 +24,7 @@ namespace {
 using checkpoint::TrainingState;
 
 // Keys that may change between the sessions of a run: what is written, how long it goes on, what sampling
-// does.
+// does, and where the rows lie, whose fingerprint says that they are the same.
 const std::vector<std::string> free_keys{"training.nsteps",
                                          "training.save_every",
                                          "training.keep_checkpoints",
@@ -32,6 +32,8 @@ const std::vector<std::string> free_keys{"training.nsteps",
                                          "training.early_stopping",
                                          "training.val_error_ratio",
                                          "training.val_patience",
+                                         "data.files",
+                                         "data.memory_gb",
                                          "output",
                                          "sampling"};
 
@@ -46,6 +48,7 @@ class Trainer {
   void start();
   void restore(const TrainingState& state);
   void one_step();
+  void prepare_step();
   void advance_schedule();
   double validate();
   void report(std::optional<double> validation_loss);
@@ -168,7 +171,8 @@ TrainingResult Trainer::run() {
 
 void Trainer::one_step() {
   rate_ = schedule_->rate(step_);
-  step_function_.run(runner_, step_, rate_);
+  prepare_step();
+  step_function_.take(runner_);
   ++step_;
   advance_schedule();
   const bool validates = step_ == options_.nsteps || step_ % options_.val_every == 0;
@@ -177,6 +181,19 @@ void Trainer::one_step() {
   std::optional<double> validation_loss;
   if (validates) validation_loss = validate();
   report(validation_loss);
+}
+
+// Rows that cannot be read any more end the run, not the work done so far.
+void Trainer::prepare_step() {
+  try {
+    step_function_.prepare(step_, rate_);
+  } catch (const core::UserError& problem) {
+    core::log::end_progress();
+    if (saved_step_ != step_) save();
+    throw core::UserError(std::string(problem.what()) + ". Training stopped after step " +
+                          std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
+                          "` goes on from it once the data are back");
+  }
 }
 
 void Trainer::advance_schedule() {

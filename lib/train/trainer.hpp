@@ -1,12 +1,10 @@
-// The training loop. It knows an engine, a method and tensors, but no model and no file of the user.
+// The training loop. It knows an engine, a method and rows, but no model and no file of the user.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <ATen/core/Tensor.h>
 
 #include "checkpoint/training_state.hpp"
 #include "core/stop.hpp"
@@ -15,17 +13,15 @@
 #include "method/condition_mask.hpp"
 #include "method/method.hpp"
 #include "train/options.hpp"
+#include "train/rows.hpp"
 
 namespace fluxsbi::train {
 
-/// What is trained on: standardised rows, float32, on the engine's device. Joint models have theta and x in
-/// `obs`, no `cond`, and a condition mask.
+/// What is trained on and validated with. Joint models have a condition mask.
 struct TrainingData {
-  at::Tensor obs;   ///< [n, L, C]
-  at::Tensor cond;  ///< [n, M, K]
-  at::Tensor validation_obs, validation_cond;
+  std::shared_ptr<const Rows> training, validation;
   std::optional<method::ConditionMask> condition_mask = {};
-  double condition_drop_rate = 0;  ///< in [0, 1): probability that a row loses its cond
+  double condition_drop_rate = 0;  ///< in [0, 1): probability that a row loses its x
 };
 
 struct TrainingSetup {
@@ -59,8 +55,8 @@ bool is_finished(const checkpoint::TrainingState& state, const TrainingOptions& 
 /// With a finished state it only writes model.safetensors again. From the same state, on a CPU with the same
 /// number of threads, all results but times are identical to the last bit. Throws core::Stopped after a
 /// checkpoint when a signal asked for it, and UserError when the loss or a gradient is not finite (the
-/// message names the step and the last good checkpoint; nothing of those weights is saved), or when `state`
-/// belongs to another configuration (names the keys).
+/// message names the step and the last good checkpoint; nothing of those weights is saved), when rows cannot be
+/// read any more (after a checkpoint), or when `state` belongs to another configuration (names the keys).
 TrainingResult train(TrainingSetup& setup, const std::optional<checkpoint::TrainingState>& state);
 
 }  // namespace fluxsbi::train

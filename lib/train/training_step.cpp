@@ -15,12 +15,6 @@ namespace {
 
 constexpr int64_t none_bad = std::numeric_limits<int64_t>::max();
 
-std::vector<int64_t> with_rows(int64_t rows, const at::Tensor& data) {
-  auto shape = data.sizes().vec();
-  shape[0] = rows;
-  return shape;
-}
-
 // Copies numbers of the host into a tensor that stays in its place. They lie in pageable memory, so they are
 // read before the call returns and the device is not waited for.
 void fill_from(at::Tensor& tensor, const int64_t* values) {
@@ -53,21 +47,15 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
       batch_size_(options.batch_size),
       multistep_(options.multistep),
       seed_(static_cast<uint64_t>(options.seed)),
-      order_(data.obs.size(0), seed_),
-      generator_(make_generator(engine.device())),
-      host_rows_(static_cast<size_t>(multistep_ * batch_size_)) {
+      feed_(data.training->feed(multistep_, batch_size_, seed_)),
+      generator_(make_generator(engine.device())) {
   const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
   const auto integers = floats.dtype(at::kLong);
-  auto noise_shape = with_rows(batch_size_, data.obs);
-  noise_shape.insert(noise_shape.begin(), multistep_);
-  noise_.normal = at::empty(noise_shape, floats);
+  noise_.normal = empty_rows({multistep_, batch_size_}, data.training->theta_shape(), engine.device());
   noise_.uniform = at::empty({multistep_, batch_size_}, floats);
   if (data.condition_mask)
     noise_.mask = at::empty({multistep_, batch_size_, data.condition_mask->numbers()}, floats);
   if (data.condition_drop_rate > 0) noise_.drop = at::empty({multistep_, batch_size_}, floats);
-  batch_.obs = at::empty(with_rows(batch_size_, data.obs), floats);
-  if (data.cond.defined()) batch_.cond = at::empty(with_rows(batch_size_, data.cond), floats);
-  rows_ = at::empty({multistep_, batch_size_}, integers);
   step_number_ = at::zeros({}, integers);
   first_bad_ = at::full({}, none_bad, integers);
   step_loss_ = at::zeros({}, floats);
@@ -77,15 +65,13 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
 }
 
 void TrainingStep::run(engine::StepRunner& runner, int64_t step, double rate) {
-  const at::NoGradGuard no_grad;
   prepare(step, rate);
-  runner.run([this] { compute(); });
+  take(runner);
 }
 
 void TrainingStep::prepare(int64_t step, double rate) {
-  const auto place = static_cast<uint64_t>(step) * host_rows_.size();
-  order_.fill(place, host_rows_);
-  fill_from(rows_, host_rows_.data());
+  const at::NoGradGuard no_grad;
+  feed_->prepare(step);  // first: it may fail
   const int64_t number = step + 1;
   fill_from(step_number_, &number);
   draw_noise(noise_, generator_,
@@ -93,10 +79,13 @@ void TrainingStep::prepare(int64_t step, double rate) {
   optimiser_.prepare(step, rate);
 }
 
+void TrainingStep::take(engine::StepRunner& runner) {
+  const at::NoGradGuard no_grad;
+  runner.run([this] { compute(); });
+}
+
 at::Tensor TrainingStep::micro_batch(int64_t index) {
-  const at::Tensor rows = rows_[index];
-  at::index_select_out(batch_.obs, data_.obs, 0, rows);
-  if (batch_.cond.defined()) at::index_select_out(batch_.cond, data_.cond, 0, rows);
+  feed_->load(index, batch_);
   if (noise_.mask.defined()) batch_.condition_mask = data_.condition_mask->draw(noise_.mask[index]);
   method::Noise noise{noise_.normal[index], noise_.uniform[index]};
   if (noise_.drop.defined()) noise.drop = noise_.drop[index];

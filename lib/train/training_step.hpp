@@ -1,15 +1,15 @@
 // One optimiser step as a function of tensors that never change their shape or place.
 #pragma once
 
-#include <vector>
+#include <memory>
 
 #include <ATen/core/Generator.h>
 
 #include "engine/engine.hpp"
 #include "engine/step_runner.hpp"
 #include "method/method.hpp"
-#include "train/data_order.hpp"
 #include "train/optimiser.hpp"
+#include "train/rows.hpp"
 #include "train/trainer.hpp"
 
 namespace fluxsbi::train {
@@ -28,6 +28,10 @@ class TrainingStep {
   /// Does step `step` (counted from 0) with learning rate `rate`: rows, noise and condition masks are
   /// functions of (seed, step). Waits for nothing.
   void run(engine::StepRunner& runner, int64_t step, double rate);
+  /// The two halves of run(): what the step reads is made ready (throws UserError where rows cannot be read,
+  /// and has changed nothing then); the step is done.
+  void prepare(int64_t step, double rate);
+  void take(engine::StepRunner& runner);
 
   /// Sums on the device since they were last set to zero: of the loss and the gradient norm since the last
   /// report, of the loss in the schedule's window.
@@ -37,7 +41,6 @@ class TrainingStep {
   int64_t first_bad_step() const;
 
  private:
-  void prepare(int64_t step, double rate);
   void compute();
   at::Tensor micro_batch(int64_t index);
 
@@ -47,16 +50,14 @@ class TrainingStep {
   Optimiser& optimiser_;
   int64_t batch_size_, multistep_;
   uint64_t seed_;
-  DataOrder order_;
+  std::unique_ptr<Feed> feed_;
   at::Generator generator_;
 
-  std::vector<int64_t> host_rows_;  ///< [multistep * B]
-  at::Tensor rows_;                 ///< [multistep, B] int64, of this step
-  at::Tensor step_number_;          ///< scalar int64, counted from 1
-  at::Tensor first_bad_;            ///< scalar int64, or none_bad
-  method::Noise noise_;             ///< normal [multistep, B, L, C], uniform [multistep, B], mask likewise
-  method::Batch batch_;             ///< rows of the micro-batch at hand
-  at::Tensor step_loss_;            ///< scalar, mean over the micro-batches
+  at::Tensor step_number_;  ///< scalar int64, counted from 1
+  at::Tensor first_bad_;    ///< scalar int64, or none_bad
+  method::Noise noise_;     ///< normal [multistep, B, L, C], uniform [multistep, B], mask likewise
+  method::Batch batch_;     ///< rows of the micro-batch at hand
+  at::Tensor step_loss_;    ///< scalar, mean over the micro-batches
 };
 
 }  // namespace fluxsbi::train

@@ -30,8 +30,8 @@ Validation::Validation(engine::Engine& engine, const method::Method& method, con
                        uint64_t seed)
     : engine_(engine), method_(method), data_(data) {
   const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
-  const int64_t rows = data.validation_obs.size(0);
-  noise_ = {at::empty(data.validation_obs.sizes(), floats), at::empty({rows}, floats)};
+  const int64_t rows = data.validation->size();
+  noise_ = {empty_rows({rows}, data.validation->theta_shape(), engine.device()), at::empty({rows}, floats)};
   if (data.condition_mask) noise_.mask = at::empty({rows, data.condition_mask->numbers()}, floats);
   if (data.condition_drop_rate > 0) noise_.drop = at::empty({rows}, floats);
   at::Generator generator = make_generator(engine.device());
@@ -45,12 +45,10 @@ Validation::Validation(engine::Engine& engine, const method::Method& method, con
 double Validation::loss() {
   const at::NoGradGuard no_grad;
   engine_.parameters().publish();
-  const int64_t rows = data_.validation_obs.size(0);
+  const int64_t rows = data_.validation->size();
   at::Tensor total = at::zeros({}, noise_.uniform.options());
   over_chunks(rows, [&](int64_t first, int64_t count) {
-    method::Batch batch;
-    batch.obs = data_.validation_obs.narrow(0, first, count);
-    if (data_.validation_cond.defined()) batch.cond = data_.validation_cond.narrow(0, first, count);
+    method::Batch batch = data_.validation->slice(first, count);
     const method::Noise noise = rows_of(noise_, first, count);
     if (noise.mask.defined()) batch.condition_mask = data_.condition_mask->draw(noise.mask);
     const auto problem = method::regression(method_, batch, noise, data_.condition_drop_rate);

@@ -27,7 +27,7 @@ TEST_CASE("the data section is read with its aliases and names", "[data][options
   const auto options = read("data:\n  task: two_moons\n  n: 1e3\n  nan: drop\n  names:\n    theta: [a, b]\n");
   REQUIRE(options.task == "two_moons");
   REQUIRE(options.simulations == 1000);
-  REQUIRE(options.nan == "drop");
+  REQUIRE(options.nan == data::NanPolicy::drop);
   REQUIRE(options.theta_names == std::vector<std::string>{"a", "b"});
   REQUIRE(read("data:\n  theta_names: [c]\n").theta_names == std::vector<std::string>{"c"});
   REQUIRE(read("data:\n  num_simulations: 5\n").simulations == 5);

@@ -6,13 +6,14 @@
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
+#include "data/loaded.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/simulate.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;
 using data::DataOptions;
-using data::load_dataset;
+using test::load_dataset;
 using test::says;
 using test::Scratch;
 
@@ -121,13 +122,13 @@ TEST_CASE("a file of theta alone is data without x", "[data][dataset]") {
     REQUIRE(dataset.x_names.empty());
   }
   auto options = from_file(scratch.write("a.csv", "theta_1,theta_0\n1,2\nnan,2\n3,4\n"));
-  options.nan = "drop";
+  options.nan = data::NanPolicy::drop;
   const auto csv = load_dataset(options, 0);
   REQUIRE(csv.shape.x_dim == 0);
   REQUIRE(csv.theta == std::vector<float>{2, 1, 4, 3});
-  auto named = from_file(scratch.write("b.csv", "mass,spin\n1,2\n"));
+  auto named = from_file(scratch.write("b.csv", "mass,spin\n1,2\n3,4\n"));
   named.theta_names = {"spin", "mass"};
-  REQUIRE(load_dataset(named, 0).theta == std::vector<float>{2, 1});
+  REQUIRE(load_dataset(named, 0).theta == std::vector<float>{2, 1, 4, 3});
   // Beside anything else a missing x is more likely a wrong name.
   REQUIRE_USER_ERROR(load_dataset(from_file(scratch.write("c.csv", "theta_0,y_0\n1,2\n")), 0), says("y_0"));
   named.x_names = {"charge"};
@@ -186,7 +187,7 @@ TEST_CASE("rows that are not finite are refused with count and place, or dropped
   auto options = from_file(path);
   REQUIRE_USER_ERROR(load_dataset(options, 0),
                      says("2 of 5 rows") && says("row 1, counted from 0, x_1") && says("data.nan: drop"));
-  options.nan = "drop";
+  options.nan = data::NanPolicy::drop;
   const auto dataset = load_dataset(options, 0);
   REQUIRE(dataset.dropped == 2);
   REQUIRE(dataset.rows == 3);
@@ -203,19 +204,22 @@ TEST_CASE("absent elements of sets are taken, half absent ones and empty sets ar
   const auto path = scratch.path("a.npz");
   constexpr float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
   const auto load = [&](const std::vector<float>& x,
-                        const std::string& policy) {  // two sets of up to two pairs
-    io::save_arrays(path, {{"theta", counting({2, 1})}, {"x", io::Array::from(std::span(x), {2, 2, 2})}});
+                        data::NanPolicy policy) {  // sets of up to two pairs
+    io::save_arrays(path, {{"theta", counting({std::ssize(x) / 4, 1})},
+                           {"x", io::Array::from(std::span(x), {std::ssize(x) / 4, 2, 2})}});
     auto options = from_file(path);
     options.nan = policy;
     return load_dataset(options, 0);
   };
-  const std::vector<float> good{1, 2, nan, nan, 3, 4, 5, 6};
-  REQUIRE(load(good, "pad").shape.padded);
-  REQUIRE(load(good, "pad").rows == 2);
-  REQUIRE_FALSE(load(good, "drop").shape.padded);
-  REQUIRE(load(good, "drop").rows == 1);
-  REQUIRE_USER_ERROR(load(good, "error"), says("data.nan: pad"));
-  REQUIRE_USER_ERROR(load({1, 2, 1, nan, 3, 4, 5, 6}, "pad"), says("row 0 (counted from 0): element 1 of x"));
-  REQUIRE_USER_ERROR(load({1, 2, 1, inf, 3, 4, 5, 6}, "pad"), says("infinite"));
-  REQUIRE_USER_ERROR(load({1, 2, 1, 2, nan, nan, nan, nan}, "pad"), says("row 1") && says("all elements"));
+  const std::vector<float> good{1, 2, nan, nan, 3, 4, 5, 6, 7, 8, 9, 10};
+  REQUIRE(load(good, data::NanPolicy::pad).shape.padded);
+  REQUIRE(load(good, data::NanPolicy::pad).rows == 3);
+  REQUIRE_FALSE(load(good, data::NanPolicy::drop).shape.padded);
+  REQUIRE(load(good, data::NanPolicy::drop).rows == 2);
+  REQUIRE_USER_ERROR(load(good, data::NanPolicy::error), says("data.nan: pad"));
+  REQUIRE_USER_ERROR(load({1, 2, 1, nan, 3, 4, 5, 6}, data::NanPolicy::pad),
+                     says("row 0 (counted from 0): element 1 of x"));
+  REQUIRE_USER_ERROR(load({1, 2, 1, inf, 3, 4, 5, 6}, data::NanPolicy::pad), says("infinite"));
+  REQUIRE_USER_ERROR(load({1, 2, 1, 2, nan, nan, nan, nan}, data::NanPolicy::pad),
+                     says("row 1") && says("all elements"));
 }

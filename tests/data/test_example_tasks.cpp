@@ -12,6 +12,7 @@
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
 #include "data/files/observations.hpp"
+#include "data/loaded.hpp"
 #include "data/prior/truncated_normal.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/simulate.hpp"
@@ -169,12 +170,12 @@ TEST_CASE("series, images and sets keep their axes in a file and come back", "[d
     CHECK(io::load_arrays(request.output).arrays.at("x").shape == shape);
     data::DataOptions options;
     options.file = request.output;
-    options.nan = data::make_task(name)->padded() ? "pad" : "error";
-    const auto dataset = data::load_dataset(options, 0);
+    options.nan = data::make_task(name)->padded() ? data::NanPolicy::pad : data::NanPolicy::error;
+    const auto dataset = test::load_dataset(options, 0);
     options.file.reset();
     options.task = name;
     options.simulations = 5;
-    const auto simulated = data::load_dataset(options, 3);
+    const auto simulated = test::load_dataset(options, 3);
     for (const auto* from : {&dataset, &simulated}) {
       CHECK(from->shape.x_dim == tokens);
       CHECK(from->shape.x_channels == 1);

@@ -6,6 +6,7 @@
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
+#include "data/loaded.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/simulate.hpp"
 #include "data/simulate/simulate_to_file.hpp"
@@ -84,7 +85,7 @@ TEST_CASE("a file of simulations holds what simulate gives", "[data][simulate]")
   REQUIRE(outcome.failed == 0);
   data::DataOptions options;
   options.file = scratch.path(name);
-  const auto dataset = data::load_dataset(options, 0);
+  const auto dataset = fluxsbi::test::load_dataset(options, 0);
   REQUIRE(dataset.theta == expected.theta);
   REQUIRE(dataset.x == expected.x);
   REQUIRE_FALSE(scratch.has(name + ".partial"));

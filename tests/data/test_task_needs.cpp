@@ -12,11 +12,11 @@ using namespace fluxsbi;
 
 namespace {
 
-/// The settled options of `task` for a network that asks for `of_network`.
-data::DataOptions settled(const std::string& task, const std::string& of_network = "per_feature",
-                          data::DataOptions options = {}) {
+/// The resolved options of `task` for a network that asks for `of_network`.
+data::DataOptions resolved(const std::string& task, const std::string& of_network = "per_feature",
+                           data::DataOptions options = {}) {
   options.task = task;
-  data::settle(options, of_network);
+  data::resolve(options, of_network);
   return options;
 }
 
@@ -82,33 +82,33 @@ TEST_CASE("a spike depends on the parameters whose stimulus has come", "[data][t
 }
 
 TEST_CASE("a task's needs stand where the config says nothing", "[data][task][options]") {
-  CHECK(settled("slcp_distractors").standardise_x == "robust");
-  CHECK(settled("slcp_distractors").constant == "error");
-  CHECK(settled("bernoulli_glm_raw").standardise_x == "per_feature");
-  CHECK(settled("bernoulli_glm_raw").constant == "keep");
-  CHECK(settled("slcp").standardise_x == "per_feature");
-  CHECK(settled("slcp").constant == "error");
+  CHECK(resolved("slcp_distractors").standardise_x == data::Standardise::robust);
+  CHECK(resolved("slcp_distractors").constant == data::ConstantColumns::error);
+  CHECK(resolved("bernoulli_glm_raw").standardise_x == data::Standardise::per_feature);
+  CHECK(resolved("bernoulli_glm_raw").constant == data::ConstantColumns::keep);
+  CHECK(resolved("slcp").standardise_x == data::Standardise::per_feature);
+  CHECK(resolved("slcp").constant == data::ConstantColumns::error);
 }
 
 TEST_CASE("what the config says stands before a task's needs", "[data][task][options]") {
   data::DataOptions options;
-  options.standardise_x = "none";
-  options.constant = "error";
-  CHECK(settled("slcp_distractors", "per_feature", options).standardise_x == "none");
-  CHECK(settled("bernoulli_glm_raw", "per_feature", options).constant == "error");
+  options.standardise_x = data::Standardise::none;
+  options.constant = data::ConstantColumns::error;
+  CHECK(resolved("slcp_distractors", "per_feature", options).standardise_x == data::Standardise::none);
+  CHECK(resolved("bernoulli_glm_raw", "per_feature", options).constant == data::ConstantColumns::error);
 }
 
 TEST_CASE("a network with shared weights has its one scale a channel before a task's needs",
           "[data][task][options]") {
-  CHECK(settled("slcp_distractors", "per_channel").standardise_x == "per_channel");
-  CHECK(settled("ar1_series", "per_channel").standardise_x == "per_channel");
+  CHECK(resolved("slcp_distractors", "per_channel").standardise_x == data::Standardise::per_channel);
+  CHECK(resolved("ar1_series", "per_channel").standardise_x == data::Standardise::per_channel);
 }
 
 TEST_CASE("files and unknown tasks have the general options", "[data][task][options]") {
   data::DataOptions options;
   options.file = "a.npz";
-  data::settle(options, "per_feature");
-  CHECK(options.standardise_x == "per_feature");
-  CHECK(options.constant == "error");
-  CHECK(settled("no such task").constant == "error");
+  data::resolve(options, "per_feature");
+  CHECK(options.standardise_x == data::Standardise::per_feature);
+  CHECK(options.constant == data::ConstantColumns::error);
+  CHECK(resolved("no such task").constant == data::ConstantColumns::error);
 }

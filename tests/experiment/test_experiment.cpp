@@ -94,7 +94,7 @@ TEST_CASE("model auto takes the cards' choice for the data, and needs data", "[e
 TEST_CASE("an embedding network decides how x is standardised, and refuses what it cannot take",
           "[experiment][reading][errors]") {
   const auto set = read("embedding: {network: set}\ndata: {file: a.npz, nan: pad}\n");
-  CHECK(set.data.standardise_x == "per_channel");
+  CHECK(set.data.standardise_x == data::Standardise::per_channel);
   CHECK_THAT(problems_of("embedding: {network: set}\ndata: {file: a.npz, standardise_x: per_feature}\n"),
              ContainsSubstring("data.standardise_x per_feature would shift the elements of a set"));
   CHECK_THAT(problems_of("data: {file: a.npz, nan: pad}\n"),

@@ -186,4 +186,5 @@ TEST_CASE("the CRC is zlib's and can be continued", "[io][atomic]") {
   const std::string head = "1234", tail = "56789";
   CHECK(crc32(bytes_of(tail), crc32(bytes_of(head))) == 0xcbf43926u);
   CHECK(crc32({}, 0x1234u) == 0x1234u);
+  CHECK(crc32_combine(crc32(bytes_of(head)), crc32(bytes_of(tail)), tail.size()) == 0xcbf43926u);
 }

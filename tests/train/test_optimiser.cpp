@@ -10,6 +10,7 @@ namespace {
 using namespace fluxsbi;
 using engine::FlatParameters;
 using test::ToyNetwork;
+using train::Clip;
 using train::Optimiser;
 using train::OptimizerOptions;
 
@@ -18,7 +19,7 @@ constexpr int steps = 40;
 // step.
 constexpr double float_tolerance = 3e-6;
 
-OptimizerOptions options_of(const std::string& clip, double clip_value) {
+OptimizerOptions options_of(Clip clip, double clip_value) {
   OptimizerOptions options;
   options.clip = clip;
   options.clip_value = clip_value;
@@ -70,8 +71,9 @@ struct Reference {
     }
     for (size_t i = 0; i < weight.size(); ++i) {
       at::Tensor g = gradients[i];
-      if (o.clip == "global" && std::sqrt(total) >= o.clip_value) g = g * (o.clip_value / std::sqrt(total));
-      if (o.clip == "adaptive") {
+      if (o.clip == Clip::global && std::sqrt(total) >= o.clip_value)
+        g = g * (o.clip_value / std::sqrt(total));
+      if (o.clip == Clip::adaptive) {
         const at::Tensor norm = unit_norm(g), limit = o.clip_value * unit_norm(weight[i]).clamp_min(1e-3);
         g = at::where(norm < limit, g, g * limit / norm.clamp_min(1e-6));
       }
@@ -115,20 +117,20 @@ void compare(const OptimizerOptions& options, void (Optimiser::*update)()) {
 }
 
 TEST_CASE("the CPU kernel follows AdamW, clipping and EMA in float64", "[train][optimiser]") {
-  compare(options_of("none", 1), &Optimiser::update);
-  compare(options_of("global", 0.5), &Optimiser::update);
-  compare(options_of("global", 1e6), &Optimiser::update);
-  compare(options_of("adaptive", 0.3), &Optimiser::update);
+  compare(options_of(Clip::none, 1), &Optimiser::update);
+  compare(options_of(Clip::global, 0.5), &Optimiser::update);
+  compare(options_of(Clip::global, 1e6), &Optimiser::update);
+  compare(options_of(Clip::adaptive, 0.3), &Optimiser::update);
 }
 
 TEST_CASE("the tensor operations follow AdamW, clipping and EMA in float64", "[train][optimiser]") {
-  compare(options_of("none", 1), &Optimiser::update_by_tensor_operations);
-  compare(options_of("global", 0.5), &Optimiser::update_by_tensor_operations);
-  compare(options_of("adaptive", 0.3), &Optimiser::update_by_tensor_operations);
+  compare(options_of(Clip::none, 1), &Optimiser::update_by_tensor_operations);
+  compare(options_of(Clip::global, 0.5), &Optimiser::update_by_tensor_operations);
+  compare(options_of(Clip::adaptive, 0.3), &Optimiser::update_by_tensor_operations);
 }
 
 TEST_CASE("without clipping the weights are those of torch::optim::AdamW", "[train][optimiser]") {
-  const OptimizerOptions options = options_of("none", 1);
+  const OptimizerOptions options = options_of(Clip::none, 1);
   FlatParameters flat(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU);
   std::vector<at::Tensor> decaying, others, all;
   for (const auto& entry : flat.entries) {
@@ -176,7 +178,7 @@ TEST_CASE("gaps between parameters stay zero and a bfloat16 working copy is publ
   FlatParameters flat(std::make_shared<ToyNetwork>(), at::kBFloat16, at::kCPU);
   const at::Tensor inside = at::zeros_like(flat.master);
   for (const auto& entry : flat.entries) FlatParameters::view(inside, entry).fill_(1);
-  Optimiser optimiser(flat, flat.master.clone(), options_of("adaptive", 0.1), 0.999);
+  Optimiser optimiser(flat, flat.master.clone(), options_of(Clip::adaptive, 0.1), 0.999);
   for (int step = 0; step < 3; ++step) {
     fill_gradient(flat, step);
     optimiser.prepare(step, 0.01);
@@ -198,7 +200,7 @@ TEST_CASE("master weights, moments and average are float32 and the same whatever
   constexpr double rate = 1e-5;
   FlatParameters exact(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU),
       rounded(std::make_shared<ToyNetwork>(), at::kBFloat16, at::kCPU);
-  const OptimizerOptions options = options_of("adaptive", 0.3);
+  const OptimizerOptions options = options_of(Clip::adaptive, 0.3);
   Optimiser one(exact, exact.master.clone(), options, 0.9),
       other(rounded, rounded.master.clone(), options, 0.9);
   const at::Tensor start = rounded.master.clone();

@@ -38,7 +38,7 @@ std::string write(const Options& options) {
 
 TEST_CASE("an empty config gives the published defaults", "[train][options]") {
   const Options options = read("");
-  CHECK(options.optimizer.schedule == "cosine");
+  CHECK(options.optimizer.schedule == train::ScheduleKind::cosine);
   CHECK(options.optimizer.max_lr == 1e-4);
   CHECK(options.optimizer.min_lr == 1e-6);
   CHECK(options.optimizer.warmup_steps == 500);
@@ -58,7 +58,7 @@ TEST_CASE("any key of the older generation asks for the plateau schedule", "[tra
        {"patience: 7", "cooldown: 3", "factor: 0.3", "accumulation_size: 50", "rtol: 0.01"}) {
     CAPTURE(key);
     const Options options = read("optimizer: {" + key + "}");
-    CHECK(options.optimizer.schedule == "plateau");
+    CHECK(options.optimizer.schedule == train::ScheduleKind::plateau);
     CHECK(options.optimizer.max_lr == 1e-3);
     CHECK(options.optimizer.min_lr == 1e-8);
     CHECK(options.training.nsteps == 30000);
@@ -71,7 +71,7 @@ TEST_CASE("any key of the older generation asks for the plateau schedule", "[tra
 TEST_CASE("of the keys of both schedules the cosine's count, and the others are warned of",
           "[train][options]") {
   const Options options = read("optimizer:\n  rtol: 0.1\n  patience: 7\n  warmup_steps: 100\n");
-  CHECK(options.optimizer.schedule == "cosine");
+  CHECK(options.optimizer.schedule == train::ScheduleKind::cosine);
   CHECK(options.optimizer.warmup_steps == 100);
   CHECK(options.optimizer.max_lr == 1e-4);
   CHECK_FALSE(options.optimizer.patience.has_value());

@@ -10,6 +10,7 @@
 #include "method/flow_matching.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/toy_network.hpp"
+#include "train/tensor_rows.hpp"
 #include "train/toy_method.hpp"
 #include "train/trainer.hpp"
 
@@ -29,7 +30,7 @@ struct ToyRun {
     training.log_every = 7;  // divides neither of the two
     training.keep_checkpoints = 100;
     training.ema_decay = 0.9;
-    optimizer.schedule = "cosine";
+    optimizer.schedule = train::ScheduleKind::cosine;
     optimizer.max_lr = 0.01;
     optimizer.min_lr = 1e-4;
     optimizer.warmup_steps = 5;
@@ -37,7 +38,7 @@ struct ToyRun {
   }
 
   void take_plateau(int64_t accumulation_size) {
-    optimizer.schedule = "plateau";
+    optimizer.schedule = train::ScheduleKind::plateau;
     optimizer.warmup_steps.reset();
     optimizer.decay_transition.reset();
     optimizer.patience = 1;
@@ -63,7 +64,7 @@ struct ToyRun {
     setup.ema_engine = engine::make_reference_engine(std::make_shared<ToyNetwork>(), compute, at::kCPU);
     setup.method = std::make_unique<ToyMethod>();
     const ToyData data = toy_data(rows, 1), validation = toy_data(validation_rows, 2);
-    setup.data = {data.theta, data.x, validation.theta, validation.x};
+    setup.data = {train::tensor_rows(data.theta, data.x), train::tensor_rows(validation.theta, validation.x)};
     setup.stop_requested = [] { return 0; };
     return setup;
   }
@@ -77,11 +78,11 @@ struct ToyRun {
     setup.engine = engine();
     setup.ema_engine = engine();
     setup.method = std::make_unique<method::FlowMatching>(method::FlowMatchingOptions{});
-    const train::TrainingData& pairs = setup.data;
-    setup.data = {at::cat({pairs.obs, pairs.cond}, 1),
-                  {},
-                  at::cat({pairs.validation_obs, pairs.validation_cond}, 1),
-                  {},
+    const auto joined = [](const train::Rows& pairs) {
+      const method::Batch all = pairs.slice(0, pairs.size());
+      return train::tensor_rows(at::cat({all.obs, all.cond}, 1), {});
+    };
+    setup.data = {joined(*setup.data.training), joined(*setup.data.validation),
                   method::ConditionMask({}, 1, 1, at::kCPU)};
     return setup;
   }

@@ -6,8 +6,8 @@ namespace fluxsbi::app::bench {
 
 EngineTraining::EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch,
                                const std::string& engine)
-    : engine_(engine::make_engine(make_network(workload, 0), at::kFloat, data.obs.device(), engine)),
-      runner_(engine::make_step_runner(data.obs.device())),
+    : engine_(engine::make_engine(make_network(workload, 0), at::kFloat, data.training->device(), engine)),
+      runner_(engine::make_step_runner(data.training->device())),
       method_(make_method(workload)) {
   train::TrainingOptions options;
   options.batch_size = batch;

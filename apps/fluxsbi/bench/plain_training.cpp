@@ -18,7 +18,8 @@ constexpr double ema_decay = 0.999;
 PlainTraining::PlainTraining(std::shared_ptr<model::Network> network, const train::TrainingData& data,
                              int64_t batch)
     : network_(std::move(network)),
-      data_(data),
+      rows_(data.training->slice(0, data.training->size())),
+      masks_(data.condition_mask),
       batch_(batch),
       optimiser_(network_->parameters(), torch::optim::AdamWOptions(learning_rate)) {
   for (const at::Tensor& parameter : network_->parameters()) average_.push_back(parameter.detach().clone());
@@ -27,18 +28,18 @@ PlainTraining::PlainTraining(std::shared_ptr<model::Network> network, const trai
 void PlainTraining::step() {
   const at::AutoGradMode with_gradient(true);
   const model::ops::UseFused plain(false);
-  const at::Device device = data_.obs.device();
+  const at::Device device = rows_.obs.device();
   const at::Tensor rows =
-      at::randint(data_.obs.size(0), {batch_}, at::TensorOptions(device).dtype(at::kLong));
-  const at::Tensor data = data_.obs.index_select(0, rows), noise = at::randn_like(data);
+      at::randint(rows_.obs.size(0), {batch_}, at::TensorOptions(device).dtype(at::kLong));
+  const at::Tensor data = rows_.obs.index_select(0, rows), noise = at::randn_like(data);
   model::Inputs inputs;
   inputs.t = at::rand({batch_}, data.options());
-  if (data_.cond.defined()) inputs.cond = data_.cond.index_select(0, rows);
+  if (rows_.cond.defined()) inputs.cond = rows_.cond.index_select(0, rows);
   const at::Tensor t = inputs.t.view({-1, 1, 1});
   inputs.obs = (1 - t) * noise + t * data;
 
   at::Tensor& mask = inputs.condition_mask;
-  if (const auto& masks = data_.condition_mask) {
+  if (const auto& masks = masks_) {
     mask = masks->draw(at::rand({batch_, masks->numbers()}, data.options()));
     inputs.obs = at::where(mask, data, inputs.obs);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <torch/optim/adamw.h>
@@ -21,7 +22,8 @@ class PlainTraining {
 
  private:
   std::shared_ptr<model::Network> network_;
-  const train::TrainingData& data_;
+  method::Batch rows_;  // all of them
+  std::optional<method::ConditionMask> masks_;
   int64_t batch_;
   torch::optim::AdamW optimiser_;
   std::vector<at::Tensor> average_;

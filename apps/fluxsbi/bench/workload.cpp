@@ -11,6 +11,7 @@
 #include "experiment/estimator.hpp"
 #include "experiment/open_posterior.hpp"
 #include "model/embedding/embedded_network.hpp"
+#include "train/tensor_rows.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -108,14 +109,14 @@ std::unique_ptr<method::Method> make_method(const Workload& workload) {
 
 train::TrainingData make_data(const Workload& workload, int64_t n, at::Device device) {
   train::TrainingData data;
-  data.obs = at::randn({n, workload.joint ? 2 * workload.tokens : workload.tokens, 1}).to(device);
-  data.validation_obs = data.obs;
+  const auto theta = at::randn({n, workload.joint ? 2 * workload.tokens : workload.tokens, 1}).to(device);
+  at::Tensor x;
   if (workload.joint) {
     data.condition_mask = method::ConditionMask({}, workload.tokens, workload.tokens, device);
-    return data;
+  } else {
+    x = at::randn({n, workload.tokens, 1}).to(device);
   }
-  data.cond = at::randn({n, workload.tokens, 1}).to(device);
-  data.validation_cond = data.cond;
+  data.training = data.validation = train::tensor_rows(theta, x);
   return data;
 }
 
@@ -123,10 +124,11 @@ model::Inputs make_inputs(const Workload& workload, int64_t batch, at::Device de
   const auto data = make_data(workload, batch, device);
   model::Inputs inputs;
   inputs.t = at::rand({batch}).to(device);
-  inputs.obs = data.obs;
-  inputs.cond = data.cond;
+  const method::Batch rows = data.training->slice(0, batch);
+  inputs.obs = rows.obs;
+  inputs.cond = rows.cond;
   if (const auto& mask = data.condition_mask) {
-    inputs.condition_mask = mask->draw(at::rand({batch, mask->numbers()}, data.obs.options()));
+    inputs.condition_mask = mask->draw(at::rand({batch, mask->numbers()}, rows.obs.options()));
   }
   return inputs;
 }

@@ -5,21 +5,21 @@
 #include <string>
 #include <vector>
 
+#include "data/source/row_array.hpp"
 #include "io/array.hpp"
 
 namespace fluxsbi::data {
+
+/// How much of a file is read when it is opened: its values; no values, which are read row by row as they are
+/// wanted (.npy and .h5; the others are loaded); or what says its shape alone, without values to follow.
+enum class Loading { whole, by_row, shape };
 
 /// One side of the pairs: rows of tokens with channels.
 struct Side {
   int64_t rows = 0, tokens = 0, channels = 1;
   std::vector<int64_t> grid;  ///< [height, width] of a rank 4 array, else empty
-  std::vector<float> values;  ///< [rows, tokens, channels]
+  RowArrayPtr values = {};    ///< [rows, tokens * channels]; null where the shape alone was read
 };
-
-/// An array [n], [n, d], [n, d, c] or [n, h, w, c] as a side; h * w are its tokens, row by row. `where` names
-/// it in messages ("sims.npz: theta"). The function takes the array over, so that only one copy remains.
-/// Throws UserError for another rank and for an array without rows or values.
-Side take_side(io::Array array, const std::string& where);
 
 /// theta and x of one file, or of a pair of .npy files. A file may hold theta and nothing else: x then has no
 /// tokens.
@@ -30,14 +30,20 @@ struct SidePair {
 
 /// .npz, .h5 (keys theta and x), .csv (columns of the given names; without names theta_0, ... and x_0, ...),
 /// or OUT.npy for the pair OUT_theta.npy and OUT_x.npy. A file without x must hold theta alone: next to
-/// anything else a missing x is more likely a wrong name. Throws UserError for missing keys and columns,
-/// naming those there are.
-SidePair load_pair(const std::string& path, const std::vector<std::string>& theta_names,
-                   const std::vector<std::string>& x_names);
-SidePair load_npy_pair(const std::string& theta_file, const std::string& x_file);
+/// anything else a missing x is more likely a wrong name. Arrays are [n], [n, d], [n, d, c] or [n, h, w, c];
+/// h * w are the tokens, row by row. Throws UserError for another rank, for an array without rows or values,
+/// for missing keys and columns, naming those there are, and for sides of different length.
+SidePair open_pair(const std::string& path, const std::vector<std::string>& theta_names,
+                   const std::vector<std::string>& x_names, Loading loading);
+SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file, Loading loading);
 
-/// The columns `columns` of a CSV table [rows, header.size()] as [rows, columns.size()].
-std::vector<float> pick_columns(const io::Array& table, const std::vector<int64_t>& columns);
+/// Bytes of a pair's arrays if they can be read row by row, else 0.
+uint64_t bytes_by_row(const std::string& path);
+uint64_t bytes_by_row(const std::string& theta_file, const std::string& x_file);
+
+/// The columns `columns` of a CSV table [rows, header.size()] as [rows, columns.size()]; T is float or double.
+template <class T>
+std::vector<T> pick_columns(const io::Array& table, const std::vector<int64_t>& columns);
 
 /// Position of each name in a header, -1 where there is none.
 std::vector<int64_t> find_columns(const std::vector<std::string>& header,

@@ -13,7 +13,7 @@ class BernoulliGlmRaw final : public BernoulliGlm {
   std::string_view summary() const override { return "10 parameters, 100 data: the spikes themselves"; }
   int64_t x_dim() const override { return static_cast<int64_t>(bins); }
   /// constant: keep, for in few simulations a bin may be always or never hit.
-  DataNeeds data_needs() const override { return {"auto", "keep"}; }
+  DataNeeds data_needs() const override { return {Standardise::automatic, ConstantColumns::keep}; }
   void simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const override;
   double log_likelihood(std::span<const double> theta, std::span<const double> x) const override;
 

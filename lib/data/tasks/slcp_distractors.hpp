@@ -16,7 +16,7 @@ class SlcpDistractors final : public Task {
   int64_t x_dim() const override { return 100; }
   const Prior& prior() const override { return slcp_.prior(); }
   /// standardise_x: robust, for standard deviations do not converge.
-  DataNeeds data_needs() const override { return {"robust", "auto"}; }
+  DataNeeds data_needs() const override { return {Standardise::robust, ConstantColumns::automatic}; }
   void simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const override;
   /// Of the eight data: log p(x | theta) up to a term without theta.
   double log_likelihood(std::span<const double> theta, std::span<const double> x) const override;

@@ -23,10 +23,10 @@ inline constexpr int64_t max_posterior_tries = 10'000'000;
 /// Writes one draw from a posterior, theta [theta_dim].
 using PosteriorDraw = std::function<void(core::Philox& random, std::span<double> theta)>;
 
-/// How a task needs its data prepared, in the words of the `data` section; "auto": it has no need.
+/// How a task needs its data prepared, in the words of the `data` section; automatic: it has no need.
 struct DataNeeds {
-  std::string standardise_x = "auto";
-  std::string constant = "auto";
+  Standardise standardise_x = Standardise::automatic;
+  ConstantColumns constant = ConstantColumns::automatic;
 };
 
 class Task {

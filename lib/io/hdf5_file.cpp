@@ -1,0 +1,173 @@
+#include "io/hdf5_file.hpp"
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace fluxsbi::io::h5 {
+
+namespace {
+
+using Keys = std::vector<std::string>;
+
+// As for deflated zip members; a file of fill values alone may be a little larger than that.
+constexpr uint64_t most_inflation = 1100, free_bytes = 1u << 26;
+
+}  // namespace
+
+File::File(Handle id, std::string name, uint64_t size)
+    : id_(std::move(id)), name_(std::move(name)), size_(size) {
+  if (!id_.valid()) fail("cannot be read as HDF5 (" + last_failure().message + ")");
+}
+
+void File::fail(const std::string& what) const {
+  throw core::UserError(name_ + ": " + what + "; the file is damaged or of another format");
+}
+
+void File::fail_dataset(const std::string& name) const {
+  fail("dataset '" + name + "' cannot be read (" + last_failure().message + ")");
+}
+
+Keys File::datasets() const {
+  Keys names;
+  const auto visit = [](hid_t, const char* name, const H5L_info_t* info, void* data) -> herr_t {
+    if (info->type == H5L_TYPE_HARD) static_cast<Keys*>(data)->emplace_back(name);
+    return 0;
+  };
+  if (H5Lvisit(id_, H5_INDEX_NAME, H5_ITER_INC, visit, &names) < 0)
+    fail("its groups cannot be read (" + last_failure().message + ")");
+  std::erase_if(names, [this](const std::string& name) {
+    const Handle object(H5Oopen(id_, name.c_str(), H5P_DEFAULT), H5Oclose);
+    return H5Iget_type(object) != H5I_DATASET;
+  });
+  return names;
+}
+
+void File::require(const Keys& keys) const {
+  const Keys known = datasets();
+  for (const auto& key : keys) {
+    if (std::count(known.begin(), known.end(), key)) continue;
+    throw core::UserError(name_ + ": holds no dataset '" + key + "'; it holds " +
+                          (known.empty() ? "none" : core::join(known)));
+  }
+}
+
+Dataset File::open(const std::string& name, size_t cache_bytes) {
+  const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+  constexpr size_t slots = 12421;  // a prime number, well above the chunks that the cache can hold
+  if (cache_bytes > 0) H5Pset_chunk_cache(access, slots, cache_bytes, H5D_CHUNK_CACHE_W0_DEFAULT);
+  Dataset dataset{name, {H5Dopen2(id_, name.c_str(), access), H5Dclose}, {}, {}, ""};
+  if (!dataset.id.valid()) fail_dataset(name);
+  read_type(dataset);
+  read_shape(dataset);
+  refuse_other_files(dataset);
+  return dataset;
+}
+
+Dataset File::open_numbers(const std::string& name, size_t cache_bytes) {
+  Dataset dataset = open(name, cache_bytes);
+  if (dataset.dtype) return dataset;
+  throw core::UserError(name_ + ": dataset '" + name + "' holds " + dataset.problem +
+                        "; fluxsbi reads numbers and booleans");
+}
+
+void File::read_rows(const Dataset& dataset, uint64_t first, uint64_t count,
+                     std::span<std::byte> values) const {
+  std::vector<hsize_t> start(dataset.shape.size(), 0), lengths(dataset.shape.begin(), dataset.shape.end());
+  start[0] = first;
+  lengths[0] = count;
+  const Handle space(H5Dget_space(dataset.id), H5Sclose);
+  const Handle memory(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr), H5Sclose);
+  if (H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, lengths.data(), nullptr) < 0)
+    fail_dataset(dataset.name);
+  read(dataset, memory, space, values);
+}
+
+void File::read_all(const Dataset& dataset, std::span<std::byte> values) const {
+  read(dataset, H5S_ALL, H5S_ALL, values);
+}
+
+void File::read(const Dataset& dataset, hid_t memory, hid_t space, std::span<std::byte> values) const {
+  const Handle type = memory_type(*dataset.dtype);
+  if (H5Dread(dataset.id, type, memory, space, H5P_DEFAULT, values.data()) < 0) fail_dataset(dataset.name);
+  if (dataset.dtype != DType::boolean) return;
+  for (auto& byte : values) byte = std::byte{byte != std::byte{0}};
+}
+
+void File::read_type(Dataset& dataset) {
+  const Handle type(H5Dget_type(dataset.id), H5Tclose);
+  const size_t size = H5Tget_size(type);
+  const auto rank = static_cast<size_t>(size <= 1 ? 0 : size <= 2 ? 1 : size <= 4 ? 2 : 3);
+  constexpr DType with_sign[] = {DType::i8, DType::i16, DType::i32, DType::i64};
+  constexpr DType without_sign[] = {DType::u8, DType::u16, DType::u32, DType::u64};
+  switch (H5Tget_class(type)) {
+    case H5T_INTEGER:
+      if (size <= 8) dataset.dtype = H5Tget_sign(type) == H5T_SGN_NONE ? without_sign[rank] : with_sign[rank];
+      dataset.problem = "integers of " + std::to_string(size) + " bytes";
+      break;
+    case H5T_FLOAT: {
+      const bool half =
+          H5Tequal(type, half_type(H5T_ORDER_LE)) > 0 || H5Tequal(type, half_type(H5T_ORDER_BE)) > 0;
+      dataset.dtype = half ? DType::f16 : size <= 4 ? DType::f32 : DType::f64;
+      break;
+    }
+    case H5T_ENUM:
+      if (H5Tequal(type, boolean_type()) > 0) dataset.dtype = DType::boolean;
+      dataset.problem = "an enumeration";
+      break;
+    case H5T_STRING:
+      dataset.problem = "text";
+      break;
+    case H5T_COMPOUND:
+      dataset.problem = "records (a compound type)";
+      break;
+    default:
+      dataset.problem = "a type that fluxsbi does not know";
+  }
+}
+
+void File::read_shape(Dataset& dataset) {
+  const Handle space(H5Dget_space(dataset.id), H5Sclose);
+  const H5S_class_t kind = H5Sget_simple_extent_type(space);
+  if (kind == H5S_NULL) {
+    dataset.dtype.reset();
+    dataset.problem = "no data space";
+    return;
+  }
+  hsize_t sizes[H5S_MAX_RANK] = {};
+  const int rank = H5Sget_simple_extent_dims(space, sizes, nullptr);
+  if (rank < 0 || (kind != H5S_SCALAR && kind != H5S_SIMPLE)) fail_dataset(dataset.name);
+  for (int axis = 0; axis < rank; ++axis)
+    dataset.shape.push_back(sizes[axis] > INT64_MAX ? -1 : static_cast<int64_t>(sizes[axis]));
+  if (!dataset.dtype) return;
+  const auto bytes = checked_bytes(dataset.shape, *dataset.dtype);
+  const uint64_t most =
+      free_bytes + most_inflation * std::min(size_, UINT64_MAX / most_inflation - free_bytes);
+  if (!bytes || *bytes > most - total_) {
+    fail("dataset '" + dataset.name + "' of shape " + core::shape_text(dataset.shape) +
+         " is larger than a file of " + core::bytes_text(static_cast<double>(size_)) + " can hold");
+  }
+  total_ += *bytes;
+}
+
+// A file from elsewhere must not make the program read others.
+void File::refuse_other_files(Dataset& dataset) {
+  const Handle properties(H5Dget_create_plist(dataset.id), H5Pclose);
+  if (H5Pget_external_count(properties) > 0 || H5Pget_layout(properties) == H5D_VIRTUAL) {
+    dataset.dtype.reset();
+    dataset.problem = "data that are kept in other files";
+  }
+}
+
+Handle open_file(const std::string& name, const std::optional<std::span<const std::byte>>& image) {
+  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  if (image) {
+    constexpr size_t increment = 1u << 16;
+    H5Pset_fapl_core(access, increment, false);
+    if (!image->empty()) H5Pset_file_image(access, const_cast<std::byte*>(image->data()), image->size());
+  }
+  return {H5Fopen(name.c_str(), H5F_ACC_RDONLY, access), H5Fclose};
+}
+
+}  // namespace fluxsbi::io::h5

@@ -1,0 +1,59 @@
+// One HDF5 file as the child process of io/isolated.hpp sees it. Inside lib/io alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/hdf5_library.hpp"
+
+namespace fluxsbi::io::h5 {
+
+struct Dataset {
+  std::string name;
+  Handle id;
+  std::optional<DType> dtype;  ///< none: `problem` says why
+  std::vector<int64_t> shape;
+  std::string problem;
+};
+
+class File {
+ public:
+  /// `size`: bytes of the file, which bound what its datasets can hold. Throws UserError unless `id` is valid.
+  File(Handle id, std::string name, uint64_t size);
+
+  /// Paths of all datasets, each object under every hard link to it.
+  std::vector<std::string> datasets() const;
+  /// Throws UserError for a key that is not among datasets(), naming those there are.
+  void require(const std::vector<std::string>& keys) const;
+
+  /// A dataset whose chunks are cached in up to `cache_bytes` (0: the library's default).
+  Dataset open(const std::string& name, size_t cache_bytes = 0);
+  /// open() for a dataset of numbers or booleans: throws UserError with its problem for another.
+  Dataset open_numbers(const std::string& name, size_t cache_bytes = 0);
+
+  /// Reads `count` rows from `first` of a dataset of rank 1 or more; `values` has their size.
+  void read_rows(const Dataset& dataset, uint64_t first, uint64_t count, std::span<std::byte> values) const;
+  /// Reads a scalar.
+  void read_all(const Dataset& dataset, std::span<std::byte> values) const;
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void fail_dataset(const std::string& name) const;
+  static void read_type(Dataset& dataset);
+  void read_shape(Dataset& dataset);
+  static void refuse_other_files(Dataset& dataset);
+  void read(const Dataset& dataset, hid_t memory, hid_t space, std::span<std::byte> values) const;
+
+  Handle id_;
+  std::string name_;
+  uint64_t size_;
+  uint64_t total_ = 0;  ///< bytes of all datasets so far
+};
+
+/// Opens a file for reading, or its bytes where `image` has them.
+Handle open_file(const std::string& name, const std::optional<std::span<const std::byte>>& image);
+
+}  // namespace fluxsbi::io::h5

@@ -1,0 +1,156 @@
+#include "train/data_rows.hpp"
+
+#include <algorithm>
+#include <future>
+#include <span>
+#include <utility>
+
+#include <ATen/Functions.h>
+
+#include "train/data_order.hpp"
+#include "train/tensor_rows.hpp"
+
+namespace fluxsbi::train {
+
+namespace {
+
+std::span<float> numbers(at::Tensor& tensor) {
+  return {tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())};
+}
+
+// Rows of both sides on the host, not yet joined.
+struct HostRows {
+  at::Tensor theta, x;  ///< [rows, theta_dim, theta_channels], [rows, x_dim, x_channels]
+};
+
+HostRows host_rows(int64_t rows, const data::DataShape& shape) {
+  return {at::empty({rows, shape.theta_dim, shape.theta_channels}, at::kFloat),
+          at::empty({rows, shape.x_dim, shape.x_channels}, at::kFloat)};
+}
+
+class StreamFeed final : public Feed {
+ public:
+  StreamFeed(std::shared_ptr<const data::StandardisedRows> source, RowChoice choice, RowLayout layout,
+             int64_t batches, int64_t batch_size, uint64_t seed)
+      : source_(std::move(source)),
+        choice_(std::move(choice)),
+        layout_(std::move(layout)),
+        step_rows_(batches * batch_size),
+        order_(choice_.size, seed) {
+    const data::DataShape& shape = layout_.shape;
+    const int64_t learnt = shape.theta_dim + (layout_.joint ? shape.x_dim : 0);
+    theta_ = empty_rows({batches, batch_size}, {learnt, shape.theta_channels}, layout_.device);
+    if (!layout_.joint)
+      x_ = empty_rows({batches, batch_size}, {shape.x_dim, shape.x_channels}, layout_.device);
+  }
+
+  void prepare(int64_t step) override {
+    const bool is_next = ahead_.valid() && step == next_step_;
+    if (ahead_.valid() && !is_next) ahead_.wait();  // the order belongs to one reader at a time
+    const HostRows rows = is_next ? ahead_.get() : read(step);
+    put(rows);
+    next_step_ = step + 1;
+    ahead_ = std::async(std::launch::async, [this, next = next_step_] { return read(next); });
+  }
+
+  void load(int64_t index, method::Batch& batch) override {
+    batch.obs = theta_[index];
+    batch.cond = x_.defined() ? x_[index] : at::Tensor();
+  }
+
+ private:
+  HostRows read(int64_t step) {
+    std::vector<int64_t> rows(static_cast<size_t>(step_rows_));
+    order_.fill(static_cast<uint64_t>(step * step_rows_), rows);
+    for (int64_t& row : rows) row = choice_.row(row);
+    HostRows result = host_rows(step_rows_, layout_.shape);
+    source_->read(rows, numbers(result.theta), numbers(result.x));
+    return result;
+  }
+
+  void put(const HostRows& rows) {
+    const int64_t thetas = layout_.shape.theta_dim;
+    at::Tensor theta = theta_.flatten(0, 1);
+    // Pageable memory: it is read before the call returns, and the device is not waited for.
+    theta.narrow(1, 0, thetas).copy_(rows.theta, /*non_blocking=*/true);
+    at::Tensor x = layout_.joint ? theta.narrow(1, thetas, layout_.shape.x_dim) : x_.flatten(0, 1);
+    x.copy_(rows.x, /*non_blocking=*/true);
+  }
+
+  std::shared_ptr<const data::StandardisedRows> source_;
+  RowChoice choice_;
+  RowLayout layout_;
+  int64_t step_rows_;
+  DataOrder order_;
+  at::Tensor theta_, x_;  ///< [batches, batch_size, ...] of this step
+  int64_t next_step_ = -1;
+  std::future<HostRows> ahead_;  ///< of next_step_; the last member, so that it ends before the others
+};
+
+class StreamedRows final : public Rows {
+ public:
+  StreamedRows(std::shared_ptr<const data::StandardisedRows> source, RowChoice choice, RowLayout layout)
+      : source_(std::move(source)), choice_(std::move(choice)), layout_(std::move(layout)) {}
+
+  int64_t size() const override { return choice_.size; }
+  at::Device device() const override { return layout_.device; }
+  std::vector<int64_t> theta_shape() const override {
+    const data::DataShape& shape = layout_.shape;
+    return {shape.theta_dim + (layout_.joint ? shape.x_dim : 0), shape.theta_channels};
+  }
+  std::vector<int64_t> x_shape() const override {
+    if (layout_.joint) return {};
+    return {layout_.shape.x_dim, layout_.shape.x_channels};
+  }
+
+  method::Batch slice(int64_t first, int64_t count) const override {
+    HostRows host = host_rows(count, layout_.shape);
+    std::vector<int64_t> rows(static_cast<size_t>(count));
+    for (int64_t i = 0; i < count; ++i) rows[static_cast<size_t>(i)] = choice_.row(first + i);
+    source_->read(rows, numbers(host.theta), numbers(host.x));
+    method::Batch batch;
+    if (layout_.joint) {
+      batch.obs = at::cat({host.theta, host.x}, 1).to(layout_.device);
+    } else {
+      batch.obs = host.theta.to(layout_.device);
+      batch.cond = host.x.to(layout_.device);
+    }
+    return batch;
+  }
+
+  std::unique_ptr<Feed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
+    return std::make_unique<StreamFeed>(source_, choice_, layout_, batches, batch_size, seed);
+  }
+
+ private:
+  std::shared_ptr<const data::StandardisedRows> source_;
+  RowChoice choice_;
+  RowLayout layout_;
+};
+
+}  // namespace
+
+std::shared_ptr<Rows> gather_rows(const data::StandardisedRows& source, const RowChoice& choice,
+                                  const RowLayout& layout) {
+  constexpr int64_t block = int64_t{1} << 22;  // numbers of a side that are read at once, in float64
+  HostRows all = host_rows(choice.size, layout.shape);
+  const int64_t widest = std::max<int64_t>({1, layout.shape.theta_size(), layout.shape.x_size()});
+  const int64_t step = std::max<int64_t>(1, block / widest);
+  std::vector<int64_t> rows;
+  for (int64_t first = 0; first < choice.size; first += step) {
+    const int64_t count = std::min(step, choice.size - first);
+    rows.resize(static_cast<size_t>(count));
+    for (int64_t i = 0; i < count; ++i) rows[static_cast<size_t>(i)] = choice.row(first + i);
+    at::Tensor theta = all.theta.narrow(0, first, count), x = all.x.narrow(0, first, count);
+    source.read(rows, numbers(theta), numbers(x));
+  }
+  if (layout.joint) return tensor_rows(at::cat({all.theta, all.x}, 1).to(layout.device), {});
+  return tensor_rows(all.theta.to(layout.device), all.x.to(layout.device));
+}
+
+std::shared_ptr<Rows> stream_rows(std::shared_ptr<const data::StandardisedRows> source, RowChoice choice,
+                                  RowLayout layout) {
+  return std::make_shared<StreamedRows>(std::move(source), std::move(choice), std::move(layout));
+}
+
+}  // namespace fluxsbi::train

@@ -1,0 +1,145 @@
+#include <cmath>
+#include <limits>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include "core/philox.hpp"
+#include "data/errors.hpp"
+#include "data/survey.hpp"
+#include "io/atomic_file.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+using data::NanPolicy;
+using data::Standardise;
+using test::says;
+
+namespace {
+
+struct Table {
+  std::vector<float> theta, x;  // [n, 1], [n, 2]
+  data::Dataset dataset() const {
+    const auto rows = std::ssize(theta);
+    data::Dataset dataset;
+    dataset.shape.theta_dim = 1;
+    dataset.shape.x_dim = 2;
+    dataset.rows = std::make_shared<data::RowSource>(
+        data::rows_in_memory(io::Array::from(std::span<const float>(theta), {rows, 1})),
+        data::rows_in_memory(io::Array::from(std::span<const float>(x), {rows, 2})));
+    dataset.theta_names = {"mass"};
+    dataset.x_names = {"u", "v"};
+    dataset.source = "table";
+    return dataset;
+  }
+};
+
+Table random_table(int64_t rows) {
+  core::Philox random(7, core::Purpose::test);
+  Table table;
+  for (int64_t row = 0; row < rows; ++row) {
+    table.theta.push_back(static_cast<float>(random.uniform_open()));
+    table.x.push_back(static_cast<float>(random.normal()));
+    table.x.push_back(static_cast<float>(100 + random.normal()));
+  }
+  return table;
+}
+
+data::DataOptions options_with(NanPolicy nan) {
+  data::DataOptions options;
+  options.nan = nan;
+  options.standardise_x = Standardise::per_feature;
+  options.constant = data::ConstantColumns::error;
+  return options;
+}
+
+uint32_t crc_of(const Table& table) {
+  return io::crc32(std::as_bytes(std::span(table.x)), io::crc32(std::as_bytes(std::span(table.theta))));
+}
+
+constexpr int64_t small_block = 20;  // numbers, ten rows of x
+
+}  // namespace
+
+TEST_CASE("a survey in blocks finds what one block does", "[data][survey]") {
+  const Table table = random_table(1003);
+  const auto dataset = table.dataset();
+  const auto options = options_with(NanPolicy::error);
+  const auto whole = data::survey(dataset, options, 3),
+             blocks = data::survey(dataset, options, 3, {}, small_block);
+  CHECK(whole.fingerprint == crc_of(table));
+  CHECK(blocks.fingerprint == whole.fingerprint);
+  CHECK(blocks.split.validation == whole.split.validation);
+  CHECK(whole.kept.size() == 1003);
+  for (size_t i = 0; i < 2; ++i) {
+    CHECK_THAT(blocks.x.mean[i], WithinAbs(whole.x.mean[i], 1e-13 * 100));
+    CHECK_THAT(blocks.x.scale[i], WithinRel(whole.x.scale[i], 1e-11));
+  }
+}
+
+TEST_CASE("only training rows standardise, with the bits of two passes over them", "[data][survey]") {
+  const Table table = random_table(200);
+  const auto survey = data::survey(table.dataset(), options_with(NanPolicy::error), 3);
+  double mean = 0, squares = 0;
+  const auto rows = survey.split.training.all();
+  for (const int64_t row : rows) mean += static_cast<double>(table.theta[static_cast<size_t>(row)]);
+  mean /= static_cast<double>(rows.size());
+  for (const int64_t row : rows) {
+    const double difference = static_cast<double>(table.theta[static_cast<size_t>(row)]) - mean;
+    squares += difference * difference;
+  }
+  CHECK(survey.theta.mean[0] == mean);
+  CHECK(survey.theta.scale[0] == std::sqrt(squares / static_cast<double>(rows.size())));
+}
+
+TEST_CASE("dropped rows leave the survey of the others", "[data][survey]") {
+  const Table clean = random_table(500);
+  Table dirty;
+  for (size_t row = 0; row < clean.theta.size(); ++row) {
+    if (row % 9 == 4) {
+      dirty.theta.push_back(row % 2 ? 1.0F : std::numeric_limits<float>::infinity());
+      dirty.x.insert(dirty.x.end(), {std::numeric_limits<float>::quiet_NaN(), 1});
+    }
+    dirty.theta.push_back(clean.theta[row]);
+    dirty.x.insert(dirty.x.end(), clean.x.begin() + static_cast<ptrdiff_t>(2 * row),
+                   clean.x.begin() + static_cast<ptrdiff_t>(2 * row + 2));
+  }
+  const auto options = options_with(NanPolicy::drop);
+  const auto expected = data::survey(clean.dataset(), options, 5);
+  for (const int64_t block : {data::block_numbers, small_block}) {
+    const auto survey = data::survey(dirty.dataset(), options, 5, {}, block);
+    CHECK(survey.dropped == 56);
+    CHECK(survey.kept.size() == 500);
+    CHECK(survey.kept[4] == 5);
+    CHECK(survey.split.validation == expected.split.validation);
+    CHECK(survey.fingerprint == expected.fingerprint);
+    CHECK_THAT(survey.x.mean[1], WithinRel(expected.x.mean[1], 1e-13));
+  }
+  REQUIRE_USER_ERROR(data::survey(dirty.dataset(), options_with(NanPolicy::error), 5, {}, small_block),
+                     says("56 of 556 rows") && says("row 4, counted from 0, mass"));
+}
+
+TEST_CASE("theta outside the prior's range is named by its row", "[data][survey]") {
+  Table table = random_table(100);
+  table.theta[63] = 1.5F;
+  REQUIRE_USER_ERROR(
+      data::survey(table.dataset(), options_with(NanPolicy::error), 0, data::Range{{0}, {1}}, small_block),
+      says("row 63 (counted from 0) has mass = 1.5") && says("prior.transform"));
+}
+
+TEST_CASE("the fingerprint tells float64 values apart that are one in float32", "[data][survey]") {
+  const auto fingerprint = [](double last) {
+    const std::vector<double> times{1.7e9, 1.7e9 + 4000, 1.7e9 + 9000, last}, x{1, 2, 3, 4};
+    data::Dataset dataset;
+    dataset.shape.theta_dim = dataset.shape.x_dim = 1;
+    dataset.rows =
+        std::make_shared<data::RowSource>(data::rows_in_memory(io::Array::from(std::span(times), {4, 1})),
+                                          data::rows_in_memory(io::Array::from(std::span(x), {4, 1})));
+    dataset.theta_names = {"t"};
+    dataset.x_names = {"x"};
+    return data::survey(dataset, options_with(NanPolicy::error), 0).fingerprint;
+  };
+  CHECK(fingerprint(1.7e9 + 20000) == fingerprint(1.7e9 + 20000));
+  CHECK(fingerprint(1.7e9 + 20000) != fingerprint(1.7e9 + 20000.25));
+}

@@ -1,0 +1,163 @@
+// A run's weights are a function of its data, not of where they lie; a run goes on with its own data alone.
+#include <algorithm>
+#include <cmath>
+
+#include <hdf5.h>
+
+#include "checkpoint/model_file.hpp"
+#include "checkpoint/training_state.hpp"
+#include "core/log.hpp"
+#include "core/philox.hpp"
+#include "experiment/training_run.hpp"
+#include "io/files.hpp"
+#include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/user_error.hpp"
+
+namespace {
+
+using namespace fluxsbi;
+using Catch::Matchers::ContainsSubstring;
+using test::TemporaryFolder;
+
+constexpr int64_t rows = 700;
+
+// theta [700, 2] and x [700, 3] of a small nonlinear model.
+struct Simulated {
+  std::vector<float> theta, x;
+};
+
+Simulated simulated(uint64_t seed) {
+  core::Philox random(seed, core::Purpose::test);
+  Simulated all;
+  for (int64_t row = 0; row < rows; ++row) {
+    const double a = random.normal(), b = random.normal();
+    for (const double value : {a, b}) all.theta.push_back(static_cast<float>(value));
+    for (const double value : {a * b, a + std::sin(b), 30 + b})
+      all.x.push_back(static_cast<float>(value + 0.1 * random.normal()));
+  }
+  return all;
+}
+
+io::Array part_of(const std::vector<float>& values, int64_t width, int64_t first, int64_t count) {
+  return io::Array::from(
+      std::span(values).subspan(static_cast<size_t>(first * width), static_cast<size_t>(count * width)),
+      {count, width});
+}
+
+io::Arrays pair_of(const Simulated& all, int64_t first = 0, int64_t count = rows) {
+  return {{"theta", part_of(all.theta, 2, first, count)}, {"x", part_of(all.x, 3, first, count)}};
+}
+
+// Chunks of 64 rows, deflated.
+void save_chunked(const std::string& path, const io::Arrays& arrays) {
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  for (const auto& [name, array] : arrays) {
+    const std::vector<hsize_t> sizes(array.shape.begin(), array.shape.end()), chunk{64, sizes[1]};
+    const hid_t space = H5Screate_simple(2, sizes.data(), nullptr),
+                properties = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(properties, 2, chunk.data());
+    H5Pset_deflate(properties, 4);
+    const hid_t dataset =
+        H5Dcreate2(file, name.c_str(), H5T_IEEE_F32LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+    REQUIRE(H5Dwrite(dataset, H5T_IEEE_F32LE, H5S_ALL, H5S_ALL, H5P_DEFAULT, array.bytes.data()) >= 0);
+    H5Dclose(dataset);
+    H5Pclose(properties);
+    H5Sclose(space);
+  }
+  H5Fclose(file);
+}
+
+const experiment::Execution on_cpu{"cpu", "auto"};
+
+experiment::Experiment experiment_of(const std::string& data, const std::string& model = "flux1") {
+  core::log::set_level(core::log::Level::warning);
+  const std::string section =
+      model == "simformer"
+          ? "{dim_value: 10, dim_id: 4, dim_condition: 2, num_heads: 2, num_layers: 2}"
+          : "{depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], mlp_ratio: 2, param_dtype: "
+            "float32, id_embedding_strategy: [absolute, absolute]}";
+  return experiment::read_experiment(config::parse_yaml(
+      "strategy: {method: flow, model: " + model + "}\nmodel: " + section + "\ndata: " + data +
+          "\ntraining: {nsteps: 40, batch_size: 16, multistep: 2, val_every: 20, save_every: 20}\n",
+      "tiny.yaml"));
+}
+
+checkpoint::ModelFile trained(const std::string& run, const std::string& data,
+                              const std::string& model = "flux1") {
+  experiment::start_training(run, experiment_of(data, model), on_cpu);
+  return checkpoint::load_model(run + "/model.safetensors");
+}
+
+void check_same(const checkpoint::ModelFile& a, const checkpoint::ModelFile& b) {
+  REQUIRE(a.weights.size() == b.weights.size());
+  for (const auto& [name, array] : a.weights) {
+    INFO(name);
+    CHECK((array.bytes == b.weights.at(name).bytes));
+  }
+  CHECK(a.theta.mean == b.theta.mean);
+  CHECK(a.x.scale == b.x.scale);
+  CHECK(a.validation_loss == b.validation_loss);
+  CHECK(a.remarks.at("data_crc32") == b.remarks.at("data_crc32"));
+}
+
+TEST_CASE("memory, .npy rows, HDF5 chunks and three files train to the same bits", "[experiment][source]") {
+  const TemporaryFolder folder;
+  const Simulated all = simulated(1);
+  io::save_arrays(folder.file("memory.npz"), pair_of(all));
+  io::save_arrays(folder.file("rows_theta.npy"), {{"theta", part_of(all.theta, 2, 0, rows)}});
+  io::save_arrays(folder.file("rows_x.npy"), {{"x", part_of(all.x, 3, 0, rows)}});
+  save_chunked(folder.file("chunks.h5"), pair_of(all));
+  io::save_arrays(folder.file("part_1.npz"), pair_of(all, 0, 100));
+  save_chunked(folder.file("part_2.h5"), pair_of(all, 100, 450));
+  io::save_arrays(folder.file("part_3.h5"), pair_of(all, 550, 150));
+  const auto named = [&](const std::string& name, const std::string& gb) {
+    return "{file: " + folder.file(name) + ", memory_gb: " + gb + "}";
+  };
+  for (const char* model : {"flux1", "simformer"}) {
+    CAPTURE(model);
+    const auto expected =
+        trained(folder.file(std::string(model) + "_memory"), named("memory.npz", "4"), model);
+    const auto same = [&](const std::string& run, const std::string& data) {
+      CAPTURE(run);
+      check_same(expected, trained(folder.file(std::string(model) + "_" + run), data, model));
+    };
+    same("npy", named("rows.npy", "4"));
+    same("npy_rows", named("rows.npy", "0"));
+    same("hdf5", named("chunks.h5", "4"));
+    same("hdf5_rows", named("chunks.h5", "0"));
+    same("parts", "{files: ['" + folder.file("part_*") + "'], memory_gb: 0}");
+  }
+}
+
+TEST_CASE("a run resumed from files is the run from memory", "[experiment][source][resume]") {
+  const TemporaryFolder folder;
+  const Simulated all = simulated(1);
+  io::save_arrays(folder.file("a.h5"), pair_of(all));
+  const std::string data = "{file: " + folder.file("a.h5") + ", memory_gb: ";
+  const auto expected = trained(folder.file("whole"), data + "4}");
+  trained(folder.file("run"), data + "4}");
+  const auto state = checkpoint::load_state(checkpoint::state_path(folder.file("run"), 20));
+  // Where the rows lie may change between the sessions of a run.
+  experiment::continue_training(folder.file("run"), experiment_of(data + "0}"), on_cpu, state);
+  check_same(expected, checkpoint::load_model(folder.file("run") + "/model.safetensors"));
+}
+
+TEST_CASE("a run does not go on with other data", "[experiment][resume]") {
+  const TemporaryFolder folder;
+  Simulated all = simulated(1);
+  io::save_arrays(folder.file("a.npz"), pair_of(all));
+  const std::string data = "{file: " + folder.file("a.npz") + "}";
+  trained(folder.file("run"), data);
+  const auto state = checkpoint::load_state(checkpoint::state_path(folder.file("run"), 20));
+  all.x[1000] = std::nextafter(all.x[1000], 1e9F);
+  io::save_arrays(folder.file("a.npz"), pair_of(all));
+  const std::string message = test::error_of(
+      [&] { experiment::continue_training(folder.file("run"), experiment_of(data), on_cpu, state); });
+  CHECK_THAT(message, ContainsSubstring("a.npz) are not those that the checkpoint was trained on"));
+  all.x[1000] = std::nextafter(all.x[1000], -1e9F);
+  io::save_arrays(folder.file("a.npz"), pair_of(all));
+  CHECK_NOTHROW(experiment::continue_training(folder.file("run"), experiment_of(data), on_cpu, state));
+}
+
+}  // namespace
