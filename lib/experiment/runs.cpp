@@ -37,7 +37,7 @@ void start_run(const config::Value& config, const NewRun& run) {
   Experiment experiment = read_experiment(config);
   for (const auto& warning : experiment.warnings) core::log::warning(warning);
   const data::DataOptions& data = experiment.data;
-  if (!data.file && !data.theta_file && !data.task) {
+  if (!data.has_source()) {
     throw core::UserError(config.place.file +
                           ": no data: name a file with --data F, a built-in task with --task NAME, or "
                           "data.file in the config");
