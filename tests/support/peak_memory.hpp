@@ -15,7 +15,7 @@ class PeakMemory {
  public:
   PeakMemory() {
     mallopt(M_MMAP_THRESHOLD, 1 << 16);  // large pieces go back to the kernel when they are freed
-    malloc_trim(0);  // what earlier work gave back would hide the first allocations
+    malloc_trim(0);                      // what earlier work gave back would hide the first allocations
     std::ofstream("/proc/self/clear_refs") << "5";
     before_ = line("VmRSS:");
     works_ = line("VmHWM:") < before_ + slack;
