@@ -38,11 +38,12 @@ thread() {
   configure_build "$folder" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1" -DFLUXSBI_SANITIZE=thread \
     -DFLUXSBI_TORCH=OFF -DFLUXSBI_CUDA=off >/dev/null
   local programs=(tile work_queue data diagnose)
+  local -A cases=([data]="[simulate],[command]" [diagnose]="[c2st]") # those that start threads
   cmake --build "$folder" -j "$(jobs_that_fit)" --target "${programs[@]/#/fluxsbi_test_}"
   for program in "${programs[@]}"; do
     local path
     path=$(find "$folder/tests" -type f -name "fluxsbi_test_$program")
-    check "$program, threads" env TSAN_OPTIONS=halt_on_error=1 setarch "$(uname -m)" -R "$path"
+    check "$program, threads" env TSAN_OPTIONS=halt_on_error=1 setarch "$(uname -m)" -R "$path" ${cases[$program]:+"${cases[$program]}"}
   done
 }
 
