@@ -12,10 +12,10 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/split.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
-#include "train/compute.hpp"
 #include "train/trainer.hpp"
 
 namespace fluxsbi::experiment {
@@ -169,16 +169,17 @@ void run_training(const std::string& run, Experiment experiment, const Execution
   const bool joint = trained->joint();
   auto mask = condition_mask(experiment.condition_mask, dataset.shape, joint, choice.device);
   setup.method = build_method(experiment, joint, choice.device);
-  const train::Compute compute =
-      train::choose_compute(experiment.training.compute, experiment.model->param_dtype(), choice.device,
-                            engine::has_bfloat16(choice.device));
-  setup.engine = engine::make_engine(std::move(trained), compute.type, choice.device, execution.engine);
+  const engine::Compute compute =
+      engine::choose_compute(experiment.training.compute, experiment.model->param_dtype(), choice.device,
+                             engine::has_bfloat16(choice.device));
+  auto chosen = engine::choose_engine(std::move(trained), compute.type, choice.device, execution.engine);
+  setup.engine = std::move(chosen.engine);
   setup.ema_engine = engine::make_engine(network(), compute.type, choice.device, execution.engine);
   open_run(run, start);
   io::write_text(run + "/config.yaml", setup.config);
 
   core::log::info(compute.reason);
-  core::log::info(engine::engine_sentence(*setup.engine, compute.type, execution.engine));
+  core::log::info(chosen.sentence);
   setup.runner = engine::make_step_runner(choice.device);
   setup.data = training_data(dataset, split, setup.model, joint, choice.device);
   setup.data.condition_mask = std::move(mask);

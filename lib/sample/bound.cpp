@@ -9,7 +9,7 @@ Bound bound_of(engine::Engine& engine, const InputsOf& inputs_of) {
   };
   bound.pull_back = [&engine, inputs_of](const at::Tensor& t, const at::Tensor& x,
                                          const at::Tensor& cotangent, const at::Tensor& items) -> Pulled {
-    const model::Inputs inputs = inputs_of(network_times(t), x.to(at::kFloat), items);
+    const model::Inputs inputs = inputs_of(t.to(at::kFloat), x.to(at::kFloat), items);
     const auto found = engine.input_gradients(inputs, cotangent.to(at::kFloat), engine::InputsOf::obs);
     at::Tensor gradient = found.obs.to(x.scalar_type());
     if (inputs.condition_mask.defined()) gradient = gradient.masked_fill(inputs.condition_mask, 0);

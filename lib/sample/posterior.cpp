@@ -7,6 +7,7 @@
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "engine/weights.hpp"
 #include "io/atomic_file.hpp"
@@ -14,7 +15,6 @@
 #include "model/network.hpp"
 #include "sample/memory.hpp"
 #include "sample/posterior_parts.hpp"
-#include "train/compute.hpp"
 
 namespace fluxsbi::sample {
 
@@ -90,9 +90,10 @@ Posterior::Posterior(const checkpoint::ModelFile& file, const std::string& devic
   parts.strategy = strategy;
   const at::Device where = engine::choose_device(device).device;
   const bool hardware = engine::has_bfloat16(where);
-  const auto type = train::choose_compute(compute, model->param_dtype(), where, hardware).type;
-  parts.engine = engine::make_engine(model::build_network(*model, embedding), type, where, engine);
-  parts.execution = engine::engine_sentence(*parts.engine, type, engine);
+  const auto type = engine::choose_compute(compute, model->param_dtype(), where, hardware).type;
+  auto chosen = engine::choose_engine(model::build_network(*model, embedding), type, where, engine);
+  parts.engine = std::move(chosen.engine);
+  parts.execution = std::move(chosen.sentence);
   engine::load_weights(parts.engine->parameters(), file.weights, "the model file");
   if (parts.engine->parameters().network()->joint()) {
     parts.row = side_by_side(file.theta, file.x);

@@ -23,7 +23,7 @@ class Posterior {
   /// device: auto, cpu, cuda or cuda:N. compute: auto (bfloat16 where the hardware multiplies it), float32,
   /// bfloat16. Throws UserError for what does not fit: a config of unknown names, weights of another network
   /// (all mismatches at once), a prior of another length, CUDA that is absent.
-  /// engine: auto, reference or tile (engine::make_engine).
+  /// engine: auto, reference or tile (engine::choose_engine).
   Posterior(const checkpoint::ModelFile& file, const std::string& device, const std::string& compute,
             const std::string& engine = "auto");
 

@@ -78,7 +78,7 @@ TEST_CASE("a resolved embedding section reads back as the same without a warning
     const auto seen_again = again.resolve(shape);
     CHECK(written(again) == text);
     CHECK(seen_again.x_dim == seen.x_dim);
-    CHECK(seen_again.cond_channels == seen.x_channels);
+    CHECK(seen_again.x_channels == seen.x_channels);
     CHECK(again.remarks() == spec.remarks());
   }
 }

@@ -26,7 +26,7 @@ const config::Table<EmbeddingOptions>& embedding_table() {
                "images "
                "[n, height, width, channels]; patchify: either; set: exchangeable draws [n, elements, "
                "channels]")
-          .add("output", &O::output, if_given(one_of({"tokens", "vector"})),
+          .add("output", &O::output, if_given(one_of<EmbeddingOutput>()),
                "several tokens, or one summary vector; null: tokens for cnn1d, cnn2d and patchify, else "
                "vector")
           .add("features", &O::features, integer_between(1, most_features), "width of a token of the output")
@@ -45,11 +45,11 @@ const config::Table<EmbeddingOptions>& embedding_table() {
                "cnn: a block keeps every stride-th position along each axis")
           .add("patch", &O::patch, if_given(each(integer_between(1, most_tokens))),
                "patchify: size of a patch, [length] or [height, width]; null: 4 along each axis")
-          .add("positions", &O::positions, one_of({"none", "learned"}),
+          .add("positions", &O::positions, one_of<PatchPositions>(),
                "patchify: learned adds a vector for each patch's place; none leaves places to "
                "model.id_embedding_strategy (rope1d, pos1d for series, rope2d, pos2d for images)")
           .add(
-              "pooling", &O::pooling, if_given(one_of({"flatten", "mean", "sum", "attention"})),
+              "pooling", &O::pooling, if_given(one_of<Pool>()),
               "set: mean, sum or attention (learned queries); cnn and patchify with output: vector: these or "
               "flatten, which knows places; null: mean for a set, else flatten")
           .add("heads", &O::heads, integer_between(1, 1024), "heads of attention pooling")

@@ -9,9 +9,6 @@ namespace fluxsbi::model {
 
 namespace {
 
-// Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
-constexpr int64_t most_layers = 1000;
-
 constexpr std::string_view undirected = "undirected";
 
 }  // namespace
@@ -35,9 +32,9 @@ const config::Table<SimformerOptions>& simformer_table() {
                "tokens of theta and x together; null: from the data")
           .alias("joint_dim")
           .add("num_heads", &O::num_heads, integer_between(1, most_heads), "attention heads")
-          .add("num_layers", &O::num_layers, integer_between(1, most_layers), "layers")
+          .add("num_layers", &O::num_layers, integer_between(1, most_blocks), "layers")
           .alias("depth")
-          .add("num_hidden_layers", &O::num_hidden_layers, integer_between(1, most_layers),
+          .add("num_hidden_layers", &O::num_hidden_layers, integer_between(1, most_blocks),
                "hidden layers of the MLP of each layer")
           .add("fourier_features", &O::fourier_features, width, "width of the time's embedding")
           .add("widening_factor", &O::widening_factor, number_between(0.01, 64),
@@ -45,7 +42,7 @@ const config::Table<SimformerOptions>& simformer_table() {
           .alias("mlp_ratio")
           .add("qkv_features", &O::qkv_features, if_given(width),
                "width of the attention, a multiple of num_heads; null: dim_tot")
-          .add("param_dtype", &O::param_dtype, one_of({"float32", "bfloat16"}),
+          .add("param_dtype", &O::param_dtype, one_of<Storage>(),
                "storage of the parameters: float32 always; bfloat16 is read with a warning. "
                "training.compute: bfloat16 concerns the MLPs alone")
           .alias("params_dtype")
@@ -81,9 +78,9 @@ void SimformerSpec::read(config::Reader& reader) {
   reader.read(simformer_table(), options_);
   note_misspelt_dtype(reader);
   places_.remember(reader, simformer_table().section());
-  if (options_.param_dtype == "bfloat16") {
+  if (options_.param_dtype == Storage::bfloat16) {
     reader.warning("model.param_dtype", "= bfloat16 has no effect here: Simformer's parameters are float32");
-    options_.param_dtype = "float32";
+    options_.param_dtype = Storage::float32;
   }
   if (options_.edge_mask && options_.edges) {
     reader.problem("model.edges", "and model.edge_mask are both given; keep one of them");
