@@ -15,6 +15,7 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/tasks/task.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "experiment/experiment.hpp"
 #include "io/files.hpp"

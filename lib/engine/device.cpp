@@ -1,6 +1,5 @@
 #include "engine/device.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
@@ -9,9 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/system.hpp"
-#include "core/text.hpp"
 #include "engine/plugin.hpp"
-#include "engine/tile/kernels.hpp"
 
 namespace fluxsbi::engine {
 
@@ -95,48 +92,6 @@ DeviceChoice choose_device(const std::string& request) {
                           " GPUs, numbered from 0");
   }
   return cuda_choice(index);
-}
-
-std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
-                                    at::Device device, const std::string& request) {
-  const std::vector<std::string> known{"auto", "reference", "tile"};
-  if (std::find(known.begin(), known.end(), request) == known.end()) {
-    throw core::UserError("--engine " + request + ": must be auto, reference or tile" +
-                          core::did_you_mean(request, known));
-  }
-  const std::string missing = not_in_tiles(*network, compute, device);
-  if (request == "tile" && !missing.empty()) {
-    throw core::UserError("--engine tile: the tile engine does not cover " + missing +
-                          "; use --engine auto, which takes the reference engine there");
-  }
-  if (request != "reference" && missing.empty()) {
-    const TrainIn train = request == "tile" ? TrainIn::tiles : faster_training(*network);
-    return make_tile_engine(std::move(network), train);
-  }
-  if (device.is_cpu()) return make_batch_parallel_engine(std::move(network), compute);
-  return make_reference_engine(std::move(network), compute, device);
-}
-
-std::string default_engine_sentence() {
-  return "auto: tile (" + std::string(tile::kernels().name) +
-         " kernels) for float32 on the CPU, reference for bfloat16 and GPUs";
-}
-
-std::string engine_sentence(Engine& engine, at::ScalarType compute, const std::string& request) {
-  const std::string head = "engine: " + std::string(engine.name());
-  if (engine.name() == "tile") {
-    const std::string_view kernels = tile::kernels().name;
-    const std::string slow = kernels == "portable" ? ", slower: without AVX2" : "";
-    const bool modules =
-        request != "tile" && faster_training(*engine.parameters().network()) == TrainIn::modules;
-    const std::string training = modules ? "; training by the reference engine, which is faster with so many "
-                                           "weights and so few tokens"
-                                         : "";
-    return head + " (" + std::string(kernels) + " kernels" + slow + ")" + training;
-  }
-  if (request == "reference") return head + " (as asked for)";
-  return head + " (the tile engine does not cover " +
-         not_in_tiles(*engine.parameters().network(), compute, engine.device()) + ")";
 }
 
 std::unique_ptr<StepRunner> make_step_runner(at::Device device) {

@@ -22,8 +22,8 @@ struct Regression {
 
 enum class InputsOf { obs, all };
 
-/// d (sum of cotangent * output) / d input, of the input's shape; undefined for inputs that were not given or
-/// not asked for.
+/// d (sum of cotangent * output) / d input, of the input's shape (of a time that all rows share: the sum over
+/// rows); undefined for inputs that were not given or not asked for.
 struct InputGradients {
   at::Tensor output;  ///< [B, L, C] float32, what forward gives
   at::Tensor obs, t, cond, guidance;
@@ -57,28 +57,15 @@ class Engine {
   at::Tensor embed(const at::Tensor& x);
 };
 
-/// The torch::nn modules themselves: they are readable, define what is right, and run on CPU and CUDA.
+/// The torch::nn modules themselves: they are readable, define what is right, and run on CPU and CUDA. On a CPU
+/// the rows of a large batch are divided among the threads. The number of threads decides the order of sums over
+/// rows, so that the same number gives the same bits.
 std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
                                               at::Device device);
 
-/// The same modules on a CPU, the rows of a batch divided among the threads. Sums over rows have another
-/// order than the reference engine's, the same for the same number of threads.
-std::unique_ptr<Engine> make_batch_parallel_engine(std::shared_ptr<model::Network> network,
-                                                   at::ScalarType compute);
-
-/// The tile engine: own kernels on tiles of 16 samples, float32 on a CPU, for the networks that it covers
-/// (not_in_tiles). A call with other ids for each row goes to the batch-parallel engine, and so do gradients
-/// of parameters with TrainIn::modules. The same number of threads gives the same bits.
-enum class TrainIn { tiles, modules };
-std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network,
-                                         TrainIn train = TrainIn::tiles);
-
-/// Where a network trains faster: a tile of few tokens is too little work for weights that do not fit a cache
-/// (docs/performance.md).
-TrainIn faster_training(const model::Network& network);
-
-/// What keeps the tile engine from this network, computed in `compute` on `device`, for a sentence that
-/// begins "the tile engine does not cover "; "" if nothing does.
-std::string not_in_tiles(const model::Network& network, at::ScalarType compute, at::Device device);
+/// The tile engine: own kernels on tiles of 16 samples, float32 on a CPU, for the networks that
+/// lowering::traits_of knows. A call with other ids for each row goes to the reference engine. The same number
+/// of threads gives the same bits.
+std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network);
 
 }  // namespace fluxsbi::engine

@@ -1,30 +1,92 @@
 // The reference engine: the torch::nn modules, evaluated as they stand.
+//
+// On a CPU the operations of one evaluation are so small that dividing each of them among threads spends more
+// on waking and waiting than on arithmetic. There a large batch is cut into parts of rows: a thread passes with
+// its part through the whole network by itself and waits once.
+#include <vector>
+
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "engine/batch_part.hpp"
 #include "engine/cotangent.hpp"
 #include "engine/engine.hpp"
+#include "engine/work_queue.hpp"
 
 namespace fluxsbi::engine {
 
 namespace {
 
+// The activations of more rows than this leave the cache between two operations of a forward pass.
+constexpr int64_t most_rows = 256;
+
+// One part a thread, or parts of up to most_rows, as many for each thread.
+std::vector<Part> parts_in_cache(int64_t rows) {
+  const int64_t threads = at::get_num_threads();
+  const int64_t rounds = (rows + threads * most_rows - 1) / (threads * most_rows);
+  return rounds <= 1 ? part_per_thread(rows) : divide(rows, rounds * threads);
+}
+
 class ReferenceEngine final : public Engine {
  public:
   ReferenceEngine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device)
-      : parameters_(std::move(network), compute, device), device_(device) {}
+      : parameters_(std::move(network), compute, device),
+        device_(device),
+        leaves_(parameters_.network()->parameters()) {}
 
   std::string_view name() const override { return "reference"; }
   FlatParameters& parameters() override { return parameters_; }
   at::Device device() const override { return device_; }
 
   at::Tensor forward(const model::Inputs& inputs) override {
+    const std::vector<Part> parts = divided(inputs, parts_in_cache);
+    if (parts.empty()) return evaluate(inputs);
+    const at::Tensor output = at::empty(inputs.obs.sizes(), inputs.obs.options());
+    for_each(parts, [&](size_t i) {
+      output.narrow(0, parts[i].first, parts[i].count).copy_(evaluate(part_of(inputs, parts[i])));
+    });
+    return output;
+  }
+
+  at::Tensor accumulate_gradient(const Regression& problem, double scale) override {
+    const std::vector<Part> parts = divided(problem.inputs, part_per_thread);
+    return parts.empty() ? accumulate_whole(problem, scale) : accumulate_parts(problem, scale, parts);
+  }
+
+  InputGradients input_gradients(const model::Inputs& inputs, const at::Tensor& cotangent,
+                                 InputsOf which) override {
+    const std::vector<Part> parts = divided(inputs, parts_in_cache);
+    if (parts.empty()) return gradients_of_inputs(*parameters_.network(), inputs, cotangent, which);
+    std::vector<InputGradients> found(parts.size());
+    for_each(parts, [&](size_t i) {
+      found[i] = gradients_of_inputs(*parameters_.network(), part_of(inputs, parts[i]),
+                                     part_of(cotangent, parts[i], inputs.rows()), which);
+    });
+    return joined(found, inputs);
+  }
+
+ private:
+  /// The parts in which a batch is evaluated; none where it is evaluated as a whole.
+  std::vector<Part> divided(const model::Inputs& inputs, std::vector<Part> (*divide_rows)(int64_t)) const {
+    if (!device_.is_cpu()) return {};
+    std::vector<Part> parts = divide_rows(inputs.rows());
+    if (parts.size() == 1) parts.clear();
+    return parts;
+  }
+
+  // body(i) for each part.
+  template <class Body>
+  static void for_each(const std::vector<Part>& parts, const Body& body) {
+    share_out(static_cast<int64_t>(parts.size()), [&](int64_t i, int64_t) { body(static_cast<size_t>(i)); });
+  }
+
+  at::Tensor evaluate(const model::Inputs& inputs) {
     const at::NoGradGuard no_grad;
     return parameters_.network()->forward(inputs);
   }
 
-  at::Tensor accumulate_gradient(const Regression& problem, double scale) override {
+  at::Tensor accumulate_whole(const Regression& problem, double scale) {
     const at::AutoGradMode with_grad(true);
     const at::Tensor output = parameters_.network()->forward(problem.inputs);  // [B, L, C]
     const auto [loss, cotangent] = cotangent_of(output, problem.target, problem.weight, scale);
@@ -39,65 +101,45 @@ class ReferenceEngine final : public Engine {
     return loss;
   }
 
- private:
+  at::Tensor accumulate_parts(const Regression& problem, double scale, const std::vector<Part>& parts) {
+    sums_.resize(parts.size() - 1);
+    for (at::Tensor& sum : sums_) {
+      if (!sum.defined()) sum = at::zeros_like(parameters_.gradient);
+    }
+    std::vector<at::Tensor> losses(parts.size());
+    for_each(parts, [&](size_t i) {
+      at::Tensor& sum = i == 0 ? parameters_.gradient : sums_[i - 1];
+      if (i > 0) sum.zero_();
+      losses[i] = add_gradient(part_of(problem, parts[i]), scale, sum);
+    });
+    for (size_t i = 1; i < parts.size(); ++i) {  // in this order every time: the same bits again
+      parameters_.gradient.add_(sums_[i - 1]);
+      losses[0].add_(losses[i]);
+    }
+    return losses[0];
+  }
+
+  // The gradients are asked for by tensor: .grad belongs to no thread.
+  at::Tensor add_gradient(const Regression& problem, double scale, at::Tensor& sum) {
+    const at::AutoGradMode with_grad(true);
+    const at::Tensor output = parameters_.network()->forward(problem.inputs);
+    const auto [loss, cotangent] = cotangent_of(output, problem.target, problem.weight, scale);
+    const auto found = torch::autograd::grad({output}, leaves_, {cotangent}, /*retain_graph=*/std::nullopt,
+                                             /*create_graph=*/false, /*allow_unused=*/true);
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (found[i].defined()) FlatParameters::view(sum, parameters_.entries[i]).add_(found[i]);
+    }
+    return loss;
+  }
+
   FlatParameters parameters_;
   at::Device device_;
+  std::vector<at::Tensor> leaves_;  // the modules' parameters, as entries
+  std::vector<at::Tensor> sums_;    // the gradients of the parts but the first
 };
 
 }  // namespace
-
-Cotangent cotangent_of(const at::Tensor& output, const at::Tensor& target, const at::Tensor& weight,
-                       double scale) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor difference = output.detach().sub(target);
-  at::Tensor gradient = difference.mul(weight);
-  at::Tensor loss = difference.mul_(gradient).sum();
-  return {std::move(loss), gradient.mul_(2 * scale)};
-}
-
-InputGradients gradients_of_inputs(model::Network& network, model::Inputs inputs, const at::Tensor& cotangent,
-                                   InputsOf which) {
-  const at::AutoGradMode with_grad(true);
-  std::vector<at::Tensor*> asked{&inputs.obs};
-  if (which == InputsOf::all) asked.insert(asked.end(), {&inputs.t, &inputs.cond, &inputs.guidance});
-  std::vector<at::Tensor> leaves;
-  for (at::Tensor* input : asked) {
-    if (input->defined()) leaves.push_back(*input = input->detach().clone().requires_grad_());
-  }
-  const at::Tensor output = network.forward(inputs);
-  const auto found = torch::autograd::grad({output}, leaves, {cotangent}, /*retain_graph=*/std::nullopt,
-                                           /*create_graph=*/false, /*allow_unused=*/true);
-  InputGradients result;
-  result.output = output.detach();
-  std::vector<at::Tensor*> gradients{&result.obs, &result.t, &result.cond, &result.guidance};
-  for (size_t i = 0, next = 0; i < asked.size(); ++i) {
-    if (!asked[i]->defined()) continue;
-    *gradients[i] = found[next].defined() ? found[next] : at::zeros_like(leaves[next]);
-    ++next;
-  }
-  return result;
-}
-
-InputGradients Engine::input_gradients(const model::Inputs& inputs, const at::Tensor& cotangent,
-                                       InputsOf which) {
-  return gradients_of_inputs(*parameters().network(), inputs, cotangent, which);
-}
-
-at::Tensor Engine::loss(const Regression& problem) {
-  const at::NoGradGuard no_grad;
-  const at::Tensor difference = forward(problem.inputs).sub(problem.target);
-  return difference.mul(problem.weight).mul_(difference).sum();
-}
-
-at::Tensor Engine::embed(const at::Tensor& x) {
-  constexpr int64_t most_rows = 1024;  // bounds the activations
-  const at::NoGradGuard no_grad;
-  const auto& network = parameters().network();
-  if (x.size(0) <= most_rows) return network->embed(x);
-  std::vector<at::Tensor> parts;
-  for (const at::Tensor& rows : x.split(most_rows)) parts.push_back(network->embed(rows));
-  return at::cat(parts);
-}
 
 std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
                                               at::Device device) {

@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "core/log.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "engine/weights.hpp"
 #include "experiment/estimator.hpp"
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
-#include "train/compute.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -54,11 +54,12 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
 
   const at::Device device = engine::choose_device(execution.device).device;
   const auto type =
-      train::choose_compute(compute, estimator.model->param_dtype(), device, engine::has_bfloat16(device))
+      engine::choose_compute(compute, estimator.model->param_dtype(), device, engine::has_bfloat16(device))
           .type;
-  content.engine = engine::make_engine(model::build_network(*estimator.model, estimator.embedding), type,
-                                       device, execution.engine);
-  content.execution = engine::engine_sentence(*content.engine, type, execution.engine);
+  auto chosen = engine::choose_engine(model::build_network(*estimator.model, estimator.embedding), type,
+                                      device, execution.engine);
+  content.engine = std::move(chosen.engine);
+  content.execution = std::move(chosen.sentence);
   engine::load_weights(content.engine->parameters(), file.weights, "the model file");
   return sample::Posterior(std::move(content));
 }

@@ -10,10 +10,10 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/source/standardised_rows.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
-#include "train/compute.hpp"
 #include "train/data_rows.hpp"
 
 namespace fluxsbi::experiment {
@@ -134,14 +134,15 @@ void TrainingRun::build() {
       condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
   setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
   setup_.method = build_method(experiment_, joint_, device_.device);
-  const train::Compute compute =
-      train::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
-                            engine::has_bfloat16(device_.device));
-  setup_.engine = engine::make_engine(std::move(trained), compute.type, device_.device, execution_.engine);
+  const engine::Compute compute =
+      engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
+                             engine::has_bfloat16(device_.device));
+  auto chosen = engine::choose_engine(std::move(trained), compute.type, device_.device, execution_.engine);
+  setup_.engine = std::move(chosen.engine);
   setup_.ema_engine = engine::make_engine(network(), compute.type, device_.device, execution_.engine);
   setup_.runner = engine::make_step_runner(device_.device);
   compute_reason_ = compute.reason;
-  engine_sentence_ = engine::engine_sentence(*setup_.engine, compute.type, execution_.engine);
+  engine_sentence_ = std::move(chosen.sentence);
 }
 
 void TrainingRun::open_folder(bool anew) {

@@ -141,9 +141,7 @@ std::vector<Finding> findings(std::string_view model, const CardNumbers& numbers
 }
 
 std::vector<Finding> findings(const Spec& spec, const data::DataShape& data) {
-  const auto* subject = dynamic_cast<const CardSubject*>(&spec);
-  if (!subject) return {};
-  CardNumbers numbers = subject->card_numbers();
+  CardNumbers numbers = spec.card_numbers();
   const CardNumbers raw = card_numbers(data);
   numbers.obs_dim = raw.obs_dim;
   numbers.cond_dim = raw.cond_dim;

@@ -28,14 +28,6 @@ struct CardNumbers {
 /// The numbers of the data alone.
 CardNumbers card_numbers(const data::DataShape& shape);
 
-/// A Spec that the model cards have rules for.
-class CardSubject {
- public:
-  virtual ~CardSubject() = default;
-  /// What is known of the model, after Spec::resolve.
-  virtual CardNumbers card_numbers() const = 0;
-};
-
 /// A rule is broken where its quantity lies outside low ... high.
 struct CardRule {
   std::string_view id;     ///< "simformer.layers"
@@ -61,8 +53,7 @@ struct Finding {
 
 /// The rules that a model with these numbers breaks, in the table's order.
 std::vector<Finding> findings(std::string_view model, const CardNumbers& numbers);
-/// The same for a resolved Spec and the data as they are, before any embedding network; none for a Spec that
-/// is no CardSubject.
+/// The same for a resolved Spec and the data as they are, before any embedding network.
 std::vector<Finding> findings(const Spec& spec, const data::DataShape& data);
 
 /// The text of the findings that warn: what a Spec says in its remarks.

@@ -13,21 +13,30 @@
 
 #include "config/reader.hpp"
 #include "data/shape.hpp"
+#include "model/cards.hpp"
 
 namespace fluxsbi::model {
 
 /// What a network is evaluated on. Undefined tensors mean "the model's default".
 struct Inputs {
-  torch::Tensor t;               ///< [B] float32, the network's own time argument
+  torch::Tensor t;               ///< [1 or B] float32, the network's own time argument; [1]: of all rows
   torch::Tensor obs;             ///< [B, L, C] float32; joint models: all joint tokens
   torch::Tensor cond;            ///< [B or 1, M, K] float32 (Flux1)
   torch::Tensor obs_ids;         ///< [B or 1, L, A] int; default: the model's own numbering
   torch::Tensor cond_ids;        ///< [B or 1, M, A] int
-  torch::Tensor conditioned;     ///< [B] bool; false: the learned null condition (Flux1)
+  torch::Tensor conditioned;     ///< [1 or B] bool; false: the learned null condition (Flux1)
   torch::Tensor guidance;        ///< [B, vec_in_dim] float32, where guidance_embed is set
   torch::Tensor condition_mask;  ///< [B or 1, L, 1] bool, true = conditioned on (joint models)
   torch::Tensor edge_mask;       ///< [L, L] or [B, L, L] bool, true = may attend (Simformer)
   bool embedded = false;         ///< cond came from Network::embed
+
+  /// B
+  int64_t rows() const { return obs.size(0); }
+  /// True for x [1 or B]: one number for all rows, or one each. What depends on a time that all rows share is
+  /// computed once.
+  bool one_or_each(const torch::Tensor& x) const {
+    return x.defined() && x.dim() == 1 && (x.size(0) == 1 || x.size(0) == rows());
+  }
 };
 
 class Network : public torch::nn::Module {
@@ -36,6 +45,8 @@ class Network : public torch::nn::Module {
   virtual torch::Tensor forward(const Inputs& inputs) = 0;
   /// True for models of the joint distribution, whose obs holds theta and x.
   virtual bool joint() const = 0;
+  /// The network behind an embedding network; without one the network itself.
+  virtual const Network& main() const { return *this; }
   /// The cond tokens that the network makes of x [B, ...]; without an embedding network x itself. An
   /// observation that is evaluated often is embedded once, and Inputs.embedded says so.
   virtual torch::Tensor embed(const torch::Tensor& x) { return x; }
@@ -60,10 +71,12 @@ class Spec {
   virtual void write(config::Writer& writer) const = 0;
   /// Rows of Markdown for the documentation's reference of the options that read() takes.
   virtual std::string reference() const = 0;
-  /// "bfloat16" or "float32": the parameters' storage type
-  virtual std::string param_dtype() const = 0;
+  /// The parameters' storage type: kBFloat16 or kFloat.
+  virtual at::ScalarType param_dtype() const = 0;
   /// Remarks about the choice (which generation was taken and why, the cards' advice), a line each.
   virtual std::vector<std::string> remarks() const = 0;
+  /// What the model cards' rules look at, after resolve; empty for a model of which no card speaks.
+  virtual CardNumbers card_numbers() const { return {}; }
   /// True if the model can be conditioned on what an embedding network makes of x.
   virtual bool takes_embedding() const { return false; }
   /// Gives the network a learned null condition, for rows that are not conditioned (Inputs.conditioned). Call

@@ -46,18 +46,31 @@ void DataFit::equal_channels(const data::DataShape& data, std::string_view model
                      std::to_string(data.x_channels) + "; reshape the data, or use flux1");
 }
 
-std::string first_given(const config::Reader& reader,
-                        std::initializer_list<std::pair<const char*, bool>> keys) {
+Generation::Generation(const config::Reader& reader,
+                       std::initializer_list<std::pair<const char*, bool>> keys) {
   for (const auto& [key, has_value] : keys) {
-    if (has_value && reader.given(std::string("model.") + key)) return key;
+    if (because_.empty() && has_value && reader.given(std::string("model.") + key)) because_ = key;
   }
-  return "";
+}
+
+std::string Generation::remark(const std::string& model, const std::string& newer,
+                               const std::string& older) const {
+  if (!this->newer()) {
+    return model + " of the older generation (no key of the newer one is given): " + older;
+  }
+  return model + " of the newer generation, because the section holds model." + because_ + ": " + newer;
 }
 
 void note_misspelt_dtype(config::Reader& reader) {
   const std::string path = "model.params_dtype";
   if (!reader.given(path)) return;
   reader.warning(path, "is read as param_dtype (GenSBI, whose key that is, ignores this spelling)");
+}
+
+void check_mlp_width(config::Reader& reader, int64_t hidden, double mlp_ratio) {
+  if (mlp_width(hidden, mlp_ratio) < 1) {
+    reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
+  }
 }
 
 void check_guidance(config::Reader& reader, bool guidance_embed, const std::optional<int64_t>& vec_in_dim) {

@@ -1,14 +1,18 @@
-// What the models' specs have in common: bounds, the places of keys, fitting to the data, the base of RoPE.
+// What the models' specs have in common: options that they share, bounds, the generation of a section, the
+// places of keys, fitting to the data, the base of RoPE.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <c10/core/ScalarType.h>
 
 #include "config/reader.hpp"
 #include "data/shape.hpp"
@@ -17,6 +21,23 @@ namespace fluxsbi::model {
 
 /// Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
 inline constexpr int64_t most_blocks = 1000, most_heads = 1024, most_features = 4096, most_tokens = 1000000;
+
+/// param_dtype: how parameters are stored.
+enum class Storage { bfloat16, float32 };
+inline std::span<const std::string_view> enum_names(Storage) {
+  static constexpr std::string_view names[] = {"bfloat16", "float32"};
+  return names;
+}
+inline at::ScalarType scalar_type(Storage storage) {
+  return storage == Storage::bfloat16 ? at::kBFloat16 : at::kFloat;
+}
+
+/// id_merge_mode: ids are added to the values or stand beside them.
+enum class MergeMode { sum, concat };
+inline std::span<const std::string_view> enum_names(MergeMode) {
+  static constexpr std::string_view names[] = {"sum", "concat"};
+  return names;
+}
 
 int64_t sum(const std::vector<int64_t>& values);
 
@@ -51,9 +72,25 @@ class DataFit {
   const KeyPlaces& places_;
 };
 
-/// The first of the keys that the section gives with a value ({key, has a value}), or "".
-std::string first_given(const config::Reader& reader,
-                        std::initializer_list<std::pair<const char*, bool>> keys);
+/// Which generation of GenSBI's names a section is written in.
+class Generation {
+ public:
+  /// The older generation.
+  Generation() = default;
+  /// The newer one if the section gives one of these keys with a value ({key, has a value}): only that
+  /// generation has them.
+  Generation(const config::Reader& reader, std::initializer_list<std::pair<const char*, bool>> keys);
+
+  bool newer() const { return !because_.empty(); }
+  /// The key that shows the newer generation.
+  const std::string& because() const { return because_; }
+  /// The remark on the choice: "MODEL of the newer generation, because the section holds model.KEY: NEWER", or
+  /// "MODEL of the older generation (no key of the newer one is given): OLDER".
+  std::string remark(const std::string& model, const std::string& newer, const std::string& older) const;
+
+ private:
+  std::string because_;
+};
 
 /// Empties an option that the other options leave without effect, and warns if the user gave it. A resolved
 /// section then reads back as the same.
@@ -67,6 +104,9 @@ void drop_option(config::Reader& reader, const std::string& key, std::optional<T
 
 /// A remark on params_dtype, which is read as param_dtype.
 void note_misspelt_dtype(config::Reader& reader);
+
+/// A Flux block's MLP needs a feature.
+void check_mlp_width(config::Reader& reader, int64_t hidden, double mlp_ratio);
 
 /// guidance_embed and vec_in_dim must be given together.
 void check_guidance(config::Reader& reader, bool guidance_embed, const std::optional<int64_t>& vec_in_dim);

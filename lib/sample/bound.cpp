@@ -9,7 +9,7 @@ Bound bound_of(engine::Engine& engine, const MakeInputs& make_inputs) {
   };
   bound.pull_back = [&engine, make_inputs](const at::Tensor& t, const at::Tensor& x,
                                            const at::Tensor& cotangent, const at::Tensor& items) -> Pulled {
-    const model::Inputs inputs = make_inputs(network_times(t), x.to(at::kFloat), items);
+    const model::Inputs inputs = make_inputs(t.to(at::kFloat), x.to(at::kFloat), items);
     const auto found = engine.input_gradients(inputs, cotangent.to(at::kFloat), engine::InputsOf::obs);
     at::Tensor gradient = found.obs.to(x.scalar_type());
     if (inputs.condition_mask.defined()) gradient = gradient.masked_fill(inputs.condition_mask, 0);

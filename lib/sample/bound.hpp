@@ -17,7 +17,7 @@ struct Bound {
   Evaluate unconditional = {};  ///< by the learned null condition; undefined: none was learned
 };
 
-/// A network's inputs for t [n], x [n, L, C] and the items of the chunk that these are (undefined: all).
+/// A network's inputs for t [1 or n], x [n, L, C] and the items of the chunk that these are (undefined: all).
 using MakeInputs =
     std::function<model::Inputs(const at::Tensor& t, const at::Tensor& x, const at::Tensor& items)>;
 

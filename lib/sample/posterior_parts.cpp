@@ -45,7 +45,7 @@ Evaluate without_condition(engine::Engine& engine, const at::Tensor& cond) {
     inputs.obs = x;
     inputs.cond = any;
     inputs.embedded = true;
-    inputs.conditioned = at::zeros({1}, x.options().dtype(at::kBool)).expand({x.size(0)});
+    inputs.conditioned = at::zeros({1}, x.options().dtype(at::kBool));
     return engine.forward(inputs);
   };
 }

@@ -34,7 +34,7 @@ TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench][seri
   const double many = value("flux1: sampling, 50 network evaluations", "many / one");
   CHECK(many > 0.2);
   CHECK(many < 5);
-  const char* errors = "flux1: error against plain float32 operations, relative to the root mean square";
+  const char* errors = "flux1: error against the modules in float64, relative to the root mean square";
   // Float32 sums in another order: 1e-6 where it was measured; the largest of a million gradients 1.4e-5.
   CHECK(value(errors, "tile engine, output: average") < 1e-5);
   CHECK(value(errors, "tile engine, gradient: average") < 1e-5);
@@ -49,7 +49,7 @@ TEST_CASE("bench measures the model that is named, and that one alone", "[app][b
   const auto figures = nlohmann::json::parse(outcome.output);
   const auto& training = figures.at("flux1joint: training, batch 8");
   CHECK(training.at("tile engine / plain").at("value").get<double>() > 1.2);
-  const char* errors = "flux1joint: error against plain float32 operations, relative to the root mean square";
+  const char* errors = "flux1joint: error against the modules in float64, relative to the root mean square";
   CHECK(figures.at(errors).at("tile engine, gradient: average").at("value").get<double>() < 1e-5);
   CHECK_FALSE(figures.contains("flux1: training, batch 8"));
   CHECK_FALSE(figures.contains("simformer: training, batch 8"));

@@ -51,10 +51,7 @@ class RandomCases {
   }
 
   // One time for all rows, as solvers give it, or one each.
-  at::Tensor times(int64_t rows) {
-    const at::Tensor t = at::sigmoid(normal({coin() ? 1 : rows}));
-    return t.expand({rows});
-  }
+  at::Tensor times(int64_t rows) { return at::sigmoid(normal({coin() ? 1 : rows})); }
 
   BlockShape block(int64_t head_dim) { return {number(1, 4), head_dim, number(1, 40), coin()}; }
 

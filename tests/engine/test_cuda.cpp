@@ -5,6 +5,7 @@
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "support/catch.hpp"
 

@@ -94,9 +94,9 @@ void agrees_with_modules(MakeEngine make_engine) {
   }
 }
 
-TEST_CASE("an embedded network's rows may be divided in any way", "[engine][batch_parallel][embedding]") {
+TEST_CASE("an embedded network's rows may be divided in any way", "[engine][reference][embedding]") {
   agrees_with_modules([](std::shared_ptr<model::Network> network) {
-    return engine::make_batch_parallel_engine(std::move(network), at::kFloat);
+    return engine::make_reference_engine(std::move(network), at::kFloat, at::kCPU);
   });
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("an embedding network stands before the tile engine", "[engine][tile][
 }
 
 TEST_CASE("an engine embeds many rows in chunks and without a gradient", "[engine][embedding]") {
-  const auto engine = engine::make_batch_parallel_engine(make_network("set"), at::kFloat);
+  const auto engine = engine::make_reference_engine(make_network("set"), at::kFloat, at::kCPU);
   const at::Tensor x = problem_of(2500, true).inputs.cond;
   const at::Tensor tokens = engine->embed(x);
   CHECK(tokens.sizes().vec() == std::vector<int64_t>{2500, 1, 6});

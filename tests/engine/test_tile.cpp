@@ -9,10 +9,8 @@
 
 #include "core/error.hpp"
 #include "engine/cotangent.hpp"
-#include "engine/device.hpp"
 #include "engine/engine.hpp"
 #include "engine/random_networks.hpp"
-#include "model/ops/fused.hpp"
 #include "support/catch.hpp"
 #include "support/threads.hpp"
 
@@ -22,7 +20,7 @@ using namespace fluxsbi;
 
 // Float32 sums through up to four blocks: of the largest number of an output, of the norm of all gradients.
 // Some of the networks have norms over two or three numbers that amplify more: there the modules' own error
-// in float32 says how much, the larger one of fused and of plain operations, which sum in different orders.
+// in float32 says how much.
 constexpr double output_tolerance = 2e-5, gradient_tolerance = 2e-5, rounding_factor = 4;
 
 model::Inputs in_float64(const model::Inputs& inputs) {
@@ -61,14 +59,6 @@ std::vector<at::Tensor> parameter_gradients(engine::Engine& engine, const engine
   return gradients;
 }
 
-// What f gives with fused and with plain operations of the modules.
-template <class F>
-auto both(const F& f) {
-  auto fused = f();
-  const model::ops::UseFused off(false);
-  return std::pair(std::move(fused), f());
-}
-
 void check_training(const model::RandomCase& random) {
   const auto network = float64_network(random);
   const engine::Regression problem = regression_of(random);
@@ -84,19 +74,17 @@ void check_training(const model::RandomCase& random) {
 
   const auto engine = engine::make_tile_engine(random.build());
   const auto modules = engine::make_reference_engine(random.build(), at::kFloat, at::kCPU);
-  const auto [fused_output, plain_output] = both([&] { return modules->forward(random.inputs); });
-  const double rounding = std::max(largest(fused_output - output), largest(plain_output - output));
+  const double rounding = largest(modules->forward(random.inputs) - output);
   CHECK(largest(engine->forward(random.inputs) - output) <=
         output_tolerance * (1 + largest(output)) + rounding_factor * rounding);
   CHECK(engine->loss(problem).item<double>() == Catch::Approx(loss.item<double>()).epsilon(1e-4));
   const auto found = parameter_gradients(*engine, problem);
-  const auto [fused, plain] = both([&] { return parameter_gradients(*modules, problem); });
+  const auto plain = parameter_gradients(*modules, problem);
   for (size_t i = 0; i < parameters.size(); ++i) {
     const at::Tensor reference = expected[i].defined() ? expected[i] : at::zeros_like(found[i]);
     INFO(engine->parameters().entries[i].name);
     CHECK(largest(found[i] - reference) <=
-          gradient_tolerance * norm +
-              rounding_factor * std::max(largest(fused[i] - reference), largest(plain[i] - reference)));
+          gradient_tolerance * norm + rounding_factor * largest(plain[i] - reference));
   }
 }
 
@@ -108,8 +96,7 @@ void check_inputs(const model::RandomCase& random) {
   const auto engine = engine::make_tile_engine(random.build());
   const auto modules = engine::make_reference_engine(random.build(), at::kFloat, at::kCPU);
   const auto found = engine->input_gradients(random.inputs, cotangent, engine::InputsOf::all);
-  const auto [fused, plain] =
-      both([&] { return modules->input_gradients(random.inputs, cotangent, engine::InputsOf::all); });
+  const auto plain = modules->input_gradients(random.inputs, cotangent, engine::InputsOf::all);
   for (const auto member :
        {&engine::InputGradients::output, &engine::InputGradients::obs, &engine::InputGradients::t,
         &engine::InputGradients::cond, &engine::InputGradients::guidance}) {
@@ -117,7 +104,7 @@ void check_inputs(const model::RandomCase& random) {
     REQUIRE((found.*member).defined() == reference.defined());
     if (!reference.defined()) continue;
     REQUIRE((found.*member).sizes() == reference.sizes());
-    const double rounding = std::max(largest(fused.*member - reference), largest(plain.*member - reference));
+    const double rounding = largest(plain.*member - reference);
     CHECK(largest(found.*member - reference) <=
           gradient_tolerance * (1 + reference.norm().item<double>()) + rounding_factor * rounding);
   }
@@ -189,40 +176,19 @@ TEST_CASE("one time and one null condition for all rows give what they give row 
           "[engine][tile][guidance]") {
   const auto engine = engine::make_tile_engine(model::random_flux1(model::small_shape()));
   auto inputs = model::small_inputs(40);  // three tiles
-  inputs.t = at::full({1}, 0.3).expand({40});
+  inputs.t = at::full({1}, 0.3);
   const at::Tensor plain = engine->forward(inputs);
   for (const bool conditioned : {false, true}) {
     const at::Tensor one = at::full({1}, conditioned, at::kBool);
-    inputs.conditioned = one.expand({40});
+    inputs.conditioned = one;
     const at::Tensor once = engine->forward(inputs);
     inputs.conditioned = one.repeat({40});
     CHECK(at::equal(once, engine->forward(inputs)));
+    auto each = inputs;
+    each.t = inputs.t.repeat({40});
+    CHECK(at::equal(once, engine->forward(each)));
     CHECK(at::equal(once, plain) == conditioned);
   }
-}
-
-TEST_CASE("many weights beside few tokens train by the modules unless tiles are asked for",
-          "[engine][tile]") {
-  auto shape = model::small_shape();
-  shape.block = {4, 64, 1024, true};
-  shape.id_axes = {64};
-  shape.depth = 1;
-  shape.depth_single = 4;
-  shape.cond.tokens = 2;
-  CHECK(engine::faster_training(model::Flux1(shape)) == engine::TrainIn::modules);
-  shape.cond.tokens = 3;
-  CHECK(engine::faster_training(model::Flux1(shape)) == engine::TrainIn::tiles);
-  shape.cond.tokens = 2;
-  shape.depth_single = 1;
-  CHECK(engine::faster_training(model::Flux1(shape)) == engine::TrainIn::tiles);
-
-  const model::RandomCase random = example();
-  const engine::Regression problem = regression_of(random);
-  const auto by_modules = engine::make_tile_engine(random.build(), engine::TrainIn::modules);
-  const auto modules = engine::make_batch_parallel_engine(random.build(), at::kFloat);
-  const auto found = parameter_gradients(*by_modules, problem),
-             expected = parameter_gradients(*modules, problem);
-  for (size_t i = 0; i < found.size(); ++i) CHECK(at::equal(found[i], expected[i]));
 }
 
 TEST_CASE("inputs that do not fit the network are a defect, not a read beyond them", "[engine][tile]") {
@@ -238,22 +204,6 @@ TEST_CASE("inputs that do not fit the network are a defect, not a read beyond th
   refuses([](auto& inputs) { inputs.t = inputs.t.narrow(0, 0, 3); });
   refuses([](auto& inputs) { inputs.guidance = at::zeros({5, 2}); });
   refuses([](auto& inputs) { inputs.edge_mask = at::ones({5, 5}, at::kBool); });
-}
-
-TEST_CASE("an engine is chosen by name, and refused where it does not cover the network", "[engine][tile]") {
-  const auto network = [] { return model::random_flux1(model::small_shape()); };
-  const auto make = [&](at::ScalarType type, const std::string& request) {
-    return engine::make_engine(network(), type, at::kCPU, request);
-  };
-  CHECK(make(at::kFloat, "auto")->name() == "tile");
-  CHECK(make(at::kFloat, "tile")->name() == "tile");
-  CHECK(make(at::kFloat, "reference")->name() == "batch-parallel");
-  CHECK(make(at::kBFloat16, "auto")->name() == "batch-parallel");
-  CHECK_THROWS_WITH(make(at::kFloat, "tiel"), Catch::Matchers::ContainsSubstring("did you mean 'tile'"));
-  CHECK_THROWS_WITH(make(at::kBFloat16, "tile"), Catch::Matchers::ContainsSubstring("bfloat16"));
-  const auto rounded = make(at::kBFloat16, "auto");
-  CHECK(engine::engine_sentence(*rounded, at::kBFloat16, "auto") ==
-        "engine: " + std::string(rounded->name()) + " (the tile engine does not cover bfloat16)");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 #include <c10/core/GradMode.h>
 
 #include "core/error.hpp"
-#include "engine/device.hpp"
+#include "engine/choice.hpp"
 #include "golden/case.hpp"
 #include "golden/engine_case.hpp"
 #include "model/blocks/time_embedding.hpp"
@@ -318,7 +318,6 @@ void check_engines(const Case& golden, const std::vector<std::string>& calls,
     if (wanted != "tile") {
       check_engine(golden, call, *engine::make_reference_engine(network, at::kFloat, at::kCPU), layout,
                    report);
-      check_engine(golden, call, *engine::make_batch_parallel_engine(network, at::kFloat), layout, report);
     }
     if (wanted != "reference") {
       check_engine(golden, call, *engine::make_engine(network, at::kFloat, at::kCPU, "tile"), layout, report);

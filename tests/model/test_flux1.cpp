@@ -48,7 +48,7 @@ TEST_CASE("one row of cond serves the whole batch", "[model][flux1]") {
 
 TEST_CASE("the default ids are those that the strategies name", "[model][flux1][ids]") {
   const Inputs inputs = small_inputs(3);
-  SECTION("the sequence of the older generation continues from obs to cond") {
+  SECTION("the older generation's sequence runs on from obs to cond") {
     const auto network = random_flux1(small_shape());
     Inputs given = inputs;
     given.obs_ids = at::tensor({0, 1}, at::kLong).reshape({1, 2, 1});

@@ -21,7 +21,7 @@ std::string error_of(const std::string& lines, const data::DataShape& shape = tw
 
 }  // namespace
 
-TEST_CASE("a section without a newer key is Flux1 of the older generation", "[model][spec]") {
+TEST_CASE("a section without a newer key is of the older generation", "[model][spec]") {
   const Flux1Spec spec = spec_of("");
   CHECK(spec.shape().null_condition);
   CHECK(spec.shape().obs.strategy == model::IdStrategy::sequence);
@@ -57,7 +57,7 @@ TEST_CASE("either generation learns a null condition where it is asked to", "[mo
 }
 
 TEST_CASE("theta stands for the number of tokens where it is null, auto or -1", "[model][spec]") {
-  CHECK(spec_of("theta: -1").shape().rope_theta == 20);  // the older generation: 4 * 5
+  CHECK(spec_of("theta: -1").shape().rope_theta == 20);  // the older generation's 4 * 5
   CHECK(spec_of("theta: null").shape().rope_theta == 50);
   CHECK(spec_of("theta: auto").shape().rope_theta == 50);
   CHECK(spec_of("theta: -1, axes_dim: [8, 2], id_embedding_strategy: [rope1d, rope1d]").shape().rope_theta ==
@@ -78,8 +78,8 @@ TEST_CASE("the hidden size follows from the keys of each form", "[model][spec]")
 
 TEST_CASE("GenSBI's own names are read", "[model][spec]") {
   const Flux1Spec spec = spec_of("dim_obs: 2, dim_cond: 3, params_dtype: float32, mlp_ratio: 4");
-  CHECK(spec.param_dtype() == "float32");
-  CHECK(spec_of("").param_dtype() == "bfloat16");
+  CHECK(spec.param_dtype() == at::kFloat);
+  CHECK(spec_of("").param_dtype() == at::kBFloat16);
 }
 
 TEST_CASE("a resolved section reads back as the same network and writes the same text", "[model][spec]") {

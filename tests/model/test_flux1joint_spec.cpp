@@ -21,8 +21,7 @@ std::string error_of(const std::string& lines, const data::DataShape& shape = tw
 
 }  // namespace
 
-TEST_CASE("a joint section without a newer key is Flux1Joint of the older generation",
-          "[model][spec][flux1joint]") {
+TEST_CASE("a joint section without a newer key is of the older generation", "[model][spec][flux1joint]") {
   const Flux1JointSpec spec = spec_of("");
   CHECK(spec.shape().form == TokenForm::rotary);
   CHECK(spec.shape().tokens == 5);
@@ -30,10 +29,10 @@ TEST_CASE("a joint section without a newer key is Flux1Joint of the older genera
   CHECK(spec.shape().block.hidden() == 6 * 14);
   CHECK(spec.shape().id_axes == std::vector<int64_t>{14});
   CHECK(spec.shape().rope_theta == 10000);
-  CHECK(spec.param_dtype() == "bfloat16");
+  CHECK(spec.param_dtype() == at::kBFloat16);
   CHECK(holds(spec.remarks().front(), "older generation"));
   CHECK(spec_of("joint_dim: 5").shape().form == TokenForm::rotary);
-  CHECK(spec_of("dim_joint: 5, params_dtype: float32").param_dtype() == "float32");
+  CHECK(spec_of("dim_joint: 5, params_dtype: float32").param_dtype() == at::kFloat);
 }
 
 TEST_CASE("any key that only the newer generation has makes a joint section newer",

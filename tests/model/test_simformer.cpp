@@ -53,10 +53,10 @@ TEST_CASE("one condition mask and one time serve the whole batch", "[model][simf
   const auto network = random_simformer(small_simformer_shape());
   Inputs inputs = joint_inputs(5);
   inputs.condition_mask = inputs.condition_mask.narrow(0, 2, 1);
-  inputs.t = at::full({1}, 0.3).expand({5});
+  inputs.t = at::full({1}, 0.3);
   Inputs repeated = inputs;
   repeated.condition_mask = inputs.condition_mask.expand({5, -1, -1}).contiguous();
-  repeated.t = inputs.t.contiguous();
+  repeated.t = inputs.t.repeat({5});
   CHECK(largest_difference(network->forward(inputs), network->forward(repeated)) < rounding);
 }
 

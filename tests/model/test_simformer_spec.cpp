@@ -63,7 +63,7 @@ TEST_CASE("Simformer's defaults are those of the model card", "[model][simformer
   CHECK(shape.layers == 4);
   CHECK(shape.tokens == 4);
   CHECK(shape.edges.empty());
-  CHECK(spec_of("").param_dtype() == "float32");
+  CHECK(spec_of("").param_dtype() == at::kFloat);
 }
 
 TEST_CASE("both generations' names mean the same Simformer", "[model][simformer][spec]") {
@@ -122,7 +122,7 @@ TEST_CASE("keys of other models have no effect and are warned of", "[model][simf
   CHECK(holds(warnings_of("param_dtype: bfloat16"), "Simformer's parameters are float32"));
   CHECK(holds(warnings_of("params_dtype: bfloat16"), "Simformer's parameters are float32"));
   CHECK(warnings_of("param_dtype: float32") == "");
-  CHECK(spec_of("param_dtype: bfloat16").param_dtype() == "float32");
+  CHECK(spec_of("param_dtype: bfloat16").param_dtype() == at::kFloat);
   CHECK(holds(error_of("num_layer: 4"), "did you mean 'num_layers'"));
 }
 

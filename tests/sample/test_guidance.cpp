@@ -87,7 +87,7 @@ TEST_CASE("velocity and denoiser are guided in proportion to the scale, on the p
       guided(*path, with, {}, {without, scale});
   const double t = path->time(0.4);
   const auto mixed = [&](const at::Tensor& a, const at::Tensor& b) { return b + scale * (a - b); };
-  const at::Tensor x = state(), times = sample::times_of(t, x);
+  const at::Tensor x = state(), times = sample::time_for(t, x);
   CHECK(apart(guided.slope(times, x, {}),
               mixed(conditional.slope(times, x, {}), unconditional.slope(times, x, {}))) < rounding);
   CHECK(apart(guided.denoised(t, x), mixed(conditional.denoised(t, x), unconditional.denoised(t, x))) <
@@ -124,11 +124,11 @@ TEST_CASE("outside its noise levels guidance changes nothing and asks no uncondi
   CHECK(calls == 5);
   const at::Tensor x = state();
   for (const double t : {0.0, 0.2, 0.7, 0.99}) {
-    const at::Tensor times = sample::times_of(t, x);
+    const at::Tensor times = sample::time_for(t, x);
     CHECK(limited.slope(times, x, {}).equal(plain.slope(times, x, {})));
   }
   for (const double t : {0.3, 0.6}) {
-    const at::Tensor times = sample::times_of(t, x);
+    const at::Tensor times = sample::time_for(t, x);
     CHECK(limited.slope(times, x, {}).equal(guided.slope(times, x, {})));
   }
   CHECK(calls == 7);

@@ -1,4 +1,4 @@
-// LibTorch's number of threads for the length of a test.
+// LibTorch's number of threads for the length of a scope.
 #pragma once
 
 #include <ATen/Parallel.h>

@@ -65,7 +65,8 @@ class ToyJointNetwork : public model::Network {
     const auto type = inner->weight.scalar_type();
     const auto mask = in.condition_mask.defined() ? in.condition_mask.expand({rows, -1, 1}).flatten(1)
                                                   : at::zeros({rows, in.obs.size(1)});
-    const auto joined = at::cat({in.obs.flatten(1), mask.to(at::kFloat), in.t.view({-1, 1})}, 1).to(type);
+    const auto joined =
+        at::cat({in.obs.flatten(1), mask.to(at::kFloat), in.t.view({-1, 1}).expand({rows, 1})}, 1).to(type);
     return outer->forward(at::gelu(inner->forward(joined), "tanh")).view(in.obs.sizes()).to(at::kFloat);
   }
   bool joint() const override { return true; }

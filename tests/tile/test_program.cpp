@@ -53,6 +53,23 @@ TEST_CASE("buffers that are needed at the same time do not overlap", "[tile][pro
   }
 }
 
+TEST_CASE("a buffer lives from its first write to its last read, and anew where it is computed again",
+          "[tile][program]") {
+  // Buffer 0 stays, 1 is written in two parts and read late, 2 is written in the first pass and again in a
+  // second one, 3 is never read, 4 is never touched.
+  const std::vector<Access> steps{{{0}, {1}}, {{0}, {1, 2}}, {{2}, {3}}, {{1}, {2}, {1, 2}}, {{1, 2}, {}}};
+  const auto lives = lives_of(steps, 5, {0});
+  const auto are = [](const std::vector<Life>& found, const std::vector<Life>& expected) {
+    return std::equal(found.begin(), found.end(), expected.begin(), expected.end(),
+                      [](const Life& a, const Life& b) { return a.first == b.first && a.last == b.last; });
+  };
+  CHECK(are(lives[0], {{-1, 5}}));
+  CHECK(are(lives[1], {{0, 4}}));
+  CHECK(are(lives[2], {{1, 2}, {3, 4}}));
+  CHECK(are(lives[3], {{2, 2}}));
+  CHECK(lives[4].empty());
+}
+
 struct Result {
   std::vector<float> numbers;  ///< output, gradients of the inputs, sums
   int64_t arena = 0;
@@ -90,7 +107,7 @@ Result run(int blocks, Recompute recompute) {
     program.forward(frame, tile == 0 ? Level::once : Level::per_time);
     const Value& output = program.graph().output();
     append(result.numbers, frame.read(output));
-    const Gradient gradient = frame.gradient({output, true, false});
+    const Out gradient = frame.gradient_to(output);
     for (int64_t i = 0; i < output.T * lanes; ++i) gradient.data[i] = normal(random);
     frame.adds_sums = tile > 0;
     program.backward(frame);

@@ -5,7 +5,6 @@
 #include "core/error.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
-#include "train/compute.hpp"
 #include "train/event_file.hpp"
 #include "train/metrics_file.hpp"
 
@@ -82,17 +81,6 @@ TEST_CASE("an events file is a sequence of records that check out", "[train][eve
   REQUIRE(payloads.size() == 4);
   CHECK_THAT(payloads[0], ContainsSubstring("brain.Event:2"));
   CHECK_THAT(payloads[2], ContainsSubstring("loss/train") && ContainsSubstring("lr"));
-}
-
-TEST_CASE("the compute type follows the option, the model and the hardware", "[train][compute]") {
-  const at::Device cpu(at::kCPU);
-  CHECK(choose_compute("auto", "bfloat16", cpu, true).type == at::kBFloat16);
-  CHECK(choose_compute("auto", "bfloat16", cpu, false).type == at::kFloat);
-  CHECK(choose_compute("auto", "float32", cpu, true).type == at::kFloat);
-  CHECK(choose_compute("float32", "bfloat16", cpu, true).type == at::kFloat);
-  CHECK(choose_compute("bfloat16", "float32", cpu, false).type == at::kBFloat16);
-  CHECK_THAT(choose_compute("bfloat16", "float32", cpu, false).reason,
-             ContainsSubstring("float32 would be faster"));
 }
 
 }  // namespace

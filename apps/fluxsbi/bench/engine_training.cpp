@@ -1,5 +1,6 @@
 #include "bench/engine_training.hpp"
 
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
 
 namespace fluxsbi::app::bench {

@@ -2,12 +2,13 @@
 #include <cmath>
 
 #include <ATen/Functions.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "bench/engine_training.hpp"
 #include "bench/sections.hpp"
 #include "bench/workload.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
-#include "model/ops/fused.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -17,13 +18,41 @@ struct Result {
   at::Tensor output, gradient;
 };
 
+engine::Regression regression_of(const model::Inputs& inputs) {
+  return {inputs, at::zeros_like(inputs.obs), at::ones({1}, inputs.obs.options())};
+}
+
 Result evaluate(const Settings& settings, at::ScalarType compute, const std::string& request,
                 const model::Inputs& inputs) {
   const auto engine =
       engine::make_engine(make_network(settings.workload, 0), compute, settings.device, request);
-  engine::Regression problem{inputs, at::zeros_like(inputs.obs), at::ones({1}, inputs.obs.options())};
-  engine->accumulate_gradient(problem, 1.0 / static_cast<double>(inputs.obs.numel()));
-  return {engine->forward(inputs), engine->parameters().gradient.clone()};
+  engine->accumulate_gradient(regression_of(inputs), 1.0 / static_cast<double>(inputs.obs.numel()));
+  std::vector<at::Tensor> gradients;
+  for (const auto& entry : engine->parameters().entries) {
+    gradients.push_back(engine::FlatParameters::view(engine->parameters().gradient, entry).flatten());
+  }
+  return {engine->forward(inputs), at::cat(gradients)};
+}
+
+// The same by the modules in float64, on the CPU.
+Result in_float64(const Settings& settings, const model::Inputs& inputs) {
+  const auto network = make_network(settings.workload, 0);
+  network->to(at::kDouble);
+  network->accept(at::kDouble);
+  model::Inputs wide;
+  wide.t = inputs.t.to(at::kCPU, at::kDouble);
+  wide.obs = inputs.obs.to(at::kCPU, at::kDouble);
+  if (inputs.cond.defined()) wide.cond = inputs.cond.to(at::kCPU, at::kDouble);
+  if (inputs.condition_mask.defined()) wide.condition_mask = inputs.condition_mask.to(at::kCPU);
+  const at::Tensor output = network->forward(wide);
+  const auto found = torch::autograd::grad({output.square().mean()}, network->parameters(), {}, std::nullopt,
+                                           /*create_graph=*/false, /*allow_unused=*/true);
+  std::vector<at::Tensor> gradients;
+  const auto parameters = network->parameters();
+  for (size_t i = 0; i < found.size(); ++i) {
+    gradients.push_back((found[i].defined() ? found[i] : at::zeros_like(parameters[i])).flatten());
+  }
+  return {output.detach(), at::cat(gradients)};
 }
 
 void add_errors(Section& section, const std::string& name, const at::Tensor& found,
@@ -45,11 +74,8 @@ void add_errors(Section& section, const std::string& name, const at::Tensor& fou
 
 Section errors(const Settings& settings) {
   const model::Inputs inputs = make_inputs(settings.workload, settings.batch, settings.device);
-  const Result expected = [&] {
-    const model::ops::UseFused off(false);
-    return evaluate(settings, at::kFloat, "reference", inputs);
-  }();
-  Section section{"error against plain float32 operations, relative to the root mean square", {}};
+  const Result expected = in_float64(settings, inputs);
+  Section section{"error against the modules in float64, relative to the root mean square", {}};
   const auto add = [&](const std::string& name, at::ScalarType compute, const std::string& request) {
     const Result found = evaluate(settings, compute, request, inputs);
     add_errors(section, name + ", output", found.output, expected.output);

@@ -5,7 +5,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include "bench/workload.hpp"
-#include "model/ops/fused.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -27,7 +26,6 @@ PlainTraining::PlainTraining(std::shared_ptr<model::Network> network, const trai
 
 void PlainTraining::step() {
   const at::AutoGradMode with_gradient(true);
-  const model::ops::UseFused plain(false);
   const at::Device device = rows_.obs.device();
   const at::Tensor rows =
       at::randint(rows_.obs.size(0), {batch_}, at::TensorOptions(device).dtype(at::kLong));

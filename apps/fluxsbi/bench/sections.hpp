@@ -39,8 +39,8 @@ Section sampling(const Settings& settings);
 std::vector<Section> solvers(const Settings& settings);
 /// Resident memory after 100 training steps and after settings.steps.
 Section memory(const Settings& settings);
-/// Outputs and gradients of each fast path against the plain operations in float32: the absolute error
-/// relative to the root mean square of what is compared.
+/// Outputs and gradients of each engine against the modules in float64: the absolute error relative to the
+/// root mean square of what is compared.
 Section errors(const Settings& settings);
 /// Prints a Markdown table of the tile engine beside the reference engine on a CPU, forward and training, for
 /// one model or "all" over hidden widths, tokens and batches; returns when all are done.

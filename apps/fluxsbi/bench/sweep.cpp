@@ -3,7 +3,7 @@
 #include "bench/engine_training.hpp"
 #include "bench/sections.hpp"
 #include "bench/timing.hpp"
-#include "engine/device.hpp"
+#include "engine/choice.hpp"
 
 namespace fluxsbi::app::bench {
 

@@ -7,8 +7,8 @@
 #include "bench/timing.hpp"
 #include "bench/workload.hpp"
 #include "core/system.hpp"
+#include "engine/choice.hpp"
 #include "engine/device.hpp"
-#include "model/ops/fused.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -99,16 +99,16 @@ Section forward(const Settings& settings) {
   const auto engine_of = [&](const char* request) {
     return engine::make_engine(make_network(settings.workload, 0), at::kFloat, settings.device, request);
   };
-  const auto plain =
-      engine::make_reference_engine(make_network(settings.workload, 0), at::kFloat, settings.device);
+  const auto plain = make_network(settings.workload, 0);
+  plain->to(settings.device);
   const auto reference = engine_of("reference"), fastest = engine_of("auto");
   const auto inputs = make_inputs(settings.workload, settings.batch, settings.device);
-  const auto without_fused = [&] {
-    const model::ops::UseFused off(false);
+  const auto evaluate_plain = [&] {
+    const at::NoGradGuard no_gradient;
     plain->forward(inputs);
   };
   const auto wait = [&] { engine::synchronize(settings.device); };
-  const auto rates = measure({{"plain", without_fused, wait},
+  const auto rates = measure({{"plain", evaluate_plain, wait},
                               {"reference", [&] { reference->forward(inputs); }, wait},
                               {"fastest", [&] { fastest->forward(inputs); }, wait}},
                              settings.seconds / 2);

@@ -1,3 +1,5 @@
+#include "model/flux1/flux1.hpp"
+
 #include <cmath>
 
 #include "engine/lowering/flux_blocks.hpp"
@@ -22,8 +24,6 @@ void embed_stream(Graph& graph, const std::string& name, const model::Flux1Shape
     graph.add(graph.linear(name + ".value", x), ids({}), std::sqrt(static_cast<double>(into.F)), into);
   }
 }
-
-}  // namespace
 
 void add_flux1(Graph& graph, const model::Flux1Shape& shape) {
   const int64_t F = shape.block.hidden(), L = shape.obs.tokens, M = shape.cond.tokens;
@@ -56,5 +56,26 @@ void add_flux1(Graph& graph, const model::Flux1Shape& shape) {
   }
   graph.finish(last_layer(graph, x.tokens(M, L), signal));
 }
+
+// The ids of an absolute stream pick rows of its table.
+bool covers_ids_of_flux1(const model::Flux1Shape& shape, const model::Inputs& inputs) {
+  return one_numbering(inputs.obs_ids, shape.obs.strategy == model::IdStrategy::absolute) &&
+         one_numbering(inputs.cond_ids, shape.cond.strategy == model::IdStrategy::absolute);
+}
+
+}  // namespace
+
+const Traits flux1_traits{
+    .matches = is<model::Flux1>,
+    .add_to_graph = [](Graph& graph, const model::Network& network,
+                       bool) { add_flux1(graph, as<model::Flux1>(network).shape()); },
+    .rope = [](const model::Network& network,
+               const model::Inputs& inputs) { return as<model::Flux1>(network).rope(inputs); },
+    .edges = [](const model::Network&) { return at::Tensor(); },
+    .covers_ids =
+        [](const model::Network& network, const model::Inputs& inputs) {
+          return covers_ids_of_flux1(as<model::Flux1>(network).shape(), inputs);
+        },
+};
 
 }  // namespace fluxsbi::engine::lowering

@@ -1,3 +1,5 @@
+#include "model/flux1joint/flux1joint.hpp"
+
 #include <cmath>
 
 #include "engine/lowering/flux_blocks.hpp"
@@ -31,8 +33,6 @@ Value joint_tokens(Graph& graph, const model::Flux1JointShape& shape) {
   return x;
 }
 
-}  // namespace
-
 void add_flux1joint(Graph& graph, const model::Flux1JointShape& shape) {
   const Value signal = graph.silu(time_vector(graph, shape.guidance_dim));
   Value x = joint_tokens(graph, shape);
@@ -43,5 +43,21 @@ void add_flux1joint(Graph& graph, const model::Flux1JointShape& shape) {
   }
   graph.finish(last_layer(graph, x, signal));
 }
+
+}  // namespace
+
+const Traits flux1joint_traits{
+    .matches = is<model::Flux1Joint>,
+    .add_to_graph = [](Graph& graph, const model::Network& network,
+                       bool) { add_flux1joint(graph, as<model::Flux1Joint>(network).shape()); },
+    .rope = [](const model::Network& network,
+               const model::Inputs& inputs) { return as<model::Flux1Joint>(network).rope(inputs); },
+    .edges = [](const model::Network&) { return at::Tensor(); },
+    .covers_ids =
+        [](const model::Network& network, const model::Inputs& inputs) {
+          const bool picks = as<model::Flux1Joint>(network).shape().form != model::TokenForm::rotary;
+          return one_numbering(inputs.obs_ids, picks);
+        },
+};
 
 }  // namespace fluxsbi::engine::lowering

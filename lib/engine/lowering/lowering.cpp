@@ -1,45 +1,32 @@
 #include "engine/lowering/lowering.hpp"
 
+#include <array>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+
 #include "engine/lowering/networks.hpp"
-#include "model/embedding/embedded_network.hpp"
 
 namespace fluxsbi::engine::lowering {
 
-const model::Network& main_of(const model::Network& network) {
-  const auto* embedded = dynamic_cast<const model::EmbeddedNetwork*>(&network);
-  return embedded ? embedded->network() : network;
-}
+namespace {
 
-std::string prefix_of(const model::Network& network) {
-  return &main_of(network) == &network ? "" : "network.";
-}
+constexpr std::array all_traits{&flux1_traits, &flux1joint_traits, &simformer_traits};
 
-tile::Graph graph_of(const model::Network& network, const tile::ParameterTable& parameters,
-                     const tile::Wanted& wanted, bool edges) {
-  tile::Graph graph(parameters, wanted);
-  if (const auto* flux1 = dynamic_cast<const model::Flux1*>(&network)) {
-    add_flux1(graph, flux1->shape());
-  } else if (const auto* joint = dynamic_cast<const model::Flux1Joint*>(&network)) {
-    add_flux1joint(graph, joint->shape());
-  } else if (const auto* simformer = dynamic_cast<const model::Simformer*>(&network)) {
-    add_simformer(graph, simformer->shape(), edges);
-  } else {
-    core::require(false, "the tile engine has a graph of this network");
+}  // namespace
+
+const Traits* traits_of(const model::Network& network) {
+  for (const Traits* traits : all_traits) {
+    if (traits->matches(network)) return traits;
   }
-  return graph;
+  return nullptr;
 }
 
-int64_t tokens_of(const model::Network& network) {
-  if (const auto* flux1 = dynamic_cast<const model::Flux1*>(&network)) {
-    return flux1->shape().obs.tokens + flux1->shape().cond.tokens;
-  }
-  if (const auto* joint = dynamic_cast<const model::Flux1Joint*>(&network)) return joint->shape().tokens;
-  return dynamic_cast<const model::Simformer&>(network).shape().tokens;
-}
-
-bool covers(const model::Network& network) {
-  return dynamic_cast<const model::Flux1*>(&network) || dynamic_cast<const model::Flux1Joint*>(&network) ||
-         dynamic_cast<const model::Simformer*>(&network);
+bool one_numbering(const at::Tensor& ids, bool picks) {
+  if (!ids.defined()) return true;
+  const at::Tensor first = ids.select(0, 0);  // [tokens, A]
+  if (!ids.eq(first).all().item<bool>()) return false;
+  return !picks || first.select(1, 0).eq(at::arange(first.size(0), first.options())).all().item<bool>();
 }
 
 }  // namespace fluxsbi::engine::lowering

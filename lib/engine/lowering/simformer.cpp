@@ -1,8 +1,11 @@
+#include "model/simformer/simformer.hpp"
+
 #include <numbers>
 
 #include "engine/lowering/flux_blocks.hpp"
 #include "engine/lowering/networks.hpp"
 #include "model/ops/elementwise.hpp"
+#include "model/simformer/edges.hpp"
 
 namespace fluxsbi::engine::lowering {
 
@@ -56,8 +59,6 @@ Value dense_block(Graph& graph, const std::string& name, const model::SimformerB
   return graph.add(graph.add(h, context), y);
 }
 
-}  // namespace
-
 void add_simformer(Graph& graph, const model::SimformerShape& shape, bool with_edges) {
   const Value frequencies = graph.spread("embedding_time.B", 1, shape.block.time_features / 2 + 1);
   const Value time = graph.sinusoid(graph.input(tile::Slot::t, 1, 1), frequencies, 2 * std::numbers::pi,
@@ -73,5 +74,21 @@ void add_simformer(Graph& graph, const model::SimformerShape& shape, bool with_e
   }
   graph.finish(graph.linear("output_fn", layer_norm(graph, "transformer.layer_norm", x)));
 }
+
+at::Tensor edges_of(const model::SimformerShape& shape) {
+  return shape.edges.empty() ? at::Tensor() : model::edge_table(shape.edges).squeeze(1);
+}
+
+}  // namespace
+
+const Traits simformer_traits{
+    .matches = is<model::Simformer>,
+    .add_to_graph = [](Graph& graph, const model::Network& network,
+                       bool edges) { add_simformer(graph, as<model::Simformer>(network).shape(), edges); },
+    .rope = [](const model::Network&, const model::Inputs&) { return at::Tensor(); },
+    .edges = [](const model::Network& network) { return edges_of(as<model::Simformer>(network).shape()); },
+    .covers_ids = [](const model::Network&,
+                     const model::Inputs& inputs) { return one_numbering(inputs.obs_ids, true); },
+};
 
 }  // namespace fluxsbi::engine::lowering

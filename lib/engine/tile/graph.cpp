@@ -73,7 +73,7 @@ Value Graph::append(OperationPtr operation) {
   Buffer& to = buffer(operation->out);
   to.wanted = to.wanted || wanted;
   const Value out = operation->out;
-  nodes_.push_back({std::move(operation), level, block_});
+  nodes_.push_back({std::move(operation), level, block_, {}});
   return out;
 }
 
@@ -152,6 +152,28 @@ void Graph::finish(const Value& output) {
   }
   for (const auto& [name, parameter] : *parameters_) {
     check(used_.contains(name), "the graph uses every parameter, " + name);
+  }
+  order_gradients();
+}
+
+// A gradient that several operations give is written by the first of them that the backward pass meets; the
+// others add to it.
+void Graph::order_gradients() {
+  WrittenCells written;
+  for (const Buffer& buffer : buffers_) written.add_buffer(buffer.T, buffer.F);
+  written.fill(output_);  // by the caller
+  for (auto node = nodes_.rbegin(); node != nodes_.rend(); ++node) {
+    if (!has_backward(*node)) continue;
+    const auto add_zeros = [&](const std::vector<Cells>& fresh) {
+      node->zeros.insert(node->zeros.end(), fresh.begin(), fresh.end());
+    };
+    add_zeros(written.fill(node->operation->out));
+    for (Source& source : node->operation->sources) {
+      if (!source.wanted) continue;
+      source.adds = written.any(source.value);
+      const std::vector<Cells> fresh = written.fill(source.value);
+      if (source.adds) add_zeros(fresh);
+    }
   }
 }
 

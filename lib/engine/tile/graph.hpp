@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/tile/operations.hpp"
+#include "engine/tile/written_cells.hpp"
 
 namespace fluxsbi::engine::tile {
 
@@ -50,6 +51,8 @@ class Graph {
     OperationPtr operation;
     Level level;
     int block;  ///< counts end_of_block
+    /// Cells of gradients that its backward pass reads or adds to and that nothing was written to before.
+    std::vector<Cells> zeros;
   };
 
   Graph(const ParameterTable& parameters, Wanted wanted);
@@ -80,10 +83,15 @@ class Graph {
   bool has(const std::string& parameter) const { return parameters_->contains(parameter); }
   /// The backward pass may compute what comes before again, from what crosses this line.
   void end_of_block() { ++block_; }
-  /// Names the result and checks that every parameter is used.
+  /// Names the result, decides which gradients are written and which are added, and checks that every
+  /// parameter is used.
   void finish(const Value& output);
 
   Level level_of(const Value& value) const { return buffers_[static_cast<size_t>(value.buffer)].level; }
+  /// True where the backward pass goes through the operation. It takes them last one first.
+  bool has_backward(const Node& node) const {
+    return buffers_[static_cast<size_t>(node.operation->out.buffer)].wanted;
+  }
   const Wanted& wanted() const { return wanted_; }
   const std::vector<Buffer>& buffers() const { return buffers_; }
   const std::vector<Node>& nodes() const { return nodes_; }
@@ -96,6 +104,7 @@ class Graph {
   Parameter take(const std::string& name);
   Value result(const Value& into, int64_t T, int64_t F);
   Value append(OperationPtr operation);
+  void order_gradients();
 
   const ParameterTable* parameters_;
   std::set<std::string> used_;

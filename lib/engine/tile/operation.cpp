@@ -25,13 +25,17 @@ Out Frame::write(const Value& value) const {
 
 Gradient Frame::gradient(const Source& source) const {
   if (!source.wanted) return {};
-  const auto& buffer = placement->buffers[static_cast<size_t>(source.value.buffer)];
-  return {block(arena + buffer.gradient, source.value, buffer.token), source.adds};
+  return {gradient_to(source.value), source.adds};
 }
 
-In Frame::gradient_of(const Value& out) const {
-  const auto& buffer = placement->buffers[static_cast<size_t>(out.buffer)];
-  return block<const float>(arena + buffer.gradient, out, buffer.token);
+Out Frame::gradient_to(const Value& value) const {
+  const auto& buffer = placement->buffers[static_cast<size_t>(value.buffer)];
+  return block(arena + buffer.gradient, value, buffer.token);
+}
+
+In Frame::gradient_of(const Value& value) const {
+  const Out out = gradient_to(value);
+  return {out.data, out.T, out.F, out.token};
 }
 
 }  // namespace fluxsbi::engine::tile

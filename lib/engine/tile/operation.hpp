@@ -14,7 +14,7 @@ namespace fluxsbi::engine::tile {
 struct Source {
   Value value;
   bool wanted = false;  ///< its gradient is asked for
-  bool adds = false;    ///< something stands there already when this operation's backward runs
+  bool adds = false;  ///< something stands there already when this operation's backward runs (Graph::finish)
 };
 
 /// Where the buffers of a program lie in an arena, in numbers; -1: nowhere.
@@ -41,9 +41,11 @@ struct Frame {
 
   In read(const Value& value) const;
   Out write(const Value& value) const;
-  /// No data where it is not wanted.
+  /// Where an operation puts the gradient of a source; no data where it is not wanted.
   Gradient gradient(const Source& source) const;
-  In gradient_of(const Value& out) const;
+  /// Where the caller writes the gradient of a value, the output's.
+  Out gradient_to(const Value& value) const;
+  In gradient_of(const Value& value) const;
 };
 
 class Operation {

@@ -1,6 +1,7 @@
 #include "engine/tile/planner.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 namespace fluxsbi::engine::tile {
@@ -17,6 +18,30 @@ bool meet(const Request& a, const Request& b) {
 }
 
 }  // namespace
+
+std::vector<std::vector<Life>> lives_of(const std::vector<Access>& steps, size_t count,
+                                        const std::vector<size_t>& stays) {
+  std::vector<std::vector<Life>> lives(count);
+  std::vector<bool> open(count, false), pinned(count, false);
+  for (const size_t buffer : stays) {
+    lives[buffer] = {{-1, static_cast<int>(steps.size())}};
+    open[buffer] = pinned[buffer] = true;
+  }
+  const auto extend = [&](size_t buffer, int time) {
+    if (!lives[buffer].empty()) lives[buffer].back().last = std::max(lives[buffer].back().last, time);
+  };
+  for (int time = 0; time < std::ssize(steps); ++time) {
+    const Access& step = steps[static_cast<size_t>(time)];
+    for (const size_t buffer : step.renewed) open[buffer] = pinned[buffer];
+    for (const size_t buffer : step.reads) extend(buffer, time);
+    for (const size_t buffer : step.writes) {
+      if (!open[buffer]) lives[buffer].push_back({time, time});
+      open[buffer] = true;
+      extend(buffer, time);
+    }
+  }
+  return lives;
+}
 
 Places place(const std::vector<Request>& requests) {
   std::vector<size_t> order(requests.size());

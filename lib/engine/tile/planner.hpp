@@ -1,6 +1,8 @@
-// Where buffers are in memory: two that are never needed at the same time may share a place.
+// When buffers hold something that is still read, and where they lie in memory: two that are never needed at the
+// same time may share a place.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -10,6 +12,18 @@ namespace fluxsbi::engine::tile {
 struct Life {
   int first = 0, last = 0;
 };
+
+/// What a step of a program reads and writes: numbers of buffers.
+struct Access {
+  std::vector<size_t> reads, writes;
+  /// Buffers whose lives are over before this step: what is written to them from here on begins a new life.
+  std::vector<size_t> renewed = {};
+};
+
+/// The lives of `count` buffers while the steps run in their order. Several writes of one life fill a buffer
+/// part by part. A buffer that `stays` has one life from before the first step to after the last.
+std::vector<std::vector<Life>> lives_of(const std::vector<Access>& steps, size_t count,
+                                        const std::vector<size_t>& stays);
 
 struct Request {
   int64_t size = 0;         ///< numbers; a multiple of 16

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <new>
-
-#include "engine/tile/planner.hpp"
+#include <numeric>
+#include <set>
 
 namespace fluxsbi::engine::tile {
 
@@ -24,108 +24,11 @@ bool keeps(const Operation& operation, int buffer) {
 
 }  // namespace
 
-// The lives of all buffers: first the values, then the gradients.
-class Program::Planner {
- public:
-  explicit Planner(const Program& program) : program_(program), count_(program.graph_.buffers().size()) {
-    requests_.resize(2 * count_);
-    stays_.resize(count_, false);
-    open_.resize(2 * count_, false);
-    const auto& buffers = program.graph_.buffers();
-    for (size_t i = 0; i < count_; ++i) {
-      requests_[i].size = requests_[count_ + i].size = buffers[i].T * buffers[i].F * lanes;
-    }
-  }
-
-  std::vector<Request> requests() {
-    const int last = static_cast<int>(program_.steps_.size());
-    pin_what_stays(last);
-    for (int time = 0; time < last; ++time) {
-      if (time == static_cast<int>(program_.turn_)) write(gradient(program_.graph_.output()), time);
-      const Step& step = program_.steps_[static_cast<size_t>(time)];
-      if (time > static_cast<int>(program_.turn_) && !step.backward &&
-          program_.steps_[static_cast<size_t>(time) - 1].backward) {
-        begin_pass();
-      }
-      step.backward ? add_backward(*step.node->operation, time) : add_forward(*step.node->operation, time);
-    }
-    read(value(program_.graph_.output()), static_cast<int>(program_.turn_));
-    for (const auto& [slot, input] : program_.graph_.inputs()) {
-      if (program_.graph_.wanted().inputs.contains(slot)) read(gradient(input), last);
-    }
-    return std::move(requests_);
-  }
-
- private:
-  size_t value(const Value& of) const { return static_cast<size_t>(of.buffer); }
-  size_t gradient(const Value& of) const { return count_ + static_cast<size_t>(of.buffer); }
-
-  // Inputs, constants and what is not computed for every tile have a place of their own.
-  void pin_what_stays(int last) {
-    const auto& buffers = program_.graph_.buffers();
-    const bool trains = program_.turn_ < program_.steps_.size();
-    for (size_t i = 0; i < count_; ++i) {
-      stays_[i] = !buffers[i].constant.empty() || buffers[i].level == Level::once ||
-                  (buffers[i].level == Level::per_time && !trains);
-    }
-    for (const auto& [slot, input] : program_.graph_.inputs()) stays_[value(input)] = true;
-    for (size_t i = 0; i < count_; ++i) {
-      if (stays_[i]) requests_[i].lives = {{-1, last}};
-      open_[i] = stays_[i];
-    }
-  }
-
-  void add_forward(const Operation& operation, int time) {
-    for (const Source& source : operation.sources) read(value(source.value), time);
-    write(value(operation.out), time);
-    if (operation.statistics) write(value(operation.statistics), time);
-  }
-  void add_backward(const Operation& operation, int time) {
-    for (const Value& kept : operation.kept) read(value(kept), time);
-    read(gradient(operation.out), time);
-    for (const Source& source : operation.sources) {
-      if (source.wanted) write(gradient(source.value), time);
-    }
-  }
-
-  // A block is computed again: until then its values need not be kept, and now they live anew.
-  void begin_pass() {
-    for (size_t i = 0; i < count_; ++i) open_[i] = stays_[i];
-  }
-
-  // Parts of a buffer are written one by one: they share a life.
-  void write(size_t request, int time) {
-    auto& lives = requests_[request].lives;
-    if (!open_[request]) lives.push_back({time, time});
-    open_[request] = true;
-    lives.back().last = std::max(lives.back().last, time);
-  }
-  void read(size_t request, int time) {
-    auto& lives = requests_[request].lives;
-    if (!lives.empty()) lives.back().last = std::max(lives.back().last, time);
-  }
-
-  const Program& program_;
-  size_t count_;
-  std::vector<Request> requests_;
-  std::vector<bool> stays_;  // values with a place of their own
-  std::vector<bool> open_;   // a life has begun in this pass
-};
-
 Program::Program(Graph graph, Recompute recompute) : graph_(std::move(graph)) {
   order_forward();
   turn_ = steps_.size();
-  if (graph_.wanted().any()) {
-    order_backward(recompute);
-    find_zeros();
-  }
-  const Places places = place(Planner(*this).requests());
-  const size_t count = graph_.buffers().size();
-  for (size_t i = 0; i < count; ++i) {
-    placement_.buffers.push_back(
-        {places.offsets[i], places.offsets[count + i], graph_.buffers()[i].F * lanes});
-  }
-  arena_size_ = places.size;
+  if (graph_.wanted().any()) order_backward(recompute);
+  place_buffers();
   for (const Graph::Node& node : graph_.nodes()) {
     scratch_size_ = std::max(scratch_size_, node.operation->scratch());
   }
@@ -134,7 +37,7 @@ Program::Program(Graph graph, Recompute recompute) : graph_(std::move(graph)) {
 void Program::order_forward() {
   for (const Level level : {Level::once, Level::per_time, Level::per_tile}) {
     for (const Graph::Node& node : graph_.nodes()) {
-      if (node.level == level) steps_.push_back({&node, false, {}});
+      if (node.level == level) steps_.push_back({&node, false, false});
     }
   }
 }
@@ -147,11 +50,14 @@ void Program::order_backward(Recompute recompute) {
     std::vector<const Graph::Node*> block;
     while (begin > 0 && nodes[begin - 1].block == nodes[end - 1].block) block.push_back(&nodes[--begin]);
     if (recompute == Recompute::blocks && block.front()->block != last_block) {
-      for (const Graph::Node* node : needed_again(block)) steps_.push_back({node, false, {}});
+      bool begins = true;
+      for (const Graph::Node* node : needed_again(block)) {
+        steps_.push_back({node, false, begins});
+        begins = false;
+      }
     }
     for (const Graph::Node* node : block) {
-      const Value& out = node->operation->out;
-      if (graph_.buffers()[static_cast<size_t>(out.buffer)].wanted) steps_.push_back({node, true, {}});
+      if (graph_.has_backward(*node)) steps_.push_back({node, true, false});
     }
     end = begin;
   }
@@ -176,65 +82,72 @@ std::vector<const Graph::Node*> Program::needed_again(const std::vector<const Gr
   return needed;
 }
 
-// Which cells of gradients something has been written to.
-class Program::Written {
- public:
-  explicit Written(const Graph& graph) : graph_(graph) {
-    for (const Graph::Buffer& buffer : graph.buffers()) {
-      cells_.emplace_back(static_cast<size_t>(buffer.T * buffer.F), false);
+// What each step reads and writes, and in the end what the caller reads. Buffers are numbered, values first,
+// then gradients.
+std::vector<Access> Program::accesses() const {
+  const size_t count = graph_.buffers().size();
+  const auto value = [](const Value& of) { return static_cast<size_t>(of.buffer); };
+  const auto gradient = [&](const Value& of) { return count + value(of); };
+  std::vector<size_t> all_values(count);
+  std::iota(all_values.begin(), all_values.end(), size_t{0});
+
+  std::vector<Access> list;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const Operation& operation = *steps_[i].node->operation;
+    Access step;
+    if (steps_[i].backward) {
+      for (const Value& kept : operation.kept) step.reads.push_back(value(kept));
+      step.reads.push_back(gradient(operation.out));
+      for (const Source& source : operation.sources) {
+        if (source.wanted) step.writes.push_back(gradient(source.value));
+      }
+    } else {
+      for (const Source& source : operation.sources) step.reads.push_back(value(source.value));
+      step.writes.push_back(value(operation.out));
+      if (operation.statistics) step.writes.push_back(value(operation.statistics));
+    }
+    if (steps_[i].begins_again) step.renewed = all_values;
+    list.push_back(std::move(step));
+  }
+  list.emplace_back();  // the caller, after the last step
+  list[turn_].reads.push_back(value(graph_.output()));
+  if (turn_ < steps_.size()) list[turn_].writes.push_back(gradient(graph_.output()));
+  for (const Slot slot : graph_.wanted().inputs) {
+    const auto input = graph_.inputs().find(slot);
+    if (input != graph_.inputs().end()) list.back().reads.push_back(gradient(input->second));
+  }
+  return list;
+}
+
+// Inputs, constants and what is not computed for every tile have a place of their own.
+std::vector<size_t> Program::what_stays() const {
+  const bool trains = turn_ < steps_.size();
+  std::set<size_t> stays;
+  for (size_t i = 0; i < graph_.buffers().size(); ++i) {
+    const Graph::Buffer& buffer = graph_.buffers()[i];
+    if (!buffer.constant.empty() || buffer.level == Level::once ||
+        (buffer.level == Level::per_time && !trains)) {
+      stays.insert(i);
     }
   }
+  for (const auto& [slot, input] : graph_.inputs()) stays.insert(static_cast<size_t>(input.buffer));
+  return {stays.begin(), stays.end()};
+}
 
-  bool any(const Value& value) const {
-    bool found = false;
-    over(value, [&](int64_t cell) { found = found || cells(value)[static_cast<size_t>(cell)]; });
-    return found;
+void Program::place_buffers() {
+  const size_t count = graph_.buffers().size();
+  const auto lives = lives_of(accesses(), 2 * count, what_stays());
+  std::vector<Request> requests;
+  for (size_t i = 0; i < 2 * count; ++i) {
+    const Graph::Buffer& buffer = graph_.buffers()[i % count];
+    requests.push_back({buffer.T * buffer.F * lanes, lives[i]});
   }
-
-  /// Marks all cells; appends those that were not marked.
-  void fill(const Value& value, std::vector<Zeros>& zeros) {
-    auto& marks = cells_[static_cast<size_t>(value.buffer)];
-    over(value, [&](int64_t cell) {
-      if (marks[static_cast<size_t>(cell)]) return;
-      marks[static_cast<size_t>(cell)] = true;
-      const bool goes_on = !zeros.empty() && zeros.back().buffer == value.buffer &&
-                           zeros.back().first + zeros.back().count == cell;
-      if (!goes_on) zeros.push_back({value.buffer, cell, 0});
-      ++zeros.back().count;
-    });
+  const Places places = place(requests);
+  for (size_t i = 0; i < count; ++i) {
+    placement_.buffers.push_back(
+        {places.offsets[i], places.offsets[count + i], graph_.buffers()[i].F * lanes});
   }
-
- private:
-  const std::vector<bool>& cells(const Value& value) const {
-    return cells_[static_cast<size_t>(value.buffer)];
-  }
-  template <class Body>
-  void over(const Value& value, const Body& body) const {
-    const int64_t features = graph_.buffers()[static_cast<size_t>(value.buffer)].F;
-    for (int64_t t = 0; t < value.T; ++t) {
-      const int64_t first = (value.first_token + t) * features + value.first_feature;
-      for (int64_t cell = first; cell < first + value.F; ++cell) body(cell);
-    }
-  }
-
-  const Graph& graph_;
-  std::vector<std::vector<bool>> cells_;
-};
-
-void Program::find_zeros() {
-  Written written(graph_);
-  std::vector<Zeros> none;
-  written.fill(graph_.output(), none);  // by the caller
-  for (size_t i = turn_; i < steps_.size(); ++i) {
-    if (!steps_[i].backward) continue;
-    Operation& operation = *steps_[i].node->operation;
-    written.fill(operation.out, steps_[i].zeros);
-    for (Source& source : operation.sources) {
-      if (!source.wanted) continue;
-      source.adds = written.any(source.value);
-      written.fill(source.value, source.adds ? steps_[i].zeros : none);
-    }
-  }
+  arena_size_ = places.size;
 }
 
 void Program::prepare(const Frame& frame) const {
@@ -258,7 +171,7 @@ void Program::backward(const Frame& frame) const {
       step.node->operation->forward(frame);
       continue;
     }
-    for (const Zeros& zeros : step.zeros) {
+    for (const Cells& zeros : step.node->zeros) {
       const auto& buffer = placement_.buffers[static_cast<size_t>(zeros.buffer)];
       std::fill_n(frame.arena + buffer.gradient + zeros.first * lanes, zeros.count * lanes, 0.0F);
     }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/tile/graph.hpp"
+#include "engine/tile/planner.hpp"
 
 namespace fluxsbi::engine::tile {
 
@@ -33,23 +34,18 @@ class Program {
   void backward(const Frame& frame) const;
 
  private:
-  /// Cells of gradients that nobody wrote before they are read or added to.
-  struct Zeros {
-    int buffer;
-    int64_t first, count;  ///< cells of the buffer
-  };
   struct Step {
     const Graph::Node* node;
     bool backward;
-    std::vector<Zeros> zeros;
+    bool begins_again;  ///< first of a block that is computed again: until now its values were not kept
   };
-  class Planner;
-  class Written;
 
   void order_forward();
   void order_backward(Recompute recompute);
   std::vector<const Graph::Node*> needed_again(const std::vector<const Graph::Node*>& block) const;
-  void find_zeros();
+  std::vector<Access> accesses() const;
+  std::vector<size_t> what_stays() const;
+  void place_buffers();
 
   Graph graph_;
   std::vector<Step> steps_;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include <torch/nn/module.h>
@@ -13,14 +15,20 @@ namespace fluxsbi::model {
 
 /// How the tokens of a stream are told apart.
 enum class IdStrategy {
-  sequence,  ///< RoPE of the older generation: positions that continue from obs to cond (one axis), or
-             ///< (position, stream)
   absolute,  ///< a learned vector for each id
   pos1d,     ///< a fixed sinusoidal table over the token's index
   rope1d,    ///< RoPE over (position, stream)
   pos2d,     ///< fixed tables over row and column, half the width each
   rope2d,    ///< RoPE over (stream, row, column)
+  sequence,  ///< RoPE over positions that run on from obs to cond (one axis) or over (position, stream): what
+             ///< a section of the older generation means, which names no strategy
 };
+
+/// What a configuration calls them. `sequence` has no name there.
+inline std::span<const std::string_view> enum_names(IdStrategy) {
+  static constexpr std::string_view names[] = {"absolute", "pos1d", "rope1d", "pos2d", "rope2d"};
+  return names;
+}
 
 /// True where the strategy rotates q and k instead of changing the tokens.
 inline bool is_rotary(IdStrategy strategy) {

@@ -39,10 +39,6 @@ at::Tensor TimeEmbedding::operator()(const at::Tensor& t) const {
   return at::cat({at::cos(angle), at::sin(angle)}, -1);
 }
 
-at::Tensor distinct_times(const at::Tensor& t) {
-  return t.size(0) > 1 && t.stride(0) == 0 ? t.narrow(0, 0, 1) : t;
-}
-
 at::Tensor position_table(int64_t count, int64_t width) {
   core::require(width % 2 == 0, "the width of a position table is even");
   const at::Tensor angle = at::outer(at::arange(count, at::kDouble), frequencies(width / 2));

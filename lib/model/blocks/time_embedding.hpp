@@ -26,10 +26,6 @@ class TimeEmbedding {
   DeviceConstant frequencies_;  ///< f_k, [width / 2]
 };
 
-/// t [B] itself, or one row of it [1] where all rows are one repeated view, as a fixed-step solver gives
-/// them: what depends on the time alone is then computed once and broadcast.
-at::Tensor distinct_times(const at::Tensor& t);
-
 /// The fixed table of positions 0 .. count-1: [sin(i omega), cos(i omega)], omega_k = 10000^(-k / (width /
 /// 2)). [count, width] float32; width is even.
 at::Tensor position_table(int64_t count, int64_t width);

@@ -21,7 +21,7 @@ Convolution::Convolution(int64_t axes, int64_t in, int64_t out, int64_t kernel, 
 }
 
 // As a matrix product of unfolded patches: oneDNN's convolution waits for threads that it does not have when
-// a thread of the batch-parallel engine calls it.
+// a thread that carries some of the rows calls it.
 torch::Tensor Convolution::forward(const torch::Tensor& x) const {
   const torch::Tensor weight = weight_.to(at::kFloat), bias = bias_.to(at::kFloat);
   const bool series = weight.dim() == 3;

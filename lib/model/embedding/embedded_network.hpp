@@ -21,8 +21,7 @@ class EmbeddedNetwork : public Network {
   bool joint() const override { return network_->joint(); }
   void initialise(uint64_t seed) override;
 
-  /// The main network.
-  const Network& network() const { return *network_; }
+  const Network& main() const override { return network_->main(); }
 
  private:
   std::shared_ptr<Embedding> embedding_;

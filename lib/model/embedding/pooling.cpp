@@ -12,14 +12,6 @@
 
 namespace fluxsbi::model {
 
-Pool pool_of(const std::string& name) {
-  if (name == "flatten") return Pool::flatten;
-  if (name == "mean") return Pool::mean;
-  if (name == "sum") return Pool::sum;
-  core::require(name == "attention", "a pooling is flatten, mean, sum or attention");
-  return Pool::attention;
-}
-
 AttentionPooling::AttentionPooling(int64_t width, int64_t heads, int64_t queries) : heads_(heads) {
   core::require(width % heads == 0, "the heads divide the width of a pooling");
   query_ = register_parameter("query", at::zeros({queries, width}));

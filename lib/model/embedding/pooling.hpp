@@ -2,7 +2,8 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <span>
+#include <string_view>
 
 #include "model/blocks/linear.hpp"
 #include "model/embedding/embedding.hpp"
@@ -16,8 +17,10 @@ enum class Pool {
   attention,  ///< learned queries attend to the positions (Lee et al. 2019, arXiv 1810.00825)
 };
 
-/// The pooling of a name: "flatten", "mean", "sum", "attention".
-Pool pool_of(const std::string& name);
+inline std::span<const std::string_view> enum_names(Pool) {
+  static constexpr std::string_view names[] = {"flatten", "mean", "sum", "attention"};
+  return names;
+}
 
 /// Attention of Q learned queries to tokens: softmax(q k^T / sqrt(D)) v, heads side by side, then a Linear.
 /// Parameters: query [Q, W]; key (no bias), value and out Linear [W, W].

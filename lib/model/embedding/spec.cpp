@@ -26,10 +26,11 @@ void EmbeddingSpec::read(config::Reader& reader) {
   reader.read(embedding_table(), options_);
   places_.remember(reader, embedding_table().section());
   const bool keeps_positions = is_cnn() || is("patchify");
-  if (active() && !options_.output) options_.output = keeps_positions ? "tokens" : "vector";
+  if (active() && !options_.output)
+    options_.output = keeps_positions ? EmbeddingOutput::tokens : EmbeddingOutput::vector;
   drop_without_effect(reader);
-  if (!options_.pooling && is("set")) options_.pooling = "mean";
-  if (!options_.pooling && keeps_positions && !makes_tokens()) options_.pooling = "flatten";
+  if (!options_.pooling && is("set")) options_.pooling = Pool::mean;
+  if (!options_.pooling && keeps_positions && !makes_tokens()) options_.pooling = Pool::flatten;
   check_pooling(reader);
   if (is_cnn() && options_.kernel < 2 * options_.stride - 1) {
     reader.problem("embedding.kernel", "= " + std::to_string(options_.kernel) +
@@ -63,15 +64,15 @@ void EmbeddingSpec::drop_without_effect(config::Reader& reader) {
   keep("positions", &O::positions, patchify, "patchify");
   keep("pooling", &O::pooling, set || ((cnn || patchify) && !makes_tokens()),
        "set, and for cnn1d, cnn2d and patchify with output: vector");
-  keep("heads", &O::heads, options_.pooling == "attention", "pooling: attention");
+  keep("heads", &O::heads, options_.pooling == Pool::attention, "pooling: attention");
   keep("grid", &O::grid, is("cnn2d") || patchify, "cnn2d and patchify");
 }
 
 void EmbeddingSpec::check_pooling(config::Reader& reader) const {
-  if (is("set") && options_.pooling == "flatten") {
+  if (is("set") && options_.pooling == Pool::flatten) {
     reader.problem("embedding.pooling", "flatten depends on the order of a set; use mean, sum or attention");
   }
-  if (options_.pooling != "attention") return;
+  if (options_.pooling != Pool::attention) return;
   const int64_t width = is("set")        ? options_.hidden
                         : is("patchify") ? options_.features
                                          : options_.channels.back();
@@ -186,7 +187,7 @@ std::vector<std::string> EmbeddingSpec::remarks() const {
 
 std::shared_ptr<Readout> EmbeddingSpec::readout(int64_t width) const {
   if (makes_tokens()) return std::make_shared<Readout>(width, options_.features);
-  return std::make_shared<Readout>(product(positions()), width, pool_of(*options_.pooling), options_.heads,
+  return std::make_shared<Readout>(product(positions()), width, *options_.pooling, options_.heads,
                                    options_.features);
 }
 
@@ -204,11 +205,11 @@ std::shared_ptr<Embedding> EmbeddingSpec::build() const {
   }
   if (is("patchify")) {
     return std::make_shared<PatchEmbedding>(PatchShape{size_, *o.patch, channels_}, o.features,
-                                            o.positions == "learned",
+                                            o.positions == PatchPositions::learned,
                                             makes_tokens() ? nullptr : readout(o.features));
   }
   return std::make_shared<SetEmbedding>(
-      SetShape{channels_, o.hidden, o.layers, pool_of(*o.pooling), o.heads, tokens, o.features});
+      SetShape{channels_, o.hidden, o.layers, *o.pooling, o.heads, tokens, o.features});
 }
 
 }  // namespace fluxsbi::model

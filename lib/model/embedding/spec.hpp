@@ -15,19 +15,33 @@
 
 namespace fluxsbi::model {
 
+/// embedding.output
+enum class EmbeddingOutput { tokens, vector };
+inline std::span<const std::string_view> enum_names(EmbeddingOutput) {
+  static constexpr std::string_view names[] = {"tokens", "vector"};
+  return names;
+}
+
+/// embedding.positions: how the places of patches are told apart by the embedding network itself.
+enum class PatchPositions { none, learned };
+inline std::span<const std::string_view> enum_names(PatchPositions) {
+  static constexpr std::string_view names[] = {"none", "learned"};
+  return names;
+}
+
 struct EmbeddingOptions {
-  std::string network = "none";               ///< none, mlp, residual_mlp, cnn1d, cnn2d, patchify, set
-  std::optional<std::string> output;          ///< tokens, vector; null: the network's own choice
-  int64_t features = 64;                      ///< of an output token
-  int64_t tokens = 4;                         ///< mlp, residual_mlp and set with output: tokens
-  int64_t hidden = 128;                       ///< mlp, residual_mlp, set
-  int64_t layers = 2;                         ///< mlp, residual_mlp, cnn, set
-  std::vector<int64_t> channels{32, 64};      ///< cnn
-  int64_t kernel = 3, stride = 2;             ///< cnn
-  std::optional<std::vector<int64_t>> patch;  ///< patchify; null: 4 along each axis
-  std::string positions = "none";             ///< patchify: none, learned
-  std::optional<std::string> pooling;  ///< flatten, mean, sum, attention; null: the network's own choice
-  int64_t heads = 4;                   ///< of attention pooling
+  std::string network = "none";                     ///< none, mlp, residual_mlp, cnn1d, cnn2d, patchify, set
+  std::optional<EmbeddingOutput> output;            ///< null: the network's own choice
+  int64_t features = 64;                            ///< of an output token
+  int64_t tokens = 4;                               ///< mlp, residual_mlp and set with output: tokens
+  int64_t hidden = 128;                             ///< mlp, residual_mlp, set
+  int64_t layers = 2;                               ///< mlp, residual_mlp, cnn, set
+  std::vector<int64_t> channels{32, 64};            ///< cnn
+  int64_t kernel = 3, stride = 2;                   ///< cnn
+  std::optional<std::vector<int64_t>> patch;        ///< patchify; null: 4 along each axis
+  PatchPositions positions = PatchPositions::none;  ///< patchify
+  std::optional<Pool> pooling;                      ///< null: the network's own choice
+  int64_t heads = 4;                                ///< of attention pooling
   std::optional<std::vector<int64_t>> grid;  ///< [rows, columns] of an image that the file holds as flat rows
 };
 
@@ -57,7 +71,7 @@ class EmbeddingSpec {
  private:
   bool is(const char* network) const { return options_.network == network; }
   bool is_cnn() const { return is("cnn1d") || is("cnn2d"); }
-  bool makes_tokens() const { return options_.output == "tokens"; }
+  bool makes_tokens() const { return options_.output == EmbeddingOutput::tokens; }
   void drop_without_effect(config::Reader& reader);
   void check_pooling(config::Reader& reader) const;
 

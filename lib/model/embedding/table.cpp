@@ -25,7 +25,7 @@ const config::Table<EmbeddingOptions>& embedding_table() {
                "none: Flux1 sees x itself; mlp, residual_mlp: for vectors; cnn1d: for series [n, length, "
                "channels]; cnn2d: for images [n, height, width, channels]; patchify: for series or images; "
                "set: for exchangeable draws [n, elements, channels]")
-          .add("output", &O::output, if_given(one_of({"tokens", "vector"})),
+          .add("output", &O::output, if_given(one_of<EmbeddingOutput>()),
                "tokens: several tokens; vector: one summary vector; null: tokens for cnn1d, cnn2d and "
                "patchify, vector for the others")
           .add("features", &O::features, integer_between(1, most_features), "the width of an output token")
@@ -43,10 +43,10 @@ const config::Table<EmbeddingOptions>& embedding_table() {
                "cnn1d, cnn2d: each block keeps every stride-th position along each axis")
           .add("patch", &O::patch, if_given(each(integer_between(1, most_tokens))),
                "patchify: the size of a patch, [length] or [height, width]; null: 4 along each axis")
-          .add("positions", &O::positions, one_of({"none", "learned"}),
+          .add("positions", &O::positions, one_of<PatchPositions>(),
                "patchify: learned adds a learned vector for each patch's position; none leaves positions to "
                "model.id_embedding_strategy (rope1d or pos1d for series, rope2d or pos2d for images)")
-          .add("pooling", &O::pooling, if_given(one_of({"flatten", "mean", "sum", "attention"})),
+          .add("pooling", &O::pooling, if_given(one_of<Pool>()),
                "set: mean, sum or attention (with learned queries); cnn1d, cnn2d and patchify with output: "
                "vector: these or flatten, which preserves positions; null: mean for set, flatten for the "
                "others")

@@ -74,7 +74,7 @@ torch::Tensor Flux1::forward(const Inputs& inputs) {
 }
 
 torch::Tensor Flux1::time_signal(const Inputs& inputs) const {
-  torch::Tensor vec = time_in_->forward(time_embedding_(distinct_times(inputs.t)));  // [B or 1, F]
+  torch::Tensor vec = time_in_->forward(time_embedding_(inputs.t));  // [B or 1, F]
   if (vector_in_) vec = vec + vector_in_->forward(inputs.guidance);
   if (inputs.conditioned.defined()) {
     vec = vec + inputs.conditioned.logical_not().unsqueeze(1) * condition_embedding_.to(vec.scalar_type());
@@ -83,13 +83,12 @@ torch::Tensor Flux1::time_signal(const Inputs& inputs) const {
 }
 
 torch::Tensor Flux1::cond_tokens(const Inputs& inputs) const {
-  const int64_t B = inputs.t.size(0);
   torch::Tensor cond = cond_in_->forward(inputs.cond, inputs.cond_ids);  // [M, B or 1, F]
   if (inputs.conditioned.defined()) {
     const torch::Tensor null = condition_null_.to(cond.scalar_type()).transpose(0, 1);  // [M, 1, F]
     cond = at::where(inputs.conditioned.unsqueeze(1), cond, null);
   }
-  return cond.to(obs_in_->dtype()).expand({-1, B, -1});
+  return cond.to(obs_in_->dtype()).expand({-1, inputs.rows(), -1});
 }
 
 torch::Tensor Flux1::rope(const Inputs& inputs) const {
@@ -113,15 +112,17 @@ torch::Tensor Flux1::rope(const Inputs& inputs) const {
 void Flux1::check(const Inputs& inputs) const {
   const auto fits = [&](const torch::Tensor& x, const StreamShape& stream, bool one_row_allowed) {
     return x.defined() && x.dim() == 3 && x.size(1) == stream.tokens && x.size(2) == stream.channels &&
-           (x.size(0) == inputs.t.size(0) || (one_row_allowed && x.size(0) == 1));
+           (x.size(0) == inputs.rows() || (one_row_allowed && x.size(0) == 1));
   };
-  core::require(inputs.t.defined() && inputs.t.dim() == 1, "Flux1: t is [B]");
-  core::require(fits(inputs.obs, shape_.obs, false), "Flux1: obs is [B, L, C] of the model's shape");
+  core::require(inputs.obs.defined() && fits(inputs.obs, shape_.obs, false),
+                "Flux1: obs is [B, L, C] of the model's shape");
+  core::require(inputs.one_or_each(inputs.t), "Flux1: t is [1 or B]");
   core::require(fits(inputs.cond, shape_.cond, true), "Flux1: cond is [B or 1, M, K] of the model's shape");
   core::require(inputs.guidance.defined() == (shape_.guidance_dim > 0),
                 "Flux1: guidance is given exactly where guidance_embed is set");
-  core::require(!inputs.conditioned.defined() || shape_.null_condition,
-                "Flux1: unconditioned rows need Flux1Shape::null_condition");
+  core::require(
+      !inputs.conditioned.defined() || (shape_.null_condition && inputs.one_or_each(inputs.conditioned)),
+      "Flux1: conditioned is [1 or B] and needs Flux1Shape::null_condition");
 }
 
 void Flux1::initialise(uint64_t seed) {

@@ -76,7 +76,7 @@ class Flux1 : public Network {
 
  private:
   void check(const Inputs& inputs) const;
-  /// SiLU(vec) [B, F] in the parameters' dtype: all that the blocks see of time, guidance and the null
+  /// SiLU(vec) [1 or B, F] in the parameters' dtype: all that the blocks see of time, guidance and the null
   /// condition.
   torch::Tensor time_signal(const Inputs& inputs) const;
   /// [M, B, F] in the parameters' dtype

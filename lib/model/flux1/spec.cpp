@@ -1,6 +1,6 @@
 #include "model/flux1/spec.hpp"
 
-#include <array>
+#include <algorithm>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -9,25 +9,16 @@ namespace fluxsbi::model {
 
 namespace {
 
-struct StrategyName {
-  std::string_view name;
-  IdStrategy strategy;
-  size_t axes;           ///< entries of axes_dim that RoPE needs; 0: not rotary
+// The id axes that a strategy rotates by.
+struct RotaryAxes {
+  size_t count = 0;      ///< entries of axes_dim that it needs; 0: it is not rotary, or takes any number
   std::string_view ids;  ///< what they stand for
 };
-constexpr std::array strategy_names{
-    StrategyName{"absolute", IdStrategy::absolute, 0, ""},
-    StrategyName{"pos1d", IdStrategy::pos1d, 0, ""},
-    StrategyName{"rope1d", IdStrategy::rope1d, 2, "(position, stream), for example [8, 2]"},
-    StrategyName{"pos2d", IdStrategy::pos2d, 0, ""},
-    StrategyName{"rope2d", IdStrategy::rope2d, 3, "(stream, row, column), for example [2, 4, 4]"},
-};
 
-const StrategyName* find_strategy(const std::string& name) {
-  for (const auto& row : strategy_names) {
-    if (row.name == name) return &row;
-  }
-  return nullptr;
+RotaryAxes rotary_axes(IdStrategy strategy) {
+  if (strategy == IdStrategy::rope1d) return {2, "(position, stream), for example [8, 2]"};
+  if (strategy == IdStrategy::rope2d) return {3, "(stream, row, column), for example [2, 4, 4]"};
+  return {};
 }
 
 }  // namespace
@@ -69,14 +60,14 @@ const config::Table<Flux1Options>& flux1_table() {
           .add("theta", &O::theta, any<std::optional<double>>(),
                "the base of RoPE; null, auto or -1: 10 * (obs_dim + cond_dim); -1 in a section of the older "
                "generation: 4 * (obs_dim + cond_dim)")
-          .add("param_dtype", &O::param_dtype, one_of({"bfloat16", "float32"}),
+          .add("param_dtype", &O::param_dtype, one_of<Storage>(),
                "the type in which the parameters are stored")
           .alias("params_dtype")
           .add("id_embedding_strategy", &O::id_embedding_strategy,
-               any<std::optional<std::vector<std::string>>>(),
+               any<std::optional<std::vector<IdStrategy>>>(),
                "how obs and cond tokens are told apart: a pair of absolute, pos1d, rope1d, pos2d, rope2d; "
                "null: RoPE in a section of the older generation, absolute for both in one of the newer")
-          .add("id_merge_mode", &O::id_merge_mode, if_given(one_of({"sum", "concat"})),
+          .add("id_merge_mode", &O::id_merge_mode, if_given(one_of<MergeMode>()),
                "sum: ids are added to the values; concat: they stand beside the values")
           .add("val_emb_dim", &O::val_emb_dim, features, "concat: the features of a head that hold the value")
           .add("id_emb_dim", &O::id_emb_dim, features, "concat: the features of a head that hold the id")
@@ -95,9 +86,11 @@ void Flux1Spec::read(config::Reader& reader) {
   note_misspelt_dtype(reader);
   places_.remember(reader, flux1_table().section());
   find_generation(reader);
-  if (newer()) {
-    if (!options_.id_embedding_strategy) options_.id_embedding_strategy = {"absolute", "absolute"};
-    if (!options_.id_merge_mode) options_.id_merge_mode = "sum";
+  if (generation_.newer()) {
+    if (!options_.id_embedding_strategy) {
+      options_.id_embedding_strategy = {IdStrategy::absolute, IdStrategy::absolute};
+    }
+    if (!options_.id_merge_mode) options_.id_merge_mode = MergeMode::sum;
   }
   check_guidance(reader, options_.guidance_embed, options_.vec_in_dim);
   check_rope_base(reader, options_.theta);
@@ -108,36 +101,32 @@ void Flux1Spec::read(config::Reader& reader) {
 }
 
 void Flux1Spec::find_generation(const config::Reader& reader) {
-  newer_because_ = first_given(reader, {{"id_embedding_strategy", options_.id_embedding_strategy.has_value()},
-                                        {"id_merge_mode", options_.id_merge_mode.has_value()},
-                                        {"val_emb_dim", options_.val_emb_dim.has_value()},
-                                        {"id_emb_dim", options_.id_emb_dim.has_value()},
-                                        {"cond_emb_dim", true},
-                                        {"dim_obs", options_.obs_dim.has_value()},
-                                        {"dim_cond", options_.cond_dim.has_value()}});
+  generation_ = Generation(reader, {{"id_embedding_strategy", options_.id_embedding_strategy.has_value()},
+                                    {"id_merge_mode", options_.id_merge_mode.has_value()},
+                                    {"val_emb_dim", options_.val_emb_dim.has_value()},
+                                    {"id_emb_dim", options_.id_emb_dim.has_value()},
+                                    {"cond_emb_dim", true},
+                                    {"dim_obs", options_.obs_dim.has_value()},
+                                    {"dim_cond", options_.cond_dim.has_value()}});
 }
 
 void Flux1Spec::check_ids(config::Reader& reader) {
   const std::string key = "model.id_embedding_strategy";
   std::vector<size_t> axes;  // that the rotary streams need
-  if (const auto& names = options_.id_embedding_strategy) {
-    if (names->size() != 2) {
+  if (const auto& strategies = options_.id_embedding_strategy) {
+    if (strategies->size() != 2) {
       reader.problem(key, "must be a pair [obs, cond], for example [absolute, pos1d], found " +
-                              std::to_string(static_cast<int64_t>(names->size())) + " entries");
+                              std::to_string(static_cast<int64_t>(strategies->size())) + " entries");
       return;
     }
-    for (const auto& name : *names) {
-      const StrategyName* row = find_strategy(name);
-      if (!row) {
-        std::vector<std::string> known;
-        for (const auto& one : strategy_names) known.emplace_back(one.name);
-        reader.problem(key, "has no strategy '" + name + "'" + core::did_you_mean(name, known));
-        return;
-      }
-      if (row->axes > 0) axes.push_back(row->axes);
-      if (row->axes > 0 && (!options_.axes_dim || options_.axes_dim->size() != row->axes)) {
-        reader.problem("model.axes_dim", "must have " + std::to_string(static_cast<int64_t>(row->axes)) +
-                                             " entries for " + name + ": " + std::string(row->ids));
+    for (const IdStrategy strategy : *strategies) {
+      const auto [count, ids] = rotary_axes(strategy);
+      if (count == 0) continue;
+      axes.push_back(count);
+      if (!options_.axes_dim || options_.axes_dim->size() != count) {
+        reader.problem("model.axes_dim", "must have " + std::to_string(static_cast<int64_t>(count)) +
+                                             " entries for " + config::name_of(strategy) + ": " +
+                                             std::string(ids));
         return;
       }
     }
@@ -179,16 +168,14 @@ void Flux1Spec::check_widths(config::Reader& reader) const {
     reader.problem("model.axes_dim", "is null and val_emb_dim is not given: nothing fixes the hidden size");
     return;
   }
-  if (mlp_width(head_dim() * options_.num_heads, options_.mlp_ratio) < 1) {
-    reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
-  }
+  check_mlp_width(reader, head_dim() * options_.num_heads, options_.mlp_ratio);
 }
 
 void Flux1Spec::drop_without_effect(config::Reader& reader) {
   if (concatenates() && !any_table()) {
     drop_option(reader, "id_merge_mode", options_.id_merge_mode,
                 "neither stream has an id embedding to merge");
-    options_.id_merge_mode = "sum";
+    options_.id_merge_mode = MergeMode::sum;
   }
   if (concatenates()) {
     if (!any_rotary())
@@ -208,7 +195,7 @@ void Flux1Spec::drop_without_effect(config::Reader& reader) {
 
 IdStrategy Flux1Spec::strategy(StreamRole role) const {
   if (!options_.id_embedding_strategy) return IdStrategy::sequence;
-  return find_strategy(options_.id_embedding_strategy->at(static_cast<size_t>(role)))->strategy;
+  return options_.id_embedding_strategy->at(static_cast<size_t>(role));
 }
 
 bool Flux1Spec::any_rotary() const {
@@ -238,8 +225,9 @@ void Flux1Spec::resolve(const data::DataShape& data) {
   resolve_grid(StreamRole::obs, data.theta_grid, data_fit.problems);
   resolve_grid(StreamRole::cond, data.x_grid, data_fit.problems);
   if (!data_fit.problems.empty()) throw core::UserErrors(data_fit.problems);
-  theta_remark_ = resolve_rope_base(options_.theta, newer(), *options_.obs_dim + *options_.cond_dim,
-                                    "(obs_dim + cond_dim)");
+  of_data_ = model::card_numbers(data);
+  theta_remark_ = resolve_rope_base(options_.theta, generation_.newer(),
+                                    *options_.obs_dim + *options_.cond_dim, "(obs_dim + cond_dim)");
   if (!any_rotary()) theta_remark_.clear();
 }
 
@@ -279,12 +267,12 @@ void Flux1Spec::write(config::Writer& writer) const {
 
 std::vector<std::string> Flux1Spec::remarks() const {
   std::vector<std::string> lines;
-  lines.push_back(
-      newer() ? "Flux1 of the newer generation, because the section holds model." + newer_because_ +
-                    ": ids by " + options_.id_embedding_strategy->at(0) + " (obs) and " +
-                    options_.id_embedding_strategy->at(1) + " (cond)"
-              : "Flux1 of the older generation (no key of the newer one is given): RoPE over the ids of "
-                "obs and cond");
+  std::string ids;
+  if (const auto& strategies = options_.id_embedding_strategy) {
+    ids = "ids by " + config::name_of(strategies->at(0)) + " (obs) and " +
+          config::name_of(strategies->at(1)) + " (cond)";
+  }
+  lines.push_back(generation_.remark("Flux1", ids, "RoPE over the ids of obs and cond"));
   if (!theta_remark_.empty()) lines.push_back(theta_remark_);
   if (learns_null_condition_) {
     lines.emplace_back("Flux1 learns a null condition for the rows whose condition is dropped, for guidance");
@@ -295,10 +283,7 @@ std::vector<std::string> Flux1Spec::remarks() const {
 
 CardNumbers Flux1Spec::card_numbers() const {
   const Flux1Options& o = options_;
-  CardNumbers numbers;
-  if (o.obs_dim) numbers.obs_dim = static_cast<double>(*o.obs_dim);
-  if (o.cond_dim) numbers.cond_dim = static_cast<double>(*o.cond_dim);
-  if (o.obs_dim && o.cond_dim) numbers.dimensions = *numbers.obs_dim + *numbers.cond_dim;
+  CardNumbers numbers = of_data_;
   numbers.depth = static_cast<double>(o.depth);
   numbers.depth_ratio =
       static_cast<double>(o.depth_single_blocks) / std::max<double>(1, static_cast<double>(o.depth));
@@ -317,7 +302,7 @@ Flux1Shape Flux1Spec::shape() const {
   shape.depth = o.depth;
   shape.depth_single = o.depth_single_blocks;
   shape.guidance_dim = o.vec_in_dim.value_or(0);
-  shape.null_condition = !newer() || learns_null_condition_;
+  shape.null_condition = !generation_.newer() || learns_null_condition_;
   if (any_rotary()) shape.id_axes = *o.axes_dim;
   shape.rope_theta = o.theta.value_or(10000);
   shape.concatenates_ids = concatenates();

@@ -26,23 +26,23 @@ struct Flux1Options {
   bool qkv_bias = true;
   std::optional<int64_t> obs_dim, cond_dim;  ///< from the data
   std::optional<double> theta = 10000;       ///< RoPE base
-  std::string param_dtype = "bfloat16";
-  std::optional<std::vector<std::string>> id_embedding_strategy;
-  std::optional<std::string> id_merge_mode;
-  std::optional<int64_t> val_emb_dim, id_emb_dim;  ///< the features of a head
+  Storage param_dtype = Storage::bfloat16;
+  std::optional<std::vector<IdStrategy>> id_embedding_strategy;  ///< of obs and of cond
+  std::optional<MergeMode> id_merge_mode;
+  std::optional<int64_t> val_emb_dim, id_emb_dim;  ///< features a head
   std::optional<std::vector<int64_t>> obs_grid, cond_grid;
 };
 
 const config::Table<Flux1Options>& flux1_table();
 
-class Flux1Spec : public Spec, public CardSubject {
+class Flux1Spec : public Spec {
  public:
   std::string_view name() const override { return "flux1"; }
   void read(config::Reader& reader) override;
   void resolve(const data::DataShape& shape) override;
   void write(config::Writer& writer) const override;
   std::string reference() const override;
-  std::string param_dtype() const override { return options_.param_dtype; }
+  at::ScalarType param_dtype() const override { return scalar_type(options_.param_dtype); }
   std::vector<std::string> remarks() const override;
   CardNumbers card_numbers() const override;
   bool takes_embedding() const override { return true; }
@@ -55,17 +55,16 @@ class Flux1Spec : public Spec, public CardSubject {
   Flux1Shape shape() const;
 
  private:
-  /// Sets newer_because_: a section is of the newer generation if it holds a key that only that one has.
+  /// A section is of the newer generation if it holds a key that only that one has.
   void find_generation(const config::Reader& reader);
-  /// Checks strategies, axes and widths, and decides which of the keys of the width counts.
+  /// Strategies, axes and widths; resolves which of the width's keys counts.
   void check_ids(config::Reader& reader);
   /// Empties the options that the others leave without effect, and warns if the user gave them. A resolved
   /// section then reads back as the same.
   void drop_without_effect(config::Reader& reader);
   void check_widths(config::Reader& reader) const;
 
-  bool newer() const { return !newer_because_.empty(); }
-  bool concatenates() const { return options_.id_merge_mode == "concat"; }
+  bool concatenates() const { return options_.id_merge_mode == MergeMode::concat; }
   IdStrategy strategy(StreamRole role) const;
   bool any_rotary() const;
   bool any_table() const;  ///< true if a stream is not rotary
@@ -75,9 +74,10 @@ class Flux1Spec : public Spec, public CardSubject {
   void resolve_grid(StreamRole role, const std::vector<int64_t>& of_data, std::vector<std::string>& problems);
 
   Flux1Options options_;
-  std::string newer_because_;  ///< the key that shows the newer generation; empty: older generation
+  Generation generation_;
   std::string theta_remark_;
   bool learns_null_condition_ = false;  ///< the older generation has one anyway
+  CardNumbers of_data_;
   KeyPlaces places_;
 };
 

@@ -56,7 +56,7 @@ torch::Tensor Flux1Joint::forward(const Inputs& inputs) {
 }
 
 torch::Tensor Flux1Joint::time_signal(const Inputs& inputs) const {
-  torch::Tensor vec = time_in_->forward(time_embedding_(distinct_times(inputs.t)));
+  torch::Tensor vec = time_in_->forward(time_embedding_(inputs.t));
   if (vector_in_) vec = vec + vector_in_->forward(inputs.guidance);
   return at::silu(vec).to(obs_in_->weight.scalar_type());
 }
@@ -86,10 +86,10 @@ torch::Tensor Flux1Joint::rope(const Inputs& inputs) const {
 
 void Flux1Joint::check(const Inputs& inputs) const {
   const torch::Tensor &obs = inputs.obs, &mask = inputs.condition_mask;
-  core::require(inputs.t.defined() && inputs.t.dim() == 1, "Flux1Joint: t is [B]");
-  core::require(obs.defined() && obs.dim() == 3 && obs.size(0) == inputs.t.size(0) &&
-                    obs.size(1) == shape_.tokens && obs.size(2) == shape_.channels,
-                "Flux1Joint: obs is [B, L, C] of the model's shape");
+  core::require(
+      obs.defined() && obs.dim() == 3 && obs.size(1) == shape_.tokens && obs.size(2) == shape_.channels,
+      "Flux1Joint: obs is [B, L, C] of the model's shape");
+  core::require(inputs.one_or_each(inputs.t), "Flux1Joint: t is [1 or B]");
   core::require(!mask.defined() || (mask.scalar_type() == at::kBool && mask.dim() == 3 &&
                                     (mask.size(0) == obs.size(0) || mask.size(0) == 1) &&
                                     mask.size(1) == shape_.tokens && mask.size(2) == 1),

@@ -19,7 +19,7 @@ namespace fluxsbi::model {
 /// How a token is made of its value, its mark (the learned vector e_c where it is conditioned on, else zero)
 /// and its id.
 enum class TokenForm {
-  rotary,  ///< [value, mark]; the ids rotate q and k (older generation)
+  rotary,  ///< [value, mark]; the ids rotate q and k (a section of the older generation)
   sum,     ///< sqrt(F) value + id + mark, all of width F
   concat,  ///< [value, mark, id]
 };

@@ -40,13 +40,13 @@ const config::Table<Flux1JointOptions>& flux1joint_table() {
           .alias("dim_joint")
           .add("theta", &O::theta, any<std::optional<double>>(),
                "older generation: the base of RoPE; null or auto: 10 * joint_dim; -1: 4 * joint_dim")
-          .add("param_dtype", &O::param_dtype, one_of({"bfloat16", "float32"}),
+          .add("param_dtype", &O::param_dtype, one_of<Storage>(),
                "the type in which the parameters are stored")
           .alias("params_dtype")
-          .add("id_embedding_strategy", &O::id_embedding_strategy, if_given(one_of({"absolute"})),
+          .add("id_embedding_strategy", &O::id_embedding_strategy, if_given(one_of<JointIds>()),
                "how tokens are told apart: absolute learns a vector for each; null: RoPE in a section of the "
                "older generation, absolute in one of the newer")
-          .add("id_merge_mode", &O::id_merge_mode, if_given(one_of({"sum", "concat"})),
+          .add("id_merge_mode", &O::id_merge_mode, if_given(one_of<MergeMode>()),
                "newer generation: sum adds value, mask and id; concat puts them side by side; null: sum")
           .add("val_emb_dim", &O::val_emb_dim, features,
                "newer generation: the features of a head that hold the value (concat) or the whole token "
@@ -76,25 +76,25 @@ void Flux1JointSpec::read(config::Reader& reader) {
   find_generation(reader);
   check_guidance(reader, options_.guidance_embed, options_.vec_in_dim);
   check_rope_base(reader, options_.theta);
-  settle_bias(reader);
-  if (newer()) {
-    settle_widths(reader);
+  resolve_bias(reader);
+  if (generation_.newer()) {
+    resolve_widths(reader);
   } else {
     check_axes(reader);
   }
 }
 
 void Flux1JointSpec::find_generation(const config::Reader& reader) {
-  newer_because_ = first_given(reader, {{"id_embedding_strategy", options_.id_embedding_strategy.has_value()},
-                                        {"id_merge_mode", options_.id_merge_mode.has_value()},
-                                        {"val_emb_dim", options_.val_emb_dim.has_value()},
-                                        {"id_emb_dim", options_.id_emb_dim.has_value()},
-                                        {"cond_emb_dim", options_.cond_emb_dim.has_value()},
-                                        {"dim_obs", true},
-                                        {"dim_cond", true}});
+  generation_ = Generation(reader, {{"id_embedding_strategy", options_.id_embedding_strategy.has_value()},
+                                    {"id_merge_mode", options_.id_merge_mode.has_value()},
+                                    {"val_emb_dim", options_.val_emb_dim.has_value()},
+                                    {"id_emb_dim", options_.id_emb_dim.has_value()},
+                                    {"cond_emb_dim", options_.cond_emb_dim.has_value()},
+                                    {"dim_obs", true},
+                                    {"dim_cond", true}});
 }
 
-void Flux1JointSpec::settle_bias(config::Reader& reader) {
+void Flux1JointSpec::resolve_bias(config::Reader& reader) {
   if (!options_.qkv_bias) {
     reader.warning("model.qkv_bias", "has no effect here: single-stream blocks always have a bias");
   }
@@ -128,14 +128,12 @@ void Flux1JointSpec::check_axes(config::Reader& reader) const {
                                          "numbers with even sums");
     return;
   }
-  if (mlp_width(head_dim() * options_.num_heads, options_.mlp_ratio) < 1) {
-    reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
-  }
+  check_mlp_width(reader, head_dim() * options_.num_heads, options_.mlp_ratio);
 }
 
-void Flux1JointSpec::settle_widths(config::Reader& reader) {
-  if (!options_.id_embedding_strategy) options_.id_embedding_strategy = "absolute";
-  if (!options_.id_merge_mode) options_.id_merge_mode = "sum";
+void Flux1JointSpec::resolve_widths(config::Reader& reader) {
+  if (!options_.id_embedding_strategy) options_.id_embedding_strategy = JointIds::absolute;
+  if (!options_.id_merge_mode) options_.id_merge_mode = MergeMode::sum;
   const bool concat = form() == TokenForm::concat;
   if (concat && !(options_.val_emb_dim && options_.cond_emb_dim && options_.id_emb_dim)) {
     reader.problem("model.id_merge_mode",
@@ -152,8 +150,8 @@ void Flux1JointSpec::settle_widths(config::Reader& reader) {
     options_.axes_dim.reset();
   }
   const std::string rotary =
-      "only the older generation has RoPE, and the section is of the newer one (model." + newer_because_ +
-      ")";
+      "only the older generation has RoPE, and the section is of the newer one (model." +
+      generation_.because() + ")";
   drop_option(reader, "axes_dim", options_.axes_dim, rotary);
   drop_option(reader, "condition_dim", options_.condition_dim, rotary);
   drop_option(reader, "theta", options_.theta, rotary);
@@ -162,14 +160,12 @@ void Flux1JointSpec::settle_widths(config::Reader& reader) {
     drop_option(reader, "cond_emb_dim", options_.cond_emb_dim, one_width);
     drop_option(reader, "id_emb_dim", options_.id_emb_dim, one_width);
   }
-  if (mlp_width(head_dim() * options_.num_heads, options_.mlp_ratio) < 1) {
-    reader.problem("model.mlp_ratio", "leaves the MLP without a feature");
-  }
+  check_mlp_width(reader, head_dim() * options_.num_heads, options_.mlp_ratio);
 }
 
 TokenForm Flux1JointSpec::form() const {
-  if (!newer()) return TokenForm::rotary;
-  return options_.id_merge_mode == "concat" ? TokenForm::concat : TokenForm::sum;
+  if (!generation_.newer()) return TokenForm::rotary;
+  return options_.id_merge_mode == MergeMode::concat ? TokenForm::concat : TokenForm::sum;
 }
 
 std::vector<int64_t> Flux1JointSpec::rotated() const {
@@ -197,7 +193,8 @@ void Flux1JointSpec::resolve(const data::DataShape& data) {
   data_fit.fit("joint_dim", options_.joint_dim, data.theta_dim + data.x_dim, "theta tokens + x tokens");
   if (!data_fit.problems.empty()) throw core::UserErrors(data_fit.problems);
   of_data_ = model::card_numbers(data);
-  if (!newer()) theta_remark_ = resolve_rope_base(options_.theta, false, *options_.joint_dim, "joint_dim");
+  if (generation_.newer()) return;
+  theta_remark_ = resolve_rope_base(options_.theta, false, *options_.joint_dim, "joint_dim");
 }
 
 void Flux1JointSpec::write(config::Writer& writer) const {
@@ -206,12 +203,9 @@ void Flux1JointSpec::write(config::Writer& writer) const {
 
 std::vector<std::string> Flux1JointSpec::remarks() const {
   std::vector<std::string> lines;
-  lines.push_back(newer()
-                      ? "Flux1Joint of the newer generation, because the section holds model." +
-                            newer_because_ + ": ids by " + *options_.id_embedding_strategy + ", " +
-                            (form() == TokenForm::concat ? "beside the values" : "added to the values")
-                      : "Flux1Joint of the older generation (no key of the newer one is given): RoPE over "
-                        "the ids of the joint tokens");
+  const std::string merged = form() == TokenForm::concat ? "beside the values" : "added to the values";
+  lines.push_back(generation_.remark("Flux1Joint", "ids by absolute, " + merged,
+                                     "RoPE over the ids of the joint tokens"));
   if (!theta_remark_.empty()) lines.push_back(theta_remark_);
   for (const auto& line : card_warnings(name(), card_numbers())) lines.push_back(line);
   return lines;

@@ -13,6 +13,13 @@
 
 namespace fluxsbi::model {
 
+/// id_embedding_strategy: the one that the newer generation has.
+enum class JointIds { absolute };
+inline std::span<const std::string_view> enum_names(JointIds) {
+  static constexpr std::string_view names[] = {"absolute"};
+  return names;
+}
+
 struct Flux1JointOptions {
   std::optional<int64_t> in_channels;  ///< from the data
   std::optional<int64_t> vec_in_dim;
@@ -25,22 +32,22 @@ struct Flux1JointOptions {
   bool qkv_bias = true;
   std::optional<int64_t> joint_dim;     ///< from the data
   std::optional<double> theta = 10000;  ///< RoPE base
-  std::string param_dtype = "bfloat16";
-  std::optional<std::string> id_embedding_strategy;
-  std::optional<std::string> id_merge_mode;
-  std::optional<int64_t> val_emb_dim, cond_emb_dim, id_emb_dim;  ///< the features of a head
+  Storage param_dtype = Storage::bfloat16;
+  std::optional<JointIds> id_embedding_strategy;
+  std::optional<MergeMode> id_merge_mode;
+  std::optional<int64_t> val_emb_dim, cond_emb_dim, id_emb_dim;  ///< features a head
 };
 
 const config::Table<Flux1JointOptions>& flux1joint_table();
 
-class Flux1JointSpec : public Spec, public CardSubject {
+class Flux1JointSpec : public Spec {
  public:
   std::string_view name() const override { return "flux1joint"; }
   void read(config::Reader& reader) override;
   void resolve(const data::DataShape& shape) override;
   void write(config::Writer& writer) const override;
   std::string reference() const override;
-  std::string param_dtype() const override { return options_.param_dtype; }
+  at::ScalarType param_dtype() const override { return scalar_type(options_.param_dtype); }
   std::vector<std::string> remarks() const override;
   CardNumbers card_numbers() const override;
   std::shared_ptr<Network> build() const override { return std::make_shared<Flux1Joint>(shape()); }
@@ -51,23 +58,22 @@ class Flux1JointSpec : public Spec, public CardSubject {
   Flux1JointShape shape() const;
 
  private:
-  /// Sets newer_because_: a section is of the newer generation if it holds a key that only that one has.
+  /// A section is of the newer generation if it holds a key that only that one has.
   void find_generation(const config::Reader& reader);
-  /// Warns of qkv_bias: false, which has an effect only in double-stream blocks.
-  void settle_bias(config::Reader& reader);
-  /// Older generation: checks axes_dim and condition_dim.
+  /// Warns of qkv_bias: false, which only double-stream blocks could follow.
+  void resolve_bias(config::Reader& reader);
+  /// The older generation: axes_dim and condition_dim.
   void check_axes(config::Reader& reader) const;
-  /// Newer generation: fills the widths and empties the options that have no effect.
-  void settle_widths(config::Reader& reader);
+  /// The newer generation: the widths; empties the options that it does not look at.
+  void resolve_widths(config::Reader& reader);
 
-  bool newer() const { return !newer_because_.empty(); }
   TokenForm form() const;
   /// axes_dim[i] + condition_dim[i]: what RoPE rotates for each id axis
   std::vector<int64_t> rotated() const;
   int64_t head_dim() const;
 
   Flux1JointOptions options_;
-  std::string newer_because_;  ///< the key that shows the newer generation; empty: older generation
+  Generation generation_;
   std::string theta_remark_;
   CardNumbers of_data_;
   KeyPlaces places_;

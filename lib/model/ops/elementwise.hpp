@@ -1,6 +1,5 @@
-// The small operations between a Flux block's matrix products. Each is one pass over memory where the fused
-// CPU kernels cover it (fused.hpp); `reference` holds the same in plain tensor operations, for all devices
-// and dtypes.
+// The small operations between a block's matrix products, in plain tensor operations for all devices and
+// dtypes. They are the seam at which a device's own kernels take over.
 //
 // Activations have the token axis first: [T, B, F]; what the time decides is [B, F], or [1, F] where
 // all samples have one time, and the same for all tokens.
@@ -19,15 +18,7 @@ at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at
 /// x + gate y. x, y [T, B, F], gate [B, F], one dtype.
 at::Tensor gated_residual(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& y);
 
-/// x Phi(x), Phi by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415). x [T, B, F]
+/// x Phi(x), Phi by its tanh approximation (Hendrycks and Gimpel 2016, arXiv 1606.08415), of any shape.
 at::Tensor gelu(const at::Tensor& x);
-
-namespace reference {
-
-at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& shift, const at::Tensor& scale);
-at::Tensor gated_residual(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& y);
-at::Tensor gelu(const at::Tensor& x);
-
-}  // namespace reference
 
 }  // namespace fluxsbi::model::ops

@@ -32,9 +32,7 @@ Simformer::Simformer(const SimformerShape& shape) : shape_(shape) {
 
 torch::Tensor Simformer::forward(const Inputs& inputs) {
   check(inputs);
-  // A fixed-step solver gives all rows one time, as a repeated view: it is then embedded once.
-  const bool one_time = inputs.t.size(0) > 1 && inputs.t.stride(0) == 0;
-  const torch::Tensor time = time_->forward(one_time ? inputs.t.narrow(0, 0, 1) : inputs.t);
+  const torch::Tensor time = time_->forward(inputs.t);
   const torch::Tensor edges = this->edges(inputs);
   torch::Tensor x = tokens(inputs);  // [L, B, F]
   auto dense = transformer_->dense_blocks->begin();
@@ -61,13 +59,12 @@ torch::Tensor Simformer::edges(const Inputs& inputs) const {
 }
 
 void Simformer::check(const Inputs& inputs) const {
-  const auto& [t, obs, mask, edge_mask] =
-      std::tie(inputs.t, inputs.obs, inputs.condition_mask, inputs.edge_mask);
+  const auto& [obs, mask, edge_mask] = std::tie(inputs.obs, inputs.condition_mask, inputs.edge_mask);
   const int64_t L = shape_.tokens;
-  core::require(t.defined() && t.dim() == 1, "Simformer: t is [B]");
-  const int64_t B = t.size(0);
-  core::require(obs.defined() && obs.sizes() == at::IntArrayRef{B, L, shape_.channels},
+  core::require(obs.defined() && obs.dim() == 3 && obs.size(1) == L && obs.size(2) == shape_.channels,
                 "Simformer: obs is [B, L, C] of all joint tokens");
+  const int64_t B = inputs.rows();
+  core::require(inputs.one_or_each(inputs.t), "Simformer: t is [1 or B]");
   core::require(!mask.defined() || (mask.dim() == 3 && (mask.size(0) == B || mask.size(0) == 1) &&
                                     mask.size(1) == L && mask.size(2) == 1),
                 "Simformer: condition_mask is [B or 1, L, 1]");

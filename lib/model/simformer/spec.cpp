@@ -9,9 +9,6 @@ namespace fluxsbi::model {
 
 namespace {
 
-// Bounds that no sensible network reaches; they keep the sizes computed from them far from overflow.
-constexpr int64_t most_layers = 1000;
-
 constexpr std::string_view undirected = "undirected";
 
 }  // namespace
@@ -39,9 +36,9 @@ const config::Table<SimformerOptions>& simformer_table() {
                "the number of tokens of theta and x together; null: from the data")
           .alias("joint_dim")
           .add("num_heads", &O::num_heads, integer_between(1, most_heads), "the number of attention heads")
-          .add("num_layers", &O::num_layers, integer_between(1, most_layers), "the number of layers")
+          .add("num_layers", &O::num_layers, integer_between(1, most_blocks), "the number of layers")
           .alias("depth")
-          .add("num_hidden_layers", &O::num_hidden_layers, integer_between(1, most_layers),
+          .add("num_hidden_layers", &O::num_hidden_layers, integer_between(1, most_blocks),
                "the number of hidden layers of each layer's MLP")
           .add("fourier_features", &O::fourier_features, width, "the width of the time's embedding")
           .add("widening_factor", &O::widening_factor, number_between(0.01, 64),
@@ -49,7 +46,7 @@ const config::Table<SimformerOptions>& simformer_table() {
           .alias("mlp_ratio")
           .add("qkv_features", &O::qkv_features, if_given(width),
                "the width of the attention, a multiple of num_heads; null: dim_tot")
-          .add("param_dtype", &O::param_dtype, one_of({"float32", "bfloat16"}),
+          .add("param_dtype", &O::param_dtype, one_of<Storage>(),
                "the parameters are always stored in float32; bfloat16 is accepted with a warning. "
                "training.compute: bfloat16 affects the MLPs alone")
           .alias("params_dtype")
@@ -84,9 +81,9 @@ void SimformerSpec::read(config::Reader& reader) {
   reader.read(simformer_table(), options_);
   note_misspelt_dtype(reader);
   places_.remember(reader, simformer_table().section());
-  if (options_.param_dtype == "bfloat16") {
+  if (options_.param_dtype == Storage::bfloat16) {
     reader.warning("model.param_dtype", "= bfloat16 has no effect here: Simformer's parameters are float32");
-    options_.param_dtype = "float32";
+    options_.param_dtype = Storage::float32;
   }
   if (options_.edge_mask && options_.edges) {
     reader.problem("model.edges", "and model.edge_mask are both given; keep one of them");

@@ -25,21 +25,21 @@ struct SimformerOptions {
   int64_t fourier_features = 128;
   double widening_factor = 3;
   std::optional<int64_t> qkv_features;              ///< null: dim_tot
-  std::string param_dtype = "float32";              ///< always float32
+  Storage param_dtype = Storage::float32;           ///< nothing else is kept
   std::optional<std::string> edge_mask;             ///< a file or a name; resolve() turns it into edges
   std::optional<std::vector<std::string>> edges{};  ///< EdgeRows
 };
 
 const config::Table<SimformerOptions>& simformer_table();
 
-class SimformerSpec : public Spec, public CardSubject {
+class SimformerSpec : public Spec {
  public:
   std::string_view name() const override { return "simformer"; }
   void read(config::Reader& reader) override;
   void resolve(const data::DataShape& shape) override;
   void write(config::Writer& writer) const override;
   std::string reference() const override;
-  std::string param_dtype() const override { return options_.param_dtype; }
+  at::ScalarType param_dtype() const override { return scalar_type(options_.param_dtype); }
   std::vector<std::string> remarks() const override;
   CardNumbers card_numbers() const override;
   std::shared_ptr<Network> build() const override { return std::make_shared<Simformer>(shape()); }

@@ -79,7 +79,7 @@ DensityEquation::Measured DensityEquation::measure(const at::Tensor& time, const
     const at::Tensor item = pair.floor_divide(k), which = pair.remainder(k);
     const at::Tensor row = rows.defined() ? rows.index_select(0, item) : item;
     const at::Tensor u = vectors.index_select(0, same_vectors ? which : row * k + which).to(x.scalar_type());
-    const at::Tensor t = same_time ? time.view(-1).expand({count}) : time.view(-1).index_select(0, item);
+    const at::Tensor t = same_time ? time.view(-1) : time.view(-1).index_select(0, item);
     const at::Tensor cotangent = u.view({count, x.size(1), x.size(2)});
     const Pulled pulled = pull_back_(t, x.index_select(0, item), cotangent, row);
     products.push_back((pulled.gradient * cotangent).flatten(1).sum(1));
@@ -96,7 +96,7 @@ DensityEquation::Measured DensityEquation::measure(const at::Tensor& time, const
 at::Tensor DensityEquation::slope(const at::Tensor& t, const at::Tensor& state,
                                   const at::Tensor& rows) const {
   const int64_t n = state.size(0), size = free_.numel();
-  const at::Tensor time = distinct_times(t);
+  const at::Tensor time = over_elements(t);
   const at::Tensor x = state.narrow(2, 0, size).reshape({n, free_.size(0), free_.size(1)});
   const method::Query query = path_.query(time);
   const method::Linear velocity = path_.velocity(time);

@@ -9,14 +9,8 @@
 
 namespace fluxsbi::sample {
 
-at::Tensor distinct_times(const at::Tensor& t) {
-  const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
-  return (one_time ? t.narrow(0, 0, 1) : t).view({-1, 1, 1});
-}
-
-at::Tensor network_times(const at::Tensor& t) {
-  const bool one_time = t.size(0) > 1 && t.stride(0) == 0;
-  return one_time ? t.narrow(0, 0, 1).to(at::kFloat).expand_as(t) : t.to(at::kFloat);
+at::Tensor over_elements(const at::Tensor& t) {
+  return t.view({-1, 1, 1});
 }
 
 std::vector<double> grid(const Equation& equation, int64_t steps, double spacing) {
@@ -28,13 +22,13 @@ std::vector<double> grid(const Equation& equation, int64_t steps, double spacing
   return times;
 }
 
-at::Tensor times_of(double t, const at::Tensor& like) {
-  return at::full({1}, t, like.options()).expand({like.size(0)});
+at::Tensor time_for(double t, const at::Tensor& like) {
+  return at::full({1}, t, like.options());
 }
 
 at::Tensor PathEquation::ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
   const method::Query query = path_.query(t);
-  const at::Tensor time = query.time.view(-1).expand({x.size(0)}), state = query.scale * x;
+  const at::Tensor time = query.time.view(-1), state = query.scale * x;
   const at::Tensor output = network_(time, state, rows);
   if (!guidance_.unconditional || guidance_.scale == 1) return output;
   at::Tensor acts;  // [1 or n, 1, 1] bool; undefined: everywhere
@@ -55,12 +49,12 @@ at::Tensor PathEquation::combine(const method::Linear& linear, const at::Tensor&
 }
 
 at::Tensor PathEquation::slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
-  const at::Tensor time = distinct_times(t);
+  const at::Tensor time = over_elements(t);
   return combine(path_.velocity(time), time, x, rows);
 }
 
 at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, double score) const {
-  const at::Tensor time = distinct_times(times_of(t, x));
+  const at::Tensor time = over_elements(time_for(t, x));
   method::Linear sum = path_.velocity(time);
   sum.x = velocity * sum.x;
   sum.network = velocity * sum.network;
@@ -74,7 +68,7 @@ at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, d
 }
 
 at::Tensor PathEquation::denoised(double t, const at::Tensor& x) const {
-  const at::Tensor time = distinct_times(times_of(t, x));
+  const at::Tensor time = over_elements(time_for(t, x));
   return combine(path_.denoised(time), time, x, {});
 }
 

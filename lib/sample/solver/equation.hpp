@@ -14,9 +14,9 @@
 
 namespace fluxsbi::sample {
 
-/// A trained network with its condition bound: (t [n], x [n, L, C], rows) -> [n, L, C], t being the network's
-/// own time. `rows` (int64 [n], or undefined for all in order) names which rows of the bound condition x
-/// belongs to. A t that repeats one number has stride 0.
+/// A trained network with its condition bound: (t [1 or n], x [n, L, C], rows) -> [n, L, C], t being the
+/// network's own time: one for all rows, or one each. `rows` (int64 [n], or undefined for all in order) names
+/// which rows of the bound condition x belongs to.
 using Evaluate = std::function<at::Tensor(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows)>;
 
 /// A network's output and the product of a cotangent with its Jacobian.
@@ -37,7 +37,7 @@ class Equation {
   /// The time at which the fraction `part` in [0, 1] of a fixed-step solver's steps is done, monotone from
   /// start() to end().
   virtual double time(double part) const = 0;
-  /// t [n], x [n, L, C] -> [n, L, C]; rows as for Evaluate.
+  /// t [1 or n], x [n, L, C] -> [n, L, C]; rows as for Evaluate.
   virtual at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
 };
 
@@ -45,15 +45,12 @@ class Equation {
 /// spaced parts; above 1: steps that get shorter towards the end.
 std::vector<double> grid(const Equation& equation, int64_t steps, double spacing = 1);
 
-/// Times t [n] as they broadcast to [n, L, C]: [n, 1, 1], or [1, 1, 1] where a solver gives all rows one time
-/// by a repeated view. Coefficients are then computed once, and the network is told of it likewise.
-at::Tensor distinct_times(const at::Tensor& t);
+/// Times t [1 or n] as they broadcast to [n, L, C]: [1 or n, 1, 1]. Of a time that all rows share,
+/// coefficients are computed once.
+at::Tensor over_elements(const at::Tensor& t);
 
-/// t [n] in float32, as networks take it; one that repeats a number still does so by a view.
-at::Tensor network_times(const at::Tensor& t);
-
-/// t for every row of `like` [n, ...]: [n], one number seen n times.
-at::Tensor times_of(double t, const at::Tensor& like);
+/// One time for all rows of `like`, [1] of its type on its device.
+at::Tensor time_for(double t, const at::Tensor& like);
 
 /// Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598), between two noise levels (Kynkaanniemi
 /// et al. 2024, arXiv 2404.07724): with F0 the network without its condition, F becomes F0 + scale (F - F0)

@@ -62,7 +62,7 @@ at::Tensor EdmHeun::take(const Step& step, const at::Tensor& x) {
 at::Tensor EdmHeun::to_data(const PathEquation& equation, const at::Tensor& x) {
   const Lifted from = lift(equation.end(), x);
   return from.x +
-         (equation.path().data() - from.time) * equation.slope(times_of(from.time, from.x), from.x, {});
+         (equation.path().data() - from.time) * equation.slope(time_for(from.time, from.x), from.x, {});
 }
 
 }  // namespace fluxsbi::sample

@@ -2,7 +2,7 @@
 // tests/tile/test_functions.cpp holds them to.
 #pragma once
 
-#include "model/ops/simd.hpp"
+#include "engine/tile/kernels/simd.hpp"
 
 namespace fluxsbi::engine::tile {
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "engine/tile/kernels.hpp"
-#include "model/ops/simd.hpp"
+#include "engine/tile/kernels/simd.hpp"
 
 namespace fluxsbi::engine::tile {
 

@@ -1,0 +1,76 @@
+#include "engine/choice.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "engine/lowering/lowering.hpp"
+#include "engine/tile/kernels.hpp"
+
+namespace fluxsbi::engine {
+
+namespace {
+
+// What keeps the tile engine from this network, for a sentence that begins "the tile engine does not cover ";
+// "" if nothing does.
+std::string not_in_tiles(const model::Network& network, at::ScalarType compute, at::Device device) {
+  if (!device.is_cpu()) return "GPUs";
+  if (compute != at::kFloat) return "bfloat16";
+  return lowering::traits_of(network.main()) ? "" : "this kind of network";
+}
+
+std::string tile_sentence() {
+  const std::string kernels = tile::kernels().name;
+  return "engine: tile (" + kernels + " kernels" + (kernels == "portable" ? ", slower: without AVX2" : "") +
+         ")";
+}
+
+}  // namespace
+
+Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device, bool hardware) {
+  const std::string where = device.is_cpu() ? "this processor" : "this GPU";
+  if (compute == "float32") return {at::kFloat, "computing in float32 (training.compute)"};
+  if (compute == "bfloat16") {
+    return {at::kBFloat16,
+            "computing in bfloat16 (training.compute)" +
+                (hardware ? "" : "; " + where + " does not multiply it itself, so float32 would be faster")};
+  }
+  if (stored != at::kBFloat16) return {at::kFloat, "computing in float32 (model.param_dtype)"};
+  if (!hardware)
+    return {at::kFloat, "computing in float32: " + where + " does not multiply bfloat16 numbers itself"};
+  return {at::kBFloat16,
+          "computing in bfloat16, which " + where + " multiplies itself; the weights are kept in float32"};
+}
+
+EngineChoice choose_engine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device,
+                           const std::string& request) {
+  const std::vector<std::string> known{"auto", "reference", "tile"};
+  if (std::find(known.begin(), known.end(), request) == known.end()) {
+    throw core::UserError("--engine " + request + ": must be auto, reference or tile" +
+                          core::did_you_mean(request, known));
+  }
+  const std::string missing = not_in_tiles(*network, compute, device);
+  if (request == "tile" && !missing.empty()) {
+    throw core::UserError("--engine tile: the tile engine does not cover " + missing +
+                          "; use --engine auto, which takes the reference engine there");
+  }
+  if (request != "reference" && missing.empty()) {
+    return {make_tile_engine(std::move(network)), tile_sentence()};
+  }
+  const std::string reason =
+      request == "reference" ? "as asked for" : "the tile engine does not cover " + missing;
+  return {make_reference_engine(std::move(network), compute, device), "engine: reference (" + reason + ")"};
+}
+
+std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
+                                    at::Device device, const std::string& request) {
+  return choose_engine(std::move(network), compute, device, request).engine;
+}
+
+std::string default_engine_sentence() {
+  return "auto: tile (" + std::string(tile::kernels().name) +
+         " kernels) for float32 on the CPU, reference for bfloat16 and GPUs";
+}
+
+}  // namespace fluxsbi::engine

@@ -1,9 +1,0 @@
-// Compiled with -mavx512f -mavx2 -mfma (lib/model/ops/CMakeLists.txt): see simd.hpp for what that asks of the
-// code.
-#include "model/ops/kernel_table.inl"
-
-namespace fluxsbi::model::ops {
-
-constinit const Kernels avx512_kernels = table("avx512");
-
-}  // namespace fluxsbi::model::ops
