@@ -67,7 +67,8 @@ class GaussianEngine : public engine::Engine {
 
   at::Tensor forward(const model::Inputs& in) override {
     last = in;
-    const at::Tensor rows = in.obs.squeeze(2).to(at::kDouble), t = in.t.to(at::kDouble);
+    const at::Tensor rows = in.obs.squeeze(2).to(at::kDouble);
+    const at::Tensor t = in.t.to(at::kDouble).expand({rows.size(0)});
     const at::Tensor mask = in.condition_mask.squeeze(2).expand({rows.size(0), tokens});
     at::Tensor out = at::full_like(rows, 1e3);  // a network's output at given tokens is anything
     const at::Tensor code = at::matmul(mask.to(at::kDouble), at::tensor({1.0, 2.0, 4.0, 8.0}, at::kDouble));
