@@ -6,6 +6,7 @@
 
 #include "command.hpp"
 #include "common.hpp"
+#include "config/rules.hpp"
 #include "core/error.hpp"
 #include "experiment/runs.hpp"
 
