@@ -5,7 +5,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "config/reader.hpp"
-#include "engine/device.hpp"
+#include "engine/choice.hpp"
 #include "engine/engine.hpp"
 #include "method/flow_matching.hpp"
 #include "sample/bound.hpp"
