@@ -185,7 +185,7 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
   const std::vector<std::string> train{"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "-q",
                                        "--set", "training.nsteps=40"};
   REQUIRE(run(train).code == 0);
-  refuses(train, "holds a run already; go on with 'fluxsbi resume ");
+  refuses(train, "holds a run already; continue it with 'fluxsbi resume ");
   // --force replaces a run by one that can start, not by a mistake.
   auto mistaken = train;
   mistaken.insert(mistaken.end(), {"--force", "--data", folder.file("nowhere.npz")});

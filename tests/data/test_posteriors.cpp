@@ -148,7 +148,7 @@ TEST_CASE("an observation that the prior cannot make is refused", "[data][poster
 
 TEST_CASE("draws of an exact posterior stand in a file beside the observations", "[data][posterior]") {
   const test::TemporaryFolder folder;
-  const std::vector<float> x{0, 0, 0.5F, 0.5F};
+  const std::vector<float> x{0, 0, -0.3F, 0.4F};
   io::save_arrays(folder.file("x.npz"), {{"x", io::Array::from(std::span<const float>(x), {2, 2})}});
   const std::string out = folder.file("exact.npz");
   CHECK(data::write_exact_posterior({"two_moons", folder.file("x.npz"), out, 4, 1}) ==

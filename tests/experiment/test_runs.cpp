@@ -112,10 +112,10 @@ TEST_CASE("samples in a file are those that the posterior draws", "[experiment][
 
   request.given = request.x;
   CHECK_THROWS_WITH(experiment::sample_to_file(posterior, request, options),
-                    ContainsSubstring("exclude each other"));
+                    ContainsSubstring("give --x or --given, not both"));
   request.x.clear();
   CHECK_THROWS_WITH(experiment::sample_to_file(posterior, request, options),
-                    ContainsSubstring("cannot answer blanks"));
+                    ContainsSubstring("cannot infer blank cells"));
   request.given.clear();
   CHECK_THROWS_WITH(experiment::sample_to_file(posterior, request, options),
                     ContainsSubstring("--x is missing"));
