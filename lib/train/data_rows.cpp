@@ -1,13 +1,15 @@
 #include "train/data_rows.hpp"
 
 #include <algorithm>
-#include <future>
+#include <array>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include <ATen/Functions.h>
 
 #include "train/data_order.hpp"
+#include "train/read_ahead.hpp"
 #include "train/tensor_rows.hpp"
 
 namespace fluxsbi::train {
@@ -36,7 +38,10 @@ class StreamFeed final : public Feed {
         choice_(std::move(choice)),
         layout_(std::move(layout)),
         step_rows_(batches * batch_size),
-        order_(choice_.size, seed) {
+        order_(choice_.size, seed),
+        ahead_(places,
+               [this](int64_t step, int64_t place) { read(step, host_[static_cast<size_t>(place)]); }) {
+    for (auto& rows : host_) rows = host_rows(step_rows_, layout_.shape);
     const data::DataShape& shape = layout_.shape;
     const int64_t learnt = shape.theta_dim + (layout_.joint ? shape.x_dim : 0);
     theta_ = empty_rows({batches, batch_size}, {learnt, shape.theta_channels}, layout_.device);
@@ -44,14 +49,7 @@ class StreamFeed final : public Feed {
       x_ = empty_rows({batches, batch_size}, {shape.x_dim, shape.x_channels}, layout_.device);
   }
 
-  void prepare(int64_t step) override {
-    const bool is_next = ahead_.valid() && step == next_step_;
-    if (ahead_.valid() && !is_next) ahead_.wait();  // the order belongs to one reader at a time
-    const HostRows rows = is_next ? ahead_.get() : read(step);
-    put(rows);
-    next_step_ = step + 1;
-    ahead_ = std::async(std::launch::async, [this, next = next_step_] { return read(next); });
-  }
+  void prepare(int64_t step) override { put(host_[static_cast<size_t>(ahead_.take(step))]); }
 
   void load(int64_t index, method::Batch& batch) override {
     batch.obs = theta_[index];
@@ -59,13 +57,11 @@ class StreamFeed final : public Feed {
   }
 
  private:
-  HostRows read(int64_t step) {
-    std::vector<int64_t> rows(static_cast<size_t>(step_rows_));
-    order_.fill(static_cast<uint64_t>(step * step_rows_), rows);
-    for (int64_t& row : rows) row = choice_.row(row);
-    HostRows result = host_rows(step_rows_, layout_.shape);
-    source_->read(rows, numbers(result.theta), numbers(result.x));
-    return result;
+  void read(int64_t step, HostRows& result) {
+    rows_.resize(static_cast<size_t>(step_rows_));
+    order_.fill(static_cast<uint64_t>(step * step_rows_), rows_);
+    for (int64_t& row : rows_) row = choice_.row(row);
+    source_->read(rows_, numbers(result.theta), numbers(result.x));
   }
 
   void put(const HostRows& rows) {
@@ -82,9 +78,11 @@ class StreamFeed final : public Feed {
   RowLayout layout_;
   int64_t step_rows_;
   DataOrder order_;
-  at::Tensor theta_, x_;  ///< [batches, batch_size, ...] of this step
-  int64_t next_step_ = -1;
-  std::future<HostRows> ahead_;  ///< of next_step_; the last member, so that it ends before the others
+  at::Tensor theta_, x_;                ///< [batches, batch_size, ...] of this step
+  static constexpr int64_t places = 4;  // steps ahead, so that a step that reads slowly delays none
+  std::array<HostRows, places> host_;
+  std::vector<int64_t> rows_;  ///< of the step that is read
+  ReadAhead ahead_;            ///< the last member, so that its thread ends before the others
 };
 
 class StreamedRows final : public Rows {
