@@ -134,13 +134,12 @@ class Pass {
           std::to_string(dataset_.rows->rows()) +
           " rows hold NaN, infinite values or values beyond float32's range (first: row " +
           std::to_string(bad_.front()) + ", counted from 0, " + first_name_ +
-          "); mend them, or set data.nan: drop to leave such rows out (for sets of varying size, data.nan: "
-          "pad takes elements of NaN as absent)");
+          "); correct them, or set data.nan: drop to leave such rows out (for sets of varying size, data.nan: "
+          "pad treats elements of NaN as absent)");
     }
     if (std::ssize(bad_) < dataset_.rows->rows()) return;
     throw core::UserError(dataset_.source +
-                          ": every row holds NaN or infinite values; nothing is left after "
-                          "data.nan: drop");
+                          ": every row holds NaN or infinite values; nothing is left after data.nan: drop");
   }
 
   /// Fills standardisers and fingerprint. Throws for values outside the range and for constant columns.
