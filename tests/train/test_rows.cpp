@@ -109,7 +109,7 @@ TEST_CASE("a file that becomes shorter ends training after a checkpoint, and res
   const auto state = checkpoint::load_latest_state(folder.path());
   REQUIRE(state.has_value());
   CHECK(state->step >= 17);
-  CHECK(state->step <= 19);  // two steps may have been read before the file was cut
+  CHECK(state->step <= 21);  // four steps may have been read before the file was cut
   auto resumed = setup(folder.path());
   train::train(resumed, state);
   CHECK(at::equal(resumed.engine->parameters().master, uninterrupted.engine->parameters().master));
