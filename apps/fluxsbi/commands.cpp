@@ -3,6 +3,7 @@
 #include <string>
 
 #include "command.hpp"
+#include "core/registry.hpp"
 
 namespace fluxsbi::app {
 
@@ -80,10 +81,8 @@ std::span<const CommandRow> commands() {
 
 bool needs_network(std::span<char* const> words) {
   if (with_network || words.size() < 2) return false;
-  const std::string_view name = words[1];
-  const auto row = std::find_if(commands().begin(), commands().end(),
-                                [&](const CommandRow& one) { return one.name == name; });
-  if (row == commands().end()) return false;
+  const CommandRow* row = core::find_row(commands(), words[1]);
+  if (row == nullptr) return false;
   return row->declare == nullptr || std::any_of(words.begin() + 2, words.end(), [&](const char* word) {
            return is_option(word, row->network_option);
          });

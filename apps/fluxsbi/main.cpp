@@ -9,6 +9,7 @@
 #include "command.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/registry.hpp"
 #include "core/stop.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
@@ -21,12 +22,6 @@ namespace core = fluxsbi::core;
 
 int code(ExitCode exit_code) {
   return static_cast<int>(exit_code);
-}
-
-std::vector<std::string> command_names() {
-  std::vector<std::string> names;
-  for (const auto& row : fluxsbi::app::commands()) names.emplace_back(row.name);
-  return names;
 }
 
 std::vector<std::string> option_names(const CLI::App& command) {
@@ -94,9 +89,10 @@ int main(int argc, char** argv) {
     if (row.declare) actions.emplace_back(command, row.declare(*command));
   }
   if (argc > 1 && argv[1][0] != '-') {
-    const auto names = command_names();
-    if (std::find(names.begin(), names.end(), argv[1]) == names.end()) {
-      core::log::error("unknown command '" + std::string(argv[1]) + "'" + core::did_you_mean(argv[1], names));
+    const auto rows = fluxsbi::app::commands();
+    if (core::find_row(rows, argv[1]) == nullptr) {
+      core::log::error("unknown command '" + std::string(argv[1]) + "'" +
+                       core::did_you_mean(argv[1], core::row_names(rows)));
       return code(ExitCode::user_error);
     }
   }

@@ -78,24 +78,25 @@ float from_line(const Range& range, size_t i, double u) {
   return inside;
 }
 
-}  // namespace
-
-void Standardiser::apply(std::span<float> values) const {
-  const size_t size = mean.size();
+// `out` may be `values` itself.
+template <class Value>
+void standardise(const Standardiser& by, std::span<const Value> values, std::span<float> out) {
+  const size_t size = by.mean.size();
   for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i) {
-      values[at + i] = static_cast<float>((to_line(range, i, values[at + i]) - mean[i]) / scale[i]);
-    }
+    for (size_t i = 0; i < size; ++i)
+      out[at + i] = static_cast<float>((to_line(by.range, i, values[at + i]) - by.mean[i]) / by.scale[i]);
   }
 }
 
+}  // namespace
+
+void Standardiser::apply(std::span<float> values) const {
+  standardise(*this, std::span<const float>(values), values);
+}
+
 void Standardiser::apply(std::span<const double> values, std::span<float> out) const {
-  const size_t size = mean.size();
   core::require(values.size() == out.size(), "as many values before as after");
-  for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i)
-      out[at + i] = static_cast<float>((to_line(range, i, values[at + i]) - mean[i]) / scale[i]);
-  }
+  standardise(*this, values, out);
 }
 
 void Standardiser::invert(std::span<float> values) const {

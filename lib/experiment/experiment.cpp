@@ -1,9 +1,8 @@
 #include "experiment/experiment.hpp"
 
-#include <algorithm>
-
 #include "config/reader.hpp"
 #include "core/error.hpp"
+#include "core/registry.hpp"
 #include "data/dataset.hpp"
 #include "data/tasks/task.hpp"
 #include "model/cards.hpp"
@@ -24,16 +23,11 @@ const config::Table<TopOptions>& top_table() {
   return table;
 }
 
-bool is_task(const std::string& name) {
-  const auto tasks = data::tasks();
-  return std::any_of(tasks.begin(), tasks.end(), [&](const data::TaskRow& row) { return row.name == name; });
-}
-
 // A task_name is the source of data where nothing else is. The section data must have been read.
 void take_task_name(const TopOptions& top, data::DataOptions& data, config::Reader& reader) {
   if (!top.task_name || data.task == top.task_name) return;
   const bool has_data = data.has_source();
-  if (!has_data && is_task(*top.task_name)) {
+  if (!has_data && core::find_row(data::tasks(), *top.task_name) != nullptr) {
     data.task = top.task_name;
   } else {
     reader.warning("task_name", "has no effect: " + std::string(has_data ? "the data are named elsewhere"

@@ -55,11 +55,11 @@ std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool 
   return method;
 }
 
-train::RowChoice rows_of(const data::Complement& kept, const data::Complement& split) {
+train::RowChoice choose_kept(const data::Complement& kept, const data::Complement& split) {
   return {split.size(), [&kept, &split](int64_t i) { return kept[split[i]]; }};
 }
 
-train::RowChoice rows_of(const data::Complement& kept, const std::vector<int64_t>& split) {
+train::RowChoice choose_kept(const data::Complement& kept, const std::vector<int64_t>& split) {
   return {std::ssize(split), [&kept, &split](int64_t i) { return kept[split[static_cast<size_t>(i)]]; }};
 }
 
@@ -161,8 +161,8 @@ void TrainingRun::open_folder(bool anew) {
 // Rows that lie in memory are given up once they are standardised on the device.
 void TrainingRun::take_rows() {
   const train::RowLayout layout{dataset_.shape, joint_, device_.device};
-  const auto training = rows_of(survey_.kept, survey_.split.training);
-  const auto validation = rows_of(survey_.kept, survey_.split.validation);
+  const auto training = choose_kept(survey_.kept, survey_.split.training);
+  const auto validation = choose_kept(survey_.kept, survey_.split.validation);
   const bool stays = !dataset_.rows->in_memory();
   auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
                                                              survey_.theta, survey_.x);

@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "core/error.hpp"
 #include "io/hdf5_file.hpp"
@@ -27,13 +26,7 @@ struct RequestHead {
 
 // False at the end, when the program has closed its side or is gone.
 bool receive(int socket, std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t got = recv(socket, bytes.data(), bytes.size(), 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(got));
-  }
-  return true;
+  return core::read_all(socket, bytes) == bytes.size();
 }
 
 void send_infos(const std::vector<h5::Dataset>& datasets, Isolated::Outlet& out) {
@@ -86,37 +79,31 @@ Hdf5Rows::Hdf5Rows(const std::string& path, const std::vector<std::string>& keys
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw core::UserError(path + ": cannot be opened: " + std::strerror(errno));
-  requests_ = ends[0];
+  requests_ = core::FileDescriptor(ends[0]);
+  core::FileDescriptor served(ends[1]);
   constexpr uint64_t working_memory = uint64_t{1} << 30;
-  try {
-    child_ = std::make_unique<Isolated>(
-        Isolated::Setting{path, "the HDF5 library", "it is damaged: copy or make it again", working_memory,
-                          UINT64_MAX},
-        [&](Isolated::Outlet& out) {
-          close(ends[0]);
-          serve(path, size_, keys, ends[1], out);
-        });
-    close(ends[1]);
-    child_->next();
-    for (const auto& key : keys) {
-      ArrayInfo info{key, static_cast<DType>(child_->receive_number()), {}};
-      info.shape.resize(std::min<uint64_t>(child_->receive_number(), H5S_MAX_RANK));
-      for (auto& n : info.shape) n = static_cast<int64_t>(child_->receive_number());
-      datasets_.push_back(std::move(info));
-    }
-  } catch (...) {
-    close(requests_);
-    throw;
+  child_ = std::make_unique<Isolated>(
+      Isolated::Setting{path, "the HDF5 library", "it is damaged: copy or make it again", working_memory,
+                        UINT64_MAX},
+      [&](Isolated::Outlet& out) {
+        requests_.reset();
+        serve(path, size_, keys, served.number(), out);
+      });
+  served.reset();
+  child_->next();
+  for (const auto& key : keys) {
+    ArrayInfo info{key, static_cast<DType>(child_->receive_number()), {}};
+    info.shape.resize(std::min<uint64_t>(child_->receive_number(), H5S_MAX_RANK));
+    for (auto& n : info.shape) n = static_cast<int64_t>(child_->receive_number());
+    datasets_.push_back(std::move(info));
   }
 }
 
-Hdf5Rows::~Hdf5Rows() {
-  close(requests_);
-}
+Hdf5Rows::~Hdf5Rows() = default;
 
 void Hdf5Rows::send(std::span<const std::byte> bytes) const {
   while (!bytes.empty()) {
-    const ssize_t done = ::send(requests_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t done = ::send(requests_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) return;  // the child has ended; what it left behind says why
     bytes = bytes.subspan(static_cast<size_t>(done));

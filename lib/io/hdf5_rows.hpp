@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "core/file_descriptor.hpp"
 #include "io/array.hpp"
 
 namespace fluxsbi::io {
@@ -44,10 +45,10 @@ class Hdf5Rows {
 
   std::string path_;
   uint64_t size_ = 0;
-  int requests_ = -1;  ///< socket to the child
   std::vector<ArrayInfo> datasets_;
   mutable std::mutex guard_;  ///< of the child: one request at a time
   std::unique_ptr<Isolated> child_;
+  core::FileDescriptor requests_;  ///< socket to the child, which ends where this closes: before child_ waits
 };
 
 }  // namespace fluxsbi::io

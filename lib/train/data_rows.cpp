@@ -30,7 +30,7 @@ HostRows host_rows(int64_t rows, const data::DataShape& shape) {
           at::empty({rows, shape.x_dim, shape.x_channels}, at::kFloat)};
 }
 
-class StreamFeed final : public Feed {
+class StreamFeed final : public BatchFeed {
  public:
   StreamFeed(std::shared_ptr<const data::StandardisedRows> source, RowChoice choice, RowLayout layout,
              int64_t batches, int64_t batch_size, uint64_t seed)
@@ -116,7 +116,7 @@ class StreamedRows final : public Rows {
     return batch;
   }
 
-  std::unique_ptr<Feed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
+  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
     return std::make_unique<StreamFeed>(source_, choice_, layout_, batches, batch_size, seed);
   }
 

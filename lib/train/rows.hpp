@@ -13,9 +13,9 @@ namespace fluxsbi::train {
 
 /// The rows of training steps. What a step reads lies in tensors of fixed shape and place, so that steps can
 /// be recorded.
-class Feed {
+class BatchFeed {
  public:
-  virtual ~Feed() = default;
+  virtual ~BatchFeed() = default;
   /// Makes the rows of step `step` (counted from 0) ready: those that DataOrder puts there. Throws UserError
   /// where they cannot be read.
   virtual void prepare(int64_t step) = 0;
@@ -35,7 +35,7 @@ class Rows {
   /// Rows first, ..., first + count - 1.
   virtual method::Batch slice(int64_t first, int64_t count) const = 0;
   /// Steps of `batches` micro-batches of `batch_size` rows, in the order of `seed`. The rows must outlive it.
-  virtual std::unique_ptr<Feed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const = 0;
+  virtual std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const = 0;
 };
 
 /// Room for rows, [leading..., shape...] float32.

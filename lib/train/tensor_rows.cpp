@@ -17,7 +17,7 @@ std::vector<int64_t> row_shape(const at::Tensor& rows) {
 }
 
 // Gathers within the step, so that a step of many micro-batches needs room for one.
-class TensorFeed final : public Feed {
+class TensorFeed final : public BatchFeed {
  public:
   TensorFeed(at::Tensor theta, at::Tensor x, int64_t batches, int64_t batch_size, uint64_t seed)
       : theta_(std::move(theta)),
@@ -65,7 +65,7 @@ class TensorRows final : public Rows {
     if (x_.defined()) batch.cond = x_.narrow(0, first, count);
     return batch;
   }
-  std::unique_ptr<Feed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
+  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
     return std::make_unique<TensorFeed>(theta_, x_, batches, batch_size, seed);
   }
 

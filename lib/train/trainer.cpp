@@ -192,7 +192,7 @@ void Trainer::prepare_step() {
     if (saved_step_ != step_) save();
     throw core::UserError(std::string(problem.what()) + ". Training stopped after step " +
                           std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
-                          "` goes on from it once the data are back");
+                          "` continues from it once the data are back");
   }
 }
 

@@ -50,7 +50,7 @@ class TrainingStep {
   Optimiser& optimiser_;
   int64_t batch_size_, multistep_;
   uint64_t seed_;
-  std::unique_ptr<Feed> feed_;
+  std::unique_ptr<BatchFeed> feed_;
   at::Generator generator_;
 
   at::Tensor step_number_;  ///< scalar int64, counted from 1

@@ -19,7 +19,7 @@ void over_chunks(int64_t rows, Work work) {
   for (int64_t first = 0; first < rows; first += chunk_rows) work(first, std::min(chunk_rows, rows - first));
 }
 
-method::Noise rows_of(const method::Noise& noise, int64_t first, int64_t count) {
+method::Noise noise_of_rows(const method::Noise& noise, int64_t first, int64_t count) {
   const auto part = [&](const at::Tensor& x) { return x.defined() ? x.narrow(0, first, count) : x; };
   return {part(noise.normal), part(noise.uniform), part(noise.mask), part(noise.drop)};
 }
@@ -37,7 +37,7 @@ Validation::Validation(engine::Engine& engine, const method::Method& method, con
   at::Generator generator = make_generator(engine.device());
   over_chunks(rows, [&](int64_t first, int64_t count) {
     const auto chunk = static_cast<uint64_t>(first / chunk_rows);
-    draw_noise(rows_of(noise_, first, count), generator,
+    draw_noise(noise_of_rows(noise_, first, count), generator,
                core::derive_seed(seed, core::Purpose::validation_noise, chunk));
   });
 }
@@ -49,7 +49,7 @@ double Validation::loss() {
   at::Tensor total = at::zeros({}, noise_.uniform.options());
   over_chunks(rows, [&](int64_t first, int64_t count) {
     method::Batch batch = data_.validation->slice(first, count);
-    const method::Noise noise = rows_of(noise_, first, count);
+    const method::Noise noise = noise_of_rows(noise_, first, count);
     if (noise.mask.defined()) batch.condition_mask = data_.condition_mask->draw(noise.mask);
     const auto problem = method::regression(method_, batch, noise, data_.condition_drop_rate);
     total.add_(engine_.loss(problem), static_cast<double>(count) / static_cast<double>(rows));

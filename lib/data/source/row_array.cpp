@@ -41,6 +41,18 @@ class MemoryRows final : public RowArray {
   io::Array array_;
 };
 
+std::vector<io::RowRun> runs_of(std::span<const int64_t> rows) {
+  std::vector<io::RowRun> runs;
+  for (const int64_t row : rows) {
+    if (!runs.empty() && runs.back().first + runs.back().count == row) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({row, 1});
+    }
+  }
+  return runs;
+}
+
 class NpyFileRows final : public RowArray {
  public:
   explicit NpyFileRows(std::unique_ptr<io::NpyRows> file)
@@ -49,12 +61,25 @@ class NpyFileRows final : public RowArray {
 
   bool in_memory() const override { return false; }
   void read(int64_t first, int64_t count, std::span<double> out) const override {
-    std::vector<std::byte> bytes(static_cast<size_t>(count) * file_->row_bytes());
-    file_->read(first, count, bytes);
-    to_double(file_->dtype(), bytes, out);
+    const io::RowRun run{first, count};
+    read_runs(std::span(&run, 1), out);
+  }
+  void gather(std::span<const int64_t> rows, std::span<double> out) const override {
+    read_runs(runs_of(rows), out);
   }
 
  private:
+  void read_runs(std::span<const io::RowRun> runs, std::span<double> out) const {
+    std::vector<std::byte> bytes(out.size() * size_of(file_->dtype()));
+    auto rest = std::span(bytes);
+    for (const io::RowRun& run : runs) {
+      const size_t length = static_cast<size_t>(run.count) * file_->row_bytes();
+      file_->read(run.first, run.count, rest.first(length));
+      rest = rest.subspan(length);
+    }
+    to_double(file_->dtype(), bytes, out);
+  }
+
   std::unique_ptr<io::NpyRows> file_;
 };
 
@@ -72,15 +97,7 @@ class Hdf5DatasetRows final : public RowArray {
     read_runs(std::span(&run, 1), out);
   }
   void gather(std::span<const int64_t> rows, std::span<double> out) const override {
-    std::vector<io::RowRun> runs;
-    for (const int64_t row : rows) {
-      if (!runs.empty() && runs.back().first + runs.back().count == row) {
-        ++runs.back().count;
-      } else {
-        runs.push_back({row, 1});
-      }
-    }
-    read_runs(runs, out);
+    read_runs(runs_of(rows), out);
   }
 
  private:
@@ -102,7 +119,7 @@ class NoRows final : public RowArray {
   void read(int64_t, int64_t, std::span<double>) const override {}
 };
 
-int64_t rows_of(const std::vector<RowArrayPtr>& parts) {
+int64_t total_rows(const std::vector<RowArrayPtr>& parts) {
   int64_t rows = 0;
   for (const auto& part : parts) rows += part->rows();
   return rows;
@@ -115,7 +132,7 @@ bool all_single(const std::vector<RowArrayPtr>& parts) {
 class JoinedRows final : public RowArray {
  public:
   explicit JoinedRows(std::vector<RowArrayPtr> parts)
-      : RowArray(rows_of(parts), parts.at(0)->row_size(), all_single(parts)), parts_(std::move(parts)) {
+      : RowArray(total_rows(parts), parts.at(0)->row_size(), all_single(parts)), parts_(std::move(parts)) {
     for (const auto& part : parts_) {
       core::require(part->row_size() == row_size(), "joined rows have one size");
       ends_.push_back((ends_.empty() ? 0 : ends_.back()) + part->rows());
