@@ -54,6 +54,7 @@ int run(const Action& action) {
     core::log::info(stopped.what());
     return code(ExitCode::stopped);
   } catch (const std::bad_alloc&) {
+    core::log::end_progress();
     core::log::error("out of memory; lower sampling.memory_gb, training.batch_size or the model's size");
     return code(ExitCode::user_error);
   } catch (const std::exception& problem) {

@@ -85,9 +85,8 @@ Problem read_name(const Value& value, std::span<const std::string_view> names, s
   if (auto problem = read(value, text)) return problem;
   const auto found = std::find(names.begin(), names.end(), text);
   if (found == names.end()) {
-    const std::string near = core::nearest(text, std::vector<std::string>(names.begin(), names.end()));
     return "must be " + one_of_text(names) + ", found " + value.description() +
-           (near.empty() ? "" : " (did you mean '" + near + "'?)");
+           core::nearest_hint(text, std::vector<std::string>(names.begin(), names.end()));
   }
   out = static_cast<size_t>(found - names.begin());
   return {};
@@ -162,10 +161,7 @@ Rule<std::string> one_of(std::vector<std::string> names) {
   const std::string allowed = "one of " + core::join(names);
   return {allowed,
           [names](const std::string& v) { return std::find(names.begin(), names.end(), v) != names.end(); },
-          [names](const std::string& v) {
-            const std::string near = core::nearest(v, names);
-            return near.empty() ? "" : " (did you mean '" + near + "'?)";
-          }};
+          [names](const std::string& v) { return core::nearest_hint(v, names); }};
 }
 
 }  // namespace fluxsbi::config

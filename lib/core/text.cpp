@@ -93,10 +93,14 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
   return found;
 }
 
-std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
+std::string nearest_hint(std::string_view word, std::span<const std::string> candidates) {
   const std::string found = nearest(word, candidates);
-  if (!found.empty()) return " (did you mean '" + found + "'?)";
-  return candidates.empty() ? "" : "; known: " + join(candidates);
+  return found.empty() ? "" : " (did you mean '" + found + "'?)";
+}
+
+std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
+  const std::string hint = nearest_hint(word, candidates);
+  return hint.empty() && !candidates.empty() ? "; known: " + join(candidates) : hint;
 }
 
 std::string quoted(std::string_view text) {

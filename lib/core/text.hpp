@@ -24,7 +24,10 @@ std::string list_first(std::span<const int64_t> numbers, size_t most = 10);
 /// be meant: at most a third of the word's length, and at least one edit is always allowed.
 std::string nearest(std::string_view word, std::span<const std::string> candidates);
 
-/// " (did you mean 'x'?)" for the nearest candidate, or "; known: a, b, c" if none is near.
+/// " (did you mean 'x'?)" for the nearest candidate, or "" if none is near.
+std::string nearest_hint(std::string_view word, std::span<const std::string> candidates);
+
+/// The same, or "; known: a, b, c" if none is near.
 std::string did_you_mean(std::string_view word, std::span<const std::string> candidates);
 
 /// The text in single quotes, for messages: cut after 60 bytes, control characters as blanks.

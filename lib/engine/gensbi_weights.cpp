@@ -54,7 +54,7 @@ class Import {
     for (const auto& [path, array] : theirs_) {
       if (known.count(path)) continue;
       problem(path, core::shape_text(array.shape) + " is left over: the model of the YAML has no such " +
-                        "parameter" + hint(path));
+                        "parameter" + core::nearest_hint(path, expected_));
     }
     if (!problems_.empty()) throw core::UserErrors(problems_);
     return std::move(weights_);
@@ -63,11 +63,6 @@ class Import {
  private:
   void problem(const std::string& path, const std::string& what) {
     problems_.push_back(source_ + ": " + path + " " + what);
-  }
-
-  std::string hint(const std::string& path) const {
-    const std::string near = core::nearest(path, expected_);
-    return near.empty() ? "" : " (did you mean '" + near + "'?)";
   }
 
   const io::Array* find(const std::string& path, const std::vector<int64_t>& shape) {

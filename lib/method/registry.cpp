@@ -42,9 +42,7 @@ std::span<const MethodRow> methods() {
 std::unique_ptr<Spec> make_spec(const std::string& name) {
   if (const MethodRow* row = core::find_row(rows, name)) return row->make();
   const auto names = core::row_names(rows);
-  const std::string near = core::nearest(name, names);
-  throw core::UserError("strategy.method '" + name + "' is unknown" +
-                        (near.empty() ? "" : " (did you mean '" + near + "'?)") +
+  throw core::UserError("strategy.method '" + name + "' is unknown" + core::nearest_hint(name, names) +
                         "; available: " + core::join(names));
 }
 

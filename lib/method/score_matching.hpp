@@ -11,11 +11,11 @@
 //   loss = mean over rows of (elements / unconditioned elements of the row) times
 //          the sum over that row's unconditioned elements of w(t) (s + n / std)^2.
 // w = std^2 gives every noise level the same weight. w = std^2 (1 + (std / mean)^2) weights the error of the
-// denoised data as diffusion.hpp does, because the same error of F leaves a larger error of the data where there is
-// more noise. The ratio is capped at 15, where the default ve ends, so that rare rows of vp do not outweigh
-// all others. w = g^2, as published, is the first weight times a constant in ve, but in vp it grows without
-// bound towards the data and outweighs all other times. Conditioned tokens enter without noise and carry no
-// loss. Samples follow
+// denoised data as diffusion.hpp does, because the same error of F leaves a larger error of the data where
+// there is more noise. The ratio is capped at 15, where the default ve ends, so that rare rows of vp do not
+// outweigh all others. w = g^2, as published, is the first weight times a constant in ve, but in vp it grows
+// without bound towards the data and outweighs all other times. Conditioned tokens enter without noise and
+// carry no loss. Samples follow
 //   dx/dt = f - g^2 s / 2, or "reverse": dx = (f - g^2 s) dt + g dW, from t = 1 down to time_min.
 #pragma once
 

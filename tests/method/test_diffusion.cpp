@@ -18,29 +18,20 @@
 
 #include "method/diffusion.hpp"
 #include "support/catch.hpp"
-#include "support/enum_named.hpp"
+#include "support/diffusion.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
+using test::diffusion;
+using test::some_network;
 
 namespace {
 
 // float32 sums of a few dozen terms of order one
 constexpr double float_tolerance = 1e-5;
 
-method::Diffusion diffusion(const std::string& preconditioning) {
-  method::DiffusionOptions options;
-  options.preconditioning = test::enum_named<method::PreconditioningKind>(preconditioning);
-  return method::Diffusion(options);
-}
-
 double weighted_loss(const engine::Regression& problem, const at::Tensor& output) {
   return ((output - problem.target).square() * problem.weight).sum().item<double>();
-}
-
-// A network without meaning that mixes tokens, channels and the time.
-at::Tensor some_network(const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
-  return at::tanh(1.3 * x) + 0.2 * x.sum({1, 2}, true) + at::tanh(t).view({-1, 1, 1});
 }
 
 // A row of table 1 of Karras et al. 2022 (arXiv 2206.00364), written out in plain numbers:

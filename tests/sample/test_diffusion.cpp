@@ -8,26 +8,17 @@
 #include "method/diffusion.hpp"
 #include "sample/solver/stepper.hpp"
 #include "support/catch.hpp"
-#include "support/enum_named.hpp"
+#include "support/diffusion.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
+using test::diffusion;
+using test::some_network;
 
 namespace {
 
 // float32 sums of a few terms of order one
 constexpr double float_tolerance = 1e-5;
-
-method::Diffusion diffusion(const std::string& preconditioning) {
-  method::DiffusionOptions options;
-  options.preconditioning = test::enum_named<method::PreconditioningKind>(preconditioning);
-  return method::Diffusion(options);
-}
-
-// A network without meaning that mixes tokens, channels and the time.
-at::Tensor some_network(const at::Tensor& t, const at::Tensor& x, const at::Tensor&) {
-  return at::tanh(1.3 * x) + 0.2 * x.sum({1, 2}, true) + at::tanh(t).view({-1, 1, 1});
-}
 
 }  // namespace
 
