@@ -146,6 +146,7 @@ Dataset open_dataset(const DataOptions& options, uint64_t seed) {
       resolve_names(named(dataset.theta_names, options.theta_names), "theta", dataset.shape.theta_dim);
   dataset.x_names = resolve_names(named(dataset.x_names, options.x_names), "x", dataset.shape.x_dim);
   dataset.shape.padded = options.nan == NanPolicy::pad;
+  dataset.shape.missing = options.nan == NanPolicy::impute && dataset.shape.x_dim > 0;
   return dataset;
 }
 

@@ -29,7 +29,7 @@ Points read_pair(const PointFiles& files, const sample::Posterior& posterior) {
     throw core::UserError("--x is missing: " + files.model +
                           " gives the density of theta given x; name the file of x");
   auto parameters = data::load_parameters(files.theta, shape, posterior.theta_names());
-  auto observations = data::load_observations(files.x, shape, posterior.x_names());
+  auto observations = data::load_observations(files.x, shape, posterior.x_names(), posterior.joint());
   if (observations.rows != parameters.rows && observations.rows != 1) {
     throw core::UserError("--theta " + files.theta + " holds " + std::to_string(parameters.rows) +
                           " rows and --x " + files.x + " " + std::to_string(observations.rows) +
@@ -125,7 +125,8 @@ ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model
     throw core::UserError("--x " + x + ": " + model +
                           " was trained without x, but map finds the mode of theta given x");
   }
-  const auto observations = data::load_observations(x, posterior.shape(), posterior.x_names());
+  const auto observations =
+      data::load_observations(x, posterior.shape(), posterior.x_names(), posterior.joint());
   ModeOutcome outcome;
   outcome.rows = observations.rows;
   const double begin = core::steady_seconds();

@@ -74,10 +74,9 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
                    config::name_of(data.standardise_x) +
                        " would shift the elements of a set by their order; use per_channel");
   }
-  if (network != "set" && data.nan == data::NanPolicy::pad) {
-    reader.problem(
-        "data.nan",
-        "pad leaves absent elements in x, which only embedding.network: set understands; it is " + network);
+  if (data.nan != data::NanPolicy::impute && data.missing_rate) {
+    reader.warning("data.missing_rate", "has no effect here: it is for data.nan: impute");
+    data.missing_rate.reset();
   }
 }
 

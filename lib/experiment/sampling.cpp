@@ -43,7 +43,8 @@ AskedRows read_x(const SamplingRequest& request, const sample::Posterior& poster
     throw core::UserError("--x " + request.x + ": " + request.model +
                           " was trained without x; leave --x out to draw theta");
   }
-  auto observations = data::load_observations(request.x, posterior.shape(), posterior.x_names());
+  auto observations =
+      data::load_observations(request.x, posterior.shape(), posterior.x_names(), posterior.joint());
   return {sample::Question::Kind::x, observations.rows, std::move(observations.x)};
 }
 

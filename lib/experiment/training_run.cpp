@@ -9,6 +9,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "data/files/names.hpp"
 #include "data/source/standardised_rows.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
@@ -96,6 +97,7 @@ void TrainingRun::survey_data() {
   const std::string validation = std::to_string(survey_.split.validation.size());
   core::log::info(dataset_.source + ": " + training + " rows to train on, " + validation + " to validate" +
                   (survey_.dropped ? ", " + std::to_string(survey_.dropped) + " dropped" : ""));
+  if (dataset_.shape.missing) log_missing();
   checkpoint::ModelFile& model = setup_.model;
   model.shape = dataset_.shape;
   model.theta_names = dataset_.theta_names;
@@ -108,6 +110,24 @@ void TrainingRun::survey_data() {
   model.remarks["validation_rows"] = validation;
   model.remarks["data_crc32"] = std::to_string(survey_.fingerprint);
   model.remarks["commit"] = core::source_commit();
+}
+
+void TrainingRun::log_missing() const {
+  const data::MissingCount& missing = survey_.missing;
+  const auto names = data::feature_names(dataset_.x_names, dataset_.shape.x_channels);
+  const double rate = experiment_.data.missing_rate.value_or(0);
+  core::log::info("data.nan: impute: " + missing.text(names) +
+                  "; training hides further values at random, a share of " + core::number_text(rate) +
+                  " (data.missing_rate)");
+  if (rate > 0) return;
+  std::vector<std::string> never;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (missing.of_feature()[i] == 0) never.push_back(names[i]);
+  }
+  if (never.empty()) return;
+  core::log::warning(core::list_first(never, 6) + (never.size() == 1 ? " is" : " are") +
+                     " never missing in training, so the model cannot know what to answer without " +
+                     (never.size() == 1 ? "it" : "them") + "; set data.missing_rate above 0");
 }
 
 void TrainingRun::require_same_data(const checkpoint::TrainingState& state) const {
@@ -133,6 +153,11 @@ void TrainingRun::build() {
   setup_.data.condition_mask =
       condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
   setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
+  const data::DataShape& shape = dataset_.shape;
+  if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
+    setup_.data.missing.emplace(experiment_.data.missing_rate.value_or(0), joint_, shape.theta_dim,
+                                shape.x_dim, shape.x_channels);
+  }
   setup_.method = build_method(experiment_, joint_, device_.device);
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,

@@ -48,6 +48,8 @@ class TrainingRun {
   void train(const std::optional<checkpoint::TrainingState>& state);
 
  private:
+  /// Says what of x is missing, and what of it training never lacks.
+  void log_missing() const;
   void take_rows();
   void report(const train::TrainingResult& result) const;
 

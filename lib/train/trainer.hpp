@@ -12,6 +12,7 @@
 #include "engine/step_runner.hpp"
 #include "method/condition_mask.hpp"
 #include "method/method.hpp"
+#include "method/missing_cells.hpp"
 #include "train/options.hpp"
 #include "train/rows.hpp"
 
@@ -21,7 +22,8 @@ namespace fluxsbi::train {
 struct TrainingData {
   std::shared_ptr<const Rows> training, validation;
   std::optional<method::ConditionMask> condition_mask = {};
-  double condition_drop_rate = 0;  ///< in [0, 1): probability that a row loses its x
+  double condition_drop_rate = 0;                    ///< in [0, 1): probability that a row loses its x
+  std::optional<method::MissingCells> missing = {};  ///< where x may hold NaN
 };
 
 struct TrainingSetup {

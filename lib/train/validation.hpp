@@ -21,7 +21,7 @@ class Validation {
   engine::Engine& engine_;
   const method::Method& method_;
   const TrainingData& data_;
-  method::Noise noise_;  ///< normal [n, L, C], uniform [n], mask [n, numbers], drop [n]
+  method::Noise noise_;  ///< normal [n, L, C], uniform [n], mask [n, numbers], drop [n], missing
 };
 
 }  // namespace fluxsbi::train

@@ -89,7 +89,13 @@ TEST_CASE("observations that do not fit the model are refused", "[data][observat
   REQUIRE_USER_ERROR(load(counting({0, 3}), vector3), says("no rows"));
   const std::vector<float> holed{1, 2, 3, 4, std::numeric_limits<float>::quiet_NaN(), 6};
   REQUIRE_USER_ERROR(load(io::Array::from(std::span<const float>(holed), {2, 3}), vector3),
-                     says("row 1") && says("x_1"));
+                     says("row 1") && says("x_1") && says("data.nan: impute"));
+  DataShape knows = vector3;
+  knows.missing = true;
+  REQUIRE(load(io::Array::from(std::span<const float>(holed), {2, 3}), knows).rows == 2);
+  REQUIRE(load_observations(scratch.path("x.npy"), vector3, {}, /*gaps=*/true).rows == 2);
+  const std::vector<float> infinite{1, 2, std::numeric_limits<float>::infinity()};
+  REQUIRE_USER_ERROR(load(io::Array::from(std::span<const float>(infinite), {1, 3}), knows), says("x_2"));
   REQUIRE_USER_ERROR(load_observations(scratch.path("absent.npy"), vector3, {}), says("absent.npy"));
   io::save_arrays(scratch.path("y.npz"), {{"y", counting({2, 3})}});
   REQUIRE_USER_ERROR(load_observations(scratch.path("y.npz"), vector3, {}), says("y"));

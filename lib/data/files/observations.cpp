@@ -102,7 +102,7 @@ Observations from_csv(const std::string& path, const DataShape& shape,
 }  // namespace
 
 Observations load_observations(const std::string& path, const DataShape& shape,
-                               const std::vector<std::string>& x_names) {
+                               const std::vector<std::string>& x_names, bool gaps) {
   const auto names = resolve_names(x_names, "x", shape.x_dim);
   Observations observations;
   if (io::extension_of(path) == ".csv") {
@@ -121,15 +121,20 @@ Observations load_observations(const std::string& path, const DataShape& shape,
     check_sets(observations, shape, path);
     return observations;
   }
-  const auto bad =
-      std::find_if(observations.x.begin(), observations.x.end(), [](float v) { return !std::isfinite(v); });
+  const bool may_lack = gaps || shape.missing;
+  const auto bad = std::find_if(observations.x.begin(), observations.x.end(), [may_lack](auto v) {
+    return !std::isfinite(v) && !(may_lack && std::isnan(v));
+  });
   if (bad != observations.x.end()) {
     const auto at = bad - observations.x.begin();
     const auto features = feature_names(names, shape.x_channels);
     throw core::UserError(path + ": row " + std::to_string(at / shape.x_size()) +
                           " (counted from 0) holds NaN or a value beyond float32's range in " +
                           features[static_cast<size_t>(at % shape.x_size())] +
-                          "; an observation must be complete");
+                          (may_lack
+                               ? "; a value that is missing is NaN"
+                               : "; an observation must be complete for this model: one that was trained "
+                                 "with data.nan: impute answers without the values that are missing"));
   }
   return observations;
 }
