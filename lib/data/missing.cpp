@@ -29,9 +29,18 @@ void MissingCount::add(std::span<const double> row) {
     ++of_feature_[i];
     ++lacking;
   }
+  ++by_number_[static_cast<size_t>(lacking)];
   cells_ += lacking;
   rows_ += lacking > 0;
   empty_ += lacking > 0 && lacking == std::ssize(row);
+}
+
+int64_t MissingCount::usual(double rate) const {
+  int64_t own = std::ssize(of_feature_), beyond = 0;
+  while (own > 0 && (beyond += by_number_[static_cast<size_t>(own)]) * 1000 < seen_) --own;
+  const auto left = static_cast<double>(std::ssize(of_feature_) - own);
+  const double hidden = left * rate + 3 * std::sqrt(left * rate * (1 - rate));
+  return std::min<int64_t>(std::ssize(of_feature_), own + static_cast<int64_t>(std::ceil(hidden)));
 }
 
 void MissingCount::require_values(const std::string& source, std::span<const std::string> names) const {

@@ -12,7 +12,8 @@ namespace fluxsbi::data {
 class MissingCount {
  public:
   /// For rows of `features` values.
-  explicit MissingCount(int64_t features = 0) : of_feature_(static_cast<size_t>(features)) {}
+  explicit MissingCount(int64_t features = 0)
+      : of_feature_(static_cast<size_t>(features)), by_number_(static_cast<size_t>(features) + 1) {}
 
   void add(std::span<const double> row);
 
@@ -20,6 +21,11 @@ class MissingCount {
   int64_t rows() const { return rows_; }                                  ///< rows that lack a value
   int64_t empty_rows() const { return empty_; }                           ///< rows that lack all values
   const std::vector<int64_t>& of_feature() const { return of_feature_; }  ///< rows that lack it
+
+  /// How many values a row lacks in training, all but about one row in a thousand, if each value that is there is
+  /// hidden with probability `rate` besides: the quantile of the rows' own numbers, and three standard deviations of
+  /// the number that is hidden.
+  int64_t usual(double rate) const;
 
   /// Throws UserError naming the features that every row lacks: nothing can be learnt from them.
   void require_values(const std::string& source, std::span<const std::string> names) const;
@@ -29,6 +35,7 @@ class MissingCount {
 
  private:
   std::vector<int64_t> of_feature_;
+  std::vector<int64_t> by_number_;  ///< rows that lack so many values
   int64_t seen_ = 0, cells_ = 0, rows_ = 0, empty_ = 0;
 };
 

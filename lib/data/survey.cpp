@@ -128,9 +128,15 @@ class Pass {
 
   const std::vector<int64_t>& bad() const { return bad_; }
 
-  /// Throws what data.nan says of rows that are not finite.
+  /// Throws what data.nan says of rows that are not finite (pad: that have no element, which are left out).
   void check_rows() const {
     if (bad_.empty()) return;
+    if (options_.nan == NanPolicy::pad) {
+      if (std::ssize(bad_) < dataset_.rows->rows()) return;
+      throw core::UserError(
+          dataset_.source +
+          ": all elements of x are absent (NaN) in every row; there is nothing to learn from");
+    }
     if (options_.nan == NanPolicy::impute) {
       throw core::UserError(dataset_.source + ": " + std::to_string(bad_.size()) + " of " +
                             std::to_string(dataset_.rows->rows()) +
@@ -171,6 +177,11 @@ class Pass {
   /// Whether row i of the block goes on; notes it as bad where it does not.
   bool is_kept(int64_t first, int64_t i) {
     if (options_.nan == NanPolicy::pad) {
+      const auto x = x_.row(i);
+      if (!x.empty() && std::all_of(x.begin(), x.end(), [](double value) { return std::isnan(value); })) {
+        bad_.push_back(first + i);  // no element: nothing was simulated, or it failed
+        return false;
+      }
       require_set(first, i);
       return true;
     }

@@ -13,7 +13,8 @@
 namespace fluxsbi::data {
 
 struct Survey {
-  Complement kept;  ///< numbers of the source's rows that data.nan = drop has left
+  /// Numbers of the source's rows that data.nan has left: drop, those that are finite; pad, those with an element.
+  Complement kept;
   int64_t dropped = 0;
   Split split;  ///< numbers among the kept rows
   Standardiser theta, x;

@@ -97,7 +97,6 @@ void TrainingRun::survey_data() {
   const std::string validation = std::to_string(survey_.split.validation.size());
   core::log::info(dataset_.source + ": " + training + " rows to train on, " + validation + " to validate" +
                   (survey_.dropped ? ", " + std::to_string(survey_.dropped) + " dropped" : ""));
-  if (dataset_.shape.missing) log_missing();
   checkpoint::ModelFile& model = setup_.model;
   model.shape = dataset_.shape;
   model.theta_names = dataset_.theta_names;
@@ -110,12 +109,14 @@ void TrainingRun::survey_data() {
   model.remarks["validation_rows"] = validation;
   model.remarks["data_crc32"] = std::to_string(survey_.fingerprint);
   model.remarks["commit"] = core::source_commit();
+  if (dataset_.shape.missing) note_missing();
 }
 
-void TrainingRun::log_missing() const {
+void TrainingRun::note_missing() {
   const data::MissingCount& missing = survey_.missing;
   const auto names = data::feature_names(dataset_.x_names, dataset_.shape.x_channels);
   const double rate = experiment_.data.missing_rate.value_or(0);
+  setup_.model.most_missing = missing.usual(rate);
   core::log::info("data.nan: impute: " + missing.text(names) +
                   "; training hides further values at random, a share of " + core::number_text(rate) +
                   " (data.missing_rate)");
@@ -157,6 +158,8 @@ void TrainingRun::build() {
   if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
     setup_.data.missing.emplace(experiment_.data.missing_rate.value_or(0), joint_, shape.theta_dim,
                                 shape.x_dim, shape.x_channels);
+    if (joint_ && shape.missing && shape.x_channels > 1)
+      core::log::info("a token of x of which a channel is missing is missing as a whole: the model is joint");
   }
   setup_.method = build_method(experiment_, joint_, device_.device);
   const engine::Compute compute =

@@ -48,8 +48,8 @@ class TrainingRun {
   void train(const std::optional<checkpoint::TrainingState>& state);
 
  private:
-  /// Says what of x is missing, and what of it training never lacks.
-  void log_missing() const;
+  /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.
+  void note_missing();
   void take_rows();
   void report(const train::TrainingResult& result) const;
 

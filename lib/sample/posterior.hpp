@@ -23,6 +23,7 @@ namespace fluxsbi::sample {
 /// What a posterior is put together from; experiment::open_posterior makes it of a model file.
 struct PosteriorContent {
   data::DataShape shape;        ///< of the data
+  int64_t most_missing = 0;     ///< values of x that training rows usually lacked at most (shape.missing)
   data::DataShape seen;         ///< of what an embedding network makes of the data; without one the same
   data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
   std::vector<std::string> theta_names, x_names;

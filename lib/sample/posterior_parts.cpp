@@ -10,6 +10,8 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
 #include "data/files/sets.hpp"
 #include "model/network.hpp"
 
@@ -78,6 +80,26 @@ std::vector<uint8_t> blank_tokens(std::vector<float>& given, int64_t rows, const
     any = true;
   }
   return any ? blank : std::vector<uint8_t>{};
+}
+
+// Rows of x [rows, size] that lack more values than training usually did.
+void warn_of_gaps(std::span<const float> x, int64_t size, int64_t usual) {
+  std::vector<int64_t> rows;
+  int64_t most = 0;
+  for (int64_t row = 0; row < std::ssize(x) / size; ++row) {
+    const auto first = x.begin() + row * size;
+    const int64_t lacking = std::count_if(first, first + size, [](auto v) { return std::isnan(v); });
+    if (lacking <= usual) continue;
+    rows.push_back(row);
+    most = std::max(most, lacking);
+  }
+  if (rows.empty()) return;
+  core::log::warning(
+      (rows.size() == 1 ? "row " : "rows ") + core::list_first(rows) + " of x (counted from 0) " +
+      (rows.size() == 1 ? "lacks" : "lack") + " up to " + std::to_string(most) + " of " +
+      std::to_string(size) + " values, training usually at most " + std::to_string(usual) +
+      ": the model extrapolates; let the training data lack as much as observations do, or raise "
+      "data.missing_rate");
 }
 
 // theta's features, then x's.
@@ -207,6 +229,7 @@ void Posterior::Parts::check_observations(std::span<const float> observations, i
     if (!problem.empty())
       throw core::UserError("row " + std::to_string(row) + " of the observations: " + problem);
   }
+  if (shape.missing) warn_of_gaps(observations, size, most_missing);
   const bool may_lack = shape.has_gaps() || mask;  // a joint model infers what it is not given
   for (size_t i = 0; i < observations.size(); ++i) {
     if (std::isfinite(observations[i]) || (may_lack && std::isnan(observations[i]))) continue;

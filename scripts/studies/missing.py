@@ -122,6 +122,7 @@ def train(options, task, kind):
     shown = holes(x, WIDTH[task], np.random.default_rng(5)) if kind == "impute" else x[:, keep]
     np.savez(data, theta=theta, x=shown)
     settings = {"data.task": "null", "data.file": data, "training.nsteps": options.steps}
+    settings |= dict(word.split("=", 1) for word in options.set)
     if kind == "impute":
         settings |= {"data.nan": "impute", "data.missing_rate": 0}
     common.train(options, common.ROOT / f"configs/{task}_flux1.yaml", options.out / f"{task}_{kind}", settings)
@@ -154,6 +155,7 @@ def main():
     ap.add_argument("--simulations", type=int, default=100000)
     ap.add_argument("--steps", type=int, default=24000)
     ap.add_argument("--draws", type=int, default=10000)
+    ap.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings of all trainings")
     options = ap.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     scores = common.Scores(options.out / "scores.json")

@@ -249,3 +249,28 @@ TEST_CASE("a killed simulation goes on to the same file", "[data][command]") {
   simulate_to_file(request_for(scratch.path("whole.npz"), wait + good, 80));
   REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
 }
+
+TEST_CASE("rows of different length up to a stated maximum end in NaN", "[data][command]") {
+  const Scratch scratch;
+  // One to three values a row, then one too many.
+  const std::string ragged =
+      "awk -F, 'NR > 1 { n = ($1 > 0) + 2 * ($2 > 1.2) + 1; for (i = 1; i <= n; ++i) printf \"%d \", i; print \"\" }'";
+  auto request = request_for(scratch.path("ragged.npz"), ragged, 60);
+  request.simulator.max_length = 3;
+  const auto outcome = simulate_to_file(request);
+  const auto result = load(scratch.path("ragged.npz"));
+  REQUIRE(result.x.size() == 180);
+  REQUIRE(outcome.first_failure.find("4 values of x, more than simulator.max_length = 3") !=
+          std::string::npos);
+  std::vector<int64_t> of_length(5);
+  for (size_t row = 0; row < 60; ++row) {
+    const size_t length = 1 + (result.theta[2 * row] > 0) + 2 * (result.theta[2 * row + 1] > 1.2F);
+    ++of_length[length];
+    REQUIRE(result.failed[row] == (length > 3));
+    for (size_t i = 0; i < 3; ++i) {
+      const float value = result.x[3 * row + i];
+      REQUIRE((length <= 3 && i < length ? value == static_cast<float>(i + 1) : std::isnan(value)));
+    }
+  }
+  for (size_t length = 1; length <= 4; ++length) REQUIRE(of_length[length] > 0);
+}

@@ -156,6 +156,7 @@ TEST_CASE("impute counts what x lacks, and moments leave it out", "[data][survey
   CHECK(survey.missing.cells() == 104);
   CHECK(survey.missing.rows() == 100);
   CHECK(survey.missing.empty_rows() == 4);
+  CHECK(survey.missing.usual(0) == 2);
   const std::string text = survey.missing.text(dataset.x_names);
   CHECK(
       text ==
@@ -179,4 +180,21 @@ TEST_CASE("impute refuses NaN in theta, infinite values and columns without a va
                      says("1 of 40 rows") && says("row 1") && says("v"));
   for (size_t row = 0; row < 40; ++row) empty.x[2 * row + 1] = nan;
   REQUIRE_USER_ERROR(data::survey(empty.dataset(), impute, 0), says("v is missing (NaN) in every row"));
+}
+
+TEST_CASE("what a row usually lacks is what rows lack, and what is hidden besides",
+          "[data][survey][missing]") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  data::MissingCount whole(8), holed(8);
+  for (int row = 0; row < 5000; ++row) {
+    std::vector<double> x(8, 1.0);
+    whole.add(x);
+    if (row % 10 == 0) x[0] = x[1] = nan;
+    if (row < 3) x[2] = x[3] = nan;  // fewer than one row in a thousand
+    holed.add(x);
+  }
+  CHECK(whole.usual(0) == 0);
+  CHECK(whole.usual(0.05) == 3);  // of 8: 0.4 on average, standard deviation 0.62
+  CHECK(holed.usual(0) == 2);
+  CHECK(holed.usual(0.9) == 8);
 }

@@ -92,7 +92,12 @@ const config::Table<SimulatorOptions>& simulator_table() {
           .add("timeout_seconds", &SimulatorOptions::timeout_seconds, config::number_at_least(0),
                "the time in seconds after which a run of the command is stopped; 0: no limit")
           .add("retries", &SimulatorOptions::retries, config::integer_between(0, 100),
-               "how often a row is tried again that failed on its own");
+               "how often a row is tried again that failed on its own")
+          .add(
+              "max_length", &SimulatorOptions::max_length,
+              config::if_given(config::integer_between(1, 10000000)),
+              "the largest number of values in a row of x, where rows differ in length: shorter ones are filled "
+              "up with NaN, which data.nan: pad takes for absent; null: all rows have as many");
   return table;
 }
 
@@ -102,7 +107,7 @@ CommandSimulator::CommandSimulator(SimulatorOptions options, std::vector<std::st
       theta_names_(std::move(theta_names)),
       seed_(seed),
       stop_(std::move(stop)),
-      x_dim_(x_dim) {}
+      x_dim_(options_.max_length.value_or(x_dim)) {}
 
 CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const float> theta) {
   const size_t rows = theta.size() / theta_names_.size();
@@ -143,21 +148,23 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
   batch.x_dim = x_dim_;
   for (const ParsedRow& line : lines) {
     std::string problem = line.problem;
-    if (problem.empty() && std::ssize(line.values) != x_dim_ && x_dim_ > 0) {
-      problem = std::to_string(line.values.size()) + " values of x instead of " + std::to_string(x_dim_);
+    const int64_t length = std::ssize(line.values);
+    if (problem.empty() && options_.max_length && length > x_dim_) {
+      problem =
+          std::to_string(length) + " values of x, more than simulator.max_length = " + std::to_string(x_dim_);
+    } else if (problem.empty() && !options_.max_length && length != x_dim_ && x_dim_ > 0) {
+      problem = std::to_string(length) + " values of x instead of " + std::to_string(x_dim_);
     }
     if (problem.empty() && !finite(line)) problem = "x is not finite in float32";
     batch.failed.push_back(!problem.empty());
     const auto row_end = batch.failed.size() * static_cast<size_t>(x_dim_);
     if (problem.empty()) {
       batch.x.insert(batch.x.end(), line.values.begin(), line.values.end());
-    } else {
-      batch.x.resize(row_end, std::numeric_limits<float>::quiet_NaN());
-      if (batch.first_failure.empty()) {
-        batch.first_failure =
-            "row " + std::to_string(first_row + std::ssize(batch.failed) - 1) + ": " + problem;
-      }
+    } else if (batch.first_failure.empty()) {
+      batch.first_failure =
+          "row " + std::to_string(first_row + std::ssize(batch.failed) - 1) + ": " + problem;
     }
+    batch.x.resize(row_end, std::numeric_limits<float>::quiet_NaN());
   }
 }
 

@@ -21,6 +21,7 @@ struct SimulatorOptions {
   int64_t batch = 100;                 ///< rows a run of the command
   double timeout_seconds = 0;          ///< of one run of the command; 0: none
   int64_t retries = 0;                 ///< further runs of a row that failed by itself
+  std::optional<int64_t> max_length;   ///< rows of x have up to so many values; absent: all as many
 };
 const config::Table<SimulatorOptions>& simulator_table();
 
@@ -36,7 +37,7 @@ inline constexpr int64_t broken_after = 8;
 /// A run that fails (exit status other than 0, time limit, another number of lines than rows) is taken apart
 /// and every row run by itself, so that one bad row does not cost its neighbours. A row fails by itself when
 /// its run does, or with another number of values than the rows before, or with values that are not finite
-/// numbers.
+/// numbers. With max_length a row may have fewer values, and NaN fills it up.
 class CommandSimulator final : public RowSimulator {
  public:
   /// x_dim: values a row if known, else 0. `stop` as in core::Command.
