@@ -198,8 +198,10 @@ void Posterior::Parts::with_source(std::span<const float> observations, int64_t 
 
 std::vector<float> Posterior::Parts::filled(std::span<const float> observations) const {
   std::vector<float> values(observations.begin(), observations.end());
+  std::vector<float> centre(x.mean.size(), 0);
+  x.invert(centre);
   for (size_t i = 0; i < values.size(); ++i) {
-    if (std::isnan(values[i])) values[i] = static_cast<float>(x.mean[i % x.mean.size()]);
+    if (std::isnan(values[i])) values[i] = centre[i % centre.size()];
   }
   return values;
 }

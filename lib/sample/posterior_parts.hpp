@@ -31,7 +31,7 @@ struct Posterior::Parts : PosteriorContent {
   /// Throws UserError for rows of x with missing values whose density a joint model does not have: one that has
   /// not learnt to do without them infers them beside theta.
   void require_density(std::span<const float> x) const;
-  /// x with the training data's mean where a joint model takes a value for missing.
+  /// x with what the standardisation takes to 0 where a joint model takes a value for missing.
   std::vector<float> filled(std::span<const float> x) const;
   /// Checks x and calls work with the source of draws of theta given rows of x.
   void with_source(std::span<const float> x, int64_t rows, const std::function<void(Source)>& work) const;
