@@ -147,6 +147,55 @@ TEST_CASE("a model that was trained without impute refuses NaN in x", "[experime
   CHECK_THAT(test::error_of(load), ContainsSubstring("x_0") && ContainsSubstring("data.nan: impute"));
 }
 
+TEST_CASE("models of series of varying length take shorter observations",
+          "[experiment][missing][embedding]") {
+  const TemporaryFolder folder;
+  core::Philox random(2, core::Purpose::test);
+  constexpr int64_t rows = 120, length = 6;
+  std::vector<float> theta, x;
+  for (int64_t row = 0; row < rows; ++row) {
+    theta.push_back(static_cast<float>(random.normal()));
+    for (int64_t i = 0; i < length; ++i)
+      x.push_back(i <= row % length ? static_cast<float>(theta.back() + random.normal()) : nan);
+  }
+  io::save_arrays(folder.file("series.npz"),
+                  {{"theta", io::Array::from(std::span<const float>(theta), {rows, 1})},
+                   {"x", io::Array::from(std::span<const float>(x), {rows, length, 1})}});
+  const std::vector<float> three{0.5F, 0.2F, 0.9F}, filled{0.5F, 0.2F, 0.9F, nan, nan, nan};
+  io::save_arrays(folder.file("three.npz"),
+                  {{"x", io::Array::from(std::span<const float>(three), {1, 3, 1})}});
+  io::save_arrays(folder.file("six.npz"),
+                  {{"x", io::Array::from(std::span<const float>(filled), {1, 6, 1})}});
+  const std::string flux =
+      "model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], "
+      "id_embedding_strategy: [absolute, absolute]}\n";
+  const std::vector<std::string> configs{
+      flux, flux + "embedding: {network: cnn1d, channels: [4], features: 6, output: vector, pooling: mean}\n",
+      flux + "embedding: {network: patchify, patch: [2], features: 6}\n",
+      flux + "embedding: {network: mlp, hidden: 8, features: 6}\n",
+      "strategy: {model: simformer}\nmodel: {dim_value: 4, dim_id: 2, dim_condition: 2, num_heads: 2, "
+      "num_layers: 1}\n"};
+  for (size_t i = 0; i < configs.size(); ++i) {
+    CAPTURE(configs[i]);
+    const std::string run = folder.file("run_" + std::to_string(i));
+    experiment::start_training(run,
+                               experiment::read_experiment(config::parse_yaml(
+                                   configs[i] + "data: {file: " + folder.file("series.npz") +
+                                       ", nan: pad}\ntraining: {nsteps: 6, batch_size: 16, val_every: 6}\n",
+                                   "series.yaml")),
+                               cpu);
+    sample::Posterior posterior = experiment::open_posterior(run, cpu, "float32");
+    const auto sample = [&](const char* name) {
+      const auto observed =
+          data::load_observations(folder.file(name), posterior.shape(), {}, posterior.joint());
+      return posterior.sample(observed.x, observed.rows, 20, 3, 0, posterior.sampling());
+    };
+    const auto samples = sample("three.npz");
+    CHECK(samples.unfilled() == 0);
+    CHECK(samples.values == sample("six.npz").values);
+  }
+}
+
 TEST_CASE("a run with missing values that was stopped and resumed is the one that was not",
           "[experiment][missing]") {
   const TemporaryFolder folder;
