@@ -182,6 +182,11 @@ void Posterior::Parts::with_source(std::span<const float> observations, int64_t 
     const std::vector<uint8_t> missing = blank_tokens(given, rows, shape);
     if (shape.has_gaps()) given = given_x(filled(observations), rows, shape);
     const bool learnt = shape.has_gaps() && !missing.empty();
+    if (!learnt && !missing.empty()) {
+      core::log::info(
+          "values of x are missing (NaN): the joint model, trained on complete data, infers them beside "
+          "theta, and they are left out of the result");
+    }
     const JointCondition condition = condition_of(given, rows, learnt ? missing : std::vector<uint8_t>{});
     work(joint_source(condition, given, shape.theta_dim));
     return;

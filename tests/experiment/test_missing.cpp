@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
 #include "checkpoint/training_state.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"

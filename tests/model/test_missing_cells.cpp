@@ -2,6 +2,7 @@
 #include <limits>
 
 #include <ATen/core/grad_mode.h>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "model/embedding/cnn.hpp"
