@@ -66,17 +66,18 @@ void train(const std::string& run, const std::string& model, const std::string& 
   experiment::start_training(run, experiment_of(model, data, steps), cpu);
 }
 
+// Numbers as observations have them.
+using Values = decltype(data::Observations::x);
+
 struct Moments {
   double mean, sd;
 };
 
 // Of each theta given each row of x.
-std::vector<std::array<Moments, 2>> answers(sample::Posterior& posterior, const std::vector<float>& x) {
+std::vector<std::array<Moments, 2>> answers(sample::Posterior& posterior, const Values& x) {
   constexpr int64_t draws = 1500;
   const int64_t rows = std::ssize(x) / 2;
-  const std::vector<float> given(x);
-  const auto samples =
-      posterior.sample({given.begin(), given.end()}, rows, draws, 3, 0, posterior.sampling());
+  const auto samples = posterior.sample(x, rows, draws, 3, 0, posterior.sampling());
   std::vector<std::array<Moments, 2>> found(static_cast<size_t>(rows));
   for (size_t row = 0; row < found.size(); ++row) {
     for (size_t j = 0; j < 2; ++j) {
@@ -96,7 +97,7 @@ void check_answers(sample::Posterior& posterior) {
   // 1,500 draws and a small network: standard errors of .03, and about as much bias.
   constexpr double tolerance = 0.12;
   const double shrink = 1 / (1 + noise * noise), sd = noise * std::sqrt(shrink);
-  const std::vector<float> x{0.7F, -0.4F, 0.7F, nan, nan, -0.4F, nan, nan};
+  const Values x{0.7F, -0.4F, 0.7F, nan, nan, -0.4F, nan, nan};
   const auto found = answers(posterior, x);
   for (size_t i = 0; i < x.size(); ++i) {
     CAPTURE(i);
@@ -116,9 +117,8 @@ TEST_CASE("where x_1 is missing the posterior of theta_1 is its prior", "[experi
     sample::Posterior posterior = experiment::open_posterior(run, cpu, "float32");
     check_answers(posterior);
     // The density of a missing pair is the prior's: -log(2 pi) at 0.
-    const std::vector<float> theta{0, 0}, x{nan, nan};
-    const auto density = posterior.log_prob({theta.begin(), theta.end()}, 1, {x.begin(), x.end()}, 1, {},
-                                            posterior.sampling());
+    const Values theta{0, 0}, x{nan, nan};
+    const auto density = posterior.log_prob(theta, 1, x, 1, {}, posterior.sampling());
     CHECK_THAT(density.values[0], WithinAbs(-std::log(2 * std::acos(-1.0)), 0.25));
   }
 }
@@ -131,10 +131,8 @@ TEST_CASE("a joint model of complete data infers what --x lacks, and has no dens
   train(folder.file("joint"), "flux1joint", data, 1500);
   sample::Posterior joint = experiment::open_posterior(folder.file("joint"), cpu, "float32");
   check_answers(joint);
-  const std::vector<float> theta{0, 0}, x{nan, 0};
-  const auto density = [&] {
-    joint.log_prob({theta.begin(), theta.end()}, 1, {x.begin(), x.end()}, 1, {}, joint.sampling());
-  };
+  const Values theta{0, 0}, x{nan, 0};
+  const auto density = [&] { joint.log_prob(theta, 1, x, 1, {}, joint.sampling()); };
   CHECK_THAT(test::error_of(density), ContainsSubstring("train with data.nan: impute"));
 }
 
