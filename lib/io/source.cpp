@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
+#include "core/io_problem.hpp"
 
 namespace fluxsbi::io {
 
@@ -42,7 +43,7 @@ FileSource::FileSource(const std::string& path) : Source(path) {
   if (descriptor_ < 0) {
     const int problem = errno;
     if (problem == ENOENT || problem == ENOTDIR) fail("there is no such file; check the path");
-    fail(std::string("cannot be opened: ") + std::strerror(problem) + "; check its permissions");
+    fail("cannot be opened: " + core::io_problem(problem));
   }
   struct stat status {};
   const bool known = fstat(descriptor_, &status) == 0;
@@ -60,7 +61,7 @@ FileSource::~FileSource() {
 
 void FileSource::take(uint64_t offset, std::span<std::byte> out) const {
   if (core::read_all_at(descriptor_, offset, out) == out.size()) return;
-  if (errno != 0) fail(std::string("cannot be read: ") + std::strerror(errno) + "; check the disk");
+  if (errno != 0) fail("cannot be read: " + core::io_problem(errno));
   fail("became shorter while it was read; is another program writing it?");
 }
 
