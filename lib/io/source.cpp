@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
 #include "core/io_problem.hpp"
+#include "core/memory.hpp"
 
 namespace fluxsbi::io {
 
@@ -78,6 +79,16 @@ void Stream::read(std::span<std::byte> out) {
 void SourceStream::take(std::span<std::byte> out) {
   source_.read(offset_, out);
   offset_ += out.size();
+}
+
+std::vector<std::byte> room_for(uint64_t bytes, const std::string& name) {
+  constexpr uint64_t never_looked_at = uint64_t{1} << 28;  // asking the system costs more than small arrays do
+  if (bytes > never_looked_at) {
+    core::require_memory(static_cast<double>(bytes), name + ": an array",
+                         "cut the file into parts, or save its arrays as .npy or HDF5, whose rows training reads as "
+                         "it needs them (data.memory_gb)");
+  }
+  return std::vector<std::byte>(bytes);
 }
 
 }  // namespace fluxsbi::io
