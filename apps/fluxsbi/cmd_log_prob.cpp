@@ -77,8 +77,9 @@ int log_prob_command(const LogProbArguments& arguments) {
   divergence.exact = arguments.divergence == "exact";
   divergence.seed = arguments.seed;
   if (arguments.probes) divergence.probes = *arguments.probes;
-  const experiment::PointFiles files{arguments.model, arguments.theta, arguments.x, arguments.values,
-                                     arguments.given_names};
+  const experiment::PointFiles files{arguments.model,       arguments.theta,
+                                     arguments.x,           arguments.values,
+                                     arguments.given_names, {arguments.output.path, arguments.output.force}};
   const experiment::DensityOutcome outcome =
       experiment::log_prob_of_files(posterior, files, divergence, options, show_progress("log-prob", "rows"));
   core::log::end_progress();
@@ -87,6 +88,7 @@ int log_prob_command(const LogProbArguments& arguments) {
     print(outcome.found);
   } else {
     sample::save_log_probs(arguments.output.path, outcome.found, outcome.origin);
+    outcome.kept->finish();
   }
   return 0;
 }

@@ -25,13 +25,15 @@ int map_command(const MapArguments& arguments) {
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
       posterior, arguments.model, arguments.x, arguments.seed, arguments.modes,
-      density_options(arguments, posterior.sampling()), show_progress("map", "rows"));
+      density_options(arguments, posterior.sampling()), show_progress("map", "rows"),
+      {arguments.output.path, arguments.output.force});
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(outcome.rows) + " modes in " +
                   core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +
                   std::to_string(arguments.modes.draws) + " samples for " +
                   std::to_string(outcome.found.climbed));
   sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin);
+  outcome.kept->finish();
   return 0;
 }
 

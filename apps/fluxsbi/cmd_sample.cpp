@@ -81,8 +81,9 @@ int sample_command(const SampleArguments& arguments) {
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
-  const experiment::SamplingRequest request{
-      arguments.model, arguments.x, arguments.given, output, arguments.draws, arguments.seed, shard};
+  const experiment::SamplingRequest request{arguments.model, arguments.x,           arguments.given,
+                                            output,          arguments.draws,       arguments.seed,
+                                            shard,           arguments.output.force};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();

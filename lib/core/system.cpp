@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace fluxsbi::core {
@@ -31,6 +32,17 @@ uint64_t read_number(const char* path, uint64_t otherwise) {
   uint64_t value = 0;
   std::ifstream file(path);
   return file >> value ? value : otherwise;
+}
+
+// What ulimit -v leaves.
+uint64_t address_space_left() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::numeric_limits<uint64_t>::max();
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const uint64_t taken = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
 }
 
 }  // namespace
@@ -60,8 +72,8 @@ uint64_t available_memory() {
                                   read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", none));
   const uint64_t used = std::max(read_number("/sys/fs/cgroup/memory.current", 0),
                                  read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes", 0));
-  if (limit != none && limit > used) available = std::min(available, limit - used);
-  return available;
+  if (limit != none) available = std::min(available, limit > used ? limit - used : 0);
+  return std::min(available, address_space_left());
 }
 
 uint64_t resident_memory() {

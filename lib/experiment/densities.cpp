@@ -76,6 +76,16 @@ sample::GivenMask mask_of_names(const std::vector<std::string>& given,
   return mask;
 }
 
+// All that decides densities or modes, but for what they are asked of.
+WorkDescription describe(const std::string& command, sample::Posterior& posterior,
+                         const sample::SamplingOptions& options, uint64_t seed) {
+  WorkDescription work(command, posterior);
+  work.add("seed", std::to_string(seed));
+  work.add("samples a chunk", std::to_string(posterior.chunk_size(options)));
+  work.add(options);
+  return work;
+}
+
 }  // namespace
 
 sample::DensityOrigin density_origin(const sample::Posterior& posterior,
@@ -99,12 +109,22 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   sample::DensityOrigin& origin = outcome.origin = density_origin(posterior, options);
   origin.divergence = divergence;
   origin.seed = divergence.seed;
+  WorkDescription work = describe("log-prob", posterior, options, divergence.seed);
+  work.add("divergence", divergence.exact ? "exact" : std::to_string(divergence.probes) + " probes");
+  const auto keep = [&] {
+    outcome.kept = std::make_unique<KeptWork>(posterior, files.output.path, files.output.force, work);
+  };
   const double begin = core::steady_seconds();
   if (files.values.empty()) {
     const Points points = read_pair(files, posterior);
+    work.add("theta", std::span(points.theta));
+    work.add("x", std::span(points.x));
+    keep();
     origin.given = posterior.x_names();
-    outcome.found =
-        posterior.log_prob(points.theta, points.rows, points.x, points.x_rows, divergence, options, progress);
+    outcome.found = outcome.kept->run([&] {
+      return posterior.log_prob(points.theta, points.rows, points.x, points.x_rows, divergence, options,
+                                progress);
+    });
   } else {
     const Points points = read_values(files, posterior);
     const auto names = data::joint_names(posterior.theta_names(), posterior.x_names());
@@ -112,7 +132,12 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     for (size_t i = 0; i < names.size(); ++i) {
       if (mask[i]) origin.given.push_back(names[i]);
     }
-    outcome.found = posterior.log_prob_given(points.theta, points.rows, mask, divergence, options, progress);
+    work.add("values", std::span(points.theta));
+    work.add("given", core::join(origin.given));
+    keep();
+    outcome.found = outcome.kept->run([&] {
+      return posterior.log_prob_given(points.theta, points.rows, mask, divergence, options, progress);
+    });
   }
   outcome.seconds = core::steady_seconds() - begin;
   return outcome;
@@ -120,7 +145,8 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
 
 ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model, const std::string& x,
                           uint64_t seed, const sample::ModeOptions& modes,
-                          const sample::SamplingOptions& options, const sample::Progress& progress) {
+                          const sample::SamplingOptions& options, const sample::Progress& progress,
+                          const KeptOutput& output) {
   if (posterior.shape().x_dim == 0) {
     throw core::UserError("--x " + x + ": " + model +
                           " was trained without x, but map finds the mode of theta given x");
@@ -130,7 +156,14 @@ ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model
   ModeOutcome outcome;
   outcome.rows = observations.rows;
   const double begin = core::steady_seconds();
-  outcome.found = posterior.find_modes(observations.x, observations.rows, seed, modes, options, progress);
+  WorkDescription work = describe("map", posterior, options, seed);
+  work.add("x", std::span(observations.x));
+  work.add("draws", std::to_string(modes.draws));
+  work.add("starts", std::to_string(modes.top));
+  outcome.kept = std::make_unique<KeptWork>(posterior, output.path, output.force, work);
+  outcome.found = outcome.kept->run([&] {
+    return posterior.find_modes(observations.x, observations.rows, seed, modes, options, progress);
+  });
   outcome.seconds = core::steady_seconds() - begin;
   sample::SamplingOptions of_density = options;
   of_density.solver = "auto";

@@ -16,6 +16,7 @@ struct SamplingRequest {
   int64_t draws = 0;     ///< for each row
   uint64_t seed = 0;
   sample::Shard shard;  ///< the part of the rows that is drawn
+  bool force = false;   ///< a partial output of other work (kept_work.hpp) is dropped
 };
 
 struct SamplingOutcome {
@@ -25,7 +26,8 @@ struct SamplingOutcome {
 };
 
 /// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Throws UserError for
-/// files that do not fit the model and for questions that it cannot answer; core::Stopped when a signal asked to stop.
+/// files that do not fit the model and for questions that it cannot answer; core::Stopped when a signal asked to stop and
+/// what was drawn is kept beside the output, core::Interrupted when nothing is.
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& options, const sample::Progress& progress = {});
 

@@ -7,6 +7,7 @@
 #include "core/commit.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/memory.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/files/names.hpp"
@@ -54,6 +55,29 @@ std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool 
   const std::string problem = method->problem({joint, experiment.training.batch_size, device});
   if (!problem.empty()) throw core::UserError(problem);
   return method;
+}
+
+// The least that a step takes on a CPU: rows and noise of its batches, and what the modules keep of a batch for the way
+// back (the tile engine keeps that of a few rows). A kernel that overcommits would grant it and then end the program.
+void require_batch_memory(const train::TrainingOptions& training, const data::DataShape& shape, bool embedded,
+                          engine::Engine& engine) {
+  if (!engine.device().is_cpu()) return;
+  const auto theta = static_cast<double>(shape.theta_size()), x = static_cast<double>(shape.x_size());
+  const auto rows = static_cast<double>(training.batch_size),
+             batches = static_cast<double>(training.multistep);
+  double numbers = rows * (batches * (theta + 1) + 2 * (theta + x) + 2 * theta);
+  double outputs = 0;  // of the linear layers, for each token
+  for (const auto& entry : engine.parameters().entries) {
+    if (entry.decays && !entry.name.starts_with("embedding.")) outputs += static_cast<double>(entry.shape[0]);
+  }
+  constexpr double share_of_tokens = 0.25;  // the other layers see a row once, not each of its tokens
+  if (engine.name() != "tile" && !embedded)
+    numbers += rows * share_of_tokens * outputs * static_cast<double>(shape.theta_dim + shape.x_dim);
+  core::require_memory(sizeof(float) * numbers,
+                       "training.batch_size = " + std::to_string(training.batch_size) + " rows of " +
+                           std::to_string(shape.theta_size()) + " + " + std::to_string(shape.x_size()) +
+                           " numbers",
+                       "lower training.batch_size (training.multistep keeps the total of a step)");
 }
 
 train::RowChoice choose_kept(const data::Complement& kept, const data::Complement& split) {
@@ -167,6 +191,7 @@ void TrainingRun::build() {
                              engine::has_bfloat16(device_.device));
   auto chosen = engine::choose_engine(std::move(trained), compute.type, device_.device, execution_.engine);
   setup_.engine = std::move(chosen.engine);
+  require_batch_memory(experiment_.training, dataset_.shape, experiment_.embedding.active(), *setup_.engine);
   setup_.ema_engine = engine::make_engine(network(), compute.type, device_.device, execution_.engine);
   setup_.runner = engine::make_step_runner(device_.device);
   compute_reason_ = compute.reason;

@@ -83,7 +83,7 @@ Arrays receive_arrays(const Request& request) {
   while (child.next()) {
     ArrayInfo info = receive_info(child, request.name);
     Array array{info.dtype, std::move(info.shape), {}};
-    array.bytes.resize(checked_bytes(array.shape, array.dtype).value_or(0));
+    array.bytes = room_for(checked_bytes(array.shape, array.dtype).value_or(0), request.name);
     child.receive(array.bytes);
     arrays.insert_or_assign(std::move(info.name), std::move(array));
   }

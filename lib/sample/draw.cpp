@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -115,17 +116,29 @@ class Drawing {
 
   // Draws these items together; adds those that are to be redrawn to `rejected`.
   void draw_chunk(std::span<const int64_t> items, int64_t attempt, std::vector<int64_t>& rejected) {
-    if (const int signal = core::stop_requested()) {
-      throw core::Stopped(std::string("sampling was stopped by ") + core::signal_name(signal) +
-                          "; nothing was written");
-    }
-    const int64_t n = std::ssize(items), size = state_size();
+    core::interruption_point();
     std::vector<int64_t> rows;
-    std::vector<NoiseKey> keys;
-    for (const int64_t item : items) {
-      rows.push_back(item / amount_.draws);
-      keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt});
+    for (const int64_t item : items) rows.push_back(item / amount_.draws);
+    const uint64_t key = chunk_key(attempt, items);
+    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
+    if (!chunk) {
+      chunk = compute(items, rows, attempt);
+      if (source_.journal) source_.journal->keep(key, *chunk);
     }
+    remember_exhausted(chunk->exhausted, rows);
+    samples_.evaluations = std::max(samples_.evaluations, chunk->evaluations);
+    std::vector<float> values(items.size() * static_cast<size_t>(state_size()));
+    core::require(chunk->numbers.size() == values.size() * sizeof(float), "a chunk's key fixes its size");
+    std::memcpy(values.data(), chunk->numbers.data(), chunk->numbers.size());
+    keep(items, values, rejected);
+  }
+
+  // Integrates these items together. numbers: float32 [items, state_size()], standardised.
+  Chunk compute(std::span<const int64_t> items, std::span<const int64_t> rows, int64_t attempt) {
+    const int64_t n = std::ssize(items), size = state_size();
+    std::vector<NoiseKey> keys;
+    for (const int64_t item : items)
+      keys.push_back({amount_.first_row + item / amount_.draws, item % amount_.draws, attempt});
     NormalNoise noise(amount_.seed, keys);
     const auto normal = [&] {  // [n, tokens, channels], on the host
       at::Tensor next = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
@@ -138,27 +151,29 @@ class Drawing {
     if (bound.given.defined()) {
       options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
     }
-    const Integration end = integrate_path(bound, options);
-    remember_exhausted(end, rows);
-    at::Tensor values = end.x.to(at::kCPU).contiguous();
-    keep(items, {values.data_ptr<float>(), static_cast<size_t>(n * size)}, rejected);
+    return integrate_path(bound, options);
   }
 
   // Takes fresh noise along the path of these conditions to the data, and counts evaluations.
-  Integration integrate_path(const Bound& bound, const SolverOptions& options) {
-    int64_t evaluations = 0;
+  Chunk integrate_path(const Bound& bound, const SolverOptions& options) {
+    Chunk chunk;
     const auto counted = [&](const Evaluate& network) -> Evaluate {
       return [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-        ++evaluations;
+        core::interruption_point();
+        ++chunk.evaluations;
         return network(t, x, active);
       };
     };
     Guidance guidance = guidance_of(bound);
     if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
     const PathEquation equation(*path_, counted(bound.network), bound.given, guidance);
-    Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
-    samples_.evaluations = std::max(samples_.evaluations, evaluations);
-    return end;
+    const Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
+    const at::Tensor values = end.x.to(at::kCPU).contiguous(), exhausted = end.exhausted.to(at::kCPU);
+    chunk.numbers.resize(static_cast<size_t>(values.numel()) * sizeof(float));
+    std::memcpy(chunk.numbers.data(), values.const_data_ptr<float>(), chunk.numbers.size());
+    chunk.exhausted.assign(exhausted.const_data_ptr<bool>(),
+                           exhausted.const_data_ptr<bool>() + exhausted.numel());
+    return chunk;
   }
 
   Guidance guidance_of(const Bound& bound) const {
@@ -171,10 +186,9 @@ class Drawing {
     return guidance;
   }
 
-  void remember_exhausted(const Integration& end, const std::vector<int64_t>& rows) {
-    const at::Tensor which = end.exhausted.nonzero().view(-1).to(at::kCPU);
-    for (int64_t i = 0; i < which.numel(); ++i) {
-      exhausted_.insert(amount_.first_row + rows[static_cast<size_t>(which.data_ptr<int64_t>()[i])]);
+  void remember_exhausted(std::span<const uint8_t> exhausted, std::span<const int64_t> rows) {
+    for (size_t i = 0; i < exhausted.size(); ++i) {
+      if (exhausted[i]) exhausted_.insert(amount_.first_row + rows[i]);
     }
   }
 
@@ -272,6 +286,7 @@ Samples draw(const Source& source, const Amount& amount, const SamplingOptions& 
   core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
                 "draw needs a chunk of at least 1");
   const at::NoGradGuard no_gradient;
+  const core::InterruptScope stops;
   return Drawing(source, amount, options, progress).run();
 }
 

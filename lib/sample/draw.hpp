@@ -12,6 +12,7 @@
 #include "data/standardise.hpp"
 #include "method/method.hpp"
 #include "sample/bound.hpp"
+#include "sample/chunk_journal.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -46,6 +47,7 @@ struct Source {
   /// all is inferred.
   std::span<const float> given;
   at::Device device{at::kCPU};
+  ChunkJournal* journal = nullptr;  ///< where finished chunks are kept; null: nowhere
 };
 
 /// How much to draw. The noise of a draw is keyed by (seed, first_row + row, draw, attempt).
@@ -64,7 +66,8 @@ using Progress = std::function<void(int64_t done, int64_t total)>;
 /// all where no first try was finite; then it stays NaN with filled = 0, and a warning says how many, and
 /// which rows ran into options.max_evaluations. Memory beside the result is that of one chunk and 8 bytes for
 /// each sample that is to be redrawn. Throws UserError for a solver that is unknown or not the method's and for
-/// guidance of a model without a null condition, core::Stopped when a signal asked to stop.
+/// guidance of a model without a null condition, core::Interrupted when a signal asked to stop; finished chunks
+/// are in source.journal then.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

@@ -45,8 +45,8 @@ class Posterior {
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
   /// change nothing beyond float32 rounding of batched products (1e-5 relative seen) and, for adaptive
   /// solvers, what that rounding does to a step's acceptance (their tolerance). `progress` is called after
-  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Stopped when a signal
-  /// asked to stop.
+  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Interrupted when a
+  /// signal asked to stop.
   Samples sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
                  const SamplingOptions& options, const Progress& progress = {});
 
@@ -77,6 +77,10 @@ class Posterior {
   /// uses the `options` of sampling, and atol, rtol, max_evaluations and memory_gb for the densities.
   Modes find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                    const SamplingOptions& options, const Progress& progress = {});
+
+  /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken from
+  /// and kept in this journal, which was opened for the calls that follow and no others; null: none.
+  void keep_in(std::shared_ptr<ChunkJournal> journal);
 
   /// Samples that one chunk holds under `options` on this device.
   int64_t chunk_size(const SamplingOptions& options) const;

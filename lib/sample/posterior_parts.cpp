@@ -144,6 +144,7 @@ Source Posterior::Parts::source() const {
   source.tokens = source.kept = shape.theta_dim;
   source.channels = shape.theta_channels;
   source.device = engine->device();
+  source.journal = journal.get();
   return source;
 }
 

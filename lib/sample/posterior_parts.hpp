@@ -16,6 +16,8 @@ namespace fluxsbi::sample {
 struct Posterior::Parts : PosteriorContent {
   explicit Parts(PosteriorContent content);
 
+  std::shared_ptr<ChunkJournal> journal;  // of finished chunks; null: none is kept
+
   // joint models
   data::Standardiser row;                     // of theta and x
   std::optional<method::ConditionMask> mask;  // the masks that the model was trained with

@@ -40,6 +40,8 @@ struct TrainingSetup {
   std::unique_ptr<engine::StepRunner> runner;  ///< null: the step is called directly
   /// The number of the signal that asked to stop, or 0; looked at after every step.
   std::function<int()> stop_requested = core::stop_requested;
+  /// The same, looked at between the parts of a step and of a validation, by any thread.
+  std::function<int()> interrupted = core::stop_requested;
 };
 
 struct TrainingResult {
@@ -58,7 +60,8 @@ bool is_finished(const checkpoint::TrainingState& state, const TrainingOptions& 
 /// number of threads, all results but times are identical to the last bit. Throws core::Stopped after a
 /// checkpoint when a signal asked for it, and UserError when the loss or a gradient is not finite (the
 /// message names the step and the last good checkpoint; nothing of those weights is saved), when rows cannot be
-/// read any more (after a checkpoint), or when `state` belongs to another configuration (names the keys).
+/// read any more (after a checkpoint), when a file cannot be written
+/// (naming the last good checkpoint), or when `state` belongs to another configuration (names the keys).
 TrainingResult train(TrainingSetup& setup, const std::optional<checkpoint::TrainingState>& state);
 
 }  // namespace fluxsbi::train

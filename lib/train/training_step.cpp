@@ -8,6 +8,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "core/philox.hpp"
+#include "core/stop.hpp"
 
 namespace fluxsbi::train {
 
@@ -111,8 +112,10 @@ void TrainingStep::compute() {
   const at::NoGradGuard no_grad;
   engine_.parameters().gradient.zero_();
   step_loss_.zero_();
-  for (int64_t i = 0; i < multistep_; ++i)
+  for (int64_t i = 0; i < multistep_; ++i) {
+    if (engine_.device().is_cpu()) core::interruption_point();  // elsewhere a step may be under capture
     step_loss_.add_(micro_batch(i), 1.0 / static_cast<double>(multistep_));
+  }
   optimiser_.update();
   loss_sum.add_(step_loss_);
   window_sum.add_(step_loss_);

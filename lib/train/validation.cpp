@@ -6,6 +6,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "core/philox.hpp"
+#include "core/stop.hpp"
 #include "train/training_step.hpp"
 
 namespace fluxsbi::train {
@@ -44,11 +45,15 @@ double Validation::loss() {
   engine_.parameters().publish();
   const int64_t rows = data_.validation->size();
   at::Tensor total = at::zeros({}, noise_.uniform.options());
+  rows_ = at::empty({rows}, noise_.uniform.options());
   over_chunks(rows, [&](int64_t first, int64_t count) {
+    core::interruption_point();
     method::Batch batch = data_.validation->slice(first, count);
     const method::Noise noise = noise_of_rows(noise_, first, count);
     const auto problem = regression_of(method_, data_, batch, noise);
-    total.add_(engine_.loss(problem), static_cast<double>(count) / static_cast<double>(rows));
+    const at::Tensor terms = engine_.losses(problem);  // [count, L, C], means over the chunk
+    total.add_(terms.sum(), static_cast<double>(count) / static_cast<double>(rows));
+    rows_.narrow(0, first, count).copy_(terms.flatten(1).sum(1).mul_(static_cast<double>(count)));
   });
   return total.item<double>();
 }

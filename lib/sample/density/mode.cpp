@@ -11,6 +11,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include "core/error.hpp"
+#include "core/stop.hpp"
 #include "sample/solver/equation.hpp"
 
 namespace fluxsbi::sample {
@@ -132,7 +133,10 @@ class Ascent {
       const auto values = std::span(points.values).subspan(first * size(), count * size());
       const Bound bound = source_.bind(std::span(points.rows).subspan(first, count));
       const PathEquation equation(*path_, bound.network, bound.given);
-      for (int step = 0; step < steps_a_level; ++step) advance(values, shifted(equation, t, level, values));
+      for (int step = 0; step < steps_a_level; ++step) {
+        core::interruption_point();
+        advance(values, shifted(equation, t, level, values));
+      }
     }
   }
 
@@ -187,6 +191,7 @@ Modes find_modes(const Source& source, const Samples& samples, const ModeOptions
                  const SamplingOptions& options, const DensityMemory& memory) {
   core::require(modes.draws >= 1 && modes.top >= 1, "a mode needs a sample and a start");
   const at::NoGradGuard no_gradient;
+  const core::InterruptScope stops;
   const size_t kept = static_cast<size_t>(source.kept * source.channels),
                size = static_cast<size_t>(source.tokens * source.channels);
   const Ascent ascent(source, options, memory);
