@@ -34,6 +34,8 @@ const std::vector<std::string> free_keys{"training.nsteps",
                                          "training.val_patience",
                                          "data.files",
                                          "data.memory_gb",
+                                         "simulator.workers",
+                                         "simulator.timeout_seconds",
                                          "output",
                                          "sampling"};
 
@@ -49,6 +51,7 @@ class Trainer {
   void restore(const TrainingState& state);
   void one_step();
   void prepare_step();
+  [[noreturn]] void stop(const std::string& reason);
   void advance_schedule();
   double validate();
   void report(std::optional<double> validation_loss);
@@ -151,15 +154,10 @@ void Trainer::restore(const TrainingState& state) {
 TrainingResult Trainer::run() {
   while (step_ < options_.nsteps && !stopped_early_) {
     one_step();
-    const int stop = setup_.stop_requested();
+    const int signal = setup_.stop_requested();
     const bool ends = step_ == options_.nsteps || stopped_early_;
-    if (stop || ends || step_ % options_.save_every == 0) save();
-    if (stop && !ends) {
-      core::log::end_progress();
-      throw core::Stopped("stopped by " + std::string(core::signal_name(stop)) + " after step " +
-                          std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
-                          "` continues from it");
-    }
+    if (signal || ends || step_ % options_.save_every == 0) save();
+    if (signal && !ends) stop(std::string("stopped by ") + core::signal_name(signal));
     reporter_.tick(step_);
   }
   core::log::end_progress();
@@ -183,10 +181,19 @@ void Trainer::one_step() {
   report(validation_loss);
 }
 
+void Trainer::stop(const std::string& reason) {
+  core::log::end_progress();
+  if (saved_step_ != step_) save();
+  throw core::Stopped(reason + " after step " + std::to_string(step_) +
+                      "; the checkpoint is saved, `fluxsbi resume " + setup_.run + "` continues from it");
+}
+
 // Rows that cannot be read any more end the run, not the work done so far.
 void Trainer::prepare_step() {
   try {
     step_function_.prepare(step_, rate_);
+  } catch (const core::Stopped& signal) {
+    stop(signal.what());
   } catch (const core::UserError& problem) {
     core::log::end_progress();
     if (saved_step_ != step_) save();
