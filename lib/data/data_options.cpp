@@ -22,7 +22,7 @@ const config::Table<DataOptions>& data_table() {
       config::Table<DataOptions>(
           "data",
           "Where the pairs (theta, x) come from and how they are prepared. Give one of file, files, "
-          "theta_file with x_file, or task.")
+          "theta_file with x_file, or task; online with simulator.command needs none.")
           .add("file", &DataOptions::file, any<std::optional<std::string>>(),
                "an .npz or .h5 file with the keys theta and x, a .csv file with a header, or OUT.npy for the "
                "pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
@@ -35,9 +35,18 @@ const config::Table<DataOptions>& data_table() {
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),
-               "how many pairs a built-in task simulates")
+               "how many pairs a built-in task simulates; with online: how many pairs are simulated before "
+               "training, to fit the standardisers and to validate")
           .alias("num_simulations")
           .alias("n")
+          .add(
+              "online", &DataOptions::online, config::any<bool>(),
+              "simulate while the model trains, so that every step has new pairs: by the built-in task, or by "
+              "simulator.command and prior (docs/data.md)")
+          .add(
+              "reuse", &DataOptions::reuse, config::integer_between(1, 10000),
+              "with online: how often each pair is trained on, for simulators that are slower than training; above 1 "
+              "the pairs of 100 steps are kept, used so often in ever new orders, and then replaced")
           .add("validation_fraction", &DataOptions::validation_fraction, config::fraction_below_one(),
                "the fraction of the rows that is kept for validation; at least one row, at most "
                "max_validation")

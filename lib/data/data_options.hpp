@@ -25,8 +25,10 @@ struct DataOptions {
   std::optional<std::string> theta_file;  ///< .npy
   std::optional<std::string> x_file;      ///< .npy
   std::optional<std::string> task;        ///< built-in task instead of a file
-  int64_t simulations = 100000;           ///< how many pairs a task simulates
-  double validation_fraction = 0.05;      ///< of the rows, at most max_validation
+  int64_t simulations = 100000;       ///< how many pairs a task simulates, or before training with `online`
+  bool online = false;                ///< simulate while training, by the task or by simulator.command
+  int64_t reuse = 1;                  ///< with `online`: how often each pair is trained on
+  double validation_fraction = 0.05;  ///< of the rows, at most max_validation
   int64_t max_validation = 10000;
   Standardise standardise_theta = Standardise::per_feature;
   Standardise standardise_x = Standardise::automatic;
@@ -38,8 +40,10 @@ struct DataOptions {
   std::vector<std::string> theta_names;  ///< empty: theta_0, theta_1, ...
   std::vector<std::string> x_names;
 
-  /// True if data are named.
-  bool has_source() const { return file || !files.empty() || theta_file || x_file || task; }
+  /// True if data are named: files, a task, or simulations that a command makes while training.
+  bool has_source() const { return names_rows() || online; }
+  /// True if files or a task are named.
+  bool names_rows() const { return file || !files.empty() || theta_file || x_file || task; }
 };
 const config::Table<DataOptions>& data_table();
 /// The `data.names` section, `theta` and `x`: fills theta_names and x_names of the same struct.

@@ -11,12 +11,14 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/files/names.hpp"
+#include "data/simulate/online.hpp"
 #include "data/source/standardised_rows.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "train/data_rows.hpp"
+#include "train/online_rows.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -88,6 +90,14 @@ train::RowChoice choose_kept(const data::Complement& kept, const std::vector<int
   return {std::ssize(split), [&kept, &split](int64_t i) { return kept[split[static_cast<size_t>(i)]]; }};
 }
 
+std::string online_report(const data::StreamCounts& now, const data::StreamCounts& before) {
+  const int64_t failed = now.failed - before.failed;
+  return std::to_string(now.rows - before.rows) + " pairs were simulated while training" +
+         (failed ? "; " + std::to_string(failed) + " simulations failed, and other draws took their places"
+                 : "") +
+         "; training waited " + core::duration_text(now.waited_seconds - before.waited_seconds) + " for them";
+}
+
 }  // namespace
 
 TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execution)
@@ -100,7 +110,9 @@ TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execu
 }
 
 void TrainingRun::open_data() {
-  dataset_ = data::open_dataset(experiment_.data, seed_);
+  dataset_ = experiment_.data.online
+                 ? data::open_online(experiment_.data, experiment_.simulator, experiment_.prior, seed_)
+                 : data::open_dataset(experiment_.data, seed_);
   if (experiment_.prior.kind == data::PriorKind::none) {
     dataset_.prior.transform = experiment_.prior.transform;
     experiment_.prior = dataset_.prior;
@@ -119,7 +131,9 @@ void TrainingRun::survey_data() {
       data::survey(dataset_, experiment_.data, seed_, data::transform_range(experiment_.prior, prior.get()));
   const std::string training = std::to_string(survey_.split.training.size());
   const std::string validation = std::to_string(survey_.split.validation.size());
-  core::log::info(dataset_.source + ": " + training + " rows to train on, " + validation + " to validate" +
+  core::log::info(dataset_.source + ": " + training + " rows to " +
+                  (dataset_.stream ? "fit the standardisers" : "train on") + ", " + validation +
+                  " to validate" +
                   (survey_.dropped ? ", " + std::to_string(survey_.dropped) + " dropped" : ""));
   checkpoint::ModelFile& model = setup_.model;
   model.shape = dataset_.shape;
@@ -129,7 +143,7 @@ void TrainingRun::survey_data() {
   model.x = survey_.x;
   model.version = core::version;
   model.remarks["source"] = dataset_.source;
-  model.remarks["training_rows"] = training;
+  model.remarks["training_rows"] = dataset_.stream ? "simulated while training" : training;
   model.remarks["validation_rows"] = validation;
   model.remarks["data_crc32"] = std::to_string(survey_.fingerprint);
   model.remarks["commit"] = core::source_commit();
@@ -159,8 +173,11 @@ void TrainingRun::require_same_data(const checkpoint::TrainingState& state) cons
   const auto found = state.model.remarks.find("data_crc32");
   if (found == state.model.remarks.end() || found->second == setup_.model.remarks.at("data_crc32")) return;
   throw core::UserError(
-      setup_.run + ": the data (" + dataset_.source +
-      ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
+      setup_.run + ": the data (" + dataset_.source + ") are not those that the checkpoint was trained on; " +
+      (dataset_.stream
+           ? "a simulator must give the same numbers for the same FLUXSBI_SEED to be resumed; restore it"
+           : "restore the file") +
+      ", or start a new run with train");
 }
 
 void TrainingRun::build() {
@@ -217,10 +234,17 @@ void TrainingRun::take_rows() {
   const auto training = choose_kept(survey_.kept, survey_.split.training);
   const auto validation = choose_kept(survey_.kept, survey_.split.validation);
   const bool stays = !dataset_.rows->in_memory();
+  const int64_t first = dataset_.rows->rows();
   auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
                                                              survey_.theta, survey_.x);
-  setup_.data.training =
-      stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);
+  if (dataset_.stream) {
+    before_training_ = dataset_.stream->counts();
+    setup_.data.training = train::online_rows(
+        {dataset_.stream, first, experiment_.data.reuse, survey_.theta, survey_.x}, layout);
+  } else {
+    setup_.data.training =
+        stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);
+  }
   setup_.data.validation =
       stays ? train::stream_rows(rows, validation, layout) : train::gather_rows(*rows, validation, layout);
 }
@@ -237,6 +261,7 @@ void TrainingRun::report(const train::TrainingResult& result) const {
                   std::to_string(result.steps) + "; best validation loss " +
                   core::number_text(result.best_validation_loss) + " at step " +
                   std::to_string(result.best_step) + "; wrote " + setup_.run + "/model.safetensors");
+  if (dataset_.stream) core::log::info(online_report(dataset_.stream->counts(), before_training_));
   const bool has_x = dataset_.shape.x_dim > 0;
   core::log::info("next: fluxsbi sample " + setup_.run + (has_x ? " --x OBSERVATIONS" : "") +
                   " -n 10000 -o samples.npz");

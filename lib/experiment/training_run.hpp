@@ -6,6 +6,7 @@
 
 #include "checkpoint/training_state.hpp"
 #include "data/dataset.hpp"
+#include "data/simulate/simulation_stream.hpp"
 #include "data/survey.hpp"
 #include "engine/device.hpp"
 #include "experiment/execution.hpp"
@@ -59,6 +60,7 @@ class TrainingRun {
   uint64_t seed_;
   data::Dataset dataset_;
   data::Survey survey_;
+  data::StreamCounts before_training_;  ///< of simulations made while training
   bool joint_ = false;
   std::string compute_reason_, engine_sentence_;
   train::TrainingSetup setup_;

@@ -39,6 +39,8 @@ const std::vector<std::string> free_keys{"training.nsteps",
                                          "data.x_file",
                                          "data.files",
                                          "data.memory_gb",
+                                         "simulator.workers",
+                                         "simulator.timeout_seconds",
                                          "output",
                                          "sampling"};
 
@@ -56,6 +58,7 @@ class Trainer {
   void one_step();
   void finish_step();
   void prepare_step();
+  [[noreturn]] void stop(const std::string& reason);
   void advance_schedule();
   double validate();
   void watch_plateau();
@@ -65,7 +68,6 @@ class Trainer {
   checkpoint::ModelFile best_model();
   void refuse_bad_numbers();
   [[noreturn]] void fail(const std::string& what);
-  [[noreturn]] void stop(int signal);
   std::string last_checkpoint() const;
   template <class Write>
   void writing(const Write& write);
@@ -100,6 +102,10 @@ class Trainer {
 double scalar_or(const TrainingState& state, const std::string& name, double otherwise) {
   const auto found = state.scalars.find(name);
   return found == state.scalars.end() ? otherwise : found->second;
+}
+
+std::string stopped_by(int signal) {
+  return std::string("stopped by ") + core::signal_name(signal);
 }
 
 double scalar(const TrainingState& state, const std::string& name) {
@@ -181,17 +187,8 @@ TrainingResult Trainer::run() {
     core::set_last_words("");
     return result;
   } catch (const core::Interrupted& interrupted) {
-    stop(interrupted.signal());
+    stop(stopped_by(interrupted.signal()));
   }
-}
-
-// The state of the last whole step is saved.
-void Trainer::stop(int signal) {
-  if (saved_step_ != step_) save();
-  core::log::end_progress();
-  throw core::Stopped("stopped by " + std::string(core::signal_name(signal)) + " after step " +
-                      std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
-                      "` continues from it");
 }
 
 TrainingResult Trainer::run_to_end() {
@@ -201,7 +198,7 @@ TrainingResult Trainer::run_to_end() {
     const int signal = setup_.stop_requested();
     const bool ends = step_ == options_.nsteps || stopped_early_;
     if (signal || ends || step_ % options_.save_every == 0) save();
-    if (signal && !ends) stop(signal);
+    if (signal && !ends) stop(stopped_by(signal));
     reporter_.tick(step_);
   }
   core::log::end_progress();
@@ -231,10 +228,20 @@ void Trainer::finish_step() {
   report(validation_loss);
 }
 
+// The state of the last whole step is saved.
+void Trainer::stop(const std::string& reason) {
+  core::log::end_progress();
+  if (saved_step_ != step_) save();
+  throw core::Stopped(reason + " after step " + std::to_string(step_) +
+                      "; the checkpoint is saved, `fluxsbi resume " + setup_.run + "` continues from it");
+}
+
 // Rows that cannot be read any more end the run, not the work done so far.
 void Trainer::prepare_step() {
   try {
     step_function_.prepare(step_, rate_);
+  } catch (const core::Stopped& signal) {
+    stop(signal.what());
   } catch (const core::UserError& problem) {
     core::log::end_progress();
     if (saved_step_ != step_) save();
