@@ -92,8 +92,10 @@ Experiment read_experiment(const config::Value& document) {
   reader.read(data::data_names_table(), experiment.data);
   take_task_name(top, experiment.data, reader);
   read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {
+    data::adopt_names(estimator.prior, experiment.data.theta_names, problems);
     choose_for_data(experiment.data, estimator, experiment.choice, problems);
   });
+  data::adopt_names(experiment.prior, experiment.data.theta_names, reader);
   check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(data::simulator_table(), experiment.simulator);
   reader.read(train::optimizer_table(), experiment.optimizer);
