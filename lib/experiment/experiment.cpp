@@ -109,8 +109,11 @@ Experiment read_experiment(const config::Value& document) {
   take_task_name(top, experiment.data, reader);
   reader.read(data::simulator_table(), experiment.simulator);
   check_online(reader, experiment);
-  read_estimator(reader, experiment,
-                 [&](Estimator&, config::Reader& problems) { choose_for_data(experiment, problems); });
+  read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {
+    data::adopt_names(estimator.prior, experiment.data.theta_names, problems);
+    choose_for_data(experiment, problems);
+  });
+  data::adopt_names(experiment.prior, experiment.data.theta_names, reader);
   check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(train::optimizer_table(), experiment.optimizer);
   reader.read(train::training_table(), experiment.training);

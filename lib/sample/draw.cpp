@@ -231,11 +231,13 @@ class Drawing {
   // Whether the inferred part of theta lies in the prior's support, where that is asked for.
   bool in_support(std::span<const float> value, std::span<const float> given) const {
     if (!options_.reject || !source_.prior) return true;
-    for (size_t j = 0; j < static_cast<size_t>(source_.prior->dim()); ++j) {
-      const bool inferred = given.empty() || std::isnan(given[j]);
-      if (inferred && !source_.prior->component_in_support(j, value[j])) return false;
+    const auto dim = static_cast<std::ptrdiff_t>(source_.prior->dim());
+    const std::vector<double> theta(value.begin(), value.begin() + dim);
+    std::vector<uint8_t> is_given;  // [dim]; empty where all of theta is inferred
+    if (!given.empty()) {
+      for (std::ptrdiff_t j = 0; j < dim; ++j) is_given.push_back(!std::isnan(given[static_cast<size_t>(j)]));
     }
-    return true;
+    return source_.prior->in_support(theta, is_given);
   }
 
   int64_t state_size() const { return source_.tokens * source_.channels; }

@@ -63,6 +63,16 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
                             "model never saw such a theta");
     }
   }
+  for (int64_t row = 0; parts.prior && row < rows; ++row) {
+    const auto first = given.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(row) * size);
+    if (parts.prior->admits(
+            std::vector<double>(first, first + static_cast<std::ptrdiff_t>(parts.prior->dim()))))
+      continue;
+    throw core::UserError(
+        "row " + std::to_string(row) +
+        " (counted from 0): the given components of theta lie outside the prior's support together: "
+        "the model never saw such a theta");
+  }
   const JointCondition condition = parts.condition_of(given, rows);
   return sample::log_prob(parts.joint_source(condition, given, parts.tokens()), values, rows, divergence,
                           options, density_memory(options), progress);

@@ -110,6 +110,7 @@ Side take_columns(const std::string& path, const io::FileContent& content, const
   for (size_t i = 0; i < names.size(); ++i) {
     if (columns[i] >= 0) continue;
     throw core::UserError(path + " has no column '" + names[i] + "' of data.names." + stem +
+                          (stem == "theta" ? " or prior.parameters" : "") +
                           " (there are: " + core::join(header) + ")");
   }
   const io::Array& table = content.arrays.at("array");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -63,10 +64,12 @@ std::vector<int64_t> positions(const std::string& path, const std::vector<std::s
 void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
               const std::vector<std::string>& features, const Prior* prior, float* values,
               Problems& problems) {
+  std::vector<double> theta(prior ? static_cast<size_t>(prior->dim()) : 0, blank);
   for (size_t i = 0; i < at.size(); ++i) {
     const double value = cells[i];
     if (std::isnan(value)) continue;
     const std::string& name = features[static_cast<size_t>(at[i])];
+    if (std::cmp_less(at[i], theta.size())) theta[static_cast<size_t>(at[i])] = value;
     float& place = values[at[i]];
     place = static_cast<float>(value);
     if (!std::isfinite(place)) {
@@ -76,7 +79,14 @@ void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
                !prior->component_in_support(static_cast<size_t>(at[i]), value)) {
       problems.add(row, "has " + name + " = " + core::number_text(value) +
                             ", which lies outside the prior's support: the model never saw such a theta");
+      return;
     }
+  }
+  if (prior && !prior->admits(theta)) {
+    problems.add(
+        row,
+        "gives values of theta that the prior's support does not hold together: the model never saw such "
+        "a theta");
   }
 }
 

@@ -9,6 +9,7 @@
 #include "core/log.hpp"
 #include "core/parallel.hpp"
 #include "data/files/names.hpp"
+#include "data/files/theta_rows.hpp"
 #include "data/simulate/journal.hpp"
 #include "data/simulate/row_simulator.hpp"
 #include "data/simulate/simulate.hpp"
@@ -25,11 +26,20 @@ constexpr int64_t task_batch = 4096;  // rows a record of a built-in task, which
 struct Plan {
   std::unique_ptr<Task> task;
   std::unique_ptr<Prior> own_prior;
-  const Prior* prior = nullptr;
+  const Prior* prior = nullptr;    ///< may be null where theta is given
+  std::optional<ThetaRows> given;  ///< rows of theta that come from a file
+  int64_t dim = 0;                 ///< of theta
+  int64_t rows = 0;
   std::vector<std::string> theta_names;
   std::string description;  ///< one line; the same for the same simulations
   int64_t batch = 0;
   std::vector<std::string> files;
+
+  /// Writes theta of a row, [dim].
+  void theta_of(int64_t row, uint64_t seed, std::span<float> theta) const {
+    if (!given) return draw_theta(*prior, seed, row, theta);
+    std::copy_n(given->theta.begin() + row * dim, dim, theta.begin());
+  }
 };
 
 std::string one_line(std::string text) {
@@ -41,25 +51,59 @@ void plan_command(const SimulateRequest& request, Plan& plan) {
   if (!request.simulator.command || request.simulator.command->empty()) {
     throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
   }
-  if (request.prior.kind == PriorKind::none || request.prior.kind == PriorKind::custom) {
-    throw core::UserError(
-        "simulator.command needs a prior to draw theta from; set prior.kind to box, normal or "
-        "lognormal (found " +
-        config::name_of(request.prior.kind) + ")");
-  }
+  plan.batch = request.simulator.batch;
+  plan.description = "command '" + *request.simulator.command + "', ";
   const int64_t dim = std::max(prior_dim(request.prior), std::ssize(request.theta_names));
-  if (dim == 0)
+  const bool no_density = request.prior.kind == PriorKind::none || request.prior.kind == PriorKind::custom;
+  if (!request.theta_file && no_density) {
+    throw core::UserError(
+        "simulator.command needs a prior to draw theta from; give prior.parameters, set prior.kind to box, normal or "
+        "lognormal (found " +
+        config::name_of(request.prior.kind) + "), or name a file of theta with --theta");
+  }
+  if (dim == 0 && !request.theta_file)
     throw core::UserError("the prior section has no numbers; give low and high, or mean and scale");
+  if (dim == 0) return;
   plan.own_prior = make_prior(request.prior, dim);
   plan.prior = plan.own_prior.get();
+  plan.dim = dim;
+  if (request.theta_file) return;
   config::Writer writer;
   writer.add(prior_table(), plan.own_prior->options());
-  plan.batch = request.simulator.batch;
-  plan.description = "command '" + *request.simulator.command + "', " + one_line(writer.text());
+  plan.description += one_line(writer.text());
+}
+
+// Reads the rows of theta that are given, and says what the user should know of them.
+void plan_theta(const SimulateRequest& request, Plan& plan) {
+  plan.given = load_theta_rows(*request.theta_file, plan.dim, request.theta_names);
+  const ThetaRows& given = *plan.given;
+  plan.dim = std::ssize(given.theta) / given.rows;
+  if (request.simulations > given.rows) {
+    throw core::UserError(given.source + " gives " + std::to_string(given.rows) +
+                          " rows of theta, fewer than the " + std::to_string(request.simulations) +
+                          " simulations asked for; leave out -n");
+  }
+  plan.rows = request.simulations > 0 ? request.simulations : given.rows;
+  plan.description +=
+      "given theta with CRC-32 " + std::to_string(io::crc32(std::as_bytes(std::span(given.theta)))) + ", ";
+  for (const auto& remark : given.remarks) core::log::warning(remark);
+  int64_t outside = 0, first = 0;
+  for (int64_t row = 0; plan.prior && row < plan.rows; ++row) {
+    const auto begin = given.theta.begin() + row * plan.dim;
+    if (plan.prior->in_support(std::vector<double>(begin, begin + plan.dim))) continue;
+    if (outside++ == 0) first = row;
+  }
+  core::log::info(given.source + ": simulating at " + std::to_string(plan.rows) + " rows of theta");
+  if (outside > 0) {
+    core::log::warning(given.source + ": " + std::to_string(outside) + " of " + std::to_string(plan.rows) +
+                       " rows of theta lie outside the prior's support, the first is row " +
+                       std::to_string(first) + " (counted from 0); they are simulated as they are");
+  }
 }
 
 Plan make_plan(const SimulateRequest& request) {
-  if (request.simulations < 1) throw core::UserError("the number of simulations must be at least 1");
+  if (request.simulations < (request.theta_file ? 0 : 1))
+    throw core::UserError("the number of simulations must be at least 1");
   Plan plan;
   plan.files = simulation_files(request.output);
   for (const auto& file : plan.files) io::check_output(file, request.force, {});
@@ -69,13 +113,16 @@ Plan make_plan(const SimulateRequest& request) {
     }
     plan.task = make_task(*request.task);
     plan.prior = &plan.task->prior();
+    plan.dim = plan.prior->dim();
     plan.batch = task_batch;
     plan.description = "task " + *request.task + ", ";
     resolve_names(request.x_names, "x", plan.task->x_dim());
   } else {
     plan_command(request, plan);
   }
-  plan.theta_names = resolve_names(request.theta_names, "theta", plan.prior->dim());
+  plan.rows = request.simulations;
+  if (request.theta_file) plan_theta(request, plan);
+  plan.theta_names = resolve_names(request.theta_names, "theta", plan.dim);
   plan.description += "seed " + std::to_string(request.seed);
   return plan;
 }
@@ -107,7 +154,7 @@ class Run {
   Run(const SimulateRequest& request, const Plan& plan)
       : request_(request),
         plan_(plan),
-        done_(static_cast<size_t>(request.simulations)),
+        done_(static_cast<size_t>(plan.rows)),
         journal_(request.output + ".partial", plan.description, request.force,
                  [this](const JournalRecord& record) { note_earlier(record); }) {
     if (plan.task) {
@@ -124,20 +171,20 @@ class Run {
   SimulateOutcome finish() {
     if (outcome_.resumed > 0) {
       core::log::info(request_.output + ".partial holds " + std::to_string(outcome_.resumed) + " of " +
-                      std::to_string(request_.simulations) + " rows; continuing with the rest");
+                      std::to_string(plan_.rows) + " rows; continuing with the rest");
     }
     simulate_rest();
-    if (finished_ < request_.simulations) stop_here();
-    if (outcome_.failed == request_.simulations) {
+    if (finished_ < plan_.rows) stop_here();
+    if (outcome_.failed == plan_.rows) {
       journal_.remove();  // a corrected command must not find these rows done
-      throw core::UserError("all " + std::to_string(request_.simulations) + " simulations failed (" +
+      throw core::UserError("all " + std::to_string(plan_.rows) + " simulations failed (" +
                             outcome_.first_failure + "); nothing was written");
     }
     const bool with_failed = !plan_.task || outcome_.failed > 0;
     save_simulations(request_.output, gather(), with_failed, request_.theta_names, request_.x_names);
     outcome_.files = plan_.files;
     journal_.remove();
-    outcome_.rows = request_.simulations;
+    outcome_.rows = plan_.rows;
     return outcome_;
   }
 
@@ -146,7 +193,7 @@ class Run {
   void count(int64_t first_row, const std::vector<uint8_t>& failed) {
     for (size_t i = 0; i < failed.size(); ++i) {
       const int64_t row = first_row + static_cast<int64_t>(i);
-      if (row >= request_.simulations || done_[static_cast<size_t>(row)]) continue;
+      if (row >= plan_.rows || done_[static_cast<size_t>(row)]) continue;
       done_[static_cast<size_t>(row)] = true;
       ++finished_;
       outcome_.failed += failed[i];
@@ -154,7 +201,7 @@ class Run {
   }
 
   void note_earlier(const JournalRecord& record) {
-    core::require(record.theta_dim == plan_.prior->dim(), "a journal's description fixes theta's length");
+    core::require(record.theta_dim == plan_.dim, "a journal's description fixes theta's length");
     count(record.first_row, record.failed);
     x_dim_ = std::max(x_dim_, record.x_dim);
     outcome_.resumed = finished_;
@@ -174,14 +221,14 @@ class Run {
 
   void simulate_batch(const Batch& batch) {
     if (request_.stop && request_.stop() != 0) return;
-    const auto dim = static_cast<size_t>(plan_.prior->dim());
+    const auto dim = static_cast<size_t>(plan_.dim);
     JournalRecord record;
     record.first_row = batch.first;
-    record.theta_dim = plan_.prior->dim();
+    record.theta_dim = plan_.dim;
     record.theta.resize(static_cast<size_t>(batch.end - batch.first) * dim);
     for (int64_t row = batch.first; row < batch.end; ++row) {
-      draw_theta(*plan_.prior, request_.seed, row,
-                 std::span(record.theta).subspan(static_cast<size_t>(row - batch.first) * dim, dim));
+      plan_.theta_of(row, request_.seed,
+                     std::span(record.theta).subspan(static_cast<size_t>(row - batch.first) * dim, dim));
     }
     SimulatedBatch simulated = simulator_->run(batch.first, record.theta);
     if (simulated.stopped) return;
@@ -193,21 +240,21 @@ class Run {
     count(record.first_row, record.failed);
     x_dim_ = std::max(x_dim_, record.x_dim);
     if (outcome_.first_failure.empty()) outcome_.first_failure = simulated.first_failure;
-    if (request_.progress) request_.progress(finished_, request_.simulations, outcome_.failed);
+    if (request_.progress) request_.progress(finished_, plan_.rows, outcome_.failed);
   }
 
   [[noreturn]] void stop_here() {
     journal_.sync();
     throw core::Stopped(std::string("stopped by ") + core::signal_name(request_.stop()) + " with " +
-                        std::to_string(finished_) + " of " + std::to_string(request_.simulations) +
+                        std::to_string(finished_) + " of " + std::to_string(plan_.rows) +
                         " simulations kept in " + request_.output +
                         ".partial; run the same command again to continue");
   }
 
   Simulations gather() {
-    const auto rows = static_cast<size_t>(request_.simulations), dim = plan_.theta_names.size();
+    const auto rows = static_cast<size_t>(plan_.rows), dim = plan_.theta_names.size();
     const auto x_dim = static_cast<size_t>(x_dim_);
-    Simulations all{request_.simulations, plan_.prior->dim(), x_dim_, {}, {}, {}};
+    Simulations all{plan_.rows, plan_.dim, x_dim_, {}, {}, {}};
     if (plan_.task) all.x_shape = plan_.task->x_shape();
     all.theta.resize(rows * dim);
     all.x.assign(rows * x_dim, std::numeric_limits<float>::quiet_NaN());

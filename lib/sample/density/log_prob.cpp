@@ -85,15 +85,14 @@ class Evaluation {
   }
 
   std::vector<int64_t> rows_in_support() const {
-    const size_t theta = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
+    const auto dim = source_.prior ? static_cast<std::ptrdiff_t>(source_.prior->dim()) : 0;
+    std::vector<uint8_t> is_given;  // [dim]
+    for (std::ptrdiff_t j = 0; j < dim; ++j) is_given.push_back(given(static_cast<size_t>(j)));
     std::vector<int64_t> inside;
     for (int64_t row = 0; row < rows_; ++row) {
       const auto value = values_.subspan(static_cast<size_t>(row) * size(), size());
-      bool in_support = true;
-      for (size_t j = 0; j < theta; ++j) {
-        in_support = in_support && (given(j) || source_.prior->component_in_support(j, value[j]));
-      }
-      if (in_support) inside.push_back(row);
+      const std::vector<double> theta(value.begin(), value.begin() + dim);
+      if (!source_.prior || source_.prior->in_support(theta, is_given)) inside.push_back(row);
     }
     return inside;
   }

@@ -163,15 +163,25 @@ class Ascent {
   void advance(std::span<float> values, std::span<const float> next) const {
     for (size_t i = 0; i < values.size(); ++i) {
       const size_t component = i % size();
-      if (component < kept() && std::isfinite(next[i])) values[i] = reach(component, values[i], next[i]);
+      if (component < kept() && std::isfinite(next[i]))
+        values[i] = reach(values.subspan(i - component, size()), component, next[i]);
     }
   }
 
-  // `target` where that lies in the prior's support, else the last supported value on the way from `inside`.
-  float reach(size_t component, float inside, float target) const {
-    const auto supported = [&](float value) { return source_.prior->component_in_support(component, value); };
-    const bool bounded = source_.prior && component < static_cast<size_t>(source_.prior->dim());
-    if (!bounded || supported(target)) return target;
+  // `target` where that lies in the prior's support beside the other values of the row, else the last supported value
+  // on the way there from the component's own.
+  float reach(std::span<const float> row, size_t component, float target) const {
+    const size_t dim = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
+    if (component >= dim) return target;
+    std::vector<double> theta(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(dim));
+    std::vector<uint8_t> given(dim, 1);
+    given[component] = 0;
+    const auto supported = [&](float value) {
+      theta[component] = value;
+      return source_.prior->in_support(theta, given);
+    };
+    if (supported(target)) return target;
+    float inside = row[component];
     for (int k = 0; k < bisections; ++k) {
       const float middle = inside + (target - inside) / 2;
       (supported(middle) ? inside : target) = middle;
