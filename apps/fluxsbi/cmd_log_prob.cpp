@@ -77,8 +77,8 @@ int log_prob_command(const LogProbArguments& arguments) {
   divergence.exact = arguments.divergence == "exact";
   divergence.seed = arguments.seed;
   if (arguments.probes) divergence.probes = *arguments.probes;
-  const experiment::PointFiles files{arguments.model, arguments.theta, arguments.x, arguments.values,
-                                     arguments.given_names};
+  const experiment::PointFiles files{arguments.model,  arguments.theta,       arguments.x,
+                                     arguments.values, arguments.given_names, arguments.strict};
   const experiment::DensityOutcome outcome =
       experiment::log_prob_of_files(posterior, files, divergence, options, show_progress("log-prob", "rows"));
   core::log::end_progress();

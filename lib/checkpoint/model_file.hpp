@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/look/reference.hpp"
 #include "data/shape.hpp"
 #include "data/standardise.hpp"
 #include "io/array.hpp"
@@ -21,6 +22,7 @@ struct ModelFile {
   data::DataShape shape;
   data::Standardiser theta, x;
   std::vector<std::string> theta_names, x_names;
+  data::Reference reference;                   ///< of x, with which observations are compared; may be empty
   int64_t step = 0;                            ///< training step of the weights
   double validation_loss = 0;                  ///< of these weights
   std::string version;                         ///< fluxsbi's version that wrote the file

@@ -10,6 +10,7 @@
 #include "core/text.hpp"
 #include "data/files/given.hpp"
 #include "data/files/observations.hpp"
+#include "experiment/observation_check.hpp"
 #include "sample/sample_file.hpp"
 
 namespace fluxsbi::experiment {
@@ -79,6 +80,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   const int64_t size = question.tokens * question.channels;
   question.values = std::span<const float>(all.values).subspan(range.first * size, range.rows * size);
 
+  check_observations(posterior, question.values, range, given ? request.given : request.x, request.strict);
   const double begin = core::steady_seconds();
   const auto draw = given ? &sample::Posterior::sample_given : &sample::Posterior::sample;
   sample::Samples samples = (posterior.*draw)(question.values, range.rows, request.draws, request.seed,
@@ -86,6 +88,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   const SamplingOutcome outcome{samples.rows, samples.evaluations, samples.acceptance(),
                                 core::steady_seconds() - begin};
 
+  require_samples(samples.filled, request.output, request.partial);
   sample::Origin origin;
   origin.seed = request.seed;
   origin.model = posterior.identity();

@@ -15,7 +15,9 @@ struct SamplingRequest {
   std::string output;    ///< one of sample::sample_extensions()
   int64_t draws = 0;     ///< for each row
   uint64_t seed = 0;
-  sample::Shard shard;  ///< the part of the rows that is drawn
+  sample::Shard shard;   ///< the part of the rows that is drawn
+  bool strict = false;   ///< rows unlike the training data are an error, core::DiagnosticFailed
+  bool partial = false;  ///< a file without a single sample is written, too
 };
 
 struct SamplingOutcome {
@@ -24,8 +26,8 @@ struct SamplingOutcome {
   double seconds = 0;     ///< of the sampling alone
 };
 
-/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Throws UserError for
-/// files that do not fit the model and for questions that it cannot answer; core::Stopped when a signal asked to stop.
+/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Warns of rows unlike the
+/// training data. Throws UserError for files that do not fit the model, for questions that it cannot answer, and where no sample could be filled; core::Stopped when a signal asked to stop.
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& options, const sample::Progress& progress = {});
 

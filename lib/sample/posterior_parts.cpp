@@ -10,6 +10,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
+#include "data/files/names.hpp"
 #include "data/files/sets.hpp"
 #include "model/network.hpp"
 
@@ -102,6 +103,7 @@ Source Posterior::Parts::source() const {
   source.method = method.get();
   source.standardiser = &theta;
   source.prior = prior && prior->bounded() ? prior.get() : nullptr;
+  source.theta_names = data::feature_names(theta_names, shape.theta_channels);
   source.tokens = source.kept = shape.theta_dim;
   source.channels = shape.theta_channels;
   source.device = engine->device();
