@@ -79,7 +79,8 @@ int log_prob_command(const LogProbArguments& arguments) {
   if (arguments.probes) divergence.probes = *arguments.probes;
   const experiment::PointFiles files{arguments.model,       arguments.theta,
                                      arguments.x,           arguments.values,
-                                     arguments.given_names, {arguments.output.path, arguments.output.force}};
+                                     arguments.given_names, {arguments.output.path, arguments.output.force},
+                                     arguments.strict};
   const experiment::DensityOutcome outcome =
       experiment::log_prob_of_files(posterior, files, divergence, options, show_progress("log-prob", "rows"));
   core::log::end_progress();

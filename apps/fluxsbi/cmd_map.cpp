@@ -24,7 +24,7 @@ int map_command(const MapArguments& arguments) {
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
-      posterior, arguments.model, arguments.x, arguments.seed, arguments.modes,
+      posterior, {arguments.model, arguments.x, arguments.strict}, arguments.seed, arguments.modes,
       density_options(arguments, posterior.sampling()), show_progress("map", "rows"),
       {arguments.output.path, arguments.output.force});
   core::log::end_progress();

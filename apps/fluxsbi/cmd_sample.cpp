@@ -27,7 +27,7 @@ struct SampleArguments {
   std::optional<int64_t> steps, chunk;
   std::optional<double> memory_gb, guidance_scale, guidance_min, guidance_max;
   std::vector<std::string> assignments;
-  bool no_reject = false;
+  bool no_reject = false, strict = false, partial = false;
   OutputArgument output;
   int64_t draws = 0;
   uint64_t seed = 0;
@@ -81,9 +81,10 @@ int sample_command(const SampleArguments& arguments) {
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
-  const experiment::SamplingRequest request{arguments.model, arguments.x,           arguments.given,
-                                            output,          arguments.draws,       arguments.seed,
-                                            shard,           arguments.output.force};
+  const experiment::SamplingRequest request{arguments.model,  arguments.x,     arguments.given,
+                                            output,           arguments.draws, arguments.seed,
+                                            shard,            arguments.output.force, arguments.strict,
+                                            arguments.partial};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();
@@ -134,6 +135,9 @@ Action declare_sample(CLI::App& app) {
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
+  app.add_flag("--partial", arguments->partial,
+               "write the file even where not one sample lies inside the prior's support; it then holds NaN");
+  add_strict(app, arguments->strict);
   add_output(app, arguments->output, ".npz, .h5 or .npy file to write");
   return [arguments] { return sample_command(*arguments); };
 }

@@ -20,6 +20,9 @@ struct OutputArgument {
 };
 void add_output(CLI::App& app, OutputArgument& output, const std::string& help, bool required = true);
 
+/// --strict.
+void add_strict(CLI::App& app, bool& strict);
+
 /// --device and --engine.
 void add_execution(CLI::App& app, experiment::Execution& execution);
 

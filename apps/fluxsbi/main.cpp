@@ -70,6 +70,10 @@ int run(const Action& action, std::string_view command) {
     core::log::end_progress();
     core::log::error(problem.what());
     return code(ExitCode::user_error);
+  } catch (const core::DiagnosticFailed& problem) {
+    core::log::end_progress();
+    core::log::error(problem.what());
+    return code(ExitCode::diagnostic_failed);
   } catch (const core::Stopped& stopped) {
     core::log::end_progress();
     core::log::info(stopped.what());

@@ -237,6 +237,17 @@ class Pass {
   std::string outside_;       ///< the first value outside the range, as a message
 };
 
+// One row has no standard deviation, whatever its columns are.
+void require_spread(const Dataset& dataset, const DataOptions& options, const Split& split) {
+  const bool scales = options.standardise_theta != Standardise::none ||
+                      (options.standardise_x != Standardise::none && dataset.shape.x_dim > 0);
+  if (split.training.size() > 1 || !scales || options.constant == ConstantColumns::keep) return;
+  throw core::UserError(
+      dataset.source + ": of " + std::to_string(split.training.size() + std::ssize(split.validation)) +
+      " rows one is left to train on beside the validation rows, and one training row tells no "
+      "spread by which to standardise: give more rows (hundreds at least)");
+}
+
 }  // namespace
 
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed, const Range& theta_range,
@@ -256,6 +267,7 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
   const auto bad = pass.bad();
   result.dropped = std::ssize(bad);
   result.split = split_rows(rows - result.dropped, options, seed);
+  require_spread(dataset, options, result.split);
   if (bad.empty()) {
     pass.finish(result);
   } else {

@@ -1,6 +1,7 @@
 #include "experiment/densities.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/error.hpp"
@@ -9,6 +10,7 @@
 #include "data/files/given.hpp"
 #include "data/files/observations.hpp"
 #include "data/files/parameters.hpp"
+#include "experiment/observation_check.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -86,6 +88,16 @@ WorkDescription describe(const std::string& command, sample::Posterior& posterio
   return work;
 }
 
+// Rows without a single sample inside the prior's support have no mode.
+void require_modes(const sample::Modes& modes, const std::string& x) {
+  const auto& found = modes.log_prob;
+  if (found.empty() || !std::all_of(found.begin(), found.end(), [](double v) { return std::isnan(v); }))
+    return;
+  throw core::UserError("--x " + x +
+                        ": no mode was found for any row, since no sample lies inside the prior's "
+                        "support; correct the prior or the observations");
+}
+
 }  // namespace
 
 sample::DensityOrigin density_origin(const sample::Posterior& posterior,
@@ -117,6 +129,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   const double begin = core::steady_seconds();
   if (files.values.empty()) {
     const Points points = read_pair(files, posterior);
+    check_observations(posterior, points.x, {0, points.x_rows}, files.x, files.strict);
     work.add("theta", std::span(points.theta));
     work.add("x", std::span(points.x));
     keep();
@@ -127,6 +140,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     });
   } else {
     const Points points = read_values(files, posterior);
+    check_observations(posterior, points.theta, {0, points.rows}, files.values, files.strict);
     const auto names = data::joint_names(posterior.theta_names(), posterior.x_names());
     const sample::GivenMask mask = mask_of_names(files.given_names, names);
     for (size_t i = 0; i < names.size(); ++i) {
@@ -143,16 +157,17 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   return outcome;
 }
 
-ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model, const std::string& x,
-                          uint64_t seed, const sample::ModeOptions& modes,
-                          const sample::SamplingOptions& options, const sample::Progress& progress,
-                          const KeptOutput& output) {
+ModeOutcome modes_of_file(sample::Posterior& posterior, const ModeFiles& files, uint64_t seed,
+                          const sample::ModeOptions& modes, const sample::SamplingOptions& options,
+                          const sample::Progress& progress, const KeptOutput& output) {
+  const std::string& x = files.x;
   if (posterior.shape().x_dim == 0) {
-    throw core::UserError("--x " + x + ": " + model +
+    throw core::UserError("--x " + x + ": " + files.model +
                           " was trained without x, but map finds the mode of theta given x");
   }
   const auto observations =
       data::load_observations(x, posterior.shape(), posterior.x_names(), posterior.joint());
+  check_observations(posterior, observations.x, {0, observations.rows}, x, files.strict);
   ModeOutcome outcome;
   outcome.rows = observations.rows;
   const double begin = core::steady_seconds();
@@ -165,6 +180,7 @@ ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model
     return posterior.find_modes(observations.x, observations.rows, seed, modes, options, progress);
   });
   outcome.seconds = core::steady_seconds() - begin;
+  require_modes(outcome.found, x);
   sample::SamplingOptions of_density = options;
   of_density.solver = "auto";
   outcome.origin = density_origin(posterior, of_density);

@@ -46,6 +46,7 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
   content.x = file.x;
   content.theta_names = file.theta_names;
   content.x_names = file.x_names;
+  content.reference = file.reference;
   content.prior = data::make_prior(estimator.prior, file.shape.theta_size());
   content.strategy = estimator.strategy;
   content.method = estimator.method->build();

@@ -12,6 +12,7 @@
 #include "data/files/given.hpp"
 #include "data/files/observations.hpp"
 #include "experiment/kept_work.hpp"
+#include "experiment/observation_check.hpp"
 #include "sample/sample_file.hpp"
 
 namespace fluxsbi::experiment {
@@ -104,6 +105,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
       request.output + ": " + std::to_string(range.rows) + " x " + std::to_string(request.draws) +
           " samples of " + std::to_string(drawn * shape.theta_channels) + " numbers",
       "draw fewer (-n), or part of the rows at a time (--shard i/n)");
+  check_observations(posterior, question.values, range, given ? request.given : request.x, request.strict);
   const double begin = core::steady_seconds();
   const auto draw = given ? &sample::Posterior::sample_given : &sample::Posterior::sample;
   KeptWork kept(posterior, request.output, request.force,
@@ -115,6 +117,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   const SamplingOutcome outcome{samples.rows, samples.evaluations, samples.acceptance(),
                                 core::steady_seconds() - begin};
 
+  require_samples(samples.filled, request.output, request.partial);
   sample::Origin origin;
   origin.seed = request.seed;
   origin.model = posterior.identity();

@@ -11,10 +11,13 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/files/names.hpp"
+#include "data/look/report.hpp"
 #include "data/simulate/online.hpp"
 #include "data/source/standardised_rows.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
+#include "experiment/data_look.hpp"
+#include "experiment/step_cost.hpp"
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "train/data_rows.hpp"
@@ -26,8 +29,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array run_files{"config.yaml", "metrics.jsonl", "train.log", "model.safetensors",
-                               "checkpoints"};
+constexpr std::array run_files{"config.yaml", "metrics.jsonl",     "train.log",
+                               "data.json",   "model.safetensors", "checkpoints"};
 
 void remove_run(const fs::path& run) {
   for (const char* name : run_files) fs::remove_all(run / name);
@@ -118,7 +121,8 @@ void TrainingRun::open_data() {
     experiment_.prior = dataset_.prior;
   }
   data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
-  model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
+  unresolved_ = experiment_.model->clone();
+  seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
   if (!experiment_.choice.empty()) core::log::info(experiment_.choice);
   for (const auto& remark : experiment_.embedding.remarks()) core::log::info(remark);
   for (const auto& remark : experiment_.model->remarks()) core::log::info(remark);
@@ -215,6 +219,22 @@ void TrainingRun::build() {
   engine_sentence_ = std::move(chosen.sentence);
 }
 
+void TrainingRun::look_at_data() {
+  const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
+  const bool fitted = !survey_.theta.mean.empty();
+  look_ = data::look(dataset_, experiment_.data,
+                     {.prior = prior.get(),
+                      .joint = joint_,
+                      .theta = fitted ? &survey_.theta : nullptr,
+                      .x = fitted ? &survey_.x : nullptr,
+                      .seed = seed_});
+  const StepSubject step{experiment_,    *unresolved_, *setup_.method, *setup_.engine,
+                         dataset_.shape, seen_,        joint_,         execution_.engine};
+  const auto costs = findings_of(estimate_step(step), step);
+  look_.findings.insert(look_.findings.begin(), costs.begin(), costs.end());
+  setup_.model.reference = look_.reference;
+}
+
 void TrainingRun::open_folder(bool anew) {
   const std::string& run = setup_.run;
   try {
@@ -226,6 +246,7 @@ void TrainingRun::open_folder(bool anew) {
   io::remove_leftovers(run + "/checkpoints");  // the trainer's own folder: nobody else writes there
   core::log::tee(run + "/train.log");
   io::write_text(run + "/config.yaml", setup_.config);
+  if (anew) io::write_text(run + "/data.json", data::look_json(look_));
 }
 
 // Rows that lie in memory are given up once they are standardised on the device.
@@ -287,6 +308,8 @@ void start_training(const std::string& run, Experiment experiment, const Executi
   training.open_data();
   training.survey_data();
   training.build();
+  training.look_at_data();
+  log_look(training.look());
   training.open_folder(/*anew=*/true);
   training.train(std::nullopt);
 }
@@ -298,6 +321,7 @@ void continue_training(const std::string& run, Experiment experiment, const Exec
   training.survey_data();
   if (state) training.require_same_data(*state);
   training.build();
+  training.look_at_data();  // train.log has what it found
   training.open_folder(/*anew=*/false);
   training.train(state);
 }

@@ -17,6 +17,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "sample/noise.hpp"
+#include "sample/rejection.hpp"
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
@@ -54,7 +55,8 @@ class Drawing {
         solver_(solver_of(options, *source.method)),
         path_(source.method->path()),
         solver_options_(solver_options_of(options, *source.method)),
-        total_(amount.rows * amount.draws) {
+        total_(amount.rows * amount.draws),
+        rejection_(amount.rows, source.prior, source.theta_names, options) {
     const std::string problem = solver_problem(solver_, *path_, source.method->name());
     if (!problem.empty()) throw core::UserError("sampling.solver " + problem);
     samples_.rows = amount.rows;
@@ -67,14 +69,19 @@ class Drawing {
   }
 
   Samples run() {
+    const double begin = core::steady_seconds();
     std::vector<int64_t> pending = draw_all();
-    const double deadline = core::steady_seconds() + options_.max_seconds;
+    const double now = core::steady_seconds(), deadline = now + options_.max_seconds;
+    if (!pending.empty() && finite_ > 0) rejection_.report_first_pass(std::ssize(pending), now - begin);
+    given_up_ = finite_ > 0 ? rejection_.give_up(pending, amount_.draws) : 0;
     int64_t attempt = 1;
     while (!pending.empty() && attempt <= options_.max_tries) {
       if (finite_ == 0 || core::steady_seconds() > deadline) break;
       pending = draw_again(pending, attempt++, deadline);
+      given_up_ += rejection_.give_up(pending, amount_.draws);
     }
-    if (!pending.empty()) warn_unfilled(std::ssize(pending), attempt > options_.max_tries);
+    const int64_t missing = std::ssize(pending) + given_up_;
+    if (missing > 0) warn_unfilled(missing, attempt > options_.max_tries);
     if (!exhausted_.empty()) warn_exhausted();
     return std::move(samples_);
   }
@@ -205,7 +212,9 @@ class Drawing {
       put_given(value, given);
       const bool finite = std::all_of(value.begin(), value.end(), [](float v) { return std::isfinite(v); });
       finite_ += finite;
-      if (!finite || !in_support(value, given)) {
+      const bool good = finite && in_support(value, given);
+      tell_rejection(items[i] / amount_.draws, value, finite, good);
+      if (!good) {
         rejected.push_back(items[i]);
         continue;
       }
@@ -213,6 +222,14 @@ class Drawing {
       std::copy_n(value.begin(), kept, samples_.values.begin() + static_cast<std::ptrdiff_t>(item * kept));
       samples_.filled[item] = 1;
     }
+  }
+
+  // What this try says of its observation; only theta of rejected ones is looked at.
+  void tell_rejection(int64_t row, const auto& value, bool finite, bool good) {
+    if (!finite) return rejection_.count_broken(row);
+    std::vector<double> theta;
+    if (!good) theta.assign(value.begin(), value.begin() + source_.prior->dim());
+    rejection_.count(row, good, theta);
   }
 
   // What is given of a row's state, NaN where it is inferred; empty where nothing is given.
@@ -243,12 +260,22 @@ class Drawing {
   int64_t state_size() const { return source_.tokens * source_.channels; }
 
   void warn_unfilled(int64_t missing, bool out_of_tries) const {
-    const char* reason = finite_ == 0   ? "the network's output is not finite"
-                         : out_of_tries ? "sampling.max_tries was reached"
-                                        : "sampling.max_seconds was reached";
+    const std::string reason =
+        finite_ == 0 ? "the network's output is not finite"
+        : given_up_ > 0
+            ? std::to_string(given_up_) +
+                  " were given up, since sampling.max_tries = " + std::to_string(options_.max_tries) +
+                  " further tries are unlikely to fill most of them"
+        : out_of_tries ? "sampling.max_tries was reached"
+                       : "sampling.max_seconds was reached";
+    const std::string where = rejection_.where();
     core::log::warning(std::to_string(missing) + " of " + std::to_string(total_) +
                        " samples could not be filled and are NaN: " + reason + " (acceptance rate " +
-                       core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")");
+                       core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")" +
+                       (where.empty() ? ""
+                                      : "; " + where +
+                                            ": other units, a wrong prior, or an observation "
+                                            "unlike the training data?"));
   }
 
   void warn_exhausted() const {
@@ -269,7 +296,8 @@ class Drawing {
   const SolverOptions solver_options_;
   const int64_t total_;
   std::set<int64_t> exhausted_;  // observations of which a sample ran out of evaluations
-  int64_t finite_ = 0;
+  int64_t finite_ = 0, given_up_ = 0;
+  Rejection rejection_;
   Samples samples_;
 };
 

@@ -80,6 +80,10 @@ const std::vector<std::string>& Posterior::x_names() const {
   return parts_->x_names;
 }
 
+const data::Reference& Posterior::reference() const {
+  return parts_->reference;
+}
+
 const SamplingOptions& Posterior::sampling() const {
   return parts_->sampling;
 }

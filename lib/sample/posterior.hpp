@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/look/reference.hpp"
 #include "data/prior/prior.hpp"
 #include "data/shape.hpp"
 #include "data/standardise.hpp"
@@ -27,6 +28,7 @@ struct PosteriorContent {
   data::DataShape seen;         ///< of what an embedding network makes of the data; without one the same
   data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
   std::vector<std::string> theta_names, x_names;
+  data::Reference reference;           ///< of x; empty: nothing to compare observations with
   std::unique_ptr<data::Prior> prior;  ///< of theta; null: nothing is known
   method::StrategyOptions strategy;
   std::unique_ptr<method::Method> method;
@@ -92,6 +94,8 @@ class Posterior {
   const data::Prior* prior() const;
   const std::vector<std::string>& theta_names() const;
   const std::vector<std::string>& x_names() const;
+  /// What observations are compared with; empty for models without x.
+  const data::Reference& reference() const;
   /// The section `sampling` that was saved with the model; the options of a command override it.
   const SamplingOptions& sampling() const;
   /// Eight hexadecimal digits over weights, config and standardisers: equal for equal posteriors.

@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/files/names.hpp"
 #include "data/files/sets.hpp"
 #include "model/network.hpp"
 
@@ -141,6 +142,7 @@ Source Posterior::Parts::source() const {
   source.method = method.get();
   source.standardiser = &theta;
   source.prior = prior && prior->bounded() ? prior.get() : nullptr;
+  source.theta_names = data::feature_names(theta_names, shape.theta_channels);
   source.tokens = source.kept = shape.theta_dim;
   source.channels = shape.theta_channels;
   source.device = engine->device();
