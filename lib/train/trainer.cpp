@@ -83,6 +83,7 @@ class Trainer {
   at::Tensor best_average_;  // [P]
 
   int64_t step_ = 0;           // steps done
+  int64_t first_step_ = 0;     // steps that were done before this session
   int64_t reported_step_ = 0;  // of the last line of metrics
   int64_t saved_step_ = -1;    // of the last checkpoint
   double rate_ = 0;            // learning rate of the last step
@@ -160,7 +161,7 @@ void Trainer::restore(const TrainingState& state) {
   step_function_.window_sum.fill_(scalar(state, "window_sum"));
   if (schedule_->window() > 0) schedule_->restore(state.scalars);
   step_ = state.step;
-  saved_step_ = state.step;
+  first_step_ = saved_step_ = state.step;
   reported_step_ = static_cast<int64_t>(scalar(state, "reported_step"));
   rate_ = scalar(state, "rate");
   best_step_ = static_cast<int64_t>(scalar(state, "best_step"));
@@ -187,8 +188,13 @@ TrainingResult Trainer::run() {
 
 // The state of the last whole step is saved.
 void Trainer::stop(int signal) {
-  if (saved_step_ != step_) save();
   core::log::end_progress();
+  if (step_ == first_step_) {  // a scheduler that started it again would do so for ever
+    throw core::Interrupted(signal, "stopped by " + std::string(core::signal_name(signal)) + " before step " +
+                                        std::to_string(step_ + 1) + " was done; `fluxsbi resume " +
+                                        setup_.run + "` begins it again");
+  }
+  if (saved_step_ != step_) save();
   throw core::Stopped("stopped by " + std::string(core::signal_name(signal)) + " after step " +
                       std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
                       "` continues from it");
