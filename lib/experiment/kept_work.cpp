@@ -64,7 +64,13 @@ KeptWork::~KeptWork() {
 }
 
 void KeptWork::stop(const core::Interrupted& interrupted) {
-  if (!journal_ || !journal_->flush()) return;
+  if (!journal_) return;
+  if (!journal_->flush()) {  // a scheduler that started it again would do so for ever
+    throw core::Interrupted(interrupted.signal(),
+                            std::string("stopped by ") + core::signal_name(interrupted.signal()) +
+                                " before another chunk was finished; a smaller --chunk takes "
+                                "less time");
+  }
   throw core::Stopped(std::string("stopped by ") + core::signal_name(interrupted.signal()) +
                       "; what was computed is kept in " + journal_->path() +
                       ", and the same command goes on from there");

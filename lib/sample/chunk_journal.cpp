@@ -83,6 +83,7 @@ std::optional<Chunk> ChunkJournal::take(uint64_t key) {
 }
 
 void ChunkJournal::keep(uint64_t key, const Chunk& chunk) {
+  added_ = true;
   auto record = record_of(key, chunk);
   if (file_) {
     file_->append(record);
@@ -93,7 +94,7 @@ void ChunkJournal::keep(uint64_t key, const Chunk& chunk) {
 }
 
 bool ChunkJournal::flush() {
-  if (!file_ && waiting_.empty()) return false;
+  if (!added_) return false;
   if (!file_) open();
   for (const auto& record : std::exchange(waiting_, {})) file_->append(record);
   file_->sync();

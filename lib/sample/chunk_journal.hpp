@@ -34,7 +34,7 @@ class ChunkJournal {
   std::optional<Chunk> take(uint64_t key);
   /// Keeps a chunk that take() did not give.
   void keep(uint64_t key, const Chunk& chunk);
-  /// Writes what stands in memory alone, and flushes to disk. False where there is nothing to keep.
+  /// Writes what stands in memory alone, and flushes to disk. False where nothing was added to what was there.
   bool flush();
   /// The output is written.
   void remove();
@@ -47,7 +47,7 @@ class ChunkJournal {
   bool discard_others_;
   std::unique_ptr<io::Journal> file_;            ///< null: not begun
   std::vector<std::vector<std::byte>> waiting_;  ///< records until the file is begun
-  bool taking_ = false;
+  bool taking_ = false, added_ = false;
   double begin_;  ///< steady time
 };
 

@@ -58,7 +58,7 @@ class Trainer {
   void one_step();
   void finish_step();
   void prepare_step();
-  [[noreturn]] void stop(const std::string& reason);
+  [[noreturn]] void stop(int signal);
   void advance_schedule();
   double validate();
   void watch_plateau();
@@ -85,6 +85,7 @@ class Trainer {
   at::Tensor best_average_;  // [P]
 
   int64_t step_ = 0;           // steps done
+  int64_t first_step_ = 0;     // steps that were done before this session
   int64_t reported_step_ = 0;  // of the last line of metrics
   int64_t saved_step_ = -1;    // of the last checkpoint
   double rate_ = 0;            // learning rate of the last step
@@ -102,10 +103,6 @@ class Trainer {
 double scalar_or(const TrainingState& state, const std::string& name, double otherwise) {
   const auto found = state.scalars.find(name);
   return found == state.scalars.end() ? otherwise : found->second;
-}
-
-std::string stopped_by(int signal) {
-  return std::string("stopped by ") + core::signal_name(signal);
 }
 
 double scalar(const TrainingState& state, const std::string& name) {
@@ -166,7 +163,7 @@ void Trainer::restore(const TrainingState& state) {
   step_function_.window_sum.fill_(scalar(state, "window_sum"));
   if (schedule_->window() > 0) schedule_->restore(state.scalars);
   step_ = state.step;
-  saved_step_ = state.step;
+  first_step_ = saved_step_ = state.step;
   reported_step_ = static_cast<int64_t>(scalar(state, "reported_step"));
   rate_ = scalar(state, "rate");
   best_step_ = static_cast<int64_t>(scalar(state, "best_step"));
@@ -187,8 +184,22 @@ TrainingResult Trainer::run() {
     core::set_last_words("");
     return result;
   } catch (const core::Interrupted& interrupted) {
-    stop(stopped_by(interrupted.signal()));
+    stop(interrupted.signal());
   }
+}
+
+// The state of the last whole step is saved.
+void Trainer::stop(int signal) {
+  core::log::end_progress();
+  if (step_ == first_step_) {  // a scheduler that started it again would do so for ever
+    throw core::Interrupted(signal, "stopped by " + std::string(core::signal_name(signal)) + " before step " +
+                                        std::to_string(step_ + 1) + " was done; `fluxsbi resume " +
+                                        setup_.run + "` begins it again");
+  }
+  if (saved_step_ != step_) save();
+  throw core::Stopped("stopped by " + std::string(core::signal_name(signal)) + " after step " +
+                      std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
+                      "` continues from it");
 }
 
 TrainingResult Trainer::run_to_end() {
@@ -198,7 +209,7 @@ TrainingResult Trainer::run_to_end() {
     const int signal = setup_.stop_requested();
     const bool ends = step_ == options_.nsteps || stopped_early_;
     if (signal || ends || step_ % options_.save_every == 0) save();
-    if (signal && !ends) stop(stopped_by(signal));
+    if (signal && !ends) stop(signal);
     reporter_.tick(step_);
   }
   core::log::end_progress();
@@ -228,20 +239,10 @@ void Trainer::finish_step() {
   report(validation_loss);
 }
 
-// The state of the last whole step is saved.
-void Trainer::stop(const std::string& reason) {
-  core::log::end_progress();
-  if (saved_step_ != step_) save();
-  throw core::Stopped(reason + " after step " + std::to_string(step_) +
-                      "; the checkpoint is saved, `fluxsbi resume " + setup_.run + "` continues from it");
-}
-
 // Rows that cannot be read any more end the run, not the work done so far.
 void Trainer::prepare_step() {
   try {
     step_function_.prepare(step_, rate_);
-  } catch (const core::Stopped& signal) {
-    stop(signal.what());
   } catch (const core::UserError& problem) {
     core::log::end_progress();
     if (saved_step_ != step_) save();

@@ -51,9 +51,9 @@ TEST_CASE("a run that was interrupted between the parts of a step or in a valida
   const ToyRun run = parted_run();
   auto uncut = run.setup(whole.path());
   train::train(uncut, std::nullopt);
-  // Four points a step, one a validation of one chunk: within step 1, within step 8, in the validation after step 10,
+  // Four points a step, one a validation of one chunk: within step 2, within step 8, in the validation after step 10,
   // within step 11.
-  for (const auto& [point, step] : {std::pair<int64_t, int64_t>{2, 0}, {30, 7}, {41, 10}, {43, 10}}) {
+  for (const auto& [point, step] : {std::pair<int64_t, int64_t>{6, 1}, {30, 7}, {41, 10}, {43, 10}}) {
     CAPTURE(point);
     const test::TemporaryFolder parts;
     auto cut = run.setup(parts.path());
@@ -65,6 +65,15 @@ TEST_CASE("a run that was interrupted between the parts of a step or in a valida
     train::train(rest, checkpoint::load_latest_state(parts.path()));
     check_same(whole.path(), parts.path());
   }
+}
+
+TEST_CASE("a signal before the first step of a session is done is no success of that session",
+          "[train][interruption]") {
+  const test::TemporaryFolder folder;
+  auto setup = parted_run().setup(folder.path());
+  setup.interrupted = interrupt_at(2);
+  CHECK_THROWS_AS(train::train(setup, std::nullopt), core::Interrupted);
+  CHECK_FALSE(checkpoint::load_latest_state(folder.path()).has_value());
 }
 
 TEST_CASE("a checkpoint that cannot be written ends training, and the last good one is named",

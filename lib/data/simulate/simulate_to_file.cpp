@@ -245,6 +245,11 @@ class Run {
 
   [[noreturn]] void stop_here() {
     journal_.sync();
+    if (finished_ == outcome_.resumed) {  // a scheduler that started it again would do so for ever
+      throw core::Interrupted(request_.stop(), std::string("stopped by ") +
+                                                   core::signal_name(request_.stop()) +
+                                                   " before another batch of simulations was finished");
+    }
     throw core::Stopped(std::string("stopped by ") + core::signal_name(request_.stop()) + " with " +
                         std::to_string(finished_) + " of " + std::to_string(plan_.rows) +
                         " simulations kept in " + request_.output +
