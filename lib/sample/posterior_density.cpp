@@ -17,7 +17,7 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
   core::require(x_rows == rows || x_rows == 1, "theta and x need as many rows, or x one");
   parts.check_observations(x, x_rows);
   parts.require_density(x);
-  const auto whole = parts.mask ? parts.filled(x) : std::vector<float>{};
+  const auto whole = parts.filled(x);
   const auto width = static_cast<size_t>(parts.shape.theta_size()),
              size = static_cast<size_t>(parts.shape.x_size());
   LogProbs found;

