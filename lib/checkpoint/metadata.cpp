@@ -69,9 +69,10 @@ data::Reference reference_from(const json& object, int64_t size) {
     reference.rows.push_back(static_cast<float>(value));
   const auto expected = static_cast<size_t>(size);
   bool good = size > 0 && reference.rows.size() % expected == 0;
-  for (const auto* list : {&reference.mean, &reference.deviation, &reference.low, &reference.high,
-                           &reference.median, &reference.spread})
+  for (const auto* list : {&reference.mean, &reference.deviation, &reference.low, &reference.high})
     good = good && list->size() == expected;
+  for (const auto* list : {&reference.median, &reference.spread})
+    good = good && (reference.rows.empty() || list->size() == expected);
   if (!good) throw std::invalid_argument("what it remembers of the training data does not fit the shape");
   return reference;
 }

@@ -23,7 +23,8 @@ constexpr double slow_step = 5;                     // seconds
 constexpr int64_t short_row = 256, long_row = 512;  // tokens of x that are timed
 constexpr int64_t timed_rows = 16;                  // one tile a thread
 constexpr int64_t many_tokens = 100;                // the cards' limit without an embedding network
-constexpr double copies = 4;                        // of a layer's activations
+// Of all layers' activations that live at once: the tile engine computes blocks again on the way back.
+constexpr double copies_of_tiles = 1, copies_of_modules = 2;
 constexpr int64_t tile_rows = 16;
 
 double as_double(int64_t value) {
@@ -31,16 +32,16 @@ double as_double(int64_t value) {
 }
 
 struct NetworkSize {
-  double parameters = 0, width = 0;  // numbers in matrices; sum of the matrices' larger sides
+  double parameters = 0, width = 0;  // numbers in linear layers; sum of their outputs
 };
 
 // Of what is evaluated for each token.
 NetworkSize size_of(const engine::FlatParameters& parameters) {
   NetworkSize size;
   for (const auto& entry : parameters.entries) {
-    if (entry.shape.size() != 2 || entry.name.starts_with("embedding.")) continue;
+    if (!entry.decays || entry.name.starts_with("embedding.")) continue;  // linear layers alone
     size.parameters += as_double(entry.size);
-    size.width += as_double(*std::max_element(entry.shape.begin(), entry.shape.end()));
+    size.width += as_double(entry.shape[0]);
   }
   return size;
 }
@@ -169,6 +170,7 @@ StepCost estimate_step(const StepSubject& subject) {
   const int64_t batch = subject.experiment.training.batch_size;
   const bool tiles = subject.engine.name() == "tile";
   const double alive = as_double(tiles ? std::min(batch, tile_rows * core::usable_threads()) : batch);
+  const double copies = tiles ? copies_of_tiles : copies_of_modules;
   cost.bytes =
       sizeof(float) * (alive * tokens * size.width * copies +
                        as_double(batch) * as_double(subject.shape.theta_size() + subject.shape.x_size()));

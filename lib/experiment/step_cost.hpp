@@ -31,8 +31,8 @@ struct StepCost {
   double seconds = 0;  ///< of a step; 0: not measured, since it is surely short or on a GPU
 };
 
-/// Memory by the shapes of the parameters: 4 copies of every layer's activations of the rows that are alive at once
-/// (16 a thread in the tile engine, the batch elsewhere). Time on a CPU, where a step of more than 2e10 rough floating
+/// Memory by the shapes of the parameters: the outputs of all linear layers for each token of the rows that are alive at
+/// once (16 a thread in the tile engine, else the batch, and twice as much for autograd). Time on a CPU, where a step of more than 2e10 rough floating
 /// point operations is in view: two steps of a few rows with at most 256 and 512 tokens of x are timed, and a T + b T^2
 /// through both is extended to the tokens and rows of the training (about a second). Trains nothing.
 StepCost estimate_step(const StepSubject& subject);

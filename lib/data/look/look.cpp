@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <unordered_set>
 #include <utility>
 
@@ -38,6 +40,13 @@ std::vector<ColumnFacts> facts_of(const RowSample& sample, const std::vector<std
     facts.push_back(column_facts(names[i], std::move(values), missing));
   }
   return facts;
+}
+
+// Ten significant digits, so that a model file of many variables stays small.
+double rounded(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", value);
+  return std::strtod(text, nullptr);
 }
 
 class Looking {
@@ -113,16 +122,18 @@ class Looking {
     Reference& reference = look_.reference;
     const size_t size = look_.x.size();
     if (size == 0 || used_rows() == 0) return;
-    for (const ColumnFacts& column : look_.x) {
-      reference.mean.push_back(column.mean);
-      reference.deviation.push_back(column.deviation);
-      reference.low.push_back(column.smallest);
-      reference.high.push_back(column.largest);
-      reference.median.push_back(column.median);
-      reference.spread.push_back(column.spread);
-    }
     const auto most = std::min<int64_t>(reference_rows, reference_numbers / static_cast<int64_t>(size));
-    if (most < 32) return;
+    const bool keeps_rows = most >= least_reference_rows;
+    for (const ColumnFacts& column : look_.x) {
+      reference.mean.push_back(rounded(column.mean));
+      reference.deviation.push_back(rounded(column.deviation));
+      reference.low.push_back(rounded(column.smallest));
+      reference.high.push_back(rounded(column.largest));
+      if (!keeps_rows) continue;
+      reference.median.push_back(rounded(column.median));
+      reference.spread.push_back(rounded(column.spread));
+    }
+    if (!keeps_rows) return;
     const int64_t used = used_rows(), wanted = std::min(most, used);
     for (int64_t row = 0, at = 0, taken = 0; row < sample_.rows && taken < wanted; ++row) {
       if (!sample_.used(row)) continue;

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
-#include <optional>
+#include <utility>
 
 #include "core/text.hpp"
 #include "data/look/finding.hpp"
@@ -68,28 +69,31 @@ class Comparison {
     return out_of_range || (z > far_deviations && off > beyond_farthest * farthest) ? z : 0;
   }
 
+  // The three numbers that are farthest off, in their own order.
   std::string numbers_text(std::span<const double> row) const {
-    size_t worst = 0, count = 0;
-    double most = 0;
+    std::vector<std::pair<double, size_t>> far;
     for (size_t i = 0; i < size_; ++i) {
       const double z = deviations(i, row[i]);
-      if (z > 0) ++count;
-      if (z > most) {
-        most = z;
-        worst = i;
-      }
+      if (z > 0) far.emplace_back(z, i);
     }
-    if (count == 0) return "";
-    const std::string training = " (training values lie in [" + brief(reference_.low[worst]) + ", " +
-                                 brief(reference_.high[worst]) + "])";
-    const std::string value = names_[worst] + " = " + core::number_text(row[worst]);
-    const std::string said =
-        std::isinf(most)
-            ? value + ", where all training rows have " + brief(reference_.mean[worst])
-            : value + " is " + core::number_text(most < 10 ? std::round(10 * most) / 10 : std::round(most)) +
-                  " training standard deviations from the mean" + training;
-    return count == 1 ? said
-                      : said + ", and " + std::to_string(count - 1) + " more of its numbers are as unlike";
+    const size_t shown = std::min<size_t>(far.size(), 3);
+    std::partial_sort(far.begin(), far.begin() + static_cast<std::ptrdiff_t>(shown), far.end(),
+                      std::greater<>());
+    std::sort(far.begin(), far.begin() + static_cast<std::ptrdiff_t>(shown),
+              [](const auto& a, const auto& b) { return a.second < b.second; });
+    std::string text;
+    for (size_t k = 0; k < shown; ++k)
+      text += (k == 0 ? "" : "; ") + number_text(far[k].first, far[k].second, row);
+    if (shown == far.size()) return text;
+    return text + "; " + core::and_more(far.size() - shown) + " of its numbers are unlike the training data";
+  }
+
+  std::string number_text(double z, size_t i, std::span<const double> row) const {
+    const std::string value = names_[i] + " = " + core::number_text(row[i]);
+    if (std::isinf(z)) return value + ", where all training rows have " + brief(reference_.mean[i]);
+    return value + " is " + core::number_text(z < 10 ? std::round(10 * z) / 10 : std::round(z)) +
+           " training standard deviations from the mean (training values lie in [" +
+           brief(reference_.low[i]) + ", " + brief(reference_.high[i]) + "])";
   }
 
   std::string distance_text(std::span<const double> row) const {

@@ -8,20 +8,20 @@
 
 namespace fluxsbi::data {
 
-/// Facts about the numbers of x, [size] each, and some rows. Empty for models without x and for those of older
+/// Facts about the numbers of x, [size] each, to ten digits, and some rows. Empty for models without x and for those of older
 /// versions.
 struct Reference {
   std::vector<double> mean, deviation;  ///< of the finite values
   std::vector<double> low, high;        ///< the smallest and the largest
-  std::vector<double> median, spread;   ///< ColumnFacts::spread
+  std::vector<double> median, spread;   ///< ColumnFacts::spread; empty where no rows are remembered
   std::vector<float> rows;              ///< [rows, size], u = asinh((value - median) / spread)
 
   bool empty() const { return mean.empty(); }
   int64_t row_count() const { return mean.empty() ? 0 : std::ssize(rows) / std::ssize(mean); }
 };
 
-/// As many rows as this, and together as many numbers, are remembered; none where 32 rows do not fit.
-inline constexpr int64_t reference_rows = 256, reference_numbers = 1 << 13;
+/// At most so many rows, and together so many numbers, are remembered; none where fewer than the least fit.
+inline constexpr int64_t reference_rows = 256, least_reference_rows = 32, reference_numbers = 1 << 13;
 
 /// An observation that is unlike the training data.
 struct Unlikeness {
