@@ -129,7 +129,16 @@ Dataset File::open(const std::string& name, size_t cache_bytes) {
 
 Dataset File::open_numbers(const std::string& name, size_t cache_bytes) {
   Dataset dataset = open(name, cache_bytes);
-  if (dataset.dtype) return dataset;
+  if (dataset.dtype) {
+    // Before anything of it is sent: an error in the midst of values would read as damage.
+    const bool has_values = checked_bytes(dataset.shape, *dataset.dtype).value_or(0) > 0;
+    if (has_values && !dataset.shape.empty() && !missing_filters(dataset.id).empty()) {
+      std::vector<std::byte> row(*checked_bytes(dataset.shape, *dataset.dtype) /
+                                 static_cast<uint64_t>(dataset.shape[0]));
+      read_rows(dataset, 0, 1, row);
+    }
+    return dataset;
+  }
   throw core::UserError(name_ + ": dataset '" + name + "' holds " + dataset.problem +
                         "; fluxsbi reads numbers and booleans");
 }
