@@ -21,7 +21,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct SampleArguments {
-  std::string model, x, given, compute = "float32", shard = "0/1";
+  std::string model, x, x_key, given, compute = "float32", shard = "0/1";
   experiment::Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
@@ -81,9 +81,15 @@ int sample_command(const SampleArguments& arguments) {
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
-  const experiment::SamplingRequest request{arguments.model,  arguments.x,     arguments.given,
-                                            output,           arguments.draws, arguments.seed,
-                                            shard,            arguments.output.force, arguments.strict,
+  const experiment::SamplingRequest request{arguments.model,
+                                            file_with_key(arguments.x, arguments.x_key),
+                                            arguments.given,
+                                            output,
+                                            arguments.draws,
+                                            arguments.seed,
+                                            shard,
+                                            arguments.output.force,
+                                            arguments.strict,
                                             arguments.partial};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
@@ -98,12 +104,15 @@ Action declare_sample(CLI::App& app) {
   auto arguments = std::make_shared<SampleArguments>();
   app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
   app.add_option("--x", arguments->x,
-                 "observations, one a row: .npz (x), .npy, .h5 (x) or .csv; the samples are of theta");
-  app.add_option("--given", arguments->given,
-                 "joint models (flux1joint, simformer): a .csv file with any of the columns of theta and x, "
-                 "in which each row is a question: blank cells are inferred given the others. The samples "
-                 "hold all columns and repeat what is given. With neither --x nor --given a joint model "
-                 "draws its joint distribution");
+                 "observations, one a row: .npz (x), .npy, .h5 (x) or text; the samples are of theta");
+  app.add_option("--x-key", arguments->x_key, "key of x in .npz, path of its dataset in .h5");
+  app.add_option(
+      "--given", arguments->given,
+      "joint models (flux1joint, simformer): a .csv file with any of the columns of theta and x, "
+      "in which each row is a question: blank cells are inferred given the others (or .npz, .h5: theta, x or "
+      "given, with NaN). The samples "
+      "hold all columns and repeat what is given. With neither --x nor --given a joint model "
+      "draws its joint distribution");
   app.add_option("-n,--draws", arguments->draws, "number of samples for each row")
       ->required()
       ->check(above_zero());

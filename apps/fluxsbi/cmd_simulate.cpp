@@ -25,6 +25,7 @@ struct SimulateArguments {
   int64_t count = 0;
   uint64_t seed = 0;
   int workers = 0;
+  bool retry_failed = false;
 };
 
 int simulate(const SimulateArguments& arguments) {
@@ -33,7 +34,8 @@ int simulate(const SimulateArguments& arguments) {
   }
   if (arguments.count == 0 && arguments.theta.empty())
     throw core::UserError("-n is required: the number of simulations; or give rows of theta with --theta F");
-  io::check_output(arguments.output.path, arguments.output.force, io::writable_extensions());
+  io::check_output(arguments.output.path, arguments.output.force || arguments.retry_failed,
+                   io::writable_extensions());
   if (!arguments.posterior_of.empty()) {
     if (arguments.task.empty()) throw core::UserError("--posterior needs a built-in task");
     if (!arguments.theta.empty())
@@ -47,6 +49,7 @@ int simulate(const SimulateArguments& arguments) {
   data::SimulateRequest request;
   request.output = arguments.output.path;
   request.force = arguments.output.force;
+  request.retry_failed = arguments.retry_failed;
   request.simulations = arguments.count;
   request.seed = arguments.seed;
   if (!arguments.task.empty()) request.task = arguments.task;
@@ -96,6 +99,10 @@ Action declare_simulate(CLI::App& app) {
       ->check(above_zero());
   app.add_option("--posterior", arguments->posterior_of,
                  "instead, draw from the task's exact posterior for every observation of this file");
+  app.add_flag(
+      "--retry-failed", arguments->retry_failed,
+      "keep the rows of OUT, or of OUT.partial, that succeeded, and run the failed ones again: after the "
+      "program was mended");
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
   return [arguments] { return simulate(*arguments); };
 }

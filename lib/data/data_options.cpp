@@ -24,14 +24,22 @@ const config::Table<DataOptions>& data_table() {
           "Where the pairs (theta, x) come from and how they are prepared. Give one of file, files, "
           "theta_file with x_file, or task; online with simulator.command needs none.")
           .add("file", &DataOptions::file, any<std::optional<std::string>>(),
-               "an .npz or .h5 file with the keys theta and x, a .csv file with a header, or OUT.npy for the "
-               "pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
+               "an .npz or .h5 file with the keys theta and x, text (.csv, .txt, .dat, .tsv) with a header, or OUT.npy for "
+               "the pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
           .add("files", &DataOptions::files, any<std::vector<std::string>>(),
                "the parts of one set, in this order: files as for file, patterns (sims/*.npz), or folders, "
                "whose files come in the order of their names; all parts have one shape")
           .add("theta_file", &DataOptions::theta_file, any<std::optional<std::string>>(),
                "a .npy file with theta")
           .add("x_file", &DataOptions::x_file, any<std::optional<std::string>>(), "a .npy file with x")
+          .add("theta_key", &DataOptions::theta_key, any<std::string>(),
+               "the key of theta in .npz files, and the path of its dataset in .h5 files (group/name)")
+          .add("x_key", &DataOptions::x_key, any<std::string>(), "the same for x")
+          .add(
+              "transposed", &DataOptions::transposed, any<std::optional<bool>>(),
+              "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, for files "
+              "of Julia, MATLAB and R, in which simulations lie along the last axis. null: an error where it looks "
+              "so")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),

@@ -24,6 +24,9 @@ struct DataOptions {
   std::vector<std::string> files;   ///< parts of one set: such files, patterns of their names, folders
   std::optional<std::string> theta_file;  ///< .npy
   std::optional<std::string> x_file;      ///< .npy
+  std::string theta_key = "theta";        ///< key of .npz, path of a dataset in HDF5
+  std::string x_key = "x";
+  std::optional<bool> transposed;     ///< axes stand in the opposite order; none: refused if it looks so
   std::optional<std::string> task;        ///< built-in task instead of a file
   int64_t simulations = 100000;       ///< how many pairs a task simulates, or before training with `online`
   bool online = false;                ///< simulate while training, by the task or by simulator.command

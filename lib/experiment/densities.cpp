@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/error.hpp"
@@ -19,6 +20,7 @@ namespace {
 struct Points {
   std::vector<float> theta, x;
   int64_t rows = 0, x_rows = 0;
+  int64_t draws = 0;  // rows / draws observations have so many points each; 0: each row is a point by itself
 };
 
 Points read_pair(const PointFiles& files, const sample::Posterior& posterior) {
@@ -32,13 +34,87 @@ Points read_pair(const PointFiles& files, const sample::Posterior& posterior) {
                           " gives the density of theta given x; name the file of x");
   auto parameters = data::load_parameters(files.theta, shape, posterior.theta_names());
   auto observations = data::load_observations(files.x, shape, posterior.x_names(), posterior.joint());
-  if (observations.rows != parameters.rows && observations.rows != 1) {
-    throw core::UserError("--theta " + files.theta + " holds " + std::to_string(parameters.rows) +
-                          " rows and --x " + files.x + " " + std::to_string(observations.rows) +
+  const int64_t rows = parameters.rows / std::max<int64_t>(parameters.draws, 1);
+  if (observations.rows != rows && observations.rows != 1) {
+    throw core::UserError("--theta " + files.theta + " holds " + std::to_string(rows) + " rows and --x " +
+                          files.x + " " + std::to_string(observations.rows) +
                           "; give the same number of both, or one observation for all of theta");
   }
-  return {std::move(parameters.theta), std::move(observations.x), parameters.rows, observations.rows};
+  return {std::move(parameters.theta), std::move(observations.x), parameters.rows, observations.rows,
+          parameters.draws};
 }
+
+// The densities of samples [rows, draws]: each draw given its row's observation. Draws that were not filled have none.
+class DensitiesOfDraws {
+ public:
+  DensitiesOfDraws(sample::Posterior& posterior, const Points& points,
+                   const sample::DivergenceOptions& divergence, const sample::SamplingOptions& options,
+                   const sample::Progress& progress)
+      : posterior_(posterior),
+        points_(points),
+        divergence_(divergence),
+        options_(options),
+        progress_(progress),
+        rows_(points.rows / points.draws),
+        theta_size_(posterior.shape().theta_size()),
+        x_size_(posterior.shape().x_size()) {}
+
+  sample::LogProbs run() {
+    found_.values.assign(static_cast<size_t>(points_.rows), std::numeric_limits<double>::quiet_NaN());
+    // Observations are repeated for their draws; a large one is not, and has a call of its own.
+    constexpr int64_t most_numbers = int64_t{1} << 24;
+    const int64_t group =
+        points_.x_rows == 1
+            ? rows_
+            : std::max<int64_t>(1, most_numbers / std::max<int64_t>(1, points_.draws * x_size_));
+    for (int64_t first = 0; first < rows_; first += group) run_group(first, std::min(rows_, first + group));
+    return std::move(found_);
+  }
+
+ private:
+  void run_group(int64_t first, int64_t end) {
+    const bool one_x = points_.x_rows == 1 || end - first == 1;
+    Points group;
+    std::vector<int64_t> places;
+    const auto copy = [](const auto& from, int64_t index, int64_t size, auto& to) {
+      to.insert(to.end(), from.begin() + index * size, from.begin() + (index + 1) * size);
+    };
+    for (int64_t place = first * points_.draws; place < end * points_.draws; ++place) {
+      if (std::isnan(points_.theta[static_cast<size_t>(place * theta_size_)])) continue;
+      copy(points_.theta, place, theta_size_, group.theta);
+      if (!one_x) copy(points_.x, place / points_.draws, x_size_, group.x);
+      places.push_back(place);
+    }
+    if (places.empty()) return;
+    if (one_x) copy(points_.x, points_.x_rows == 1 ? 0 : first, x_size_, group.x);
+    const auto done_before = first * points_.draws;
+    const auto progress = [&](int64_t done, int64_t) {
+      if (progress_) progress_(done_before + done, points_.rows);
+    };
+    const auto part = posterior_.log_prob(group.theta, std::ssize(places), group.x,
+                                          one_x ? 1 : std::ssize(places), divergence_, options_, progress);
+    take(part, places);
+  }
+
+  void take(const sample::LogProbs& part, const std::vector<int64_t>& places) {
+    if (!part.standard_errors.empty()) found_.standard_errors.resize(found_.values.size(), std::nan(""));
+    for (size_t i = 0; i < places.size(); ++i) {
+      found_.values[static_cast<size_t>(places[i])] = part.values[i];
+      if (!part.standard_errors.empty())
+        found_.standard_errors[static_cast<size_t>(places[i])] = part.standard_errors[i];
+    }
+    found_.outside += part.outside;
+    found_.evaluations = std::max(found_.evaluations, part.evaluations);
+  }
+
+  sample::Posterior& posterior_;
+  const Points& points_;
+  const sample::DivergenceOptions& divergence_;
+  const sample::SamplingOptions& options_;
+  const sample::Progress& progress_;
+  int64_t rows_, theta_size_, x_size_;
+  sample::LogProbs found_;
+};
 
 // Rows of theta and x as a joint model has them.
 Points read_values(const PointFiles& files, const sample::Posterior& posterior) {
@@ -135,9 +211,11 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     keep();
     origin.given = posterior.x_names();
     outcome.found = outcome.kept->run([&] {
+      if (points.draws > 0) return DensitiesOfDraws(posterior, points, divergence, options, progress).run();
       return posterior.log_prob(points.theta, points.rows, points.x, points.x_rows, divergence, options,
                                 progress);
     });
+    origin.draws = points.draws;
   } else {
     const Points points = read_values(files, posterior);
     check_observations(posterior, points.theta, {0, points.rows}, files.values, files.strict);

@@ -8,9 +8,8 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/files/dataset_file.hpp"
+#include "data/files/given_cells.hpp"
 #include "data/files/names.hpp"
-#include "io/csv.hpp"
-#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -119,17 +118,15 @@ std::vector<std::string> joint_names(const std::vector<std::string>& theta_names
 
 Given load_given(const std::string& path, const DataShape& shape, const std::vector<std::string>& theta_names,
                  const std::vector<std::string>& x_names, const Prior* prior) {
-  if (io::extension_of(path) != ".csv")
-    throw core::UserError("--given " + path + ": must be a .csv file whose blank cells are the question");
   const auto names = joint_names(resolve_names(theta_names, "theta", shape.theta_dim),
                                  resolve_names(x_names, "x", shape.x_dim));
   const auto features = feature_names(names, shape.theta_channels);
-  const io::Csv csv = io::load_csv(path, {.blank_as_nan = true});
-  const auto at = positions(path, csv.columns, features);
-  const std::vector<double> cells = csv.values.to_double();
+  const GivenCells file = load_given_cells(path, shape, features);
+  const auto at = positions(path, file.columns, features);
+  const std::vector<double>& cells = file.values;
 
   Given given;
-  given.rows = csv.values.shape.at(0);
+  given.rows = file.rows;
   if (given.rows == 0)
     throw core::UserError(path + " holds no rows; a row of blank cells asks for the joint distribution");
   const int64_t size = row_size(shape);

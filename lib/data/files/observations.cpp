@@ -12,7 +12,7 @@
 #include "data/files/names.hpp"
 #include "data/files/row_file.hpp"
 #include "data/files/sets.hpp"
-#include "io/output.hpp"
+#include "io/files.hpp"
 
 namespace fluxsbi::data {
 
@@ -105,7 +105,7 @@ Observations load_observations(const std::string& path, const DataShape& shape,
                                const std::vector<std::string>& x_names, bool gaps) {
   const auto names = resolve_names(x_names, "x", shape.x_dim);
   Observations observations;
-  if (io::extension_of(path) == ".csv") {
+  if (io::is_text_table(path)) {
     observations = from_csv(path, shape, names);
   } else {
     const io::Array x = load_side(path, "x");

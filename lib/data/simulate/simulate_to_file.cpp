@@ -1,6 +1,8 @@
 #include "data/simulate/simulate_to_file.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <limits>
 #include <mutex>
 
@@ -8,13 +10,17 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/parallel.hpp"
+#include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
 #include "data/files/theta_rows.hpp"
 #include "data/simulate/journal.hpp"
+#include "data/simulate/noise_check.hpp"
+#include "data/simulate/program_files.hpp"
 #include "data/simulate/row_simulator.hpp"
 #include "data/simulate/simulate.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
+#include "io/source.hpp"
 
 namespace fluxsbi::data {
 
@@ -32,6 +38,7 @@ struct Plan {
   int64_t rows = 0;
   std::vector<std::string> theta_names;
   std::string description;  ///< one line; the same for the same simulations
+  std::string program;      ///< one line; the command and what its files hold, empty for a task
   int64_t batch = 0;
   std::vector<std::string> files;
 
@@ -52,7 +59,7 @@ void plan_command(const SimulateRequest& request, Plan& plan) {
     throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
   }
   plan.batch = request.simulator.batch;
-  plan.description = "command '" + *request.simulator.command + "', ";
+  plan.program = program_text(*request.simulator.command);
   const int64_t dim = std::max(prior_dim(request.prior), std::ssize(request.theta_names));
   const bool no_density = request.prior.kind == PriorKind::none || request.prior.kind == PriorKind::custom;
   if (!request.theta_file && no_density) {
@@ -106,7 +113,7 @@ Plan make_plan(const SimulateRequest& request) {
     throw core::UserError("the number of simulations must be at least 1");
   Plan plan;
   plan.files = simulation_files(request.output);
-  for (const auto& file : plan.files) io::check_output(file, request.force, {});
+  for (const auto& file : plan.files) io::check_output(file, request.force || request.retry_failed, {});
   if (request.task) {
     if (request.simulator.command) {
       throw core::UserError("both a task and simulator.command are given; keep one of them");
@@ -132,12 +139,64 @@ struct Batch {
   int64_t first, end;
 };
 
+/// The file beside OUT.partial that tells which program makes its rows.
+std::string program_note(const std::string& output) {
+  return output + ".partial.program";
+}
+
+/// Compares the program with the one that began OUT.partial, and notes it.
+void check_program(const SimulateRequest& request, const Plan& plan) {
+  if (plan.program.empty()) return;
+  const std::string partial = request.output + ".partial", note = program_note(request.output);
+  if (std::filesystem::exists(partial) && std::filesystem::exists(note)) {
+    const auto bytes = io::FileSource(note).read_all();
+    const std::string begun(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (begun == plan.program) return;
+    if (!request.force && !request.retry_failed) {
+      throw core::UserError(
+          partial + " was begun by another program (" + begun + ") than it is now (" + plan.program +
+          "; the numbers are checksums of files); --retry-failed keeps the rows that succeeded and "
+          "runs the others with the new program, --force begins anew");
+    }
+    if (request.force) Journal(partial, plan.description, true, [](const JournalRecord&) {}).remove();
+  }
+  io::write_text(note, plan.program);
+}
+
+/// Removes the note where there is no partial output any more.
+void forget_program(const std::string& output) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(output + ".partial")) std::filesystem::remove(program_note(output), ignored);
+}
+
+enum class RowState : uint8_t { open, succeeded, failed };
+
+/// The consecutive rows of a record that succeeded, as records.
+std::vector<JournalRecord> succeeded_parts(const JournalRecord& record) {
+  std::vector<JournalRecord> parts;
+  const auto rows = record.failed.size();
+  for (size_t first = 0; first < rows; ++first) {
+    if (record.failed[first]) continue;
+    size_t end = first;
+    while (end < rows && !record.failed[end]) ++end;
+    const auto cut = [&](const std::vector<float>& values, int64_t width) {
+      const auto begin = values.begin() + static_cast<int64_t>(first) * width;
+      return std::vector<float>(begin, begin + static_cast<int64_t>(end - first) * width);
+    };
+    parts.push_back({record.first_row + static_cast<int64_t>(first), record.theta_dim, record.x_dim,
+                     cut(record.theta, record.theta_dim), cut(record.x, record.x_dim),
+                     std::vector<uint8_t>(end - first, 0)});
+    first = end;
+  }
+  return parts;
+}
+
 /// Cut at multiples of `size`, so that a resumed run has the batches of one that was never killed.
-std::vector<Batch> open_batches(const std::vector<bool>& done, int64_t size) {
+std::vector<Batch> open_batches(const std::vector<RowState>& done, int64_t size) {
   std::vector<Batch> batches;
   const auto rows = std::ssize(done);
   for (int64_t row = 0; row < rows; ++row) {
-    if (done[static_cast<size_t>(row)]) continue;
+    if (done[static_cast<size_t>(row)] != RowState::open) continue;
     const bool joins = !batches.empty() && batches.back().end == row && row % size != 0;
     if (joins) {
       ++batches.back().end;
@@ -157,6 +216,7 @@ class Run {
         done_(static_cast<size_t>(plan.rows)),
         journal_(request.output + ".partial", plan.description, request.force,
                  [this](const JournalRecord& record) { note_earlier(record); }) {
+    if (request.retry_failed && !request.force) take_over_output();
     if (plan.task) {
       simulator_ = std::make_unique<TaskSimulator>(*plan.task, request.seed);
       return;
@@ -165,6 +225,7 @@ class Run {
     auto command = std::make_unique<CommandSimulator>(request.simulator, plan.theta_names, request.seed,
                                                       x_dim, request.stop);
     if (outcome_.resumed > outcome_.failed) command->known_to_work();
+    command_ = command.get();
     simulator_ = std::move(command);
   }
 
@@ -173,6 +234,7 @@ class Run {
       core::log::info(request_.output + ".partial holds " + std::to_string(outcome_.resumed) + " of " +
                       std::to_string(plan_.rows) + " rows; continuing with the rest");
     }
+    check_noise();
     simulate_rest();
     if (finished_ < plan_.rows) stop_here();
     if (outcome_.failed == plan_.rows) {
@@ -193,18 +255,71 @@ class Run {
   void count(int64_t first_row, const std::vector<uint8_t>& failed) {
     for (size_t i = 0; i < failed.size(); ++i) {
       const int64_t row = first_row + static_cast<int64_t>(i);
-      if (row >= plan_.rows || done_[static_cast<size_t>(row)]) continue;
-      done_[static_cast<size_t>(row)] = true;
-      ++finished_;
-      outcome_.failed += failed[i];
+      if (row >= plan_.rows) continue;
+      RowState& state = done_[static_cast<size_t>(row)];
+      if (state == RowState::open) ++finished_;
+      if (state == RowState::failed && !failed[i]) --outcome_.failed;  // tried again
+      if (state == RowState::open && failed[i]) ++outcome_.failed;
+      if (state != RowState::succeeded) state = failed[i] ? RowState::failed : RowState::succeeded;
     }
   }
 
   void note_earlier(const JournalRecord& record) {
     core::require(record.theta_dim == plan_.dim, "a journal's description fixes theta's length");
-    count(record.first_row, record.failed);
+    if (request_.retry_failed) {
+      for (const JournalRecord& part : succeeded_parts(record)) count(part.first_row, part.failed);
+    } else {
+      count(record.first_row, record.failed);
+    }
     x_dim_ = std::max(x_dim_, record.x_dim);
     outcome_.resumed = finished_;
+  }
+
+  /// Warns of noise that repeats from batch to batch, where there is more than one.
+  void check_noise() {
+    const bool checked = command_ && !request_.simulator.deterministic && outcome_.resumed == 0 &&
+                         plan_.rows > plan_.batch;
+    if (!checked) return;
+    const std::string problem = noise_problem(*command_, plan_.batch, [&](int64_t row) {
+      std::vector<float> theta(static_cast<size_t>(plan_.prior->dim()));
+      draw_theta(*plan_.prior, request_.seed, row, theta);
+      return theta;
+    });
+    if (!problem.empty()) core::log::warning(problem);
+  }
+
+  /// The rows of a finished output that succeeded go into the journal.
+  void take_over_output() {
+    if (!std::all_of(plan_.files.begin(), plan_.files.end(),
+                     [](const auto& file) { return std::filesystem::exists(file); }))
+      return;
+    const SidePair pair = open_pair(request_.output, request_.theta_names, request_.x_names, Loading::whole);
+    const int64_t dim = plan_.prior->dim(), rows = pair.theta.rows, x_dim = pair.x.values->row_size();
+    if (rows > plan_.rows || pair.theta.values->row_size() != dim) {
+      throw core::UserError(request_.output + " holds " + std::to_string(rows) + " simulations of " +
+                            std::to_string(pair.theta.values->row_size()) + " parameters, asked for are " +
+                            std::to_string(plan_.rows) + " of " + std::to_string(dim) +
+                            "; --retry-failed needs the command that wrote it, with as many rows or more");
+    }
+    std::vector<double> theta(static_cast<size_t>(dim)), x(static_cast<size_t>(x_dim));
+    std::vector<float> drawn(theta.size());
+    JournalRecord record{0, dim, x_dim, {}, {}, {}};
+    for (int64_t row = 0; row < rows; ++row) {
+      pair.theta.values->read(row, 1, theta);
+      pair.x.values->read(row, 1, x);
+      draw_theta(*plan_.prior, request_.seed, row, drawn);
+      if (!std::equal(drawn.begin(), drawn.end(), theta.begin()))
+        throw core::UserError(
+            request_.output + ": theta of row " + std::to_string(row) +
+            " is not the one that this prior and seed give; --retry-failed needs those that wrote it");
+      record.theta.insert(record.theta.end(), drawn.begin(), drawn.end());
+      record.x.insert(record.x.end(), x.begin(), x.end());
+      record.failed.push_back(!std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); }));
+    }
+    for (const JournalRecord& part : succeeded_parts(record)) {
+      journal_.append(part);
+      note_earlier(part);
+    }
   }
 
   void simulate_rest() {
@@ -283,20 +398,29 @@ class Run {
 
   const SimulateRequest& request_;
   const Plan& plan_;
-  std::vector<bool> done_;
+  std::vector<RowState> done_;
   int64_t finished_ = 0;
   int64_t x_dim_ = 0;
   SimulateOutcome outcome_;
   Journal journal_;
   std::unique_ptr<RowSimulator> simulator_;
-  std::mutex guard_;  ///< of the journal and the counts
+  CommandSimulator* command_ = nullptr;  ///< simulator_, where it is a command
+  std::mutex guard_;                     ///< of the journal and the counts
 };
 
 }  // namespace
 
 SimulateOutcome simulate_to_file(const SimulateRequest& request) {
   const Plan plan = make_plan(request);
-  return Run(request, plan).finish();
+  check_program(request, plan);
+  try {
+    const SimulateOutcome outcome = Run(request, plan).finish();
+    forget_program(request.output);
+    return outcome;
+  } catch (...) {
+    forget_program(request.output);
+    throw;
+  }
 }
 
 }  // namespace fluxsbi::data
