@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "sample/number_type.hpp"
 #include "sample/posterior.hpp"
 #include "sample/shard.hpp"
 
@@ -16,6 +17,7 @@ struct SamplingRequest {
   int64_t draws = 0;     ///< for each row
   uint64_t seed = 0;
   sample::Shard shard;  ///< the part of the rows that is drawn
+  sample::NumberType number_type = sample::NumberType::automatic;  ///< of the file's samples
 };
 
 struct SamplingOutcome {

@@ -17,7 +17,7 @@ class JointCondition {
  public:
   /// given [rows, L, C] in the data's units, NaN where a token is inferred, which then is so in all channels.
   /// `standardiser` is of a row's L C features.
-  JointCondition(std::span<const float> given, int64_t rows, int64_t tokens, int64_t channels,
+  JointCondition(std::span<const double> given, int64_t rows, int64_t tokens, int64_t channels,
                  const data::Standardiser& standardiser, at::Device device);
 
   /// The network with the conditions of rows[i] bound to item i: in every call the given tokens of its input

@@ -51,11 +51,11 @@ Evaluate without_condition(engine::Engine& engine, const at::Tensor& cond) {
 }
 
 // Rows of a joint model in which x [rows, cond size] is given and theta blank.
-std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::DataShape& shape) {
-  std::vector<float> given;
+std::vector<double> given_x(std::span<const double> x, int64_t rows, const data::DataShape& shape) {
+  std::vector<double> given;
   for (int64_t row = 0; row < rows; ++row) {
     given.insert(given.end(), static_cast<size_t>(shape.theta_size()),
-                 std::numeric_limits<float>::quiet_NaN());
+                 std::numeric_limits<double>::quiet_NaN());
     const auto values =
         x.subspan(static_cast<size_t>(row * shape.x_size()), static_cast<size_t>(shape.x_size()));
     given.insert(given.end(), values.begin(), values.end());
@@ -108,7 +108,7 @@ Source Posterior::Parts::source() const {
   return source;
 }
 
-Source Posterior::Parts::joint_source(const JointCondition& condition, std::span<const float> given,
+Source Posterior::Parts::joint_source(const JointCondition& condition, std::span<const double> given,
                                       int64_t kept) const {
   Source joint = source();
   joint.standardiser = &row;
@@ -119,15 +119,14 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
   return joint;
 }
 
-JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows) const {
+JointCondition Posterior::Parts::condition_of(std::span<const double> given, int64_t rows) const {
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device());
   check_questions(condition, *mask, config::name_of(condition_mask.kind), shape);
   return condition;
 }
 
-at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t rows) const {
-  std::vector<float> standardised(observations.begin(), observations.end());
-  x.apply(standardised);
+at::Tensor Posterior::Parts::embed(std::span<const double> observations, int64_t rows) const {
+  std::vector<float> standardised = x.apply(observations);
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, shape.x_dim, shape.x_channels}, at::kFloat)
           .clone()
@@ -135,10 +134,10 @@ at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t 
   return engine->embed(cond);
 }
 
-void Posterior::Parts::with_source(std::span<const float> observations, int64_t rows,
+void Posterior::Parts::with_source(std::span<const double> observations, int64_t rows,
                                    const std::function<void(Source)>& work) const {
   if (mask) {
-    const std::vector<float> given = given_x(observations, rows, shape);
+    const std::vector<double> given = given_x(observations, rows, shape);
     const JointCondition condition = condition_of(given, rows);
     work(joint_source(condition, given, shape.theta_dim));
     return;
@@ -153,7 +152,7 @@ void Posterior::Parts::with_source(std::span<const float> observations, int64_t 
   work(std::move(of_x));
 }
 
-void Posterior::Parts::check_observations(std::span<const float> observations, int64_t rows) const {
+void Posterior::Parts::check_observations(std::span<const double> observations, int64_t rows) const {
   if (shape.x_dim == 0) throw core::UserError("the model was trained without x, so there is no x to give");
   const int64_t size = shape.x_size();
   if (static_cast<int64_t>(observations.size()) != rows * size) {

@@ -22,18 +22,18 @@ struct Posterior::Parts : PosteriorContent {
 
   int64_t tokens() const { return mask ? shape.theta_dim + shape.x_dim : shape.theta_dim; }
   /// The condition of a joint model's rows. Throws UserError for questions that it was not trained to answer.
-  JointCondition condition_of(std::span<const float> given, int64_t rows) const;
+  JointCondition condition_of(std::span<const double> given, int64_t rows) const;
   /// The source of draws of a joint model's rows under that condition. Both arguments must outlive it.
-  Source joint_source(const JointCondition& condition, std::span<const float> given, int64_t kept) const;
+  Source joint_source(const JointCondition& condition, std::span<const double> given, int64_t kept) const;
   /// Throws UserError for a model that knows no x, and for x that does not fit or is not finite.
-  void check_observations(std::span<const float> x, int64_t rows) const;
+  void check_observations(std::span<const double> x, int64_t rows) const;
   /// Checks x and calls work with the source of draws of theta given rows of x.
-  void with_source(std::span<const float> x, int64_t rows, const std::function<void(Source)>& work) const;
+  void with_source(std::span<const double> x, int64_t rows, const std::function<void(Source)>& work) const;
 
  private:
   Source source() const;
   /// What the engine is conditioned on for rows of x: computed once, not at every evaluation.
-  at::Tensor embed(std::span<const float> x, int64_t rows) const;
+  at::Tensor embed(std::span<const double> x, int64_t rows) const;
 };
 
 }  // namespace fluxsbi::sample

@@ -65,9 +65,9 @@ TEST_CASE("csv headers are the model's names in any order, or data_1, data_2, ..
   const Scratch scratch;
   const std::vector<std::string> names{"a", "b", "c"};
   const auto own = scratch.write("own.csv", "theta_0,c,a,b\n9,3,1,2\n9,6,4,5\n");
-  REQUIRE(load_observations(own, vector3, names).x == std::vector<float>{1, 2, 3, 4, 5, 6});
+  REQUIRE(load_observations(own, vector3, names).x == std::vector<double>{1, 2, 3, 4, 5, 6});
   const auto numbered = scratch.write("numbered.csv", "data_1,data_2,data_3\n1,2,3\n");
-  REQUIRE(load_observations(numbered, vector3, names).x == std::vector<float>{1, 2, 3});
+  REQUIRE(load_observations(numbered, vector3, names).x == std::vector<double>{1, 2, 3});
   const auto many = scratch.write("many.csv", "data_1,data_2,data_3,data_4\n1,2,3,4\n");
   REQUIRE_USER_ERROR(load_observations(many, vector3, names), says("data_4") && says("a, b, c"));
   const auto few = scratch.write("few.csv", "a,b\n1,2\n");

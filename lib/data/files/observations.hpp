@@ -15,7 +15,7 @@ namespace fluxsbi::data {
 /// wrong rank, another number of tokens or channels than `shape`, NaN other than absent elements.
 struct Observations {
   int64_t rows = 0;
-  std::vector<float> x;
+  std::vector<double> x;
 };
 Observations load_observations(const std::string& path, const DataShape& shape,
                                const std::vector<std::string>& x_names);

@@ -14,7 +14,7 @@ namespace fluxsbi::data {
 /// the leading axis. Throws UserError for another rank or another number of tokens or channels than `shape`.
 struct Parameters {
   int64_t rows = 0;
-  std::vector<float> theta;
+  std::vector<double> theta;
 };
 Parameters load_parameters(const std::string& path, const DataShape& shape,
                            const std::vector<std::string>& theta_names);

@@ -57,7 +57,7 @@ TableRows load_columns(const std::string& path, const std::vector<std::string>& 
                             (names.size() > 1 ? " to " + numbered.back() : ""));
     }
   }
-  return {table.shape.at(0), pick_columns<float>(table, columns)};
+  return {table.shape.at(0), pick_columns<double>(table, columns)};
 }
 
 }  // namespace fluxsbi::data
