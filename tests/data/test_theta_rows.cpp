@@ -87,6 +87,13 @@ TEST_CASE("columns of theta are found by name", "[data][theta_rows]") {
   REQUIRE_USER_ERROR(load_theta_rows(samples, 2, {"a", "mass"}), says("columns b, a, x_0, theta is a, mass"));
 }
 
+TEST_CASE("samples under other names serve where theta has none", "[data][theta_rows]") {
+  const Scratch scratch;
+  const auto samples = save_samples(scratch, {1, 2, 3, 4}, {1, 2, 2}, R"({"theta_names":["mass","spin"]})");
+  CHECK(load_theta_rows(samples, 2, {}).theta == Values{1, 2, 3, 4});
+  REQUIRE_USER_ERROR(load_theta_rows(samples, 1, {}), says("columns mass, spin"));
+}
+
 TEST_CASE("draws that were not filled are left out, other NaN are refused", "[data][theta_rows]") {
   const Scratch scratch;
   const Values holes{1, 2, NAN, NAN, 5, 6};

@@ -93,7 +93,9 @@ bool all_found(const std::vector<int64_t>& columns) {
 // Which columns are theta, in its order.
 std::vector<int64_t> theta_columns(const Table& table, const std::string& path, int64_t dim,
                                    const std::vector<std::string>& names) {
-  if (table.header.empty()) {
+  // A model may have named what a task leaves without names.
+  const bool positional = table.header.empty() || (names.empty() && table.draws && table.columns == dim);
+  if (positional) {
     if (dim > 0 && table.columns != dim) {
       throw core::UserError(table.source + ": theta has " + std::to_string(dim) + " components" +
                             (names.empty() ? "" : " (" + core::join(names) + ")") + ", a row of the file " +
