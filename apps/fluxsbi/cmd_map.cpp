@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "density_arguments.hpp"
@@ -16,22 +17,28 @@ namespace fluxsbi::app {
 namespace {
 
 struct MapArguments : DensityArguments {
+  std::string x_key;
   sample::ModeOptions modes;
+  std::string dtype = "auto";
 };
 
 int map_command(const MapArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
+  const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
-      posterior, {arguments.model, arguments.x, arguments.strict}, arguments.seed, arguments.modes,
-      density_options(arguments, posterior.sampling()), show_progress("map", "rows"));
+      posterior, {arguments.model, file_with_key(arguments.x, arguments.x_key), arguments.strict}, arguments.seed, arguments.modes,
+      density_options(arguments, posterior.sampling()), show_progress("map", "rows"),
+      {arguments.output.path, arguments.output.force});
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(outcome.rows) + " modes in " +
                   core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +
                   std::to_string(arguments.modes.draws) + " samples for " +
                   std::to_string(outcome.found.climbed));
-  sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin);
+  sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin,
+                     number_type);
+  outcome.kept->finish();
   return 0;
 }
 
@@ -40,7 +47,8 @@ int map_command(const MapArguments& arguments) {
 Action declare_map(CLI::App& app) {
   auto arguments = std::make_shared<MapArguments>();
   add_density(app, *arguments);
-  app.add_option("--x", arguments->x, "observations, one a row: .npz (x), .npy, .h5 (x) or .csv")->required();
+  app.add_option("--x", arguments->x, "observations, one a row: .npz (x), .npy, .h5 (x) or text")->required();
+  app.add_option("--x-key", arguments->x_key, "key of x in .npz, path of its dataset in .h5");
   app.add_option("-n,--draws", arguments->modes.draws,
                  "number of samples for each row, from which the starting points are chosen")
       ->check(above_zero())
@@ -49,6 +57,10 @@ Action declare_map(CLI::App& app) {
       ->check(above_zero())
       ->capture_default_str();
   app.add_option("--seed", arguments->seed, "seed of the samples")->capture_default_str();
+  app.add_option("--dtype", arguments->dtype,
+                 "type of the modes in the file: float32, float64 or auto, which is float32 unless that cannot "
+                 "resolve a hundredth of the samples' spread; .csv files hold all digits")
+      ->capture_default_str();
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
   return [arguments] { return map_command(*arguments); };
 }

@@ -21,7 +21,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct SampleArguments {
-  std::string model, x, given, compute = "float32", shard = "0/1";
+  std::string model, x, x_key, given, compute = "float32", shard = "0/1", dtype = "auto";
   experiment::Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
@@ -79,11 +79,20 @@ int sample_command(const SampleArguments& arguments) {
   const std::string& output = arguments.output.path;
   io::check_output(output, arguments.output.force, sample::sample_extensions());
   const sample::Shard shard = sample::parse_shard(arguments.shard);
+  const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
-  const experiment::SamplingRequest request{arguments.model, arguments.x,      arguments.given,
-                                            output,          arguments.draws,  arguments.seed,
-                                            shard,           arguments.strict, arguments.partial};
+  const experiment::SamplingRequest request{arguments.model,
+                                            file_with_key(arguments.x, arguments.x_key),
+                                            arguments.given,
+                                            output,
+                                            arguments.draws,
+                                            arguments.seed,
+                                            shard,
+                                            arguments.output.force,
+                                            arguments.strict,
+                                            arguments.partial,
+                                            number_type};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();
@@ -97,12 +106,15 @@ Action declare_sample(CLI::App& app) {
   auto arguments = std::make_shared<SampleArguments>();
   app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
   app.add_option("--x", arguments->x,
-                 "observations, one a row: .npz (x), .npy, .h5 (x) or .csv; the samples are of theta");
-  app.add_option("--given", arguments->given,
-                 "joint models (flux1joint, simformer): a .csv file with any of the columns of theta and x, "
-                 "in which each row is a question: blank cells are inferred given the others. The samples "
-                 "hold all columns and repeat what is given. With neither --x nor --given a joint model "
-                 "draws its joint distribution");
+                 "observations, one a row: .npz (x), .npy, .h5 (x) or text; the samples are of theta");
+  app.add_option("--x-key", arguments->x_key, "key of x in .npz, path of its dataset in .h5");
+  app.add_option(
+      "--given", arguments->given,
+      "joint models (flux1joint, simformer): a .csv file with any of the columns of theta and x, "
+      "in which each row is a question: blank cells are inferred given the others (or .npz, .h5: theta, x or "
+      "given, with NaN). The samples "
+      "hold all columns and repeat what is given. With neither --x nor --given a joint model "
+      "draws its joint distribution");
   app.add_option("-n,--draws", arguments->draws, "number of samples for each row")
       ->required()
       ->check(above_zero());
@@ -133,6 +145,10 @@ Action declare_sample(CLI::App& app) {
       ->check(above_zero());
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
+  app.add_option("--dtype", arguments->dtype,
+                 "type of the samples in the file: float32, float64 or auto, which is float32 unless that "
+                 "cannot resolve a hundredth of the spread of a row's draws")
+      ->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
   app.add_flag("--partial", arguments->partial,
                "write the file even where not one sample lies inside the prior's support; it then holds NaN");

@@ -31,6 +31,10 @@ void add_execution(CLI::App& app, experiment::Execution& execution) {
       ->envname("FLUXSBI_ENGINE");
 }
 
+std::string file_with_key(const std::string& file, const std::string& key) {
+  return file.empty() || key.empty() ? file : file + ":" + key;
+}
+
 std::function<void(int64_t, int64_t)> show_progress(const std::string& what, const std::string& unit) {
   return [what, unit, begin = core::steady_seconds()](int64_t done, int64_t total) {
     const double seconds = core::steady_seconds() - begin;

@@ -81,14 +81,15 @@ data::Reference reference_from(const json& object, int64_t size) {
 
 json to_json(const ModelFile& model) {
   const data::DataShape& shape = model.shape;
-  json object{{"shape",
-               {{"obs_dim", shape.theta_dim},
-                {"obs_channels", shape.theta_channels},
-                {"cond_dim", shape.x_dim},
-                {"cond_channels", shape.x_channels},
-                {"obs_grid", shape.theta_grid},
-                {"cond_grid", shape.x_grid},
-                {"padded", shape.padded}}},
+  json of_shape{{"obs_dim", shape.theta_dim},   {"obs_channels", shape.theta_channels},
+                {"cond_dim", shape.x_dim},      {"cond_channels", shape.x_channels},
+                {"obs_grid", shape.theta_grid}, {"cond_grid", shape.x_grid},
+                {"padded", shape.padded}};
+  if (shape.missing) {
+    of_shape["missing"] = true;
+    of_shape["most_missing"] = model.most_missing;
+  }
+  json object{{"shape", of_shape},
               {"theta", standardiser_json(model.theta)},
               {"x", standardiser_json(model.x)},
               {"theta_names", model.theta_names},
@@ -111,6 +112,8 @@ ModelFile model_from_json(const json& object) {
   model.shape.theta_grid = shape.at("obs_grid").get<std::vector<int64_t>>();
   model.shape.x_grid = shape.at("cond_grid").get<std::vector<int64_t>>();
   model.shape.padded = shape.value("padded", false);  // files of version 0.1 do not know sets
+  model.shape.missing = shape.value("missing", false);
+  model.most_missing = shape.value("most_missing", int64_t{0});
   model.theta = standardiser_from(object.at("theta"), model.shape.theta_size(), "theta");
   model.x = standardiser_from(object.at("x"), model.shape.x_size(), "x");
   model.theta_names = object.at("theta_names").get<std::vector<std::string>>();

@@ -20,6 +20,7 @@ struct ModelFile {
   io::Arrays weights;  ///< float32, by module parameter name (EMA weights)
   std::string config;  ///< resolved configuration, YAML; holds strategy, model, prior, sampling
   data::DataShape shape;
+  int64_t most_missing = 0;  ///< values of x that training rows usually lacked at most (shape.missing)
   data::Standardiser theta, x;
   std::vector<std::string> theta_names, x_names;
   data::Reference reference;                   ///< of x, with which observations are compared; may be empty

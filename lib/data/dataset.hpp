@@ -13,6 +13,8 @@
 
 namespace fluxsbi::data {
 
+class SimulationStream;
+
 /// Rows of theta and x. Row i: theta [theta_dim * theta_channels], x [x_dim * x_channels]. Data without x
 /// have x_dim 0 and theta's channels.
 struct Dataset {
@@ -22,6 +24,9 @@ struct Dataset {
   PriorOptions prior;   ///< a task's own prior; kind "none" for files
   std::string source;   ///< for the log: "task two_moons, 100000 simulations" or the files
   std::string remarks;  ///< where the rows lie while training, a sentence; empty if there is nothing to say
+  /// Not null for simulations that are made while training (open_online): its rows from rows->rows() on train, and
+  /// `rows` fit the standardisers and validate.
+  std::shared_ptr<SimulationStream> stream = {};
 };
 
 /// Opens or simulates what `options` names. A task's simulations, .npz and .csv files lie in memory; .npy and

@@ -4,6 +4,7 @@
 #include "core/error.hpp"
 #include "core/registry.hpp"
 #include "data/dataset.hpp"
+#include "data/simulate/online.hpp"
 #include "data/tasks/task.hpp"
 #include "model/cards.hpp"
 
@@ -26,7 +27,7 @@ const config::Table<TopOptions>& top_table() {
 // A task_name is the source of data where nothing else is. The section data must have been read.
 void take_task_name(const TopOptions& top, data::DataOptions& data, config::Reader& reader) {
   if (!top.task_name || data.task == top.task_name) return;
-  const bool has_data = data.has_source();
+  const bool has_data = data.names_rows();
   if (!has_data && core::find_row(data::tasks(), *top.task_name) != nullptr) {
     data.task = top.task_name;
   } else {
@@ -35,20 +36,36 @@ void take_task_name(const TopOptions& top, data::DataOptions& data, config::Read
   }
 }
 
+data::DataShape shape_of(const Experiment& experiment) {
+  const data::DataOptions& data = experiment.data;
+  return data.online ? data::online_shape(data, experiment.simulator, experiment.prior)
+                     : data::dataset_shape(data);
+}
+
 // Puts the model that the cards choose for the data in place of `auto`, and says by which rule in `choice`.
-void choose_for_data(const data::DataOptions& data, Estimator& estimator, std::string& choice,
-                     config::Reader& reader) {
-  estimator.strategy.model = method::StrategyOptions().model;
-  if (!data.has_source()) {
+void choose_for_data(Experiment& experiment, config::Reader& reader) {
+  experiment.strategy.model = method::StrategyOptions().model;
+  if (!experiment.data.has_source()) {
     reader.problem("strategy.model",
                    "= auto looks at the data's shape, and no data are named: use --data F, "
                    "--task NAME or the section data");
     return;
   }
-  const auto& rule = model::choose_model(data::dataset_shape(data), estimator.embedding.active());
-  estimator.strategy.model = rule.model;
-  choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
-           "]: " + std::string(rule.card);
+  const auto& rule = model::choose_model(shape_of(experiment), experiment.embedding.active());
+  experiment.strategy.model = rule.model;
+  experiment.choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
+                      "]: " + std::string(rule.card);
+}
+
+void check_online(config::Reader& reader, const Experiment& experiment) {
+  const data::DataOptions& data = experiment.data;
+  if (!data.online) {
+    if (data.reuse != data::DataOptions{}.reuse)
+      reader.warning("data.reuse", "has no effect without data.online: true");
+    return;
+  }
+  const std::string problem = data::online_problem(data, experiment.simulator);
+  if (!problem.empty()) reader.problem("data.online", problem);
 }
 
 // Returns the reader's warnings or throws all its problems. If `auto` chose the model, the error says that,
@@ -74,10 +91,9 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
                    config::name_of(data.standardise_x) +
                        " would shift the elements of a set by their order; use per_channel");
   }
-  if (network != "set" && data.nan == data::NanPolicy::pad) {
-    reader.problem(
-        "data.nan",
-        "pad leaves absent elements in x, which only embedding.network: set understands; it is " + network);
+  if (data.nan != data::NanPolicy::impute && data.missing_rate) {
+    reader.warning("data.missing_rate", "has no effect here: it is for data.nan: impute");
+    data.missing_rate.reset();
   }
 }
 
@@ -91,11 +107,14 @@ Experiment read_experiment(const config::Value& document) {
   reader.read(data::data_table(), experiment.data);
   reader.read(data::data_names_table(), experiment.data);
   take_task_name(top, experiment.data, reader);
-  read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {
-    choose_for_data(experiment.data, estimator, experiment.choice, problems);
-  });
-  check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(data::simulator_table(), experiment.simulator);
+  check_online(reader, experiment);
+  read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {
+    data::adopt_names(estimator.prior, experiment.data.theta_names, problems);
+    choose_for_data(experiment, problems);
+  });
+  data::adopt_names(experiment.prior, experiment.data.theta_names, reader);
+  check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(train::optimizer_table(), experiment.optimizer);
   reader.read(train::training_table(), experiment.training);
   reader.read(train::output_table(), experiment.output);

@@ -40,6 +40,7 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
   Estimator estimator = read_estimator(config::parse_yaml(file.config, "the model's configuration"));
   sample::PosteriorContent content;
   content.shape = file.shape;
+  content.most_missing = file.most_missing;
   content.seen = model::resolve(*estimator.model, estimator.embedding, file.shape);
   content.theta = file.theta;
   content.x = file.x;

@@ -7,9 +7,12 @@
 #include "core/commit.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/memory.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "data/files/names.hpp"
 #include "data/look/report.hpp"
+#include "data/simulate/online.hpp"
 #include "data/source/standardised_rows.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
@@ -18,6 +21,7 @@
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "train/data_rows.hpp"
+#include "train/online_rows.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -58,12 +62,43 @@ std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool 
   return method;
 }
 
+// The least that a step takes on a CPU: rows and noise of its batches, and what the modules keep of a batch for the way
+// back (the tile engine keeps that of a few rows). A kernel that overcommits would grant it and then end the program.
+void require_batch_memory(const train::TrainingOptions& training, const data::DataShape& shape, bool embedded,
+                          engine::Engine& engine) {
+  if (!engine.device().is_cpu()) return;
+  const auto theta = static_cast<double>(shape.theta_size()), x = static_cast<double>(shape.x_size());
+  const auto rows = static_cast<double>(training.batch_size),
+             batches = static_cast<double>(training.multistep);
+  double numbers = rows * (batches * (theta + 1) + 2 * (theta + x) + 2 * theta);
+  double outputs = 0;  // of the linear layers, for each token
+  for (const auto& entry : engine.parameters().entries) {
+    if (entry.decays && !entry.name.starts_with("embedding.")) outputs += static_cast<double>(entry.shape[0]);
+  }
+  constexpr double share_of_tokens = 0.25;  // the other layers see a row once, not each of its tokens
+  if (engine.name() != "tile" && !embedded)
+    numbers += rows * share_of_tokens * outputs * static_cast<double>(shape.theta_dim + shape.x_dim);
+  core::require_memory(sizeof(float) * numbers,
+                       "training.batch_size = " + std::to_string(training.batch_size) + " rows of " +
+                           std::to_string(shape.theta_size()) + " + " + std::to_string(shape.x_size()) +
+                           " numbers",
+                       "lower training.batch_size (training.multistep keeps the total of a step)");
+}
+
 train::RowChoice choose_kept(const data::Complement& kept, const data::Complement& split) {
   return {split.size(), [&kept, &split](int64_t i) { return kept[split[i]]; }};
 }
 
 train::RowChoice choose_kept(const data::Complement& kept, const std::vector<int64_t>& split) {
   return {std::ssize(split), [&kept, &split](int64_t i) { return kept[split[static_cast<size_t>(i)]]; }};
+}
+
+std::string online_report(const data::StreamCounts& now, const data::StreamCounts& before) {
+  const int64_t failed = now.failed - before.failed;
+  return std::to_string(now.rows - before.rows) + " pairs were simulated while training" +
+         (failed ? "; " + std::to_string(failed) + " simulations failed, and other draws took their places"
+                 : "") +
+         "; training waited " + core::duration_text(now.waited_seconds - before.waited_seconds) + " for them";
 }
 
 }  // namespace
@@ -78,7 +113,9 @@ TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execu
 }
 
 void TrainingRun::open_data() {
-  dataset_ = data::open_dataset(experiment_.data, seed_);
+  dataset_ = experiment_.data.online
+                 ? data::open_online(experiment_.data, experiment_.simulator, experiment_.prior, seed_)
+                 : data::open_dataset(experiment_.data, seed_);
   if (experiment_.prior.kind == data::PriorKind::none) {
     dataset_.prior.transform = experiment_.prior.transform;
     experiment_.prior = dataset_.prior;
@@ -98,7 +135,9 @@ void TrainingRun::survey_data() {
       data::survey(dataset_, experiment_.data, seed_, data::transform_range(experiment_.prior, prior.get()));
   const std::string training = std::to_string(survey_.split.training.size());
   const std::string validation = std::to_string(survey_.split.validation.size());
-  core::log::info(dataset_.source + ": " + training + " rows to train on, " + validation + " to validate" +
+  core::log::info(dataset_.source + ": " + training + " rows to " +
+                  (dataset_.stream ? "fit the standardisers" : "train on") + ", " + validation +
+                  " to validate" +
                   (survey_.dropped ? ", " + std::to_string(survey_.dropped) + " dropped" : ""));
   checkpoint::ModelFile& model = setup_.model;
   model.shape = dataset_.shape;
@@ -108,18 +147,41 @@ void TrainingRun::survey_data() {
   model.x = survey_.x;
   model.version = core::version;
   model.remarks["source"] = dataset_.source;
-  model.remarks["training_rows"] = training;
+  model.remarks["training_rows"] = dataset_.stream ? "simulated while training" : training;
   model.remarks["validation_rows"] = validation;
   model.remarks["data_crc32"] = std::to_string(survey_.fingerprint);
   model.remarks["commit"] = core::source_commit();
+  if (dataset_.shape.missing) note_missing();
+}
+
+void TrainingRun::note_missing() {
+  const data::MissingCount& missing = survey_.missing;
+  const auto names = data::feature_names(dataset_.x_names, dataset_.shape.x_channels);
+  const double rate = experiment_.data.missing_rate.value_or(0);
+  setup_.model.most_missing = missing.usual(rate);
+  core::log::info("data.nan: impute: " + missing.text(names) +
+                  "; training hides further values at random, a share of " + core::number_text(rate) +
+                  " (data.missing_rate)");
+  if (rate > 0) return;
+  std::vector<std::string> never;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (missing.of_feature()[i] == 0) never.push_back(names[i]);
+  }
+  if (never.empty()) return;
+  core::log::warning(core::list_first(never, 6) + (never.size() == 1 ? " is" : " are") +
+                     " never missing in training, so the model cannot know what to answer without " +
+                     (never.size() == 1 ? "it" : "them") + "; set data.missing_rate above 0");
 }
 
 void TrainingRun::require_same_data(const checkpoint::TrainingState& state) const {
   const auto found = state.model.remarks.find("data_crc32");
   if (found == state.model.remarks.end() || found->second == setup_.model.remarks.at("data_crc32")) return;
   throw core::UserError(
-      setup_.run + ": the data (" + dataset_.source +
-      ") are not those that the checkpoint was trained on; restore the file, or start a new run with train");
+      setup_.run + ": the data (" + dataset_.source + ") are not those that the checkpoint was trained on; " +
+      (dataset_.stream
+           ? "a simulator must give the same numbers for the same FLUXSBI_SEED to be resumed; restore it"
+           : "restore the file") +
+      ", or start a new run with train");
 }
 
 void TrainingRun::build() {
@@ -137,12 +199,20 @@ void TrainingRun::build() {
   setup_.data.condition_mask =
       condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
   setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
+  const data::DataShape& shape = dataset_.shape;
+  if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
+    setup_.data.missing.emplace(experiment_.data.missing_rate.value_or(0), joint_, shape.theta_dim,
+                                shape.x_dim, shape.x_channels);
+    if (joint_ && shape.missing && shape.x_channels > 1)
+      core::log::info("a token of x of which a channel is missing is missing as a whole: the model is joint");
+  }
   setup_.method = build_method(experiment_, joint_, device_.device);
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
                              engine::has_bfloat16(device_.device));
   auto chosen = engine::choose_engine(std::move(trained), compute.type, device_.device, execution_.engine);
   setup_.engine = std::move(chosen.engine);
+  require_batch_memory(experiment_.training, dataset_.shape, experiment_.embedding.active(), *setup_.engine);
   setup_.ema_engine = engine::make_engine(network(), compute.type, device_.device, execution_.engine);
   setup_.runner = engine::make_step_runner(device_.device);
   compute_reason_ = compute.reason;
@@ -185,10 +255,17 @@ void TrainingRun::take_rows() {
   const auto training = choose_kept(survey_.kept, survey_.split.training);
   const auto validation = choose_kept(survey_.kept, survey_.split.validation);
   const bool stays = !dataset_.rows->in_memory();
+  const int64_t first = dataset_.rows->rows();
   auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
                                                              survey_.theta, survey_.x);
-  setup_.data.training =
-      stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);
+  if (dataset_.stream) {
+    before_training_ = dataset_.stream->counts();
+    setup_.data.training = train::online_rows(
+        {dataset_.stream, first, experiment_.data.reuse, survey_.theta, survey_.x}, layout);
+  } else {
+    setup_.data.training =
+        stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);
+  }
   setup_.data.validation =
       stays ? train::stream_rows(rows, validation, layout) : train::gather_rows(*rows, validation, layout);
 }
@@ -205,6 +282,7 @@ void TrainingRun::report(const train::TrainingResult& result) const {
                   std::to_string(result.steps) + "; best validation loss " +
                   core::number_text(result.best_validation_loss) + " at step " +
                   std::to_string(result.best_step) + "; wrote " + setup_.run + "/model.safetensors");
+  if (dataset_.stream) core::log::info(online_report(dataset_.stream->counts(), before_training_));
   const bool has_x = dataset_.shape.x_dim > 0;
   core::log::info("next: fluxsbi sample " + setup_.run + (has_x ? " --x OBSERVATIONS" : "") +
                   " -n 10000 -o samples.npz");

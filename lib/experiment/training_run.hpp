@@ -6,6 +6,7 @@
 
 #include "checkpoint/training_state.hpp"
 #include "data/dataset.hpp"
+#include "data/simulate/simulation_stream.hpp"
 #include "data/look/look.hpp"
 #include "data/survey.hpp"
 #include "engine/device.hpp"
@@ -55,6 +56,8 @@ class TrainingRun {
   const data::Look& look() const { return look_; }
 
  private:
+  /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.
+  void note_missing();
   void take_rows();
   void report(const train::TrainingResult& result) const;
 
@@ -66,6 +69,7 @@ class TrainingRun {
   std::unique_ptr<model::Spec> unresolved_;  ///< the model before it is resolved for the data
   data::DataShape seen_;                     ///< what the network sees of the data's shape
   data::Survey survey_;
+  data::StreamCounts before_training_;  ///< of simulations made while training
   data::Look look_;
   bool joint_ = false;
   std::string compute_reason_, engine_sentence_;

@@ -11,7 +11,7 @@ namespace fluxsbi::report {
 /// Draws [n, d], row-major. Rows that hold NaN or infinity (draws that could not be filled) are left out.
 struct DrawSet {
   std::string label;              ///< in the legend, e.g. "posterior"
-  std::span<const float> values;  ///< n d numbers
+  std::span<const double> values;  ///< n d numbers
 };
 
 struct CornerPlot {
@@ -23,7 +23,7 @@ struct CornerPlot {
   /// [d] ranges shown; empty: from samples, reference and truth.
   std::vector<std::pair<double, double>> limits;
 
-  static constexpr size_t most_dimensions = 12;
+  static constexpr size_t most_dimensions = 40;  ///< a picture of 6,860 pixels
 };
 
 /// Shares of the draws inside the two contours (highest-density regions).

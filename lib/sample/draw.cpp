@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -63,7 +64,7 @@ class Drawing {
     samples_.tokens = source.kept;
     samples_.channels = source.channels;
     samples_.values.assign(static_cast<size_t>(total_ * source.kept * source.channels),
-                           std::numeric_limits<float>::quiet_NaN());
+                           std::numeric_limits<double>::quiet_NaN());
     samples_.filled.assign(static_cast<size_t>(total_), 0);
   }
 
@@ -122,17 +123,29 @@ class Drawing {
 
   // Draws these items together; adds those that are to be redrawn to `rejected`.
   void draw_chunk(std::span<const int64_t> items, int64_t attempt, std::vector<int64_t>& rejected) {
-    if (const int signal = core::stop_requested()) {
-      throw core::Stopped(std::string("sampling was stopped by ") + core::signal_name(signal) +
-                          "; nothing was written");
-    }
-    const int64_t n = std::ssize(items), size = state_size();
+    core::interruption_point();
     std::vector<int64_t> rows;
-    std::vector<NoiseKey> keys;
-    for (const int64_t item : items) {
-      rows.push_back(item / amount_.draws);
-      keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt});
+    for (const int64_t item : items) rows.push_back(item / amount_.draws);
+    const uint64_t key = chunk_key(attempt, items);
+    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
+    if (!chunk) {
+      chunk = compute(items, rows, attempt);
+      if (source_.journal) source_.journal->keep(key, *chunk);
     }
+    remember_exhausted(chunk->exhausted, rows);
+    samples_.evaluations = std::max(samples_.evaluations, chunk->evaluations);
+    std::vector<float> values(items.size() * static_cast<size_t>(state_size()));
+    core::require(chunk->numbers.size() == values.size() * sizeof(float), "a chunk's key fixes its size");
+    std::memcpy(values.data(), chunk->numbers.data(), chunk->numbers.size());
+    keep(items, values, rejected);
+  }
+
+  // Integrates these items together. numbers: float32 [items, state_size()], standardised.
+  Chunk compute(std::span<const int64_t> items, std::span<const int64_t> rows, int64_t attempt) {
+    const int64_t n = std::ssize(items), size = state_size();
+    std::vector<NoiseKey> keys;
+    for (const int64_t item : items)
+      keys.push_back({amount_.first_row + item / amount_.draws, item % amount_.draws, attempt});
     NormalNoise noise(amount_.seed, keys);
     const auto normal = [&] {  // [n, tokens, channels], on the host
       at::Tensor next = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
@@ -145,27 +158,29 @@ class Drawing {
     if (bound.given.defined()) {
       options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
     }
-    const Integration end = integrate_path(bound, options);
-    remember_exhausted(end, rows);
-    at::Tensor values = end.x.to(at::kCPU).contiguous();
-    keep(items, {values.data_ptr<float>(), static_cast<size_t>(n * size)}, rejected);
+    return integrate_path(bound, options);
   }
 
   // Takes fresh noise along the path of these conditions to the data, and counts evaluations.
-  Integration integrate_path(const Bound& bound, const SolverOptions& options) {
-    int64_t evaluations = 0;
+  Chunk integrate_path(const Bound& bound, const SolverOptions& options) {
+    Chunk chunk;
     const auto counted = [&](const Evaluate& network) -> Evaluate {
       return [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-        ++evaluations;
+        core::interruption_point();
+        ++chunk.evaluations;
         return network(t, x, active);
       };
     };
     Guidance guidance = guidance_of(bound);
     if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
     const PathEquation equation(*path_, counted(bound.network), bound.given, guidance);
-    Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
-    samples_.evaluations = std::max(samples_.evaluations, evaluations);
-    return end;
+    const Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
+    const at::Tensor values = end.x.to(at::kCPU).contiguous(), exhausted = end.exhausted.to(at::kCPU);
+    chunk.numbers.resize(static_cast<size_t>(values.numel()) * sizeof(float));
+    std::memcpy(chunk.numbers.data(), values.const_data_ptr<float>(), chunk.numbers.size());
+    chunk.exhausted.assign(exhausted.const_data_ptr<bool>(),
+                           exhausted.const_data_ptr<bool>() + exhausted.numel());
+    return chunk;
   }
 
   Guidance guidance_of(const Bound& bound) const {
@@ -178,25 +193,24 @@ class Drawing {
     return guidance;
   }
 
-  void remember_exhausted(const Integration& end, const std::vector<int64_t>& rows) {
-    const at::Tensor which = end.exhausted.nonzero().view(-1).to(at::kCPU);
-    for (int64_t i = 0; i < which.numel(); ++i) {
-      exhausted_.insert(amount_.first_row + rows[static_cast<size_t>(which.data_ptr<int64_t>()[i])]);
+  void remember_exhausted(std::span<const uint8_t> exhausted, std::span<const int64_t> rows) {
+    for (size_t i = 0; i < exhausted.size(); ++i) {
+      if (exhausted[i]) exhausted_.insert(amount_.first_row + rows[i]);
     }
   }
 
-  // Keeps what is finite and supported; the rest goes into `rejected`. values: [items, state_size()],
-  // standardised.
-  void keep(std::span<const int64_t> items, std::span<float> values, std::vector<int64_t>& rejected) {
+  // Keeps what is finite and supported; the rest goes into `rejected`. standardised: [items, state_size()].
+  void keep(std::span<const int64_t> items, std::span<const float> standardised,
+            std::vector<int64_t>& rejected) {
     const auto size = static_cast<size_t>(state_size()),
                kept = static_cast<size_t>(source_.kept * source_.channels);
-    source_.standardiser->invert(values);
+    std::vector<double> values = source_.standardiser->invert(standardised);
     samples_.drawn += std::ssize(items);
     for (size_t i = 0; i < items.size(); ++i) {
-      const auto value = values.subspan(i * size, size);
+      const auto value = std::span(values).subspan(i * size, size);
       const auto given = given_of(items[i] / amount_.draws);
       put_given(value, given);
-      const bool finite = std::all_of(value.begin(), value.end(), [](float v) { return std::isfinite(v); });
+      const bool finite = std::all_of(value.begin(), value.end(), [](double v) { return std::isfinite(v); });
       finite_ += finite;
       const bool good = finite && in_support(value, given);
       tell_rejection(items[i] / amount_.draws, value, finite, good);
@@ -219,26 +233,28 @@ class Drawing {
   }
 
   // What is given of a row's state, NaN where it is inferred; empty where nothing is given.
-  std::span<const float> given_of(int64_t row) const {
+  std::span<const double> given_of(int64_t row) const {
     if (source_.given.empty()) return {};
     const auto size = static_cast<size_t>(state_size());
     return source_.given.subspan(static_cast<size_t>(row) * size, size);
   }
 
-  static void put_given(std::span<float> value, std::span<const float> given) {
+  static void put_given(std::span<double> value, std::span<const double> given) {
     for (size_t j = 0; j < given.size(); ++j) {
       if (!std::isnan(given[j])) value[j] = given[j];
     }
   }
 
   // Whether the inferred part of theta lies in the prior's support, where that is asked for.
-  bool in_support(std::span<const float> value, std::span<const float> given) const {
+  bool in_support(std::span<const double> value, std::span<const double> given) const {
     if (!options_.reject || !source_.prior) return true;
-    for (size_t j = 0; j < static_cast<size_t>(source_.prior->dim()); ++j) {
-      const bool inferred = given.empty() || std::isnan(given[j]);
-      if (inferred && !source_.prior->component_in_support(j, value[j])) return false;
+    const auto dim = static_cast<std::ptrdiff_t>(source_.prior->dim());
+    const std::vector<double> theta(value.begin(), value.begin() + dim);
+    std::vector<uint8_t> is_given;  // [dim]; empty where all of theta is inferred
+    if (!given.empty()) {
+      for (std::ptrdiff_t j = 0; j < dim; ++j) is_given.push_back(!std::isnan(given[static_cast<size_t>(j)]));
     }
-    return true;
+    return source_.prior->in_support(theta, is_given);
   }
 
   int64_t state_size() const { return source_.tokens * source_.channels; }
@@ -300,6 +316,7 @@ Samples draw(const Source& source, const Amount& amount, const SamplingOptions& 
   core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
                 "draw needs a chunk of at least 1");
   const at::NoGradGuard no_gradient;
+  const core::InterruptScope stops;
   return Drawing(source, amount, options, progress).run();
 }
 

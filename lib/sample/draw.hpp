@@ -12,6 +12,7 @@
 #include "data/standardise.hpp"
 #include "method/method.hpp"
 #include "sample/bound.hpp"
+#include "sample/chunk_journal.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -19,7 +20,7 @@ namespace fluxsbi::sample {
 struct Samples {
   int64_t rows = 0, draws = 0;
   int64_t tokens = 0, channels = 1;
-  std::vector<float> values;    ///< [rows, draws, tokens, channels], data's units; NaN where not filled
+  std::vector<double> values;   ///< [rows, draws, tokens, channels], data's units; NaN where not filled
   std::vector<uint8_t> filled;  ///< [rows, draws], 1 or 0
   int64_t drawn = 0;            ///< samples computed, redraws included
   int64_t evaluations = 0;      ///< network evaluations of the longest chunk, unconditional ones included
@@ -45,8 +46,9 @@ struct Source {
   int64_t kept = 0;
   /// [rows, L, C], data's units: given values, which the samples repeat, and NaN for what is inferred; empty:
   /// all is inferred.
-  std::span<const float> given;
+  std::span<const double> given;
   at::Device device{at::kCPU};
+  ChunkJournal* journal = nullptr;  ///< where finished chunks are kept; null: nowhere
 };
 
 /// How much to draw. The noise of a draw is keyed by (seed, first_row + row, draw, attempt).
@@ -66,7 +68,8 @@ using Progress = std::function<void(int64_t done, int64_t total)>;
 /// filled = 0, and a warning says how many and where the rejected ones lie, and another which rows ran into
 /// options.max_evaluations. Where a tenth of the first tries or more is redrawn, the log says so. Memory beside the result is that of one chunk and 8 bytes for
 /// each sample that is to be redrawn. Throws UserError for a solver that is unknown or not the method's and for
-/// guidance of a model without a null condition, core::Stopped when a signal asked to stop.
+/// guidance of a model without a null condition, core::Interrupted when a signal asked to stop; finished chunks
+/// are in source.journal then.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

@@ -20,7 +20,7 @@ constexpr int64_t most_rows_cpu = 4096;
 
 Posterior::Posterior(PosteriorContent content) : parts_(std::make_shared<Parts>(std::move(content))) {}
 
-Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed,
+Samples Posterior::sample(std::span<const double> x, int64_t rows, int64_t draws, uint64_t seed,
                           int64_t first_row, const SamplingOptions& options, const Progress& progress) {
   parts_->check_observations(x, rows);
   Samples samples;
@@ -30,7 +30,7 @@ Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws,
   return samples;
 }
 
-Samples Posterior::sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
+Samples Posterior::sample_given(std::span<const double> given, int64_t rows, int64_t draws, uint64_t seed,
                                 int64_t first_row, const SamplingOptions& options, const Progress& progress) {
   if (!joint()) {
     throw core::UserError(
@@ -40,6 +40,10 @@ Samples Posterior::sample_given(std::span<const float> given, int64_t rows, int6
   const JointCondition condition = parts_->condition_of(given, rows);
   return draw(parts_->joint_source(condition, given, parts_->tokens()),
               {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
+}
+
+void Posterior::keep_in(std::shared_ptr<ChunkJournal> journal) {
+  parts_->journal = std::move(journal);
 }
 
 int64_t Posterior::chunk_size(const SamplingOptions& options) const {

@@ -24,6 +24,7 @@ namespace fluxsbi::sample {
 /// What a posterior is put together from; experiment::open_posterior makes it of a model file.
 struct PosteriorContent {
   data::DataShape shape;        ///< of the data
+  int64_t most_missing = 0;     ///< values of x that training rows usually lacked at most (shape.missing)
   data::DataShape seen;         ///< of what an embedding network makes of the data; without one the same
   data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
   std::vector<std::string> theta_names, x_names;
@@ -46,16 +47,16 @@ class Posterior {
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
   /// change nothing beyond float32 rounding of batched products (1e-5 relative seen) and, for adaptive
   /// solvers, what that rounding does to a step's acceptance (their tolerance). `progress` is called after
-  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Stopped when a signal
-  /// asked to stop.
-  Samples sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
+  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Interrupted when a
+  /// signal asked to stop.
+  Samples sample(std::span<const double> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
                  const SamplingOptions& options, const Progress& progress = {});
 
   /// For joint models: `draws` samples of all tokens, theta's and x's, for each of `rows` questions `given`
   /// [rows, L, C] in the data's units, whose NaN are inferred given the others; what is given is repeated in
   /// the samples bit by bit. Noise, chunks and `progress` as above. Throws UserError also for a question that
   /// the model was not trained to answer (condition_mask), and for a model of theta given x.
-  Samples sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
+  Samples sample_given(std::span<const double> given, int64_t rows, int64_t draws, uint64_t seed,
                        int64_t first_row, const SamplingOptions& options, const Progress& progress = {});
 
   /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows =
@@ -63,21 +64,25 @@ class Posterior {
   /// what is computed). Of `options` it uses solver (auto: dopri5), steps, atol, rtol, max_evaluations,
   /// memory_gb and chunk (network evaluations with gradient at once). Throws UserError for what is not
   /// finite, for x that does not fit, and for a solver that is not Runge-Kutta.
-  LogProbs log_prob(std::span<const float> theta, int64_t rows, std::span<const float> x, int64_t x_rows,
+  LogProbs log_prob(std::span<const double> theta, int64_t rows, std::span<const double> x, int64_t x_rows,
                     const DivergenceOptions& divergence, const SamplingOptions& options,
                     const Progress& progress = {});
 
   /// For joint models: log-density of the tokens that mask [L] leaves 0 given the others, for values
   /// [rows, L, C] of theta and x. Throws UserError also for a question that the model was not trained to
   /// answer, for a given theta outside the prior's support, and for a model of theta given x.
-  LogProbs log_prob_given(std::span<const float> values, int64_t rows, const GivenMask& mask,
+  LogProbs log_prob_given(std::span<const double> values, int64_t rows, const GivenMask& mask,
                           const DivergenceOptions& divergence, const SamplingOptions& options,
                           const Progress& progress = {});
 
   /// The modes of p(theta | x) of rows of x (mode.hpp), and log_prob there, from samples keyed by `seed`. It
   /// uses the `options` of sampling, and atol, rtol, max_evaluations and memory_gb for the densities.
-  Modes find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
+  Modes find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                    const SamplingOptions& options, const Progress& progress = {});
+
+  /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken from
+  /// and kept in this journal, which was opened for the calls that follow and no others; null: none.
+  void keep_in(std::shared_ptr<ChunkJournal> journal);
 
   /// Samples that one chunk holds under `options` on this device.
   int64_t chunk_size(const SamplingOptions& options) const;

@@ -10,12 +10,14 @@
 
 namespace fluxsbi::sample {
 
-LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::span<const float> x,
+LogProbs Posterior::log_prob(std::span<const double> theta, int64_t rows, std::span<const double> x,
                              int64_t x_rows, const DivergenceOptions& divergence,
                              const SamplingOptions& options, const Progress& progress) {
   const Parts& parts = *parts_;
   core::require(x_rows == rows || x_rows == 1, "theta and x need as many rows, or x one");
   parts.check_observations(x, x_rows);
+  parts.require_density(x);
+  const auto whole = parts.filled(x);
   const auto width = static_cast<size_t>(parts.shape.theta_size()),
              size = static_cast<size_t>(parts.shape.x_size());
   LogProbs found;
@@ -25,12 +27,12 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
         return all(std::vector<int64_t>(chosen.size(), 0));
       };
     }
-    std::vector<float> values;
+    std::vector<double> values;
     for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
       const auto left = theta.subspan(row * width, width);
       values.insert(values.end(), left.begin(), left.end());
       if (!parts.mask) continue;
-      const auto right = x.subspan(x_rows == 1 ? 0 : row * size, size);
+      const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
       values.insert(values.end(), right.begin(), right.end());
     }
     found = sample::log_prob(source, values, rows, divergence, options, density_memory(options), progress);
@@ -38,7 +40,7 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
   return found;
 }
 
-LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, const GivenMask& mask,
+LogProbs Posterior::log_prob_given(std::span<const double> values, int64_t rows, const GivenMask& mask,
                                    const DivergenceOptions& divergence, const SamplingOptions& options,
                                    const Progress& progress) {
   if (!joint()) {
@@ -49,11 +51,11 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
   const Parts& parts = *parts_;
   const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.theta_channels);
   check_points(values, size);
-  std::vector<float> given(values.begin(), values.end());
+  std::vector<double> given(values.begin(), values.end());
   for (size_t i = 0; i < given.size(); ++i) {
     const size_t element = i % size;
     if (!mask[element / channels]) {
-      given[i] = std::numeric_limits<float>::quiet_NaN();
+      given[i] = std::numeric_limits<double>::quiet_NaN();
     } else if (parts.prior && std::cmp_less(element, parts.prior->dim()) &&
                !parts.prior->component_in_support(element, values[i])) {
       throw core::UserError("row " + std::to_string(i / size) +
@@ -61,16 +63,27 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
                             "model never saw such a theta");
     }
   }
+  for (int64_t row = 0; parts.prior && row < rows; ++row) {
+    const auto first = given.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(row) * size);
+    if (parts.prior->admits(
+            std::vector<double>(first, first + static_cast<std::ptrdiff_t>(parts.prior->dim()))))
+      continue;
+    throw core::UserError(
+        "row " + std::to_string(row) +
+        " (counted from 0): the given components of theta lie outside the prior's support together: "
+        "the model never saw such a theta");
+  }
   const JointCondition condition = parts.condition_of(given, rows);
   return sample::log_prob(parts.joint_source(condition, given, parts.tokens()), values, rows, divergence,
                           options, density_memory(options), progress);
 }
 
-Modes Posterior::find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
+Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                             const SamplingOptions& options, const Progress& progress) {
   constexpr int64_t most_samples = 200000;  // of all the rows that are worked on together
   const Parts& parts = *parts_;
   parts.check_observations(x, rows);
+  parts.require_density(x);
   const int64_t group = std::max<int64_t>(1, most_samples / modes.draws);
   Modes all;
   for (int64_t first = 0; first < rows; first += group) {
@@ -84,6 +97,7 @@ Modes Posterior::find_modes(std::span<const float> x, int64_t rows, uint64_t see
     all.theta.insert(all.theta.end(), found.theta.begin(), found.theta.end());
     all.log_prob.insert(all.log_prob.end(), found.log_prob.begin(), found.log_prob.end());
     all.climbed += found.climbed;
+    if (!all.coarse) all.coarse = found.coarse;
     if (progress) progress(first + count, rows);
   }
   return all;

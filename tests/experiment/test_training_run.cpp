@@ -1,6 +1,7 @@
 // A run's weights are a function of its data, not of where they lie; a run goes on with its own data alone.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include <hdf5.h>
 
@@ -158,6 +159,61 @@ TEST_CASE("a run does not go on with other data", "[experiment][resume]") {
   all.x[1000] = std::nextafter(all.x[1000], -1e9F);
   io::save_arrays(folder.file("a.npz"), pair_of(all));
   CHECK_NOTHROW(experiment::continue_training(folder.file("run"), experiment_of(data), on_cpu, state));
+}
+
+TEST_CASE("a run that simulates while training resumes to the same bits", "[experiment][online][resume]") {
+  const TemporaryFolder folder;
+  const std::string task = "{task: two_moons, online: true, simulations: 300, reuse: ";
+  for (const char* reuse : {"1", "3"}) {
+    CAPTURE(reuse);
+    const std::string data = task + reuse + "}", run = folder.file(std::string("run_") + reuse);
+    const auto expected = trained(run, data);
+    CHECK(expected.remarks.at("training_rows") == "simulated while training");
+    const auto state = checkpoint::load_state(checkpoint::state_path(run, 20));
+    experiment::continue_training(run, experiment_of(data), on_cpu, state);
+    check_same(expected, checkpoint::load_model(run + "/model.safetensors"));
+  }
+  const auto once = checkpoint::load_model(folder.file("run_1") + "/model.safetensors");
+  const auto again = checkpoint::load_model(folder.file("run_3") + "/model.safetensors");
+  CHECK(once.x.mean == again.x.mean);
+}
+
+// Fails for the rows from 900 on while the file `broken` exists; fails now and then besides.
+std::string falling_command(const std::string& broken) {
+  return "{task: null, online: true, simulations: 300}\nprior: {kind: box, low: [0, 0], high: [1, 1]}\n"
+         "simulator:\n  batch: 50\n  workers: 2\n  command: >-\n    [ -e " +
+         broken +
+         " ] && [ $((FLUXSBI_ROW % 1099511627776)) -ge 900 ] && exit 3; awk -F, 'BEGIN { srand(ENVIRON[\"FLUXSBI_SEED\"]) } NR > 1 { "
+         "if ($1 < 0.1) print \"nan,nan\"; else printf \"%.9g,%.9g\\n\", $1 + $2, $1 + rand() }'";
+}
+
+TEST_CASE("a simulator that breaks down stops training after a checkpoint, which goes on to the same bits",
+          "[experiment][online][resume][errors]") {
+  const TemporaryFolder folder;
+  const std::string broken = folder.file("broken"), data = falling_command(broken), run = folder.file("run");
+  const auto expected = trained(folder.file("whole"), data);
+  test::write_file(broken, "");
+  const std::string message = test::error_of([&] { trained(run, data); });
+  CHECK_THAT(message, ContainsSubstring("simulator.command has broken down") &&
+                          ContainsSubstring("exit status 3") &&
+                          ContainsSubstring("Training stopped after step ") &&
+                          ContainsSubstring("the checkpoint is saved"));
+  const auto state = checkpoint::load_latest_state(run);
+  REQUIRE(state);
+  CHECK(state->step == 18);  // the next one takes the rows 876 ... 907
+  std::filesystem::remove(broken);
+  experiment::continue_training(run, experiment_of(data), on_cpu, state);
+  check_same(expected, checkpoint::load_model(run + "/model.safetensors"));
+}
+
+TEST_CASE("data.online names one simulator and no file", "[experiment][online][errors]") {
+  const auto error = [](const std::string& data) { return test::error_of([&] { experiment_of(data); }); };
+  CHECK_THAT(error("{online: true}"),
+             ContainsSubstring("data.online = true, but nothing is there to simulate with"));
+  CHECK_THAT(error("{online: true, file: a.npz}"), ContainsSubstring("a file of simulations is named, too"));
+  CHECK_THAT(error("{online: true, task: two_moons}\nsimulator: {command: ./run}"),
+             ContainsSubstring("keep one of them"));
+  CHECK(experiment_of("{task: two_moons, reuse: 2}").warnings.size() == 1);
 }
 
 }  // namespace

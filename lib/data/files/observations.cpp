@@ -12,7 +12,7 @@
 #include "data/files/names.hpp"
 #include "data/files/row_file.hpp"
 #include "data/files/sets.hpp"
-#include "io/output.hpp"
+#include "io/files.hpp"
 
 namespace fluxsbi::data {
 
@@ -67,10 +67,10 @@ Dims set_dims(const Dims& found, const DataShape& shape, const std::string& path
 /// Sets of the array, filled up with absent elements.
 Observations take_sets(const io::Array& x, const DataShape& shape, const std::string& path) {
   const Dims dims = set_dims(x.shape, shape, path);
-  const std::vector<float> values = x.to_float();
+  const std::vector<double> values = x.to_double();
   const auto given = static_cast<size_t>(dims[1] * dims[2]), size = static_cast<size_t>(shape.x_size());
-  Observations sets{dims[0], std::vector<float>(static_cast<size_t>(dims[0]) * size,
-                                                std::numeric_limits<float>::quiet_NaN())};
+  Observations sets{dims[0], std::vector<double>(static_cast<size_t>(dims[0]) * size,
+                                                 std::numeric_limits<double>::quiet_NaN())};
   for (size_t row = 0; row < static_cast<size_t>(dims[0]); ++row) {
     std::copy_n(values.begin() + static_cast<int64_t>(row * given), given,
                 sets.x.begin() + static_cast<int64_t>(row * size));
@@ -102,10 +102,10 @@ Observations from_csv(const std::string& path, const DataShape& shape,
 }  // namespace
 
 Observations load_observations(const std::string& path, const DataShape& shape,
-                               const std::vector<std::string>& x_names) {
+                               const std::vector<std::string>& x_names, bool gaps) {
   const auto names = resolve_names(x_names, "x", shape.x_dim);
   Observations observations;
-  if (io::extension_of(path) == ".csv") {
+  if (io::is_text_table(path)) {
     observations = from_csv(path, shape, names);
   } else {
     const io::Array x = load_side(path, "x");
@@ -113,7 +113,7 @@ Observations load_observations(const std::string& path, const DataShape& shape,
       observations = take_sets(x, shape, path);
     } else {
       observations.rows = count_rows(x.shape, row_layouts(shape), path, "x", condition_text(shape));
-      observations.x = x.to_float();
+      observations.x = x.to_double();
     }
   }
   if (observations.rows == 0) throw core::UserError(path + " holds no rows of x");
@@ -121,15 +121,20 @@ Observations load_observations(const std::string& path, const DataShape& shape,
     check_sets(observations, shape, path);
     return observations;
   }
-  const auto bad =
-      std::find_if(observations.x.begin(), observations.x.end(), [](float v) { return !std::isfinite(v); });
+  const bool may_lack = gaps || shape.missing;
+  const auto bad = std::find_if(observations.x.begin(), observations.x.end(), [may_lack](double v) {
+    return !std::isfinite(static_cast<float>(v)) && !(may_lack && std::isnan(v));
+  });
   if (bad != observations.x.end()) {
     const auto at = bad - observations.x.begin();
     const auto features = feature_names(names, shape.x_channels);
     throw core::UserError(path + ": row " + std::to_string(at / shape.x_size()) +
                           " (counted from 0) holds NaN or a value beyond float32's range in " +
                           features[static_cast<size_t>(at % shape.x_size())] +
-                          "; an observation must be complete");
+                          (may_lack
+                               ? "; a value that is missing is NaN"
+                               : "; an observation must be complete for this model: one that was trained "
+                                 "with data.nan: impute answers without the values that are missing"));
   }
   return observations;
 }

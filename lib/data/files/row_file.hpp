@@ -10,7 +10,8 @@
 
 namespace fluxsbi::data {
 
-/// The array `key` of a .npz or .h5 file, or the one array of a .npy file.
+/// The array `key` of a .npz or .h5 file, or the one array of a .npy file. `path` may name another key:
+/// "FILE:KEY".
 io::Array load_side(const std::string& path, const std::string& key);
 
 /// How many rows an array of the shape `found` holds, a row having one of `layouts`, the usual one first; 1
@@ -22,11 +23,11 @@ int64_t count_rows(const std::vector<int64_t>& found, const std::vector<std::vec
 /// Rows [rows, names.size()] of a CSV file.
 struct TableRows {
   int64_t rows = 0;
-  std::vector<float> values;
+  std::vector<double> values;
 };
 
-/// The columns `names` of a CSV file, else STEM_1, STEM_2, ... of which there must be as many. Throws
-/// UserError with the columns that there are; `what` says what the names are ("the model's theta is").
+/// The columns `names` of a text file, else STEM_1, STEM_2, ... of which there must be as many. A file without
+/// names must hold as many columns, or one row that stands in a single column. Throws UserError with the columns that there are; `what` says what the names are ("the model's theta is").
 TableRows load_columns(const std::string& path, const std::vector<std::string>& names,
                        const std::string& stem, const std::string& what);
 

@@ -1,8 +1,11 @@
 #include "engine/tile/weights.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <numeric>
+
+#include "engine/tile/kernels/four.hpp"
 
 namespace fluxsbi::engine::tile {
 
@@ -19,25 +22,69 @@ int64_t take(int64_t& end, int64_t size) {
   return begin;
 }
 
-// W [rows, columns] at `from` with steps (row, column) -> panels from row `first_row` of the whole on.
-void pack_panels(const float* from, int64_t row_step, int64_t column_step, int64_t rows, int64_t columns,
-                 int64_t first_row, int64_t all_columns, int64_t first_column, float* packed) {
-  for (int64_t r = 0; r < rows; ++r) {
-    const int64_t row = first_row + r;
-    float* to = packed + (row / panel * all_columns + first_column) * panel + row % panel;
-    for (int64_t c = 0; c < columns; ++c) to[c * panel] = from[r * row_step + c * column_step];
+// `count` rows of `from` [count, columns] side by side: to[c panel + k] = from[k][c].
+void pack_rows(const float* from, int64_t columns, int64_t count, float* to) {
+  int64_t k = 0;
+  for (; k + 4 <= count; k += 4, from += 4 * columns, to += 4) {
+    int64_t c = 0;
+    for (; c + 4 <= columns; c += 4) {
+      Four rows[4];
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; ++i) rows[i] = load_four(from + i * columns + c);
+      transpose_four(rows[0], rows[1], rows[2], rows[3]);
+#pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; ++i) store_four(to + (c + i) * panel, rows[i]);
+    }
+    for (; c < columns; ++c)
+      for (int64_t i = 0; i < 4; ++i) to[c * panel + i] = from[i * columns + c];
+  }
+  for (; k < count; ++k, from += columns, ++to)
+    for (int64_t c = 0; c < columns; ++c) to[c * panel] = from[c];
+}
+
+// W [rows, columns], which begins in row `first` of the whole, into the forward panels.
+void pack_forward(const float* from, int64_t rows, int64_t columns, int64_t first, float* packed) {
+  for (int64_t r = 0; r < rows;) {
+    const int64_t row = first + r, lane = row % panel, count = std::min(panel - lane, rows - r);
+    pack_rows(from + r * columns, columns, count, packed + (row - lane) * columns + lane);
+    r += count;
   }
 }
 
+// The same into the panels of the transpose, which has `all_rows` columns: pieces of a row as they are, some rows at
+// a time, so that they are still in the nearest cache when their next piece is wanted.
+void pack_backward(const float* from, int64_t rows, int64_t columns, int64_t first, int64_t all_rows,
+                   float* packed) {
+  constexpr int64_t near_rows = 32;
+  for (int64_t begin = 0; begin < rows; begin += near_rows) {
+    const int64_t end = std::min(rows, begin + near_rows);
+    for (int64_t c = 0; c < columns; c += panel) {
+      float* to = packed + c * all_rows + first * panel;
+      if (c + panel <= columns) {
+        for (int64_t r = begin; r < end; ++r)
+          std::memcpy(to + r * panel, from + r * columns + c, panel * sizeof *to);
+      } else {
+        for (int64_t r = begin; r < end; ++r)
+          std::copy_n(from + r * columns + c, columns - c, to + r * panel);
+      }
+    }
+  }
+}
+
+// The last panel of some [rows, columns], where it is not full: what no row fills is 0.
+void clear_last(int64_t rows, int64_t columns, float* packed) {
+  if (rows % panel) std::fill_n(packed + rows / panel * panel * columns, columns * panel, 0.0F);
+}
+
 void pack_matrix(const Matrix& matrix, const float* flat, float* packed) {
-  std::fill_n(packed + matrix.forward, panels(matrix.rows) * matrix.columns * panel, 0.0F);
-  std::fill_n(packed + matrix.backward, panels(matrix.columns) * matrix.rows * panel, 0.0F);
+  clear_last(matrix.rows, matrix.columns, packed + matrix.forward);
+  clear_last(matrix.columns, matrix.rows, packed + matrix.backward);
   int64_t row = 0;
   for (const Parameter& weight : matrix.weights) {
     const float* w = flat + weight.offset;
-    const int64_t rows = weight.shape[0], columns = matrix.columns;
-    pack_panels(w, columns, 1, rows, columns, row, columns, 0, packed + matrix.forward);
-    pack_panels(w, 1, columns, columns, rows, 0, matrix.rows, row, packed + matrix.backward);
+    const int64_t rows = weight.shape[0];
+    pack_forward(w, rows, matrix.columns, row, packed + matrix.forward);
+    pack_backward(w, rows, matrix.columns, row, matrix.rows, packed + matrix.backward);
     row += rows;
   }
   float* bias = packed + matrix.bias;
@@ -50,19 +97,53 @@ void add_sums(const std::vector<const float*>& parts, int64_t offset, int64_t si
   }
 }
 
-void reduce_matrix(const Matrix& matrix, const std::vector<const float*>& parts, float* gradient) {
-  const bool transposed = matrix.transposes_gradient();
-  const int64_t width = padded(transposed ? matrix.rows : matrix.columns);
-  const int64_t row_step = transposed ? 1 : width, column_step = transposed ? width : 1;
-  int64_t row = 0;
-  for (const Parameter& weight : matrix.weights) {
-    for (int64_t r = 0; r < weight.shape[0]; ++r, ++row) {
-      float* to = gradient + weight.offset + r * matrix.columns;
-      for (const float* sums : parts) {
-        const float* from = sums + matrix.gradient + row * row_step;
-        for (int64_t c = 0; c < matrix.columns; ++c) to[c] += from[c * column_step];
+// to [rows, columns] += each part's [columns][width], turned over.
+void add_transposed(const std::vector<const float*>& parts, int64_t offset, int64_t width, int64_t rows,
+                    int64_t columns, float* to) {
+  constexpr int64_t line = 16;  // numbers: all of a cache line of a part is used while it is near
+  const auto one_by_one = [&](int64_t r, int64_t r_end, int64_t c, int64_t c_end) {
+    for (; r < r_end; ++r)
+      for (int64_t column = c; column < c_end; ++column)
+        for (const float* sums : parts) to[r * columns + column] += sums[offset + column * width + r];
+  };
+  const int64_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
+  for (int64_t begin = 0; begin < whole_rows; begin += line) {
+    const int64_t end = std::min(whole_rows, begin + line);
+    for (int64_t c = 0; c < whole_columns; c += 4) {
+      for (int64_t r = begin; r < end; r += 4) {
+        Four sum[4];
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < 4; ++i) sum[i] = load_four(to + (r + i) * columns + c);
+        for (const float* sums : parts) {
+          Four part[4];
+#pragma GCC unroll 4
+          for (int64_t i = 0; i < 4; ++i) part[i] = load_four(sums + offset + (c + i) * width + r);
+          transpose_four(part[0], part[1], part[2], part[3]);
+#pragma GCC unroll 4
+          for (int64_t i = 0; i < 4; ++i) sum[i] += part[i];
+        }
+#pragma GCC unroll 4
+        for (int64_t i = 0; i < 4; ++i) store_four(to + (r + i) * columns + c, sum[i]);
       }
     }
+    one_by_one(begin, end, whole_columns, columns);
+  }
+  one_by_one(whole_rows, rows, 0, columns);
+}
+
+void reduce_matrix(const Matrix& matrix, const std::vector<const float*>& parts, float* gradient) {
+  int64_t row = 0;
+  for (const Parameter& weight : matrix.weights) {
+    const int64_t rows = weight.shape[0], columns = matrix.columns;
+    float* to = gradient + weight.offset;
+    if (matrix.transposes_gradient()) {
+      add_transposed(parts, matrix.gradient + row, padded(matrix.rows), rows, columns, to);
+    } else {
+      const int64_t width = padded(columns);
+      for (int64_t r = 0; r < rows; ++r)
+        add_sums(parts, matrix.gradient + (row + r) * width, columns, to + r * columns);
+    }
+    row += rows;
   }
   int64_t offset = matrix.bias_gradient;
   for (const Parameter& bias : matrix.biases) {

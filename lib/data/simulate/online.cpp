@@ -1,0 +1,143 @@
+#include "data/simulate/online.hpp"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/system.hpp"
+#include "data/files/names.hpp"
+#include "data/simulate/command_prior.hpp"
+#include "data/simulate/simulation_stream.hpp"
+#include "data/tasks/task.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr int64_t task_piece =
+    256;  // rows; tasks are quick, and a batch should not wait for much more than itself
+
+/// Whoever simulates, and what it says of its rows.
+struct Source {
+  StreamSetup setup;
+  DataShape shape;  ///< x_dim is 0 where only a simulation can tell it
+  PriorOptions prior;
+};
+
+Source source_of_task(const DataOptions& options, uint64_t seed) {
+  struct Parts {
+    std::unique_ptr<Task> task;
+    TaskSimulator simulator;
+  };
+  auto task = make_task(*options.task);
+  const Task& made = *task;
+  const auto parts = std::make_shared<Parts>(Parts{std::move(task), TaskSimulator(made, seed)});
+  Source source;
+  source.setup.prior = {parts, &made.prior()};
+  source.setup.simulator = {parts, &parts->simulator};
+  source.setup.name = "task " + *options.task;
+  source.setup.piece_rows = task_piece;
+  source.shape = made.shape();
+  source.prior = made.prior().options();
+  return source;
+}
+
+Source source_of_command(const DataOptions& options, const SimulatorOptions& simulator,
+                         const PriorOptions& prior, uint64_t seed) {
+  Source source;
+  StreamSetup& setup = source.setup;
+  setup.prior = command_prior(prior, std::ssize(options.theta_names));
+  setup.simulator = std::make_shared<CommandSimulator>(
+      simulator, resolve_names(options.theta_names, "theta", setup.prior->dim()), seed,
+      std::ssize(options.x_names), [ends = setup.ends] { return ends->load(); });
+  setup.name = "simulator.command";
+  setup.piece_rows = simulator.batch;
+  source.shape.theta_dim = setup.prior->dim();
+  source.shape.x_dim = std::ssize(options.x_names);
+  source.prior = setup.prior->options();
+  return source;
+}
+
+Source make_source(const DataOptions& options, const SimulatorOptions& simulator, const PriorOptions& prior,
+                   uint64_t seed) {
+  const std::string problem = online_problem(options, simulator);
+  if (!problem.empty()) throw core::UserError("data.online " + problem);
+  Source source =
+      options.task ? source_of_task(options, seed) : source_of_command(options, simulator, prior, seed);
+  source.setup.seed = seed;
+  source.setup.workers =
+      static_cast<int>(simulator.workers.value_or(static_cast<int64_t>(core::usable_threads())));
+  return source;
+}
+
+/// The first rows, read in parts so that the progress line moves.
+Dataset first_rows(SimulationStream& stream, const std::string& name, int64_t rows, int64_t part) {
+  std::vector<float> all_theta, all_x, theta, x;
+  for (int64_t row = 0; row < rows; row += part) {
+    stream.read(row, std::min(part, rows - row), theta, x);
+    all_theta.insert(all_theta.end(), theta.begin(), theta.end());
+    all_x.insert(all_x.end(), x.begin(), x.end());
+    core::log::progress(name + ": simulating before training " + std::to_string(row) + "/" +
+                        std::to_string(rows));
+  }
+  core::log::end_progress();
+  const auto side = [&](const std::vector<float>& values) {
+    return rows_in_memory(io::Array::from(std::span<const float>(values), {rows, std::ssize(values) / rows}));
+  };
+  Dataset dataset;
+  dataset.rows = std::make_shared<RowSource>(side(all_theta), side(all_x));
+  return dataset;
+}
+
+}  // namespace
+
+std::string online_problem(const DataOptions& options, const SimulatorOptions& simulator) {
+  if (options.file || !options.files.empty() || options.theta_file || options.x_file) {
+    return "= true simulates while the model trains, but a file of simulations is named, too; remove the file "
+           "from the section data, or set data.online: false";
+  }
+  if (options.task && simulator.command)
+    return "= true, and both data.task and simulator.command could simulate; keep one of them";
+  if (!options.task && !simulator.command) {
+    return "= true, but nothing is there to simulate with; name a built-in task with data.task (--task), or "
+           "give simulator.command and prior";
+  }
+  return {};
+}
+
+Dataset open_online(const DataOptions& options, const SimulatorOptions& simulator, const PriorOptions& prior,
+                    uint64_t seed, const std::function<int()>& stop) {
+  Source source = make_source(options, simulator, prior, seed);
+  source.setup.stop = stop;
+  const std::string name = source.setup.name;
+  const int64_t part = source.setup.piece_rows * source.setup.workers;
+  auto stream = std::make_shared<SimulationStream>(std::move(source.setup));
+  if (!options.task)
+    core::log::info(name + ": simulates " + std::to_string(options.simulations) + " pairs before training");
+  Dataset dataset = first_rows(*stream, name, options.simulations, part);
+  dataset.stream = std::move(stream);
+  dataset.shape = source.shape;
+  dataset.shape.x_dim = dataset.rows->x().row_size() / dataset.shape.x_channels;
+  dataset.shape.padded = options.nan == NanPolicy::pad;
+  dataset.theta_names = resolve_names(options.theta_names, "theta", dataset.shape.theta_dim);
+  dataset.x_names = resolve_names(options.x_names, "x", dataset.shape.x_dim);
+  dataset.prior = source.prior;
+  dataset.source = name + ", simulated while training";
+  return dataset;
+}
+
+DataShape online_shape(const DataOptions& options, const SimulatorOptions& simulator,
+                       const PriorOptions& prior) {
+  Source source = make_source(options, simulator, prior, 0);
+  if (source.shape.x_dim > 0) return source.shape;
+  source.setup.workers = 1;
+  std::vector<float> theta, x;
+  SimulationStream(std::move(source.setup)).read(0, 1, theta, x);
+  source.shape.x_dim = std::ssize(x);
+  return source.shape;
+}
+
+}  // namespace fluxsbi::data
