@@ -49,6 +49,7 @@ config::Value document_of(const CheckArguments& arguments) {
     const std::string source = arguments.data.empty() ? "data.task=" + config::emit(arguments.task)
                                                       : "data.file=" + config::emit(arguments.data);
     config::set_from_command_line(document, source);
+    config::set_from_command_line(document, "data.online=false");
   }
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
   return document;
