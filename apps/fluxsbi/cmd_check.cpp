@@ -10,6 +10,7 @@
 #include "core/log.hpp"
 #include "data/look/report.hpp"
 #include "experiment/data_look.hpp"
+#include "experiment/recommendation.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
 
@@ -24,14 +25,23 @@ struct CheckArguments {
   OutputArgument json;
 };
 
-// Without a config the model is the one that the cards choose for the data.
+// Without a config the one that `recommend` writes for the data.
+config::Value written_or_recommended(const CheckArguments& arguments) {
+  if (!arguments.config.empty()) return config::load_yaml(arguments.config);
+  if (arguments.data.empty() && arguments.task.empty())
+    throw core::UserError(
+        "nothing to check: name a file with --data F, a built-in task with --task NAME, or a config");
+  data::DataOptions source;
+  (arguments.task.empty() ? source.file : source.task) =
+      arguments.task.empty() ? arguments.data : arguments.task;
+  return config::parse_yaml(experiment::recommended_config(source), "the recommended config");
+}
+
 config::Value document_of(const CheckArguments& arguments) {
   if (!arguments.data.empty() && !arguments.task.empty())
     throw core::UserError(
         "give --data or --task, not both: simulations come from a file or from a built-in task");
-  config::Value document = arguments.config.empty()
-                               ? config::parse_yaml("strategy: {model: auto}", "command line")
-                               : config::load_yaml(arguments.config);
+  config::Value document = written_or_recommended(arguments);
   if (!arguments.data.empty() || !arguments.task.empty()) {
     for (const char* key : {"data.file", "data.theta_file", "data.x_file", "data.task"})
       config::set_from_command_line(document, std::string(key) + "=null");
@@ -39,6 +49,7 @@ config::Value document_of(const CheckArguments& arguments) {
     const std::string source = arguments.data.empty() ? "data.task=" + config::emit(arguments.task)
                                                       : "data.file=" + config::emit(arguments.data);
     config::set_from_command_line(document, source);
+    config::set_from_command_line(document, "data.online=false");
   }
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
   return document;
@@ -65,7 +76,7 @@ Action declare_check(CLI::App& app) {
   auto arguments = std::make_shared<CheckArguments>();
   app.add_option(
       "config", arguments->config,
-      "config file (YAML) that the data are to be trained with (default: the model that the cards choose)");
+      "config file (YAML) that the data are to be trained with (default: the one that recommend writes)");
   app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
   app.add_option("--task", arguments->task, "built-in task to simulate, instead of --data");
   app.add_option("--set", arguments->assignments,

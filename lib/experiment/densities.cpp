@@ -165,13 +165,9 @@ WorkDescription describe(const std::string& command, sample::Posterior& posterio
 }
 
 // Rows without a single sample inside the prior's support have no mode.
-void require_modes(const sample::Modes& modes, const std::string& x) {
+bool none_found(const sample::Modes& modes) {
   const auto& found = modes.log_prob;
-  if (found.empty() || !std::all_of(found.begin(), found.end(), [](double v) { return std::isnan(v); }))
-    return;
-  throw core::UserError("--x " + x +
-                        ": no mode was found for any row, since no sample lies inside the prior's "
-                        "support; correct the prior or the observations");
+  return !found.empty() && std::all_of(found.begin(), found.end(), [](double v) { return std::isnan(v); });
 }
 
 }  // namespace
@@ -258,7 +254,12 @@ ModeOutcome modes_of_file(sample::Posterior& posterior, const ModeFiles& files, 
     return posterior.find_modes(observations.x, observations.rows, seed, modes, options, progress);
   });
   outcome.seconds = core::steady_seconds() - begin;
-  require_modes(outcome.found, x);
+  if (none_found(outcome.found)) {
+    outcome.kept->finish();  // the next try would only repeat it
+    throw core::UserError("--x " + x +
+                          ": no mode was found for any row, since no sample lies inside the prior's " +
+                          "support; correct the prior or the observations");
+  }
   sample::SamplingOptions of_density = options;
   of_density.solver = "auto";
   outcome.origin = density_origin(posterior, of_density);

@@ -50,18 +50,16 @@ void check_observations(const sample::Posterior& posterior, std::span<const doub
                                  " unlike the training data, and --strict was given; nothing was computed");
 }
 
-void check_observations(const sample::Posterior& posterior, std::span<const float> values,
-                        sample::RowRange range, const std::string& file, bool strict) {
-  check_observations(posterior, std::vector<double>(values.begin(), values.end()), range, file, strict);
+bool none_filled(const std::vector<uint8_t>& filled) {
+  return !filled.empty() && std::find(filled.begin(), filled.end(), uint8_t{1}) == filled.end();
 }
 
-void require_samples(const std::vector<uint8_t>& filled, const std::string& output, bool partial) {
-  const bool any = std::find(filled.begin(), filled.end(), uint8_t{1}) != filled.end();
-  if (any || filled.empty() || partial) return;
+void refuse_unfilled(const std::string& output, size_t count) {
   throw core::UserError(
-      output + ": not one of " + std::to_string(filled.size()) +
+      output + ": not one of " + std::to_string(count) +
       " samples could be filled, so nothing was written; correct the prior (train again, or "
-      "--no-reject to see where samples lie) or the observations, or write the NaN with --partial");
+      "--no-reject to see where samples lie) or the observations, or write the NaN with "
+      "--partial");
 }
 
 }  // namespace fluxsbi::experiment

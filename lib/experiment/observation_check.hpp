@@ -17,10 +17,10 @@ namespace fluxsbi::experiment {
 /// them. Throws core::DiagnosticFailed after the warnings where `strict`.
 void check_observations(const sample::Posterior& posterior, std::span<const double> values,
                         sample::RowRange range, const std::string& file, bool strict);
-void check_observations(const sample::Posterior& posterior, std::span<const float> values,
-                        sample::RowRange range, const std::string& file, bool strict);
 
-/// Throws UserError where no sample of any row could be filled and `partial` is not set.
-void require_samples(const std::vector<uint8_t>& filled, const std::string& output, bool partial);
+/// True where there are samples and none of them could be filled.
+bool none_filled(const std::vector<uint8_t>& filled);
+/// Throws the UserError of a file that would hold `count` samples of NaN alone.
+[[noreturn]] void refuse_unfilled(const std::string& output, size_t count);
 
 }  // namespace fluxsbi::experiment

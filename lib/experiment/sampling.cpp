@@ -117,7 +117,10 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   const SamplingOutcome outcome{samples.rows, samples.evaluations, samples.acceptance(),
                                 core::steady_seconds() - begin};
 
-  require_samples(samples.filled, request.output, request.partial);
+  if (!request.partial && none_filled(samples.filled)) {
+    kept.finish();  // the next try would only repeat it
+    refuse_unfilled(request.output, samples.filled.size());
+  }
   sample::Origin origin;
   origin.seed = request.seed;
   origin.model = posterior.identity();

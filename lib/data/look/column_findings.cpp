@@ -62,11 +62,12 @@ void report_columns(const SideOfLook& side, ColumnItems& found, std::vector<Find
   const std::string standardise = "data.standardise_" + std::string(side.name);
 
   if (!found.fills.empty()) {
-    findings.push_back(grouped(Severity::warning, "fill-values", std::move(found.fills),
-                               "values that repeat far from all others, as programs write for \"none\": ", "",
-                               "write NaN in their place and set data.nan: drop, or leave the column out; " +
-                                   standardise + ": robust keeps them from setting the scale",
-                               "data.nan"));
+    findings.push_back(
+        grouped(Severity::warning, "fill-values", std::move(found.fills),
+                "values that repeat far from all others, as programs write for \"none\": ", "",
+                "write NaN in their place and set data.nan: drop or impute, or leave the column out; " +
+                    standardise + ": robust keeps them from setting the scale",
+                "data.nan"));
   }
   if (!found.squeezed.empty()) {
     const std::string remedy =

@@ -48,7 +48,9 @@ std::vector<Finding> find_failures(const RowSample& sample, std::span<const Colu
   finding.text = rows_text(failures, sample.rows) + " hold NaN or infinite values";
   if (policy == NanPolicy::error) {
     finding.severity = Severity::error;
-    finding.remedy = "correct them, or set data.nan: drop to leave such rows out";
+    finding.remedy =
+        "correct them, or set data.nan: drop to leave such rows out, or impute where values of x "
+        "alone are missing";
   } else if (policy == NanPolicy::drop) {
     finding.severity = share > few_failures ? Severity::warning : Severity::note;
     finding.text += " and are left out";
