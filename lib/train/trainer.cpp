@@ -51,7 +51,6 @@ class Trainer {
   void restore(const TrainingState& state);
   void one_step();
   void prepare_step();
-  [[noreturn]] void stop(const std::string& reason);
   void advance_schedule();
   double validate();
   void report(std::optional<double> validation_loss);
@@ -60,6 +59,7 @@ class Trainer {
   checkpoint::ModelFile best_model();
   void refuse_bad_numbers();
   [[noreturn]] void fail(const std::string& what);
+  [[noreturn]] void stop(int signal);
   at::Tensor& average() { return setup_.ema_engine->parameters().master; }
 
   TrainingSetup& setup_;
@@ -151,13 +151,22 @@ void Trainer::restore(const TrainingState& state) {
   stopped_early_ = is_finished(state, options_) && scalar(state, "stopped_early") > 0;
 }
 
+// The state of the last whole step is saved.
+void Trainer::stop(int signal) {
+  if (saved_step_ != step_) save();
+  core::log::end_progress();
+  throw core::Stopped("stopped by " + std::string(core::signal_name(signal)) + " after step " +
+                      std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
+                      "` continues from it");
+}
+
 TrainingResult Trainer::run() {
   while (step_ < options_.nsteps && !stopped_early_) {
     one_step();
     const int signal = setup_.stop_requested();
     const bool ends = step_ == options_.nsteps || stopped_early_;
     if (signal || ends || step_ % options_.save_every == 0) save();
-    if (signal && !ends) stop(std::string("stopped by ") + core::signal_name(signal));
+    if (signal && !ends) stop(signal);
     reporter_.tick(step_);
   }
   core::log::end_progress();
@@ -181,19 +190,12 @@ void Trainer::one_step() {
   report(validation_loss);
 }
 
-void Trainer::stop(const std::string& reason) {
-  core::log::end_progress();
-  if (saved_step_ != step_) save();
-  throw core::Stopped(reason + " after step " + std::to_string(step_) +
-                      "; the checkpoint is saved, `fluxsbi resume " + setup_.run + "` continues from it");
-}
-
 // Rows that cannot be read any more end the run, not the work done so far.
 void Trainer::prepare_step() {
   try {
     step_function_.prepare(step_, rate_);
-  } catch (const core::Stopped& signal) {
-    stop(signal.what());
+  } catch (const core::Stopped&) {  // while it waited for rows
+    stop(setup_.stop_requested());
   } catch (const core::UserError& problem) {
     core::log::end_progress();
     if (saved_step_ != step_) save();

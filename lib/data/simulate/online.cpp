@@ -121,9 +121,7 @@ Dataset open_online(const DataOptions& options, const SimulatorOptions& simulato
   dataset.stream = std::move(stream);
   dataset.shape = source.shape;
   dataset.shape.x_dim = dataset.rows->x().row_size() / dataset.shape.x_channels;
-  dataset.shape.padded = options.nan == NanPolicy::pad;
-  dataset.theta_names = resolve_names(options.theta_names, "theta", dataset.shape.theta_dim);
-  dataset.x_names = resolve_names(options.x_names, "x", dataset.shape.x_dim);
+  complete(dataset, options);
   dataset.prior = source.prior;
   dataset.source = name + ", simulated while training";
   return dataset;
