@@ -49,9 +49,9 @@ configure_build() {
 # With FLUXSBI_ASSUME_BARE=1, CMake must not have taken any library of the system.
 check_bare() {
   local package
-  for package in CLI11 spdlog fmt yaml-cpp nlohmann_json Catch2; do
+  for package in CLI11 spdlog fmt yaml-cpp nlohmann_json Catch2 FLUXSBI_BOOST_INCLUDE; do
     local found
-    found=$(sed -n "s/^${package}_DIR:[A-Z]*=//p" "$1/CMakeCache.txt")
+    found=$(sed -n "s/^${package}\(_DIR\)\{0,1\}:[A-Z]*=//p" "$1/CMakeCache.txt")
     case "$found" in
       "$cache"/* | "") ;;
       *) die "$package was taken from $found although FLUXSBI_ASSUME_BARE=1; remove $1 and try again" ;;

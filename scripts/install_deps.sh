@@ -16,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 torch_version=2.11.0
 torch=$cache/torch-$torch_version
 deps=$cache/deps
-libraries=(zlib1g-dev libhdf5-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev libcli11-dev)
+libraries=(zlib1g-dev libhdf5-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libboost-dev)
 # What every system with a compiler has, and what those packages name without being needed to link with them.
 # catch2 is the old version 2.
 never_unpacked='^(catch2|gcc-.*-base|libgcc-s1|libc6.*|libc-dev-bin|linux-libc-dev|libcrypt(1|-dev)|rpcsvc-proto'

@@ -28,6 +28,7 @@ if(FLUXSBI_FETCH)
 endif()
 find_package(Threads REQUIRED)
 
+include(${CMAKE_CURRENT_LIST_DIR}/boost.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/zlib.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/nlohmann_json.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/yaml_cpp.cmake)

@@ -19,6 +19,7 @@
 #include "engine/device.hpp"
 #include "experiment/experiment.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 #include "io/safetensors.hpp"
 #include "manual.hpp"
 #include "sample/solver/solver.hpp"
@@ -88,7 +89,7 @@ void print_run(const std::string& run) {
 }
 
 bool is_model(const std::string& path) {
-  if (std::filesystem::path(path).extension() != ".safetensors") return false;
+  if (io::extension_of(path) != ".safetensors") return false;
   const auto metadata = io::load_safetensors(path).metadata;
   const auto format = metadata.find("fluxsbi.format");
   return format != metadata.end() && format->second == "model";
@@ -97,7 +98,9 @@ bool is_model(const std::string& path) {
 void print_file(const std::string& path) {
   line("file", path);
   for (const auto& array : io::list_arrays(path)) {
-    line("  " + array.name, std::string(io::name_of(array.dtype)) + " " + core::shape_text(array.shape));
+    line("  " + array.name, array.problem.empty()
+                                ? std::string(io::name_of(array.dtype)) + " " + core::shape_text(array.shape)
+                                : "cannot be read (" + array.problem + ")");
   }
 }
 

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -20,7 +21,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct LogProbArguments : DensityArguments {
-  std::string theta, values, divergence = "exact", solver = "dopri5";
+  std::string theta, values, theta_key, x_key, divergence = "exact", solver = "dopri5";
   std::vector<std::string> given_names;
   std::optional<int64_t> steps, probes;
 };
@@ -77,8 +78,13 @@ int log_prob_command(const LogProbArguments& arguments) {
   divergence.exact = arguments.divergence == "exact";
   divergence.seed = arguments.seed;
   if (arguments.probes) divergence.probes = *arguments.probes;
-  const experiment::PointFiles files{arguments.model, arguments.theta, arguments.x, arguments.values,
-                                     arguments.given_names};
+  const experiment::PointFiles files{arguments.model,
+                                     file_with_key(arguments.theta, arguments.theta_key),
+                                     file_with_key(arguments.x, arguments.x_key),
+                                     arguments.values,
+                                     arguments.given_names,
+                                     {arguments.output.path, arguments.output.force},
+                                     arguments.strict};
   const experiment::DensityOutcome outcome =
       experiment::log_prob_of_files(posterior, files, divergence, options, show_progress("log-prob", "rows"));
   core::log::end_progress();
@@ -87,6 +93,7 @@ int log_prob_command(const LogProbArguments& arguments) {
     print(outcome.found);
   } else {
     sample::save_log_probs(arguments.output.path, outcome.found, outcome.origin);
+    outcome.kept->finish();
   }
   return 0;
 }
@@ -96,10 +103,14 @@ int log_prob_command(const LogProbArguments& arguments) {
 Action declare_log_prob(CLI::App& app) {
   auto arguments = std::make_shared<LogProbArguments>();
   add_density(app, *arguments);
-  app.add_option("--theta", arguments->theta,
-                 "points, one a row, in the data's units: .npz (theta), .npy, .h5 (theta) or .csv");
+  app.add_option(
+      "--theta", arguments->theta,
+      "points, one a row, in the data's units: .npz (theta, or samples: the result is then [rows, draws]), "
+      ".npy, .h5 or text");
   app.add_option("--x", arguments->x,
-                 "observations, one for each row of theta or one for all: .npz (x), .npy, .h5 (x) or .csv");
+                 "observations, one for each row of theta or one for all: .npz (x), .npy, .h5 (x) or text");
+  app.add_option("--theta-key", arguments->theta_key, "key of theta in .npz, path of its dataset in .h5");
+  app.add_option("--x-key", arguments->x_key, "the same for x");
   app.add_option("--values", arguments->values,
                  "joint models: all columns, one point a row: .npz or .h5 (theta and x) or .csv");
   app.add_option(

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "density_arguments.hpp"
@@ -16,6 +17,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct MapArguments : DensityArguments {
+  std::string x_key;
   sample::ModeOptions modes;
 };
 
@@ -24,14 +26,16 @@ int map_command(const MapArguments& arguments) {
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
-      posterior, arguments.model, arguments.x, arguments.seed, arguments.modes,
-      density_options(arguments, posterior.sampling()), show_progress("map", "rows"));
+      posterior, {arguments.model, file_with_key(arguments.x, arguments.x_key), arguments.strict}, arguments.seed, arguments.modes,
+      density_options(arguments, posterior.sampling()), show_progress("map", "rows"),
+      {arguments.output.path, arguments.output.force});
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(outcome.rows) + " modes in " +
                   core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +
                   std::to_string(arguments.modes.draws) + " samples for " +
                   std::to_string(outcome.found.climbed));
   sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin);
+  outcome.kept->finish();
   return 0;
 }
 
@@ -40,7 +44,8 @@ int map_command(const MapArguments& arguments) {
 Action declare_map(CLI::App& app) {
   auto arguments = std::make_shared<MapArguments>();
   add_density(app, *arguments);
-  app.add_option("--x", arguments->x, "observations, one a row: .npz (x), .npy, .h5 (x) or .csv")->required();
+  app.add_option("--x", arguments->x, "observations, one a row: .npz (x), .npy, .h5 (x) or text")->required();
+  app.add_option("--x-key", arguments->x_key, "key of x in .npz, path of its dataset in .h5");
   app.add_option("-n,--draws", arguments->modes.draws,
                  "number of samples for each row, from which the starting points are chosen")
       ->check(above_zero())

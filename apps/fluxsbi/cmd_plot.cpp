@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -15,12 +18,71 @@ namespace fluxsbi::app {
 
 namespace {
 
+constexpr int64_t usual_dimensions = 12;  // larger plots are drawn where --columns asks for them
+
 struct PlotArguments {
   std::string input, reference, title;
+  std::vector<std::string> columns;
   std::vector<double> truth;
   int64_t row = -1;
   OutputArgument output;
 };
+
+// With a name for each dimension, so that all can be chosen by name.
+diagnose::SampleSet load_named(const std::string& path, int64_t row) {
+  diagnose::SampleSet set = diagnose::load_samples(path, row);
+  for (int64_t i = std::ssize(set.columns); i < set.dimensions; ++i)
+    set.columns.push_back("theta_" + std::to_string(i));
+  return set;
+}
+
+// Numbers of the dimensions that are drawn, as words: those of --columns, else the first that a plot shows.
+std::vector<std::string> columns_to_draw(const PlotArguments& arguments, const diagnose::SampleSet& samples) {
+  if (!arguments.columns.empty()) return arguments.columns;
+  const auto shown = std::min<int64_t>(samples.dimensions, usual_dimensions);
+  if (shown < samples.dimensions) {
+    core::log::warning("the plot shows the first " + std::to_string(shown) + " of " +
+                       std::to_string(samples.dimensions) +
+                       " parameters; --columns chooses others or more of them");
+  }
+  std::vector<std::string> numbers;
+  for (int64_t i = 0; i < shown; ++i) numbers.push_back(std::to_string(i));
+  return numbers;
+}
+
+// The reference's dimensions: all where it has as many as are drawn, else those of the same name or number.
+diagnose::SampleSet load_reference(const PlotArguments& arguments, const std::vector<std::string>& columns) {
+  diagnose::SampleSet reference = load_named(arguments.reference, arguments.row);
+  if (reference.dimensions == std::ssize(columns)) return reference;
+  return diagnose::with_columns(reference, columns);
+}
+
+// The true values of the dimensions that are drawn; they may be given for all.
+std::vector<double> truth_of(const PlotArguments& arguments, const diagnose::SampleSet& all,
+                             const std::vector<std::string>& columns) {
+  if (std::ssize(arguments.truth) != all.dimensions) return arguments.truth;
+  diagnose::SampleSet one{"--truth", 1, all.dimensions, {}, all.columns, 0};
+  one.values.assign(arguments.truth.begin(), arguments.truth.end());
+  const auto picked = diagnose::with_columns(one, columns);
+  return {picked.values.begin(), picked.values.end()};
+}
+
+void plot_samples(const PlotArguments& arguments) {
+  const diagnose::SampleSet all = load_named(arguments.input, arguments.row);
+  const auto columns = columns_to_draw(arguments, all);
+  const diagnose::SampleSet samples = diagnose::with_columns(all, columns);
+  diagnose::SampleSet reference;
+  report::CornerPlot corner;
+  corner.names = samples.columns;
+  corner.samples = {"posterior", samples.values};
+  if (!arguments.reference.empty()) {
+    reference = load_reference(arguments, columns);
+    corner.reference = {"reference", reference.values};
+  }
+  corner.truth = truth_of(arguments, all, columns);
+  corner.title = arguments.title;
+  report::draw_corner(corner, arguments.output.path);
+}
 
 int plot(const PlotArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, {".png", ".svg"});
@@ -29,21 +91,7 @@ int plot(const PlotArguments& arguments) {
     curves.title = arguments.title;
     report::draw_curves(curves, arguments.output.path);
   } else {
-    const auto samples = diagnose::load_samples(arguments.input, arguments.row);
-    diagnose::SampleSet reference;
-    report::CornerPlot corner;
-    corner.names = samples.columns;
-    for (int64_t i = static_cast<int64_t>(corner.names.size()); i < samples.dimensions; ++i) {
-      corner.names.push_back("theta_" + std::to_string(i));
-    }
-    corner.samples = {"posterior", samples.values};
-    if (!arguments.reference.empty()) {
-      reference = diagnose::load_samples(arguments.reference, arguments.row);
-      corner.reference = {"reference", reference.values};
-    }
-    corner.truth = arguments.truth;
-    corner.title = arguments.title;
-    report::draw_corner(corner, arguments.output.path);
+    plot_samples(arguments);
   }
   core::log::info("wrote " + arguments.output.path);
   return 0;
@@ -58,8 +106,15 @@ Action declare_plot(CLI::App& app) {
       ->required();
   app.add_option("--row", arguments->row,
                  "index of the observation in 'samples' [rows, n, d], counted from 0");
+  app.add_option(
+         "--columns", arguments->columns,
+         "parameters to draw, by name or by number from 0, such as mass,spin or 0,3 (default: the first 12)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
-  app.add_option("--truth", arguments->truth, "true parameters, one for each dimension")->delimiter(',');
+  app.add_option("--truth", arguments->truth,
+                 "true parameters, one for each dimension of the file or of --columns")
+      ->delimiter(',');
   app.add_option("--title", arguments->title, "title of the picture");
   add_output(app, arguments->output, ".png or .svg file to write");
   return [arguments] { return plot(*arguments); };

@@ -16,7 +16,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct RecommendArguments {
-  std::string data, task, model;
+  std::string data, task, model, theta_key, x_key;
   OutputArgument output;
 };
 
@@ -34,6 +34,8 @@ int recommend(const RecommendArguments& arguments) {
   data::DataOptions source;
   (arguments.task.empty() ? source.file : source.task) =
       arguments.task.empty() ? arguments.data : arguments.task;
+  if (!arguments.theta_key.empty()) source.theta_key = arguments.theta_key;
+  if (!arguments.x_key.empty()) source.x_key = arguments.x_key;
   const std::string config = experiment::recommended_config(source, arguments.model);
   if (output.empty()) {
     std::cout << config;
@@ -48,7 +50,9 @@ int recommend(const RecommendArguments& arguments) {
 
 Action declare_recommend(CLI::App& app) {
   auto arguments = std::make_shared<RecommendArguments>();
-  app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
+  app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or text");
+  app.add_option("--theta-key", arguments->theta_key, "key of theta in .npz, path of its dataset in .h5");
+  app.add_option("--x-key", arguments->x_key, "the same for x");
   app.add_option("--task", arguments->task, "built-in task, instead of --data");
   app.add_option("--model", arguments->model, "model to use instead of the one that the cards choose");
   app.add_option("-o,--output", arguments->output.path, "config file to write (.yaml; default: print it)");

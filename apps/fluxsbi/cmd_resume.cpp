@@ -15,7 +15,7 @@ namespace {
 struct ResumeArguments {
   std::string run;
   experiment::Execution execution;
-  std::optional<int64_t> steps;
+  experiment::Continuation how;
 };
 
 }  // namespace
@@ -23,10 +23,19 @@ struct ResumeArguments {
 Action declare_resume(CLI::App& app) {
   auto arguments = std::make_shared<ResumeArguments>();
   app.add_option("run", arguments->run, "run folder")->required();
-  app.add_option("--steps", arguments->steps, "new number of steps in total")->check(above_zero());
+  app.add_option("--steps", arguments->how.steps, "new number of steps in total")->check(above_zero());
+  app.add_option(
+         "--data", arguments->how.data,
+         "where the data lie now, if they were moved (their checksum tells whether they are the same); "
+         "several files where the run has several")
+      ->allow_extra_args(false);
+  app.add_flag(
+      "--restart-rate", arguments->how.restart_rate,
+      "with --steps: stretch the cosine schedule over all steps, although that raises the learning rate; "
+      "without it the rate goes on from where it has fallen to");
   add_execution(app, arguments->execution);
   return [arguments] {
-    experiment::resume_run(arguments->run, arguments->steps, arguments->execution);
+    experiment::resume_run(arguments->run, arguments->how, arguments->execution);
     return 0;
   };
 }

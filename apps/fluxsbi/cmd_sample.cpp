@@ -21,13 +21,13 @@ namespace fluxsbi::app {
 namespace {
 
 struct SampleArguments {
-  std::string model, x, given, compute = "float32", shard = "0/1";
+  std::string model, x, x_key, given, compute = "float32", shard = "0/1";
   experiment::Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
   std::optional<double> memory_gb, guidance_scale, guidance_min, guidance_max;
   std::vector<std::string> assignments;
-  bool no_reject = false;
+  bool no_reject = false, strict = false, partial = false;
   OutputArgument output;
   int64_t draws = 0;
   uint64_t seed = 0;
@@ -81,8 +81,16 @@ int sample_command(const SampleArguments& arguments) {
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
-  const experiment::SamplingRequest request{
-      arguments.model, arguments.x, arguments.given, output, arguments.draws, arguments.seed, shard};
+  const experiment::SamplingRequest request{arguments.model,
+                                            file_with_key(arguments.x, arguments.x_key),
+                                            arguments.given,
+                                            output,
+                                            arguments.draws,
+                                            arguments.seed,
+                                            shard,
+                                            arguments.output.force,
+                                            arguments.strict,
+                                            arguments.partial};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();
@@ -96,12 +104,15 @@ Action declare_sample(CLI::App& app) {
   auto arguments = std::make_shared<SampleArguments>();
   app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
   app.add_option("--x", arguments->x,
-                 "observations, one a row: .npz (x), .npy, .h5 (x) or .csv; the samples are of theta");
-  app.add_option("--given", arguments->given,
-                 "joint models (flux1joint, simformer): a .csv file with any of the columns of theta and x, "
-                 "in which each row is a question: blank cells are inferred given the others. The samples "
-                 "hold all columns and repeat what is given. With neither --x nor --given a joint model "
-                 "draws its joint distribution");
+                 "observations, one a row: .npz (x), .npy, .h5 (x) or text; the samples are of theta");
+  app.add_option("--x-key", arguments->x_key, "key of x in .npz, path of its dataset in .h5");
+  app.add_option(
+      "--given", arguments->given,
+      "joint models (flux1joint, simformer): a .csv file with any of the columns of theta and x, "
+      "in which each row is a question: blank cells are inferred given the others (or .npz, .h5: theta, x or "
+      "given, with NaN). The samples "
+      "hold all columns and repeat what is given. With neither --x nor --given a joint model "
+      "draws its joint distribution");
   app.add_option("-n,--draws", arguments->draws, "number of samples for each row")
       ->required()
       ->check(above_zero());
@@ -133,6 +144,9 @@ Action declare_sample(CLI::App& app) {
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
+  app.add_flag("--partial", arguments->partial,
+               "write the file even where not one sample lies inside the prior's support; it then holds NaN");
+  add_strict(app, arguments->strict);
   add_output(app, arguments->output, ".npz, .h5 or .npy file to write");
   return [arguments] { return sample_command(*arguments); };
 }

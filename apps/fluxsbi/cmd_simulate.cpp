@@ -20,20 +20,26 @@ namespace fluxsbi::app {
 namespace {
 
 struct SimulateArguments {
-  std::string task, config, posterior_of;
+  std::string task, config, posterior_of, theta;
   OutputArgument output;
   int64_t count = 0;
   uint64_t seed = 0;
   int workers = 0;
+  bool retry_failed = false;
 };
 
 int simulate(const SimulateArguments& arguments) {
   if (arguments.task.empty() == arguments.config.empty()) {
     throw core::UserError("simulate needs either the name of a task or --config with a simulator section");
   }
-  io::check_output(arguments.output.path, arguments.output.force, io::writable_extensions());
+  if (arguments.count == 0 && arguments.theta.empty())
+    throw core::UserError("-n is required: the number of simulations; or give rows of theta with --theta F");
+  io::check_output(arguments.output.path, arguments.output.force || arguments.retry_failed,
+                   io::writable_extensions());
   if (!arguments.posterior_of.empty()) {
     if (arguments.task.empty()) throw core::UserError("--posterior needs a built-in task");
+    if (!arguments.theta.empty())
+      throw core::UserError("--posterior draws theta and --theta gives it; keep one of them");
     const auto shape = data::write_exact_posterior(
         {arguments.task, arguments.posterior_of, arguments.output.path, arguments.count, arguments.seed});
     core::log::info("wrote " + arguments.output.path + ": samples " + core::shape_text(shape) +
@@ -43,9 +49,11 @@ int simulate(const SimulateArguments& arguments) {
   data::SimulateRequest request;
   request.output = arguments.output.path;
   request.force = arguments.output.force;
+  request.retry_failed = arguments.retry_failed;
   request.simulations = arguments.count;
   request.seed = arguments.seed;
   if (!arguments.task.empty()) request.task = arguments.task;
+  if (!arguments.theta.empty()) request.theta_file = arguments.theta;
   if constexpr (with_network) {  // a config is read whole, that of its network included
     if (!arguments.config.empty()) experiment::take_simulator(arguments.config, request);
   }
@@ -77,15 +85,24 @@ Action declare_simulate(CLI::App& app) {
   auto arguments = std::make_shared<SimulateArguments>();
   app.add_option("task", arguments->task, "built-in task, for example two_moons");
   app.add_option("--config", arguments->config, "config with simulator.command and prior, instead of a task");
-  app.add_option("-n,--count", arguments->count, "number of simulations, or of posterior draws for each row")
-      ->required()
+  app.add_option(
+         "-n,--count", arguments->count,
+         "number of simulations, or of posterior draws for each row; with --theta the first rows alone")
       ->check(above_zero());
+  app.add_option(
+      "--theta", arguments->theta,
+      "simulate at the rows of theta in this file (.npz, .h5, .npy, .csv) instead of draws from the prior; "
+      "a file of samples gives the posterior predictive");
   app.add_option("--seed", arguments->seed, "seed; row i depends only on the seed and i")
       ->capture_default_str();
   app.add_option("--workers", arguments->workers, "number of parallel workers (default: all threads)")
       ->check(above_zero());
   app.add_option("--posterior", arguments->posterior_of,
                  "instead, draw from the task's exact posterior for every observation of this file");
+  app.add_flag(
+      "--retry-failed", arguments->retry_failed,
+      "keep the rows of OUT, or of OUT.partial, that succeeded, and run the failed ones again: after the "
+      "program was mended");
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
   return [arguments] { return simulate(*arguments); };
 }

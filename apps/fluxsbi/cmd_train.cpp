@@ -15,7 +15,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct TrainArguments {
-  std::string config, data, task, run;
+  std::string config, data, task, run, theta_key, x_key;
   experiment::Execution execution;
   std::vector<std::string> assignments;
   std::optional<int64_t> seed;
@@ -46,6 +46,10 @@ void apply_arguments(const TrainArguments& arguments, config::Value& document) {
     config::set_from_command_line(document, "data.file=" + config::emit(arguments.data));
   if (!arguments.task.empty())
     config::set_from_command_line(document, "data.task=" + config::emit(arguments.task));
+  if (!arguments.theta_key.empty())
+    config::set_from_command_line(document, "data.theta_key=" + config::emit(arguments.theta_key));
+  if (!arguments.x_key.empty())
+    config::set_from_command_line(document, "data.x_key=" + config::emit(arguments.x_key));
   if (arguments.seed)
     config::set_from_command_line(document, "training.seed=" + std::to_string(*arguments.seed));
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
@@ -66,7 +70,10 @@ int train(const TrainArguments& arguments) {
 Action declare_train(CLI::App& app) {
   auto arguments = std::make_shared<TrainArguments>();
   app.add_option("config", arguments->config, "config file (YAML)")->required();
-  app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
+  app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or text");
+  app.add_option("--theta-key", arguments->theta_key,
+                 "key of theta in .npz, path of its dataset in .h5 (data.theta_key)");
+  app.add_option("--x-key", arguments->x_key, "the same for x (data.x_key)");
   app.add_option("--task", arguments->task, "built-in task to simulate, instead of --data");
   app.add_flag("--online", arguments->online,
                "simulate while training, by the task or by the config's simulator.command");

@@ -42,6 +42,7 @@ bool needs_network(std::span<char* const> words);
 [[noreturn]] void become_network_program(char** words);
 
 Action declare_simulate(CLI::App& app);
+Action declare_check(CLI::App& app);
 Action declare_train(CLI::App& app);
 Action declare_resume(CLI::App& app);
 Action declare_sample(CLI::App& app);

@@ -25,6 +25,11 @@ std::span<const CommandRow> commands() {
       CommandRow{"simulate",
                  "draw pairs of parameters and simulated data, from a built-in task or your own program",
                  "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate, "--config"},
+      CommandRow{"check", "look at simulations before training: every variable, and what is wrong or unusual",
+                 "fluxsbi check --data simulations.npz\n\n"
+                 "  # as a config would train on them: its prior, its data.nan, memory and time of a step\n"
+                 "  fluxsbi check configs/quickstart.yaml --task two_moons --json data.json",
+                 network(declare_check)},
       CommandRow{
           "train", "train a posterior estimator and write a run folder",
           "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=600",

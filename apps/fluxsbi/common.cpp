@@ -15,6 +15,13 @@ void add_output(CLI::App& app, OutputArgument& output, const std::string& help, 
   app.add_flag("--force", output.force, "replace the output if it exists");
 }
 
+void add_strict(CLI::App& app, bool& strict) {
+  app.add_flag(
+      "--strict", strict,
+      "stop with exit code 2, before anything is computed, where observations are unlike the training data "
+      "(otherwise a warning)");
+}
+
 void add_execution(CLI::App& app, experiment::Execution& execution) {
   app.add_option("--device", execution.device, "auto, cpu, cuda or cuda:i")->capture_default_str();
   app.add_option("--engine", execution.engine,
@@ -22,6 +29,10 @@ void add_execution(CLI::App& app, experiment::Execution& execution) {
                  "CPU kernels)")
       ->capture_default_str()
       ->envname("FLUXSBI_ENGINE");
+}
+
+std::string file_with_key(const std::string& file, const std::string& key) {
+  return file.empty() || key.empty() ? file : file + ":" + key;
 }
 
 std::function<void(int64_t, int64_t)> show_progress(const std::string& what, const std::string& unit) {

@@ -20,8 +20,14 @@ struct OutputArgument {
 };
 void add_output(CLI::App& app, OutputArgument& output, const std::string& help, bool required = true);
 
+/// --strict.
+void add_strict(CLI::App& app, bool& strict);
+
 /// --device and --engine.
 void add_execution(CLI::App& app, experiment::Execution& execution);
+
+/// "FILE:KEY", which data::load_side reads; the file itself without a key.
+std::string file_with_key(const std::string& file, const std::string& key);
 
 /// Shows "WHAT done/total  RATE UNIT/s", and the time left.
 std::function<void(int64_t done, int64_t total)> show_progress(const std::string& what,

@@ -16,6 +16,7 @@ void add_density(CLI::App& app, DensityArguments& arguments) {
                  "number of network evaluations that are computed at once "
                  "(default: as many as the memory budget allows)")
       ->check(above_zero());
+  add_strict(app, arguments.strict);
   add_execution(app, arguments.execution);
   app.add_option("--compute", arguments.compute, "float32, bfloat16 or auto")->capture_default_str();
 }

@@ -16,6 +16,7 @@ struct DensityArguments {
   std::optional<double> atol, rtol, memory_gb;
   std::optional<int64_t> chunk;
   OutputArgument output;
+  bool strict = false;
   uint64_t seed = 0;
 };
 

@@ -1,6 +1,5 @@
 // fluxsbi: one program, a subcommand a file (cmd_*.cpp), one table (commands.cpp).
 #include <iostream>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -9,6 +8,7 @@
 #include "command.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/memory.hpp"
 #include "core/registry.hpp"
 #include "core/stop.hpp"
 #include "core/text.hpp"
@@ -42,22 +42,48 @@ std::string parse_problem(const CLI::App& command, const CLI::ParseError& proble
   return "unknown option " + name + core::did_you_mean(name, option_names(command));
 }
 
-int run(const Action& action) {
+// What to lower where a command's memory does not suffice.
+std::string memory_remedy(std::string_view command) {
+  if (command == "train" || command == "resume")
+    return "lower training.batch_size (training.multistep keeps the step's total), or give the model an embedding "
+           "section, fewer layers or less width";
+  if (command == "sample") return "lower --memory or --chunk, or draw fewer at once (-n, --shard)";
+  if (command == "log-prob" || command == "map")
+    return "lower --memory or --chunk, or give fewer rows at once";
+  if (command == "simulate") return "simulate fewer rows into each file (-n), with another seed for each";
+  if (command == "c2st" || command == "plot") return "give fewer samples";
+  return "give it less at once, or a machine with more memory";
+}
+
+// Answers an allocation that failed, with where the work goes on.
+int answer_memory(const std::string& problem, std::string_view command) {
+  core::log::end_progress();
+  const std::string last = core::last_words();
+  core::log::error(problem + "; " + memory_remedy(command) + (last.empty() ? "" : ". " + last));
+  return code(ExitCode::user_error);
+}
+
+int run(const Action& action, std::string_view command) {
   try {
     return action();
   } catch (const core::UserError& problem) {
     core::log::end_progress();
     core::log::error(problem.what());
     return code(ExitCode::user_error);
+  } catch (const core::DiagnosticFailed& problem) {
+    core::log::end_progress();
+    core::log::error(problem.what());
+    return code(ExitCode::diagnostic_failed);
   } catch (const core::Stopped& stopped) {
     core::log::end_progress();
     core::log::info(stopped.what());
     return code(ExitCode::stopped);
-  } catch (const std::bad_alloc&) {
+  } catch (const core::Interrupted& interrupted) {
     core::log::end_progress();
-    core::log::error("out of memory; lower sampling.memory_gb, training.batch_size or the model's size");
-    return code(ExitCode::user_error);
+    core::log::info(interrupted.what());
+    return 128 + interrupted.signal();
   } catch (const std::exception& problem) {
+    if (const auto memory = core::memory_problem(problem)) return answer_memory(*memory, command);
     core::log::end_progress();
     const std::string text = problem.what();  // LibTorch appends a stack trace after the first lines
     core::log::error("internal error: " + text.substr(0, text.find("Exception raised from")));
@@ -71,7 +97,7 @@ int run(const Action& action) {
 
 int main(int argc, char** argv) {
   if (fluxsbi::app::needs_network({argv, static_cast<size_t>(argc)})) {
-    return run([argv]() -> int { fluxsbi::app::become_network_program(argv); });
+    return run([argv]() -> int { fluxsbi::app::become_network_program(argv); }, "");
   }
   CLI::App app{
       "fluxsbi trains transformers by flow matching, diffusion or score matching, and draws posterior "
@@ -118,5 +144,5 @@ int main(int argc, char** argv) {
   if (quiet) core::log::set_level(core::log::Level::warning);
   if (verbose) core::log::set_level(core::log::Level::debug);
   core::watch_stop_signals();
-  return run(chosen);
+  return run(chosen, argv[1]);
 }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/version.hpp"
@@ -47,26 +48,58 @@ data::Standardiser standardiser_from(const json& object, int64_t size, const std
   return standardiser;
 }
 
+// Four decimals of the rows are enough for distances, and keep the file small.
+json reference_json(const data::Reference& reference) {
+  json rows = json::array();
+  for (const float value : reference.rows) rows.push_back(number_or_null(std::round(1e4 * value) / 1e4));
+  return {{"mean", reference.mean}, {"deviation", reference.deviation}, {"low", reference.low},
+          {"high", reference.high}, {"median", reference.median},       {"spread", reference.spread},
+          {"rows", std::move(rows)}};
+}
+
+data::Reference reference_from(const json& object, int64_t size) {
+  data::Reference reference{object.at("mean"),
+                            object.at("deviation"),
+                            object.at("low"),
+                            object.at("high"),
+                            object.at("median"),
+                            object.at("spread"),
+                            {}};
+  for (const double value : numbers_from(object.at("rows"), std::numeric_limits<double>::quiet_NaN()))
+    reference.rows.push_back(static_cast<float>(value));
+  const auto expected = static_cast<size_t>(size);
+  bool good = size > 0 && reference.rows.size() % expected == 0;
+  for (const auto* list : {&reference.mean, &reference.deviation, &reference.low, &reference.high})
+    good = good && list->size() == expected;
+  for (const auto* list : {&reference.median, &reference.spread})
+    good = good && (reference.rows.empty() || list->size() == expected);
+  if (!good) throw std::invalid_argument("what it remembers of the training data does not fit the shape");
+  return reference;
+}
+
 }  // namespace
 
 json to_json(const ModelFile& model) {
   const data::DataShape& shape = model.shape;
-  return {{"shape",
-           {{"obs_dim", shape.theta_dim},
-            {"obs_channels", shape.theta_channels},
-            {"cond_dim", shape.x_dim},
-            {"cond_channels", shape.x_channels},
-            {"obs_grid", shape.theta_grid},
-            {"cond_grid", shape.x_grid},
-            {"padded", shape.padded}}},
-          {"theta", standardiser_json(model.theta)},
-          {"x", standardiser_json(model.x)},
-          {"theta_names", model.theta_names},
-          {"x_names", model.x_names},
-          {"step", model.step},
-          {"validation_loss", number_or_null(model.validation_loss)},
-          {"version", model.version},
-          {"remarks", model.remarks}};
+  json of_shape{{"obs_dim", shape.theta_dim},   {"obs_channels", shape.theta_channels},
+                {"cond_dim", shape.x_dim},      {"cond_channels", shape.x_channels},
+                {"obs_grid", shape.theta_grid}, {"cond_grid", shape.x_grid},
+                {"padded", shape.padded}};
+  if (shape.missing) {
+    of_shape["missing"] = true;
+    of_shape["most_missing"] = model.most_missing;
+  }
+  json object{{"shape", of_shape},
+              {"theta", standardiser_json(model.theta)},
+              {"x", standardiser_json(model.x)},
+              {"theta_names", model.theta_names},
+              {"x_names", model.x_names},
+              {"step", model.step},
+              {"validation_loss", number_or_null(model.validation_loss)},
+              {"version", model.version},
+              {"remarks", model.remarks}};
+  if (!model.reference.empty()) object["reference"] = reference_json(model.reference);
+  return object;
 }
 
 ModelFile model_from_json(const json& object) {
@@ -79,10 +112,14 @@ ModelFile model_from_json(const json& object) {
   model.shape.theta_grid = shape.at("obs_grid").get<std::vector<int64_t>>();
   model.shape.x_grid = shape.at("cond_grid").get<std::vector<int64_t>>();
   model.shape.padded = shape.value("padded", false);  // files of version 0.1 do not know sets
+  model.shape.missing = shape.value("missing", false);
+  model.most_missing = shape.value("most_missing", int64_t{0});
   model.theta = standardiser_from(object.at("theta"), model.shape.theta_size(), "theta");
   model.x = standardiser_from(object.at("x"), model.shape.x_size(), "x");
   model.theta_names = object.at("theta_names").get<std::vector<std::string>>();
   model.x_names = object.at("x_names").get<std::vector<std::string>>();
+  if (object.contains("reference"))  // files of version 0.1 hold none
+    model.reference = reference_from(object.at("reference"), model.shape.x_size());
   model.step = object.at("step");
   const json& loss = object.at("validation_loss");
   model.validation_loss = loss.is_null() ? std::numeric_limits<double>::quiet_NaN() : loss.get<double>();

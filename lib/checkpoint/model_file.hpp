@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/look/reference.hpp"
 #include "data/shape.hpp"
 #include "data/standardise.hpp"
 #include "io/array.hpp"
@@ -19,8 +20,10 @@ struct ModelFile {
   io::Arrays weights;  ///< float32, by module parameter name (EMA weights)
   std::string config;  ///< resolved configuration, YAML; holds strategy, model, prior, sampling
   data::DataShape shape;
+  int64_t most_missing = 0;  ///< values of x that training rows usually lacked at most (shape.missing)
   data::Standardiser theta, x;
   std::vector<std::string> theta_names, x_names;
+  data::Reference reference;                   ///< of x, with which observations are compared; may be empty
   int64_t step = 0;                            ///< training step of the weights
   double validation_loss = 0;                  ///< of these weights
   std::string version;                         ///< fluxsbi's version that wrote the file

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "config/nested.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -73,8 +74,12 @@ void Reader::read_row(const Section& section, const Row& row, void* target) {
     taken = path;
     given_.insert(canonical);
     for (const auto& given : {canonical, path}) given_places_.emplace_back(given, value->place);
-    if (auto problem = row.read(target, *value)) {
-      problems_.push_back({value->place, value->place.text() + ": " + path + " " + *problem});
+    try {
+      if (auto problem = row.read(target, *value))
+        problems_.push_back({value->place, value->place.text() + ": " + path + " " + *problem});
+    } catch (const NestedProblems& inside) {
+      for (const NestedProblem& one : inside.problems())
+        problems_.push_back({one.place, one.place.text() + ": " + path + one.path + " " + one.message});
     }
   }
 }

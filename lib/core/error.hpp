@@ -35,6 +35,12 @@ class InternalError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
+/// What was asked for can be done, but a check that the user made strict says that it should not be.
+class DiagnosticFailed : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// The run was stopped by a signal after its state was saved.
 class Stopped : public std::runtime_error {
  public:

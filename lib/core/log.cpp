@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include <spdlog/sinks/basic_file_sink.h>
@@ -110,6 +111,15 @@ void warning(std::string_view message) {
 }
 void error(std::string_view message) {
   write(spdlog::level::err, "error: ", message);
+}
+void info_once(const std::string& message) {
+  static std::mutex guard;
+  static std::set<std::string> said;
+  {
+    const std::lock_guard lock(guard);
+    if (!said.insert(message).second) return;
+  }
+  info(message);
 }
 
 bool shows_progress() {

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace fluxsbi::core {
@@ -31,6 +32,31 @@ uint64_t read_number(const char* path, uint64_t otherwise) {
   uint64_t value = 0;
   std::ifstream file(path);
   return file >> value ? value : otherwise;
+}
+
+// Of the cgroup's memory, what holds files and is given back when it is needed.
+uint64_t cgroup_file_cache() {
+  uint64_t bytes = 0;
+  for (const char* path : {"/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat"}) {
+    std::ifstream file(path);
+    std::string key;
+    for (uint64_t value = 0; file >> key >> value;) {
+      if (key == "active_file" || key == "inactive_file") bytes += value;
+    }
+    if (bytes > 0) break;
+  }
+  return bytes;
+}
+
+// What ulimit -v leaves.
+uint64_t address_space_left() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::numeric_limits<uint64_t>::max();
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const uint64_t taken = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
 }
 
 }  // namespace
@@ -56,12 +82,14 @@ uint64_t available_memory() {
     if (words >> key >> kilobytes && key == "MemAvailable:") available = kilobytes * 1024;
   }
   constexpr uint64_t none = std::numeric_limits<uint64_t>::max();
+  if (available == 0) available = none;  // no /proc
   const uint64_t limit = std::min(read_number("/sys/fs/cgroup/memory.max", none),
                                   read_number("/sys/fs/cgroup/memory/memory.limit_in_bytes", none));
-  const uint64_t used = std::max(read_number("/sys/fs/cgroup/memory.current", 0),
-                                 read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes", 0));
-  if (limit != none && limit > used) available = std::min(available, limit - used);
-  return available;
+  uint64_t used = std::max(read_number("/sys/fs/cgroup/memory.current", 0),
+                           read_number("/sys/fs/cgroup/memory/memory.usage_in_bytes", 0));
+  used -= std::min(used, cgroup_file_cache());
+  if (limit != none) available = std::min(available, limit > used ? limit - used : 0);
+  return std::min(available, address_space_left());
 }
 
 uint64_t resident_memory() {

@@ -11,7 +11,7 @@ namespace fluxsbi::core {
 int usable_threads();
 
 /// Bytes of memory that this process may still take: what the machine has available, limited to its cgroup's
-/// limit.
+/// limit and by ulimit -v.
 uint64_t available_memory();
 
 /// Bytes of memory that this process has resident now.

@@ -129,6 +129,26 @@ std::optional<int64_t> parse_whole_number(std::string_view text) {
   return parse<int64_t>(text);
 }
 
+std::optional<double> parse_decimal(std::string_view text) {
+  if (const auto value = parse_number(text)) return value;
+  constexpr size_t longest = 64;
+  if (text.size() > longest) return {};
+  std::string c_text(text);
+  const size_t letter = c_text.find_first_of("dD");
+  if (letter != std::string::npos) {
+    c_text[letter] = 'e';
+  } else {
+    const size_t sign = c_text.find_first_of("+-", 1);
+    constexpr size_t digits = 3;
+    if (c_text.find_first_not_of("+-.0123456789") != std::string::npos ||
+        c_text.find('.') == std::string::npos || sign == std::string::npos ||
+        c_text.size() - sign != digits + 1)
+      return {};
+    c_text.insert(sign, "e");
+  }
+  return parse_number(c_text);
+}
+
 std::string count_text(int64_t count, std::string_view what) {
   return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
 }

@@ -41,6 +41,9 @@ std::string_view trimmed(std::string_view text);
 std::optional<double> parse_number(std::string_view text);
 std::optional<int64_t> parse_whole_number(std::string_view text);
 
+/// As parse_number, and as Fortran writes numbers: 1.0D+03, and 1.234-103, whose three-digit exponent has no letter.
+std::optional<double> parse_decimal(std::string_view text);
+
 /// "1 token", "5 tokens"
 std::string count_text(int64_t count, std::string_view what);
 

@@ -4,8 +4,15 @@
 
 namespace fluxsbi::data {
 
+namespace {
+
+// missing_rate for impute: enough that no cell's absence is new to the model, and little to learn besides.
+constexpr double imputed_rate = 0.05;
+
+}  // namespace
+
 std::span<const std::string_view> enum_names(NanPolicy) {
-  static constexpr std::string_view names[] = {"error", "drop", "pad"};
+  static constexpr std::string_view names[] = {"error", "drop", "impute", "pad"};
   return names;
 }
 
@@ -17,14 +24,22 @@ const config::Table<DataOptions>& data_table() {
           "Where the pairs (theta, x) come from and how they are prepared. Give one of file, files, "
           "theta_file with x_file, or task; online with simulator.command needs none.")
           .add("file", &DataOptions::file, any<std::optional<std::string>>(),
-               "an .npz or .h5 file with the keys theta and x, a .csv file with a header, or OUT.npy for the "
-               "pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
+               "an .npz or .h5 file with the keys theta and x, text (.csv, .txt, .dat, .tsv) with a header, or OUT.npy for "
+               "the pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
           .add("files", &DataOptions::files, any<std::vector<std::string>>(),
                "the parts of one set, in this order: files as for file, patterns (sims/*.npz), or folders, "
                "whose files come in the order of their names; all parts have one shape")
           .add("theta_file", &DataOptions::theta_file, any<std::optional<std::string>>(),
                "a .npy file with theta")
           .add("x_file", &DataOptions::x_file, any<std::optional<std::string>>(), "a .npy file with x")
+          .add("theta_key", &DataOptions::theta_key, any<std::string>(),
+               "the key of theta in .npz files, and the path of its dataset in .h5 files (group/name)")
+          .add("x_key", &DataOptions::x_key, any<std::string>(), "the same for x")
+          .add(
+              "transposed", &DataOptions::transposed, any<std::optional<bool>>(),
+              "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, for files "
+              "of Julia, MATLAB and R, in which simulations lie along the last axis. null: an error where it looks "
+              "so")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),
@@ -61,8 +76,13 @@ const config::Table<DataOptions>& data_table() {
                "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw)")
           .add("nan", &DataOptions::nan, config::one_of<NanPolicy>(),
                "what happens to rows with NaN or infinite values. error: an error gives their number and the "
-               "first one. drop: they are left out. pad: x holds sets [n, elements, channels], and an "
-               "element that is NaN in all channels is absent (embedding.network: set)")
+               "first one. drop: they are left out. impute: a value of x that is NaN is missing, and the "
+               "model learns to answer without it (docs/data.md). pad: x holds sets or series [n, elements, "
+               "channels] of varying length, and an element that is NaN in all channels is absent")
+          .add("missing_rate", &DataOptions::missing_rate, config::if_given(config::fraction_below_one()),
+               "impute: the probability that a training row is shown without a value of x (joint models: a "
+               "token) that the file holds, so that the model also learns to do without what the file never "
+               "lacks; null: 0.05")
           .add("memory_gb", &DataOptions::memory_gb, config::number_at_least(0),
                "arrays of .npy and .h5 files that together exceed this many GB (1e9 bytes) stay in their "
                "files, and batches are read while the model trains; .npz and .csv files are always loaded. "
@@ -92,12 +112,13 @@ void resolve(DataOptions& options, const std::string& of_network) {
   if (options.standardise_theta == Standardise::automatic)
     options.standardise_theta = Standardise::per_feature;
   if (options.standardise_x == Standardise::automatic) {
-    const bool by_channel = of_network == "per_channel";
+    const bool by_channel = of_network == "per_channel" || options.nan == NanPolicy::pad;
     const bool of_task = needs.standardise_x != Standardise::automatic && !by_channel;
     options.standardise_x = of_task      ? needs.standardise_x
                             : by_channel ? Standardise::per_channel
                                          : Standardise::per_feature;
   }
+  if (!options.missing_rate && options.nan == NanPolicy::impute) options.missing_rate = imputed_rate;
   if (options.constant == ConstantColumns::automatic) {
     options.constant = needs.constant == ConstantColumns::automatic ? ConstantColumns::error : needs.constant;
   }

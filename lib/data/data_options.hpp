@@ -13,8 +13,9 @@
 
 namespace fluxsbi::data {
 
-/// What is done about rows with NaN or infinite values; pad: NaN marks absent elements of sets.
-enum class NanPolicy { error, drop, pad };
+/// What is done about rows with NaN or infinite values. impute: NaN marks missing values of x, which the model
+/// learns to do without; pad: it marks absent elements of sets and series.
+enum class NanPolicy { error, drop, impute, pad };
 std::span<const std::string_view> enum_names(NanPolicy);
 
 /// The `data` section.
@@ -23,6 +24,9 @@ struct DataOptions {
   std::vector<std::string> files;   ///< parts of one set: such files, patterns of their names, folders
   std::optional<std::string> theta_file;  ///< .npy
   std::optional<std::string> x_file;      ///< .npy
+  std::string theta_key = "theta";        ///< key of .npz, path of a dataset in HDF5
+  std::string x_key = "x";
+  std::optional<bool> transposed;     ///< axes stand in the opposite order; none: refused if it looks so
   std::optional<std::string> task;        ///< built-in task instead of a file
   int64_t simulations = 100000;       ///< how many pairs a task simulates, or before training with `online`
   bool online = false;                ///< simulate while training, by the task or by simulator.command
@@ -33,6 +37,8 @@ struct DataOptions {
   Standardise standardise_x = Standardise::automatic;
   ConstantColumns constant = ConstantColumns::automatic;
   NanPolicy nan = NanPolicy::error;
+  /// impute: probability that a training row is shown without a value of x that the file holds; null: 0.05
+  std::optional<double> missing_rate;
   double memory_gb = 4;  ///< arrays beyond this many 1e9 bytes stay in their files while training
   std::vector<std::string> theta_names;  ///< empty: theta_0, theta_1, ...
   std::vector<std::string> x_names;
@@ -47,8 +53,8 @@ const config::Table<DataOptions>& data_table();
 const config::Table<DataOptions>& data_names_table();
 
 /// Puts what it means in place of each `auto`: what the built-in task needs (Task::data_needs), else error
-/// for constant, per_feature for standardise_theta and for standardise_x what the network asks for,
-/// `of_network` (per_feature or per_channel). A network that asks for per_channel shares its weights among
+/// for constant, per_feature for standardise_theta, and for standardise_x what the network asks for,
+/// `of_network` (per_feature or per_channel), per_channel for elements of varying number (pad). Fills missing_rate. A network that asks for per_channel shares its weights among
 /// positions and goes before the task. A task of unknown name is left for open_dataset to refuse.
 void resolve(DataOptions& options, const std::string& of_network);
 

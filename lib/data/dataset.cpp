@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
@@ -74,13 +75,18 @@ void require_shape(const SidePair& part, const std::string& path, const SidePair
   }
 }
 
+FileKeys keys_of(const DataOptions& options) {
+  return {options.theta_key, options.x_key, options.transposed};
+}
+
 /// The parts that the options name, as pairs; one without values for a shape.
 std::vector<SidePair> open_parts(const DataOptions& options, const std::vector<std::string>& paths,
                                  Loading loading) {
-  if (options.theta_file) return {open_npy_pair(*options.theta_file, *options.x_file, loading)};
+  if (options.theta_file)
+    return {open_npy_pair(*options.theta_file, *options.x_file, loading, keys_of(options))};
   std::vector<SidePair> parts;
   for (const auto& path : paths) {
-    parts.push_back(open_pair(path, options.theta_names, options.x_names, loading));
+    parts.push_back(open_pair(path, options.theta_names, options.x_names, loading, keys_of(options)));
     require_shape(parts.back(), path, parts.front(), paths.front());
     if (loading == Loading::shape) break;
   }
@@ -99,8 +105,9 @@ std::string source_text(const DataOptions& options, const std::vector<std::strin
 }
 
 double gigabytes_by_row(const DataOptions& options, const std::vector<std::string>& paths) {
-  uint64_t bytes = options.theta_file ? bytes_by_row(*options.theta_file, *options.x_file) : 0;
-  for (const auto& path : paths) bytes += bytes_by_row(path);
+  const bool npy_pair = options.theta_file && !options.transposed.value_or(false);
+  uint64_t bytes = npy_pair ? bytes_by_row(*options.theta_file, *options.x_file) : 0;
+  for (const auto& path : paths) bytes += bytes_by_row(path, keys_of(options));
   return static_cast<double>(bytes) / 1e9;
 }
 
@@ -109,6 +116,8 @@ Dataset from_files(const DataOptions& options) {
   const double gigabytes = gigabytes_by_row(options, paths);
   const bool by_row = gigabytes > options.memory_gb;
   auto parts = open_parts(options, paths, by_row ? Loading::by_row : Loading::whole);
+  const std::string channels_first = channels_first_problem(parts.front().x);
+  if (!channels_first.empty()) core::log::warning(source_text(options, paths) + ": " + channels_first);
   std::vector<RowArrayPtr> theta, x;
   for (auto& part : parts) {
     theta.push_back(std::move(part.theta.values));
@@ -144,6 +153,7 @@ void complete(Dataset& dataset, const DataOptions& options) {
       resolve_names(named(dataset.theta_names, options.theta_names), "theta", dataset.shape.theta_dim);
   dataset.x_names = resolve_names(named(dataset.x_names, options.x_names), "x", dataset.shape.x_dim);
   dataset.shape.padded = options.nan == NanPolicy::pad;
+  dataset.shape.missing = options.nan == NanPolicy::impute && dataset.shape.x_dim > 0;
 }
 
 Dataset open_dataset(const DataOptions& options, uint64_t seed) {

@@ -17,13 +17,18 @@ struct DataShape {
   /// [rows, columns] where theta came as [n, rows, columns, channels], else empty.
   std::vector<int64_t> theta_grid;
   std::vector<int64_t> x_grid;  ///< the same for x
-  bool padded = false;  ///< x is a set of up to x_dim elements; one whose channels are all NaN is absent
+  /// x is a set or series of up to x_dim elements; one whose channels are all NaN is absent (data.nan: pad)
+  bool padded = false;
   /// Which of the tokens [theta, x] depend on each other: L strings of L digits, L = theta_dim + x_dim,
   /// character j of string i '1' where i and j do. Empty if that is not known.
   std::vector<std::string> edges = {};
+  bool missing =
+      false;  ///< single values of x may be missing (NaN) and the model knows it (data.nan: impute)
 
   int64_t theta_size() const { return theta_dim * theta_channels; }
   int64_t x_size() const { return x_dim * x_channels; }
+  /// True if the model was made for rows of x with NaN in them.
+  bool has_gaps() const { return padded || missing; }
 };
 
 }  // namespace fluxsbi::data

@@ -20,9 +20,11 @@ bool is_finite(double value) {
   return std::isfinite(static_cast<float>(value));
 }
 
-/// Place of the first value that is not finite, or -1.
-int64_t first_bad(std::span<const double> row) {
-  const auto found = std::find_if_not(row.begin(), row.end(), is_finite);
+/// Place of the first value that is not finite (where `may_lack`, infinite), or -1.
+int64_t first_bad(std::span<const double> row, bool may_lack = false) {
+  const auto found = std::find_if_not(row.begin(), row.end(), [may_lack](double value) {
+    return is_finite(value) || (may_lack && std::isnan(value));
+  });
   return found == row.end() ? -1 : found - row.begin();
 }
 
@@ -90,7 +92,8 @@ class Pass {
                {options.standardise_theta, keeps_constant(), dataset.theta_names, theta_range},
                core::Philox(seed, core::Purpose::split, 1), most_numbers),
         x_(dataset.rows->x(), {options.standardise_x, keeps_constant(), dataset.x_names, {}},
-           core::Philox(seed, core::Purpose::split, 2), most_numbers) {
+           core::Philox(seed, core::Purpose::split, 2), most_numbers),
+        missing_(dataset.shape.x_size()) {
     const int64_t widest =
         std::max<int64_t>({1, dataset.rows->theta().row_size(), dataset.rows->x().row_size()});
     block_rows_ = std::clamp<int64_t>(most_numbers / widest, 1, std::max<int64_t>(1, dataset.rows->rows()));
@@ -125,17 +128,33 @@ class Pass {
 
   const std::vector<int64_t>& bad() const { return bad_; }
 
-  /// Throws what data.nan says of rows that are not finite.
+  /// Throws what data.nan says of rows that are not finite (pad: that have no element, which are left out).
   void check_rows() const {
     if (bad_.empty()) return;
+    if (options_.nan == NanPolicy::pad) {
+      if (std::ssize(bad_) < dataset_.rows->rows()) return;
+      throw core::UserError(
+          dataset_.source +
+          ": all elements of x are absent (NaN) in every row; there is nothing to learn from");
+    }
+    if (options_.nan == NanPolicy::impute) {
+      throw core::UserError(dataset_.source + ": " + std::to_string(bad_.size()) + " of " +
+                            std::to_string(dataset_.rows->rows()) +
+                            " rows hold NaN in theta, or infinite values or values beyond float32's range "
+                            "(first: row " +
+                            std::to_string(bad_.front()) + ", counted from 0, " + first_name_ +
+                            "); data.nan: impute lets x alone be missing, as NaN: correct these rows or take "
+                            "them out of the data (data.nan: drop leaves out every row with NaN)");
+    }
     if (options_.nan != NanPolicy::drop) {
       throw core::UserError(
           dataset_.source + ": " + std::to_string(bad_.size()) + " of " +
           std::to_string(dataset_.rows->rows()) +
           " rows hold NaN, infinite values or values beyond float32's range (first: row " +
           std::to_string(bad_.front()) + ", counted from 0, " + first_name_ +
-          "); correct them, or set data.nan: drop to leave such rows out (for sets of varying size, data.nan: "
-          "pad treats elements of NaN as absent)");
+          "); correct them, or set data.nan: drop to leave such rows out, or impute to learn from rows in "
+          "which values of x are missing (for sets and series of varying size, data.nan: pad treats elements "
+          "of NaN as absent)");
     }
     if (std::ssize(bad_) < dataset_.rows->rows()) return;
     throw core::UserError(dataset_.source +
@@ -145,6 +164,8 @@ class Pass {
   /// Fills standardisers and fingerprint. Throws for values outside the range and for constant columns.
   void finish(Survey& result) const {
     if (!outside_.empty()) throw core::UserError(outside_);
+    missing_.require_values(dataset_.source, feature_names(dataset_.x_names, dataset_.shape.x_channels));
+    result.missing = missing_;
     result.theta = theta_.finish();
     result.x = x_.finish();
     result.fingerprint = io::crc32_combine(theta_.crc(), x_.crc(), x_.crc_bytes());
@@ -156,11 +177,21 @@ class Pass {
   /// Whether row i of the block goes on; notes it as bad where it does not.
   bool is_kept(int64_t first, int64_t i) {
     if (options_.nan == NanPolicy::pad) {
+      const auto x = x_.row(i);
+      if (!x.empty() && std::all_of(x.begin(), x.end(), [](double value) { return std::isnan(value); })) {
+        bad_.push_back(first + i);  // no element: nothing was simulated, or it failed
+        return false;
+      }
       require_set(first, i);
       return true;
     }
-    const int64_t in_theta = first_bad(theta_.row(i)), in_x = in_theta >= 0 ? -1 : first_bad(x_.row(i));
-    if (in_theta < 0 && in_x < 0) return true;
+    const bool may_lack = options_.nan == NanPolicy::impute;
+    const int64_t in_theta = first_bad(theta_.row(i)),
+                  in_x = in_theta >= 0 ? -1 : first_bad(x_.row(i), may_lack);
+    if (in_theta < 0 && in_x < 0) {
+      if (may_lack) missing_.add(x_.row(i));
+      return true;
+    }
     if (bad_.empty()) {
       const DataShape& shape = dataset_.shape;
       first_name_ =
@@ -199,11 +230,23 @@ class Pass {
   const DataOptions& options_;
   const Range& range_;
   SideSurvey theta_, x_;
+  MissingCount missing_;
   int64_t block_rows_ = 1;
   std::vector<int64_t> bad_;  ///< numbers of rows that are not finite
   std::string first_name_;    ///< of the first bad value
   std::string outside_;       ///< the first value outside the range, as a message
 };
+
+// One row has no standard deviation, whatever its columns are.
+void require_spread(const Dataset& dataset, const DataOptions& options, const Split& split) {
+  const bool scales = options.standardise_theta != Standardise::none ||
+                      (options.standardise_x != Standardise::none && dataset.shape.x_dim > 0);
+  if (split.training.size() > 1 || !scales || options.constant == ConstantColumns::keep) return;
+  throw core::UserError(
+      dataset.source + ": of " + std::to_string(split.training.size() + std::ssize(split.validation)) +
+      " rows one is left to train on beside the validation rows, and one training row tells no "
+      "spread by which to standardise: give more rows (hundreds at least)");
+}
 
 }  // namespace
 
@@ -224,6 +267,7 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
   const auto bad = pass.bad();
   result.dropped = std::ssize(bad);
   result.split = split_rows(rows - result.dropped, options, seed);
+  require_spread(dataset, options, result.split);
   if (bad.empty()) {
     pass.finish(result);
   } else {

@@ -5,6 +5,7 @@
 
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
+#include "data/missing.hpp"
 #include "data/source/complement.hpp"
 #include "data/split.hpp"
 #include "data/standardise.hpp"
@@ -12,10 +13,12 @@
 namespace fluxsbi::data {
 
 struct Survey {
-  Complement kept;  ///< numbers of the source's rows that data.nan = drop has left
+  /// Numbers of the source's rows that data.nan has left: drop, those that are finite; pad, those with an element.
+  Complement kept;
   int64_t dropped = 0;
   Split split;  ///< numbers among the kept rows
   Standardiser theta, x;
+  MissingCount missing;  ///< of the kept rows; data.nan = impute alone
   /// CRC-32 of the kept rows of theta, then of x, in float32 where it holds the file's type, else in float64:
   /// a run goes on only with the data that it began with.
   uint32_t fingerprint = 0;
@@ -24,8 +27,8 @@ struct Survey {
 /// Reads all rows once, in blocks of at most `most_numbers` numbers of a side: applies data.nan, splits off
 /// the validation rows, fits the standardisers to the rest and takes the fingerprint. (Where rows are dropped
 /// the split changes, and a second pass fits again.) `theta_range`: what prior.transform confines theta to.
-/// `options` must be resolved. Throws UserError for rows with NaN or infinite values (count and first row),
-/// for sets that are none, for theta outside its range, for constant columns, and for fewer than two rows.
+/// `options` must be resolved. Throws UserError for rows with NaN or infinite values (count and first row;
+/// with impute x may hold NaN, but not in every row), for sets that are none, for theta outside its range, for constant columns, and for fewer than two rows.
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
               const Range& theta_range = {}, int64_t most_numbers = block_numbers);
 

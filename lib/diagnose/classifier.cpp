@@ -147,9 +147,9 @@ std::vector<double> Classifier::fit(std::span<const float> rows, std::span<const
   std::vector<double> losses;
   double best = std::numeric_limits<double>::infinity();
   for (int stalled = 0; stalled <= patience && static_cast<int64_t>(losses.size()) < options_.max_epochs;) {
-    if (core::stop_requested())
-      throw core::Stopped(std::string("the classifier was stopped by ") +
-                          core::signal_name(core::stop_requested()));
+    if (const int signal = core::stop_requested())
+      throw core::Interrupted(signal,
+                              std::string("the classifier was stopped by ") + core::signal_name(signal));
     random.shuffle(order);
     double total = 0;
     for (size_t begin = 0; begin < n; begin += batch_size) {

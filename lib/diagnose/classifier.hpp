@@ -28,7 +28,7 @@ class Classifier {
   Classifier(int64_t dimensions, const ClassifierOptions& options);
 
   /// rows [n, dimensions], labels [n] of 0 and 1, n >= 1. Returns the mean loss of each epoch.
-  /// Throws core::Stopped if a signal asked to stop (core/stop.hpp).
+  /// Throws core::Interrupted if a signal asked to stop (core/stop.hpp).
   std::vector<double> fit(std::span<const float> rows, std::span<const uint8_t> labels);
 
   /// The likelier label of each row, [n].

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/names.hpp"
+#include "io/csv.hpp"
 #include "io/files.hpp"
 
 namespace fluxsbi::diagnose {
@@ -20,8 +22,41 @@ constexpr const char* filled_key = "filled";
 constexpr const char* given_key = "given";
 constexpr const char* meta_key = "meta";
 
-// A file of one unnamed array (npy, csv) is that array; any other must hold `samples`.
+// Columns that a program writes about its draws and not of them: CmdStan's lp__ and accept_stat__, and .chain,
+// .iteration and .draw of R's posterior.
+bool is_internal(const std::string& column) {
+  return column.ends_with("__") || column.starts_with(".");
+}
+
+io::FileContent load_text(const std::string& path) {
+  std::vector<std::string> header;
+  io::Csv csv = io::load_csv(path, {false, [&](const std::string& name) {
+                                      header.push_back(name);
+                                      return !is_internal(name);
+                                    }});
+  if (!header.empty() && csv.columns.empty())
+    throw core::UserError(path + " holds no column of draws, only " + core::join(header));
+  io::FileContent content;
+  content.arrays.emplace("array", std::move(csv.values));
+  content.columns = std::move(csv.columns);
+  return content;
+}
+
+// The key of the draws: `samples`, else what other commands of fluxsbi write: the modes of map, the theta of simulate.
+std::string key_of_draws(const std::string& path, const std::vector<std::string>& names) {
+  for (const char* key : {samples_key, "map", "theta"}) {
+    if (std::find(names.begin(), names.end(), key) == names.end()) continue;
+    if (key != std::string(samples_key))
+      core::log::info_once(path + " holds no samples; its array " + key + " is taken as draws");
+    return key;
+  }
+  throw core::UserError(path + " holds no array called samples, only " + core::join(names) +
+                        "; give a file that fluxsbi sample wrote, or a .npy or .csv file of draws [n, d]");
+}
+
+// A file of one unnamed array (npy, text) is that array; any other must hold draws, which become `samples`.
 io::FileContent load_content(const std::string& path) {
+  if (io::is_text_table(path)) return load_text(path);
   const std::vector<io::ArrayInfo> listed = io::list_arrays(path);
   std::vector<std::string> names, wanted;
   for (const io::ArrayInfo& array : listed) {
@@ -31,10 +66,13 @@ io::FileContent load_content(const std::string& path) {
     if (known) wanted.push_back(array.name);
   }
   if (names.size() == 1 && names.front() == "array") return io::load_arrays(path);
-  if (std::find(wanted.begin(), wanted.end(), samples_key) == wanted.end())
-    throw core::UserError(path + " holds no array called samples, only " + core::join(names) +
-                          "; give a file that fluxsbi sample wrote, or a .npy or .csv file of draws [n, d]");
-  return io::load_arrays(path, wanted);
+  const std::string key = key_of_draws(path, names);
+  if (key == samples_key) return io::load_arrays(path, wanted);
+  io::FileContent content = io::load_arrays(path, {key});
+  io::Array& draws = content.arrays.at(key);
+  if (draws.shape.size() > 2)
+    draws.shape = {draws.shape[0], draws.elements() / std::max<int64_t>(draws.shape[0], 1)};
+  return {{{samples_key, std::move(draws)}}, {}};
 }
 
 // The row to read of a [rows, n, d] array.
@@ -154,6 +192,35 @@ SampleSet load_samples(const std::string& path, int64_t row) {
     keep_inferred(set, given.to_float());
   }
   return set;
+}
+
+SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wanted) {
+  std::vector<int64_t> chosen;
+  for (const std::string& word : wanted) {
+    const auto named = std::find(set.columns.begin(), set.columns.end(), word);
+    const auto number = core::parse_whole_number(word);
+    if (named != set.columns.end()) {
+      chosen.push_back(named - set.columns.begin());
+    } else if (number && *number >= 0 && *number < set.dimensions) {
+      chosen.push_back(*number);
+    } else {
+      throw core::UserError(set.name + ": --columns names " + core::quoted(word) +
+                            (set.columns.empty() ? "" : core::did_you_mean(word, set.columns)) +
+                            "; give names, or numbers from 0 to " + std::to_string(set.dimensions - 1));
+    }
+    if (std::count(chosen.begin(), chosen.end(), chosen.back()) > 1)
+      throw core::UserError("--columns names " + core::quoted(word) + " twice");
+  }
+  SampleSet picked{set.name, set.rows, std::ssize(chosen), {}, {}, set.unfilled};
+  picked.values.reserve(static_cast<size_t>(set.rows) * chosen.size());
+  for (int64_t row = 0; row < set.rows; ++row) {
+    for (const int64_t column : chosen)
+      picked.values.push_back(set.values[static_cast<size_t>(row * set.dimensions + column)]);
+  }
+  for (const int64_t column : chosen) {
+    if (!set.columns.empty()) picked.columns.push_back(set.columns[static_cast<size_t>(column)]);
+  }
+  return picked;
 }
 
 }  // namespace fluxsbi::diagnose

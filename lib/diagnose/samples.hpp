@@ -16,7 +16,9 @@ struct SampleSet {
   int64_t unfilled = 0;              ///< draws left out because the file marks them as not filled
 };
 
-/// Reads .npy [n, d], .csv [n, d] with a header, or an .npz or HDF5 file with the key `samples`.
+/// Reads .npy [n, d], text [n, d] with or without names, or an .npz or HDF5 file with the key `samples`, else `map` or
+/// `theta` [n, d], which other commands of fluxsbi write (an info line says so). Of text the columns that CmdStan and
+/// R's posterior write about the draws (names that end in __ or begin with a point) are left out.
 ///
 /// `samples` [rows, n, d] (what `fluxsbi sample` writes; a trailing axis of channels is folded into d) needs
 /// `row` in 0..rows-1, which may be left at -1 where there is one row and means nothing where `samples` is
@@ -24,5 +26,9 @@ struct SampleSet {
 /// (what `fluxsbi sample --given` writes) the columns that were inferred in that row are read. Throws
 /// UserError for an unreadable file, a missing key, another rank, a missing or impossible row, or no draws.
 SampleSet load_samples(const std::string& path, int64_t row = -1);
+
+/// The dimensions that `wanted` names, in that order: by name, or by number from 0. Throws UserError for others and
+/// for one that is named twice.
+SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wanted);
 
 }  // namespace fluxsbi::diagnose

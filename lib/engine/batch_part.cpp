@@ -11,9 +11,10 @@ at::Tensor part_of(const at::Tensor& x, const Part& part, int64_t batch) {
 model::Inputs part_of(const model::Inputs& inputs, const Part& part) {
   const int64_t batch = inputs.rows();
   model::Inputs rows;
-  for (const auto member : {&model::Inputs::t, &model::Inputs::obs, &model::Inputs::cond,
-                            &model::Inputs::obs_ids, &model::Inputs::cond_ids, &model::Inputs::conditioned,
-                            &model::Inputs::guidance, &model::Inputs::condition_mask}) {
+  for (const auto member :
+       {&model::Inputs::t, &model::Inputs::obs, &model::Inputs::cond, &model::Inputs::obs_ids,
+        &model::Inputs::cond_ids, &model::Inputs::conditioned, &model::Inputs::guidance,
+        &model::Inputs::condition_mask, &model::Inputs::missing}) {
     rows.*member = part_of(inputs.*member, part, batch);
   }
   rows.embedded = inputs.embedded;

@@ -13,10 +13,10 @@ InputGradients Engine::input_gradients(const model::Inputs& inputs, const at::Te
   return gradients_of_inputs(*parameters().network(), inputs, cotangent, which);
 }
 
-at::Tensor Engine::loss(const Regression& problem) {
+at::Tensor Engine::losses(const Regression& problem) {
   const at::NoGradGuard no_grad;
   const at::Tensor difference = forward(problem.inputs).sub(problem.target);
-  return difference.mul(problem.weight).mul_(difference).sum();
+  return difference.mul(problem.weight).mul_(difference);
 }
 
 at::Tensor Engine::embed(const at::Tensor& x) {

@@ -51,7 +51,9 @@ class Engine {
                                          InputsOf which);
 
   /// The loss without a gradient.
-  at::Tensor loss(const Regression& problem);
+  at::Tensor loss(const Regression& problem) { return losses(problem).sum(); }
+  /// Its terms, [B, L, C]: one for each element.
+  at::Tensor losses(const Regression& problem);
 
   /// The network's cond tokens of raw x [n, ...], n >= 1, without a gradient (Network::embed).
   at::Tensor embed(const at::Tensor& x);

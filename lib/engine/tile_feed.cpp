@@ -40,7 +40,7 @@ at::Tensor input_of(const model::Inputs& inputs, tile::Slot slot) {
     case Slot::cond:
       return inputs.cond;
     case Slot::condition_mask:
-      return inputs.condition_mask;
+      return model::mark_factor(inputs);
     case Slot::edges:
       return inputs.edge_mask.defined() && inputs.edge_mask.dim() == 2 ? inputs.edge_mask.unsqueeze(0)
                                                                        : inputs.edge_mask;

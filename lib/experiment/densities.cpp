@@ -1,6 +1,8 @@
 #include "experiment/densities.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/error.hpp"
@@ -9,6 +11,7 @@
 #include "data/files/given.hpp"
 #include "data/files/observations.hpp"
 #include "data/files/parameters.hpp"
+#include "experiment/observation_check.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -17,6 +20,7 @@ namespace {
 struct Points {
   std::vector<float> theta, x;
   int64_t rows = 0, x_rows = 0;
+  int64_t draws = 0;  // rows / draws observations have so many points each; 0: each row is a point by itself
 };
 
 Points read_pair(const PointFiles& files, const sample::Posterior& posterior) {
@@ -29,14 +33,88 @@ Points read_pair(const PointFiles& files, const sample::Posterior& posterior) {
     throw core::UserError("--x is missing: " + files.model +
                           " gives the density of theta given x; name the file of x");
   auto parameters = data::load_parameters(files.theta, shape, posterior.theta_names());
-  auto observations = data::load_observations(files.x, shape, posterior.x_names());
-  if (observations.rows != parameters.rows && observations.rows != 1) {
-    throw core::UserError("--theta " + files.theta + " holds " + std::to_string(parameters.rows) +
-                          " rows and --x " + files.x + " " + std::to_string(observations.rows) +
+  auto observations = data::load_observations(files.x, shape, posterior.x_names(), posterior.joint());
+  const int64_t rows = parameters.rows / std::max<int64_t>(parameters.draws, 1);
+  if (observations.rows != rows && observations.rows != 1) {
+    throw core::UserError("--theta " + files.theta + " holds " + std::to_string(rows) + " rows and --x " +
+                          files.x + " " + std::to_string(observations.rows) +
                           "; give the same number of both, or one observation for all of theta");
   }
-  return {std::move(parameters.theta), std::move(observations.x), parameters.rows, observations.rows};
+  return {std::move(parameters.theta), std::move(observations.x), parameters.rows, observations.rows,
+          parameters.draws};
 }
+
+// The densities of samples [rows, draws]: each draw given its row's observation. Draws that were not filled have none.
+class DensitiesOfDraws {
+ public:
+  DensitiesOfDraws(sample::Posterior& posterior, const Points& points,
+                   const sample::DivergenceOptions& divergence, const sample::SamplingOptions& options,
+                   const sample::Progress& progress)
+      : posterior_(posterior),
+        points_(points),
+        divergence_(divergence),
+        options_(options),
+        progress_(progress),
+        rows_(points.rows / points.draws),
+        theta_size_(posterior.shape().theta_size()),
+        x_size_(posterior.shape().x_size()) {}
+
+  sample::LogProbs run() {
+    found_.values.assign(static_cast<size_t>(points_.rows), std::numeric_limits<double>::quiet_NaN());
+    // Observations are repeated for their draws; a large one is not, and has a call of its own.
+    constexpr int64_t most_numbers = int64_t{1} << 24;
+    const int64_t group =
+        points_.x_rows == 1
+            ? rows_
+            : std::max<int64_t>(1, most_numbers / std::max<int64_t>(1, points_.draws * x_size_));
+    for (int64_t first = 0; first < rows_; first += group) run_group(first, std::min(rows_, first + group));
+    return std::move(found_);
+  }
+
+ private:
+  void run_group(int64_t first, int64_t end) {
+    const bool one_x = points_.x_rows == 1 || end - first == 1;
+    Points group;
+    std::vector<int64_t> places;
+    const auto copy = [](const auto& from, int64_t index, int64_t size, auto& to) {
+      to.insert(to.end(), from.begin() + index * size, from.begin() + (index + 1) * size);
+    };
+    for (int64_t place = first * points_.draws; place < end * points_.draws; ++place) {
+      if (std::isnan(points_.theta[static_cast<size_t>(place * theta_size_)])) continue;
+      copy(points_.theta, place, theta_size_, group.theta);
+      if (!one_x) copy(points_.x, place / points_.draws, x_size_, group.x);
+      places.push_back(place);
+    }
+    if (places.empty()) return;
+    if (one_x) copy(points_.x, points_.x_rows == 1 ? 0 : first, x_size_, group.x);
+    const auto done_before = first * points_.draws;
+    const auto progress = [&](int64_t done, int64_t) {
+      if (progress_) progress_(done_before + done, points_.rows);
+    };
+    const auto part = posterior_.log_prob(group.theta, std::ssize(places), group.x,
+                                          one_x ? 1 : std::ssize(places), divergence_, options_, progress);
+    take(part, places);
+  }
+
+  void take(const sample::LogProbs& part, const std::vector<int64_t>& places) {
+    if (!part.standard_errors.empty()) found_.standard_errors.resize(found_.values.size(), std::nan(""));
+    for (size_t i = 0; i < places.size(); ++i) {
+      found_.values[static_cast<size_t>(places[i])] = part.values[i];
+      if (!part.standard_errors.empty())
+        found_.standard_errors[static_cast<size_t>(places[i])] = part.standard_errors[i];
+    }
+    found_.outside += part.outside;
+    found_.evaluations = std::max(found_.evaluations, part.evaluations);
+  }
+
+  sample::Posterior& posterior_;
+  const Points& points_;
+  const sample::DivergenceOptions& divergence_;
+  const sample::SamplingOptions& options_;
+  const sample::Progress& progress_;
+  int64_t rows_, theta_size_, x_size_;
+  sample::LogProbs found_;
+};
 
 // Rows of theta and x as a joint model has them.
 Points read_values(const PointFiles& files, const sample::Posterior& posterior) {
@@ -76,6 +154,26 @@ sample::GivenMask mask_of_names(const std::vector<std::string>& given,
   return mask;
 }
 
+// All that decides densities or modes, but for what they are asked of.
+WorkDescription describe(const std::string& command, sample::Posterior& posterior,
+                         const sample::SamplingOptions& options, uint64_t seed) {
+  WorkDescription work(command, posterior);
+  work.add("seed", std::to_string(seed));
+  work.add("samples a chunk", std::to_string(posterior.chunk_size(options)));
+  work.add(options);
+  return work;
+}
+
+// Rows without a single sample inside the prior's support have no mode.
+void require_modes(const sample::Modes& modes, const std::string& x) {
+  const auto& found = modes.log_prob;
+  if (found.empty() || !std::all_of(found.begin(), found.end(), [](double v) { return std::isnan(v); }))
+    return;
+  throw core::UserError("--x " + x +
+                        ": no mode was found for any row, since no sample lies inside the prior's "
+                        "support; correct the prior or the observations");
+}
+
 }  // namespace
 
 sample::DensityOrigin density_origin(const sample::Posterior& posterior,
@@ -99,38 +197,68 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   sample::DensityOrigin& origin = outcome.origin = density_origin(posterior, options);
   origin.divergence = divergence;
   origin.seed = divergence.seed;
+  WorkDescription work = describe("log-prob", posterior, options, divergence.seed);
+  work.add("divergence", divergence.exact ? "exact" : std::to_string(divergence.probes) + " probes");
+  const auto keep = [&] {
+    outcome.kept = std::make_unique<KeptWork>(posterior, files.output.path, files.output.force, work);
+  };
   const double begin = core::steady_seconds();
   if (files.values.empty()) {
     const Points points = read_pair(files, posterior);
+    check_observations(posterior, points.x, {0, points.x_rows}, files.x, files.strict);
+    work.add("theta", std::span(points.theta));
+    work.add("x", std::span(points.x));
+    keep();
     origin.given = posterior.x_names();
-    outcome.found =
-        posterior.log_prob(points.theta, points.rows, points.x, points.x_rows, divergence, options, progress);
+    outcome.found = outcome.kept->run([&] {
+      if (points.draws > 0) return DensitiesOfDraws(posterior, points, divergence, options, progress).run();
+      return posterior.log_prob(points.theta, points.rows, points.x, points.x_rows, divergence, options,
+                                progress);
+    });
+    origin.draws = points.draws;
   } else {
     const Points points = read_values(files, posterior);
+    check_observations(posterior, points.theta, {0, points.rows}, files.values, files.strict);
     const auto names = data::joint_names(posterior.theta_names(), posterior.x_names());
     const sample::GivenMask mask = mask_of_names(files.given_names, names);
     for (size_t i = 0; i < names.size(); ++i) {
       if (mask[i]) origin.given.push_back(names[i]);
     }
-    outcome.found = posterior.log_prob_given(points.theta, points.rows, mask, divergence, options, progress);
+    work.add("values", std::span(points.theta));
+    work.add("given", core::join(origin.given));
+    keep();
+    outcome.found = outcome.kept->run([&] {
+      return posterior.log_prob_given(points.theta, points.rows, mask, divergence, options, progress);
+    });
   }
   outcome.seconds = core::steady_seconds() - begin;
   return outcome;
 }
 
-ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model, const std::string& x,
-                          uint64_t seed, const sample::ModeOptions& modes,
-                          const sample::SamplingOptions& options, const sample::Progress& progress) {
+ModeOutcome modes_of_file(sample::Posterior& posterior, const ModeFiles& files, uint64_t seed,
+                          const sample::ModeOptions& modes, const sample::SamplingOptions& options,
+                          const sample::Progress& progress, const KeptOutput& output) {
+  const std::string& x = files.x;
   if (posterior.shape().x_dim == 0) {
-    throw core::UserError("--x " + x + ": " + model +
+    throw core::UserError("--x " + x + ": " + files.model +
                           " was trained without x, but map finds the mode of theta given x");
   }
-  const auto observations = data::load_observations(x, posterior.shape(), posterior.x_names());
+  const auto observations =
+      data::load_observations(x, posterior.shape(), posterior.x_names(), posterior.joint());
+  check_observations(posterior, observations.x, {0, observations.rows}, x, files.strict);
   ModeOutcome outcome;
   outcome.rows = observations.rows;
   const double begin = core::steady_seconds();
-  outcome.found = posterior.find_modes(observations.x, observations.rows, seed, modes, options, progress);
+  WorkDescription work = describe("map", posterior, options, seed);
+  work.add("x", std::span(observations.x));
+  work.add("draws", std::to_string(modes.draws));
+  work.add("starts", std::to_string(modes.top));
+  outcome.kept = std::make_unique<KeptWork>(posterior, output.path, output.force, work);
+  outcome.found = outcome.kept->run([&] {
+    return posterior.find_modes(observations.x, observations.rows, seed, modes, options, progress);
+  });
   outcome.seconds = core::steady_seconds() - begin;
+  require_modes(outcome.found, x);
   sample::SamplingOptions of_density = options;
   of_density.solver = "auto";
   outcome.origin = density_origin(posterior, of_density);

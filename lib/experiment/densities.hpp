@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "experiment/kept_work.hpp"
 #include "sample/density/density_file.hpp"
 #include "sample/posterior.hpp"
 
@@ -14,38 +15,57 @@ namespace fluxsbi::experiment {
 sample::DensityOrigin density_origin(const sample::Posterior& posterior,
                                      const sample::SamplingOptions& options);
 
+/// The file that the caller writes the results to. What is computed is kept beside it; `kept` of the outcome must be
+/// told to finish() once the file is written.
+struct KeptOutput {
+  std::string path;    ///< "": none
+  bool force = false;  ///< a partial output of other work is dropped
+};
+
 /// The points at which a density is asked for: `theta` and `x`, or `values`.
 struct PointFiles {
   std::string model;                     ///< as the user named it, for messages
   std::string theta, x;                  ///< files of as many rows, or x of one
   std::string values;                    ///< joint models: a file of theta and x
   std::vector<std::string> given_names;  ///< columns of `values` that are given
+  KeptOutput output = {};
+  bool strict = false;  ///< rows unlike the training data are an error, core::DiagnosticFailed
 };
 
 struct DensityOutcome {
   sample::LogProbs found;
   sample::DensityOrigin origin;
   double seconds = 0;  ///< reading of the files included
+  std::unique_ptr<KeptWork> kept;
 };
 
-/// The density at every point, by options.solver and options.steps. `seed` is that of divergence's probes. Throws
+/// The density at every point, by options.solver and options.steps. `seed` is that of divergence's probes. Warns of x
+/// unlike the training data. Throws
 /// UserError for files that do not fit the model and for names that it does not know.
 DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles& files,
                                  const sample::DivergenceOptions& divergence,
                                  const sample::SamplingOptions& options,
                                  const sample::Progress& progress = {});
 
+/// The observations of which modes are asked for.
+struct ModeFiles {
+  std::string model;    ///< as the user named it, for messages
+  std::string x;        ///< file, one observation a row
+  bool strict = false;  ///< rows unlike the training data are an error, core::DiagnosticFailed
+};
+
 struct ModeOutcome {
   sample::Modes found;
   sample::DensityOrigin origin;
   int64_t rows = 0;
   double seconds = 0;
+  std::unique_ptr<KeptWork> kept;
 };
 
-/// The mode for each observation of the file `x`, from samples keyed by `seed`. Throws UserError for a model that was
-/// trained without x (`model` names it) and for observations that do not fit.
-ModeOutcome modes_of_file(sample::Posterior& posterior, const std::string& model, const std::string& x,
-                          uint64_t seed, const sample::ModeOptions& modes,
-                          const sample::SamplingOptions& options, const sample::Progress& progress = {});
+/// The mode for each observation, from samples keyed by `seed`. Warns of observations unlike the training data. Throws
+/// UserError for a model that was trained without x, for observations that do not fit, and where no mode is found.
+ModeOutcome modes_of_file(sample::Posterior& posterior, const ModeFiles& files, uint64_t seed,
+                          const sample::ModeOptions& modes, const sample::SamplingOptions& options,
+                          const sample::Progress& progress = {}, const KeptOutput& output = {});
 
 }  // namespace fluxsbi::experiment

@@ -28,7 +28,8 @@ void read_estimator(config::Reader& reader, Estimator& estimator, const ChooseMo
   method::StrategyOptions& strategy = estimator.strategy;
   reader.read(method::strategy_table(), strategy);
   estimator.embedding.read(reader);
-  reader.read(data::prior_table(), estimator.prior);
+  reader.read(data::prior_table(), estimator.prior);  // before `choose`: a prior may name the columns of data
+  data::resolve(estimator.prior, reader);
   if (choose && strategy.model == "auto") choose(estimator, reader);
   const method::StrategyOptions defaults;
   estimator.model = named_spec(reader, "strategy.model", strategy.model, defaults.model,

@@ -91,10 +91,9 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
                    config::name_of(data.standardise_x) +
                        " would shift the elements of a set by their order; use per_channel");
   }
-  if (network != "set" && data.nan == data::NanPolicy::pad) {
-    reader.problem(
-        "data.nan",
-        "pad leaves absent elements in x, which only embedding.network: set understands; it is " + network);
+  if (data.nan != data::NanPolicy::impute && data.missing_rate) {
+    reader.warning("data.missing_rate", "has no effect here: it is for data.nan: impute");
+    data.missing_rate.reset();
   }
 }
 
@@ -110,8 +109,11 @@ Experiment read_experiment(const config::Value& document) {
   take_task_name(top, experiment.data, reader);
   reader.read(data::simulator_table(), experiment.simulator);
   check_online(reader, experiment);
-  read_estimator(reader, experiment,
-                 [&](Estimator&, config::Reader& problems) { choose_for_data(experiment, problems); });
+  read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {
+    data::adopt_names(estimator.prior, experiment.data.theta_names, problems);
+    choose_for_data(experiment, problems);
+  });
+  data::adopt_names(experiment.prior, experiment.data.theta_names, reader);
   check_embedding(reader, experiment.embedding, experiment.data);
   reader.read(train::optimizer_table(), experiment.optimizer);
   reader.read(train::training_table(), experiment.training);

@@ -40,11 +40,13 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
   Estimator estimator = read_estimator(config::parse_yaml(file.config, "the model's configuration"));
   sample::PosteriorContent content;
   content.shape = file.shape;
+  content.most_missing = file.most_missing;
   content.seen = model::resolve(*estimator.model, estimator.embedding, file.shape);
   content.theta = file.theta;
   content.x = file.x;
   content.theta_names = file.theta_names;
   content.x_names = file.x_names;
+  content.reference = file.reference;
   content.prior = data::make_prior(estimator.prior, file.shape.theta_size());
   content.strategy = estimator.strategy;
   content.method = estimator.method->build();

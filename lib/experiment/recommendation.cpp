@@ -38,8 +38,11 @@ std::string comment(const std::string& text, const std::string& indent = "") {
 
 std::string config_text(const data::DataOptions& source, const std::string& model,
                         const data::DataShape& shape) {
-  const std::string data = source.task ? "  task: " + config::emit(*source.task) + "\n  simulations: 100000"
-                                       : "  file: " + config::emit(source.file.value_or(""));
+  std::string data = source.task ? "  task: " + config::emit(*source.task) + "\n  simulations: 100000"
+                                 : "  file: " + config::emit(source.file.value_or(""));
+  const data::DataOptions usual;
+  if (source.theta_key != usual.theta_key) data += "\n  theta_key: " + config::emit(source.theta_key);
+  if (source.x_key != usual.x_key) data += "\n  x_key: " + config::emit(source.x_key);
   const std::string embedding(model::recommended_embedding(model, shape));
   // A posterior is one of the conditionals that a joint model learns.
   const bool joint = model != "flux1" && shape.x_dim > 0;

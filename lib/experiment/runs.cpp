@@ -6,12 +6,95 @@
 #include "checkpoint/training_state.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/training_run.hpp"
+#include "train/schedule.hpp"
 
 namespace fluxsbi::experiment {
 
 namespace {
+
+// The paths of a run's data.
+std::vector<std::string*> data_paths(data::DataOptions& data) {
+  std::vector<std::string*> paths;
+  for (auto* path : {&data.file, &data.theta_file, &data.x_file}) {
+    if (*path) paths.push_back(&**path);
+  }
+  for (std::string& path : data.files) paths.push_back(&path);
+  return paths;
+}
+
+// A run finds its data from any working directory.
+void make_absolute(data::DataOptions& data) {
+  for (std::string* path : data_paths(data)) {
+    std::error_code problem;
+    const auto absolute = std::filesystem::absolute(*path, problem);
+    if (!problem) *path = absolute.lexically_normal().string();
+  }
+}
+
+// The data of a run that lie elsewhere now.
+void take_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder) {
+  if (paths.empty()) return;
+  if (data.task) {
+    throw core::UserError("--data " + paths.front() + ": the run " + folder +
+                          " simulates its data itself (task " + *data.task + ")");
+  }
+  if (data.theta_file || data.x_file) {
+    if (paths.size() != 2) {
+      throw core::UserError("--data " + paths.front() + ": the run " + folder +
+                            " reads data.theta_file and data.x_file; give both files, theta's first");
+    }
+    data.theta_file = paths[0];
+    data.x_file = paths[1];
+  } else if (data.file && paths.size() == 1) {
+    data.file = paths.front();
+  } else {
+    data.file.reset();
+    data.files = paths;
+  }
+}
+
+// Patterns and folders are looked at when the data are opened.
+void require_data(data::DataOptions& data, const std::string& folder) {
+  for (const std::string* path : data_paths(data)) {
+    std::error_code ignored;
+    const bool pattern = path->find_first_of("*?[") != std::string::npos;
+    if (pattern || std::filesystem::exists(*path, ignored)) continue;
+    if (std::filesystem::path(*path).extension() == ".npy") continue;  // OUT.npy stands for a pair of files
+    throw core::UserError(folder + ": the data " + *path +
+                          " are not there any more; name their new place: fluxsbi resume " + folder +
+                          " --data FILE (their checksum tells whether they are the same)");
+  }
+}
+
+// With more steps than were asked for at first, a cosine schedule over all of them would raise a rate that has fallen
+// already. Unless that is asked for, the old course goes on, at its last rate when it has ended.
+void settle_schedule(Experiment& experiment, const Experiment& before, int64_t step, bool restart) {
+  train::OptimizerOptions& optimizer = experiment.optimizer;
+  if (optimizer.schedule != train::ScheduleKind::cosine || before.optimizer.schedule != optimizer.schedule)
+    return;
+  const int64_t old_total = before.optimizer.schedule_steps.value_or(before.training.nsteps);
+  if (restart) optimizer.schedule_steps = experiment.training.nsteps;
+  const bool chosen = optimizer.schedule_steps && optimizer.schedule_steps != before.optimizer.schedule_steps;
+  const double old_rate = train::make_schedule(before.optimizer, before.training)->rate(step);
+  const double rate = train::make_schedule(optimizer, experiment.training)->rate(step);
+  constexpr double rounding = 1e-3;
+  if (rate <= old_rate * (1 + rounding)) return;
+  const std::string from = core::number_text(old_rate), to = core::number_text(rate);
+  const std::string total = std::to_string(optimizer.schedule_steps.value_or(experiment.training.nsteps));
+  if (chosen) {
+    core::log::info("the learning rate rises from " + from + " to " + to +
+                    ": the cosine schedule now runs over " + total + " steps");
+    return;
+  }
+  optimizer.schedule_steps = old_total;
+  core::log::info("the learning rate goes on from " + from + ": the cosine schedule keeps to its " +
+                  std::to_string(old_total) +
+                  " steps, and later ones are taken at its last rate. --restart-rate " +
+                  "stretches it over " + total + " steps, which raises the rate to " + to + " now");
+}
 
 // The run's own config, with another total of steps where one is asked for.
 config::Value config_of_run(const std::string& folder, std::optional<int64_t> steps) {
@@ -42,12 +125,14 @@ void start_run(const config::Value& config, const NewRun& run) {
                           ": no data: name a file with --data F, a built-in task with --task NAME, or "
                           "data.file in the config");
   }
+  make_absolute(experiment.data);
   check_run_folder(run.folder, run.force);
   use_all_threads();
   start_training(run.folder, std::move(experiment), run.execution);
 }
 
-void resume_run(const std::string& folder, std::optional<int64_t> steps, const Execution& execution) {
+void resume_run(const std::string& folder, const Continuation& how, const Execution& execution) {
+  const auto& steps = how.steps;
   Experiment experiment = read_experiment(config_of_run(folder, steps));
   auto state = checkpoint::load_latest_state(folder);
   const bool finished = std::filesystem::exists(std::filesystem::path(folder) / "model.safetensors");
@@ -59,8 +144,13 @@ void resume_run(const std::string& folder, std::optional<int64_t> steps, const E
     return;
   }
   if (state) {  // options that the version which wrote it did not have stand at their defaults
-    state->config = resolved_yaml(read_experiment(config::parse_yaml(state->config, "the checkpoint")));
+    const Experiment before = read_experiment(config::parse_yaml(state->config, "the checkpoint"));
+    state->config = resolved_yaml(before);
+    settle_schedule(experiment, before, state->step, how.restart_rate);
   }
+  take_data(how.data, experiment.data, folder);
+  make_absolute(experiment.data);
+  require_data(experiment.data, folder);
   core::log::info(state ? "resuming at step " + std::to_string(state->step)
                         : "no checkpoint yet: starting at step 0");
   use_all_threads();

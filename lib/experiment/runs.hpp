@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/value.hpp"
 #include "experiment/execution.hpp"
@@ -22,9 +23,18 @@ struct NewRun {
 /// start_training refuses; core::Stopped when a signal asked to stop, after a checkpoint.
 void start_run(const config::Value& config, const NewRun& run);
 
-/// Goes on where the run's last checkpoint stands, or from step 0 where there is none. `steps`: a new total number of
-/// steps. A run that has finished is left as it is, and the log says so, unless `steps` asks for more. Throws as
-/// start_run does, and for a path that is no run folder.
-void resume_run(const std::string& folder, std::optional<int64_t> steps, const Execution& execution);
+/// How a run is to go on.
+struct Continuation {
+  std::optional<int64_t> steps;   ///< a new total number of steps
+  std::vector<std::string> data;  ///< where the data lie now; empty: where the run's config says
+  bool restart_rate =
+      false;  ///< the cosine schedule runs over the new total; else it never raises the rate again
+};
+
+/// Goes on where the run's last checkpoint stands, or from step 0 where there is none. A run that has finished is left
+/// as it is, and the log says so, unless `steps` asks for more. Where the data lie may have changed, by `data` or in
+/// config.yaml: their checksum decides whether they are the same. Throws as start_run does, for a path that is no run
+/// folder, and for data that are not where they were (naming --data).
+void resume_run(const std::string& folder, const Continuation& how, const Execution& execution);
 
 }  // namespace fluxsbi::experiment

@@ -6,10 +6,13 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/memory.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/files/given.hpp"
 #include "data/files/observations.hpp"
+#include "experiment/kept_work.hpp"
+#include "experiment/observation_check.hpp"
 #include "sample/sample_file.hpp"
 
 namespace fluxsbi::experiment {
@@ -43,7 +46,8 @@ AskedRows read_x(const SamplingRequest& request, const sample::Posterior& poster
     throw core::UserError("--x " + request.x + ": " + request.model +
                           " was trained without x; leave --x out to draw theta");
   }
-  auto observations = data::load_observations(request.x, posterior.shape(), posterior.x_names());
+  auto observations =
+      data::load_observations(request.x, posterior.shape(), posterior.x_names(), posterior.joint());
   return {sample::Question::Kind::x, observations.rows, std::move(observations.x)};
 }
 
@@ -66,6 +70,21 @@ AskedRows read_rows(const SamplingRequest& request, const sample::Posterior& pos
   return joint_distribution(request, posterior);
 }
 
+// All that decides what is drawn for rows of a question.
+WorkDescription describe(sample::Posterior& posterior, const SamplingRequest& request,
+                         const sample::Question& question, const sample::RowRange& range,
+                         const sample::SamplingOptions& options) {
+  WorkDescription work("sample", posterior);
+  work.add("question", question.kind == sample::Question::Kind::x ? "theta given x" : "cells given others");
+  work.add("rows", std::to_string(range.first) + " to " + std::to_string(range.first + range.rows - 1));
+  work.add("values of these rows", question.values);
+  work.add("draws", std::to_string(request.draws));
+  work.add("seed", std::to_string(request.seed));
+  work.add("samples a chunk", std::to_string(posterior.chunk_size(options)));
+  work.add(options);
+  return work;
+}
+
 }  // namespace
 
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
@@ -79,13 +98,26 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   const int64_t size = question.tokens * question.channels;
   question.values = std::span<const float>(all.values).subspan(range.first * size, range.rows * size);
 
+  const int64_t drawn = given ? question.tokens : shape.theta_dim;
+  core::require_memory(
+      static_cast<double>(range.rows) * static_cast<double>(request.draws) * static_cast<double>(drawn) *
+          static_cast<double>(shape.theta_channels) * sizeof(decltype(sample::Samples::values)::value_type),
+      request.output + ": " + std::to_string(range.rows) + " x " + std::to_string(request.draws) +
+          " samples of " + std::to_string(drawn * shape.theta_channels) + " numbers",
+      "draw fewer (-n), or part of the rows at a time (--shard i/n)");
+  check_observations(posterior, question.values, range, given ? request.given : request.x, request.strict);
   const double begin = core::steady_seconds();
   const auto draw = given ? &sample::Posterior::sample_given : &sample::Posterior::sample;
-  sample::Samples samples = (posterior.*draw)(question.values, range.rows, request.draws, request.seed,
-                                              range.first, options, progress);
+  KeptWork kept(posterior, request.output, request.force,
+                describe(posterior, request, question, range, options));
+  sample::Samples samples = kept.run([&] {
+    return (posterior.*draw)(question.values, range.rows, request.draws, request.seed, range.first, options,
+                             progress);
+  });
   const SamplingOutcome outcome{samples.rows, samples.evaluations, samples.acceptance(),
                                 core::steady_seconds() - begin};
 
+  require_samples(samples.filled, request.output, request.partial);
   sample::Origin origin;
   origin.seed = request.seed;
   origin.model = posterior.identity();
@@ -95,6 +127,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
   sample::save_samples(request.output, std::move(samples), question, origin);
+  kept.finish();
   return outcome;
 }
 

@@ -15,7 +15,10 @@ struct SamplingRequest {
   std::string output;    ///< one of sample::sample_extensions()
   int64_t draws = 0;     ///< for each row
   uint64_t seed = 0;
-  sample::Shard shard;  ///< the part of the rows that is drawn
+  sample::Shard shard;   ///< the part of the rows that is drawn
+  bool force = false;    ///< a partial output of other work (kept_work.hpp) is dropped
+  bool strict = false;   ///< rows unlike the training data are an error, core::DiagnosticFailed
+  bool partial = false;  ///< a file without a single sample is written, too
 };
 
 struct SamplingOutcome {
@@ -24,8 +27,10 @@ struct SamplingOutcome {
   double seconds = 0;     ///< of the sampling alone
 };
 
-/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Throws UserError for
-/// files that do not fit the model and for questions that it cannot answer; core::Stopped when a signal asked to stop.
+/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Warns of rows
+/// unlike the training data. Throws UserError for files that do not fit the model, for questions that it cannot
+/// answer, and where no sample could be filled; core::Stopped when a signal asked to stop and what was drawn is
+/// kept beside the output, core::Interrupted when nothing is.
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& options, const sample::Progress& progress = {});
 

@@ -7,12 +7,17 @@
 #include "core/commit.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/memory.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "data/files/names.hpp"
+#include "data/look/report.hpp"
 #include "data/simulate/online.hpp"
 #include "data/source/standardised_rows.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
+#include "experiment/data_look.hpp"
+#include "experiment/step_cost.hpp"
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "train/data_rows.hpp"
@@ -24,8 +29,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array run_files{"config.yaml", "metrics.jsonl", "train.log", "model.safetensors",
-                               "checkpoints"};
+constexpr std::array run_files{"config.yaml", "metrics.jsonl",     "train.log",
+                               "data.json",   "model.safetensors", "checkpoints"};
 
 void remove_run(const fs::path& run) {
   for (const char* name : run_files) fs::remove_all(run / name);
@@ -55,6 +60,29 @@ std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool 
   const std::string problem = method->problem({joint, experiment.training.batch_size, device});
   if (!problem.empty()) throw core::UserError(problem);
   return method;
+}
+
+// The least that a step takes on a CPU: rows and noise of its batches, and what the modules keep of a batch for the way
+// back (the tile engine keeps that of a few rows). A kernel that overcommits would grant it and then end the program.
+void require_batch_memory(const train::TrainingOptions& training, const data::DataShape& shape, bool embedded,
+                          engine::Engine& engine) {
+  if (!engine.device().is_cpu()) return;
+  const auto theta = static_cast<double>(shape.theta_size()), x = static_cast<double>(shape.x_size());
+  const auto rows = static_cast<double>(training.batch_size),
+             batches = static_cast<double>(training.multistep);
+  double numbers = rows * (batches * (theta + 1) + 2 * (theta + x) + 2 * theta);
+  double outputs = 0;  // of the linear layers, for each token
+  for (const auto& entry : engine.parameters().entries) {
+    if (entry.decays && !entry.name.starts_with("embedding.")) outputs += static_cast<double>(entry.shape[0]);
+  }
+  constexpr double share_of_tokens = 0.25;  // the other layers see a row once, not each of its tokens
+  if (engine.name() != "tile" && !embedded)
+    numbers += rows * share_of_tokens * outputs * static_cast<double>(shape.theta_dim + shape.x_dim);
+  core::require_memory(sizeof(float) * numbers,
+                       "training.batch_size = " + std::to_string(training.batch_size) + " rows of " +
+                           std::to_string(shape.theta_size()) + " + " + std::to_string(shape.x_size()) +
+                           " numbers",
+                       "lower training.batch_size (training.multistep keeps the total of a step)");
 }
 
 train::RowChoice choose_kept(const data::Complement& kept, const data::Complement& split) {
@@ -93,7 +121,8 @@ void TrainingRun::open_data() {
     experiment_.prior = dataset_.prior;
   }
   data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
-  model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
+  unresolved_ = experiment_.model->clone();
+  seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
   if (!experiment_.choice.empty()) core::log::info(experiment_.choice);
   for (const auto& remark : experiment_.embedding.remarks()) core::log::info(remark);
   for (const auto& remark : experiment_.model->remarks()) core::log::info(remark);
@@ -122,6 +151,26 @@ void TrainingRun::survey_data() {
   model.remarks["validation_rows"] = validation;
   model.remarks["data_crc32"] = std::to_string(survey_.fingerprint);
   model.remarks["commit"] = core::source_commit();
+  if (dataset_.shape.missing) note_missing();
+}
+
+void TrainingRun::note_missing() {
+  const data::MissingCount& missing = survey_.missing;
+  const auto names = data::feature_names(dataset_.x_names, dataset_.shape.x_channels);
+  const double rate = experiment_.data.missing_rate.value_or(0);
+  setup_.model.most_missing = missing.usual(rate);
+  core::log::info("data.nan: impute: " + missing.text(names) +
+                  "; training hides further values at random, a share of " + core::number_text(rate) +
+                  " (data.missing_rate)");
+  if (rate > 0) return;
+  std::vector<std::string> never;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (missing.of_feature()[i] == 0) never.push_back(names[i]);
+  }
+  if (never.empty()) return;
+  core::log::warning(core::list_first(never, 6) + (never.size() == 1 ? " is" : " are") +
+                     " never missing in training, so the model cannot know what to answer without " +
+                     (never.size() == 1 ? "it" : "them") + "; set data.missing_rate above 0");
 }
 
 void TrainingRun::require_same_data(const checkpoint::TrainingState& state) const {
@@ -150,16 +199,40 @@ void TrainingRun::build() {
   setup_.data.condition_mask =
       condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
   setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
+  const data::DataShape& shape = dataset_.shape;
+  if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
+    setup_.data.missing.emplace(experiment_.data.missing_rate.value_or(0), joint_, shape.theta_dim,
+                                shape.x_dim, shape.x_channels);
+    if (joint_ && shape.missing && shape.x_channels > 1)
+      core::log::info("a token of x of which a channel is missing is missing as a whole: the model is joint");
+  }
   setup_.method = build_method(experiment_, joint_, device_.device);
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
                              engine::has_bfloat16(device_.device));
   auto chosen = engine::choose_engine(std::move(trained), compute.type, device_.device, execution_.engine);
   setup_.engine = std::move(chosen.engine);
+  require_batch_memory(experiment_.training, dataset_.shape, experiment_.embedding.active(), *setup_.engine);
   setup_.ema_engine = engine::make_engine(network(), compute.type, device_.device, execution_.engine);
   setup_.runner = engine::make_step_runner(device_.device);
   compute_reason_ = compute.reason;
   engine_sentence_ = std::move(chosen.sentence);
+}
+
+void TrainingRun::look_at_data() {
+  const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
+  const bool fitted = !survey_.theta.mean.empty();
+  look_ = data::look(dataset_, experiment_.data,
+                     {.prior = prior.get(),
+                      .joint = joint_,
+                      .theta = fitted ? &survey_.theta : nullptr,
+                      .x = fitted ? &survey_.x : nullptr,
+                      .seed = seed_});
+  const StepSubject step{experiment_,    *unresolved_, *setup_.method, *setup_.engine,
+                         dataset_.shape, seen_,        joint_,         execution_.engine};
+  const auto costs = findings_of(estimate_step(step), step);
+  look_.findings.insert(look_.findings.begin(), costs.begin(), costs.end());
+  setup_.model.reference = look_.reference;
 }
 
 void TrainingRun::open_folder(bool anew) {
@@ -173,6 +246,7 @@ void TrainingRun::open_folder(bool anew) {
   io::remove_leftovers(run + "/checkpoints");  // the trainer's own folder: nobody else writes there
   core::log::tee(run + "/train.log");
   io::write_text(run + "/config.yaml", setup_.config);
+  if (anew) io::write_text(run + "/data.json", data::look_json(look_));
 }
 
 // Rows that lie in memory are given up once they are standardised on the device.
@@ -234,6 +308,8 @@ void start_training(const std::string& run, Experiment experiment, const Executi
   training.open_data();
   training.survey_data();
   training.build();
+  training.look_at_data();
+  log_look(training.look());
   training.open_folder(/*anew=*/true);
   training.train(std::nullopt);
 }
@@ -245,6 +321,7 @@ void continue_training(const std::string& run, Experiment experiment, const Exec
   training.survey_data();
   if (state) training.require_same_data(*state);
   training.build();
+  training.look_at_data();  // train.log has what it found
   training.open_folder(/*anew=*/false);
   training.train(state);
 }

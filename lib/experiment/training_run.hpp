@@ -7,6 +7,7 @@
 #include "checkpoint/training_state.hpp"
 #include "data/dataset.hpp"
 #include "data/simulate/simulation_stream.hpp"
+#include "data/look/look.hpp"
 #include "data/survey.hpp"
 #include "engine/device.hpp"
 #include "experiment/execution.hpp"
@@ -43,12 +44,20 @@ class TrainingRun {
   void require_same_data(const checkpoint::TrainingState& state) const;
   /// Builds method, networks and engines.
   void build();
-  /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml.
+  /// Looks at what the data hold, and estimates what a step takes.
+  void look_at_data();
+  /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml; data.json, the
+  /// look at the data, for a new run alone.
   void open_folder(bool anew);
   /// Hands the rows to the trainer and trains to the end.
   void train(const std::optional<checkpoint::TrainingState>& state);
 
+  const data::Dataset& dataset() const { return dataset_; }
+  const data::Look& look() const { return look_; }
+
  private:
+  /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.
+  void note_missing();
   void take_rows();
   void report(const train::TrainingResult& result) const;
 
@@ -57,8 +66,11 @@ class TrainingRun {
   engine::DeviceChoice device_;
   uint64_t seed_;
   data::Dataset dataset_;
+  std::unique_ptr<model::Spec> unresolved_;  ///< the model before it is resolved for the data
+  data::DataShape seen_;                     ///< what the network sees of the data's shape
   data::Survey survey_;
   data::StreamCounts before_training_;  ///< of simulations made while training
+  data::Look look_;
   bool joint_ = false;
   std::string compute_reason_, engine_sentence_;
   train::TrainingSetup setup_;

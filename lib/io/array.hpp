@@ -50,6 +50,7 @@ struct ArrayInfo {
   std::string name;
   DType dtype;
   std::vector<int64_t> shape;
+  std::string problem = {};  ///< why it cannot be read, "holds text (...)"; dtype and shape are then void
 };
 
 /// Arrays by name, sorted.

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <mutex>
 #include <string>
@@ -19,31 +18,13 @@
 
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
+#include "core/io_problem.hpp"
 
 namespace fluxsbi::io {
 
 namespace {
 
 constexpr std::string_view temporary_mark = ".tmp-";  // before PID-COUNTER
-
-std::string remedy(int problem) {
-  switch (problem) {
-    case ENOSPC:
-    case EDQUOT:
-      return "free some space, or write to another disk";
-    case EFBIG:
-      return "raise the limit on file sizes (ulimit -f), or write fewer data";
-    case ENOENT:
-    case ENOTDIR:
-      return "make its folder first";
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return "check the permissions of the file and its folder";
-    default:
-      return "check the disk and the path";
-  }
-}
 
 // Beyond a limit on file sizes write() fails with EFBIG only where SIGXFSZ, which ends the program, is
 // ignored.
@@ -75,8 +56,7 @@ void flush_folder_of(const std::string& path) {
 }  // namespace
 
 void fail_to_write(const std::string& path, int error_number) {
-  throw core::UserError(path + ": cannot be written: " + std::strerror(error_number) + "; " +
-                        remedy(error_number));
+  throw core::UserError(path + ": cannot be written: " + core::io_problem(error_number));
 }
 
 AtomicFile::AtomicFile(std::string path) : path_(resolve(path)) {

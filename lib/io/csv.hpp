@@ -1,6 +1,7 @@
-// Comma-separated numbers under a header of names (RFC 4180).
+// Tables of numbers as text: CSV (RFC 4180), and what other programs write in its place.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,19 +11,30 @@
 namespace fluxsbi::io {
 
 struct Csv {
-  std::vector<std::string> columns;  ///< names of the first line: none is empty, none occurs twice
+  std::vector<std::string> columns;  ///< names of the columns, all different; empty: the file names none
   Array values;                      ///< [rows, columns] float64
+  std::vector<std::string> remarks;  ///< what was left out or assumed, a sentence each
 };
 
 struct CsvOptions {
-  /// A cell that is empty or says NA (in any case) is NaN: a question to a joint model; otherwise an error.
-  bool blank_as_nan = false;
+  /// An empty line of a file of one column is a row whose cell is missing; otherwise it is skipped.
+  bool empty_line_is_row = false;
+  /// Whether a column of this name is read; its cells may hold anything otherwise. It is asked for each name, in
+  /// the order of the file. Empty: all are read. Where none is read `values` is [0, 0].
+  std::function<bool(const std::string& name)> wanted = {};
 };
 
-/// Reads names and numbers. Quotes as in RFC 4180, lines ended by LF, CRLF or CR, a byte order mark, blanks
-/// around numbers and empty lines are allowed; "nan", "inf" and "-inf" are numbers. Throws UserError with
-/// line and column for a cell that is not a number, for a row that is longer or shorter than the header, and
-/// for a first line that is not a header.
+/// Reads names and numbers. Columns are separated by commas, semicolons, tabs or blanks, as the first two lines
+/// tell. Quotes as in RFC 4180, lines ended by LF, CRLF or CR, a byte order mark, blanks around numbers, empty
+/// lines and whole lines of comment (# or %) are allowed. The names stand in the first line, or in a comment before
+/// it with as many words as it has numbers (numpy.savetxt); a file may have no names at all.
+///
+/// Cells are decimal numbers, with exponents of E or of Fortran's D; nan, inf, -inf; true and false, which are 1
+/// and 0. A missing cell is NaN: an empty one, NA, N/A, <NA>, #N/A, NULL, None, missing, "-" and "." (in any case of
+/// letters). Columns without a name (the index that pandas writes) are left out with a remark. Throws UserError with
+/// line and column for any other text, and for a row that is longer or shorter than the first line.
+///
+/// load_csv logs the remarks, each once.
 Csv load_csv(const std::string& path, const CsvOptions& options = {});
 /// The same for a file's text; `name` stands for the path in messages.
 Csv parse_csv(std::string_view text, const std::string& name, const CsvOptions& options = {});

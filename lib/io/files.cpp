@@ -22,11 +22,12 @@ using Keys = std::vector<std::string>;
 constexpr const char* only_name = "array";  // of the formats whose array has no name
 
 struct Format {
-  std::vector<std::string> extensions;
+  std::vector<std::string> extensions;  ///< without those that are only read
   FileContent (*load)(const std::string& path, const Keys* keys);
   std::vector<ArrayInfo> (*list)(const std::string& path);
   void (*save)(const std::string& path, const Arrays& arrays,
                const Keys& columns);  ///< none: is not written here
+  std::vector<std::string> only_read = {};
 };
 
 // For formats that are read whole.
@@ -79,8 +80,8 @@ Format npy_format() {
             try {
               NpyHeader header = read_npy_header(stream);
               return std::vector<ArrayInfo>{{only_name, header.dtype, std::move(header.shape)}};
-            } catch (const UnsupportedDType&) {
-              return std::vector<ArrayInfo>{};
+            } catch (const UnsupportedDType& problem) {
+              return std::vector<ArrayInfo>{{only_name, {}, {}, problem.what()}};
             }
           },
           [](const std::string& path, const Arrays& arrays, const Keys&) {
@@ -109,7 +110,8 @@ Format csv_format() {
           },
           [](const std::string& path, const Arrays& arrays, const Keys& columns) {
             save_csv(path, only_array(path, arrays), columns);
-          }};
+          },
+          {".txt", ".dat", ".tsv"}};
 }
 
 Format safetensors_format() {
@@ -132,8 +134,11 @@ const Format& format_of(const std::string& path, bool to_write) {
   Keys known;
   for (const Format& format : formats()) {
     if (to_write && !format.save) continue;
-    if (std::count(format.extensions.begin(), format.extensions.end(), extension)) return format;
-    known.insert(known.end(), format.extensions.begin(), format.extensions.end());
+    const auto add = [&](const Keys& extensions) {
+      known.insert(known.end(), extensions.begin(), extensions.end());
+      return std::count(extensions.begin(), extensions.end(), extension) > 0;
+    };
+    if (add(format.extensions) || (!to_write && add(format.only_read))) return format;
   }
   const std::string found =
       extension.empty() ? "has no extension" : "has the unknown extension '" + extension + "'";
@@ -153,6 +158,13 @@ FileContent load_arrays(const std::string& path, const std::vector<std::string>&
 
 std::vector<ArrayInfo> list_arrays(const std::string& path) {
   return format_of(path, false).list(path);
+}
+
+bool is_text_table(const std::string& path) {
+  static const Format format = csv_format();
+  const std::string extension = extension_of(path);
+  const auto has = [&](const Keys& keys) { return std::count(keys.begin(), keys.end(), extension) > 0; };
+  return has(format.extensions) || has(format.only_read);
 }
 
 void save_arrays(const std::string& path, const Arrays& arrays, const std::vector<std::string>& columns) {

@@ -9,8 +9,9 @@
 namespace fluxsbi::io {
 
 /// A file's arrays by name. .npz and .h5/.hdf5: their keys (HDF5: datasets of the root and of groups,
-/// "group/name"); .npy: one array named "array"; .csv: one [rows, columns] float64 array named "array";
-/// .safetensors: its tensors. `columns` holds the header of a CSV file, else it is empty.
+/// "group/name"); .npy: one array named "array"; text (.csv, .txt, .dat, .tsv; io/csv.hpp): one [rows, columns] float64
+/// array named "array"; .safetensors: its tensors. `columns` holds the names of a text file's columns; it is empty
+/// for text without names and for other files.
 struct FileContent {
   Arrays arrays;
   std::vector<std::string> columns;
@@ -23,14 +24,17 @@ FileContent load_arrays(const std::string& path);
 /// are.
 FileContent load_arrays(const std::string& path, const std::vector<std::string>& keys);
 
-/// The arrays of a file with dtype and shape, without reading the data where the format allows it. Arrays of
-/// a dtype that load_arrays refuses (text, objects, complex numbers) are left out.
+/// The arrays of a file with dtype and shape, without reading the data where the format allows it. What
+/// load_arrays refuses (text, objects, complex numbers, links) has a `problem`.
 std::vector<ArrayInfo> list_arrays(const std::string& path);
 
 /// Writes atomically. .npz, .h5: all arrays; .npy and .csv: exactly one array (CSV: rank 1 or 2, `columns` as
 /// header; as many digits as read back the same value: at most 17 for float64, 9 for float32). bfloat16 is
 /// written as float32, which holds it exactly: only safetensors knows it.
 void save_arrays(const std::string& path, const Arrays& arrays, const std::vector<std::string>& columns = {});
+
+/// Whether the extension is that of a table as text.
+bool is_text_table(const std::string& path);
 
 /// The extensions that save_arrays writes: ".npz", ".npy", ".h5", ".hdf5", ".csv".
 const std::vector<std::string>& writable_extensions();

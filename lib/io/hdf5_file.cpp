@@ -1,6 +1,7 @@
 #include "io/hdf5_file.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -14,6 +15,42 @@ using Keys = std::vector<std::string>;
 // As for deflated zip members; a file of fill values alone may be a little larger than that.
 constexpr uint64_t most_inflation = 1100, free_bytes = 1u << 26;
 
+struct Filter {
+  H5Z_filter_t id;
+  const char* name;
+};
+// Registered filters that people meet (https://github.com/HDFGroup/hdf5_plugins, RegisteredFilterPlugins).
+constexpr std::array<Filter, 12> known_filters{{{H5Z_FILTER_DEFLATE, "gzip"},
+                                                {H5Z_FILTER_SZIP, "szip"},
+                                                {307, "bzip2"},
+                                                {32000, "lzf"},
+                                                {32001, "blosc"},
+                                                {32004, "lz4"},
+                                                {32008, "bitshuffle"},
+                                                {32013, "zfp"},
+                                                {32015, "zstd"},
+                                                {32017, "sz"},
+                                                {32018, "fcidecomp"},
+                                                {32026, "blosc2"}}};
+
+/// The filters of a dataset that this library lacks: "blosc (filter 32001)".
+Keys missing_filters(hid_t dataset) {
+  const Handle properties(H5Dget_create_plist(dataset), H5Pclose);
+  Keys missing;
+  for (int i = 0; i < H5Pget_nfilters(properties); ++i) {
+    unsigned flags = 0;
+    size_t values = 0;
+    const H5Z_filter_t id =
+        H5Pget_filter2(properties, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, nullptr);
+    if (id < 0 || H5Zfilter_avail(id) > 0) continue;
+    const auto known =
+        std::find_if(known_filters.begin(), known_filters.end(), [&](const Filter& f) { return f.id == id; });
+    const std::string number = "filter " + std::to_string(id);
+    missing.push_back(known == known_filters.end() ? number : std::string(known->name) + " (" + number + ")");
+  }
+  return missing;
+}
+
 }  // namespace
 
 File::File(Handle id, std::string name, uint64_t size)
@@ -26,17 +63,39 @@ void File::fail(const std::string& what) const {
 }
 
 void File::fail_dataset(const std::string& name) const {
-  fail("dataset '" + name + "' cannot be read (" + last_failure().message + ")");
+  const std::string reason = last_failure().message;
+  const Handle dataset(H5Dopen2(id_, name.c_str(), H5P_DEFAULT), H5Dclose);
+  const Keys missing = dataset.valid() ? missing_filters(dataset) : Keys();
+  if (!missing.empty()) {
+    throw core::UserError(
+        name_ + ": dataset '" + name + "' is compressed by " + core::join(missing) +
+        ", which fluxsbi cannot undo; where that filter is installed, rewrite the file with gzip: "
+        "h5repack -f GZIP=4 FILE NEW_FILE");
+  }
+  fail("dataset '" + name + "' cannot be read (" + reason + ")");
+}
+
+Keys File::names(bool hard) const {
+  struct Found {
+    bool hard;
+    Keys names;
+  } found{hard, {}};
+  const auto visit = [](hid_t, const char* name, const H5L_info_t* info, void* data) -> herr_t {
+    auto& wanted = *static_cast<Found*>(data);
+    if ((info->type == H5L_TYPE_HARD) == wanted.hard) wanted.names.emplace_back(name);
+    return 0;
+  };
+  if (H5Lvisit(id_, H5_INDEX_NAME, H5_ITER_INC, visit, &found) < 0)
+    fail("its groups cannot be read (" + last_failure().message + ")");
+  return std::move(found.names);
+}
+
+Keys File::links() const {
+  return names(false);
 }
 
 Keys File::datasets() const {
-  Keys names;
-  const auto visit = [](hid_t, const char* name, const H5L_info_t* info, void* data) -> herr_t {
-    if (info->type == H5L_TYPE_HARD) static_cast<Keys*>(data)->emplace_back(name);
-    return 0;
-  };
-  if (H5Lvisit(id_, H5_INDEX_NAME, H5_ITER_INC, visit, &names) < 0)
-    fail("its groups cannot be read (" + last_failure().message + ")");
+  Keys names = this->names(true);
   std::erase_if(names, [this](const std::string& name) {
     const Handle object(H5Oopen(id_, name.c_str(), H5P_DEFAULT), H5Oclose);
     return H5Iget_type(object) != H5I_DATASET;
@@ -48,6 +107,9 @@ void File::require(const Keys& keys) const {
   const Keys known = datasets();
   for (const auto& key : keys) {
     if (std::count(known.begin(), known.end(), key)) continue;
+    const Keys linked = links();
+    if (std::count(linked.begin(), linked.end(), key))
+      throw core::UserError(name_ + ": '" + key + "' " + link_problem);
     throw core::UserError(name_ + ": holds no dataset '" + key + "'; it holds " +
                           (known.empty() ? "none" : core::join(known)));
   }
@@ -67,7 +129,16 @@ Dataset File::open(const std::string& name, size_t cache_bytes) {
 
 Dataset File::open_numbers(const std::string& name, size_t cache_bytes) {
   Dataset dataset = open(name, cache_bytes);
-  if (dataset.dtype) return dataset;
+  if (dataset.dtype) {
+    // Before anything of it is sent: an error in the midst of values would read as damage.
+    const bool has_values = checked_bytes(dataset.shape, *dataset.dtype).value_or(0) > 0;
+    if (has_values && !dataset.shape.empty() && !missing_filters(dataset.id).empty()) {
+      std::vector<std::byte> row(*checked_bytes(dataset.shape, *dataset.dtype) /
+                                 static_cast<uint64_t>(dataset.shape[0]));
+      read_rows(dataset, 0, 1, row);
+    }
+    return dataset;
+  }
   throw core::UserError(name_ + ": dataset '" + name + "' holds " + dataset.problem +
                         "; fluxsbi reads numbers and booleans");
 }
@@ -120,7 +191,12 @@ void File::read_type(Dataset& dataset) {
       dataset.problem = "text";
       break;
     case H5T_COMPOUND:
-      dataset.problem = "records (a compound type)";
+      dataset.problem = "records or complex numbers (a compound type)";
+      break;
+    case H5T_VLEN:
+      dataset.problem =
+          "rows of different length (a variable-length type; pad them with NaN to one shape [n, elements, channels] "
+          "and set data.nan: pad)";
       break;
     default:
       dataset.problem = "a type that fluxsbi does not know";

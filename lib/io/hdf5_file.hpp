@@ -11,6 +11,9 @@
 
 namespace fluxsbi::io::h5 {
 
+inline constexpr const char* link_problem =
+    "is a soft or external link, which is not followed; store the dataset itself under this name";
+
 struct Dataset {
   std::string name;
   Handle id;
@@ -26,6 +29,8 @@ class File {
 
   /// Paths of all datasets, each object under every hard link to it.
   std::vector<std::string> datasets() const;
+  /// Paths of soft and external links, which are not followed.
+  std::vector<std::string> links() const;
   /// Throws UserError for a key that is not among datasets(), naming those there are.
   void require(const std::vector<std::string>& keys) const;
 
@@ -42,6 +47,7 @@ class File {
  private:
   [[noreturn]] void fail(const std::string& what) const;
   [[noreturn]] void fail_dataset(const std::string& name) const;
+  std::vector<std::string> names(bool hard) const;
   static void read_type(Dataset& dataset);
   void read_shape(Dataset& dataset);
   static void refuse_other_files(Dataset& dataset);

@@ -41,7 +41,8 @@ void send_values(const h5::File& file, const h5::Dataset& dataset, Isolated::Out
   }
 }
 
-// Runs in the child: a record for each dataset: name, dtype, axes, lengths, bytes of values, values.
+// Runs in the child: a record for each dataset: name, dtype, axes, lengths, bytes of values, values. A list has
+// a problem behind each name, and nothing else where there is one, and no values.
 void send_file(const Request& request, Isolated::Outlet& out) {
   h5::prepare_library();
   h5::File file(h5::open_file(request.name, request.image), request.name, request.size);
@@ -49,13 +50,20 @@ void send_file(const Request& request, Isolated::Outlet& out) {
   for (const auto& name : file.datasets()) {
     if (request.keys && !std::count(request.keys->begin(), request.keys->end(), name)) continue;
     const h5::Dataset dataset = request.only_list ? file.open(name) : file.open_numbers(name);
-    if (!dataset.dtype) continue;
     out.begin_record();
     out.send(name);
+    if (request.only_list) out.send(dataset.dtype ? "" : "holds " + dataset.problem);
+    if (!dataset.dtype) continue;
     out.send(static_cast<uint64_t>(*dataset.dtype));
     out.send(dataset.shape.size());
     for (const int64_t n : dataset.shape) out.send(static_cast<uint64_t>(n));
     if (!request.only_list) send_values(file, dataset, out);
+  }
+  if (!request.only_list) return;
+  for (const auto& name : file.links()) {
+    out.begin_record();
+    out.send(name);
+    out.send(std::string(h5::link_problem));
   }
 }
 
@@ -66,8 +74,10 @@ Isolated start(const Request& request) {
                   [&](Isolated::Outlet& out) { send_file(request, out); });
 }
 
-ArrayInfo receive_info(Isolated& child, const std::string& name) {
+ArrayInfo receive_info(Isolated& child, const std::string& name, bool only_list) {
   ArrayInfo info{child.receive_text(), {}, {}};
+  if (only_list) info.problem = child.receive_text();
+  if (!info.problem.empty()) return info;
   const uint64_t dtype = child.receive_number(), axes = child.receive_number();
   const bool plausible = dtype <= static_cast<uint64_t>(DType::boolean) && axes <= H5S_MAX_RANK;
   if (!plausible) throw core::UserError(name + ": the HDF5 library fails on this file, which is damaged");
@@ -81,9 +91,9 @@ Arrays receive_arrays(const Request& request) {
   Isolated child = start(request);
   Arrays arrays;
   while (child.next()) {
-    ArrayInfo info = receive_info(child, request.name);
+    ArrayInfo info = receive_info(child, request.name, false);
     Array array{info.dtype, std::move(info.shape), {}};
-    array.bytes.resize(checked_bytes(array.shape, array.dtype).value_or(0));
+    array.bytes = room_for(checked_bytes(array.shape, array.dtype).value_or(0), request.name);
     child.receive(array.bytes);
     arrays.insert_or_assign(std::move(info.name), std::move(array));
   }
@@ -104,7 +114,7 @@ std::vector<ArrayInfo> list_hdf5(const std::string& path) {
   const Request request{path, {}, FileSource(path).size(), {}, true};
   Isolated child = start(request);
   std::vector<ArrayInfo> list;
-  while (child.next()) list.push_back(receive_info(child, path));
+  while (child.next()) list.push_back(receive_info(child, path, true));
   return list;
 }
 

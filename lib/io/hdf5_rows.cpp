@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "core/error.hpp"
+#include "core/io_problem.hpp"
 #include "io/hdf5_file.hpp"
 #include "io/isolated.hpp"
 #include "io/source.hpp"
@@ -78,7 +79,7 @@ Hdf5Rows::Hdf5Rows(const std::string& path, const std::vector<std::string>& keys
     : path_(path), size_(FileSource(path).size()) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-    throw core::UserError(path + ": cannot be opened: " + std::strerror(errno));
+    throw core::UserError(path + ": cannot be opened: " + core::io_problem(errno));
   requests_ = core::FileDescriptor(ends[0]);
   core::FileDescriptor served(ends[1]);
   constexpr uint64_t working_memory = uint64_t{1} << 30;

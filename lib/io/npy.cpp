@@ -45,7 +45,7 @@ Array read_npy(Stream& in) {
             name_of(header.dtype) + " " + core::shape_text(header.shape) + "), but " +
             std::to_string(in.remaining()) + " follow: it is truncated or damaged");
   }
-  Array array{header.dtype, std::move(header.shape), std::vector<std::byte>(header.data_bytes)};
+  Array array{header.dtype, std::move(header.shape), room_for(header.data_bytes, in.name())};
   in.read(array.bytes);
   const size_t width = size_of(array.dtype);
   if (header.big_endian && width > 1) swap_byte_order(array.bytes, width);

@@ -124,11 +124,18 @@ class Literal {
   [[noreturn]] void refuse(const std::string& descr) const {
     const char kind = descr.size() > 1 ? descr[1] : '\0';
     const std::string numbers = "; save numbers, for example with .astype('float32')";
-    if (kind == 'O') unsupported("Python objects (dtype object)" + numbers);
+    if (kind == 'O') {
+      unsupported(
+          "Python objects (dtype object), as numpy makes them of rows of different length" + numbers +
+          ": pad rows of different length with NaN to one shape [n, elements, channels] and set data.nan: pad");
+    }
     if (kind == 'U' || kind == 'S' || kind == 'a') unsupported("text (dtype '" + descr + "')" + numbers);
     if (kind == 'c')
       unsupported("complex numbers (dtype '" + descr + "'); save real and imaginary part as two arrays");
-    if (kind == 'M' || kind == 'm') unsupported("times (dtype '" + descr + "')" + numbers);
+    if (kind == 'M' || kind == 'm') {
+      unsupported("times (dtype '" + descr +
+                  "'); save numbers, for example (t - t[0]) / numpy.timedelta64(1, 's')");
+    }
     if (kind == 'V') unsupported("raw records (dtype '" + descr + "')" + numbers);
     unsupported("the dtype '" + descr + "', which fluxsbi does not know" + numbers);
   }

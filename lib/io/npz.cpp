@@ -66,8 +66,8 @@ std::vector<ArrayInfo> list_npz(const std::string& path) {
     try {
       NpyHeader header = read_npy_header(stream);
       list.push_back({key, header.dtype, std::move(header.shape)});
-    } catch (const UnsupportedDType&) {
-      continue;  // text and objects are not listed
+    } catch (const UnsupportedDType& problem) {
+      list.push_back({key, {}, {}, problem.what()});
     }
   }
   return list;

@@ -9,6 +9,8 @@
 
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
+#include "core/io_problem.hpp"
+#include "core/memory.hpp"
 
 namespace fluxsbi::io {
 
@@ -42,7 +44,7 @@ FileSource::FileSource(const std::string& path) : Source(path) {
   if (descriptor_ < 0) {
     const int problem = errno;
     if (problem == ENOENT || problem == ENOTDIR) fail("there is no such file; check the path");
-    fail(std::string("cannot be opened: ") + std::strerror(problem) + "; check its permissions");
+    fail("cannot be opened: " + core::io_problem(problem));
   }
   struct stat status {};
   const bool known = fstat(descriptor_, &status) == 0;
@@ -60,7 +62,7 @@ FileSource::~FileSource() {
 
 void FileSource::take(uint64_t offset, std::span<std::byte> out) const {
   if (core::read_all_at(descriptor_, offset, out) == out.size()) return;
-  if (errno != 0) fail(std::string("cannot be read: ") + std::strerror(errno) + "; check the disk");
+  if (errno != 0) fail("cannot be read: " + core::io_problem(errno));
   fail("became shorter while it was read; is another program writing it?");
 }
 
@@ -77,6 +79,16 @@ void Stream::read(std::span<std::byte> out) {
 void SourceStream::take(std::span<std::byte> out) {
   source_.read(offset_, out);
   offset_ += out.size();
+}
+
+std::vector<std::byte> room_for(uint64_t bytes, const std::string& name) {
+  constexpr uint64_t never_looked_at = uint64_t{1} << 28;  // asking the system costs more than small arrays do
+  if (bytes > never_looked_at) {
+    core::require_memory(static_cast<double>(bytes), name + ": an array",
+                         "cut the file into parts, or save its arrays as .npy or HDF5, whose rows training reads as "
+                         "it needs them (data.memory_gb)");
+  }
+  return std::vector<std::byte>(bytes);
 }
 
 }  // namespace fluxsbi::io

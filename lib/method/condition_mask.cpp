@@ -127,13 +127,13 @@ at::Tensor ConditionMask::draw(const at::Tensor& uniform) const {
 bool ConditionMask::covers(std::span<const uint8_t> mask) const {
   const at::Tensor rates = rates_.cpu();
   core::require(std::ssize(mask) == rates.size(1), "a mask has an entry for each token");
-  const bool nothing = std::none_of(mask.begin(), mask.end(), [](uint8_t given) { return given != 0; });
+  const bool nothing = std::none_of(mask.begin(), mask.end(), [](uint8_t given) { return given == 1; });
   for (int64_t part = 0; part < rates.size(0); ++part) {
     const float* rate = rates.const_data_ptr<float>() + part * rates.size(1);
     const auto all = [&](auto possible) {
       size_t token = 0;
       return std::all_of(mask.begin(), mask.end(),
-                         [&](uint8_t given) { return possible(given != 0, rate[token++]); });
+                         [&](uint8_t given) { return possible(given != 0, rate[token++]) || given == 2; });
     };
     if (all([](bool given, float p) { return given ? p > 0 : p < 1; })) return true;
     if (nothing && all([](bool, float p) { return p > 0; })) return true;  // all given, hence nothing

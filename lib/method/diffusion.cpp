@@ -20,6 +20,10 @@ void fill_ends(DiffusionOptions& options) {
   if (!options.sigma_max) options.sigma_max = row.sigma_max;
 }
 
+config::Rule<double> inner_time() {
+  return {"above 0 and below 1", [](double t) { return t > 0 && t < 1; }};
+}
+
 constexpr std::array diffusion_sdes{Sde::reverse};
 
 class DiffusionPath : public Path {
@@ -122,7 +126,14 @@ const config::Table<DiffusionOptions>& diffusion_table() {
           .add("beta_min", &Options::beta_min, config::number_above(0),
                "vp: the rate at which noise is added at time 0")
           .add("beta_max", &Options::beta_max, config::number_above(0),
-               "vp: the rate at which noise is added at time 1");
+               "vp: the rate at which noise is added at time 1")
+          .add("e_s", &Options::e_s, inner_time(),
+               "vp, sampling: the time at which it ends, near the data at time 0")
+          .alias("epsilon_s")
+          .add("e_t", &Options::e_t, inner_time(), "vp, training: the least time")
+          .alias("epsilon_t")
+          .add("M", &Options::M, config::integer_at_least(2),
+               "vp: the number of noise levels: the network is told the time as (M - 1) t");
   return table;
 }
 

@@ -21,6 +21,8 @@ struct Batch {
   at::Tensor cond;            ///< [B, M, K]; undefined for joint models
   at::Tensor condition_mask;  ///< [B, L, 1] bool; undefined for conditional models
   at::Tensor edge_mask;
+  /// [B, L, 1] bool, joint models: tokens without a value, which obs holds as 0; undefined: none (MissingCells)
+  at::Tensor missing = {};
 };
 
 /// The random numbers of one batch.
@@ -31,6 +33,7 @@ struct Noise {
   at::Tensor mask = {};
   /// [B] in (0, 1): rows below the drop rate lose their condition; undefined where none does
   at::Tensor drop = {};
+  at::Tensor missing = {};  ///< [B, MissingCells::numbers()] in (0, 1); undefined where nothing is hidden
 };
 
 /// What a method is to be trained with.
@@ -97,7 +100,7 @@ const config::Table<StrategyOptions>& strategy_table();
 void resolve(const StrategyOptions& options, model::Spec& model, config::Reader& reader);
 
 /// The method's problem for a batch of which rows with noise.drop < drop_rate are not conditioned. All rows
-/// are where noise.drop is undefined.
+/// are where noise.drop is undefined. Tokens of batch.missing enter as 0 at every time and carry no loss.
 engine::Regression regression(const Method& method, const Batch& batch, const Noise& noise, double drop_rate);
 
 }  // namespace fluxsbi::method

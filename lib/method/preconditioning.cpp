@@ -53,8 +53,6 @@ double edm_time(const DiffusionOptions& options, double part) {
 }
 
 // Variance preserving: ln(1 + sigma^2) = beta_min t + (beta_max - beta_min) t^2 / 2.
-constexpr double vp_levels = 1000;                                  // of the discrete time that F is told
-constexpr double vp_training_start = 1e-5, vp_sampling_end = 1e-3;  // times
 
 at::Tensor vp_sigma(const DiffusionOptions& options, const at::Tensor& t) {
   return at::sqrt(at::expm1(t * (options.beta_min + (options.beta_max - options.beta_min) / 2 * t)));
@@ -73,13 +71,13 @@ Coefficients vp_coefficients(const DiffusionOptions& options, const at::Tensor& 
   c.rest = at::zeros_like(sigma);
   c.out = -sigma;
   c.in = at::rsqrt(sigma.square() + 1);
-  c.noise = (vp_levels - 1) * vp_time_of(options, sigma);
+  c.noise = (static_cast<double>(options.M) - 1) * vp_time_of(options, sigma);
   c.weight = 1 / sigma.square();
   return c;
 }
 
 at::Tensor vp_training_sigma(const DiffusionOptions& options, const at::Tensor& uniform) {
-  return vp_sigma(options, uniform * (1 - vp_training_start) + vp_training_start);
+  return vp_sigma(options, uniform * (1 - options.e_t) + options.e_t);
 }
 
 NoiseLevel vp_level(const DiffusionOptions& options, const at::Tensor& t) {
@@ -92,8 +90,8 @@ double vp_time_of_level(const DiffusionOptions& options, double sigma) {
   return vp_time_of(options, at::scalar_tensor(sigma, at::kDouble)).item<double>();
 }
 
-double vp_time(const DiffusionOptions&, double part) {
-  return 1 + part * (vp_sampling_end - 1);
+double vp_time(const DiffusionOptions& options, double part) {
+  return 1 + part * (options.e_s - 1);
 }
 
 Coefficients ve_coefficients(const DiffusionOptions&, const at::Tensor& sigma) {

@@ -4,13 +4,14 @@
 //
 //        c_skip            c_out               c_in              c_noise       lambda
 //   edm  d^2 / (s^2+d^2)   s d / sqrt(s^2+d^2) 1/sqrt(s^2+d^2)   ln(s) / 4     (s^2+d^2) / (s d)^2
-//   vp   1                 -s                  1/sqrt(s^2+1)     999 time(s)   1 / s^2
+//   vp   1                 -s                  1/sqrt(s^2+1)     (M-1) t(s)    1 / s^2
 //   ve   1                 s                   1                 ln(s / 2)     1 / s^2
 //
-// Levels of training: edm ln s ~ N(sigma_mean, sigma_std^2); vp time ~ U(1e-5, 1); ve ln s uniform between
+// Levels of training: edm ln s ~ N(sigma_mean, sigma_std^2); vp time ~ U(e_t, 1); ve ln s uniform between
 // the logarithms of sigma_min and sigma_max.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +35,9 @@ struct DiffusionOptions {
   double rho = 7;         ///< edm, sampling: how much smaller the steps near the data are
   /// vp: sigma(t)^2 = exp(beta_min t + (beta_max - beta_min) t^2 / 2) - 1
   double beta_min = 0.1, beta_max = 20;
+  double e_s = 1e-3;  ///< vp: the time at which sampling ends, in (0, 1)
+  double e_t = 1e-5;  ///< vp: the least time of training, in (0, 1)
+  int64_t M = 1000;   ///< vp: noise levels of the discrete time (M - 1) t that F is told, >= 2
 };
 
 /// D(x; sigma) = skip x + out F(in x; noise) for a network F, and the weight of (D - data)^2. Each has

@@ -73,7 +73,17 @@ void resolve(const StrategyOptions& options, model::Spec& model, config::Reader&
 
 engine::Regression regression(const Method& method, const Batch& batch, const Noise& noise,
                               double drop_rate) {
-  engine::Regression problem = method.regression(batch, noise);
+  engine::Regression problem;
+  if (batch.missing.defined()) {
+    // For the method they are given: they get no noise and no weight. The network is told what they are.
+    Batch marked = batch;
+    marked.condition_mask = batch.condition_mask.logical_or(batch.missing);
+    problem = method.regression(marked, noise);
+    problem.inputs.condition_mask = batch.condition_mask.logical_and(batch.missing.logical_not());
+    problem.inputs.missing = batch.missing;
+  } else {
+    problem = method.regression(batch, noise);
+  }
   if (noise.drop.defined()) problem.inputs.conditioned = noise.drop >= drop_rate;
   return problem;
 }

@@ -27,6 +27,7 @@ struct Inputs {
   torch::Tensor conditioned;     ///< [1 or B] bool; false: the learned null condition (Flux1)
   torch::Tensor guidance;        ///< [B, vec_in_dim] float32, where guidance_embed is set
   torch::Tensor condition_mask;  ///< [B or 1, L, 1] bool, true = conditioned on (joint models)
+  torch::Tensor missing;         ///< [B or 1, L, 1] bool, true = has no value (obs is 0; joint models)
   torch::Tensor edge_mask;       ///< [L, L] or [B, L, L] bool, true = may attend (Simformer)
   bool embedded = false;         ///< cond came from Network::embed
 
@@ -38,6 +39,10 @@ struct Inputs {
     return x.defined() && x.dim() == 1 && (x.size(0) == 1 || x.size(0) == rows());
   }
 };
+
+/// The factor of the learned vector that marks a joint token: 1 where it is conditioned on, 0 where it is inferred, -1
+/// where it has no value: [B or 1, L, 1] float32. Undefined: every token is inferred.
+torch::Tensor mark_factor(const Inputs& inputs);
 
 class Network : public torch::nn::Module {
  public:

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include <ATen/TensorOperators.h>
+
 #include "model/flux1/spec.hpp"
 #include "model/flux1joint/spec.hpp"
 #include "model/network.hpp"
@@ -15,6 +17,12 @@ constexpr std::array<std::string_view, 1> flux1_aliases{"flux"};
 constexpr std::array<std::string_view, 1> flux1joint_aliases{"flux1_joint"};
 
 }  // namespace
+
+torch::Tensor mark_factor(const Inputs& inputs) {
+  if (!inputs.missing.defined()) return inputs.condition_mask;
+  const torch::Tensor missing = inputs.missing.to(at::kFloat);
+  return inputs.condition_mask.defined() ? inputs.condition_mask.to(at::kFloat) - missing : -missing;
+}
 
 std::span<const ModelRow> models() {
   static const std::array rows{

@@ -23,7 +23,7 @@ struct CornerPlot {
   /// [d] ranges shown; empty: from samples, reference and truth.
   std::vector<std::pair<double, double>> limits;
 
-  static constexpr size_t most_dimensions = 12;
+  static constexpr size_t most_dimensions = 40;  ///< a picture of 6,860 pixels
 };
 
 /// Shares of the draws inside the two contours (highest-density regions).

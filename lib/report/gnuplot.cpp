@@ -106,8 +106,9 @@ void draw(const std::string& script, int width, int height, const std::string& p
   const auto result = run_gnuplot({"-d", commands});
   if (!result) throw core::UserError("cannot draw " + path + ": gnuplot was not found; " + remedy);
   if (result->stopped) {
-    throw core::Stopped(std::string("drawing was stopped by ") + core::signal_name(core::stop_requested()) +
-                        "; nothing was written");
+    const int signal = core::stop_requested();
+    throw core::Interrupted(
+        signal, std::string("drawing was stopped by ") + core::signal_name(signal) + "; nothing was written");
   }
   const std::string bytes = read_file(picture);
   if (result->status != 0 || bytes.empty())

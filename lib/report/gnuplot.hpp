@@ -12,7 +12,7 @@ bool has_gnuplot();
 /// `path`, `width` x `height` in pixels. Runs `script` and puts the picture at `path`, completely or not at
 /// all. Throws UserError for another extension, where gnuplot is missing (with the package to install), where
 /// it reports a problem (with its first line), or where the file cannot be written;
-/// core::Stopped when a signal asked to stop.
+/// core::Interrupted when a signal asked to stop.
 void draw(const std::string& script, int width, int height, const std::string& path);
 
 /// Text as a string of gnuplot's language, in single quotes.

@@ -13,6 +13,7 @@ Bound bound_of(engine::Engine& engine, const MakeInputs& make_inputs) {
     const auto found = engine.input_gradients(inputs, cotangent.to(at::kFloat), engine::InputsOf::obs);
     at::Tensor gradient = found.obs.to(x.scalar_type());
     if (inputs.condition_mask.defined()) gradient = gradient.masked_fill(inputs.condition_mask, 0);
+    if (inputs.missing.defined()) gradient = gradient.masked_fill(inputs.missing, 0);
     return {found.output.to(x.scalar_type()), gradient};
   };
   return bound;

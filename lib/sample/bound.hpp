@@ -22,7 +22,7 @@ using MakeInputs =
     std::function<model::Inputs(const at::Tensor& t, const at::Tensor& x, const at::Tensor& items)>;
 
 /// Network and pull-back of the engine, which must outlive them, under these inputs. Gradients are 0 at
-/// tokens that the inputs' condition_mask gives.
+/// tokens that the inputs' condition_mask gives and at those without a value.
 Bound bound_of(engine::Engine& engine, const MakeInputs& make_inputs);
 
 }  // namespace fluxsbi::sample

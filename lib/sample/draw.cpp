@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -16,6 +17,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "sample/noise.hpp"
+#include "sample/rejection.hpp"
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
@@ -53,7 +55,8 @@ class Drawing {
         solver_(solver_of(options, *source.method)),
         path_(source.method->path()),
         solver_options_(solver_options_of(options, *source.method)),
-        total_(amount.rows * amount.draws) {
+        total_(amount.rows * amount.draws),
+        rejection_(amount.rows, source.prior, source.theta_names, options) {
     const std::string problem = solver_problem(solver_, *path_, source.method->name());
     if (!problem.empty()) throw core::UserError("sampling.solver " + problem);
     samples_.rows = amount.rows;
@@ -66,14 +69,19 @@ class Drawing {
   }
 
   Samples run() {
+    const double begin = core::steady_seconds();
     std::vector<int64_t> pending = draw_all();
-    const double deadline = core::steady_seconds() + options_.max_seconds;
+    const double now = core::steady_seconds(), deadline = now + options_.max_seconds;
+    if (!pending.empty() && finite_ > 0) rejection_.report_first_pass(std::ssize(pending), now - begin);
+    given_up_ = finite_ > 0 ? rejection_.give_up(pending, amount_.draws) : 0;
     int64_t attempt = 1;
     while (!pending.empty() && attempt <= options_.max_tries) {
       if (finite_ == 0 || core::steady_seconds() > deadline) break;
       pending = draw_again(pending, attempt++, deadline);
+      given_up_ += rejection_.give_up(pending, amount_.draws);
     }
-    if (!pending.empty()) warn_unfilled(std::ssize(pending), attempt > options_.max_tries);
+    const int64_t missing = std::ssize(pending) + given_up_;
+    if (missing > 0) warn_unfilled(missing, attempt > options_.max_tries);
     if (!exhausted_.empty()) warn_exhausted();
     return std::move(samples_);
   }
@@ -115,17 +123,29 @@ class Drawing {
 
   // Draws these items together; adds those that are to be redrawn to `rejected`.
   void draw_chunk(std::span<const int64_t> items, int64_t attempt, std::vector<int64_t>& rejected) {
-    if (const int signal = core::stop_requested()) {
-      throw core::Stopped(std::string("sampling was stopped by ") + core::signal_name(signal) +
-                          "; nothing was written");
-    }
-    const int64_t n = std::ssize(items), size = state_size();
+    core::interruption_point();
     std::vector<int64_t> rows;
-    std::vector<NoiseKey> keys;
-    for (const int64_t item : items) {
-      rows.push_back(item / amount_.draws);
-      keys.push_back({amount_.first_row + rows.back(), item % amount_.draws, attempt});
+    for (const int64_t item : items) rows.push_back(item / amount_.draws);
+    const uint64_t key = chunk_key(attempt, items);
+    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
+    if (!chunk) {
+      chunk = compute(items, rows, attempt);
+      if (source_.journal) source_.journal->keep(key, *chunk);
     }
+    remember_exhausted(chunk->exhausted, rows);
+    samples_.evaluations = std::max(samples_.evaluations, chunk->evaluations);
+    std::vector<float> values(items.size() * static_cast<size_t>(state_size()));
+    core::require(chunk->numbers.size() == values.size() * sizeof(float), "a chunk's key fixes its size");
+    std::memcpy(values.data(), chunk->numbers.data(), chunk->numbers.size());
+    keep(items, values, rejected);
+  }
+
+  // Integrates these items together. numbers: float32 [items, state_size()], standardised.
+  Chunk compute(std::span<const int64_t> items, std::span<const int64_t> rows, int64_t attempt) {
+    const int64_t n = std::ssize(items), size = state_size();
+    std::vector<NoiseKey> keys;
+    for (const int64_t item : items)
+      keys.push_back({amount_.first_row + item / amount_.draws, item % amount_.draws, attempt});
     NormalNoise noise(amount_.seed, keys);
     const auto normal = [&] {  // [n, tokens, channels], on the host
       at::Tensor next = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
@@ -138,27 +158,29 @@ class Drawing {
     if (bound.given.defined()) {
       options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
     }
-    const Integration end = integrate_path(bound, options);
-    remember_exhausted(end, rows);
-    at::Tensor values = end.x.to(at::kCPU).contiguous();
-    keep(items, {values.data_ptr<float>(), static_cast<size_t>(n * size)}, rejected);
+    return integrate_path(bound, options);
   }
 
   // Takes fresh noise along the path of these conditions to the data, and counts evaluations.
-  Integration integrate_path(const Bound& bound, const SolverOptions& options) {
-    int64_t evaluations = 0;
+  Chunk integrate_path(const Bound& bound, const SolverOptions& options) {
+    Chunk chunk;
     const auto counted = [&](const Evaluate& network) -> Evaluate {
       return [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-        ++evaluations;
+        core::interruption_point();
+        ++chunk.evaluations;
         return network(t, x, active);
       };
     };
     Guidance guidance = guidance_of(bound);
     if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
     const PathEquation equation(*path_, counted(bound.network), bound.given, guidance);
-    Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
-    samples_.evaluations = std::max(samples_.evaluations, evaluations);
-    return end;
+    const Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
+    const at::Tensor values = end.x.to(at::kCPU).contiguous(), exhausted = end.exhausted.to(at::kCPU);
+    chunk.numbers.resize(static_cast<size_t>(values.numel()) * sizeof(float));
+    std::memcpy(chunk.numbers.data(), values.const_data_ptr<float>(), chunk.numbers.size());
+    chunk.exhausted.assign(exhausted.const_data_ptr<bool>(),
+                           exhausted.const_data_ptr<bool>() + exhausted.numel());
+    return chunk;
   }
 
   Guidance guidance_of(const Bound& bound) const {
@@ -171,10 +193,9 @@ class Drawing {
     return guidance;
   }
 
-  void remember_exhausted(const Integration& end, const std::vector<int64_t>& rows) {
-    const at::Tensor which = end.exhausted.nonzero().view(-1).to(at::kCPU);
-    for (int64_t i = 0; i < which.numel(); ++i) {
-      exhausted_.insert(amount_.first_row + rows[static_cast<size_t>(which.data_ptr<int64_t>()[i])]);
+  void remember_exhausted(std::span<const uint8_t> exhausted, std::span<const int64_t> rows) {
+    for (size_t i = 0; i < exhausted.size(); ++i) {
+      if (exhausted[i]) exhausted_.insert(amount_.first_row + rows[i]);
     }
   }
 
@@ -191,7 +212,9 @@ class Drawing {
       put_given(value, given);
       const bool finite = std::all_of(value.begin(), value.end(), [](float v) { return std::isfinite(v); });
       finite_ += finite;
-      if (!finite || !in_support(value, given)) {
+      const bool good = finite && in_support(value, given);
+      tell_rejection(items[i] / amount_.draws, value, finite, good);
+      if (!good) {
         rejected.push_back(items[i]);
         continue;
       }
@@ -199,6 +222,14 @@ class Drawing {
       std::copy_n(value.begin(), kept, samples_.values.begin() + static_cast<std::ptrdiff_t>(item * kept));
       samples_.filled[item] = 1;
     }
+  }
+
+  // What this try says of its observation; only theta of rejected ones is looked at.
+  void tell_rejection(int64_t row, const auto& value, bool finite, bool good) {
+    if (!finite) return rejection_.count_broken(row);
+    std::vector<double> theta;
+    if (!good) theta.assign(value.begin(), value.begin() + source_.prior->dim());
+    rejection_.count(row, good, theta);
   }
 
   // What is given of a row's state, NaN where it is inferred; empty where nothing is given.
@@ -217,22 +248,34 @@ class Drawing {
   // Whether the inferred part of theta lies in the prior's support, where that is asked for.
   bool in_support(std::span<const float> value, std::span<const float> given) const {
     if (!options_.reject || !source_.prior) return true;
-    for (size_t j = 0; j < static_cast<size_t>(source_.prior->dim()); ++j) {
-      const bool inferred = given.empty() || std::isnan(given[j]);
-      if (inferred && !source_.prior->component_in_support(j, value[j])) return false;
+    const auto dim = static_cast<std::ptrdiff_t>(source_.prior->dim());
+    const std::vector<double> theta(value.begin(), value.begin() + dim);
+    std::vector<uint8_t> is_given;  // [dim]; empty where all of theta is inferred
+    if (!given.empty()) {
+      for (std::ptrdiff_t j = 0; j < dim; ++j) is_given.push_back(!std::isnan(given[static_cast<size_t>(j)]));
     }
-    return true;
+    return source_.prior->in_support(theta, is_given);
   }
 
   int64_t state_size() const { return source_.tokens * source_.channels; }
 
   void warn_unfilled(int64_t missing, bool out_of_tries) const {
-    const char* reason = finite_ == 0   ? "the network's output is not finite"
-                         : out_of_tries ? "sampling.max_tries was reached"
-                                        : "sampling.max_seconds was reached";
+    const std::string reason =
+        finite_ == 0 ? "the network's output is not finite"
+        : given_up_ > 0
+            ? std::to_string(given_up_) +
+                  " were given up, since sampling.max_tries = " + std::to_string(options_.max_tries) +
+                  " further tries are unlikely to fill most of them"
+        : out_of_tries ? "sampling.max_tries was reached"
+                       : "sampling.max_seconds was reached";
+    const std::string where = rejection_.where();
     core::log::warning(std::to_string(missing) + " of " + std::to_string(total_) +
                        " samples could not be filled and are NaN: " + reason + " (acceptance rate " +
-                       core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")");
+                       core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")" +
+                       (where.empty() ? ""
+                                      : "; " + where +
+                                            ": other units, a wrong prior, or an observation "
+                                            "unlike the training data?"));
   }
 
   void warn_exhausted() const {
@@ -253,7 +296,8 @@ class Drawing {
   const SolverOptions solver_options_;
   const int64_t total_;
   std::set<int64_t> exhausted_;  // observations of which a sample ran out of evaluations
-  int64_t finite_ = 0;
+  int64_t finite_ = 0, given_up_ = 0;
+  Rejection rejection_;
   Samples samples_;
 };
 
@@ -272,6 +316,7 @@ Samples draw(const Source& source, const Amount& amount, const SamplingOptions& 
   core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
                 "draw needs a chunk of at least 1");
   const at::NoGradGuard no_gradient;
+  const core::InterruptScope stops;
   return Drawing(source, amount, options, progress).run();
 }
 

@@ -12,6 +12,7 @@
 #include "data/standardise.hpp"
 #include "method/method.hpp"
 #include "sample/bound.hpp"
+#include "sample/chunk_journal.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -40,12 +41,14 @@ struct Source {
   /// Its support decides which inferred theta is redrawn, theta being the first dim() features of the state;
   /// nullptr: anything finite is kept.
   const data::Prior* prior = nullptr;
+  std::vector<std::string> theta_names = {};  ///< of prior->dim() numbers, for messages
   int64_t tokens = 0, channels = 1;
   int64_t kept = 0;
   /// [rows, L, C], data's units: given values, which the samples repeat, and NaN for what is inferred; empty:
   /// all is inferred.
   std::span<const float> given;
   at::Device device{at::kCPU};
+  ChunkJournal* journal = nullptr;  ///< where finished chunks are kept; null: nowhere
 };
 
 /// How much to draw. The noise of a draw is keyed by (seed, first_row + row, draw, attempt).
@@ -60,11 +63,13 @@ struct Amount {
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
 /// Draws amount.rows * amount.draws samples. A sample that is not finite, or with options.reject outside the
-/// prior's support, is redrawn with fresh noise until options.max_tries or options.max_seconds, and not at
-/// all where no first try was finite; then it stays NaN with filled = 0, and a warning says how many, and
-/// which rows ran into options.max_evaluations. Memory beside the result is that of one chunk and 8 bytes for
+/// prior's support, is redrawn with fresh noise until options.max_tries or options.max_seconds, or until its
+/// observation is given up (rejection.hpp), and not at all where no first try was finite; then it stays NaN with
+/// filled = 0, and a warning says how many and where the rejected ones lie, and another which rows ran into
+/// options.max_evaluations. Where a tenth of the first tries or more is redrawn, the log says so. Memory beside the result is that of one chunk and 8 bytes for
 /// each sample that is to be redrawn. Throws UserError for a solver that is unknown or not the method's and for
-/// guidance of a model without a null condition, core::Stopped when a signal asked to stop.
+/// guidance of a model without a null condition, core::Interrupted when a signal asked to stop; finished chunks
+/// are in source.journal then.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

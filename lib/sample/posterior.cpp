@@ -42,6 +42,10 @@ Samples Posterior::sample_given(std::span<const float> given, int64_t rows, int6
               {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
 }
 
+void Posterior::keep_in(std::shared_ptr<ChunkJournal> journal) {
+  parts_->journal = std::move(journal);
+}
+
 int64_t Posterior::chunk_size(const SamplingOptions& options) const {
   const bool cuda = parts_->engine->device().is_cuda();
   const int64_t most = cuda ? most_rows_cuda : most_rows_cpu;
@@ -74,6 +78,10 @@ const std::vector<std::string>& Posterior::theta_names() const {
 
 const std::vector<std::string>& Posterior::x_names() const {
   return parts_->x_names;
+}
+
+const data::Reference& Posterior::reference() const {
+  return parts_->reference;
 }
 
 const SamplingOptions& Posterior::sampling() const {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data/look/reference.hpp"
 #include "data/prior/prior.hpp"
 #include "data/shape.hpp"
 #include "data/standardise.hpp"
@@ -23,9 +24,11 @@ namespace fluxsbi::sample {
 /// What a posterior is put together from; experiment::open_posterior makes it of a model file.
 struct PosteriorContent {
   data::DataShape shape;        ///< of the data
+  int64_t most_missing = 0;     ///< values of x that training rows usually lacked at most (shape.missing)
   data::DataShape seen;         ///< of what an embedding network makes of the data; without one the same
   data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
   std::vector<std::string> theta_names, x_names;
+  data::Reference reference;           ///< of x; empty: nothing to compare observations with
   std::unique_ptr<data::Prior> prior;  ///< of theta; null: nothing is known
   method::StrategyOptions strategy;
   std::unique_ptr<method::Method> method;
@@ -44,8 +47,8 @@ class Posterior {
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
   /// change nothing beyond float32 rounding of batched products (1e-5 relative seen) and, for adaptive
   /// solvers, what that rounding does to a step's acceptance (their tolerance). `progress` is called after
-  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Stopped when a signal
-  /// asked to stop.
+  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Interrupted when a
+  /// signal asked to stop.
   Samples sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
                  const SamplingOptions& options, const Progress& progress = {});
 
@@ -77,6 +80,10 @@ class Posterior {
   Modes find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                    const SamplingOptions& options, const Progress& progress = {});
 
+  /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken from
+  /// and kept in this journal, which was opened for the calls that follow and no others; null: none.
+  void keep_in(std::shared_ptr<ChunkJournal> journal);
+
   /// Samples that one chunk holds under `options` on this device.
   int64_t chunk_size(const SamplingOptions& options) const;
 
@@ -87,6 +94,8 @@ class Posterior {
   const data::Prior* prior() const;
   const std::vector<std::string>& theta_names() const;
   const std::vector<std::string>& x_names() const;
+  /// What observations are compared with; empty for models without x.
+  const data::Reference& reference() const;
   /// The section `sampling` that was saved with the model; the options of a command override it.
   const SamplingOptions& sampling() const;
   /// Eight hexadecimal digits over weights, config and standardisers: equal for equal posteriors.

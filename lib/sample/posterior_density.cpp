@@ -16,6 +16,8 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
   const Parts& parts = *parts_;
   core::require(x_rows == rows || x_rows == 1, "theta and x need as many rows, or x one");
   parts.check_observations(x, x_rows);
+  parts.require_density(x);
+  const auto whole = parts.filled(x);
   const auto width = static_cast<size_t>(parts.shape.theta_size()),
              size = static_cast<size_t>(parts.shape.x_size());
   LogProbs found;
@@ -30,7 +32,7 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
       const auto left = theta.subspan(row * width, width);
       values.insert(values.end(), left.begin(), left.end());
       if (!parts.mask) continue;
-      const auto right = x.subspan(x_rows == 1 ? 0 : row * size, size);
+      const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
       values.insert(values.end(), right.begin(), right.end());
     }
     found = sample::log_prob(source, values, rows, divergence, options, density_memory(options), progress);
@@ -61,6 +63,16 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
                             "model never saw such a theta");
     }
   }
+  for (int64_t row = 0; parts.prior && row < rows; ++row) {
+    const auto first = given.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(row) * size);
+    if (parts.prior->admits(
+            std::vector<double>(first, first + static_cast<std::ptrdiff_t>(parts.prior->dim()))))
+      continue;
+    throw core::UserError(
+        "row " + std::to_string(row) +
+        " (counted from 0): the given components of theta lie outside the prior's support together: "
+        "the model never saw such a theta");
+  }
   const JointCondition condition = parts.condition_of(given, rows);
   return sample::log_prob(parts.joint_source(condition, given, parts.tokens()), values, rows, divergence,
                           options, density_memory(options), progress);
@@ -71,6 +83,7 @@ Modes Posterior::find_modes(std::span<const float> x, int64_t rows, uint64_t see
   constexpr int64_t most_samples = 200000;  // of all the rows that are worked on together
   const Parts& parts = *parts_;
   parts.check_observations(x, rows);
+  parts.require_density(x);
   const int64_t group = std::max<int64_t>(1, most_samples / modes.draws);
   Modes all;
   for (int64_t first = 0; first < rows; first += group) {

@@ -10,6 +10,9 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "data/files/names.hpp"
 #include "data/files/sets.hpp"
 #include "model/network.hpp"
 
@@ -63,6 +66,45 @@ std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::D
   return given;
 }
 
+// Tokens of x that are NaN in some channel of given [rows, L, C] become NaN in all. Returns where they are, [rows, L];
+// empty where there are none.
+template <class Values>
+std::vector<uint8_t> blank_tokens(Values& given, int64_t rows, const data::DataShape& shape) {
+  const int64_t tokens = shape.theta_dim + shape.x_dim, channels = shape.theta_channels;
+  std::vector<uint8_t> blank(static_cast<size_t>(rows * tokens), 0);
+  bool any = false;
+  for (int64_t at = 0; at < rows * tokens; ++at) {
+    if (at % tokens < shape.theta_dim) continue;
+    const auto first = given.begin() + at * channels;
+    if (std::none_of(first, first + channels, [](auto v) { return std::isnan(v); })) continue;
+    std::fill_n(first, channels, std::numeric_limits<typename Values::value_type>::quiet_NaN());
+    blank[static_cast<size_t>(at)] = 1;
+    any = true;
+  }
+  return any ? blank : std::vector<uint8_t>{};
+}
+
+// Rows of x [rows, size] that lack more values than training usually did.
+template <class Values>
+void warn_of_gaps(const Values& x, int64_t size, int64_t usual) {
+  std::vector<int64_t> rows;
+  int64_t most = 0;
+  for (int64_t row = 0; row < std::ssize(x) / size; ++row) {
+    const auto first = x.begin() + row * size;
+    const int64_t lacking = std::count_if(first, first + size, [](auto v) { return std::isnan(v); });
+    if (lacking <= usual) continue;
+    rows.push_back(row);
+    most = std::max(most, lacking);
+  }
+  if (rows.empty()) return;
+  core::log::warning(
+      (rows.size() == 1 ? "row " : "rows ") + core::list_first(rows) + " of x (counted from 0) " +
+      (rows.size() == 1 ? "lacks" : "lack") + " up to " + std::to_string(most) + " of " +
+      std::to_string(size) + " values, training usually at most " + std::to_string(usual) +
+      ": the model extrapolates; let the training data lack as much as observations do, or raise "
+      "data.missing_rate");
+}
+
 // theta's features, then x's.
 data::Standardiser side_by_side(data::Standardiser theta, const data::Standardiser& x) {
   theta.mean.insert(theta.mean.end(), x.mean.begin(), x.mean.end());
@@ -102,9 +144,11 @@ Source Posterior::Parts::source() const {
   source.method = method.get();
   source.standardiser = &theta;
   source.prior = prior && prior->bounded() ? prior.get() : nullptr;
+  source.theta_names = data::feature_names(theta_names, shape.theta_channels);
   source.tokens = source.kept = shape.theta_dim;
   source.channels = shape.theta_channels;
   source.device = engine->device();
+  source.journal = journal.get();
   return source;
 }
 
@@ -119,8 +163,9 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
   return joint;
 }
 
-JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows) const {
-  JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device());
+JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows,
+                                              std::span<const uint8_t> missing) const {
+  JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device(), missing);
   check_questions(condition, *mask, config::name_of(condition_mask.kind), shape);
   return condition;
 }
@@ -138,8 +183,16 @@ at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t 
 void Posterior::Parts::with_source(std::span<const float> observations, int64_t rows,
                                    const std::function<void(Source)>& work) const {
   if (mask) {
-    const std::vector<float> given = given_x(observations, rows, shape);
-    const JointCondition condition = condition_of(given, rows);
+    auto given = given_x(observations, rows, shape);
+    const std::vector<uint8_t> missing = blank_tokens(given, rows, shape);
+    if (shape.has_gaps()) given = given_x(filled(observations), rows, shape);
+    const bool learnt = shape.has_gaps() && !missing.empty();
+    if (!learnt && !missing.empty()) {
+      core::log::info(
+          "values of x are missing (NaN): the joint model, trained on complete data, infers them beside "
+          "theta, and they are left out of the result");
+    }
+    const JointCondition condition = condition_of(given, rows, learnt ? missing : std::vector<uint8_t>{});
     work(joint_source(condition, given, shape.theta_dim));
     return;
   }
@@ -151,6 +204,27 @@ void Posterior::Parts::with_source(std::span<const float> observations, int64_t 
     return bound;
   };
   work(std::move(of_x));
+}
+
+std::vector<float> Posterior::Parts::filled(std::span<const float> observations) const {
+  std::vector<float> values(observations.begin(), observations.end());
+  std::vector<float> centre(x.mean.size(), 0);
+  x.invert(centre);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (std::isnan(values[i])) values[i] = centre[i % centre.size()];
+  }
+  return values;
+}
+
+void Posterior::Parts::require_density(std::span<const float> observations) const {
+  if (!mask || shape.has_gaps()) return;
+  const auto gap =
+      std::find_if(observations.begin(), observations.end(), [](auto v) { return std::isnan(v); });
+  if (gap == observations.end()) return;
+  throw core::UserError(
+      "row " + std::to_string((gap - observations.begin()) / shape.x_size()) +
+      " of the observations lacks a value of x: this joint model was trained on complete data and "
+      "infers it beside theta, so it has no density of theta alone; train with data.nan: impute");
 }
 
 void Posterior::Parts::check_observations(std::span<const float> observations, int64_t rows) const {
@@ -167,10 +241,13 @@ void Posterior::Parts::check_observations(std::span<const float> observations, i
     if (!problem.empty())
       throw core::UserError("row " + std::to_string(row) + " of the observations: " + problem);
   }
+  if (shape.missing) warn_of_gaps(observations, size, most_missing);
+  const bool may_lack = shape.has_gaps() || mask;  // a joint model infers what it is not given
   for (size_t i = 0; i < observations.size(); ++i) {
-    if (shape.padded || std::isfinite(observations[i])) continue;
+    if (std::isfinite(observations[i]) || (may_lack && std::isnan(observations[i]))) continue;
     throw core::UserError("row " + std::to_string(static_cast<int64_t>(i) / size) +
-                          " of the observations holds a value that is not finite; remove that row");
+                          " of the observations holds a value that is not finite; remove that row" +
+                          (may_lack ? "" : ", or train with data.nan: impute, which lets values be missing"));
   }
 }
 

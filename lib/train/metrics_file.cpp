@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
+#include "core/io_problem.hpp"
 #include "core/log.hpp"
 
 namespace fluxsbi::train {
@@ -41,9 +42,7 @@ int64_t MetricsFile::sync() {
 }
 
 void MetricsFile::fail(const char* what) const {
-  const int code = errno;
-  const std::string remedy = code == ENOSPC ? "; free some space, then continue with `fluxsbi resume`" : "";
-  throw core::UserError("cannot " + std::string(what) + " " + path_ + ": " + std::strerror(code) + remedy);
+  throw core::UserError("cannot " + std::string(what) + " " + path_ + ": " + core::io_problem(errno));
 }
 
 }  // namespace fluxsbi::train

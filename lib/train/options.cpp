@@ -40,6 +40,7 @@ std::vector<std::string> cosine_keys(const OptimizerOptions& o) {
   std::vector<std::string> keys;
   if (o.warmup_steps) keys.emplace_back("warmup_steps");
   if (o.decay_transition) keys.emplace_back("decay_transition");
+  if (o.schedule_steps) keys.emplace_back("schedule_steps");
   return keys;
 }
 
@@ -77,12 +78,14 @@ void resolve_cosine(OptimizerOptions& o, const TrainingOptions& training, config
   o.max_lr = o.max_lr.value_or(1e-4);
   o.min_lr = o.min_lr.value_or(*o.max_lr / 100);
   o.decay_transition = o.decay_transition.value_or(0.8);
-  if (o.warmup_steps && *o.warmup_steps > training.nsteps) {
+  const int64_t steps = o.schedule_steps.value_or(training.nsteps);
+  if (o.warmup_steps && *o.warmup_steps > steps) {
     reader.problem("optimizer.warmup_steps",
                    "is " + std::to_string(*o.warmup_steps) + ", longer than the run of " +
-                       std::to_string(training.nsteps) + " steps (training.nsteps)");
+                       std::to_string(steps) + " steps (" +
+                       (o.schedule_steps ? "optimizer.schedule_steps)" : "training.nsteps)"));
   }
-  o.warmup_steps = o.warmup_steps.value_or(std::min(longest_default_warmup, training.nsteps / 10));
+  o.warmup_steps = o.warmup_steps.value_or(std::min(longest_default_warmup, steps / 10));
 }
 
 }  // namespace
@@ -106,6 +109,10 @@ const Table<OptimizerOptions>& optimizer_table() {
                "the run")
           .add("decay_transition", &O::decay_transition, if_given(number_between(0, 1)),
                "cosine: the fraction of the run after which the rate falls; null: 0.8")
+          .add(
+              "schedule_steps", &O::schedule_steps, if_given(integer_between(1, most_steps)),
+              "cosine: the number of steps over which the rate takes its course; later steps are taken at its "
+              "last value. null: training.nsteps. `fluxsbi resume --steps` sets it")
           .add("patience", &O::patience, if_given(integer_between(1, most_steps)),
                "plateau: how many averages of the training loss may pass without a new best before the rate "
                "is cut; null: 10")
@@ -154,11 +161,16 @@ const Table<TrainingOptions>& training_table() {
                "most (1 + t) / (10 + t), so that the first steps do not dominate the average of a short run")
           .alias("optimizer.ema_decay")
           .add("early_stopping", &T::early_stopping, any<bool>(),
-               "true: training ends when the validation loss stays high")
+               "true: training ends when the validation loss stays high or falls no more")
           .add("val_error_ratio", &T::val_error_ratio, number_at_least(1),
                "early stopping: a validation loss counts as high if it exceeds the best one by this factor")
           .add("val_patience", &T::val_patience, integer_between(0, most_steps),
                "early stopping: training ends after more than this many high validation losses in a row")
+          .add(
+              "plateau_patience", &T::plateau_patience, integer_between(0, most_steps),
+              "early stopping: training ends after this many validations in a row that are not better than the "
+              "best before them by more than chance makes it, that is by more than the standard error of the "
+              "difference over the validation rows; 0: a plateau does not end training")
           .add("seed", &T::seed, integer_at_least(0),
                "the seed of the initial weights, the data order and the training noise")
           .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16"}),

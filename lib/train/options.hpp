@@ -27,6 +27,8 @@ struct OptimizerOptions {
   std::optional<int64_t> warmup_steps;     ///< min(500, nsteps / 10)
   std::optional<double> decay_transition;  ///< 0.8: fraction of the run at which the cosine begins
 
+  std::optional<int64_t> schedule_steps;  ///< training.nsteps: over which the schedule runs, then min_lr
+
   // reduce on plateau of the training loss
   std::optional<int64_t> patience;           ///< 10
   std::optional<int64_t> cooldown;           ///< 2
@@ -53,6 +55,7 @@ struct TrainingOptions {
   bool early_stopping = false;
   double val_error_ratio = 1.3;
   int64_t val_patience = 10;
+  int64_t plateau_patience = 20;
   int64_t seed = 0;
   std::string compute = "auto";  ///< auto, float32, bfloat16; alias model.dtype
 };

@@ -86,7 +86,8 @@ std::unique_ptr<Schedule> make_schedule(const OptimizerOptions& o, const Trainin
                                              o.accumulation_size.value());
   }
   return std::make_unique<CosineSchedule>(o.max_lr.value(), o.min_lr.value(), o.warmup_steps.value(),
-                                          o.decay_transition.value(), training.nsteps);
+                                          o.decay_transition.value(),
+                                          o.schedule_steps.value_or(training.nsteps));
 }
 
 }  // namespace fluxsbi::train

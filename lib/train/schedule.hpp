@@ -14,7 +14,7 @@ namespace fluxsbi::train {
 class Schedule {
  public:
   virtual ~Schedule() = default;
-  /// Learning rate of step `step`, 0 <= step < nsteps.
+  /// Learning rate of step `step` >= 0.
   virtual double rate(int64_t step) const = 0;
   /// Steps whose mean training loss observe() wants; 0 if none.
   virtual int64_t window() const = 0;
@@ -27,7 +27,8 @@ class Schedule {
 
 /// Linear from 1e-7 to max_lr over warmup_steps, max_lr until decay_transition * nsteps (or the end of the
 /// warm-up, if that is later), then
-///   min_lr + (max_lr - min_lr) (1 + cos(pi p)) / 2,  p from 0 to 1 over the rest of the run.
+///   min_lr + (max_lr - min_lr) (1 + cos(pi p)) / 2,  p from 0 to 1 over the rest of nsteps; later steps keep the
+/// last value.
 class CosineSchedule final : public Schedule {
  public:
   CosineSchedule(double max_lr, double min_lr, int64_t warmup_steps, double decay_transition, int64_t nsteps);

@@ -32,6 +32,11 @@ const std::vector<std::string> free_keys{"training.nsteps",
                                          "training.early_stopping",
                                          "training.val_error_ratio",
                                          "training.val_patience",
+                                         "training.plateau_patience",
+                                         "optimizer.schedule_steps",
+                                         "data.file",
+                                         "data.theta_file",
+                                         "data.x_file",
                                          "data.files",
                                          "data.memory_gb",
                                          "simulator.workers",
@@ -49,17 +54,23 @@ class Trainer {
  private:
   void start();
   void restore(const TrainingState& state);
+  TrainingResult run_to_end();
   void one_step();
+  void finish_step();
   void prepare_step();
+  [[noreturn]] void stop(int signal);
   void advance_schedule();
   double validate();
+  void watch_plateau();
   void report(std::optional<double> validation_loss);
   void save();
   TrainingState state();
   checkpoint::ModelFile best_model();
   void refuse_bad_numbers();
   [[noreturn]] void fail(const std::string& what);
-  [[noreturn]] void stop(int signal);
+  std::string last_checkpoint() const;
+  template <class Write>
+  void writing(const Write& write);
   at::Tensor& average() { return setup_.ema_engine->parameters().master; }
 
   TrainingSetup& setup_;
@@ -74,6 +85,7 @@ class Trainer {
   at::Tensor best_average_;  // [P]
 
   int64_t step_ = 0;           // steps done
+  int64_t first_step_ = 0;     // steps that were done before this session
   int64_t reported_step_ = 0;  // of the last line of metrics
   int64_t saved_step_ = -1;    // of the last checkpoint
   double rate_ = 0;            // learning rate of the last step
@@ -81,8 +93,17 @@ class Trainer {
   int64_t best_step_ = 0;    // 0: no validation yet
   int64_t high_losses_ = 0;  // validation losses in a row beyond val_error_ratio * best
   bool stopped_early_ = false;
+  at::Tensor plateau_rows_;       // [n]: losses of the validation rows when these last fell beyond chance
+  int64_t stalled_ = 0;           // validations since then
+  bool validation_due_ = false;   // the last step was done, but its validation was interrupted
   int64_t saved_best_step_ = -1;  // of the weights in best.safetensors
 };
+
+// Of a number that checkpoints of older versions do not hold.
+double scalar_or(const TrainingState& state, const std::string& name, double otherwise) {
+  const auto found = state.scalars.find(name);
+  return found == state.scalars.end() ? otherwise : found->second;
+}
 
 double scalar(const TrainingState& state, const std::string& name) {
   const auto found = state.scalars.find(name);
@@ -142,25 +163,47 @@ void Trainer::restore(const TrainingState& state) {
   step_function_.window_sum.fill_(scalar(state, "window_sum"));
   if (schedule_->window() > 0) schedule_->restore(state.scalars);
   step_ = state.step;
-  saved_step_ = state.step;
+  first_step_ = saved_step_ = state.step;
   reported_step_ = static_cast<int64_t>(scalar(state, "reported_step"));
   rate_ = scalar(state, "rate");
   best_step_ = static_cast<int64_t>(scalar(state, "best_step"));
   if (best_step_ > 0) best_loss_ = scalar(state, "best_loss");
   high_losses_ = static_cast<int64_t>(scalar(state, "high_losses"));
   stopped_early_ = is_finished(state, options_) && scalar(state, "stopped_early") > 0;
+  validation_due_ = scalar_or(state, "validation_due", 0) > 0;
+  stalled_ = static_cast<int64_t>(scalar_or(state, "stalled", 0));
+  if (const auto rows = state.arrays.find("plateau_rows"); rows != state.arrays.end())
+    plateau_rows_ = engine::to_tensor(rows->second).to(setup_.engine->device());
+}
+
+TrainingResult Trainer::run() {
+  const core::InterruptScope parts(setup_.interrupted);
+  if (saved_step_ >= 0) core::set_last_words(last_checkpoint());
+  try {
+    const TrainingResult result = run_to_end();
+    core::set_last_words("");
+    return result;
+  } catch (const core::Interrupted& interrupted) {
+    stop(interrupted.signal());
+  }
 }
 
 // The state of the last whole step is saved.
 void Trainer::stop(int signal) {
-  if (saved_step_ != step_) save();
   core::log::end_progress();
+  if (step_ == first_step_) {  // a scheduler that started it again would do so for ever
+    throw core::Interrupted(signal, "stopped by " + std::string(core::signal_name(signal)) + " before step " +
+                                        std::to_string(step_ + 1) + " was done; `fluxsbi resume " +
+                                        setup_.run + "` begins it again");
+  }
+  if (saved_step_ != step_) save();
   throw core::Stopped("stopped by " + std::string(core::signal_name(signal)) + " after step " +
                       std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
                       "` continues from it");
 }
 
-TrainingResult Trainer::run() {
+TrainingResult Trainer::run_to_end() {
+  if (validation_due_) finish_step();
   while (step_ < options_.nsteps && !stopped_early_) {
     one_step();
     const int signal = setup_.stop_requested();
@@ -171,7 +214,7 @@ TrainingResult Trainer::run() {
   }
   core::log::end_progress();
   const checkpoint::ModelFile model = best_model();
-  checkpoint::save_model(setup_.run + "/model.safetensors", model);
+  writing([&] { checkpoint::save_model(setup_.run + "/model.safetensors", model); });
   setup_.ema_engine->parameters().assign(best_step_ > 0 ? best_average_ : average());
   return {step_, best_loss_, model.step, stopped_early_};
 }
@@ -182,11 +225,17 @@ void Trainer::one_step() {
   step_function_.take(runner_);
   ++step_;
   advance_schedule();
+  finish_step();
+}
+
+void Trainer::finish_step() {
   const bool validates = step_ == options_.nsteps || step_ % options_.val_every == 0;
   if (!validates && step_ % options_.log_every != 0) return;
   refuse_bad_numbers();
   std::optional<double> validation_loss;
+  validation_due_ = validates;
   if (validates) validation_loss = validate();
+  validation_due_ = false;
   report(validation_loss);
 }
 
@@ -194,8 +243,6 @@ void Trainer::one_step() {
 void Trainer::prepare_step() {
   try {
     step_function_.prepare(step_, rate_);
-  } catch (const core::Stopped&) {  // while it waited for rows
-    stop(setup_.stop_requested());
   } catch (const core::UserError& problem) {
     core::log::end_progress();
     if (saved_step_ != step_) save();
@@ -228,7 +275,31 @@ double Trainer::validate() {
                     core::number_text(options_.val_error_ratio) + " times its best " +
                     std::to_string(high_losses_) + " times in a row");
   }
+  if (options_.early_stopping && options_.plateau_patience > 0) watch_plateau();
   return loss;
+}
+
+// Rows and noise are the same in every validation, so that a row's losses can be compared in pairs: the standard error
+// of their mean difference says how much of it is chance.
+void Trainer::watch_plateau() {
+  const at::Tensor& rows = validation_.rows();
+  if (!plateau_rows_.defined()) {
+    plateau_rows_ = rows.clone();
+    return;
+  }
+  const at::Tensor gain = (plateau_rows_ - rows).to(at::kDouble);
+  const auto count = static_cast<double>(gain.numel());
+  const double error = count > 1 ? gain.std().item<double>() / std::sqrt(count) : 0;
+  if (gain.mean().item<double>() > error) {
+    plateau_rows_.copy_(rows);
+    stalled_ = 0;
+    return;
+  }
+  if (++stalled_ < options_.plateau_patience || stopped_early_) return;
+  stopped_early_ = true;
+  core::log::info(
+      "early stopping at step " + std::to_string(step_) + ": in " + std::to_string(stalled_) +
+      " validations the loss fell by no more than its standard error (training.plateau_patience)");
 }
 
 void Trainer::report(std::optional<double> validation_loss) {
@@ -240,7 +311,7 @@ void Trainer::report(std::optional<double> validation_loss) {
   metrics.gradient_norm = step_function_.norm_sum.item<double>() / steps;
   metrics.validation_loss = validation_loss;
   metrics.best_validation_loss = best_loss_;
-  reporter_.report(metrics);
+  writing([&] { reporter_.report(metrics); });
   step_function_.loss_sum.zero_();
   step_function_.norm_sum.zero_();
   reported_step_ = step_;
@@ -248,11 +319,12 @@ void Trainer::report(std::optional<double> validation_loss) {
 
 void Trainer::save() {
   refuse_bad_numbers();
-  checkpoint::save_state(setup_.run, state(), options_.keep_checkpoints);
+  writing([&] { checkpoint::save_state(setup_.run, state(), options_.keep_checkpoints); });
   saved_step_ = step_;
+  core::set_last_words(last_checkpoint());
   const checkpoint::ModelFile best = best_model();
   if (best.step == saved_best_step_) return;
-  checkpoint::save_model(checkpoint::best_path(setup_.run), best);
+  writing([&] { checkpoint::save_model(checkpoint::best_path(setup_.run), best); });
   saved_best_step_ = best.step;
 }
 
@@ -268,6 +340,7 @@ TrainingState Trainer::state() {
                   {"moment2", engine::to_array(optimiser_.moment2)},
                   {"ema", engine::to_array(average())},
                   {"best_ema", engine::to_array(best_average_)}};
+  if (plateau_rows_.defined()) state.arrays.emplace("plateau_rows", engine::to_array(plateau_rows_));
   state.scalars = schedule_->state();
   state.scalars.insert({{"loss_sum", step_function_.loss_sum.item<double>()},
                         {"norm_sum", step_function_.norm_sum.item<double>()},
@@ -278,6 +351,8 @@ TrainingState Trainer::state() {
                         {"best_loss", best_step_ > 0 ? best_loss_ : 0.0},
                         {"high_losses", static_cast<double>(high_losses_)},
                         {"stopped_early", stopped_early_ ? 1.0 : 0.0},
+                        {"stalled", static_cast<double>(stalled_)},
+                        {"validation_due", validation_due_ ? 1.0 : 0.0},
                         {"nsteps", static_cast<double>(options_.nsteps)},
                         {"seconds", reporter_.seconds()}});
   return state;
@@ -302,13 +377,28 @@ void Trainer::refuse_bad_numbers() {
 
 void Trainer::fail(const std::string& what) {
   core::log::end_progress();
-  const std::string last =
-      saved_step_ < 0 ? "There is no checkpoint yet"
-                      : "The last good checkpoint is " + checkpoint::state_path(setup_.run, saved_step_);
   throw core::UserError(
-      what + ". " + last + ". Lower optimizer.max_lr (now " +
+      what + ". " + last_checkpoint() + ". Lower optimizer.max_lr (now " +
       core::number_text(setup_.optimizer.max_lr.value()) +
       ") or optimizer.clip_value, look for extreme values in the data, or try training.compute: float32");
+}
+
+std::string Trainer::last_checkpoint() const {
+  if (saved_step_ < 0) return "There is no checkpoint yet";
+  return "The last good checkpoint is " + checkpoint::state_path(setup_.run, saved_step_) +
+         ", from which `fluxsbi resume " + setup_.run + "` continues";
+}
+
+// A file that cannot be written, on a full disk say, ends training; what was saved before stays valid.
+template <class Write>
+void Trainer::writing(const Write& write) {
+  try {
+    write();
+  } catch (const core::UserError& problem) {
+    core::log::end_progress();
+    throw core::UserError(std::string(problem.what()) + ". Training stopped after step " +
+                          std::to_string(step_) + ". " + last_checkpoint());
+  }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "engine/step_runner.hpp"
 #include "method/condition_mask.hpp"
 #include "method/method.hpp"
+#include "method/missing_cells.hpp"
 #include "train/options.hpp"
 #include "train/rows.hpp"
 
@@ -21,7 +22,8 @@ namespace fluxsbi::train {
 struct TrainingData {
   std::shared_ptr<const Rows> training, validation;
   std::optional<method::ConditionMask> condition_mask = {};
-  double condition_drop_rate = 0;  ///< in [0, 1): probability that a row loses its x
+  double condition_drop_rate = 0;                    ///< in [0, 1): probability that a row loses its x
+  std::optional<method::MissingCells> missing = {};  ///< where x may hold NaN
 };
 
 struct TrainingSetup {
@@ -38,6 +40,8 @@ struct TrainingSetup {
   std::unique_ptr<engine::StepRunner> runner;  ///< null: the step is called directly
   /// The number of the signal that asked to stop, or 0; looked at after every step.
   std::function<int()> stop_requested = core::stop_requested;
+  /// The same, looked at between the parts of a step and of a validation, by any thread.
+  std::function<int()> interrupted = core::stop_requested;
 };
 
 struct TrainingResult {
@@ -54,9 +58,10 @@ bool is_finished(const checkpoint::TrainingState& state, const TrainingOptions& 
 /// and at the end model.safetensors with the best EMA weights (the last ones if there was no validation).
 /// With a finished state it only writes model.safetensors again. From the same state, on a CPU with the same
 /// number of threads, all results but times are identical to the last bit. Throws core::Stopped after a
-/// checkpoint when a signal asked for it, and UserError when the loss or a gradient is not finite (the
+/// checkpoint when a signal asked for it, core::Interrupted where not one step was done until then, and UserError when the loss or a gradient is not finite (the
 /// message names the step and the last good checkpoint; nothing of those weights is saved), when rows cannot be
-/// read any more (after a checkpoint), or when `state` belongs to another configuration (names the keys).
+/// read any more (after a checkpoint), when a file cannot be written
+/// (naming the last good checkpoint), or when `state` belongs to another configuration (names the keys).
 TrainingResult train(TrainingSetup& setup, const std::optional<checkpoint::TrainingState>& state);
 
 }  // namespace fluxsbi::train

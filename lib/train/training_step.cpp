@@ -8,6 +8,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "core/philox.hpp"
+#include "core/stop.hpp"
 
 namespace fluxsbi::train {
 
@@ -28,14 +29,32 @@ at::Generator make_generator(at::Device device) {
   return at::globalContext().getAcceleratorHooksInterface(device.type()).getNewGenerator(device.index());
 }
 
+method::Noise empty_noise(const TrainingData& data, const std::vector<int64_t>& leading, at::Device device) {
+  method::Noise noise;
+  noise.normal = empty_rows(leading, data.training->theta_shape(), device);
+  noise.uniform = empty_rows(leading, {}, device);
+  if (data.condition_mask) noise.mask = empty_rows(leading, {data.condition_mask->numbers()}, device);
+  if (data.condition_drop_rate > 0) noise.drop = empty_rows(leading, {}, device);
+  if (data.missing && !data.missing->numbers().empty())
+    noise.missing = empty_rows(leading, data.missing->numbers(), device);
+  return noise;
+}
+
 void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed) {
   constexpr double smallest = 0x1p-25;  // half of the smallest positive number that uniform_ draws
   generator.set_current_seed(seed);
-  at::Tensor normal = noise.normal, uniform = noise.uniform, mask = noise.mask, drop = noise.drop;
+  at::Tensor normal = noise.normal;
   normal.normal_(0, 1, generator);
-  uniform.uniform_(0, 1, generator).clamp_min_(smallest);
-  if (mask.defined()) mask.uniform_(0, 1, generator).clamp_min_(smallest);
-  if (drop.defined()) drop.uniform_(0, 1, generator).clamp_min_(smallest);
+  for (at::Tensor uniform : {noise.uniform, noise.mask, noise.drop, noise.missing}) {
+    if (uniform.defined()) uniform.uniform_(0, 1, generator).clamp_min_(smallest);
+  }
+}
+
+engine::Regression regression_of(const method::Method& method, const TrainingData& data, method::Batch& batch,
+                                 const method::Noise& noise) {
+  if (noise.mask.defined()) batch.condition_mask = data.condition_mask->draw(noise.mask);
+  if (data.missing) data.missing->apply(batch, noise.missing);
+  return method::regression(method, batch, noise, data.condition_drop_rate);
 }
 
 TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method, const TrainingData& data,
@@ -51,11 +70,7 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
       generator_(make_generator(engine.device())) {
   const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
   const auto integers = floats.dtype(at::kLong);
-  noise_.normal = empty_rows({multistep_, batch_size_}, data.training->theta_shape(), engine.device());
-  noise_.uniform = at::empty({multistep_, batch_size_}, floats);
-  if (data.condition_mask)
-    noise_.mask = at::empty({multistep_, batch_size_, data.condition_mask->numbers()}, floats);
-  if (data.condition_drop_rate > 0) noise_.drop = at::empty({multistep_, batch_size_}, floats);
+  noise_ = empty_noise(data, {multistep_, batch_size_}, engine.device());
   step_number_ = at::zeros({}, integers);
   first_bad_ = at::full({}, none_bad, integers);
   step_loss_ = at::zeros({}, floats);
@@ -86,10 +101,10 @@ void TrainingStep::take(engine::StepRunner& runner) {
 
 at::Tensor TrainingStep::micro_batch(int64_t index) {
   feed_->load(index, batch_);
-  if (noise_.mask.defined()) batch_.condition_mask = data_.condition_mask->draw(noise_.mask[index]);
-  method::Noise noise{noise_.normal[index], noise_.uniform[index]};
-  if (noise_.drop.defined()) noise.drop = noise_.drop[index];
-  return engine_.accumulate_gradient(method::regression(method_, batch_, noise, data_.condition_drop_rate),
+  const auto part = [&](const at::Tensor& x) { return x.defined() ? x[index] : x; };
+  const method::Noise noise{part(noise_.normal), part(noise_.uniform), part(noise_.mask), part(noise_.drop),
+                            part(noise_.missing)};
+  return engine_.accumulate_gradient(regression_of(method_, data_, batch_, noise),
                                      1.0 / static_cast<double>(multistep_));
 }
 
@@ -97,8 +112,10 @@ void TrainingStep::compute() {
   const at::NoGradGuard no_grad;
   engine_.parameters().gradient.zero_();
   step_loss_.zero_();
-  for (int64_t i = 0; i < multistep_; ++i)
+  for (int64_t i = 0; i < multistep_; ++i) {
+    if (engine_.device().is_cpu()) core::interruption_point();  // elsewhere a step may be under capture
     step_loss_.add_(micro_batch(i), 1.0 / static_cast<double>(multistep_));
+  }
   optimiser_.update();
   loss_sum.add_(step_loss_);
   window_sum.add_(step_loss_);

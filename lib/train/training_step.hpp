@@ -16,8 +16,14 @@ namespace fluxsbi::train {
 
 /// A generator of random tensors on a device.
 at::Generator make_generator(at::Device device);
+/// Room for the noise of [leading..., rows of `data`].
+method::Noise empty_noise(const TrainingData& data, const std::vector<int64_t>& leading, at::Device device);
 /// Refills `noise` with the numbers that belong to `seed`; all but normal lie in (0, 1).
 void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed);
+/// The regression of clean rows under this noise: with the condition mask, the missing values and the dropped
+/// conditions that it draws. `batch` is left with what its rows then are.
+engine::Regression regression_of(const method::Method& method, const TrainingData& data, method::Batch& batch,
+                                 const method::Noise& noise);
 
 class TrainingStep {
  public:
@@ -29,7 +35,8 @@ class TrainingStep {
   /// functions of (seed, step). Waits for nothing.
   void run(engine::StepRunner& runner, int64_t step, double rate);
   /// The two halves of run(): what the step reads is made ready (throws UserError where rows cannot be read,
-  /// and has changed nothing then); the step is done.
+  /// and has changed nothing then); the step is done. Where core::Interrupted ends the second half, weights, average
+  /// and moments are those of the step before.
   void prepare(int64_t step, double rate);
   void take(engine::StepRunner& runner);
 
@@ -55,7 +62,7 @@ class TrainingStep {
 
   at::Tensor step_number_;  ///< scalar int64, counted from 1
   at::Tensor first_bad_;    ///< scalar int64, or none_bad
-  method::Noise noise_;     ///< normal [multistep, B, L, C], uniform [multistep, B], mask likewise
+  method::Noise noise_;     ///< normal [multistep, B, L, C], uniform [multistep, B], the others likewise
   method::Batch batch_;     ///< rows of the micro-batch at hand
   at::Tensor step_loss_;    ///< scalar, mean over the micro-batches
 };

@@ -6,6 +6,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "core/philox.hpp"
+#include "core/stop.hpp"
 #include "train/training_step.hpp"
 
 namespace fluxsbi::train {
@@ -21,7 +22,7 @@ void over_chunks(int64_t rows, Work work) {
 
 method::Noise noise_of_rows(const method::Noise& noise, int64_t first, int64_t count) {
   const auto part = [&](const at::Tensor& x) { return x.defined() ? x.narrow(0, first, count) : x; };
-  return {part(noise.normal), part(noise.uniform), part(noise.mask), part(noise.drop)};
+  return {part(noise.normal), part(noise.uniform), part(noise.mask), part(noise.drop), part(noise.missing)};
 }
 
 }  // namespace
@@ -29,11 +30,8 @@ method::Noise noise_of_rows(const method::Noise& noise, int64_t first, int64_t c
 Validation::Validation(engine::Engine& engine, const method::Method& method, const TrainingData& data,
                        uint64_t seed)
     : engine_(engine), method_(method), data_(data) {
-  const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
   const int64_t rows = data.validation->size();
-  noise_ = {empty_rows({rows}, data.validation->theta_shape(), engine.device()), at::empty({rows}, floats)};
-  if (data.condition_mask) noise_.mask = at::empty({rows, data.condition_mask->numbers()}, floats);
-  if (data.condition_drop_rate > 0) noise_.drop = at::empty({rows}, floats);
+  noise_ = empty_noise(data, {rows}, engine.device());
   at::Generator generator = make_generator(engine.device());
   over_chunks(rows, [&](int64_t first, int64_t count) {
     const auto chunk = static_cast<uint64_t>(first / chunk_rows);
@@ -47,12 +45,15 @@ double Validation::loss() {
   engine_.parameters().publish();
   const int64_t rows = data_.validation->size();
   at::Tensor total = at::zeros({}, noise_.uniform.options());
+  rows_ = at::empty({rows}, noise_.uniform.options());
   over_chunks(rows, [&](int64_t first, int64_t count) {
+    core::interruption_point();
     method::Batch batch = data_.validation->slice(first, count);
     const method::Noise noise = noise_of_rows(noise_, first, count);
-    if (noise.mask.defined()) batch.condition_mask = data_.condition_mask->draw(noise.mask);
-    const auto problem = method::regression(method_, batch, noise, data_.condition_drop_rate);
-    total.add_(engine_.loss(problem), static_cast<double>(count) / static_cast<double>(rows));
+    const auto problem = regression_of(method_, data_, batch, noise);
+    const at::Tensor terms = engine_.losses(problem);  // [count, L, C], means over the chunk
+    total.add_(terms.sum(), static_cast<double>(count) / static_cast<double>(rows));
+    rows_.narrow(0, first, count).copy_(terms.flatten(1).sum(1).mul_(static_cast<double>(count)));
   });
   return total.item<double>();
 }

@@ -16,12 +16,15 @@ class Validation {
 
   /// Mean of the rows' losses. Publishes the engine's master weights first; waits for the device.
   double loss();
+  /// The loss of each row [n] in the last loss(), whose mean that is.
+  const at::Tensor& rows() const { return rows_; }
 
  private:
   engine::Engine& engine_;
   const method::Method& method_;
   const TrainingData& data_;
-  method::Noise noise_;  ///< normal [n, L, C], uniform [n], mask [n, numbers], drop [n]
+  at::Tensor rows_;
+  method::Noise noise_;  ///< normal [n, L, C], uniform [n], mask [n, numbers], drop [n], missing
 };
 
 }  // namespace fluxsbi::train

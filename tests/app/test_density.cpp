@@ -117,6 +117,80 @@ TEST_CASE("one observation serves all of theta, and theta outside the prior has 
   CHECK(std::isfinite(written[2]));
 }
 
+TEST_CASE("files of one command are input of the next", "[app][density]") {
+  const Trained trained(tiny_config(), {"--set", "training.nsteps=100"});
+  const auto file = [&](const std::string& name) { return trained.file(name); };
+  succeed({"sample", trained.run, "-q", "--x", file("s.npz"), "-n", "4", "-o", file("draws.npz")});
+  // Two draws that were not filled.
+  auto arrays = io::load_arrays(file("draws.npz")).arrays;
+  auto draws = arrays.at("samples").to_double();
+  for (const size_t i : {8, 9, 46, 47}) draws[i] = std::numeric_limits<double>::quiet_NaN();
+  arrays["samples"] = io::Array::from(std::span<const double>(draws), {6, 4, 2});
+  io::save_arrays(file("holes.npz"), arrays);
+  succeed(trained.log_prob({"--theta", file("holes.npz"), "--x", file("s.npz"), "-o", file("lp.npz")}));
+  const io::Array found = array(file("lp.npz"), "log_prob");
+  REQUIRE(found.shape == Shape{6, 4});
+  const auto values = found.to_double();
+  CHECK(std::isnan(values[4]));
+  CHECK(std::isnan(values[23]));
+  // The same points with their observations, one by one.
+  std::vector<double> theta, x;
+  const auto of_rows = array(file("s.npz"), "x").to_double();
+  for (size_t i = 0; i < 24; ++i) {
+    if (i == 4 || i == 23) continue;
+    theta.insert(theta.end(), draws.begin() + static_cast<int64_t>(2 * i),
+                 draws.begin() + static_cast<int64_t>(2 * i + 2));
+    x.insert(x.end(), of_rows.begin() + static_cast<int64_t>(i / 4 * 2),
+             of_rows.begin() + static_cast<int64_t>(i / 4 * 2 + 2));
+  }
+  io::save_arrays(file("flat.npz"), {{"theta", io::Array::from(std::span<const double>(theta), {22, 2})},
+                                     {"x", io::Array::from(std::span<const double>(x), {22, 2})}});
+  const auto flat =
+      printed(succeed(trained.log_prob({"--theta", file("flat.npz"), "--x", file("flat.npz")})));
+  std::vector<double> filled;
+  for (const double value : values) {
+    if (!std::isnan(value)) filled.push_back(value);
+  }
+  CHECK(largest_difference(filled, flat) < chunk_tolerance);
+  refuses(trained.log_prob({"--theta", file("draws.npz"), "--x", file("flat.npz")}), "holds 6 rows and --x");
+  // The observations in the sample file itself, one observation for all, and modes.
+  succeed(trained.log_prob({"--theta", file("draws.npz"), "--x", file("draws.npz")}));
+  io::write_text(file("x.txt"), "0.1 -0.2\n");
+  succeed(trained.log_prob({"--theta", file("draws.npz"), "--x", file("x.txt"), "-o", file("one.npz")}));
+  CHECK(array(file("one.npz"), "log_prob").shape == Shape{6, 4});
+  succeed({"map", trained.run, "-q", "--x", file("draws.npz"), "-n", "20", "-o", file("map.npz")});
+  succeed(trained.log_prob({"--theta", file("map.npz"), "--x", file("draws.npz"), "-o", file("at_map.npz")}));
+  CHECK(largest_difference(array(file("at_map.npz"), "log_prob").to_double(),
+                           array(file("map.npz"), "log_prob").to_double()) < 0.05);
+  // Another key, of any command.
+  io::save_arrays(file("keys.H5"),
+                  {{"run/obs", array(file("s.npz"), "x")}, {"run/par", array(file("s.npz"), "theta")}});
+  const auto keyed = printed(succeed(trained.log_prob(
+      {"--theta", file("keys.H5"), "--theta-key", "run/par", "--x", file("keys.H5"), "--x-key", "run/obs"})));
+  CHECK(keyed == printed(succeed(trained.pairs())));
+  refuses(
+      {"sample", trained.run, "--x", file("keys.H5"), "--x-key", "run/ob", "-n", "2", "-o", file("no.npz")},
+      "'run/ob'; it holds run/obs, run/par");
+}
+
+TEST_CASE("a plot shows the parameters that are asked for", "[app][plot]") {
+  const TemporaryFolder folder;
+  std::vector<double> draws(13 * 200);
+  for (size_t i = 0; i < draws.size(); ++i) draws[i] = std::sin(static_cast<double>(i * i));
+  io::save_arrays(folder.file("s.npz"),
+                  {{"samples", io::Array::from(std::span<const double>(draws), {1, 200, 13})}});
+  const auto plot = [&](const std::string& name, Words extra) {
+    Words words{"plot", folder.file("s.npz"), "-o", folder.file(name)};
+    words.insert(words.end(), extra.begin(), extra.end());
+    return words;
+  };
+  CHECK(holds(succeed(plot("a.svg", {"--columns", "3,theta_12"})), "wrote"));
+  CHECK(holds(succeed(plot("b.svg", {})), "the first 12 of 13 parameters; --columns"));
+  refuses(plot("c.svg", {"--columns", "13"}), "numbers from 0 to 12");
+  refuses(plot("c.svg", {"--columns", "1,theta_1"}), "twice");
+  refuses(plot("c.svg", {"--columns", "theta_99"}), "did you mean");
+}
+
 TEST_CASE("a trained network's density integrates to 1", "[app][density]") {
   const std::string method =
       GENERATE(std::string("flow"), std::string("diffusion"), std::string("score_matching"));

@@ -141,7 +141,6 @@ TEST_CASE("what an embedding cannot do is said before a run is made", "[app][emb
   const std::string sets = "task: normal_set, simulations: 50";
   refuses(train("network: set", sets), "data.nan: pad");
   refuses(train("network: set", sets + ", nan: pad, standardise_x: per_feature"), "use per_channel");
-  refuses(train("network: mlp", sets + ", nan: pad"), "only embedding.network: set understands");
   refuses(train("network: cnn2d", "task: ar1_series, simulations: 50"), "[n, height, width, channels]");
   refuses(train("network: cnn1d, kernel: 2", "task: ar1_series, simulations: 50"), "odd number");
   CHECK_FALSE(std::filesystem::exists(folder.file("run")));

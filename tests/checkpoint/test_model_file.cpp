@@ -48,6 +48,27 @@ TEST_CASE("a model that was never validated keeps no loss", "[checkpoint][model]
   CHECK(std::isnan(checkpoint::load_model(folder.file("m.safetensors")).validation_loss));
 }
 
+TEST_CASE("a model keeps what observations are compared with, or does without", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  ModelFile model = test::example_model();
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  CHECK(checkpoint::load_model(folder.file("m.safetensors")).reference.empty());
+  const std::vector<double> each{1, 2, 3, 4, 5, 1.0 / 3};
+  model.reference = {each, each, each, each, each, each, std::vector<float>(12, 0.12346F)};
+  model.reference.rows[3] = std::numeric_limits<float>::quiet_NaN();  // an absent element of a set
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  const auto read = checkpoint::load_model(folder.file("m.safetensors")).reference;
+  CHECK(read.low == each);
+  CHECK(read.spread == each);
+  REQUIRE(read.row_count() == 2);
+  CHECK(read.rows[0] == 0.1235F);  // four decimals
+  CHECK(std::isnan(read.rows[3]));
+  model.reference.low.pop_back();
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  CHECK_THROWS_WITH(checkpoint::load_model(folder.file("m.safetensors")),
+                    ContainsSubstring("what it remembers of the training data"));
+}
+
 TEST_CASE("a model that learned theta on the whole line keeps its ends", "[checkpoint][model]") {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const test::TemporaryFolder folder;

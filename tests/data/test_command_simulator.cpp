@@ -1,13 +1,17 @@
 #include <cmath>
 #include <csignal>
+#include <cstdlib>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/system.hpp"
 #include "data/errors.hpp"
 #include "data/scratch.hpp"
+#include "data/simulate/noise_check.hpp"
+#include "data/simulate/program_files.hpp"
 #include "data/simulate/rows_text.hpp"
 #include "data/simulate/simulate.hpp"
 #include "data/simulate/simulate_to_file.hpp"
@@ -33,6 +37,7 @@ SimulateRequest request_for(const std::string& output, const std::string& comman
   request.simulator.command = command;
   request.simulator.batch = 8;
   request.simulator.workers = 2;
+  request.simulator.deterministic = true;  // no runs beside those of the batches
   request.stop = [] { return 0; };
   return request;
 }
@@ -123,17 +128,151 @@ TEST_CASE("rows with another number of values fail", "[data][command]") {
 TEST_CASE("a command that never succeeds is an error with its last words", "[data][command]") {
   const Scratch scratch;
   REQUIRE_USER_ERROR(
-      simulate_to_file(request_for(scratch.path("a.npz"), "echo no license >&2; exit 4", 1000)),
-      says("exit status 4") && says("no license"));
+      simulate_to_file(request_for(scratch.path("a.npz"), "echo no license >&2; exit 4", 1200)),
+      says("no row has succeeded of 100") && says("exit status 4") && says("no license"));
   REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "./no_such_simulator", 1000)),
                      says("exit status 127"));
-  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "cat > /dev/null", 1000)),
-                     says("wrote 0 rows"));
-  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "sed 's/.*/nan/'", 1000)),
-                     says("no row"));
+  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "cat > /dev/null", 60)),
+                     says("all 60 simulations failed") && says("wrote 0 rows"));
+  REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "sed 's/.*/nan/'", 60)),
+                     says("all 60") && says("not finite"));
   REQUIRE_USER_ERROR(simulate_to_file(request_for(scratch.path("a.npz"), "exit 1", 3)),
                      says("all 3 simulations"));
   REQUIRE(scratch.empty());
+}
+
+TEST_CASE("a command that succeeds seldom is not given up", "[data][command]") {
+  const Scratch scratch;
+  // Rows 40, 140, ... of 200 succeed: one in a hundred, the first long after eight failures.
+  const std::string command =
+      "awk 'NR > 1 { row = ENVIRON[\"FLUXSBI_ROW\"] + NR - 2; if (row % 100 != 40) { print \"no root\" > "
+      "\"/dev/stderr\"; exit 1 } print row }'";
+  auto request = request_for(scratch.path("a.npz"), command, 200);
+  const auto outcome = simulate_to_file(request);
+  REQUIRE(outcome.failed == 198);
+  REQUIRE(outcome.first_failure.find("exit status 1; standard error ends with: no root") !=
+          std::string::npos);
+  const auto result = load(scratch.path("a.npz"));
+  REQUIRE(result.x[40] == 40);
+  REQUIRE(result.x[140] == 140);
+}
+
+TEST_CASE("rows that failed are run again where that is asked for", "[data][command]") {
+  const Scratch scratch;
+  const std::string script = scratch.path("sim.sh"), log = scratch.path("log");
+  const std::string broken = "awk -F, 'NR > 1 { if ($1 < 0) exit 1; print $2 }'";
+  const std::string mended = "echo $FLUXSBI_ROW >> " + log + "; awk -F, 'NR > 1 { print $2 }'";
+  const std::string name = GENERATE("a.npz", "a.csv", "a.npy");
+  CAPTURE(name);
+  auto request = request_for(scratch.path(name), "sh " + script, 40);
+  SECTION("of a finished output") {
+    scratch.write("sim.sh", broken);
+    const int64_t failed = simulate_to_file(request).failed;
+    REQUIRE(failed > 5);
+    scratch.write("sim.sh", mended);
+    REQUIRE_USER_ERROR(simulate_to_file(request), says("exists"));
+    request.retry_failed = true;
+    const auto outcome = simulate_to_file(request);
+    REQUIRE(outcome.failed == 0);
+    REQUIRE(outcome.resumed == 40 - failed);
+  }
+  SECTION("of a partial output, whose program has changed") {
+    scratch.write("sim.sh", broken);
+    int ended = 0;
+    request.simulator.workers = 1;
+    request.progress = [&](int64_t, int64_t, int64_t) { ++ended; };
+    request.stop = [&] { return ended >= 2 ? 15 : 0; };
+    REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+    request.stop = never;
+    scratch.write("sim.sh", mended);
+    REQUIRE_USER_ERROR(simulate_to_file(request), says("another program") && says("sim.sh") &&
+                                                      says("--retry-failed") && says("--force"));
+    request.retry_failed = true;
+    const auto outcome = simulate_to_file(request);
+    REQUIRE(outcome.failed == 0);
+    REQUIRE(outcome.resumed > 0);
+    REQUIRE(outcome.resumed < 16);
+  }
+  auto whole = request_for(scratch.path("whole_" + name), "sh " + script, 40);
+  simulate_to_file(whole);
+  for (const std::string half : {"", "_theta", "_x"}) {
+    const std::string file = name.substr(0, 1) + half + name.substr(1);
+    if (scratch.has(file)) REQUIRE(scratch.read(file) == scratch.read("whole_" + file));
+  }
+}
+
+TEST_CASE("rows are only kept for the simulations that are asked for", "[data][command]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.npz"), good, 20);
+  simulate_to_file(request);
+  request.retry_failed = true;
+  request.seed = 6;
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("theta of row 0"));
+  request.seed = 5;
+  request.simulations = 10;
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("holds 20 simulations"));
+  request.simulations = 30;
+  REQUIRE(simulate_to_file(request).resumed == 20);
+  REQUIRE(load(scratch.path("a.npz")).x.size() == 60);
+}
+
+TEST_CASE("the files of a command are those that it runs, not those that it writes", "[data][command]") {
+  const Scratch scratch;
+  const std::string script = scratch.write("sim.py", "print(1)"), data = scratch.write("table.dat", "1"),
+                    log = scratch.write("log.sh", "");
+  const std::string command =
+      "python3 " + script + " --table=" + data + " 2>>" + log + " | cat; sh '" + script + "'";
+  REQUIRE(data::program_files(command) == std::vector<std::string>{script});
+  const std::string before = data::program_text(command);
+  scratch.write("sim.py", "print(2)");
+  REQUIRE(data::program_text(command) != before);
+}
+
+TEST_CASE("noise that repeats or cannot be repeated is noticed", "[data][command][noise]") {
+  const auto problem = [](const std::string& command, int64_t batch) {
+    data::SimulatorOptions options;
+    options.command = command;
+    options.batch = batch;
+    data::CommandSimulator simulator(options, {"a"}, 1, 0, never);
+    return data::noise_problem(simulator, batch,
+                               [](int64_t row) { return std::vector<float>{static_cast<float>(row)}; });
+  };
+  const auto says = [](const std::string& text, const std::string& part) {
+    CAPTURE(text, part);
+    REQUIRE(text.find(part) != std::string::npos);
+  };
+  const auto noisy = [](const std::string& seed) {
+    return "awk 'BEGIN { srand(" + seed + ") } NR > 1 { print $1 + rand() }'";
+  };
+  const std::string seeded = noisy("ENVIRON[\"FLUXSBI_SEED\"]");
+  for (const int64_t batch : {1, 10}) {
+    REQUIRE(problem(seeded, batch).empty());
+    says(problem("awk 'NR > 1 { print 2 * $1 }'", batch), "simulator.deterministic: true");
+    REQUIRE(problem("exit 1", batch).empty());  // a command that fails is not judged
+  }
+  says(problem(noisy("7"), 10), "does not depend on FLUXSBI_SEED");
+  says(problem(noisy("7"), 1), "FLUXSBI_SEED");
+  says(problem("awk 'NR > 1 { \"od -An -N2 -tu2 /dev/urandom\" | getline x; print x }'", 1),
+       "cannot be repeated");
+}
+
+TEST_CASE("a worker's libraries get one thread each, unless the user has chosen", "[data][command]") {
+  const Scratch scratch;
+  const std::string command =
+      "awk 'NR > 1 { print ENVIRON[\"OMP_NUM_THREADS\"] + 0, ENVIRON[\"MKL_NUM_THREADS\"] + 0 }'";
+  const char* old = std::getenv("OMP_NUM_THREADS");
+  const std::string kept = old ? old : "";
+  unsetenv("MKL_NUM_THREADS");
+  setenv("OMP_NUM_THREADS", "3", 1);
+  simulate_to_file(request_for(scratch.path("a.npz"), command, 4));
+  if (old) {
+    setenv("OMP_NUM_THREADS", kept.c_str(), 1);
+  } else {
+    unsetenv("OMP_NUM_THREADS");
+  }
+  const auto x = load(scratch.path("a.npz")).x;
+  REQUIRE(x[0] == 3);
+  REQUIRE(x[1] == 1);
 }
 
 TEST_CASE("a run beyond the time limit fails by itself", "[data][command]") {
@@ -216,6 +355,18 @@ TEST_CASE("rows of text are read with or without a header", "[data][rows]") {
   REQUIRE(data::read_rows("").empty());
 }
 
+TEST_CASE("rows of text may mix separators, and hold comments and Fortran's exponents", "[data][rows]") {
+  const auto rows =
+      data::read_rows("# made by sim\n  1, 2\t3   4 \n1.0D+02;-2d-1 # the end\n\n1,,2\n,\n# 9 9\nNaN 5\n");
+  REQUIRE(rows.size() == 5);
+  REQUIRE(rows[0].values == std::vector<float>{1, 2, 3, 4});
+  REQUIRE(rows[1].values == std::vector<float>{100, -0.2f});
+  REQUIRE(rows[2].values.size() == 3);
+  REQUIRE(std::isnan(rows[2].values[1]));
+  REQUIRE(rows[3].values.size() == 2);
+  REQUIRE(std::isnan(rows[4].values[0]));
+}
+
 TEST_CASE("written rows read back the same float32", "[data][rows]") {
   const std::vector<float> values{0.1f, -3e-38f, 1.0f / 3, 16777217.0f};
   const auto rows = data::read_rows(data::write_rows(std::vector<std::string>{"a", "b"}, values));
@@ -248,4 +399,29 @@ TEST_CASE("a killed simulation goes on to the same file", "[data][command]") {
   REQUIRE(outcome.resumed <= 40);
   simulate_to_file(request_for(scratch.path("whole.npz"), wait + good, 80));
   REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
+}
+
+TEST_CASE("rows of different length up to a stated maximum end in NaN", "[data][command]") {
+  const Scratch scratch;
+  // One to three values a row, then one too many.
+  const std::string ragged =
+      "awk -F, 'NR > 1 { n = ($1 > 0) + 2 * ($2 > 1.2) + 1; for (i = 1; i <= n; ++i) printf \"%d \", i; print \"\" }'";
+  auto request = request_for(scratch.path("ragged.npz"), ragged, 60);
+  request.simulator.max_length = 3;
+  const auto outcome = simulate_to_file(request);
+  const auto result = load(scratch.path("ragged.npz"));
+  REQUIRE(result.x.size() == 180);
+  REQUIRE(outcome.first_failure.find("4 values of x, more than simulator.max_length = 3") !=
+          std::string::npos);
+  std::vector<int64_t> of_length(5);
+  for (size_t row = 0; row < 60; ++row) {
+    const size_t length = 1 + (result.theta[2 * row] > 0) + 2 * (result.theta[2 * row + 1] > 1.2F);
+    ++of_length[length];
+    REQUIRE(result.failed[row] == (length > 3));
+    for (size_t i = 0; i < 3; ++i) {
+      const float value = result.x[3 * row + i];
+      REQUIRE((length <= 3 && i < length ? value == static_cast<float>(i + 1) : std::isnan(value)));
+    }
+  }
+  for (size_t length = 1; length <= 4; ++length) REQUIRE(of_length[length] > 0);
 }

@@ -6,6 +6,7 @@
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/errors.hpp"
+#include "data/files/dataset_file.hpp"
 #include "data/loaded.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/simulate.hpp"
@@ -106,6 +107,120 @@ TEST_CASE("csv columns are found by their numbers or by the given names", "[data
   REQUIRE_USER_ERROR(load_dataset(options, 0), says("no column 'missing'") && says("theta_1"));
   const auto gap = scratch.write("b.csv", "theta_0,x_0,x_2\n1,2,3\n");
   REQUIRE_USER_ERROR(load_dataset(from_file(gap), 0), says("data.names.x"));
+}
+
+TEST_CASE("missing cells of text obey data.nan as those of arrays do", "[data][dataset]") {
+  const Scratch scratch;
+  auto options =
+      from_file(scratch.write("a.csv", "theta_0,x_0,x_1\n1,2,3\n4,,NA\n5,6,NULL\n7,8,9\n10,11,12\n"));
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("2 of 5 rows") && says("first: row 1") && says("x_0"));
+  options.nan = data::NanPolicy::drop;
+  const auto dataset = load_dataset(options, 0);
+  REQUIRE(dataset.dropped == 2);
+  REQUIRE(dataset.theta == std::vector<float>{1, 7, 10});
+  REQUIRE(dataset.x == std::vector<float>{2, 3, 8, 9, 11, 12});
+  REQUIRE_USER_ERROR(load_dataset(from_file(scratch.write("b.csv", "theta_0,x_0\n1,2\n1,soon\n")), 0),
+                     says("b.csv:3: column 2 (x_0)") && says("'soon'"));
+}
+
+TEST_CASE("text is read as numpy, pandas and R write it", "[data][dataset]") {
+  const Scratch scratch;
+  for (const char* text : {"# theta_0 theta_1 x_0\n1 2 3\n4 5 6\n7 8 9\n",
+                           ",theta_0,theta_1,x_0,note\n0,1,2,3,good\n1,4,5,6,\n2,7,8,9,bad\n",
+                           "theta_0\ttheta_1\tx_0\n1\t2\t3\n4\t5\t6\n7\t8\t9\n",
+                           "x_0;theta_1;theta_0\n3;2;1\n6;5;4\n9;8;0.7D+01\n"}) {
+    INFO(text);
+    const auto dataset = load_dataset(from_file(scratch.write("a.txt", text)), 0);
+    REQUIRE(dataset.theta == std::vector<float>{1, 2, 4, 5, 7, 8});
+    REQUIRE(dataset.x == std::vector<float>{3, 6, 9});
+  }
+  auto bare = from_file(scratch.write("b.txt", "1 2 3\n4 5 6\n7 8 9\n"));
+  REQUIRE_USER_ERROR(load_dataset(bare, 0), says("no line names its 3 columns") && says("data.names"));
+  bare.theta_names = {"mass", "spin"};
+  const auto dataset = load_dataset(bare, 0);
+  REQUIRE(dataset.theta == std::vector<float>{1, 2, 4, 5, 7, 8});
+  REQUIRE(dataset.x_names == std::vector<std::string>{"x_0"});
+  bare.x_names = {"a", "b"};
+  REQUIRE_USER_ERROR(load_dataset(bare, 0), says("3 columns"));
+}
+
+TEST_CASE("an x that is there and cannot be read is not absent", "[data][dataset]") {
+  const Scratch scratch;
+  io::save_arrays(scratch.path("a.npz"), {{"theta", counting({4, 2})}, {"x", counting({4, 3})}});
+  std::string bytes = scratch.read("a.npz");
+  // The type of x's member, which comes last, becomes Python objects, as numpy writes ragged rows.
+  const size_t at = bytes.find("'<f4'", bytes.find("x.npy"));
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at, 5, "'|O' ");
+  const auto options = from_file(scratch.write("b.npz", bytes));
+  REQUIRE_USER_ERROR(load_dataset(options, 0), says("'x': holds Python objects") && says("data.nan: pad"));
+  REQUIRE_USER_ERROR(data::dataset_shape(options), says("data.nan: pad"));
+}
+
+TEST_CASE("theta and x may have other keys", "[data][dataset]") {
+  const Scratch scratch;
+  for (const char* name : {"a.NPZ", "a.H5"}) {
+    io::save_arrays(scratch.path(name),
+                    {{"run/params", counting({4, 2})}, {"run/sub/data", counting({4, 3})}});
+    auto options = from_file(scratch.path(name));
+    REQUIRE_USER_ERROR(load_dataset(options, 0), says("'theta'; it holds run/params, run/sub/data"));
+    options.theta_key = "run/params";
+    options.x_key = "run/sub/data";
+    for (const double memory_gb : {4.0, 0.0}) {
+      options.memory_gb = memory_gb;
+      REQUIRE(load_dataset(options, 0).x.size() == 12);
+    }
+    REQUIRE(data::dataset_shape(options).x_dim == 3);
+    options.x_key = "run/sub/dat";
+    REQUIRE_USER_ERROR(load_dataset(options, 0), says("'run/sub/dat'; it holds"));
+  }
+}
+
+TEST_CASE("arrays whose rows lie in columns are noticed, and turned where that is asked for",
+          "[data][dataset]") {
+  const Scratch scratch;
+  const io::Array theta = counting({2, 50}), x = counting({3, 2, 50});
+  io::save_arrays(scratch.path("a.h5"), {{"theta", theta}, {"x", x}});
+  auto options = from_file(scratch.path("a.h5"));
+  REQUIRE_USER_ERROR(load_dataset(options, 0),
+                     says("[2, 50]") && says("[3, 2, 50]") && says("data.transposed: true"));
+  options.transposed = true;
+  for (const double memory_gb : {4.0, 0.0}) {
+    options.memory_gb = memory_gb;
+    const auto dataset = load_dataset(options, 0);
+    REQUIRE(dataset.rows == 50);
+    REQUIRE(dataset.shape.x_dim == 2);
+    REQUIRE(dataset.shape.x_channels == 3);
+    const auto values = theta.to_float(), cells = x.to_float();
+    for (size_t row = 0; row < 50; ++row) {
+      REQUIRE(dataset.theta[2 * row + 1] == values[50 + row]);
+      // row, token 1, channel 2 is [2, 1, row] in the file
+      REQUIRE(dataset.x[6 * row + 3 * 1 + 2] == cells[(2 * 2 + 1) * 50 + row]);
+    }
+  }
+  REQUIRE(data::dataset_shape(options).theta_dim == 2);
+  // As many parameters as data: only the lengths tell.
+  io::save_arrays(scratch.path("b.npz"), {{"theta", theta}, {"x", counting({2, 50})}});
+  auto square = from_file(scratch.path("b.npz"));
+  REQUIRE_USER_ERROR(load_dataset(square, 0), says("data.transposed"));
+  square.transposed = false;
+  REQUIRE(data::dataset_shape(square).theta_dim == 50);
+}
+
+TEST_CASE("channels in the second axis are noticed", "[data][dataset]") {
+  const auto problem = [](std::vector<int64_t> shape) {
+    data::Side side;
+    side.shape = std::move(shape);
+    return data::channels_first_problem(side);
+  };
+  for (const auto& shape :
+       std::vector<std::vector<int64_t>>{{9, 3, 64, 64}, {9, 1, 28, 28}, {9, 3, 1000}, {9, 1, 64}}) {
+    CAPTURE(shape);
+    REQUIRE(problem(shape).find("numpy.moveaxis(x, 1, -1)") != std::string::npos);
+  }
+  for (const auto& shape : std::vector<std::vector<int64_t>>{
+           {9, 64, 64, 3}, {9, 28, 28, 1}, {9, 1000, 3}, {9, 4, 4, 8}, {9, 5, 12}, {9, 100}, {}})
+    REQUIRE(problem(shape).empty());
 }
 
 TEST_CASE("a file of theta alone is data without x", "[data][dataset]") {
@@ -220,6 +335,8 @@ TEST_CASE("absent elements of sets are taken, half absent ones and empty sets ar
   REQUIRE_USER_ERROR(load({1, 2, 1, nan, 3, 4, 5, 6}, data::NanPolicy::pad),
                      says("row 0 (counted from 0): element 1 of x"));
   REQUIRE_USER_ERROR(load({1, 2, 1, inf, 3, 4, 5, 6}, data::NanPolicy::pad), says("infinite"));
-  REQUIRE_USER_ERROR(load({1, 2, 1, 2, nan, nan, nan, nan}, data::NanPolicy::pad),
-                     says("row 1") && says("all elements"));
+  // A row without any element is no set, as that of a failed simulation.
+  REQUIRE(load({1, 2, 1, 2, nan, nan, nan, nan, 5, 6, 7, 9}, data::NanPolicy::pad).rows == 2);
+  REQUIRE_USER_ERROR(load({nan, nan, nan, nan, nan, nan, nan, nan}, data::NanPolicy::pad),
+                     says("all elements"));
 }

@@ -6,6 +6,7 @@
 #include "data/errors.hpp"
 #include "data/files/given.hpp"
 #include "data/scratch.hpp"
+#include "io/files.hpp"
 
 using namespace fluxsbi;
 using data::DataShape;
@@ -48,6 +49,33 @@ TEST_CASE("blanks are empty, NA or NaN in any case, quoted or with spaces", "[da
   CHECK(same(given.values, {blank, blank, blank, blank, blank, blank, 2, 3, blank, blank}));
 }
 
+TEST_CASE("questions come from arrays, too", "[data][given]") {
+  const Scratch scratch;
+  const std::vector<float> mass_spin{1, blank, blank, 0.5f}, data{1, blank, 3, 4, 5, 6};
+  const std::vector<float> both{1, blank, 1, blank, 3, blank, 0.5f, 4, 5, 6};
+  const auto array = [](const std::vector<float>& values, std::vector<int64_t> dims) {
+    return io::Array::from(std::span<const float>(values), std::move(dims));
+  };
+  io::save_arrays(scratch.path("a.npz"), {{"theta", array(mass_spin, {2, 2})}, {"x", array(data, {2, 3})}});
+  CHECK(same(load(scratch.path("a.npz")).values, both));
+  // What `fluxsbi sample --given` wrote.
+  io::save_arrays(scratch.path("b.h5"),
+                  {{"given", array(both, {2, 5})}, {"samples", array(both, {2, 1, 5})}});
+  CHECK(same(load(scratch.path("b.h5")).values, both));
+  io::save_arrays(scratch.path("c.npy"), {{"array", array(both, {2, 5})}});
+  CHECK(same(load(scratch.path("c.npy")).values, both));
+  io::save_arrays(scratch.path("x.npz"), {{"x", array(data, {2, 3})}});
+  const auto given = load(scratch.path("x.npz"));
+  CHECK(same(given.values, {blank, blank, 1, blank, 3, blank, blank, 4, 5, 6}));
+  CHECK(given.absent == std::vector<std::string>{"mass", "spin"});
+  io::save_arrays(scratch.path("d.npz"), {{"theta", array({1, blank}, {1, 2})}, {"x", array(data, {2, 3})}});
+  REQUIRE_USER_ERROR(load(scratch.path("d.npz")), says("theta has 1 rows and x 2"));
+  io::save_arrays(scratch.path("e.npz"), {{"y", array({1}, {1})}});
+  REQUIRE_USER_ERROR(load(scratch.path("e.npz")), says("there are: y"));
+  io::save_arrays(scratch.path("f.npz"), {{"x", array({1, 2}, {1, 2})}});
+  REQUIRE_USER_ERROR(load(scratch.path("f.npz")), says("[1, 2]"));
+}
+
 TEST_CASE("a column that is not in the file is inferred in all rows", "[data][given]") {
   const Scratch scratch;
   const auto given = load(scratch.write("a.csv", "x_1\n5\n6\n"));
@@ -78,7 +106,8 @@ TEST_CASE("what cannot be answered is refused, every mistake at once", "[data][g
   REQUIRE_USER_ERROR(load(write("mass,x_0\n,1e39\n,inf\n")),
                      says("row 0") && says("row 1") && says("in x_0"));
   REQUIRE_USER_ERROR(load(write("mass,x_0\n")), says("no rows"));
-  REQUIRE_USER_ERROR(load(scratch.write("a.txt", "mass\n1\n")), says(".csv"));
+  REQUIRE_USER_ERROR(load(scratch.write("a.mat", "mass\n1\n")), says(".csv"));
+  REQUIRE_USER_ERROR(load(scratch.write("a.txt", "1 2 3 4 5\n")), says("must name the columns"));
 }
 
 TEST_CASE("theta that is given outside the prior's support is refused by row, column and value",

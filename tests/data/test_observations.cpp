@@ -68,6 +68,16 @@ TEST_CASE("csv headers are the model's names in any order, or data_1, data_2, ..
   REQUIRE(load_observations(own, vector3, names).x == std::vector<float>{1, 2, 3, 4, 5, 6});
   const auto numbered = scratch.write("numbered.csv", "data_1,data_2,data_3\n1,2,3\n");
   REQUIRE(load_observations(numbered, vector3, names).x == std::vector<float>{1, 2, 3});
+  REQUIRE(load_observations(scratch.write("bare.txt", "1 2 3\n4 5 6\n"), vector3, names).x ==
+          std::vector<float>{1, 2, 3, 4, 5, 6});
+  const auto column = load_observations(scratch.write("column.txt", "1\n2\n3\n"), vector3, names);
+  REQUIRE(column.rows == 1);
+  REQUIRE(column.x == std::vector<float>{1, 2, 3});
+  REQUIRE_USER_ERROR(load_observations(scratch.write("two.txt", "1 2\n"), vector3, names),
+                     says("2 columns without names") && says("a, b, c"));
+  io::save_arrays(scratch.path("keys.H5"),
+                  {{"group/obs", io::Array::from(std::vector<float>{1, 2, 3}, {3})}});
+  REQUIRE(load_observations(scratch.path("keys.H5") + ":group/obs", vector3, names).rows == 1);
   const auto many = scratch.write("many.csv", "data_1,data_2,data_3,data_4\n1,2,3,4\n");
   REQUIRE_USER_ERROR(load_observations(many, vector3, names), says("data_4") && says("a, b, c"));
   const auto few = scratch.write("few.csv", "a,b\n1,2\n");
@@ -89,7 +99,13 @@ TEST_CASE("observations that do not fit the model are refused", "[data][observat
   REQUIRE_USER_ERROR(load(counting({0, 3}), vector3), says("no rows"));
   const std::vector<float> holed{1, 2, 3, 4, std::numeric_limits<float>::quiet_NaN(), 6};
   REQUIRE_USER_ERROR(load(io::Array::from(std::span<const float>(holed), {2, 3}), vector3),
-                     says("row 1") && says("x_1"));
+                     says("row 1") && says("x_1") && says("data.nan: impute"));
+  DataShape knows = vector3;
+  knows.missing = true;
+  REQUIRE(load(io::Array::from(std::span<const float>(holed), {2, 3}), knows).rows == 2);
+  REQUIRE(load_observations(scratch.path("x.npy"), vector3, {}, /*gaps=*/true).rows == 2);
+  const std::vector<float> infinite{1, 2, std::numeric_limits<float>::infinity()};
+  REQUIRE_USER_ERROR(load(io::Array::from(std::span<const float>(infinite), {1, 3}), knows), says("x_2"));
   REQUIRE_USER_ERROR(load_observations(scratch.path("absent.npy"), vector3, {}), says("absent.npy"));
   io::save_arrays(scratch.path("y.npz"), {{"y", counting({2, 3})}});
   REQUIRE_USER_ERROR(load_observations(scratch.path("y.npz"), vector3, {}), says("y"));

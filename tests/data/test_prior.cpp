@@ -38,11 +38,22 @@ TEST_CASE("a box has its density inside and on its faces, none outside", "[data]
     REQUIRE(prior->in_support(inside));
     REQUIRE_THAT(prior->log_prob(inside), WithinRel(density, closed_form));
   }
-  for (const Point& outside :
-       {Point{std::nextafter(1.0, 2.0), 1}, Point{0, -1e-300}, Point{no_number, 1}, Point{0, inf}}) {
+  for (const Point& outside : {Point{std::nextafter(1.0, 2.0), 1}, Point{0, -1e-300}, Point{0, 4.0000001},
+                               Point{no_number, 1}, Point{0, inf}}) {
     REQUIRE_FALSE(prior->in_support(outside));
     REQUIRE(prior->log_prob(outside) == -inf);
   }
+}
+
+TEST_CASE("the ends of a box are those that float32 makes of them, too", "[data][prior]") {
+  const auto prior = make_prior({data::PriorKind::box, {0.1}, {0.7}, {}, {}}, 1);
+  const auto open = make_prior({data::PriorKind::custom, {-inf}, {0.1}, {}, {}}, 1);
+  for (const float value : {0.1F, 0.7F}) CHECK(prior->in_support(Point{value}));
+  CHECK(open->in_support(Point{0.1F}));
+  CHECK_FALSE(open->in_support(Point{0.1 + 1e-8}));
+  CHECK_FALSE(open->in_support(Point{-inf}));
+  const auto at_end = make_prior({data::PriorKind::box, {-0.1}, {0.1}, {}, {}}, 1);
+  CHECK_THAT(at_end->log_prob(Point{0.1F}), WithinRel(-std::log(0.2), closed_form));
 }
 
 TEST_CASE("normal and lognormal densities are the hand-computed ones", "[data][prior]") {

@@ -172,7 +172,7 @@ TEST_CASE("a signal ends the wait for a simulation", "[data][online]") {
   setup.simulator = std::make_shared<Sleeper>(setup.ends);
   setup.stop = [] { return SIGTERM; };
   SimulationStream stream(std::move(setup));
-  CHECK_THROWS_AS(read(stream, 0, 1), core::Stopped);
+  CHECK_THROWS_AS(read(stream, 0, 1), core::Interrupted);
 }
 
 TEST_CASE("a command simulates while training; what it lacks is an error", "[data][online][errors]") {

@@ -143,3 +143,58 @@ TEST_CASE("the fingerprint tells float64 values apart that are one in float32", 
   CHECK(fingerprint(1.7e9 + 20000) == fingerprint(1.7e9 + 20000));
   CHECK(fingerprint(1.7e9 + 20000) != fingerprint(1.7e9 + 20000.25));
 }
+
+TEST_CASE("impute counts what x lacks, and moments leave it out", "[data][survey][missing]") {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  Table table = random_table(400);
+  for (size_t row = 0; row < 400; row += 4) table.x[2 * row] = nan;
+  for (size_t row = 0; row < 400; row += 100) table.x[2 * row + 1] = nan;
+  const auto dataset = table.dataset();
+  const auto survey = data::survey(dataset, options_with(NanPolicy::impute), 3, {}, small_block);
+  CHECK(survey.dropped == 0);
+  CHECK(survey.missing.of_feature() == std::vector<int64_t>{100, 4});
+  CHECK(survey.missing.cells() == 104);
+  CHECK(survey.missing.rows() == 100);
+  CHECK(survey.missing.empty_rows() == 4);
+  CHECK(survey.missing.usual(0) == 2);
+  const std::string text = survey.missing.text(dataset.x_names);
+  CHECK(
+      text ==
+      "104 of 800 values of x are missing, in 100 of 400 rows (u 25 %, v 1 %); 4 rows lack all of x, and train the "
+      "prior");
+  CHECK_THAT(survey.x.mean[0], WithinAbs(0, 0.25));
+  CHECK_THAT(survey.x.scale[0], WithinAbs(1, 0.2));
+}
+
+TEST_CASE("impute refuses NaN in theta, infinite values and columns without a value",
+          "[data][survey][missing]") {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(),
+                  infinity = std::numeric_limits<float>::infinity();
+  const auto impute = options_with(NanPolicy::impute);
+  Table theta = random_table(40), infinite = random_table(40), empty = random_table(40);
+  theta.theta[7] = theta.theta[9] = nan;
+  REQUIRE_USER_ERROR(data::survey(theta.dataset(), impute, 0),
+                     says("2 of 40 rows") && says("row 7") && says("mass") && says("data.nan: drop"));
+  infinite.x[3] = infinity;
+  REQUIRE_USER_ERROR(data::survey(infinite.dataset(), impute, 0),
+                     says("1 of 40 rows") && says("row 1") && says("v"));
+  for (size_t row = 0; row < 40; ++row) empty.x[2 * row + 1] = nan;
+  REQUIRE_USER_ERROR(data::survey(empty.dataset(), impute, 0), says("v is missing (NaN) in every row"));
+}
+
+TEST_CASE("what a row usually lacks is what rows lack, and what is hidden besides",
+          "[data][survey][missing]") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  data::MissingCount whole(8), holed(8);
+  for (int row = 0; row < 5000; ++row) {
+    std::vector<double> x(8, 1.0);
+    whole.add(x);
+    if (row % 10 == 0) x[0] = x[1] = nan;
+    if (row < 3) x[2] = x[3] = nan;  // fewer than one row in a thousand
+    holed.add(x);
+  }
+  CHECK(whole.usual(0) == 0);
+  CHECK(whole.usual(0.05) == 3);  // of 8: 0.4 on average, standard deviation 0.62
+  CHECK(holed.usual(0) == 2);
+  CHECK(holed.usual(0.9) == 8);
+}

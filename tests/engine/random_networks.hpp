@@ -130,6 +130,7 @@ class RandomCases {
     inputs.t = times(rows);
     inputs.obs = normal({rows, tokens, channels});
     if (coin()) inputs.condition_mask = normal({coin() ? 1 : rows, tokens, 1}) > 0;
+    if (coin()) inputs.missing = normal({coin() ? 1 : rows, tokens, 1}) > 1;
     return inputs;
   }
 

@@ -20,7 +20,7 @@ constexpr double tolerance = 2e-5;
 
 const data::DataShape shape{2, 1, 24, 1, {}, {4, 6}, true};
 
-std::shared_ptr<model::Network> make_network(const std::string& embedding_lines) {
+std::shared_ptr<model::Network> make_network(const std::string& embedding_lines, bool missing = false) {
   const std::string text =
       "model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], id_embedding_strategy: "
       "[absolute, "
@@ -33,7 +33,8 @@ std::shared_ptr<model::Network> make_network(const std::string& embedding_lines)
   spec->read(reader);
   embedding.read(reader);
   data::DataShape data = shape;
-  data.padded = embedding.options().network == "set";
+  data.padded = embedding.options().network == "set" && !missing;
+  data.missing = missing;
   model::resolve(*spec, embedding, data);
   auto network = model::build_network(*spec, embedding);
   network->initialise(1);
@@ -68,11 +69,15 @@ using MakeEngine = std::unique_ptr<engine::Engine> (*)(std::shared_ptr<model::Ne
 
 void agrees_with_modules(MakeEngine make_engine) {
   const test::Threads threads(3);
-  for (const std::string network : {"mlp", "residual_mlp", "cnn2d", "patchify", "set"}) {
-    CAPTURE(network);
-    const auto reference = engine::make_reference_engine(make_network(network), at::kFloat, at::kCPU);
-    const auto found = make_engine(make_network(network));
-    auto problem = problem_of(203, network == "set");
+  const std::vector<std::pair<std::string, bool>> cases{
+      {"mlp", false}, {"residual_mlp", false}, {"cnn2d", false}, {"patchify", false},
+      {"set", false}, {"none", true},          {"cnn2d", true},  {"set", true}};
+  for (const auto& [network, missing] : cases) {
+    CAPTURE(network, missing);
+    const auto reference =
+        engine::make_reference_engine(make_network(network, missing), at::kFloat, at::kCPU);
+    const auto found = make_engine(make_network(network, missing));
+    auto problem = problem_of(203, network == "set" || missing);
     const double loss = reference->accumulate_gradient(problem, 1).item<double>();
     CHECK(std::abs(found->accumulate_gradient(problem, 1).item<double>() - loss) < tolerance * loss);
     CHECK(relative_error(found->parameters().gradient, reference->parameters().gradient) < tolerance);

@@ -97,8 +97,15 @@ TEST_CASE("an embedding network decides how x is standardised, and refuses what 
   CHECK(set.data.standardise_x == data::Standardise::per_channel);
   CHECK_THAT(problems_of("embedding: {network: set}\ndata: {file: a.npz, standardise_x: per_feature}\n"),
              ContainsSubstring("data.standardise_x per_feature would shift the elements of a set"));
-  CHECK_THAT(problems_of("data: {file: a.npz, nan: pad}\n"),
-             ContainsSubstring("which only embedding.network: set understands"));
+  // Elements of varying number share a mean and a scale whatever the network.
+  CHECK(read("data: {file: a.npz, nan: pad}\n").data.standardise_x == data::Standardise::per_channel);
+  const auto impute = read("data: {file: a.npz, nan: impute}\n");
+  CHECK(impute.data.missing_rate == 0.05);
+  CHECK(impute.data.standardise_x == data::Standardise::per_feature);
+  const auto drop = read("data: {file: a.npz, nan: drop, missing_rate: 0.1}\n");
+  CHECK_FALSE(drop.data.missing_rate);
+  REQUIRE(drop.warnings.size() == 1);
+  CHECK_THAT(drop.warnings[0], ContainsSubstring("data.missing_rate has no effect here"));
 }
 
 TEST_CASE("the resolved text of a config reads as the same config", "[experiment][reading]") {

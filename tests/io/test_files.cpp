@@ -38,6 +38,38 @@ TEST_CASE("an extension in capitals is the same", "[io][files]") {
   CHECK(load_arrays(folder.file("A.NPZ")).arrays.contains("x"));
 }
 
+TEST_CASE("text of other extensions is read and not written", "[io][files]") {
+  const Folder folder;
+  for (const char* name : {"a.txt", "a.DAT", "a.tsv", "a.csv"}) {
+    write_file(folder.file(name), "a b\n1 2\n");
+    CHECK(is_text_table(name));
+    CHECK(load_arrays(folder.file(name)).columns == std::vector<std::string>{"a", "b"});
+  }
+  CHECK_FALSE(is_text_table("a.npz"));
+  CHECK_THAT(error_of([] { save_arrays("a.txt", {}); }), ContainsSubstring("unknown extension '.txt'"));
+}
+
+TEST_CASE("an array that cannot be read is listed with the reason", "[io][files]") {
+  const Folder folder;
+  save_arrays(folder.file("a.npz"),
+              {{"theta", random_array(DType::f32, {2})}, {"x", random_array(DType::f64, {2})}});
+  std::string bytes = read_file(folder.file("a.npz"));
+  for (const auto& [type, reason] :
+       std::vector<std::pair<std::string, std::string>>{{"'|O' ", "pad rows of different length with NaN"},
+                                                        {"'<U3'", "text"},
+                                                        {"'<M8'", "numpy.timedelta64"},
+                                                        {"'<c8'", "real and imaginary part"}}) {
+    INFO(type);
+    std::string other = bytes;
+    for (size_t at = 0; (at = other.find("'<f8'", at)) != std::string::npos; ++at) other.replace(at, 5, type);
+    write_file(folder.file("b.npz"), other);
+    const auto list = list_arrays(folder.file("b.npz"));
+    REQUIRE(list.size() == 2);
+    CHECK(list[0].problem.empty());
+    CHECK_THAT(list[1].problem, ContainsSubstring(reason));
+  }
+}
+
 TEST_CASE("safetensors are read as arrays", "[io][files]") {
   CHECK(load_arrays(fixture("reference.safetensors")).arrays.size() == 2);
   CHECK(load_arrays(fixture("reference.safetensors"), {"steps", "steps"}).arrays.size() == 1);
@@ -45,8 +77,9 @@ TEST_CASE("safetensors are read as arrays", "[io][files]") {
 }
 
 TEST_CASE("an unknown extension is refused with those known", "[io][files]") {
-  CHECK(error_of([] { load_arrays("a.mat"); }) ==
-        "a.mat: has the unknown extension '.mat'; read are .npz, .npy, .h5, .hdf5, .csv, .safetensors");
+  CHECK(
+      error_of([] { load_arrays("a.mat"); }) ==
+      "a.mat: has the unknown extension '.mat'; read are .npz, .npy, .h5, .hdf5, .csv, .txt, .dat, .tsv, .safetensors");
   CHECK(error_of([] { save_arrays("a", {}); }) ==
         "a: has no extension; written are .npz, .npy, .h5, .hdf5, .csv");
   CHECK_THAT(error_of([] { save_arrays("a.safetensors", {}); }),

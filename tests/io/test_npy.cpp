@@ -169,3 +169,9 @@ TEST_CASE("every truncation of an npy file is refused", "[io][npy]") {
     CHECK_THROWS_AS(parse_npy(bytes_of(part), "part.npy"), core::UserError);
   }
 }
+
+TEST_CASE("an array that the memory cannot hold is refused before it is allocated", "[io][npy][memory]") {
+  CHECK_THAT(error_of([] { room_for(uint64_t{1} << 60, "big.npy"); }),
+             ContainsSubstring("big.npy: an array needs ") && ContainsSubstring("data.memory_gb"));
+  CHECK(room_for(3, "small.npy").size() == 3);
+}

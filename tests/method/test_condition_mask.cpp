@@ -137,6 +137,10 @@ TEST_CASE("a mask is covered exactly if it can be drawn", "[method][mask]") {
   CHECK(covers(plain, {1, 1, 0, 0, 0}));
   CHECK_FALSE(covers(plain, {1, 0, 0, 1, 0}));
   CHECK_FALSE(covers(plain, {1, 1, 1, 1, 1}));
+  // What is said of tokens without a value does not count.
+  CHECK(covers(plain, {0, 0, 2, 1, 1}));
+  CHECK(covers(plain, {0, 0, 2, 2, 2}));
+  CHECK_FALSE(covers(plain, {1, 0, 2, 1, 0}));
   options.kind = MaskKind::posterior;
   CHECK_FALSE(covers(ConditionMask(options, obs, cond, at::kCPU), {0, 0, 0, 0, 0}));
 }

@@ -157,6 +157,26 @@ TEST_CASE("every coefficient is the one of table 1 of Karras et al. 2022", "[met
   }
 }
 
+TEST_CASE("vp's ends and its number of levels are options under GenSBI's names", "[method][edm][times]") {
+  method::DiffusionOptions options;
+  options.preconditioning = method::PreconditioningKind::vp;
+  options.e_s = 0.01;
+  options.e_t = 0.25;
+  options.M = 50;
+  const method::Diffusion method(options);
+  CHECK(method.path()->time(1) == Approx(0.01));
+  CHECK(method.path()->time(0) == 1);
+  const auto told = [&](double sigma) {
+    return method.preconditioning()
+        .coefficients(options, at::full({1}, sigma, at::kDouble))
+        .noise.item<double>();
+  };
+  CHECK(told(4.0) == Approx(49 * vp_time(4.0)).epsilon(1e-9));
+  // Training's times are uniform on (e_t, 1): the median is 0.625.
+  CHECK(number_at(method.training_sigma(even_uniform(2001)), 0) >= vp_sigma(0.25));
+  CHECK(number_at(method.training_sigma(even_uniform(2001)), 0.5) == Approx(vp_sigma(0.625)).epsilon(1e-6));
+}
+
 TEST_CASE("conditioned tokens are fed clean and unscaled and carry no loss", "[method][edm]") {
   const auto method = diffusion(GENERATE("edm", "vp", "ve"));
   method::Batch all{at::randn({3, 4, 2}), {}, {}, {}}, masked = all;

@@ -27,6 +27,12 @@ namespace {
 const data::DataShape series{2, 1, 24, 2, {}, {}}, image{2, 1, 48, 2, {}, {6, 8}},
     draws{2, 1, 7, 2, {}, {}, true};
 
+data::DataShape with_gaps(data::DataShape shape) {
+  shape.padded = false;
+  shape.missing = true;
+  return shape;
+}
+
 EmbeddingSpec read_spec(const std::string& lines, std::vector<std::string>* warnings = nullptr) {
   const config::Value document = config::parse_yaml("embedding: {" + lines + "}\n", "a.yaml");
   config::Reader reader(document);
@@ -59,6 +65,12 @@ const std::vector<Example> examples{
     {"network: patchify, patch: [2, 4], positions: learned", image, 6, {3, 2}},
     {"network: patchify, patch: [2, 4], output: vector", image, 1},
     {"network: patchify, patch: [2, 4], output: vector, pooling: sum", image, 1},
+    {"network: mlp, hidden: 8", with_gaps(series), 1},
+    {"network: cnn1d, channels: [4, 5], stride: 3, kernel: 5, output: vector, pooling: mean",
+     with_gaps(series), 1},
+    {"network: cnn2d, channels: [4], grid: [6, 8]", with_gaps(image), 12, {3, 4}},
+    {"network: patchify, patch: [2, 4], output: vector, pooling: attention, heads: 2", with_gaps(image), 1},
+    {"network: set, hidden: 8", with_gaps(draws), 1},
     {"network: set, hidden: 8", draws, 1},
     {"network: set, hidden: 8, pooling: sum, output: tokens, tokens: 3", draws, 3},
     {"network: set, hidden: 8, pooling: attention, heads: 2", draws, 1},
@@ -83,6 +95,8 @@ std::shared_ptr<Embedding> start_values(const Example& example, uint64_t seed) {
 // x [rows, M, K] of the shape; of a set some elements are absent, one row has a single one.
 at::Tensor data_of(const data::DataShape& shape, int64_t rows, uint64_t seed) {
   at::Tensor x = random_tensor({rows, shape.x_dim, shape.x_channels}, seed);
+  if (shape.missing)
+    x.masked_fill_(random_tensor(x.sizes(), seed + 1) > 0.8, std::numeric_limits<float>::quiet_NaN());
   if (!shape.padded) return x;
   for (int64_t row = 0; row < rows; ++row) {
     const int64_t present = 1 + row % shape.x_dim;
@@ -200,7 +214,8 @@ TEST_CASE("start values depend on the seed alone and differ between parameters a
     for (const auto& item : first->named_parameters()) {
       CHECK(at::equal(item.value(), again->named_parameters()[item.key()]));
     }
-    const auto weight = first->named_parameters().keys().front();
+    const auto weight =
+        first->named_parameters().keys()[example.shape.missing ? 1 : 0];  // `missing` starts at 0
     CHECK_FALSE(at::equal(first->named_parameters()[weight], other->named_parameters()[weight]));
   }
   const auto network = whole_network(examples[4]);

@@ -141,8 +141,18 @@ TEST_CASE("a section that does not fit the data says why", "[model][embedding][s
              ContainsSubstring("does not divide [50]") && ContainsSubstring("1, 2, 5, 10, 25, 50"));
   CHECK_THAT(problem_of("network: patchify, patch: [4]", image), ContainsSubstring("two entries"));
   CHECK_THAT(problem_of("network: patchify, patch: [4, 4]", series), ContainsSubstring("one entry"));
-  CHECK_THAT(problem_of("network: mlp", draws), ContainsSubstring("embedding.network: set"));
-  CHECK_THAT(problem_of("network: none", draws), ContainsSubstring("embedding.network: set"));
+}
+
+TEST_CASE("gaps of x double the channels that the main network sees, unless an embedding takes them",
+          "[model][embedding][spec][missing]") {
+  EmbeddingSpec none = read_spec("network: none"), set = read_spec("network: set");
+  CHECK(none.resolve(draws).x_channels == 2);
+  CHECK(none.stands_before());
+  CHECK_THAT(none.remarks().at(0), ContainsSubstring("x may have gaps"));
+  CHECK(none.resolve(series).x_channels == 1);
+  CHECK_FALSE(none.stands_before());
+  CHECK(set.resolve(draws).x_channels == set.options().features);
+  CHECK(set.remarks().size() == 1);
 }
 
 TEST_CASE("a joint model with an embedding is refused with the way out", "[model][embedding][spec][errors]") {

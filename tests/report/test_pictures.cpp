@@ -118,9 +118,9 @@ TEST_CASE("a corner plot refuses what it cannot draw", "[report][corner][error]"
                          MessageMatches(ContainsSubstring(part)));
   };
   plot.samples = {"posterior", values};
-  fails("1 to 12 parameters, not 0");
-  plot.names.assign(13, "a");
-  fails("1 to 12 parameters, not 13; choose some of them");
+  fails("1 to 40 parameters, not 0");
+  plot.names.assign(41, "a");
+  fails("1 to 40 parameters, not 41; choose some of them");
   plot.names.assign(5, "a");
   fails("posterior does not have 5 columns");
   plot.names.assign(2, "a");

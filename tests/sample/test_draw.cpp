@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "method/flow_matching.hpp"
 #include "sample/draw.hpp"
 #include "sample/fields.hpp"
+#include "sample/rejection.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
@@ -159,7 +161,11 @@ TEST_CASE("rejection ends at its limits and marks what it could not fill", "[sam
   sample::SamplingOptions options;
   SECTION("of tries") {
     options.max_tries = 3;
-    CHECK(posterior.draw({rows, draws, 0, 0, 64}, options).drawn == rows * draws * 4);
+    CHECK(posterior.draw({rows, 10, 0, 0, 64}, options).drawn == rows * 10 * 4);
+  }
+  SECTION("of hope: where nothing is kept, two passes are enough") {
+    CHECK(posterior.draw({rows, draws, 0, 0, 64}, options).drawn == rows * draws * 2);
+    CHECK(posterior.draw({1, 1000, 0, 0, 1000}, options).drawn == 1000);  // one, where it is large
   }
   SECTION("of time") {
     options.max_seconds = 0;
@@ -169,6 +175,39 @@ TEST_CASE("rejection ends at its limits and marks what it could not fill", "[sam
   CHECK(samples.unfilled() == rows * draws);
   CHECK(samples.acceptance() == 0);
   for (const float value : samples.values) CHECK(std::isnan(value));
+}
+
+TEST_CASE("observations without hope are given up, the others are filled", "[sample][reject]") {
+  GaussianPosterior posterior;
+  posterior.prior = box(10.2, 13.8);  // the means are 8, 9, 10, 11, 12, the deviation 0.6
+  const int64_t many = 300;
+  const auto samples = posterior.draw({rows, many, 2, 0, 512});
+  for (int64_t row = 0; row < rows; ++row) {
+    const auto first = samples.filled.begin() + static_cast<std::ptrdiff_t>(row * many);
+    const auto filled = std::count(first, first + static_cast<std::ptrdiff_t>(many), uint8_t{1});
+    INFO("row " << row);
+    if (row < 2) {
+      CHECK(filled < 3);
+    } else {
+      CHECK(filled == many);
+    }
+  }
+  // Row 2 keeps 13.6 % and takes about 2,200 draws; a hundred tries of rows 0 and 1 alone would be 60,000.
+  CHECK(samples.drawn < 6000);
+}
+
+TEST_CASE("rejection says where its draws lie and how long the others take", "[sample][reject]") {
+  const auto prior = box(0.001, 1);
+  const sample::SamplingOptions options;
+  sample::Rejection rejection(1, prior.get(), {"mass", "radius"}, options);
+  const std::vector<double> out{-2.9, 0.5}, edge{-0.1, 0.7};
+  for (int i = 0; i < 100; ++i) rejection.count(0, false, i % 2 ? out : edge);
+  CHECK(rejection.where() == "mass: rejected draws lie in [-2.9, -0.1], the prior in [0.001, 1]");
+  std::vector<int64_t> pending{0, 1, 2};
+  CHECK(rejection.give_up(pending, 100) == 0);  // 100 tries say little
+  for (int i = 0; i < 100; ++i) rejection.count(0, false, out);
+  CHECK(rejection.give_up(pending, 100) == 3);
+  CHECK(pending.empty());
 }
 
 TEST_CASE("samples outside the support stay where rejection is off", "[sample][reject]") {

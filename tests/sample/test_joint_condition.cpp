@@ -137,6 +137,21 @@ TEST_CASE("rejection looks at inferred theta alone", "[sample][given][reject]") 
   CHECK(theta_1.max().item<double>() <= -1);
 }
 
+TEST_CASE("given fractions of a simplex bound the inferred ones", "[sample][given][reject]") {
+  Toy toy;
+  data::PriorOptions options;
+  options.kind = data::PriorKind::parameters;
+  options.parameters = data::PriorParts{{{"dirichlet", {}, {{"concentration", {1, 1, 1}}}}}};
+  toy.prior = data::make_prior(options, 2);
+  toy.given = {blank, 0.25F, 1.5F, blank};  // theta_0 is then near 1.1 with a standard deviation of 1.15
+  const auto samples = toy.draw(200, 64, with_solver("rk4"));
+  REQUIRE(samples.unfilled() == 0);
+  const at::Tensor theta_0 = tensor_of(samples).select(2, 0);
+  CHECK(theta_0.min().item<double>() >= 0);
+  CHECK(theta_0.max().item<double>() <= 0.75 + 1e-6);
+  CHECK(theta_0.max().item<double>() > 0.7);
+}
+
 TEST_CASE("a method may scale its input: given tokens reach the network clean", "[sample][given]") {
   // A path that hands the network ten times its state, as diffusion's c_in does.
   class Scaling : public test::ChangedPath {

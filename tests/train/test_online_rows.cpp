@@ -6,6 +6,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include "core/error.hpp"
+#include "core/stop.hpp"
 #include "data/simulate/online.hpp"
 #include "data/simulate/simulate.hpp"
 #include "support/catch.hpp"
@@ -119,7 +120,7 @@ class InterruptedRows final : public train::Rows {
     void prepare(int64_t step) override {
       if (step == last_) {
         *signal_ = SIGTERM;
-        throw core::Stopped("stopped by SIGTERM");
+        throw core::Interrupted(SIGTERM, "stopped by SIGTERM");
       }
       feed_->prepare(step);
     }

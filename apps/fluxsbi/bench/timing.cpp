@@ -42,7 +42,7 @@ std::vector<Rate> measure(const std::vector<Variant>& variants, double seconds) 
   const double end = core::steady_seconds() + seconds;
   for (int round = 0; round < least_rounds || core::steady_seconds() < end; ++round) {
     if (const int signal = core::stop_requested())
-      throw core::Stopped(std::string("bench was stopped by ") + core::signal_name(signal));
+      throw core::Interrupted(signal, std::string("bench was stopped by ") + core::signal_name(signal));
     for (size_t i = 0; i < variants.size(); ++i) {
       rates[i].push_back(static_cast<double>(calls[i]) / time_of(variants[i], calls[i]));
       ratios[i].push_back(rates[i].back() / rates[0].back());

@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/files/text_pair.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 
@@ -32,13 +33,29 @@ Side side_of(const std::vector<int64_t>& shape, const std::string& where) {
   side.channels = shape.size() >= 3 ? shape.back() : 1;
   side.tokens = size / side.channels;
   if (shape.size() == 4) side.grid = {shape[1], shape[2]};
+  side.shape = shape;
   return side;
 }
 
-Side whole_side(io::Array array, const std::string& where) {
-  Side side = side_of(array.shape, where);
-  side.values = rows_in_memory(std::move(array));
-  return side;
+/// The array with its axes in the opposite order: what was written column by column.
+io::Array with_axes_reversed(const io::Array& array) {
+  std::vector<int64_t> shape(array.shape.rbegin(), array.shape.rend());
+  const size_t rank = shape.size(), width = io::size_of(array.dtype);
+  io::Array reversed{array.dtype, shape, std::vector<std::byte>(array.bytes.size())};
+  std::vector<size_t> index(rank, 0), stride(rank, width);  // of the result; strides in the array
+  for (size_t axis = 1; axis < rank; ++axis)
+    stride[axis] = stride[axis - 1] * static_cast<size_t>(shape[axis - 1]);
+  size_t from = 0;
+  for (size_t to = 0; to < reversed.bytes.size(); to += width) {
+    std::memcpy(reversed.bytes.data() + to, array.bytes.data() + from, width);
+    for (size_t axis = rank; axis-- > 0;) {
+      from += stride[axis];
+      if (++index[axis] < static_cast<size_t>(shape[axis])) break;
+      from -= stride[axis] * index[axis];
+      index[axis] = 0;
+    }
+  }
+  return reversed;
 }
 
 bool is_hdf5(const std::string& path) {
@@ -46,91 +63,48 @@ bool is_hdf5(const std::string& path) {
   return extension == ".h5" || extension == ".hdf5";
 }
 
-/// What the file says of the array `key`; nothing where it is missing or of a type that is not read.
+/// What the file says of the array `key`; nothing where it is missing or cannot be read.
 std::optional<io::ArrayInfo> info_of(const std::string& path, const std::string& key) {
   for (auto& info : io::list_arrays(path)) {
-    if (info.name == key) return std::move(info);
+    if (info.name == key && info.problem.empty()) return std::move(info);
   }
   return {};
 }
 
-Side open_key(const std::string& path, const std::string& key, Loading loading) {
-  if (loading == Loading::shape) {
-    if (const auto info = info_of(path, key)) return side_of(info->shape, path + ": " + key);
-  }
-  io::FileContent content = io::load_arrays(path, {key});  // says what is wrong with a key that is missing
-  return whole_side(std::move(content.arrays.at(key)), path + ": " + key);
+/// The side `array` of a file, turned round where the file is transposed.
+Side loaded_side(io::Array array, bool transposed, const std::string& where) {
+  return whole_side(transposed ? with_axes_reversed(array) : std::move(array), where);
 }
 
-Side open_npy(const std::string& path, Loading loading) {
+Side listed_side(std::vector<int64_t> shape, bool transposed, const std::string& where) {
+  if (transposed) std::reverse(shape.begin(), shape.end());
+  return side_of(shape, where);
+}
+
+Side open_key(const std::string& path, const std::string& key, bool transposed, Loading loading) {
+  const std::string where = path + ": " + key;
+  if (loading == Loading::shape) {
+    if (const auto info = info_of(path, key)) return listed_side(info->shape, transposed, where);
+  }
+  io::FileContent content = io::load_arrays(path, {key});  // says what is wrong with a key that is missing
+  return loaded_side(std::move(content.arrays.at(key)), transposed, where);
+}
+
+Side open_npy(const std::string& path, bool transposed, Loading loading) {
   if (io::extension_of(path) != ".npy") {
     throw core::UserError(path +
                           ": data.theta_file and data.x_file are a pair of .npy files; use data.file for "
                           "one file that holds theta and x");
   }
-  const auto info = loading == Loading::whole ? std::nullopt : info_of(path, "array");
-  if (!info) {  // load_arrays says what is wrong with a type that is not listed
+  const bool whole = loading == Loading::whole || (transposed && loading == Loading::by_row);
+  const auto info = whole ? std::nullopt : info_of(path, "array");
+  if (!info) {  // load_arrays says what is wrong with a type that is not read
     io::FileContent content = io::load_arrays(path);
-    return whole_side(std::move(content.arrays.at("array")), path);
+    return loaded_side(std::move(content.arrays.at("array")), transposed, path);
   }
-  Side side = side_of(info->shape, path);
+  Side side = listed_side(info->shape, transposed, path);
   if (loading == Loading::by_row) side.values = rows_of_npy(path);
   return side;
-}
-
-/// stem_0, stem_1, ... as far as the header has them.
-std::vector<std::string> numbered_columns(const std::vector<std::string>& header, const std::string& stem) {
-  std::vector<std::string> names;
-  for (;;) {
-    const std::string name = stem + "_" + std::to_string(names.size());
-    if (std::find(header.begin(), header.end(), name) == header.end()) break;
-    names.push_back(name);
-  }
-  const auto is_numbered = [&](const std::string& column) {
-    const std::string head = stem + "_";
-    return column.size() > head.size() && column.starts_with(head) &&
-           std::all_of(column.begin() + std::ssize(head), column.end(),
-                       [](unsigned char c) { return std::isdigit(c); });
-  };
-  const auto numbered = std::count_if(header.begin(), header.end(), is_numbered);
-  if (numbered != std::ssize(names)) names.clear();  // a number is missing: it is better not to guess
-  return names;
-}
-
-Side take_columns(const std::string& path, const io::FileContent& content, const std::string& stem,
-                  std::vector<std::string>& names) {
-  const auto& header = content.columns;
-  if (names.empty()) names = numbered_columns(header, stem);
-  if (names.empty()) {
-    throw core::UserError(path + " has no columns " + stem + "_0, " + stem +
-                          "_1, ... without a gap; name the columns of " + stem + " in data.names." + stem +
-                          " (there are: " + core::join(header) + ")");
-  }
-  const auto columns = find_columns(header, names);
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (columns[i] >= 0) continue;
-    throw core::UserError(path + " has no column '" + names[i] + "' of data.names." + stem +
-                          " (there are: " + core::join(header) + ")");
-  }
-  const io::Array& table = content.arrays.at("array");
-  if (table.shape[0] == 0) throw core::UserError(path + " holds no rows");
-  const auto values = pick_columns<double>(table, columns);
-  const std::vector<int64_t> shape{table.shape[0], std::ssize(names)};
-  return whole_side(io::Array::from(std::span<const double>(values), shape), path);
-}
-
-// The x of a file that holds theta alone: rows of nothing, with theta's channels, as joint models need it.
-Side no_x(const Side& theta) {
-  return {theta.rows, 0, theta.channels, {}, rows_of_nothing(theta.rows)};
-}
-
-SidePair load_csv(const std::string& path, std::vector<std::string> theta_names,
-                  std::vector<std::string> x_names) {
-  const io::FileContent content = io::load_arrays(path);
-  Side theta = take_columns(path, content, "theta", theta_names);
-  const bool theta_alone = x_names.empty() && content.columns.size() == theta_names.size();
-  Side x = theta_alone ? no_x(theta) : take_columns(path, content, "x", x_names);
-  return {std::move(theta), std::move(x), std::move(theta_names), std::move(x_names)};
 }
 
 // The two files that OUT.npy means, or nothing.
@@ -145,9 +119,9 @@ std::optional<std::pair<std::string, std::string>> npy_files(const std::string& 
                         files.first + " and " + files.second + " beside it)");
 }
 
-SidePair open_hdf5_by_row(const std::string& path, bool has_x) {
-  std::vector<std::string> keys{"theta"};
-  if (has_x) keys.emplace_back("x");
+SidePair open_hdf5_by_row(const std::string& path, const FileKeys& names, bool has_x) {
+  std::vector<std::string> keys{names.theta};
+  if (has_x) keys.push_back(names.x);
   const auto file = std::make_shared<const io::Hdf5Rows>(path, keys);
   const auto side = [&](size_t index) {
     Side one = side_of(file->datasets()[index].shape, path + ": " + keys[index]);
@@ -159,15 +133,31 @@ SidePair open_hdf5_by_row(const std::string& path, bool has_x) {
   return {std::move(theta), std::move(x), {}, {}};
 }
 
-SidePair open_keys(const std::string& path, Loading loading) {
-  const bool has_x = io::list_arrays(path).size() != 1;
-  if (loading == Loading::by_row && is_hdf5(path)) return open_hdf5_by_row(path, has_x);
-  Side theta = open_key(path, "theta", loading);
-  Side x = has_x ? open_key(path, "x", loading) : no_x(theta);
+SidePair open_keys(const std::string& path, const FileKeys& keys, Loading loading) {
+  // An array that cannot be read is there: it does not make a file one of theta alone.
+  const bool has_x = io::list_arrays(path).size() != 1 || keys.x != FileKeys().x;
+  const bool transposed = keys.transposed.value_or(false);
+  if (loading == Loading::by_row && is_hdf5(path) && !transposed) return open_hdf5_by_row(path, keys, has_x);
+  Side theta = open_key(path, keys.theta, transposed, loading);
+  Side x = has_x ? open_key(path, keys.x, transposed, loading) : no_x(theta);
   return {std::move(theta), std::move(x), {}, {}};
 }
 
-SidePair same_rows(SidePair pair, const std::string& source) {
+/// Refuses sides of different length, and those that look as if their rows stood in columns.
+SidePair same_rows(SidePair pair, const FileKeys& keys, const std::string& source) {
+  const auto &theta = pair.theta.shape, &x = pair.x.shape;
+  const bool last_agree = theta.size() == 2 && !x.empty() && theta.back() == x.back();
+  constexpr int64_t many = 20;  // as many times more columns than rows are no simulations
+  const bool looks_turned =
+      last_agree && theta[0] == x[0] && x.size() == 2 && theta.back() >= many * theta[0];
+  const bool turned = last_agree && theta[0] != x[0] && theta.back() > std::max(theta[0], x[0]);
+  if (turned || (looks_turned && !keys.transposed)) {
+    throw core::UserError(
+        source + ": theta has the shape " + core::shape_text(theta) + " and x " + core::shape_text(x) +
+        ": the simulations seem to lie along the last axis, as Julia, MATLAB and R write HDF5; set "
+        "data.transposed: true to read every array with its axes in the opposite order" +
+        (looks_turned ? " (or false if they do not)" : ""));
+  }
   if (pair.theta.rows == pair.x.rows) return pair;
   throw core::UserError(source + ": theta has " + std::to_string(pair.theta.rows) + " rows, x has " +
                         std::to_string(pair.x.rows) + "; row i of both must be one simulation");
@@ -179,25 +169,53 @@ uint64_t bytes_of(const std::optional<io::ArrayInfo>& info) {
 
 }  // namespace
 
-SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file, Loading loading) {
-  Side theta = open_npy(theta_file, loading);
-  return same_rows({std::move(theta), open_npy(x_file, loading), {}, {}}, theta_file + " and " + x_file);
+Side whole_side(io::Array array, const std::string& where) {
+  Side side = side_of(array.shape, where);
+  side.values = rows_in_memory(std::move(array));
+  return side;
+}
+
+// Rows of nothing, with theta's channels, as joint models need it.
+Side no_x(const Side& theta) {
+  return {theta.rows, 0, theta.channels, {}, rows_of_nothing(theta.rows), {}};
+}
+
+SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file, Loading loading,
+                       const FileKeys& keys) {
+  const bool transposed = keys.transposed.value_or(false);
+  Side theta = open_npy(theta_file, transposed, loading);
+  return same_rows({std::move(theta), open_npy(x_file, transposed, loading), {}, {}}, keys,
+                   theta_file + " and " + x_file);
 }
 
 SidePair open_pair(const std::string& path, const std::vector<std::string>& theta_names,
-                   const std::vector<std::string>& x_names, Loading loading) {
-  if (io::extension_of(path) == ".csv") return load_csv(path, theta_names, x_names);
-  if (const auto files = npy_files(path)) return open_npy_pair(files->first, files->second, loading);
-  return same_rows(open_keys(path, loading), path);
+                   const std::vector<std::string>& x_names, Loading loading, const FileKeys& keys) {
+  if (io::is_text_table(path)) return load_text_pair(path, theta_names, x_names);
+  if (const auto files = npy_files(path)) return open_npy_pair(files->first, files->second, loading, keys);
+  return same_rows(open_keys(path, keys, loading), keys, path);
+}
+
+std::string channels_first_problem(const Side& x) {
+  const auto& shape = x.shape;
+  constexpr int64_t most_channels = 8, least_ratio = 8;
+  const bool image = shape.size() == 4 && shape[1] <= 4 && shape[3] >= least_ratio && shape[2] >= least_ratio;
+  const bool series = shape.size() == 3 && shape[1] <= most_channels && shape[2] >= 2 * most_channels &&
+                      shape[2] >= least_ratio * shape[1];
+  if (!image && !series) return {};
+  return "x has the shape " + core::shape_text(shape) + ", which is read as " +
+         (image ? "[rows, height, width, channels]" : "[rows, tokens, channels]") + ": " +
+         core::count_text(shape.back(), "channel") +
+         ". If axis 1 holds the channels, as PyTorch has them, save " + "numpy.moveaxis(x, 1, -1)";
 }
 
 uint64_t bytes_by_row(const std::string& theta_file, const std::string& x_file) {
   return bytes_of(info_of(theta_file, "array")) + bytes_of(info_of(x_file, "array"));
 }
 
-uint64_t bytes_by_row(const std::string& path) {
+uint64_t bytes_by_row(const std::string& path, const FileKeys& keys) {
+  if (keys.transposed.value_or(false)) return 0;
   if (const auto files = npy_files(path)) return bytes_by_row(files->first, files->second);
-  return is_hdf5(path) ? bytes_of(info_of(path, "theta")) + bytes_of(info_of(path, "x")) : 0;
+  return is_hdf5(path) ? bytes_of(info_of(path, keys.theta)) + bytes_of(info_of(path, keys.x)) : 0;
 }
 
 template <class T>

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/files/dataset_file.hpp"
+#include "data/files/given_cells.hpp"
 #include "data/files/names.hpp"
-#include "io/csv.hpp"
-#include "io/output.hpp"
 
 namespace fluxsbi::data {
 
@@ -63,10 +63,12 @@ std::vector<int64_t> positions(const std::string& path, const std::vector<std::s
 void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
               const std::vector<std::string>& features, const Prior* prior, float* values,
               Problems& problems) {
+  std::vector<double> theta(prior ? static_cast<size_t>(prior->dim()) : 0, blank);
   for (size_t i = 0; i < at.size(); ++i) {
     const double value = cells[i];
     if (std::isnan(value)) continue;
     const std::string& name = features[static_cast<size_t>(at[i])];
+    if (std::cmp_less(at[i], theta.size())) theta[static_cast<size_t>(at[i])] = value;
     float& place = values[at[i]];
     place = static_cast<float>(value);
     if (!std::isfinite(place)) {
@@ -76,7 +78,14 @@ void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
                !prior->component_in_support(static_cast<size_t>(at[i]), value)) {
       problems.add(row, "has " + name + " = " + core::number_text(value) +
                             ", which lies outside the prior's support: the model never saw such a theta");
+      return;
     }
+  }
+  if (prior && !prior->admits(theta)) {
+    problems.add(
+        row,
+        "gives values of theta that the prior's support does not hold together: the model never saw such "
+        "a theta");
   }
 }
 
@@ -109,17 +118,15 @@ std::vector<std::string> joint_names(const std::vector<std::string>& theta_names
 
 Given load_given(const std::string& path, const DataShape& shape, const std::vector<std::string>& theta_names,
                  const std::vector<std::string>& x_names, const Prior* prior) {
-  if (io::extension_of(path) != ".csv")
-    throw core::UserError("--given " + path + ": must be a .csv file whose blank cells are the question");
   const auto names = joint_names(resolve_names(theta_names, "theta", shape.theta_dim),
                                  resolve_names(x_names, "x", shape.x_dim));
   const auto features = feature_names(names, shape.theta_channels);
-  const io::Csv csv = io::load_csv(path, {.blank_as_nan = true});
-  const auto at = positions(path, csv.columns, features);
-  const std::vector<double> cells = csv.values.to_double();
+  const GivenCells file = load_given_cells(path, shape, features);
+  const auto at = positions(path, file.columns, features);
+  const std::vector<double>& cells = file.values;
 
   Given given;
-  given.rows = csv.values.shape.at(0);
+  given.rows = file.rows;
   if (given.rows == 0)
     throw core::UserError(path + " holds no rows; a row of blank cells asks for the joint distribution");
   const int64_t size = row_size(shape);

@@ -18,7 +18,8 @@ std::vector<std::string> resolve_names(const std::vector<std::string>& given, co
   if (given.empty()) return default_names(stem, count);
   if (std::ssize(given) != count) {
     throw core::UserError("data.names." + stem + " has " + std::to_string(given.size()) + " names, " + stem +
-                          " has " + std::to_string(count) + " entries a row; name each of them, or none");
+                          " has " + std::to_string(count) + " entries a row; name each of them, or none" +
+                          (stem == "theta" ? " (prior.parameters names theta, too)" : ""));
   }
   std::set<std::string> seen;
   for (const auto& name : given) {

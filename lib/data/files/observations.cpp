@@ -12,7 +12,7 @@
 #include "data/files/names.hpp"
 #include "data/files/row_file.hpp"
 #include "data/files/sets.hpp"
-#include "io/output.hpp"
+#include "io/files.hpp"
 
 namespace fluxsbi::data {
 
@@ -102,10 +102,10 @@ Observations from_csv(const std::string& path, const DataShape& shape,
 }  // namespace
 
 Observations load_observations(const std::string& path, const DataShape& shape,
-                               const std::vector<std::string>& x_names) {
+                               const std::vector<std::string>& x_names, bool gaps) {
   const auto names = resolve_names(x_names, "x", shape.x_dim);
   Observations observations;
-  if (io::extension_of(path) == ".csv") {
+  if (io::is_text_table(path)) {
     observations = from_csv(path, shape, names);
   } else {
     const io::Array x = load_side(path, "x");
@@ -121,15 +121,20 @@ Observations load_observations(const std::string& path, const DataShape& shape,
     check_sets(observations, shape, path);
     return observations;
   }
-  const auto bad =
-      std::find_if(observations.x.begin(), observations.x.end(), [](float v) { return !std::isfinite(v); });
+  const bool may_lack = gaps || shape.missing;
+  const auto bad = std::find_if(observations.x.begin(), observations.x.end(), [may_lack](auto v) {
+    return !std::isfinite(v) && !(may_lack && std::isnan(v));
+  });
   if (bad != observations.x.end()) {
     const auto at = bad - observations.x.begin();
     const auto features = feature_names(names, shape.x_channels);
     throw core::UserError(path + ": row " + std::to_string(at / shape.x_size()) +
                           " (counted from 0) holds NaN or a value beyond float32's range in " +
                           features[static_cast<size_t>(at % shape.x_size())] +
-                          "; an observation must be complete");
+                          (may_lack
+                               ? "; a value that is missing is NaN"
+                               : "; an observation must be complete for this model: one that was trained "
+                                 "with data.nan: impute answers without the values that are missing"));
   }
   return observations;
 }

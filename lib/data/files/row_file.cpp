@@ -1,11 +1,14 @@
 #include "data/files/row_file.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/dataset_file.hpp"
+#include "io/csv.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 
@@ -17,9 +20,36 @@ bool complete(const std::vector<int64_t>& columns) {
   return std::find(columns.begin(), columns.end(), -1) == columns.end();
 }
 
+bool among(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// A file without names: its columns in their order, or one row that stands in a column.
+TableRows columns_in_order(const std::string& path, const io::Array& table,
+                           const std::vector<std::string>& names, const std::string& what) {
+  const int64_t rows = table.shape.at(0), width = table.shape.at(1), wanted = std::ssize(names);
+  const bool in_column = width == 1 && rows == wanted;
+  if (width != wanted && !in_column) {
+    throw core::UserError(path + " holds " + core::count_text(width, "column") + " without names; " + what +
+                          " " + core::join(names) +
+                          ": name the columns in the first line, or give as many columns");
+  }
+  core::log::info_once(path + ": no line names the columns; taken in their order as " +
+                       core::list_first(names));
+  return {in_column ? 1 : rows, table.to_float()};
+}
+
+// FILE:KEY names the array of a file; a file of that whole name goes before.
+std::pair<std::string, std::string> file_and_key(const std::string& path, const std::string& key) {
+  const size_t colon = path.rfind(':');
+  if (colon == std::string::npos || std::filesystem::exists(path)) return {path, key};
+  return {path.substr(0, colon), path.substr(colon + 1)};
+}
+
 }  // namespace
 
-io::Array load_side(const std::string& path, const std::string& key) {
+io::Array load_side(const std::string& path_and_key, const std::string& usual_key) {
+  const auto [path, key] = file_and_key(path_and_key, usual_key);
   const bool one_array = io::extension_of(path) == ".npy";
   io::FileContent content =
       one_array ? io::load_arrays(path) : io::load_arrays(path, std::vector<std::string>{key});
@@ -28,36 +58,43 @@ io::Array load_side(const std::string& path, const std::string& key) {
 
 int64_t count_rows(const std::vector<int64_t>& found, const std::vector<std::vector<int64_t>>& layouts,
                    const std::string& path, const std::string& key, const std::string& what) {
-  for (const auto& row : layouts) {
-    if (found.size() == row.size() + 1 && std::equal(row.begin(), row.end(), found.begin() + 1))
-      return found[0];
-  }
+  const auto holds_rows = [&](const std::vector<int64_t>& shape) {
+    return std::any_of(layouts.begin(), layouts.end(), [&](const auto& row) {
+      return shape.size() == row.size() + 1 && std::equal(row.begin(), row.end(), shape.begin() + 1);
+    });
+  };
+  if (holds_rows(found)) return found[0];
   if (std::find(layouts.begin(), layouts.end(), found) != layouts.end()) return 1;
   std::string expected = "[rows";
   for (const int64_t n : layouts.front()) expected += ", " + std::to_string(n);
   throw core::UserError(path + ": " + key + " has the shape " + core::shape_text(found) + ", " + what +
-                        "; give " + expected + "], or one row without the leading axis");
+                        "; give " + expected + "], or one row without the leading axis" +
+                        (holds_rows({found.rbegin(), found.rend()})
+                             ? " (its axes stand in the opposite order, as Julia writes them)"
+                             : ""));
 }
 
 TableRows load_columns(const std::string& path, const std::vector<std::string>& names,
                        const std::string& stem, const std::string& what) {
-  const io::FileContent content = io::load_arrays(path);
-  const io::Array& table = content.arrays.at("array");
-  auto columns = find_columns(content.columns, names);
+  std::vector<std::string> header, numbered;
+  for (size_t i = 1; i <= names.size(); ++i) numbered.push_back(stem + "_" + std::to_string(i));
+  const auto wanted = [&](const std::string& name) {
+    header.push_back(name);
+    return among(names, name) || among(numbered, name);
+  };
+  io::Csv csv = io::load_csv(path, {false, wanted});
+  if (header.empty()) return columns_in_order(path, csv.values, names, what);
+  auto columns = find_columns(csv.columns, names);
   if (!complete(columns)) {
-    std::vector<std::string> numbered;
-    for (size_t i = 1; i <= names.size(); ++i) numbered.push_back(stem + "_" + std::to_string(i));
-    columns = find_columns(content.columns, numbered);
+    columns = find_columns(csv.columns, numbered);
     const std::string next = stem + "_" + std::to_string(names.size() + 1);
-    const bool has_more =
-        std::find(content.columns.begin(), content.columns.end(), next) != content.columns.end();
-    if (!complete(columns) || has_more) {
-      throw core::UserError(path + " has the columns " + core::join(content.columns) + "; " + what + " " +
+    if (!complete(columns) || among(header, next)) {
+      throw core::UserError(path + " has the columns " + core::join(header) + "; " + what + " " +
                             core::join(names) + ": the header must hold these names, or " + numbered.front() +
                             (names.size() > 1 ? " to " + numbered.back() : ""));
     }
   }
-  return {table.shape.at(0), pick_columns<float>(table, columns)};
+  return {csv.values.shape.at(0), pick_columns<float>(csv.values, columns)};
 }
 
 }  // namespace fluxsbi::data

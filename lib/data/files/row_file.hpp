@@ -10,7 +10,8 @@
 
 namespace fluxsbi::data {
 
-/// The array `key` of a .npz or .h5 file, or the one array of a .npy file.
+/// The array `key` of a .npz or .h5 file, or the one array of a .npy file. `path` may name another key:
+/// "FILE:KEY".
 io::Array load_side(const std::string& path, const std::string& key);
 
 /// How many rows an array of the shape `found` holds, a row having one of `layouts`, the usual one first; 1
@@ -25,8 +26,8 @@ struct TableRows {
   std::vector<float> values;
 };
 
-/// The columns `names` of a CSV file, else STEM_1, STEM_2, ... of which there must be as many. Throws
-/// UserError with the columns that there are; `what` says what the names are ("the model's theta is").
+/// The columns `names` of a text file, else STEM_1, STEM_2, ... of which there must be as many. A file without
+/// names must hold as many columns, or one row that stands in a single column. Throws UserError with the columns that there are; `what` says what the names are ("the model's theta is").
 TableRows load_columns(const std::string& path, const std::vector<std::string>& names,
                        const std::string& stem, const std::string& what);
 

@@ -5,30 +5,18 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "data/prior/cholesky.hpp"
 #include "data/prior/density.hpp"
+#include "data/prior/special_functions.hpp"
 
 namespace fluxsbi::data {
 
 namespace {
 
-/// The lower triangular R with B = R R^T, [dim * dim].
-std::vector<double> cholesky(std::span<const double> precision, size_t dim) {
-  std::vector<double> factor(dim * dim);
-  for (size_t i = 0; i < dim; ++i) {
-    for (size_t j = 0; j <= i; ++j) {
-      double rest = precision[i * dim + j];
-      for (size_t k = 0; k < j; ++k) rest -= factor[i * dim + k] * factor[j * dim + k];
-      core::require(i != j || rest > 0, "a precision is positive definite");
-      factor[i * dim + j] = i == j ? std::sqrt(rest) : rest / factor[j * dim + j];
-    }
-  }
-  return factor;
-}
-
 class PrecisionPrior final : public Prior {
  public:
-  PrecisionPrior(std::span<const double> precision, int64_t dim)
-      : dim_(static_cast<size_t>(dim)), factor_(cholesky(precision, dim_)) {
+  PrecisionPrior(std::vector<double> factor, int64_t dim)
+      : dim_(static_cast<size_t>(dim)), factor_(std::move(factor)) {
     for (size_t i = 0; i < dim_; ++i) log_scale_ += std::log(factor_[i * dim_ + i]) - half_log_two_pi;
   }
   int64_t dim() const override { return static_cast<int64_t>(dim_); }
@@ -49,6 +37,17 @@ class PrecisionPrior final : public Prior {
     }
     return log_scale_ - 0.5 * squares;
   }
+  double quantile(size_t component, double p) const override {
+    std::vector<double> z(dim_);  // R z = e, so that the variance (B^-1)_ii is |z|^2
+    double variance = 0;
+    for (size_t i = component; i < dim_; ++i) {
+      z[i] = i == component ? 1 : 0;
+      for (size_t k = component; k < i; ++k) z[i] -= factor_[i * dim_ + k] * z[k];
+      z[i] /= factor_[i * dim_ + i];
+      variance += z[i] * z[i];
+    }
+    return std::sqrt(variance) * normal_quantile(p);
+  }
   bool component_in_support(size_t, double value) const override { return std::isfinite(value); }
   bool bounded() const override { return false; }
   PriorOptions options() const override { return {}; }
@@ -63,7 +62,9 @@ class PrecisionPrior final : public Prior {
 
 std::unique_ptr<Prior> make_precision_prior(std::span<const double> precision, int64_t dim) {
   core::require(dim >= 1 && std::ssize(precision) == dim * dim, "a precision is a square matrix");
-  return std::make_unique<PrecisionPrior>(precision, dim);
+  auto factor = cholesky(precision, static_cast<size_t>(dim));
+  core::require(factor.has_value(), "a precision is positive definite");
+  return std::make_unique<PrecisionPrior>(std::move(*factor), dim);
 }
 
 }  // namespace fluxsbi::data

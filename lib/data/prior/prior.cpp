@@ -8,7 +8,9 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/prior/component_prior.hpp"
 #include "data/prior/density.hpp"
+#include "data/prior/special_functions.hpp"
 
 namespace fluxsbi::data {
 
@@ -17,7 +19,7 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 bool within(double value, double low, double high) {
-  return value >= low && value <= high;
+  return between_ends(value, {low, high});
 }
 
 /// Uniform on the closed box [low, high].
@@ -36,6 +38,9 @@ class BoxPrior final : public Prior {
   }
   double log_prob(std::span<const double> theta) const override {
     return in_support(theta) ? -log_volume_ : -infinity;
+  }
+  double quantile(size_t i, double p) const override {
+    return options_.low[i] + (options_.high[i] - options_.low[i]) * p;
   }
   bool component_in_support(size_t i, double value) const override {
     return within(value, options_.low[i], options_.high[i]);
@@ -65,6 +70,9 @@ class NormalPrior final : public Prior {
       sum += log_normal(theta[i], options_.mean[i], options_.scale[i]);
     return sum;
   }
+  double quantile(size_t i, double p) const override {
+    return options_.mean[i] + options_.scale[i] * normal_quantile(p);
+  }
   bool component_in_support(size_t, double value) const override { return std::isfinite(value); }
   bool bounded() const override { return false; }
   PriorOptions options() const override { return options_; }
@@ -92,6 +100,9 @@ class LogNormalPrior final : public Prior {
     }
     return sum;
   }
+  double quantile(size_t i, double p) const override {
+    return std::exp(options_.mean[i] + options_.scale[i] * normal_quantile(p));
+  }
   bool component_in_support(size_t, double value) const override { return value > 0 && value < infinity; }
   std::pair<double, double> ends(size_t) const override { return {0, infinity}; }
   bool bounded() const override { return true; }
@@ -112,8 +123,9 @@ class CustomPrior final : public Prior {
   int64_t dim() const override { return static_cast<int64_t>(options_.low.size()); }
   void sample(core::Philox&, std::span<double>) const override { refuse("drawing from it"); }
   double log_prob(std::span<const double>) const override { refuse("its density"); }
+  double quantile(size_t, double) const override { refuse("a quantile"); }
   bool component_in_support(size_t i, double value) const override {
-    return std::isfinite(value) && within(value, options_.low[i], options_.high[i]);
+    return within(value, options_.low[i], options_.high[i]);
   }
   std::pair<double, double> ends(size_t i) const override { return {options_.low[i], options_.high[i]}; }
   bool bounded() const override { return bounded_; }
@@ -122,7 +134,7 @@ class CustomPrior final : public Prior {
  private:
   [[noreturn]] static void refuse(const std::string& what) {
     throw core::UserError("prior.kind: custom is a support without a density; " + what +
-                          " needs box, normal or lognormal");
+                          " needs box, normal, lognormal or prior.parameters");
   }
   PriorOptions options_;
   bool bounded_ = false;
@@ -141,7 +153,7 @@ constexpr Key keys[] = {{"low", &PriorOptions::low},
 bool belongs(PriorKind kind, Member member) {
   const bool is_bound = member == &PriorOptions::low || member == &PriorOptions::high;
   if (kind == PriorKind::box || kind == PriorKind::custom) return is_bound;
-  return kind != PriorKind::none && !is_bound;
+  return kind != PriorKind::none && kind != PriorKind::parameters && !is_bound;
 }
 
 /// Lengths: each list of the kind is stretched from one entry to `dim`. Adds what is wrong to `problems`.
@@ -194,10 +206,25 @@ config::Rule<std::vector<double>> numbers(const std::string& allowed) {
 
 }  // namespace
 
-bool Prior::in_support(std::span<const double> theta) const {
+bool Prior::in_support(std::span<const double> theta, std::span<const uint8_t> given) const {
   core::require(std::ssize(theta) == dim(), "theta has a value for each component of its prior");
   for (size_t i = 0; i < theta.size(); ++i) {
-    if (!component_in_support(i, theta[i])) return false;
+    if ((given.empty() || !given[i]) && !component_in_support(i, theta[i])) return false;
+  }
+  return true;
+}
+
+bool Prior::between_exact_ends(std::span<const double> theta) const {
+  for (size_t i = 0; i < theta.size(); ++i) {
+    const auto [low, high] = ends(i);
+    if (theta[i] < low || theta[i] > high) return false;
+  }
+  return true;
+}
+
+bool Prior::admits(std::span<const double> theta) const {
+  for (size_t i = 0; i < theta.size(); ++i) {
+    if (!std::isnan(theta[i]) && !component_in_support(i, theta[i])) return false;
   }
   return true;
 }
@@ -207,7 +234,8 @@ std::pair<double, double> Prior::ends(size_t) const {
 }
 
 std::span<const std::string_view> enum_names(PriorKind) {
-  static constexpr std::array<std::string_view, 5> names{"none", "box", "normal", "lognormal", "custom"};
+  static constexpr std::array<std::string_view, 6> names{"none",      "box",    "normal",
+                                                         "lognormal", "custom", "parameters"};
   return names;
 }
 
@@ -225,7 +253,7 @@ const config::Table<PriorOptions>& prior_table() {
           .add("kind", &PriorOptions::kind, config::one_of<PriorKind>(),
                "none: every theta is accepted; box: uniform on [low, high]; normal: independent normal "
                "components with mean and scale; lognormal: log theta is normal with mean and scale; custom: "
-               "only the support [low, high] is known")
+               "only the support [low, high] is known; parameters: each its own, as the key parameters says")
           .add("low", &PriorOptions::low, numbers("a number for each component, or one for all"),
                "box, custom: the lower bounds (custom: may be -.inf)")
           .add("high", &PriorOptions::high, numbers("a number for each component, or one for all"),
@@ -240,12 +268,17 @@ const config::Table<PriorOptions>& prior_table() {
           .add("transform", &PriorOptions::transform, config::one_of<PriorTransform>(),
                "logit: models learn log((theta - low) / (high - theta)) of the bounded components, or "
                "log(theta - low) where only one end is bounded, so that no sample leaves the support; "
-               "`log-prob` and `map` still answer for theta itself");
+               "`log-prob` and `map` still answer for theta itself")
+          .add(
+              "parameters", &PriorOptions::parameters, config::any<std::optional<PriorParts>>(),
+              "a kind for each parameter, `mass: {kind: loguniform, low: 1e-3, high: 10}`, in theta's order; "
+              "the keys name theta. Kinds, groups of parameters and lists: docs/priors.md");
   return table;
 }
 
 std::unique_ptr<Prior> make_prior(const PriorOptions& given, int64_t dim) {
   core::require(dim >= 1, "a prior needs at least one component");
+  if (given.kind == PriorKind::parameters) return make_product_prior(given, dim);
   PriorOptions options = given;
   std::vector<std::string> problems;
   fit_lengths(options, dim, problems);
@@ -253,6 +286,7 @@ std::unique_ptr<Prior> make_prior(const PriorOptions& given, int64_t dim) {
   if (!problems.empty()) throw core::UserErrors(problems);
   switch (options.kind) {
     case PriorKind::none:
+    case PriorKind::parameters:  // built above
       break;
     case PriorKind::box:
       return std::make_unique<BoxPrior>(std::move(options));
@@ -283,6 +317,11 @@ Range transform_range(const PriorOptions& options, const Prior* prior) {
 }
 
 int64_t prior_dim(const PriorOptions& options) {
+  if (options.parameters) {
+    int64_t dim = 0;
+    for (const PriorPart& part : options.parameters->parts) dim += part_size(part);
+    return dim;
+  }
   size_t longest = 0;
   for (const Key& key : keys) longest = std::max(longest, (options.*key.member).size());
   return static_cast<int64_t>(longest);

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <system_error>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/process.hpp"
+#include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/simulate/rows_text.hpp"
 
@@ -18,7 +21,7 @@ struct CommandSimulator::Attempt {
   SimulatedBatch batch;    ///< void unless `reason` is empty
   std::string reason;      ///< why the run as a whole failed
   std::string error_tail;  ///< last words on standard error
-  bool no_such_command = false;
+  bool no_such_command = false, timed_out = false;
 };
 
 namespace {
@@ -57,6 +60,33 @@ std::string last_words(const std::string& error_tail) {
   return "Its last words on standard error:\n" + error_tail;
 }
 
+// The last lines on standard error, in one line.
+std::string with_last_lines(const std::string& reason, const std::string& error_tail) {
+  constexpr size_t most_lines = 3, most_bytes = 300;
+  std::vector<std::string> lines;
+  for (size_t at = 0; at < error_tail.size();) {
+    const size_t end = std::min(error_tail.find('\n', at), error_tail.size());
+    const auto line = core::trimmed(std::string_view(error_tail).substr(at, end - at));
+    if (!line.empty()) lines.emplace_back(line);
+    at = end + 1;
+  }
+  if (lines.empty()) return reason;
+  if (lines.size() > most_lines) lines.erase(lines.begin(), lines.end() - most_lines);
+  std::string text = core::join(lines, " | ");
+  if (text.size() > most_bytes) text = "..." + text.substr(text.size() - most_bytes);
+  return reason + "; standard error ends with: " + text;
+}
+
+// One thread for each worker, unless the user has chosen: libraries would start as many as there are cores in each.
+std::vector<std::string> thread_limits(const SimulatorOptions& options) {
+  std::vector<std::string> limits;
+  const int64_t workers = options.workers.value_or(core::usable_threads());
+  for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}) {
+    if (workers > 1 && std::getenv(name) == nullptr) limits.push_back(std::string(name) + "=1");
+  }
+  return limits;
+}
+
 bool any_succeeded(const SimulatedBatch& batch) {
   return std::find(batch.failed.begin(), batch.failed.end(), 0) != batch.failed.end();
 }
@@ -93,7 +123,16 @@ const config::Table<SimulatorOptions>& simulator_table() {
           .add("timeout_seconds", &SimulatorOptions::timeout_seconds, config::number_at_least(0),
                "the time in seconds after which a run of the command is stopped; 0: no limit")
           .add("retries", &SimulatorOptions::retries, config::integer_between(0, 100),
-               "how often a row is tried again that failed on its own");
+               "how often a row is tried again that failed on its own")
+          .add(
+              "max_length", &SimulatorOptions::max_length,
+              config::if_given(config::integer_between(1, 10000000)),
+              "the largest number of values in a row of x, where rows differ in length: shorter ones are filled "
+              "up with NaN, which data.nan: pad takes for absent; null: all rows have as many")
+          .add(
+              "deterministic", &SimulatorOptions::deterministic, config::any<bool>(),
+              "true: x is a function of theta alone, and no check is made that different seeds give different "
+              "noise");
   return table;
 }
 
@@ -103,27 +142,35 @@ CommandSimulator::CommandSimulator(SimulatorOptions options, std::vector<std::st
       theta_names_(std::move(theta_names)),
       seed_(seed),
       stop_(std::move(stop)),
-      x_dim_(x_dim) {}
+      x_dim_(options_.max_length.value_or(x_dim)) {}
 
 CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const float> theta) {
-  const size_t rows = theta.size() / theta_names_.size();
   const uint64_t seed = core::derive_seed(seed_, core::Purpose::simulator, static_cast<uint64_t>(first_row));
+  return attempt(first_row, theta, seed, options_.timeout_seconds);
+}
+
+CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const float> theta,
+                                                    uint64_t seed, double timeout_seconds) {
+  const size_t rows = theta.size() / theta_names_.size();
   // 31 bits: what every language's seed function takes
-  const std::vector<std::string> environment{"FLUXSBI_SEED=" + std::to_string(seed >> 33),
-                                             "FLUXSBI_ROW=" + std::to_string(first_row),
-                                             "FLUXSBI_ROWS=" + std::to_string(rows)};
+  std::vector<std::string> environment{"FLUXSBI_SEED=" + std::to_string(seed >> 33),
+                                       "FLUXSBI_ROW=" + std::to_string(first_row),
+                                       "FLUXSBI_ROWS=" + std::to_string(rows)};
+  for (auto& limit : thread_limits(options_)) environment.push_back(std::move(limit));
   const std::string input = write_rows(theta_names_, theta);
   const auto result = run_shell({.arguments = {"/bin/sh", "-c", *options_.command},
                                  .input = input,
                                  .environment = environment,
-                                 .timeout_seconds = options_.timeout_seconds,
+                                 .timeout_seconds = timeout_seconds,
                                  .stop = stop_});
   Attempt attempt;
   attempt.error_tail = result.error_tail;
   attempt.batch.stopped = result.stopped;
+  attempt.timed_out = result.timed_out;
   if (result.stopped) return attempt;
   const auto lines = read_rows(result.output);
   attempt.reason = reason_of(result, options_, rows, lines.size());
+  if (!attempt.reason.empty()) attempt.reason = with_last_lines(attempt.reason, result.error_tail);
   attempt.no_such_command = result.status == 126 || result.status == 127;
   if (!attempt.reason.empty()) return attempt;
   check_lines(lines, first_row, attempt.batch);
@@ -144,21 +191,23 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
   batch.x_dim = x_dim_;
   for (const ParsedRow& line : lines) {
     std::string problem = line.problem;
-    if (problem.empty() && std::ssize(line.values) != x_dim_ && x_dim_ > 0) {
-      problem = std::to_string(line.values.size()) + " values of x instead of " + std::to_string(x_dim_);
+    const int64_t length = std::ssize(line.values);
+    if (problem.empty() && options_.max_length && length > x_dim_) {
+      problem =
+          std::to_string(length) + " values of x, more than simulator.max_length = " + std::to_string(x_dim_);
+    } else if (problem.empty() && !options_.max_length && length != x_dim_ && x_dim_ > 0) {
+      problem = std::to_string(length) + " values of x instead of " + std::to_string(x_dim_);
     }
     if (problem.empty() && !finite(line)) problem = "x is not finite in float32";
     batch.failed.push_back(!problem.empty());
     const auto row_end = batch.failed.size() * static_cast<size_t>(x_dim_);
     if (problem.empty()) {
       batch.x.insert(batch.x.end(), line.values.begin(), line.values.end());
-    } else {
-      batch.x.resize(row_end, std::numeric_limits<float>::quiet_NaN());
-      if (batch.first_failure.empty()) {
-        batch.first_failure =
-            "row " + std::to_string(first_row + std::ssize(batch.failed) - 1) + ": " + problem;
-      }
+    } else if (batch.first_failure.empty()) {
+      batch.first_failure =
+          "row " + std::to_string(first_row + std::ssize(batch.failed) - 1) + ": " + problem;
     }
+    batch.x.resize(row_end, std::numeric_limits<float>::quiet_NaN());
   }
 }
 
@@ -166,10 +215,28 @@ void CommandSimulator::note(const Attempt& attempt) {
   if (any_succeeded(attempt.batch)) succeeded_ = true;
   if (succeeded_) return;
   const std::scoped_lock lock(guard_);
+  const int64_t before = failures_;
   failures_ += std::ssize(attempt.batch.failed);
+  if (before < warned_after && failures_ >= warned_after && !attempt.no_such_command) {
+    core::log::warning("none of the first " + std::to_string(failures_) + " rows has succeeded (" +
+                       attempt.batch.first_failure + "); going on until " + std::to_string(broken_after) +
+                       " have failed");
+  }
   if (failures_ < broken_after && !attempt.no_such_command) return;
-  throw core::UserError("simulator.command: no row has succeeded (" + attempt.batch.first_failure +
-                        "); correct the command or the prior. " + last_words(attempt.error_tail));
+  throw core::UserError("simulator.command: no row has succeeded of " + std::to_string(failures_) + " (" +
+                        attempt.batch.first_failure + "); correct the command or the prior. " +
+                        last_words(attempt.error_tail));
+}
+
+CommandSimulator::Probe CommandSimulator::probe(std::span<const float> theta, int64_t rows, uint64_t seed,
+                                                double timeout_seconds) {
+  std::vector<float> copies;
+  for (int64_t i = 0; i < rows; ++i) copies.insert(copies.end(), theta.begin(), theta.end());
+  const Attempt tried = attempt(0, copies, seed, timeout_seconds);
+  const auto& failed = tried.batch.failed;
+  const bool good =
+      tried.reason.empty() && !failed.empty() && std::count(failed.begin(), failed.end(), 0) == rows;
+  return {good ? tried.batch.x : std::vector<float>(), tried.timed_out, tried.batch.stopped};
 }
 
 CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<const float> theta) {

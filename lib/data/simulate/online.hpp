@@ -17,7 +17,7 @@ std::string online_problem(const DataOptions& options, const SimulatorOptions& s
 
 /// Opens the stream of simulations and makes the first data.simulations of them, which lie in memory. A command draws
 /// theta from `prior`. Throws UserError for what online_problem says, an unknown task, a command that does not run, a
-/// prior that cannot be drawn from, and names of another length; core::Stopped where `stop` asks for it.
+/// prior that cannot be drawn from, and names of another length; core::Interrupted where `stop` asks for it.
 Dataset open_online(const DataOptions& options, const SimulatorOptions& simulator, const PriorOptions& prior,
                     uint64_t seed, const std::function<int()>& stop = core::stop_requested);
 

@@ -11,22 +11,24 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr std::string_view blanks = " \t\r";
+constexpr std::string_view blanks = " \t\r", commas = ",;";
 
+// Blanks separate; a comma does so too, and nothing between two of them is an empty field.
 std::vector<std::string_view> fields_of(std::string_view line) {
   std::vector<std::string_view> fields;
-  if (line.find(',') != std::string_view::npos) {
-    for (size_t at = 0; at <= line.size();) {
-      const size_t end = std::min(line.find(',', at), line.size());
-      fields.push_back(core::trimmed(line.substr(at, end - at)));
-      at = end + 1;
+  const bool has_commas = line.find_first_of(commas) != std::string_view::npos;
+  for (size_t at = 0; at <= line.size();) {
+    const size_t end = std::min(line.find_first_of(commas, at), line.size());
+    const std::string_view part = line.substr(at, end - at);
+    bool empty = true;
+    for (size_t word = 0; (word = part.find_first_not_of(blanks, word)) != std::string_view::npos;) {
+      const size_t word_end = std::min(part.find_first_of(blanks, word), part.size());
+      fields.push_back(part.substr(word, word_end - word));
+      word = word_end;
+      empty = false;
     }
-    return fields;
-  }
-  for (size_t at = 0; (at = line.find_first_not_of(blanks, at)) != std::string_view::npos;) {
-    const size_t end = std::min(line.find_first_of(blanks, at), line.size());
-    fields.push_back(line.substr(at, end - at));
-    at = end;
+    if (empty && has_commas) fields.emplace_back();
+    at = end + 1;
   }
   return fields;
 }
@@ -35,7 +37,7 @@ ParsedRow parse(std::string_view line) {
   ParsedRow row;
   for (const auto field : fields_of(line)) {
     const std::optional<double> value =
-        field.empty() ? std::numeric_limits<double>::quiet_NaN() : core::parse_number(field);
+        field.empty() ? std::numeric_limits<double>::quiet_NaN() : core::parse_decimal(field);
     if (!value) {
       row.problem = "'" + std::string(field.substr(0, 40)) + "' is not a number";
       return row;
@@ -65,7 +67,8 @@ std::vector<ParsedRow> read_rows(std::string_view text) {
   bool first = true;
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = core::trimmed(text.substr(at, end - at));
+    const std::string_view whole = text.substr(at, end - at);
+    const std::string_view line = core::trimmed(whole.substr(0, whole.find('#')));
     at = end + 1;
     if (line.empty()) continue;
     ParsedRow row = parse(line);

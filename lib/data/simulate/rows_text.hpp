@@ -18,8 +18,9 @@ struct ParsedRow {
 /// CSV of `values` [rows, names.size()] with a header, 9 significant digits.
 std::string write_rows(std::span<const std::string> names, std::span<const float> values);
 
-/// The rows of a text: numbers separated by commas, or by blanks where a line has no comma; empty lines are
-/// skipped, an empty field is NaN. A first line with a field that is no number is a header and skipped.
+/// The rows of a text: numbers separated by commas, semicolons, blanks and tabs in any mixture, with exponents of E or
+/// of Fortran's D. What follows a # is comment. Empty lines are skipped, nothing between two commas is NaN. A first
+/// line with a field that is no number is a header and skipped.
 std::vector<ParsedRow> read_rows(std::string_view text);
 
 }  // namespace fluxsbi::data

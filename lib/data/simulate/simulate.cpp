@@ -24,7 +24,7 @@ void draw_theta(const Prior& prior, uint64_t seed, int64_t row, std::span<float>
     prior.sample(random, exact);
     std::copy(exact.begin(), exact.end(), theta.begin());
     std::copy(theta.begin(), theta.end(), exact.begin());
-    if (prior.in_support(exact)) return;
+    if (prior.in_support(exact) && prior.between_exact_ends(exact)) return;
   }
   throw core::UserError(
       "the prior's draws cannot be held in float32 (its support is too narrow or too far from 0); "

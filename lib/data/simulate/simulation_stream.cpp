@@ -121,13 +121,17 @@ const SimulationStream::Piece& SimulationStream::wait_for(int64_t number,
                                                           std::unique_lock<std::mutex>& lock) {
   constexpr auto look_at_signals = std::chrono::milliseconds(50);
   const double begin = core::steady_seconds();
-  while (!made_.wait_for(lock, look_at_signals, [&] { return pieces_.contains(number); })) {
+  const auto heed_signal = [&] {
     const int signal = setup_.stop ? setup_.stop() : 0;
-    if (signal) throw core::Stopped(std::string("stopped by ") + core::signal_name(signal));
-  }
+    if (signal) throw core::Interrupted(signal, std::string("stopped by ") + core::signal_name(signal));
+  };
+  while (!made_.wait_for(lock, look_at_signals, [&] { return pieces_.contains(number); })) heed_signal();
   counts_.waited_seconds += core::steady_seconds() - begin;
   const Piece& piece = pieces_.at(number);
-  if (piece.problem) std::rethrow_exception(piece.problem);
+  if (piece.problem) {
+    heed_signal();  // it ends the simulator, too
+    std::rethrow_exception(piece.problem);
+  }
   return piece;
 }
 

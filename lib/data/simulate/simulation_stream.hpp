@@ -57,7 +57,7 @@ class SimulationStream {
 
   /// Rows first, ..., first + count - 1: theta [count, theta dim] and x [count, x dim]. Waits for them. Rows that do
   /// not follow those read last begin anew there. The first failure is logged as a warning. Throws UserError where the
-  /// simulator has broken down, and core::Stopped where a signal asks to stop while it waits; the same rows can be
+  /// simulator has broken down, and core::Interrupted where a signal asks to stop while it waits; the same rows can be
   /// asked for again. For one thread at a time.
   void read(int64_t first, int64_t count, std::vector<float>& theta, std::vector<float>& x);
 

@@ -9,6 +9,7 @@
 #include <glob.h>
 
 #include "core/error.hpp"
+#include "io/files.hpp"
 #include "io/output.hpp"
 
 namespace fluxsbi::data {
@@ -60,9 +61,12 @@ std::vector<std::string> matching(const std::string& pattern) {
 }
 
 // Data files in order, the two halves of a pair as one.
-std::vector<std::string> data_files(std::vector<std::string> files) {
-  std::erase_if(files, [](const std::string& file) {
-    return std::find(extensions.begin(), extensions.end(), io::extension_of(file)) == extensions.end();
+// A pattern may also name text that a folder more likely holds beside its data (notes.txt).
+std::vector<std::string> data_files(std::vector<std::string> files, bool named) {
+  std::erase_if(files, [&](const std::string& file) {
+    const bool known =
+        std::find(extensions.begin(), extensions.end(), io::extension_of(file)) != extensions.end();
+    return !known && !(named && io::is_text_table(file));
   });
   constexpr std::string_view theta = "_theta.npy", x = "_x.npy";
   for (std::string& file : files) {
@@ -86,7 +90,7 @@ std::vector<std::string> part_files(const std::vector<std::string>& names) {
       parts.push_back(name);
       continue;
     }
-    const auto files = data_files(folder ? in_folder(name) : matching(name));
+    const auto files = data_files(folder ? in_folder(name) : matching(name), !folder);
     if (files.empty()) {
       throw core::UserError(name +
                             (folder ? ": the folder holds no data file" : ": no data file has such a name") +

@@ -19,7 +19,7 @@ enum class Slot {
   unconditioned,   ///< [1, 1]: 1 where the condition is replaced by the learned null condition, else 0
   obs,             ///< [L, C]
   cond,            ///< [M, K]
-  condition_mask,  ///< [L, 1]: 1 where the token is conditioned on, else 0
+  condition_mask,  ///< [L, 1]: 1 where the token is conditioned on, -1 where it has no value, else 0
   edges,           ///< [L, L]: 1 where the token of the row may attend to that of the column, else 0
 };
 

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <set>
 
+#include "core/stop.hpp"
+
 namespace fluxsbi::engine::tile {
 
 namespace {
@@ -160,6 +162,7 @@ void Program::prepare(const Frame& frame) const {
 
 void Program::forward(const Frame& frame, Level level) const {
   for (size_t i = 0; i < turn_; ++i) {
+    core::interruption_point();  // of tens of thousands of tokens an operation takes seconds
     if (steps_[i].node->level >= level) steps_[i].node->operation->forward(frame);
   }
 }
@@ -167,6 +170,7 @@ void Program::forward(const Frame& frame, Level level) const {
 void Program::backward(const Frame& frame) const {
   for (size_t i = turn_; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
+    core::interruption_point();
     if (!step.backward) {
       step.node->operation->forward(frame);
       continue;

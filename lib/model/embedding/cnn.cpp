@@ -2,11 +2,13 @@
 
 #include <utility>
 
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/im2col.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
+#include "model/embedding/missing_cells.hpp"
 #include "model/ops/elementwise.hpp"
 
 namespace fluxsbi::model {
@@ -42,6 +44,17 @@ void Convolution::initialise(Initialiser& initialiser) const {
   initialiser.constant(bias_, 0);
 }
 
+torch::Tensor present_after_stride(const torch::Tensor& present, int64_t stride) {
+  torch::Tensor result = present;
+  for (int64_t axis = 1; axis < present.dim(); ++axis) {
+    const int64_t n = result.size(axis), left = (n + stride - 1) / stride;
+    const torch::Tensor last = result.movedim(axis, -1);
+    const torch::Tensor whole = at::constant_pad_nd(last, {0, left * stride - n}, false);
+    result = whole.unflatten(-1, {left, stride}).any(-1).movedim(-1, axis);
+  }
+  return result;
+}
+
 std::vector<int64_t> CnnShape::positions() const {
   std::vector<int64_t> left = size;
   for (int64_t& n : left) {
@@ -71,7 +84,17 @@ torch::Tensor CnnEmbedding::forward(const torch::Tensor& x) const {
   shape.push_back(shape_.in);
   torch::Tensor y = x.reshape(shape).movedim(-1, 1).contiguous();  // [B, in, ...]
   for (const auto& convolution : convolutions_) y = convolution->forward(y);
-  return readout_->forward(y.flatten(2).transpose(1, 2));  // of [B, N, channels]
+  return readout_->forward(y.flatten(2).transpose(1, 2), present(x));  // of [B, N, channels]
+}
+
+torch::Tensor CnnEmbedding::present(const torch::Tensor& x) const {
+  if (!shape_.marked || !readout_->pools()) return {};
+  std::vector<int64_t> shape{x.size(0)};
+  shape.insert(shape.end(), shape_.size.begin(), shape_.size.end());
+  torch::Tensor here = present_places(x).reshape(shape);
+  for (size_t block = 0; block < shape_.channels.size(); ++block)
+    here = present_after_stride(here, shape_.stride);
+  return here.flatten(1);
 }
 
 void CnnEmbedding::initialise(Initialiser& initialiser) const {

@@ -31,10 +31,16 @@ struct CnnShape {
   std::vector<int64_t> channels;  ///< of each block
   int64_t kernel = 3, stride = 2;
   int64_t layers = 1;  ///< convolutions of a block; the first has the stride
+  bool marked =
+      false;  ///< x is values and marks (MissingCells): pooling leaves out positions without a value
 
   /// Positions that the blocks leave along each axis.
   std::vector<int64_t> positions() const;
 };
+
+/// Which of the positions that one block leaves come from a position that is present, along each axis from `stride`
+/// neighbouring ones: present [B, n] or [B, h, w] bool -> [B, ...] bool.
+torch::Tensor present_after_stride(const torch::Tensor& present, int64_t stride);
 
 /// Blocks of strided convolutions, then a Readout of the positions that they leave.
 class CnnEmbedding : public Embedding {
@@ -45,6 +51,9 @@ class CnnEmbedding : public Embedding {
   void initialise(Initialiser& initialiser) const override;
 
  private:
+  /// [B, N] bool of the positions that are left; undefined: all
+  torch::Tensor present(const torch::Tensor& x) const;
+
   CnnShape shape_;
   std::vector<std::shared_ptr<Convolution>> convolutions_;
   std::shared_ptr<Readout> readout_;

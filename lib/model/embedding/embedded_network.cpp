@@ -35,13 +35,16 @@ data::DataShape resolve(Spec& model, EmbeddingSpec& embedding, const data::DataS
                           " learns the joint distribution of theta and x, so that x cannot be replaced by "
                           "summaries of it; use strategy.model: flux1, or embedding.network: none");
   }
-  data::DataShape seen = embedding.resolve(shape);
+  data::DataShape of_x = shape;
+  if (!model.takes_embedding())
+    of_x.padded = of_x.missing = false;  // a joint model marks tokens that are missing
+  data::DataShape seen = embedding.resolve(of_x);
   model.resolve(seen);
   return seen;
 }
 
 std::shared_ptr<Network> build_network(const Spec& model, const EmbeddingSpec& embedding) {
-  if (!embedding.active()) return model.build();
+  if (!embedding.stands_before()) return model.build();
   return std::make_shared<EmbeddedNetwork>(embedding.build(), model.build());
 }
 

@@ -7,6 +7,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
+#include "model/embedding/missing_cells.hpp"
 #include "model/ops/elementwise.hpp"
 
 namespace fluxsbi::model {
@@ -28,17 +29,24 @@ PatchEmbedding::PatchEmbedding(PatchShape shape, int64_t features, bool learned_
   if (readout_) register_module("readout", readout_);
 }
 
-torch::Tensor PatchEmbedding::forward(const torch::Tensor& x) const {
+torch::Tensor PatchEmbedding::patches(const torch::Tensor& x, int64_t channels) const {
   const auto counts = shape_.positions();
   torch::Tensor patches = x;  // a series' patches follow each other in memory already
   if (counts.size() == 2) {
     const int64_t p = shape_.patch[0], q = shape_.patch[1];
-    patches = x.reshape({x.size(0), counts[0], p, counts[1], q, shape_.channels}).transpose(2, 3);
+    patches = x.reshape({x.size(0), counts[0], p, counts[1], q, channels}).transpose(2, 3);
   }
   const int64_t count = counts.size() == 2 ? counts[0] * counts[1] : counts[0];
-  torch::Tensor tokens = patch_->forward_wide(patches.reshape({x.size(0), count, -1}));  // [B, N, F]
+  return patches.reshape({x.size(0), count, -1});
+}
+
+torch::Tensor PatchEmbedding::forward(const torch::Tensor& x) const {
+  torch::Tensor tokens = patch_->forward_wide(patches(x, shape_.channels));  // [B, N, F]
   if (positions_.defined()) tokens = tokens + positions_.to(at::kFloat);
-  return readout_ ? readout_->forward(ops::gelu(tokens)) : tokens;
+  if (!readout_) return tokens;
+  torch::Tensor present;
+  if (shape_.marked && readout_->pools()) present = patches(present_places(x).unsqueeze(2), 1).any(2);
+  return readout_->forward(ops::gelu(tokens), present);
 }
 
 void PatchEmbedding::initialise(Initialiser& initialiser) const {

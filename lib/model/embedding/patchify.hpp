@@ -15,6 +15,7 @@ struct PatchShape {
   std::vector<int64_t> size;   ///< [length] of a series, [rows, columns] of an image
   std::vector<int64_t> patch;  ///< of as many axes; each divides its size
   int64_t channels = 1;        ///< of x
+  bool marked = false;  ///< x is values and marks (MissingCells): pooling leaves out patches without a value
 
   /// Patches along each axis.
   std::vector<int64_t> positions() const;
@@ -32,6 +33,9 @@ class PatchEmbedding : public Embedding {
   void initialise(Initialiser& initialiser) const override;
 
  private:
+  /// x [B, places, channels] -> [B, N, values of a patch]
+  torch::Tensor patches(const torch::Tensor& x, int64_t channels) const;
+
   PatchShape shape_;
   std::shared_ptr<Linear> patch_;
   torch::Tensor positions_;  ///< undefined: none are added

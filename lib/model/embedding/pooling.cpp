@@ -58,10 +58,14 @@ Readout::Readout(int64_t positions, int64_t width, Pool pool, int64_t heads, int
   out_ = register_module("out", std::make_shared<Linear>(in, features));
 }
 
-torch::Tensor Readout::forward(const torch::Tensor& x) const {
+torch::Tensor Readout::forward(const torch::Tensor& x, const torch::Tensor& present) const {
   if (each_) return out_->forward_wide(x);
-  if (attention_) return out_->forward_wide(attention_->forward(x, {}));
+  if (attention_) return out_->forward_wide(attention_->forward(x, present));
   if (pool_ == Pool::flatten) return out_->forward_wide(x.flatten(1).unsqueeze(1));
+  if (present.defined()) {
+    const torch::Tensor sum = (x * present.unsqueeze(2)).sum(1, /*keepdim=*/true);
+    return out_->forward_wide(pool_ == Pool::mean ? sum / present.sum(1).view({-1, 1, 1}) : sum);
+  }
   return out_->forward_wide(pool_ == Pool::mean ? x.mean(1, /*keepdim=*/true) : x.sum(1, /*keepdim=*/true));
 }
 

@@ -1,7 +1,6 @@
 #include "model/embedding/set.hpp"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/isnan.h>
@@ -39,14 +38,10 @@ SetEmbedding::SetEmbedding(const SetShape& shape) : shape_(shape) {
 }
 
 torch::Tensor SetEmbedding::forward(const torch::Tensor& x) const {
-  torch::Tensor elements, present, count;
-  {
-    const at::NoGradGuard no_grad;  // of the data alone
-    elements = sorted(x);
-    present = at::isnan(elements.select(2, 0)).logical_not();       // [B, S]
-    count = present.sum(1).to(at::kFloat).view({x.size(0), 1, 1});  // [B, 1, 1]
-    elements = at::nan_to_num(elements, 0);
-  }
+  torch::Tensor elements = sorted(x);
+  const torch::Tensor present = at::isnan(elements.select(2, 0)).logical_not();       // [B, S]
+  const torch::Tensor count = present.sum(1).to(at::kFloat).view({x.size(0), 1, 1});  // [B, 1, 1]
+  elements = at::nan_to_num(elements, 0);
   const torch::Tensor pooled = pool(ops::gelu(phi_->forward(elements)), present, count);
   const torch::Tensor size = at::log(count).expand({-1, pooled.size(1), 1});
   return rho_->forward(at::cat({pooled, size}, 2)).view({x.size(0), shape_.tokens, shape_.features});

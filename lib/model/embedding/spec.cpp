@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "model/embedding/cnn.hpp"
+#include "model/embedding/missing_cells.hpp"
 #include "model/embedding/mlp.hpp"
 #include "model/embedding/patchify.hpp"
 #include "model/embedding/residual_mlp.hpp"
@@ -90,18 +91,16 @@ std::string EmbeddingSpec::standardisation() const {
 
 data::DataShape EmbeddingSpec::resolve(const data::DataShape& shape) {
   std::vector<std::string> problems;
-  if (shape.padded && !is("set")) {
-    problems.push_back(
-        "x is a set with absent elements (data.nan: pad), which only embedding.network: set "
-        "understands; it is " +
-        options_.network);
-  }
-  if (active()) resolve_layout(shape, problems);
+  marks_ = shape.missing || (shape.padded && !is("set"));  // a set knows absent elements by itself
+  resolve_layout(shape, problems);
   if (is("patchify") && problems.empty()) resolve_patch(problems);
   if (!problems.empty()) throw core::UserErrors(problems);
-  if (!active()) return shape;
   data::DataShape seen = shape;
-  seen.padded = false;
+  seen.padded = seen.missing = false;
+  if (!active()) {
+    if (marks_) seen.x_channels *= 2;
+    return seen;
+  }
   seen.x_channels = options_.features;
   const auto places = positions();
   const bool counted = makes_tokens() && places.empty();
@@ -167,7 +166,10 @@ void EmbeddingSpec::write(config::Writer& writer) const {
 }
 
 std::vector<std::string> EmbeddingSpec::remarks() const {
-  if (!active()) return {};
+  const std::string marks =
+      "x may have gaps: the network sees each value, or a learned number where it is missing, and a mark that says "
+      "which";
+  if (!active()) return marks_ ? std::vector<std::string>{marks} : std::vector<std::string>{};
   const auto places = makes_tokens() ? positions() : std::vector<int64_t>{};
   const int64_t tokens = !makes_tokens() ? 1 : places.empty() ? options_.tokens : product(places);
   std::string line = "embedding " + options_.network + ": x " + core::shape_text(size_) + " of " +
@@ -182,7 +184,7 @@ std::vector<std::string> EmbeddingSpec::remarks() const {
     line +=
         "; model.id_embedding_strategy [absolute, pos1d] or [absolute, rope1d] tells them apart by position";
   }
-  return {line};
+  return marks_ ? std::vector<std::string>{marks, line} : std::vector<std::string>{line};
 }
 
 std::shared_ptr<Readout> EmbeddingSpec::readout(int64_t width) const {
@@ -192,24 +194,31 @@ std::shared_ptr<Readout> EmbeddingSpec::readout(int64_t width) const {
 }
 
 std::shared_ptr<Embedding> EmbeddingSpec::build() const {
-  core::require(active() && channels_ > 0, "EmbeddingSpec: resolve() comes before build()");
+  core::require(stands_before() && channels_ > 0, "EmbeddingSpec: resolve() comes before build()");
+  if (!marks_) return build_network(channels_);
+  return std::make_shared<MissingCells>(product(size_), channels_, standardisation() == "per_channel",
+                                        active() ? build_network(2 * channels_) : nullptr);
+}
+
+std::shared_ptr<Embedding> EmbeddingSpec::build_network(int64_t channels) const {
   const EmbeddingOptions& o = options_;
-  const int64_t values = product(size_) * channels_, tokens = makes_tokens() ? o.tokens : 1;
+  const int64_t values = product(size_) * channels, tokens = makes_tokens() ? o.tokens : 1;
   if (is("mlp")) return std::make_shared<MlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
   if (is("residual_mlp")) {
     return std::make_shared<ResidualMlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
   }
   if (is_cnn()) {
     return std::make_shared<CnnEmbedding>(
-        CnnShape{size_, channels_, o.channels, o.kernel, o.stride, o.layers}, readout(o.channels.back()));
+        CnnShape{size_, channels, o.channels, o.kernel, o.stride, o.layers, marks_},
+        readout(o.channels.back()));
   }
   if (is("patchify")) {
-    return std::make_shared<PatchEmbedding>(PatchShape{size_, *o.patch, channels_}, o.features,
+    return std::make_shared<PatchEmbedding>(PatchShape{size_, *o.patch, channels, marks_}, o.features,
                                             o.positions == PatchPositions::learned,
                                             makes_tokens() ? nullptr : readout(o.features));
   }
   return std::make_shared<SetEmbedding>(
-      SetShape{channels_, o.hidden, o.layers, *o.pooling, o.heads, tokens, o.features});
+      SetShape{channels, o.hidden, o.layers, *o.pooling, o.heads, tokens, o.features});
 }
 
 }  // namespace fluxsbi::model

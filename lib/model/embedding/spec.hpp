@@ -53,16 +53,18 @@ class EmbeddingSpec {
   void read(config::Reader& reader);
   /// Fits the section to raw data and returns the shape that the main network sees: cond_dim tokens of
   /// cond_channels features, cond_grid where they lie on one. Without an embedding it returns the data's own
-  /// shape. Throws UserErrors.
+  /// shape, with twice the channels where x has gaps (MissingCells). Throws UserErrors.
   data::DataShape resolve(const data::DataShape& shape);
   /// The section with every value, after resolve.
   void write(config::Writer& writer) const;
   /// Lines for the log, after resolve.
   std::vector<std::string> remarks() const;
-  /// After resolve; active() must hold.
+  /// After resolve; stands_before() must hold.
   std::shared_ptr<Embedding> build() const;
 
   bool active() const { return options_.network != "none"; }
+  /// True if anything stands between x and the main network: the section's network, or what marks missing values.
+  bool stands_before() const { return active() || marks_; }
   const EmbeddingOptions& options() const { return options_; }
   /// What data.standardise_x: auto means. Networks that share weights across positions need one mean and
   /// scale for all of them.
@@ -81,11 +83,13 @@ class EmbeddingSpec {
   /// Tokens along each axis that the network makes, before any pooling; empty for mlp and set.
   std::vector<int64_t> positions() const;
   std::shared_ptr<Readout> readout(int64_t width) const;
+  std::shared_ptr<Embedding> build_network(int64_t channels) const;
 
   EmbeddingOptions options_;
   KeyPlaces places_;
   std::vector<int64_t> size_;  ///< [tokens], [length] or [rows, columns] of x
   int64_t channels_ = 0;       ///< of x, seen in this way
+  bool marks_ = false;         ///< MissingCells stands first
 };
 
 }  // namespace fluxsbi::model

@@ -65,8 +65,8 @@ torch::Tensor Flux1Joint::tokens(const Inputs& inputs) const {
   // float32: the product is tiny, and rounding x would blur small differences between rows.
   const torch::Tensor value = obs_in_->forward_wide(inputs.obs.transpose(0, 1).contiguous());  // [L, B, .]
   torch::Tensor mark = condition_embedding_.to(value.scalar_type());                           // [1, 1, .]
-  mark = inputs.condition_mask.defined() ? mark * inputs.condition_mask.transpose(0, 1)  // [L, B or 1, .]
-                                         : at::zeros_like(mark);
+  const torch::Tensor factor = mark_factor(inputs);
+  mark = factor.defined() ? mark * factor.transpose(0, 1) : at::zeros_like(mark);  // [L, B or 1, .]
   const torch::Tensor id = ids_ ? ids_->forward(inputs.obs_ids, value.device()) : torch::Tensor();
   if (shape_.form == TokenForm::sum) {
     return value * std::sqrt(static_cast<double>(shape_.block.hidden())) + id + mark;
@@ -94,6 +94,9 @@ void Flux1Joint::check(const Inputs& inputs) const {
                                     (mask.size(0) == obs.size(0) || mask.size(0) == 1) &&
                                     mask.size(1) == shape_.tokens && mask.size(2) == 1),
                 "Flux1Joint: condition_mask is [B or 1, L, 1] bool");
+  core::require(
+      !inputs.missing.defined() || (inputs.missing.dim() == 3 && inputs.missing.size(1) == shape_.tokens),
+      "Flux1Joint: missing is [B or 1, L, 1] bool");
   core::require(inputs.guidance.defined() == (shape_.guidance_dim > 0),
                 "Flux1Joint: guidance is given exactly where guidance_embed is set");
   core::require(!inputs.conditioned.defined() && !inputs.edge_mask.defined(),

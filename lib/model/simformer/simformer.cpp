@@ -46,9 +46,10 @@ torch::Tensor Simformer::tokens(const Inputs& inputs) const {
   const int64_t L = shape_.tokens, B = inputs.obs.size(0);
   const torch::Tensor value = value_->forward(inputs.obs.transpose(0, 1).contiguous());
   const torch::Tensor id = id_->forward(inputs.obs_ids, inputs.obs.device());  // [L, B or 1, id_width]
-  const torch::Tensor condition =                                              // [L, B or 1, condition_width]
-      inputs.condition_mask.defined() ? inputs.condition_mask.transpose(0, 1) * condition_embedding_
-                                      : at::zeros({L, 1, shape_.condition_width}, value.options());
+  const torch::Tensor factor = mark_factor(inputs);
+  const torch::Tensor condition =  // [L, B or 1, condition_width]
+      factor.defined() ? factor.transpose(0, 1) * condition_embedding_
+                       : at::zeros({L, 1, shape_.condition_width}, value.options());
   return at::cat({value, id.expand({L, B, -1}), condition.expand({L, B, -1})}, -1);
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::model {
 
@@ -127,7 +128,8 @@ void SimformerSpec::resolve(const data::DataShape& data) {
 
 EdgeRows SimformerSpec::named_edges(const data::DataShape& data) const {
   const std::string& name = *options_.edge_mask;
-  if (name.ends_with(".npy") || name.ends_with(".csv")) return load_edges(name);
+  const std::string extension = io::extension_of(name);
+  if (extension == ".npy" || extension == ".csv") return load_edges(name);
   if (name != undirected) {
     throw core::UserError("'" + name + "' is no .npy or .csv file and no name of a graph" +
                           core::did_you_mean(name, std::vector<std::string>{std::string(undirected)}));

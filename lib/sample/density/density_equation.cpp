@@ -15,6 +15,7 @@
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
+#include "core/stop.hpp"
 
 namespace fluxsbi::sample {
 
@@ -74,6 +75,7 @@ DensityEquation::Measured DensityEquation::measure(const at::Tensor& time, const
   const bool same_vectors = directions_.vectors.size(0) == 1, same_time = time.numel() == 1;
   std::vector<at::Tensor> outputs, products;
   for (int64_t begin = 0; begin < n * k; begin += at_once_) {
+    core::interruption_point();
     const int64_t end = std::min(begin + at_once_, n * k), count = end - begin;
     const at::Tensor pair = at::arange(begin, end, x.options().dtype(at::kLong));
     const at::Tensor item = pair.floor_divide(k), which = pair.remainder(k);

@@ -63,9 +63,11 @@ void save_log_probs(const std::string& path, const LogProbs& log_probs, const De
     return io::save_arrays(path, {{"log_prob", table_of(columns)}}, names);
   }
   const int64_t rows = std::ssize(log_probs.values);
-  io::Arrays arrays{{"log_prob", io::Array::from(log_probs.values, {rows})}};
+  std::vector<int64_t> shape{rows};
+  if (origin.draws > 0) shape = {rows / origin.draws, origin.draws};
+  io::Arrays arrays{{"log_prob", io::Array::from(log_probs.values, shape)}};
   if (extension != ".npy") {
-    if (errors) arrays.emplace("log_prob_se", io::Array::from(log_probs.standard_errors, {rows}));
+    if (errors) arrays.emplace("log_prob_se", io::Array::from(log_probs.standard_errors, shape));
     arrays.emplace("meta", meta_of(origin));
   }
   io::save_arrays(path, arrays);

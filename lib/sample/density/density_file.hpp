@@ -1,8 +1,8 @@
 // Files of log-densities and of posterior modes.
 //
 // .npz, .h5 and .hdf5 hold
-//   log_prob     float64 [rows]; with Hutchinson's divergence also
-//   log_prob_se  float64 [rows], the standard error over probes
+//   log_prob     float64 [rows], of samples [rows, draws]; with Hutchinson's divergence also
+//   log_prob_se  float64 of the same shape, the standard error over probes
 //   map          float32 [rows, theta_dim] (a last axis of channels where there are several): modes
 //   meta         uint8 [bytes], JSON in UTF-8: model, seed, version, theta_names, x_names and how the
 //                densities were computed
@@ -26,6 +26,7 @@ struct DensityOrigin {
   double atol = 0, rtol = 0;  ///< adaptive solvers
   int64_t steps = 0;          ///< fixed-step solvers
   DivergenceOptions divergence;
+  int64_t draws = 0;               ///< points for each observation where these are samples; 0: a point a row
   uint64_t seed = 0;               ///< of the probes, or of the modes' samples
   std::vector<std::string> given;  ///< the tokens that were given; theta given x: x's
   std::vector<std::string> theta_names, x_names;

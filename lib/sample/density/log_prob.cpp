@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -52,10 +53,7 @@ class Evaluation {
     result_.outside = rows_ - std::ssize(inside);
     const int64_t chunk = rows_per_chunk();
     for (int64_t begin = 0; begin < std::ssize(inside); begin += chunk) {
-      if (const int signal = core::stop_requested()) {
-        throw core::Stopped(std::string("log-prob was stopped by ") + core::signal_name(signal) +
-                            "; nothing was written");
-      }
+      core::interruption_point();
       const int64_t end = std::min(begin + chunk, std::ssize(inside));
       evaluate(std::span(inside).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
       if (progress) progress(end, std::ssize(inside));
@@ -87,15 +85,14 @@ class Evaluation {
   }
 
   std::vector<int64_t> rows_in_support() const {
-    const size_t theta = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
+    const auto dim = source_.prior ? static_cast<std::ptrdiff_t>(source_.prior->dim()) : 0;
+    std::vector<uint8_t> is_given;  // [dim]
+    for (std::ptrdiff_t j = 0; j < dim; ++j) is_given.push_back(given(static_cast<size_t>(j)));
     std::vector<int64_t> inside;
     for (int64_t row = 0; row < rows_; ++row) {
       const auto value = values_.subspan(static_cast<size_t>(row) * size(), size());
-      bool in_support = true;
-      for (size_t j = 0; j < theta; ++j) {
-        in_support = in_support && (given(j) || source_.prior->component_in_support(j, value[j]));
-      }
-      if (in_support) inside.push_back(row);
+      const std::vector<double> theta(value.begin(), value.begin() + dim);
+      if (!source_.prior || source_.prior->in_support(theta, is_given)) inside.push_back(row);
     }
     return inside;
   }
@@ -125,6 +122,19 @@ class Evaluation {
   }
 
   void evaluate(std::span<const int64_t> rows) {
+    constexpr int64_t kind = -1;  // draws have their attempts, from 0 on
+    const uint64_t key = chunk_key(kind, rows);
+    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
+    if (!chunk) {
+      chunk = compute(rows);
+      if (source_.journal) source_.journal->keep(key, *chunk);
+    }
+    result_.evaluations = std::max(result_.evaluations, chunk->evaluations);
+    keep(rows, *chunk);
+  }
+
+  // numbers: float64, [rows] values and, of an estimated divergence, [rows] standard errors.
+  Chunk compute(std::span<const int64_t> rows) const {
     Bound bound = source_.bind(rows);
     core::require(static_cast<bool>(bound.pull_back), "a density needs the network's gradient");
     Directions directions = divergence_.exact ? unit_directions(free_, source_.device)
@@ -133,22 +143,32 @@ class Evaluation {
     const DensityEquation equation(*path_, std::move(bound.pull_back), free_.to(source_.device),
                                    std::move(directions), memory_.pull_backs);
     const LogDensity found = log_density(equation, solver_, states(rows), solver_options_);
-    result_.evaluations = std::max(result_.evaluations, found.evaluations);
-    keep(rows, found);
+    Chunk chunk;
+    chunk.evaluations = found.evaluations;
+    const at::Tensor exhausted = found.exhausted.to(at::kCPU);
+    chunk.exhausted.assign(exhausted.const_data_ptr<bool>(),
+                           exhausted.const_data_ptr<bool>() + exhausted.numel());
+    for (const at::Tensor& part : {found.value, found.standard_error}) {
+      if (!part.defined()) continue;
+      const at::Tensor numbers = part.to(at::kCPU).contiguous();
+      const auto bytes =
+          std::as_bytes(std::span(numbers.const_data_ptr<double>(), static_cast<size_t>(numbers.numel())));
+      chunk.numbers.insert(chunk.numbers.end(), bytes.begin(), bytes.end());
+    }
+    return chunk;
   }
 
-  void keep(std::span<const int64_t> rows, const LogDensity& found) {
-    const at::Tensor value = found.value.to(at::kCPU), exhausted = found.exhausted.to(at::kCPU);
+  void keep(std::span<const int64_t> rows, const Chunk& chunk) {
+    std::vector<double> numbers(rows.size() * (divergence_.exact ? 1 : 2));
+    core::require(chunk.numbers.size() == numbers.size() * sizeof(double), "a chunk's key fixes its size");
+    std::memcpy(numbers.data(), chunk.numbers.data(), chunk.numbers.size());
     for (size_t i = 0; i < rows.size(); ++i) {
       const auto row = static_cast<size_t>(rows[i]);
-      result_.values[row] = value.data_ptr<double>()[i] + offset_ + log_slope(row);
+      result_.values[row] = numbers[i] + offset_ + log_slope(row);
       if (std::isnan(result_.values[row])) failed_.push_back(rows[i]);
-      exhausted_ += exhausted.data_ptr<bool>()[i];
+      exhausted_ += chunk.exhausted[i];
+      if (!divergence_.exact) result_.standard_errors[row] = numbers[rows.size() + i];
     }
-    if (!found.standard_error.defined()) return;
-    const at::Tensor error = found.standard_error.to(at::kCPU);
-    for (size_t i = 0; i < rows.size(); ++i)
-      result_.standard_errors[static_cast<size_t>(rows[i])] = error.data_ptr<double>()[i];
   }
 
   void warn() const {
@@ -207,6 +227,7 @@ LogProbs log_prob(const Source& source, std::span<const float> values, int64_t r
                   const DensityMemory& memory, const Progress& progress) {
   core::require(std::ssize(values) == rows * source.tokens * source.channels,
                 "log_prob needs values [rows, L, C]");
+  const core::InterruptScope stops;
   return Evaluation(source, values, rows, divergence, options, memory).run(progress);
 }
 

@@ -11,6 +11,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include "core/error.hpp"
+#include "core/stop.hpp"
 #include "sample/solver/equation.hpp"
 
 namespace fluxsbi::sample {
@@ -132,7 +133,10 @@ class Ascent {
       const auto values = std::span(points.values).subspan(first * size(), count * size());
       const Bound bound = source_.bind(std::span(points.rows).subspan(first, count));
       const PathEquation equation(*path_, bound.network, bound.given);
-      for (int step = 0; step < steps_a_level; ++step) advance(values, shifted(equation, t, level, values));
+      for (int step = 0; step < steps_a_level; ++step) {
+        core::interruption_point();
+        advance(values, shifted(equation, t, level, values));
+      }
     }
   }
 
@@ -159,15 +163,25 @@ class Ascent {
   void advance(std::span<float> values, std::span<const float> next) const {
     for (size_t i = 0; i < values.size(); ++i) {
       const size_t component = i % size();
-      if (component < kept() && std::isfinite(next[i])) values[i] = reach(component, values[i], next[i]);
+      if (component < kept() && std::isfinite(next[i]))
+        values[i] = reach(values.subspan(i - component, size()), component, next[i]);
     }
   }
 
-  // `target` where that lies in the prior's support, else the last supported value on the way from `inside`.
-  float reach(size_t component, float inside, float target) const {
-    const auto supported = [&](float value) { return source_.prior->component_in_support(component, value); };
-    const bool bounded = source_.prior && component < static_cast<size_t>(source_.prior->dim());
-    if (!bounded || supported(target)) return target;
+  // `target` where that lies in the prior's support beside the other values of the row, else the last supported value
+  // on the way there from the component's own.
+  float reach(std::span<const float> row, size_t component, float target) const {
+    const size_t dim = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
+    if (component >= dim) return target;
+    std::vector<double> theta(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(dim));
+    std::vector<uint8_t> given(dim, 1);
+    given[component] = 0;
+    const auto supported = [&](float value) {
+      theta[component] = value;
+      return source_.prior->in_support(theta, given);
+    };
+    if (supported(target)) return target;
+    float inside = row[component];
     for (int k = 0; k < bisections; ++k) {
       const float middle = inside + (target - inside) / 2;
       (supported(middle) ? inside : target) = middle;
@@ -187,6 +201,7 @@ Modes find_modes(const Source& source, const Samples& samples, const ModeOptions
                  const SamplingOptions& options, const DensityMemory& memory) {
   core::require(modes.draws >= 1 && modes.top >= 1, "a mode needs a sample and a start");
   const at::NoGradGuard no_gradient;
+  const core::InterruptScope stops;
   const size_t kept = static_cast<size_t>(source.kept * source.channels),
                size = static_cast<size_t>(source.tokens * source.channels);
   const Ascent ascent(source, options, memory);

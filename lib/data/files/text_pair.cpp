@@ -1,0 +1,105 @@
+#include "data/files/text_pair.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "data/files/names.hpp"
+#include "io/csv.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+bool is_numbered(const std::string& column, const std::string& stem) {
+  const std::string head = stem + "_";
+  return column.size() > head.size() && column.starts_with(head) &&
+         std::all_of(column.begin() + std::ssize(head), column.end(),
+                     [](unsigned char c) { return std::isdigit(c); });
+}
+
+bool among(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// stem_0, stem_1, ... as far as the header has them.
+Names numbered_columns(const Names& header, const std::string& stem) {
+  Names names;
+  for (;;) {
+    const std::string name = stem + "_" + std::to_string(names.size());
+    if (std::find(header.begin(), header.end(), name) == header.end()) break;
+    names.push_back(name);
+  }
+  const auto numbered =
+      std::count_if(header.begin(), header.end(), [&](const auto& name) { return is_numbered(name, stem); });
+  if (numbered != std::ssize(names)) names.clear();  // a number is missing: it is better not to guess
+  return names;
+}
+
+Side take_columns(const std::string& path, const Names& header, const io::Csv& csv, const std::string& stem,
+                  Names& names) {
+  if (names.empty()) names = numbered_columns(header, stem);
+  if (names.empty()) {
+    throw core::UserError(path + " has no columns " + stem + "_0, " + stem +
+                          "_1, ... without a gap; name the columns of " + stem + " in data.names." + stem +
+                          " (there are: " + core::join(header) + ")");
+  }
+  const auto found = find_columns(header, names);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (found[i] >= 0) continue;
+    throw core::UserError(path + " has no column '" + names[i] + "' of data.names." + stem +
+                          (stem == "theta" ? " or prior.parameters" : "") +
+                          " (there are: " + core::join(header) + ")");
+  }
+  const io::Array& table = csv.values;
+  if (table.shape[0] == 0) throw core::UserError(path + " holds no rows");
+  const auto values = pick_columns<double>(table, find_columns(csv.columns, names));
+  const std::vector<int64_t> shape{table.shape[0], std::ssize(names)};
+  return whole_side(io::Array::from(std::span<const double>(values), shape), path);
+}
+
+/// Names for the columns of a file that has none: theta's, then x's.
+void name_columns(const std::string& path, int64_t width, Names& theta_names, Names& x_names) {
+  const int64_t given = std::ssize(theta_names) + std::ssize(x_names);
+  if (theta_names.empty() && !x_names.empty() && width > given)
+    theta_names = default_names("theta", width - given);
+  if (x_names.empty() && !theta_names.empty() && width > given) x_names = default_names("x", width - given);
+  if (std::ssize(theta_names) + std::ssize(x_names) != width || theta_names.empty()) {
+    throw core::UserError(
+        path + ": the first line holds numbers, and no line names its " + core::count_text(width, "column") +
+        "; name them there (theta_0,theta_1,...,x_0,...), or name the columns of theta and of x, in "
+        "this order, in data.names");
+  }
+  core::log::info_once(path + ": no line names the columns; taken in their order as theta (" +
+                       core::list_first(theta_names) + ")" +
+                       (x_names.empty() ? "" : " and x (" + core::list_first(x_names) + ")"));
+}
+
+}  // namespace
+
+SidePair load_text_pair(const std::string& path, Names theta_names, Names x_names) {
+  Names header;
+  const auto wanted = [&](const std::string& name) {
+    header.push_back(name);
+    return (theta_names.empty() ? is_numbered(name, "theta") : among(theta_names, name)) ||
+           (x_names.empty() ? is_numbered(name, "x") : among(x_names, name));
+  };
+  io::Csv csv = io::load_csv(path, {false, wanted});
+  if (header.empty()) {
+    name_columns(path, csv.values.shape[1], theta_names, x_names);
+    header = theta_names;
+    header.insert(header.end(), x_names.begin(), x_names.end());
+    csv.columns = header;
+  }
+  Side theta = take_columns(path, header, csv, "theta", theta_names);
+  const bool theta_alone = x_names.empty() && header.size() == theta_names.size();
+  Side x = theta_alone ? no_x(theta) : take_columns(path, header, csv, "x", x_names);
+  return {std::move(theta), std::move(x), std::move(theta_names), std::move(x_names)};
+}
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,200 @@
+#include "data/files/theta_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "config/rules.hpp"
+#include "config/value.hpp"
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/files/dataset_file.hpp"
+#include "data/files/names.hpp"
+#include "io/files.hpp"
+#include "io/output.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+/// A table of numbers with what the file says of it.
+struct Table {
+  int64_t rows = 0, columns = 0;
+  std::vector<double> values;       ///< [rows, columns]
+  std::vector<std::string> header;  ///< empty: the columns have no names
+  std::string source;
+  bool draws = false;  ///< of a sample file: rows may be NaN
+};
+
+const char* const formats = "give theta [n, d], or a file of fluxsbi sample with samples [rows, draws, d]";
+
+Table table_of(const io::Array& array, const std::string& path, const std::string& key) {
+  const auto& shape = array.shape;
+  const std::string found = path + ": " + key + " has the shape " + core::shape_text(shape);
+  if (shape.empty() || shape.size() > 3) throw core::UserError(found + "; " + formats);
+  Table table;
+  table.source = path + ": " + key + " " + core::shape_text(shape);
+  table.columns = shape.size() == 1 ? 1 : shape.back();
+  table.rows = shape.size() == 3 ? shape[0] * shape[1] : shape[0];
+  if (table.rows == 0 || table.columns == 0) throw core::UserError(found + ", which holds no theta");
+  table.values = array.to_double();
+  return table;
+}
+
+// The parameters' names in the JSON that `fluxsbi sample` writes beside the samples, all tokens for joint questions.
+std::vector<std::string> names_in(const io::Array& meta, const std::string& path) {
+  const std::string text(reinterpret_cast<const char*>(meta.bytes.data()), meta.bytes.size());
+  std::vector<std::string> names;
+  try {
+    const config::Value document = config::parse_yaml(text, path);  // JSON is YAML
+    const config::Value* list = document.find("names");
+    if (!list) list = document.find("theta_names");
+    if (list) config::read(*list, names);
+  } catch (const core::UserError&) {
+    return {};  // the samples of another program, with a `meta` of its own
+  }
+  return names;
+}
+
+Table load_table(const std::string& path) {
+  const std::string extension = io::extension_of(path);
+  if (extension == ".npy") return table_of(io::load_arrays(path).arrays.at("array"), path, "array");
+  if (extension == ".csv") {
+    const io::FileContent content = io::load_arrays(path);
+    Table table = table_of(content.arrays.at("array"), path, "the table");
+    table.header = content.columns;
+    return table;
+  }
+  std::vector<std::string> keys;
+  for (const auto& info : io::list_arrays(path)) keys.push_back(info.name);
+  const auto has = [&](const char* key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
+  if (!has("samples")) return table_of(io::load_arrays(path, {"theta"}).arrays.at("theta"), path, "theta");
+  std::vector<std::string> wanted{"samples"};
+  if (has("meta")) wanted.emplace_back("meta");
+  const auto content = io::load_arrays(path, wanted);
+  Table table = table_of(content.arrays.at("samples"), path, "samples");
+  table.draws = true;
+  if (has("meta")) table.header = names_in(content.arrays.at("meta"), path);
+  if (std::ssize(table.header) != table.columns) table.header.clear();
+  return table;
+}
+
+std::vector<std::string> numbered(const std::string& stem, int64_t first, int64_t count) {
+  std::vector<std::string> names;
+  for (int64_t i = 0; i < count; ++i) names.push_back(stem + std::to_string(first + i));
+  return names;
+}
+
+bool all_found(const std::vector<int64_t>& columns) {
+  return std::find(columns.begin(), columns.end(), -1) == columns.end();
+}
+
+// Which columns are theta, in its order.
+std::vector<int64_t> theta_columns(const Table& table, const std::string& path, int64_t dim,
+                                   const std::vector<std::string>& names) {
+  if (table.header.empty()) {
+    if (dim > 0 && table.columns != dim) {
+      throw core::UserError(table.source + ": theta has " + std::to_string(dim) + " components" +
+                            (names.empty() ? "" : " (" + core::join(names) + ")") + ", a row of the file " +
+                            std::to_string(table.columns) + "; " + formats);
+    }
+    std::vector<int64_t> all(static_cast<size_t>(table.columns));
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+    return all;
+  }
+  std::vector<std::vector<std::string>> choices;
+  if (!names.empty()) choices.push_back(names);
+  int64_t count = dim;
+  if (count == 0) {  // as many as are numbered
+    while (all_found(find_columns(table.header, numbered("theta_", 0, count + 1)))) ++count;
+  }
+  if (count > 0) {
+    choices.push_back(numbered("theta_", 0, count));
+    choices.push_back(numbered("parameter_", 1, count));
+  }
+  const auto more = [&](const std::vector<std::string>& choice) {  // theta_2 beside theta_0, theta_1
+    const std::string stem = choice.back().substr(0, choice.back().rfind('_') + 1);
+    const auto next = numbered(stem, std::ssize(choice) + (stem == "parameter_" ? 1 : 0), 1);
+    return choice != names && find_columns(table.header, next)[0] >= 0;
+  };
+  for (const auto& choice : choices) {
+    const auto columns = find_columns(table.header, choice);
+    if (all_found(columns) && !more(choice)) return columns;
+  }
+  const auto wanted = names.empty() ? numbered("theta_", 0, std::max<int64_t>(count, 1)) : names;
+  throw core::UserError(path + " has the columns " + core::join(table.header) + ", theta is " +
+                        core::join(wanted) + "; the file must hold these names");
+}
+
+// Rows that are not finite: left out where a sample file says so by NaN, else an error.
+std::vector<int64_t> finite_rows(const Table& table, const std::vector<int64_t>& columns, ThetaRows& result) {
+  std::vector<int64_t> kept;
+  for (int64_t row = 0; row < table.rows; ++row) {
+    const auto bad = std::find_if(columns.begin(), columns.end(), [&](int64_t column) {
+      const double value = table.values[static_cast<size_t>(row * table.columns + column)];
+      return !std::isfinite(static_cast<float>(value));
+    });
+    if (bad == columns.end()) {
+      kept.push_back(row);
+    } else if (!table.draws) {
+      const double value = table.values[static_cast<size_t>(row * table.columns + *bad)];
+      throw core::UserError(table.source + ": row " + std::to_string(row) + " (counted from 0) has " +
+                            core::number_text(value) +
+                            ", which is not finite in float32; leave such rows out");
+    }
+  }
+  if (kept.empty()) throw core::UserError(table.source + ": no row of theta is finite");
+  const int64_t left_out = table.rows - std::ssize(kept);
+  if (left_out > 0) {
+    result.remarks.push_back(table.source + ": " + std::to_string(left_out) + " of " +
+                             std::to_string(table.rows) +
+                             " draws are NaN (they could not be filled) and are left out");
+  }
+  return kept;
+}
+
+// A simulator gets theta in float32: says where that joins values which the file tells apart.
+void remark_on_rounding(const Table& table, const std::vector<int64_t>& columns,
+                        const std::vector<int64_t>& rows, ThetaRows& result) {
+  constexpr double fewest_steps = 1000;  // of float32 across the column's range
+  for (size_t i = 0; i < columns.size(); ++i) {
+    double low = 0, high = 0;
+    bool changed = false;
+    for (const int64_t row : rows) {
+      const double value = table.values[static_cast<size_t>(row * table.columns + columns[i])];
+      low = row == rows.front() ? value : std::min(low, value);
+      high = row == rows.front() ? value : std::max(high, value);
+      changed = changed || static_cast<double>(static_cast<float>(value)) != value;
+    }
+    const auto largest = static_cast<float>(std::max(std::abs(low), std::abs(high)));
+    const double step = std::nextafter(largest, 2 * largest + 1) - largest;
+    if (!changed || high <= low || high - low >= fewest_steps * step) continue;
+    const std::string name = table.header.empty() ? "component " + std::to_string(i)
+                                                  : table.header[static_cast<size_t>(columns[i])];
+    result.remarks.push_back(table.source + ": " + name + " lies between " + core::number_text(low) +
+                             " and " + core::number_text(high) +
+                             ", where float32, in which simulations are written, has steps of " +
+                             core::number_text(step) + "; subtract an offset that the simulator adds again");
+  }
+}
+
+}  // namespace
+
+ThetaRows load_theta_rows(const std::string& path, int64_t dim, const std::vector<std::string>& names) {
+  const Table table = load_table(path);
+  const auto columns = theta_columns(table, path, dim, names);
+  ThetaRows result;
+  result.source = table.source;
+  const auto rows = finite_rows(table, columns, result);
+  remark_on_rounding(table, columns, rows, result);
+  result.rows = std::ssize(rows);
+  for (const int64_t row : rows) {
+    for (const int64_t column : columns)
+      result.theta.push_back(
+          static_cast<float>(table.values[static_cast<size_t>(row * table.columns + column)]));
+  }
+  return result;
+}
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,157 @@
+#include "data/look/column.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <span>
+#include <utility>
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr double quartiles_of_normal = 1.3489795003921634;  // between the quartiles of N(0, 1)
+constexpr double hundredths_of_normal = 4.652695748081682;  // between its 1 % and 99 % quantiles
+constexpr double far_gap = 5;     // a fill value lies this many ranges of the other values away from them
+constexpr double repeated_z = 5;  // a repeated value this far out is a fill value
+constexpr double rarely = 0.9;    // distinct values of a continuous column, as a share of all
+constexpr double often = 1e-3;    // share of a value that is repeated in one
+constexpr int64_t least_repeats = 5;
+constexpr double most_of_column = 0.95;  // a value of more rows than this is what the column is about
+
+// The value below which the share of sorted values lies, linear between neighbours.
+double sorted_quantile(std::span<const double> sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(at);
+  const double low = sorted[below], high = sorted[std::min(below + 1, sorted.size() - 1)];
+  return low + (high - low) * (at - static_cast<double>(below));
+}
+
+// Numbers that programs write for "none".
+bool customary(double value) {
+  constexpr std::array codes{99.0, 999.0, 9999.0, 99999.0, 999999.0, 99.99, 999.9, 9999.9, 999.99, 999.25};
+  const double size = std::abs(value);
+  return size >= 1e10 || std::find(codes.begin(), codes.end(), size) != codes.end();
+}
+
+std::vector<RepeatedValue> runs_of(std::span<const double> sorted) {
+  std::vector<RepeatedValue> runs;
+  for (const double value : sorted) {
+    if (runs.empty() || runs.back().value != value) runs.push_back({value, 0});
+    ++runs.back().count;
+  }
+  return runs;
+}
+
+// Takes repeated values off both ends of the runs as long as they lie far from all that is left.
+std::vector<RepeatedValue> isolated(std::span<const RepeatedValue> runs, int64_t total) {
+  std::vector<RepeatedValue> found;
+  size_t first = 0, last = runs.empty() ? 0 : runs.size() - 1;
+  const auto is_far = [&](const RepeatedValue& run, double gap, double range) {
+    return run.count >= 2 && static_cast<double>(run.count) < most_of_column * static_cast<double>(total) &&
+           range > 0 && gap > far_gap * range;
+  };
+  while (last >= first + 2) {
+    if (is_far(runs[first], runs[first + 1].value - runs[first].value,
+               runs[last].value - runs[first + 1].value)) {
+      found.push_back(runs[first++]);
+    } else if (is_far(runs[last], runs[last].value - runs[last - 1].value,
+                      runs[last - 1].value - runs[first].value)) {
+      found.push_back(runs[last--]);
+    } else {
+      break;
+    }
+  }
+  return found;
+}
+
+bool holds(std::span<const RepeatedValue> list, double value) {
+  return std::any_of(list.begin(), list.end(), [&](const RepeatedValue& run) { return run.value == value; });
+}
+
+// The distance of the smallest or largest value from the nearest other one; -1 for a value between others. Values that
+// were cut at a limit come close to it, those that stand for "none" do not.
+double gap_inwards(std::span<const RepeatedValue> runs, double value) {
+  if (runs.size() < 2) return -1;
+  if (value == runs.front().value) return runs[1].value - value;
+  return value == runs.back().value ? value - runs[runs.size() - 2].value : -1;
+}
+
+// Repeated values of a column whose other values hardly repeat.
+void find_repeated(ColumnFacts& facts, std::span<const RepeatedValue> runs) {
+  const auto least =
+      std::max<int64_t>(least_repeats, static_cast<int64_t>(often * static_cast<double>(facts.count)));
+  std::vector<RepeatedValue> repeated;
+  int64_t others = facts.count, kinds = std::ssize(runs);
+  for (const RepeatedValue& run : runs) {
+    if (run.count < least) continue;
+    repeated.push_back(run);
+    others -= run.count;
+    --kinds;
+  }
+  const bool continuous = others >= 100 && static_cast<double>(kinds) >= rarely * static_cast<double>(others);
+  if (!continuous || repeated.size() > 3) return;
+  for (const RepeatedValue& run : repeated) {
+    if (holds(facts.fills, run.value)) continue;
+    const double gap = gap_inwards(runs, run.value);
+    const double z = facts.spread > 0 ? std::abs(run.value - facts.median) / facts.spread : 0;
+    if (customary(run.value) || z > repeated_z || (facts.spread > 0 && gap > facts.spread)) {
+      facts.fills.push_back(run);
+    } else if (gap >= 0) {
+      facts.limits.push_back(run);
+    }
+  }
+}
+
+void find_extremes(ColumnFacts& facts, std::span<const double> sorted) {
+  if (!(facts.spread > 0)) return;
+  const double reach = extreme_z * facts.spread;
+  const auto low = std::lower_bound(sorted.begin(), sorted.end(), facts.median - reach);
+  const auto high = std::upper_bound(sorted.begin(), sorted.end(), facts.median + reach);
+  facts.extremes = (low - sorted.begin()) + (sorted.end() - high);
+  const bool below = facts.median - facts.smallest > facts.largest - facts.median;
+  facts.farthest = below ? facts.smallest : facts.largest;
+  facts.largest_z = std::abs(facts.farthest - facts.median) / facts.spread;
+}
+
+void find_moments(ColumnFacts& facts, std::span<const double> values) {
+  for (const double value : values) facts.mean += value;
+  facts.mean /= static_cast<double>(values.size());
+  double squares = 0;
+  for (const double value : values) squares += (value - facts.mean) * (value - facts.mean);
+  facts.deviation = std::sqrt(squares / static_cast<double>(values.size()));
+}
+
+}  // namespace
+
+bool is_finite_single(double value) {
+  return std::isfinite(static_cast<float>(value));
+}
+
+ColumnFacts column_facts(std::string name, std::vector<double> values, int64_t missing) {
+  ColumnFacts facts;
+  facts.name = std::move(name);
+  facts.missing =
+      missing + static_cast<int64_t>(std::erase_if(values, [](double v) { return !is_finite_single(v); }));
+  facts.count = std::ssize(values);
+  if (values.empty()) return facts;
+  find_moments(facts, values);
+  std::sort(values.begin(), values.end());
+  facts.smallest = values.front();
+  facts.largest = values.back();
+  facts.lower_quartile = sorted_quantile(values, 0.25);
+  facts.median = sorted_quantile(values, 0.5);
+  facts.upper_quartile = sorted_quantile(values, 0.75);
+  facts.spread = (facts.upper_quartile - facts.lower_quartile) / quartiles_of_normal;
+  if (facts.spread == 0)
+    facts.spread = (sorted_quantile(values, 0.99) - sorted_quantile(values, 0.01)) / hundredths_of_normal;
+  facts.whole = std::all_of(values.begin(), values.end(), [](double v) { return v == std::floor(v); });
+  const auto runs = runs_of(values);
+  facts.distinct = std::ssize(runs);
+  find_extremes(facts, values);
+  facts.fills = isolated(runs, facts.count);
+  find_repeated(facts, runs);
+  return facts;
+}
+
+}  // namespace fluxsbi::data

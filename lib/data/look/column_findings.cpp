@@ -1,0 +1,146 @@
+#include "data/look/column_findings.hpp"
+
+#include <string>
+#include <utility>
+
+#include "core/text.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr double mostly_missing = 0.99;
+constexpr double least_middle = 0.2;                        // of `middles`
+constexpr double quartiles_of_normal = 1.3489795003921634;  // between the quartiles of N(0, 1)
+
+using Items = std::vector<FindingItem>;
+
+struct ColumnItems {
+  Items fills, squeezed, extremes, limits, discrete, constant, missing, empty;
+};
+
+// Spread of the middle half of each column as the network sees it, in units in which a normal column has 1.
+std::vector<double> middles(const SideOfLook& side) {
+  const size_t size = side.columns.size();
+  std::vector<double> result;
+  if (!side.standardiser) {
+    for (const ColumnFacts& column : side.columns)
+      result.push_back(column.deviation > 0 ? column.spread / column.deviation : 1);
+    return result;
+  }
+  std::vector<double> rows;  // of lower quartiles, of upper quartiles
+  for (const ColumnFacts& column : side.columns) rows.push_back(column.lower_quartile);
+  for (const ColumnFacts& column : side.columns) rows.push_back(column.upper_quartile);
+  std::vector<float> seen(rows.size());
+  side.standardiser->apply(rows, seen);
+  for (size_t i = 0; i < size; ++i)
+    result.push_back(static_cast<double>(seen[size + i] - seen[i]) / quartiles_of_normal);
+  return result;
+}
+
+bool find_fills(const ColumnFacts& column, Items& fills) {
+  if (column.fills.empty()) return false;
+  std::string detail;
+  int64_t count = 0;
+  for (const RepeatedValue& fill : column.fills) {
+    const double share = static_cast<double>(fill.count) / static_cast<double>(column.count);
+    detail += (detail.empty() ? "" : ", ") + percent_text(share) + " are " + core::number_text(fill.value);
+    count += fill.count;
+  }
+  fills.push_back({column.name, detail, static_cast<double>(count) / static_cast<double>(column.count)});
+  return true;
+}
+
+void find_limits(const ColumnFacts& column, Items& limits) {
+  for (const RepeatedValue& limit : column.limits) {
+    const double share = static_cast<double>(limit.count) / static_cast<double>(column.count);
+    limits.push_back({column.name, percent_text(share) + " are " + core::number_text(limit.value), share});
+  }
+}
+
+void report_columns(const SideOfLook& side, ColumnItems& found, std::vector<Finding>& findings) {
+  const std::string standardise = "data.standardise_" + std::string(side.name);
+
+  if (!found.fills.empty()) {
+    findings.push_back(grouped(Severity::warning, "fill-values", std::move(found.fills),
+                               "values that repeat far from all others, as programs write for \"none\": ", "",
+                               "write NaN in their place and set data.nan: drop, or leave the column out; " +
+                                   standardise + ": robust keeps them from setting the scale",
+                               "data.nan"));
+  }
+  if (!found.squeezed.empty()) {
+    const std::string remedy =
+        side.kind == Standardise::robust
+            ? "correct them if they are mistakes, or give the logarithm of the column"
+            : "correct them if they are mistakes, else set " + standardise + ": robust";
+    findings.push_back(grouped(Severity::warning, "extremes", std::move(found.squeezed),
+                               "extremes set the scale on which the network sees ", "", remedy, standardise));
+  }
+  if (!found.extremes.empty())
+    findings.push_back(grouped(Severity::note, "heavy-tails", std::move(found.extremes),
+                               "extreme values: ", "", "", standardise));
+}
+
+void report_facts(const SideOfLook& side, ColumnItems& found, std::vector<Finding>& findings) {
+  const bool theta = side.name == "theta";
+  if (!found.limits.empty()) {
+    findings.push_back(grouped(Severity::note, "limits", std::move(found.limits),
+                               "columns that repeat their smallest or largest value: ", "",
+                               "a limit of detection, clipping, or a value for \"none\"?", ""));
+  }
+  if (!found.discrete.empty()) {
+    findings.push_back(grouped(
+        theta ? Severity::warning : Severity::note, "discrete", std::move(found.discrete),
+        "discrete columns: ", "",
+        theta ? "samples are continuous; add noise of the width of a step to them, or train a model for each "
+                "value"
+              : "",
+        ""));
+  }
+  if (!found.constant.empty())
+    findings.push_back(grouped(Severity::note, "constant", std::move(found.constant),
+                               "constant columns: ", "", "leave them out", "data.constant"));
+  if (!found.missing.empty())
+    findings.push_back(
+        grouped(Severity::note, "missing", std::move(found.missing), "missing values: ", "", "", "data.nan"));
+  if (!found.empty.empty())
+    findings.push_back(grouped(Severity::warning, "mostly-missing", std::move(found.empty),
+                               "hardly any values: missing in ", "",
+                               "leave these columns out, or see why they are missing", "data.nan"));
+}
+
+}  // namespace
+
+std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_are_out) {
+  const std::vector<double> of_middle = middles(side);
+  ColumnItems found;
+  auto& [fills, squeezed, extremes, limits, discrete, constant, missing, empty] = found;
+  for (size_t i = 0; i < side.columns.size(); ++i) {
+    const ColumnFacts& column = side.columns[i];
+    const auto all = static_cast<double>(column.count + (failed_are_out ? 0 : column.missing));
+    const double gone = all > 0 ? static_cast<double>(column.missing) / all : 0;
+    if (!failed_are_out && column.missing > 0)
+      (gone > mostly_missing ? empty : missing).push_back({column.name, percent_text(gone), gone});
+    if (column.count == 0) continue;
+    if (column.constant()) constant.push_back({column.name, "= " + brief(column.smallest), 1});
+    if (column.discrete()) discrete.push_back({column.name, std::to_string(column.distinct) + " values", 1});
+    find_limits(column, limits);
+    if (find_fills(column, fills)) continue;
+    if (column.extremes == 0) continue;
+    const double share = static_cast<double>(column.extremes) / static_cast<double>(column.count);
+    const double seen = of_middle[i];
+    const FindingItem item{
+        column.name,
+        "up to " + brief(column.farthest) + ", " + brief(column.largest_z) + " spreads from the median; " +
+            percent_text(share) + " beyond " + brief(extreme_z) +
+            (seen < least_middle ? "; the middle half has a spread of " + brief(seen) : ""),
+        column.largest_z};
+    (seen < least_middle ? squeezed : extremes).push_back(item);
+  }
+  std::vector<Finding> findings;
+  report_columns(side, found, findings);
+  report_facts(side, found, findings);
+  return findings;
+}
+
+}  // namespace fluxsbi::data

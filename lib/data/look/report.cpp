@@ -1,0 +1,153 @@
+#include "data/look/report.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+#include <utility>
+
+#include "core/text.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr size_t most_variables = 20;
+
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += std::string("\\") + c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char code[8];
+      std::snprintf(code, sizeof code, "\\u%04x", c);
+      out += code;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+std::string json_number(double value) {
+  return std::isfinite(value) ? core::number_text(value) : "null";
+}
+
+std::string json_object(const std::vector<std::pair<std::string_view, std::string>>& members) {
+  std::string out;
+  for (const auto& [name, value] : members) out += (out.empty() ? "" : ", ") + json_text(name) + ": " + value;
+  return "{" + out + "}";
+}
+
+template <class List, class Render>
+std::string json_list(const List& list, Render render, const std::string& separator = ", ") {
+  std::string out;
+  for (const auto& item : list) out += (out.empty() ? "" : separator) + render(item);
+  return "[" + out + "]";
+}
+
+std::string repeated_json(const std::vector<RepeatedValue>& values) {
+  return json_list(values, [](const RepeatedValue& run) {
+    return json_object({{"value", json_number(run.value)}, {"count", std::to_string(run.count)}});
+  });
+}
+
+std::string column_json(const ColumnFacts& column, const char* side) {
+  return json_object({{"name", json_text(column.name)},
+                      {"side", json_text(side)},
+                      {"count", std::to_string(column.count)},
+                      {"missing", std::to_string(column.missing)},
+                      {"distinct", std::to_string(column.distinct)},
+                      {"smallest", json_number(column.smallest)},
+                      {"lower_quartile", json_number(column.lower_quartile)},
+                      {"median", json_number(column.median)},
+                      {"upper_quartile", json_number(column.upper_quartile)},
+                      {"largest", json_number(column.largest)},
+                      {"mean", json_number(column.mean)},
+                      {"deviation", json_number(column.deviation)},
+                      {"spread", json_number(column.spread)},
+                      {"constant", column.constant() ? "true" : "false"},
+                      {"discrete", column.discrete() ? "true" : "false"},
+                      {"extremes", std::to_string(column.extremes)},
+                      {"largest_z", json_number(column.largest_z)},
+                      {"outside_prior", json_number(column.outside)},
+                      {"fills", repeated_json(column.fills)},
+                      {"limits", repeated_json(column.limits)}});
+}
+
+std::string finding_json(const Finding& finding) {
+  return json_object({{"severity", json_text(name_of(finding.severity))},
+                      {"kind", json_text(finding.kind)},
+                      {"variables", json_list(finding.variables, json_text)},
+                      {"number", json_number(finding.number)},
+                      {"text", json_text(finding.text)},
+                      {"remedy", json_text(finding.remedy)},
+                      {"key", json_text(finding.key)}});
+}
+
+using Row = std::vector<std::string>;
+
+Row table_row(const ColumnFacts& column) {
+  Row row{column.name, std::to_string(column.count), std::to_string(column.missing),
+          std::to_string(column.distinct)};
+  for (const double value :
+       {column.smallest, column.median, column.largest, column.mean, column.deviation, column.spread})
+    row.push_back(column.count > 0 ? brief(value) : "-");
+  return row;
+}
+
+std::string aligned(const std::vector<Row>& rows) {
+  std::vector<size_t> widths(rows.front().size(), 0);
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const Row& row : rows) {
+    std::string line = row[0] + std::string(widths[0] - row[0].size(), ' ');
+    for (size_t i = 1; i < row.size(); ++i)
+      line += "  " + std::string(widths[i] - row[i].size(), ' ') + row[i];
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string summary_line(const Look& look) {
+  std::string line = "look at the data: " + core::count_text(look.rows, "row");
+  if (look.looked_at < look.rows)
+    line += ", of which " + std::to_string(look.looked_at) + " at random were looked at";
+  line += ", " + std::to_string(look.theta.size()) + " numbers of theta and " +
+          std::to_string(look.x.size()) + " of x";
+  const int64_t errors = look.count(Severity::error), warnings = look.count(Severity::warning);
+  if (errors > 0) line += "; " + core::count_text(errors, "error");
+  if (warnings > 0) line += "; " + core::count_text(warnings, "warning");
+  return line + (errors + warnings == 0 ? "; nothing to warn of" : "");
+}
+
+std::string variable_table(const Look& look) {
+  std::vector<Row> rows{{"variable", "count", "missing", "distinct", "smallest", "median", "largest", "mean",
+                         "deviation", "spread"}};
+  std::string left;
+  for (const auto* side : {&look.theta, &look.x}) {
+    for (size_t i = 0; i < std::min(side->size(), most_variables); ++i) rows.push_back(table_row((*side)[i]));
+    if (side->size() > most_variables)
+      left += (left.empty() ? "" : ", ") + core::and_more(side->size() - most_variables) + " of " +
+              (side == &look.theta ? "theta" : "x");
+  }
+  return aligned(rows) + (left.empty() ? "" : left + " (--json writes all)\n");
+}
+
+std::string look_json(const Look& look) {
+  const auto theta = [](const ColumnFacts& column) { return column_json(column, "theta"); };
+  const auto x = [](const ColumnFacts& column) { return column_json(column, "x"); };
+  return "{\"rows\": " + std::to_string(look.rows) + ", \"looked_at\": " + std::to_string(look.looked_at) +
+         ", \"failed\": " + std::to_string(look.failed) +
+         ",\n\"findings\": " + json_list(look.findings, finding_json, ",\n  ") +
+         ",\n\"theta\": " + json_list(look.theta, theta, ",\n  ") +
+         ",\n\"x\": " + json_list(look.x, x, ",\n  ") + "}\n";
+}
+
+}  // namespace fluxsbi::data

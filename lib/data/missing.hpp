@@ -1,0 +1,42 @@
+// Which values of x a data set lacks.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace fluxsbi::data {
+
+/// Counts the values of x that are NaN, row by row.
+class MissingCount {
+ public:
+  /// For rows of `features` values.
+  explicit MissingCount(int64_t features = 0)
+      : of_feature_(static_cast<size_t>(features)), by_number_(static_cast<size_t>(features) + 1) {}
+
+  void add(std::span<const double> row);
+
+  int64_t cells() const { return cells_; }
+  int64_t rows() const { return rows_; }                                  ///< rows that lack a value
+  int64_t empty_rows() const { return empty_; }                           ///< rows that lack all values
+  const std::vector<int64_t>& of_feature() const { return of_feature_; }  ///< rows that lack it
+
+  /// How many values a row lacks in training, all but about one row in a thousand, if each value that is there is
+  /// hidden with probability `rate` besides: the quantile of the rows' own numbers, and three standard deviations of
+  /// the number that is hidden.
+  int64_t usual(double rate) const;
+
+  /// Throws UserError naming the features that every row lacks: nothing can be learnt from them.
+  void require_values(const std::string& source, std::span<const std::string> names) const;
+  /// "1200 of 8000 values of x are missing, in 1100 of 4000 rows (x_0 20 %, x_1 10 %); 3 rows lack all of x, ...":
+  /// the features that lack most come first.
+  std::string text(std::span<const std::string> names) const;
+
+ private:
+  std::vector<int64_t> of_feature_;
+  std::vector<int64_t> by_number_;  ///< rows that lack so many values
+  int64_t seen_ = 0, cells_ = 0, rows_ = 0, empty_ = 0;
+};
+
+}  // namespace fluxsbi::data

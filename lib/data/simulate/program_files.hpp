@@ -1,0 +1,16 @@
+// The files that a command runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fluxsbi::data {
+
+/// The words of a shell command that name programs: regular files that can be executed or have the extension of a
+/// script (.py, .R, .jl, ...), without those that the command writes to (behind >).
+std::vector<std::string> program_files(const std::string& command);
+
+/// "command '...', sim.py 1a2b3c4d": the command in one line and the CRC-32 of each of its program files.
+std::string program_text(const std::string& command);
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,83 @@
+#include "experiment/kept_work.hpp"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "config/reader.hpp"
+#include "io/atomic_file.hpp"
+
+namespace fluxsbi::experiment {
+
+namespace {
+
+template <class T>
+std::string checksum_text(std::span<const T> values) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%08x", io::crc32(std::as_bytes(values)));
+  return std::to_string(values.size()) + " numbers with CRC-32 " + text;
+}
+
+}  // namespace
+
+WorkDescription::WorkDescription(const std::string& command, sample::Posterior& posterior) {
+  add("command", command);
+  add("model", posterior.identity());
+  add("engine", std::string(posterior.engine().name()) + " on " + posterior.engine().device().str());
+  add("compute", at::toString(posterior.engine().parameters().working.scalar_type()));
+}
+
+void WorkDescription::add(const std::string& key, const std::string& value) {
+  text_ += key + ": " + value + "\n";
+}
+
+void WorkDescription::add(const std::string& key, std::span<const float> values) {
+  add(key, checksum_text(values));
+}
+
+void WorkDescription::add(const std::string& key, std::span<const double> values) {
+  add(key, checksum_text(values));
+}
+
+void WorkDescription::add(const sample::SamplingOptions& options) {
+  const sample::SamplingOptions defaults;
+  sample::SamplingOptions deciding = options;
+  deciding.max_tries = defaults.max_tries;
+  deciding.max_seconds = defaults.max_seconds;
+  config::Writer writer;
+  writer.add(sample::sampling_table(), deciding);
+  text_ += writer.text();
+}
+
+KeptWork::KeptWork(sample::Posterior& posterior, const std::string& output, bool force,
+                   const WorkDescription& work)
+    : posterior_(posterior) {
+  std::error_code ignored;
+  const bool device =
+      std::filesystem::exists(output, ignored) && !std::filesystem::is_regular_file(output, ignored);
+  if (output.empty() || device) return;
+  journal_ = std::make_shared<sample::ChunkJournal>(output + ".partial", work.text(), force);
+  posterior_.keep_in(journal_);
+}
+
+KeptWork::~KeptWork() {
+  posterior_.keep_in(nullptr);
+}
+
+void KeptWork::stop(const core::Interrupted& interrupted) {
+  if (!journal_) return;
+  if (!journal_->flush()) {  // a scheduler that started it again would do so for ever
+    throw core::Interrupted(interrupted.signal(),
+                            std::string("stopped by ") + core::signal_name(interrupted.signal()) +
+                                " before another chunk was finished; a smaller --chunk takes "
+                                "less time");
+  }
+  throw core::Stopped(std::string("stopped by ") + core::signal_name(interrupted.signal()) +
+                      "; what was computed is kept in " + journal_->path() +
+                      ", and the same command goes on from there");
+}
+
+void KeptWork::finish() {
+  if (journal_) journal_->remove();
+}
+
+}  // namespace fluxsbi::experiment

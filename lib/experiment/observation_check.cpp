@@ -1,0 +1,67 @@
+#include "experiment/observation_check.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "data/files/names.hpp"
+#include "data/look/reference.hpp"
+
+namespace fluxsbi::experiment {
+
+namespace {
+
+constexpr size_t most_lines = 10;
+
+// x of rows of theta and x, or the rows themselves where they hold x alone.
+std::vector<double> x_of(std::span<const double> values, int64_t rows, size_t size) {
+  if (rows == 0) return {};
+  const size_t width = values.size() / static_cast<size_t>(rows);
+  std::vector<double> x;
+  for (size_t end = width; end <= values.size(); end += width) {
+    const auto row = values.subspan(end - size, size);
+    x.insert(x.end(), row.begin(), row.end());
+  }
+  return x;
+}
+
+}  // namespace
+
+void check_observations(const sample::Posterior& posterior, std::span<const double> values,
+                        sample::RowRange range, const std::string& file, bool strict) {
+  const data::DataShape& shape = posterior.shape();
+  if (shape.x_dim == 0 || posterior.reference().empty()) return;
+  const auto x = x_of(values, range.rows, static_cast<size_t>(shape.x_size()));
+  const auto found = data::unlike_training(posterior.reference(), x,
+                                           data::feature_names(posterior.x_names(), shape.x_channels));
+  if (found.empty()) return;
+  for (size_t i = 0; i < std::min(found.size(), most_lines); ++i) {
+    core::log::warning(file + ", row " + std::to_string(range.first + found[i].row) + ": " + found[i].text +
+                       (i == 0 ? "; the network never saw such data, and its answer is a guess" : ""));
+  }
+  if (found.size() > most_lines)
+    core::log::warning(file + ": " + core::and_more(found.size() - most_lines) + " of its " +
+                       std::to_string(range.rows) + " rows are unlike the training data");
+  if (strict)
+    throw core::DiagnosticFailed(file + ": " + core::count_text(std::ssize(found), "row") + " of " +
+                                 std::to_string(range.rows) +
+                                 " unlike the training data, and --strict was given; nothing was computed");
+}
+
+void check_observations(const sample::Posterior& posterior, std::span<const float> values,
+                        sample::RowRange range, const std::string& file, bool strict) {
+  check_observations(posterior, std::vector<double>(values.begin(), values.end()), range, file, strict);
+}
+
+void require_samples(const std::vector<uint8_t>& filled, const std::string& output, bool partial) {
+  const bool any = std::find(filled.begin(), filled.end(), uint8_t{1}) != filled.end();
+  if (any || filled.empty() || partial) return;
+  throw core::UserError(
+      output + ": not one of " + std::to_string(filled.size()) +
+      " samples could be filled, so nothing was written; correct the prior (train again, or "
+      "--no-reject to see where samples lie) or the observations, or write the NaN with --partial");
+}
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,26 @@
+// The look at observations before a model answers, and at samples before they are written.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sample/posterior.hpp"
+#include "sample/shard.hpp"
+
+namespace fluxsbi::experiment {
+
+/// A warning for each of the first ten rows that are unlike the training data, and one for the others
+/// (data::unlike_training). values: [rows, size] in the data's units, the rows `range` of the file; size is that of x, or of theta and x of a joint
+/// model's question, whose NaN are not given. Models of older versions remember no data: nothing is said of
+/// them. Throws core::DiagnosticFailed after the warnings where `strict`.
+void check_observations(const sample::Posterior& posterior, std::span<const double> values,
+                        sample::RowRange range, const std::string& file, bool strict);
+void check_observations(const sample::Posterior& posterior, std::span<const float> values,
+                        sample::RowRange range, const std::string& file, bool strict);
+
+/// Throws UserError where no sample of any row could be filled and `partial` is not set.
+void require_samples(const std::vector<uint8_t>& filled, const std::string& output, bool partial);
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,57 @@
+// Finished chunks of draws and densities, kept beside an output until it is written.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/journal.hpp"
+
+namespace fluxsbi::sample {
+
+/// What the evaluations of one chunk gave.
+struct Chunk {
+  int64_t evaluations = 0;
+  std::vector<uint8_t> exhausted;  ///< [items], 1 where a solver ran out of evaluations
+  std::vector<std::byte> numbers;  ///< of the chunk's own kind
+};
+
+/// Sampling and densities work through the same chunks in the same order every time they are asked the same, and
+/// what a chunk gives is a function of the question alone. So a run that was stopped takes its first chunks from
+/// here and computes the rest: the result is that of one that never stopped, to the last bit on the same machine
+/// with as many threads.
+class ChunkJournal {
+ public:
+  /// Opens `path`, if it is there, for work that `description` tells (lines "key: value"). Nothing is written in
+  /// the first seconds, so that short work pays nothing. Throws UserError as io::Journal does.
+  ChunkJournal(std::string path, std::string description, bool discard_others);
+  ~ChunkJournal();
+
+  /// The next chunk, where it was kept by this key. From the first one that was not, all are computed.
+  std::optional<Chunk> take(uint64_t key);
+  /// Keeps a chunk that take() did not give.
+  void keep(uint64_t key, const Chunk& chunk);
+  /// Writes what stands in memory alone, and flushes to disk. False where nothing was added to what was there.
+  bool flush();
+  /// The output is written.
+  void remove();
+  const std::string& path() const { return path_; }
+
+ private:
+  void open();
+
+  std::string path_, description_;
+  bool discard_others_;
+  std::unique_ptr<io::Journal> file_;            ///< null: not begun
+  std::vector<std::vector<std::byte>> waiting_;  ///< records until the file is begun
+  bool taking_ = false, added_ = false;
+  double begin_;  ///< steady time
+};
+
+/// A key of these numbers: the items of a chunk and what else tells it from others.
+uint64_t chunk_key(int64_t kind, std::span<const int64_t> items);
+
+}  // namespace fluxsbi::sample

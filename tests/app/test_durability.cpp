@@ -1,0 +1,148 @@
+// Long work that is stopped, killed, refused for its memory, or meets a full disk.
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+#include <sys/resource.h>
+
+#include "app/expect.hpp"
+#include "app/program.hpp"
+#include "io/atomic_file.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fluxsbi::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A tiny model and two observations.
+struct TinyPosterior {
+  TemporaryFolder folder;
+
+  TinyPosterior() {
+    io::write_text(folder.file("tiny.yaml"), tiny_config());
+    io::write_text(folder.file("x1.csv"), "x_0,x_1\n0.1,0.2\n");
+    std::string points = "theta_0,theta_1\n";
+    for (int i = 0; i < 200000; ++i) points += "0.1,0.2\n";
+    io::write_text(folder.file("theta.csv"), points);
+    io::write_text(folder.file("x.csv"), "x_0,x_1\n0.1,0.2\n-0.1,0.3\n");
+    succeed(
+        {"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "-q", "--set", "training.nsteps=40"});
+  }
+  std::string at(const std::string& name) const { return folder.file(name); }
+
+  /// Sampling that takes several seconds, in chunks of a fraction of one.
+  std::vector<std::string> sampling(const std::string& out) const {
+    return {"sample", at("run"), "--x", at("x.csv"), "-n",  "6000", "--solver",
+            "euler",  "--steps", "400", "--chunk",   "100", "-o",   at(out)};
+  }
+};
+
+// Until the journal of `out` holds chunks.
+void wait_for_journal(const std::string& out) {
+  constexpr uintmax_t with_chunks = 20000;  // bytes; the description takes about one thousand
+  for (int i = 0; i < 3000; ++i) {
+    std::error_code ignored;
+    const auto size = fs::file_size(out + ".partial", ignored);
+    if (!ignored && size > with_chunks) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("sampling that was stopped and killed goes on by the same command, and the file is the same",
+          "[app][durability]") {
+  const TinyPosterior posterior;
+  succeed(posterior.sampling("whole.npz"));
+  CHECK_FALSE(fs::exists(posterior.at("whole.npz.partial")));
+  const std::string partial = posterior.at("parts.npz.partial");
+  {
+    Running sampling(posterior.sampling("parts.npz"));
+    wait_for_journal(posterior.at("parts.npz"));
+    sampling.send(SIGTERM);
+    CHECK(sampling.wait() == 75);
+  }
+  REQUIRE(fs::exists(partial));
+  const auto kept = fs::file_size(partial);
+
+  auto other = posterior.sampling("parts.npz");
+  other.insert(other.end(), {"--seed", "5"});
+  refuses(other, "seed is 0 there and 5 here");
+  CHECK(fs::file_size(partial) == kept);
+  {
+    Running sampling(posterior.sampling("parts.npz"));
+    for (int i = 0; i < 500 && fs::exists(partial) && fs::file_size(partial) <= kept; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    sampling.send(SIGKILL);
+    CHECK(sampling.wait() == 128 + SIGKILL);
+  }
+  CHECK(holds(succeed(posterior.sampling("parts.npz")), "going on from there"));
+  CHECK_FALSE(fs::exists(partial));
+  CHECK(bytes_of(posterior.at("parts.npz")) == bytes_of(posterior.at("whole.npz")));
+}
+
+TEST_CASE("a signal before anything is kept has an exit code for which no scheduler starts the work again",
+          "[app][durability]") {
+  const TinyPosterior posterior;
+  Running printing(
+      {"log-prob", posterior.at("run"), "--theta", posterior.at("theta.csv"), "--x", posterior.at("x1.csv")});
+  std::this_thread::sleep_for(std::chrono::seconds(3));
+  printing.send(SIGTERM);
+  CHECK(printing.wait() == 128 + SIGTERM);  // densities that are printed are not kept
+}
+
+TEST_CASE("what needs more memory than there is says how much and what to lower", "[app][durability]") {
+  const TinyPosterior posterior;
+  refuses({"train", posterior.at("tiny.yaml"), "-o", posterior.at("big"), "--set",
+           "training.batch_size=10000000", "training.multistep=100000"},
+          "lower training.batch_size");
+  CHECK_FALSE(fs::exists(posterior.at("big")));
+  refuses({"sample", posterior.at("run"), "--x", posterior.at("x.csv"), "-n", "1000000000000", "-o",
+           posterior.at("x.npz")},
+          "draw fewer (-n)");
+}
+
+TEST_CASE("sampling into a folder that does not exist is refused before the work", "[app][durability]") {
+  const TinyPosterior posterior;
+  auto command = posterior.sampling("x.npz");
+  command.back() = posterior.at("nowhere/x.npz");
+  refuses(command, "does not exist; create it first");
+}
+
+TEST_CASE("a limit on file sizes ends training with the last good checkpoint, and sampling with what it kept",
+          "[app][durability][serial]") {
+  const TinyPosterior posterior;
+  const uintmax_t model = fs::file_size(posterior.at("run/model.safetensors"));
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const auto under_limit = [&](uintmax_t bytes, const auto& work) {
+    const rlimit limit{bytes, before.rlim_max};
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    work();
+    setrlimit(RLIMIT_FSIZE, &before);
+  };
+  // A checkpoint holds five copies of the weights.
+  under_limit(2 * model, [&] {
+    refuses({"train", posterior.at("tiny.yaml"), "-o", posterior.at("full")},
+            "raise the limit on file sizes");
+  });
+  CHECK(fs::exists(posterior.at("full/config.yaml")));
+  under_limit(20000, [&] { refuses(posterior.sampling("y.npz"), "the same command then continues"); });
+  CHECK(fs::exists(posterior.at("y.npz.partial")));
+  CHECK_FALSE(fs::exists(posterior.at("y.npz")));
+  CHECK(holds(succeed(posterior.sampling("y.npz")), "going on from there"));
+}
+
+}  // namespace fluxsbi::test
