@@ -19,10 +19,12 @@ namespace {
 struct MapArguments : DensityArguments {
   std::string x_key;
   sample::ModeOptions modes;
+  std::string dtype = "auto";
 };
 
 int map_command(const MapArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
+  const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
@@ -34,7 +36,8 @@ int map_command(const MapArguments& arguments) {
                   core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +
                   std::to_string(arguments.modes.draws) + " samples for " +
                   std::to_string(outcome.found.climbed));
-  sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin);
+  sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin,
+                     number_type);
   outcome.kept->finish();
   return 0;
 }
@@ -54,6 +57,10 @@ Action declare_map(CLI::App& app) {
       ->check(above_zero())
       ->capture_default_str();
   app.add_option("--seed", arguments->seed, "seed of the samples")->capture_default_str();
+  app.add_option("--dtype", arguments->dtype,
+                 "type of the modes in the file: float32, float64 or auto, which is float32 unless that cannot "
+                 "resolve a hundredth of the samples' spread; .csv files hold all digits")
+      ->capture_default_str();
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
   return [arguments] { return map_command(*arguments); };
 }

@@ -21,7 +21,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct SampleArguments {
-  std::string model, x, x_key, given, compute = "float32", shard = "0/1";
+  std::string model, x, x_key, given, compute = "float32", shard = "0/1", dtype = "auto";
   experiment::Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
@@ -79,6 +79,7 @@ int sample_command(const SampleArguments& arguments) {
   const std::string& output = arguments.output.path;
   io::check_output(output, arguments.output.force, sample::sample_extensions());
   const sample::Shard shard = sample::parse_shard(arguments.shard);
+  const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::SamplingRequest request{arguments.model,
@@ -90,7 +91,8 @@ int sample_command(const SampleArguments& arguments) {
                                             shard,
                                             arguments.output.force,
                                             arguments.strict,
-                                            arguments.partial};
+                                            arguments.partial,
+                                            number_type};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();
@@ -143,6 +145,10 @@ Action declare_sample(CLI::App& app) {
       ->check(above_zero());
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
+  app.add_option("--dtype", arguments->dtype,
+                 "type of the samples in the file: float32, float64 or auto, which is float32 unless that "
+                 "cannot resolve a hundredth of the spread of a row's draws")
+      ->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
   app.add_flag("--partial", arguments->partial,
                "write the file even where not one sample lies inside the prior's support; it then holds NaN");

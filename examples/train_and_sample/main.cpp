@@ -15,9 +15,9 @@ int main(int argc, char** argv) try {
   fluxsbi::train_posterior(simulations, argv[2], settings);
 
   const fluxsbi::Posterior posterior(argv[2]);
-  const std::vector<float> x(simulations.x.begin(), simulations.x.begin() + posterior.x_size());
+  const std::vector<double> x(simulations.x.begin(), simulations.x.begin() + posterior.x_size());
   constexpr int64_t draws = 1000;
-  const std::vector<float> samples = posterior.sample(x, draws);  // [1, draws, theta_size]
+  const std::vector<double> samples = posterior.sample(x, draws);  // [1, draws, theta_size]
   for (int64_t i = 0; i < posterior.theta_size(); ++i) {
     double sum = 0, squares = 0;
     for (int64_t draw = 0; draw < draws; ++draw) {

@@ -64,48 +64,45 @@ double to_line(const Range& range, size_t i, double value) {
   return std::log(ends.above_low) - std::log(ends.below_high);
 }
 
-float from_line(const Range& range, size_t i, double u) {
+double from_line(const Range& range, size_t i, double u) {
   const Ends ends(range, i, 0);
-  if (!(ends.has_low || ends.has_high) || std::isnan(u)) return static_cast<float>(u);
-  constexpr float infinity = std::numeric_limits<float>::infinity();
+  if (!(ends.has_low || ends.has_high) || std::isnan(u)) return u;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   const double low = range.low[i], high = range.high[i];
   const double value = !ends.has_high  ? low + std::exp(u)
                        : !ends.has_low ? high - std::exp(-u)
                                        : low + (high - low) / (1 + std::exp(-u));
-  auto inside = static_cast<float>(value);
+  double inside = value;
   while (ends.has_low && inside <= low) inside = std::nextafter(inside, infinity);
   while (ends.has_high && inside >= high) inside = std::nextafter(inside, -infinity);
   return inside;
 }
 
-// `out` may be `values` itself.
-template <class Value>
-void standardise(const Standardiser& by, std::span<const Value> values, std::span<float> out) {
-  const size_t size = by.mean.size();
-  for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i)
-      out[at + i] = static_cast<float>((to_line(by.range, i, values[at + i]) - by.mean[i]) / by.scale[i]);
-  }
-}
-
 }  // namespace
-
-void Standardiser::apply(std::span<float> values) const {
-  standardise(*this, std::span<const float>(values), values);
-}
 
 void Standardiser::apply(std::span<const double> values, std::span<float> out) const {
   core::require(values.size() == out.size(), "as many values before as after");
-  standardise(*this, values, out);
-}
-
-void Standardiser::invert(std::span<float> values) const {
   const size_t size = mean.size();
   for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i) {
-      values[at + i] = from_line(range, i, values[at + i] * scale[i] + mean[i]);
-    }
+    for (size_t i = 0; i < size; ++i)
+      out[at + i] = static_cast<float>((to_line(range, i, values[at + i]) - mean[i]) / scale[i]);
   }
+}
+
+std::vector<float> Standardiser::apply(std::span<const double> values) const {
+  std::vector<float> standardised(values.size());
+  apply(values, standardised);
+  return standardised;
+}
+
+std::vector<double> Standardiser::invert(std::span<const float> standardised) const {
+  const size_t size = mean.size();
+  std::vector<double> values(standardised.size());
+  for (size_t at = 0; at < values.size(); at += size) {
+    for (size_t i = 0; i < size; ++i)
+      values[at + i] = from_line(range, i, standardised[at + i] * scale[i] + mean[i]);
+  }
+  return values;
 }
 
 double Standardiser::log_slope(size_t i, double value) const {

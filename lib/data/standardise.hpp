@@ -38,11 +38,11 @@ struct Standardiser {
   std::vector<double> mean, scale;
   Range range = {};
 
-  /// In place; values [rows, size].
-  void apply(std::span<float> values) const;
-  /// The same from doubles, which are rounded to float32 once they are standardised.
+  /// values [rows, size] as the networks see them: rounded to float32 once they are standardised.
   void apply(std::span<const double> values, std::span<float> out) const;
-  void invert(std::span<float> values) const;
+  std::vector<float> apply(std::span<const double> values) const;
+  /// Back to the data's units, [rows, size].
+  std::vector<double> invert(std::span<const float> standardised) const;
   /// log dz/dvalue of feature i at a value: what a density of z gains to become one of the value.
   double log_slope(size_t i, double value) const;
   /// d log_slope / dz of feature i at z; 0 for features without a range.

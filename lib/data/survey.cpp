@@ -205,8 +205,7 @@ class Pass {
 
   /// data.nan = pad: x holds sets, whose absent elements are NaN.
   void require_set(int64_t first, int64_t i) const {
-    const std::vector<float> x(x_.row(i).begin(), x_.row(i).end());
-    std::string problem = set_problem(x, dataset_.shape.x_channels);
+    std::string problem = set_problem(x_.row(i), dataset_.shape.x_channels);
     if (first_bad(theta_.row(i)) >= 0) problem = "theta is not finite";
     if (problem.empty()) return;
     throw core::UserError(dataset_.source + ": row " + std::to_string(first + i) +

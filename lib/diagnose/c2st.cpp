@@ -29,7 +29,7 @@ void check_finite(const SampleSet& set, int64_t rows) {
   int64_t bad = 0, first = -1;
   for (int64_t i = 0; i < rows; ++i) {
     const auto begin = set.values.begin() + i * set.dimensions;
-    if (std::all_of(begin, begin + set.dimensions, [](float v) { return std::isfinite(v); })) continue;
+    if (std::all_of(begin, begin + set.dimensions, [](double v) { return std::isfinite(v); })) continue;
     if (bad++ == 0) first = i;
   }
   if (bad > 0)
@@ -58,10 +58,18 @@ void check(const SampleSet& reference, const SampleSet& samples, int64_t rows, c
   check_finite(samples, rows);
 }
 
-// Both sets below each other, [2 rows, d], z-scored by the reference. Rounded to float32 where the
-// benchmark's script does so: mean and deviation are summed in double and rounded, the rest is float32.
+bool is_single(const SampleSet& set) {
+  return std::all_of(set.values.begin(), set.values.end(),
+                     [](double v) { return static_cast<float>(v) == v; });
+}
+
+// Both sets below each other, [2 rows, d], z-scored by the reference. Numbers of float32 are rounded where the
+// benchmark's script does so: mean and deviation are summed in double and rounded, the rest is float32. Others
+// are rounded once they are z-scored, so that a large offset takes none of their digits.
 std::vector<float> standardise(const SampleSet& reference, const SampleSet& samples, int64_t rows) {
   const int64_t d = reference.dimensions;
+  const bool single = is_single(reference) && is_single(samples);
+  const double rounding = single ? 1e-7 : 1e-14, least = single ? 1e-30 : 0;
   std::vector<float> data(static_cast<size_t>(2 * rows * d));
   for (int64_t column = 0; column < d; ++column) {
     double sum = 0, squares = 0;
@@ -71,15 +79,18 @@ std::vector<float> standardise(const SampleSet& reference, const SampleSet& samp
       const double difference = reference.values[i * d + column] - mean;
       squares += difference * difference;
     }
-    const auto centre = static_cast<float>(mean);
-    const auto deviation = static_cast<float>(std::sqrt(squares / static_cast<double>(rows - 1)));
+    const double deviation = std::sqrt(squares / static_cast<double>(rows - 1));
     // A constant column gets a deviation of rounding errors alone.
-    if (deviation <= 1e-7f * std::abs(centre) || deviation < 1e-30f)
+    if (deviation <= rounding * std::abs(mean) || deviation < least)
       throw core::UserError(reference.name + ": column " + column_text(reference, column) +
                             " is constant, so that it cannot be scaled; leave this column out of both files");
+    const auto z_score = [&](double value) {
+      if (!single) return static_cast<float>((value - mean) / deviation);
+      return (static_cast<float>(value) - static_cast<float>(mean)) / static_cast<float>(deviation);
+    };
     for (int64_t i = 0; i < rows; ++i) {
-      data[i * d + column] = (reference.values[i * d + column] - centre) / deviation;
-      data[(rows + i) * d + column] = (samples.values[i * d + column] - centre) / deviation;
+      data[i * d + column] = z_score(reference.values[i * d + column]);
+      data[(rows + i) * d + column] = z_score(samples.values[i * d + column]);
     }
   }
   return data;

@@ -129,12 +129,12 @@ std::vector<std::string> names_of(const io::FileContent& content, int64_t channe
 }
 
 // Keeps the dimensions that were inferred: those whose `given` is NaN.
-void keep_inferred(SampleSet& set, const std::vector<float>& given) {
+void keep_inferred(SampleSet& set, const std::vector<double>& given) {
   std::vector<int64_t> inferred;
   for (int64_t j = 0; j < set.dimensions; ++j) {
     if (std::isnan(given[static_cast<size_t>(j)])) inferred.push_back(j);
   }
-  std::vector<float> values;
+  std::vector<double> values;
   for (int64_t row = 0; row < set.rows; ++row) {
     for (const int64_t j : inferred)
       values.push_back(set.values[static_cast<size_t>(row * set.dimensions + j)]);
@@ -171,7 +171,7 @@ SampleSet load_samples(const std::string& path, int64_t row) {
   }
   set.rows = samples.shape[0];
   set.dimensions = samples.elements() / set.rows;
-  set.values = samples.to_float();
+  set.values = samples.to_double();
   if (named && rank > 2) set.columns = names_of(content, rank == 4 ? whole[3] : 1, set.dimensions);
   if (named && rank > 2 && content.arrays.contains(filled_key)) {
     io::Array& filled = content.arrays.at(filled_key);
@@ -189,7 +189,7 @@ SampleSet load_samples(const std::string& path, int64_t row) {
       throw core::UserError(path + ": given has the shape " + core::shape_text(given.shape) + ", samples " +
                             shape + "; need [rows, d] for [rows, n, d]: write the file anew");
     keep_row(given, std::max<int64_t>(row, 0));
-    keep_inferred(set, given.to_float());
+    keep_inferred(set, given.to_double());
   }
   return set;
 }

@@ -11,7 +11,7 @@ namespace fluxsbi::diagnose {
 struct SampleSet {
   std::string name;  ///< for messages: the file, with the row where it was chosen
   int64_t rows = 0, dimensions = 0;
-  std::vector<float> values;         ///< [rows, dimensions], row-major
+  std::vector<double> values;        ///< [rows, dimensions], row-major
   std::vector<std::string> columns;  ///< names of the dimensions where the file holds them, else empty
   int64_t unfilled = 0;              ///< draws left out because the file marks them as not filled
 };

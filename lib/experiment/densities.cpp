@@ -18,7 +18,7 @@ namespace fluxsbi::experiment {
 namespace {
 
 struct Points {
-  std::vector<float> theta, x;
+  std::vector<double> theta, x;
   int64_t rows = 0, x_rows = 0;
   int64_t draws = 0;  // rows / draws observations have so many points each; 0: each row is a point by itself
 };
@@ -128,7 +128,7 @@ Points read_values(const PointFiles& files, const sample::Posterior& posterior) 
   }
   Points points{{}, {}, parameters.rows, 0};
   for (int64_t row = 0; row < x.rows; ++row) {
-    const auto append = [&](const std::vector<float>& from, int64_t size) {
+    const auto append = [&](const std::vector<double>& from, int64_t size) {
       points.theta.insert(points.theta.end(), from.begin() + row * size, from.begin() + (row + 1) * size);
     };
     append(parameters.theta, shape.theta_size());

@@ -21,7 +21,7 @@ std::vector<int64_t> row_shape(const io::Array& array, const std::string& name, 
   return {array.shape.begin() + 1, array.shape.end()};
 }
 
-io::Array array_of(const std::vector<float>& values, int64_t rows, const std::vector<int64_t>& row) {
+io::Array array_of(const std::vector<double>& values, int64_t rows, const std::vector<int64_t>& row) {
   std::vector<int64_t> shape{rows};
   int64_t size = rows;
   for (const int64_t axis : row) {
@@ -32,7 +32,7 @@ io::Array array_of(const std::vector<float>& values, int64_t rows, const std::ve
     throw core::UserError("simulations: " + std::to_string(values.size()) + " values do not fill " +
                           std::to_string(size) + ", their rows times the shape of a row");
   }
-  return io::Array::from(std::span<const float>(values), std::move(shape));
+  return io::Array::from(std::span<const double>(values), std::move(shape));
 }
 
 }  // namespace
@@ -51,8 +51,8 @@ Simulations load_simulations(const std::string& file) {
     throw core::UserError(file + ": theta has " + std::to_string(simulations.rows) + " rows and x " +
                           std::to_string(x.shape[0]));
   }
-  simulations.theta = theta.to_float();
-  simulations.x = x.to_float();
+  simulations.theta = theta.to_double();
+  simulations.x = x.to_double();
   return simulations;
 }
 
@@ -111,12 +111,12 @@ const std::vector<std::string>& Posterior::x_names() const {
   return posterior_->x_names();
 }
 
-std::vector<float> Posterior::sample(std::span<const float> x, int64_t draws, uint64_t seed) const {
+std::vector<double> Posterior::sample(std::span<const double> x, int64_t draws, uint64_t seed) const {
   const int64_t rows = x_size() == 0 ? 0 : std::ssize(x) / x_size();  // what does not fit is refused there
   return posterior_->sample(x, rows, draws, seed, 0, posterior_->sampling()).values;
 }
 
-std::vector<double> Posterior::log_prob(std::span<const float> theta, std::span<const float> x) const {
+std::vector<double> Posterior::log_prob(std::span<const double> theta, std::span<const double> x) const {
   const int64_t rows = std::ssize(theta) / theta_size(),
                 x_rows = x_size() == 0 ? 0 : std::ssize(x) / x_size();
   if (rows * theta_size() != std::ssize(theta) || (x_rows != rows && x_rows != 1)) {

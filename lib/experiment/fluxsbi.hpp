@@ -21,8 +21,8 @@ class Posterior;
 struct Simulations {
   int64_t rows = 0;
   std::vector<int64_t> theta_shape, x_shape;  ///< of one row: [variables] or [variables, channels]
-  std::vector<float> theta;                   ///< [rows, theta_shape]
-  std::vector<float> x;                       ///< [rows, x_shape]
+  std::vector<double> theta;                  ///< [rows, theta_shape]
+  std::vector<double> x;                      ///< [rows, x_shape]
 };
 
 /// Reads the arrays theta and x of an .npz or .h5 file.
@@ -66,10 +66,10 @@ class Posterior {
 
   /// `draws` samples of theta for each of the rows of x [rows, x_size]: [rows, draws, theta_size]. A draw depends on
   /// seed, row and draw alone. NaN where the prior's support could not be met.
-  std::vector<float> sample(std::span<const float> x, int64_t draws, uint64_t seed = 0) const;
+  std::vector<double> sample(std::span<const double> x, int64_t draws, uint64_t seed = 0) const;
 
   /// Natural logarithm of the density of theta [rows, theta_size] given x [rows, x_size], or one x for all: [rows].
-  std::vector<double> log_prob(std::span<const float> theta, std::span<const float> x) const;
+  std::vector<double> log_prob(std::span<const double> theta, std::span<const double> x) const;
 
   /// The whole of what it can do; include sample/posterior.hpp, which includes LibTorch.
   sample::Posterior& model() const { return *posterior_; }

@@ -23,7 +23,7 @@ namespace {
 struct AskedRows {
   sample::Question::Kind kind = sample::Question::Kind::x;
   int64_t rows = 0;
-  std::vector<float> values;  // [rows, tokens, channels]
+  std::vector<double> values;  // [rows, tokens, channels]
 };
 
 AskedRows read_given(const SamplingRequest& request, const sample::Posterior& posterior) {
@@ -96,7 +96,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   sample::Question question{all.kind, {}, shape.x_dim, shape.x_channels};
   if (given) question.tokens += shape.theta_dim;
   const int64_t size = question.tokens * question.channels;
-  question.values = std::span<const float>(all.values).subspan(range.first * size, range.rows * size);
+  question.values = std::span<const double>(all.values).subspan(range.first * size, range.rows * size);
 
   const int64_t drawn = given ? question.tokens : shape.theta_dim;
   core::require_memory(
@@ -126,7 +126,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   origin.shard = request.shard;
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
-  sample::save_samples(request.output, std::move(samples), question, origin);
+  sample::save_samples(request.output, std::move(samples), question, origin, request.number_type);
   kept.finish();
   return outcome;
 }

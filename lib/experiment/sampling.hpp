@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "sample/number_type.hpp"
 #include "sample/posterior.hpp"
 #include "sample/shard.hpp"
 
@@ -19,6 +20,7 @@ struct SamplingRequest {
   bool force = false;    ///< a partial output of other work (kept_work.hpp) is dropped
   bool strict = false;   ///< rows unlike the training data are an error, core::DiagnosticFailed
   bool partial = false;  ///< a file without a single sample is written, too
+  sample::NumberType number_type = sample::NumberType::automatic;  ///< of the file's samples
 };
 
 struct SamplingOutcome {

@@ -25,7 +25,9 @@ std::string tick_text(double value, double step) {
   char text[32];
   const double size = std::max(std::abs(value), step);
   if (size >= 1e5 || step < 1e-4) {
-    std::snprintf(text, sizeof text, "%.3g", std::abs(value) < step / 2 ? 0.0 : value);
+    // Enough digits to tell neighbours apart, which a large offset asks for.
+    const int digits = static_cast<int>(std::floor(std::log10(size)) - std::floor(std::log10(step))) + 1;
+    std::snprintf(text, sizeof text, "%.*g", std::clamp(digits, 3, 15), std::abs(value) < step / 2 ? 0.0 : value);
   } else {
     const int decimals = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
     std::snprintf(text, sizeof text, "%.*f", decimals, std::abs(value) < step / 2 ? 0.0 : value);
@@ -48,7 +50,7 @@ int Axis::bin_of(double value) const {
   return std::min(bins - 1, static_cast<int>((value - low) / width()));
 }
 
-Axis range_of(std::span<float> values, int bins) {
+Axis range_of(std::span<double> values, int bins) {
   const auto quantile = [&](double q) {
     const auto at = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
     std::nth_element(values.begin(), at, values.end());
@@ -56,7 +58,7 @@ Axis range_of(std::span<float> values, int bins) {
   };
   const double low = quantile(outer_fraction), high = quantile(1 - outer_fraction);
   double margin = margin_fraction * (high - low);
-  if (margin <= 1e-9 * std::abs(high)) margin = high == 0 ? 1 : 0.1 * std::abs(high);
+  if (margin <= 1e-13 * std::abs(high)) margin = high == 0 ? 1 : 0.1 * std::abs(high);
   return {low - margin, high + margin, bins};
 }
 

@@ -20,7 +20,7 @@ struct Axis {
 
 /// A range that shows what `values` (not empty) hold: all but the outermost 0.2 % at each side, with a margin
 /// of a tenth, and never empty. `values` are reordered.
-Axis range_of(std::span<float> values, int bins);
+Axis range_of(std::span<double> values, int bins);
 
 struct Tick {
   double position;

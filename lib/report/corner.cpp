@@ -29,7 +29,7 @@ class Corner {
         panel_((size_ - left - right - (count_ - 1) * gap) / count_),
         data_(corner_data(plot, panel_)) {
     out_.imbue(std::locale::classic());
-    out_.precision(9);
+    out_.precision(14);
   }
 
   CornerScript script() {

@@ -25,7 +25,7 @@ Columns columns_of(const DrawSet& set, size_t d) {
   Columns columns(d);
   for (size_t row = 0; row + d <= set.values.size(); row += d) {
     const auto values = set.values.subspan(row, d);
-    if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) continue;
+    if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) continue;
     for (size_t j = 0; j < d; ++j) columns[j].push_back(values[j]);
   }
   return columns;
@@ -50,7 +50,7 @@ void check(const CornerPlot& plot) {
 // The range that shows all sets and the true value.
 Axis choose_axis(const CornerPlot& plot, const CornerData& data, size_t column, int bins) {
   if (!plot.limits.empty()) return {plot.limits[column].first, plot.limits[column].second, bins};
-  std::vector<float> values = data.samples[column];
+  std::vector<double> values = data.samples[column];
   Axis axis = range_of(values, bins);
   if (data.has_reference()) {
     values = data.reference[column];
@@ -78,7 +78,7 @@ Axis twice_as_fine(const Axis& axis) {
 
 // The centres of the bins, for gnuplot's `using` with the index of a matrix.
 std::string positions(const Axis& axis, const char* index) {
-  return "(" + number(axis.centre(0), 9) + "+" + index + "*" + number(axis.width(), 9) + ")";
+  return "(" + number(axis.centre(0), 14) + "+" + index + "*" + number(axis.width(), 9) + ")";
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ CornerData corner_data(const CornerPlot& plot, int panel) {
   return data;
 }
 
-double write_histogram(std::ostream& out, const std::string& name, const std::vector<float>& values,
+double write_histogram(std::ostream& out, const std::string& name, const std::vector<double>& values,
                        Axis axis, int bins) {
   axis.bins = bins;
   const std::vector<double> density = histogram(values, axis);
@@ -106,13 +106,13 @@ double write_histogram(std::ostream& out, const std::string& name, const std::ve
   for (int bin = 0; bin <= bins; ++bin) {
     // No line along the axis where bins are empty.
     const bool empty = at(bin - 1) == 0 && at(bin) == 0 && at(bin + 1) == 0;
-    out << number(axis.low + bin * axis.width(), 9) << ' ' << (empty ? "NaN" : number(at(bin), 6)) << '\n';
+    out << number(axis.low + bin * axis.width(), 14) << ' ' << (empty ? "NaN" : number(at(bin), 6)) << '\n';
   }
   out << "EOD\n";
   return *std::max_element(density.begin(), density.end());
 }
 
-ShownDensity shown_density(const std::vector<float>& xs, const std::vector<float>& ys, const Axis& x,
+ShownDensity shown_density(const std::vector<double>& xs, const std::vector<double>& ys, const Axis& x,
                            const Axis& y) {
   ShownDensity shown{estimate_density(xs, ys, x, y), {}};
   if (shown.density.bandwidth < fine_bandwidth)
@@ -142,7 +142,7 @@ void write_contours(std::ostream& out, const std::string& name, const ShownDensi
   out << name << " << EOD\n";
   for (const double level : shown.levels) {
     for (const Polyline& line : contour_lines(shown.density, level)) {
-      for (const auto& [x, y] : line) out << number(x, 7) << ' ' << number(y, 7) << '\n';
+      for (const auto& [x, y] : line) out << number(x, 12) << ' ' << number(y, 12) << '\n';
       out << '\n';
     }
   }

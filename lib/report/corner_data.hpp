@@ -11,7 +11,7 @@
 
 namespace fluxsbi::report {
 
-using Columns = std::vector<std::vector<float>>;  ///< [d][n]
+using Columns = std::vector<std::vector<double>>;  ///< [d][n]
 
 struct CornerData {
   Columns samples, reference;  ///< finite rows alone; reference[0] may be empty
@@ -25,7 +25,7 @@ struct CornerData {
 CornerData corner_data(const CornerPlot& plot, int panel);
 
 /// Histogram of a column as the datablock `name`, for `steps` and `fillsteps`; returns its highest density.
-double write_histogram(std::ostream& out, const std::string& name, const std::vector<float>& values,
+double write_histogram(std::ostream& out, const std::string& name, const std::vector<double>& values,
                        Axis axis, int bins);
 
 /// The density of two columns, on twice as many bins as the axes have where it is too fine for them.
@@ -33,7 +33,7 @@ struct ShownDensity {
   Density density;
   std::vector<double> levels;  ///< of the regions that hold contour_masses of the draws
 };
-ShownDensity shown_density(const std::vector<float>& xs, const std::vector<float>& ys, const Axis& x,
+ShownDensity shown_density(const std::vector<double>& xs, const std::vector<double>& ys, const Axis& x,
                            const Axis& y);
 
 /// A density as the datablock `name` of shades in 0..1, empty where it is negligible. Returns how to plot it:

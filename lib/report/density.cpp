@@ -25,7 +25,7 @@ struct Point {
 };
 
 // Points inside the grid, in their order.
-std::vector<Point> locate(std::span<const float> xs, std::span<const float> ys, const Axis& x,
+std::vector<Point> locate(std::span<const double> xs, std::span<const double> ys, const Axis& x,
                           const Axis& y) {
   std::vector<Point> points;
   points.reserve(xs.size());
@@ -93,15 +93,15 @@ double cross_likelihood(const std::vector<Point>& points, const Axis& x, const A
 
 }  // namespace
 
-std::vector<double> histogram(std::span<const float> values, const Axis& axis) {
+std::vector<double> histogram(std::span<const double> values, const Axis& axis) {
   std::vector<double> density(static_cast<size_t>(axis.bins), 0.0);
-  for (const float value : values)
+  for (const double value : values)
     if (const int bin = axis.bin_of(value); bin >= 0) density[bin] += 1;
   for (double& value : density) value /= static_cast<double>(values.size()) * axis.width();
   return density;
 }
 
-Density estimate_density(std::span<const float> xs, std::span<const float> ys, const Axis& x, const Axis& y) {
+Density estimate_density(std::span<const double> xs, std::span<const double> ys, const Axis& x, const Axis& y) {
   const std::vector<Point> points = locate(xs, ys, x, y);
   Density density{x, y, {}, bandwidths[0]};
   if (points.empty()) {
@@ -132,7 +132,7 @@ double mass_level(const Density& density, double mass) {
   return 0;
 }
 
-double share_level(const Density& density, std::span<const float> xs, std::span<const float> ys,
+double share_level(const Density& density, std::span<const double> xs, std::span<const double> ys,
                    double share) {
   std::vector<double> levels(xs.size(), 0.0);  // 0 for points outside the grid
   for (size_t i = 0; i < xs.size(); ++i) {

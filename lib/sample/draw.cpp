@@ -64,7 +64,7 @@ class Drawing {
     samples_.tokens = source.kept;
     samples_.channels = source.channels;
     samples_.values.assign(static_cast<size_t>(total_ * source.kept * source.channels),
-                           std::numeric_limits<float>::quiet_NaN());
+                           std::numeric_limits<double>::quiet_NaN());
     samples_.filled.assign(static_cast<size_t>(total_), 0);
   }
 
@@ -199,18 +199,18 @@ class Drawing {
     }
   }
 
-  // Keeps what is finite and supported; the rest goes into `rejected`. values: [items, state_size()],
-  // standardised.
-  void keep(std::span<const int64_t> items, std::span<float> values, std::vector<int64_t>& rejected) {
+  // Keeps what is finite and supported; the rest goes into `rejected`. standardised: [items, state_size()].
+  void keep(std::span<const int64_t> items, std::span<const float> standardised,
+            std::vector<int64_t>& rejected) {
     const auto size = static_cast<size_t>(state_size()),
                kept = static_cast<size_t>(source_.kept * source_.channels);
-    source_.standardiser->invert(values);
+    std::vector<double> values = source_.standardiser->invert(standardised);
     samples_.drawn += std::ssize(items);
     for (size_t i = 0; i < items.size(); ++i) {
-      const auto value = values.subspan(i * size, size);
+      const auto value = std::span(values).subspan(i * size, size);
       const auto given = given_of(items[i] / amount_.draws);
       put_given(value, given);
-      const bool finite = std::all_of(value.begin(), value.end(), [](float v) { return std::isfinite(v); });
+      const bool finite = std::all_of(value.begin(), value.end(), [](double v) { return std::isfinite(v); });
       finite_ += finite;
       const bool good = finite && in_support(value, given);
       tell_rejection(items[i] / amount_.draws, value, finite, good);
@@ -233,20 +233,20 @@ class Drawing {
   }
 
   // What is given of a row's state, NaN where it is inferred; empty where nothing is given.
-  std::span<const float> given_of(int64_t row) const {
+  std::span<const double> given_of(int64_t row) const {
     if (source_.given.empty()) return {};
     const auto size = static_cast<size_t>(state_size());
     return source_.given.subspan(static_cast<size_t>(row) * size, size);
   }
 
-  static void put_given(std::span<float> value, std::span<const float> given) {
+  static void put_given(std::span<double> value, std::span<const double> given) {
     for (size_t j = 0; j < given.size(); ++j) {
       if (!std::isnan(given[j])) value[j] = given[j];
     }
   }
 
   // Whether the inferred part of theta lies in the prior's support, where that is asked for.
-  bool in_support(std::span<const float> value, std::span<const float> given) const {
+  bool in_support(std::span<const double> value, std::span<const double> given) const {
     if (!options_.reject || !source_.prior) return true;
     const auto dim = static_cast<std::ptrdiff_t>(source_.prior->dim());
     const std::vector<double> theta(value.begin(), value.begin() + dim);

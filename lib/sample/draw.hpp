@@ -20,7 +20,7 @@ namespace fluxsbi::sample {
 struct Samples {
   int64_t rows = 0, draws = 0;
   int64_t tokens = 0, channels = 1;
-  std::vector<float> values;    ///< [rows, draws, tokens, channels], data's units; NaN where not filled
+  std::vector<double> values;   ///< [rows, draws, tokens, channels], data's units; NaN where not filled
   std::vector<uint8_t> filled;  ///< [rows, draws], 1 or 0
   int64_t drawn = 0;            ///< samples computed, redraws included
   int64_t evaluations = 0;      ///< network evaluations of the longest chunk, unconditional ones included
@@ -46,7 +46,7 @@ struct Source {
   int64_t kept = 0;
   /// [rows, L, C], data's units: given values, which the samples repeat, and NaN for what is inferred; empty:
   /// all is inferred.
-  std::span<const float> given;
+  std::span<const double> given;
   at::Device device{at::kCPU};
   ChunkJournal* journal = nullptr;  ///< where finished chunks are kept; null: nowhere
 };

@@ -20,13 +20,12 @@ at::Tensor condition_of_items(const at::Tensor& condition, const at::Tensor& ite
 
 }  // namespace
 
-JointCondition::JointCondition(std::span<const float> given, int64_t rows, int64_t tokens, int64_t channels,
+JointCondition::JointCondition(std::span<const double> given, int64_t rows, int64_t tokens, int64_t channels,
                                const data::Standardiser& standardiser, at::Device device,
                                std::span<const uint8_t> missing)
     : rows_(rows), tokens_(tokens) {
   core::require(std::ssize(given) == rows * tokens * channels, "given must be [rows, tokens, channels]");
-  std::vector<float> clean(given.begin(), given.end());
-  standardiser.apply(clean);  // NaN stays NaN
+  std::vector<float> clean = standardiser.apply(given);  // NaN stays NaN
   for (int64_t token = 0; token < rows * tokens; ++token) {
     const bool lacks = !missing.empty() && missing[static_cast<size_t>(token)] != 0;
     float* values = clean.data() + token * channels;

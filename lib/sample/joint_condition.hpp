@@ -18,7 +18,7 @@ class JointCondition {
   /// given [rows, L, C] in the data's units, NaN where a token is inferred, which then is so in all channels.
   /// `standardiser` is of a row's L C features. missing [rows, L] is 1 for tokens that have no value, as the model
   /// has learnt them (what `given` holds there has no effect); empty: there are none.
-  JointCondition(std::span<const float> given, int64_t rows, int64_t tokens, int64_t channels,
+  JointCondition(std::span<const double> given, int64_t rows, int64_t tokens, int64_t channels,
                  const data::Standardiser& standardiser, at::Device device,
                  std::span<const uint8_t> missing = {});
 

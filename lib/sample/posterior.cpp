@@ -20,7 +20,7 @@ constexpr int64_t most_rows_cpu = 4096;
 
 Posterior::Posterior(PosteriorContent content) : parts_(std::make_shared<Parts>(std::move(content))) {}
 
-Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed,
+Samples Posterior::sample(std::span<const double> x, int64_t rows, int64_t draws, uint64_t seed,
                           int64_t first_row, const SamplingOptions& options, const Progress& progress) {
   parts_->check_observations(x, rows);
   Samples samples;
@@ -30,7 +30,7 @@ Samples Posterior::sample(std::span<const float> x, int64_t rows, int64_t draws,
   return samples;
 }
 
-Samples Posterior::sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
+Samples Posterior::sample_given(std::span<const double> given, int64_t rows, int64_t draws, uint64_t seed,
                                 int64_t first_row, const SamplingOptions& options, const Progress& progress) {
   if (!joint()) {
     throw core::UserError(

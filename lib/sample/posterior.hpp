@@ -49,14 +49,14 @@ class Posterior {
   /// solvers, what that rounding does to a step's acceptance (their tolerance). `progress` is called after
   /// every chunk. Throws UserError for x that does not fit or is not finite, core::Interrupted when a
   /// signal asked to stop.
-  Samples sample(std::span<const float> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
+  Samples sample(std::span<const double> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
                  const SamplingOptions& options, const Progress& progress = {});
 
   /// For joint models: `draws` samples of all tokens, theta's and x's, for each of `rows` questions `given`
   /// [rows, L, C] in the data's units, whose NaN are inferred given the others; what is given is repeated in
   /// the samples bit by bit. Noise, chunks and `progress` as above. Throws UserError also for a question that
   /// the model was not trained to answer (condition_mask), and for a model of theta given x.
-  Samples sample_given(std::span<const float> given, int64_t rows, int64_t draws, uint64_t seed,
+  Samples sample_given(std::span<const double> given, int64_t rows, int64_t draws, uint64_t seed,
                        int64_t first_row, const SamplingOptions& options, const Progress& progress = {});
 
   /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows =
@@ -64,20 +64,20 @@ class Posterior {
   /// what is computed). Of `options` it uses solver (auto: dopri5), steps, atol, rtol, max_evaluations,
   /// memory_gb and chunk (network evaluations with gradient at once). Throws UserError for what is not
   /// finite, for x that does not fit, and for a solver that is not Runge-Kutta.
-  LogProbs log_prob(std::span<const float> theta, int64_t rows, std::span<const float> x, int64_t x_rows,
+  LogProbs log_prob(std::span<const double> theta, int64_t rows, std::span<const double> x, int64_t x_rows,
                     const DivergenceOptions& divergence, const SamplingOptions& options,
                     const Progress& progress = {});
 
   /// For joint models: log-density of the tokens that mask [L] leaves 0 given the others, for values
   /// [rows, L, C] of theta and x. Throws UserError also for a question that the model was not trained to
   /// answer, for a given theta outside the prior's support, and for a model of theta given x.
-  LogProbs log_prob_given(std::span<const float> values, int64_t rows, const GivenMask& mask,
+  LogProbs log_prob_given(std::span<const double> values, int64_t rows, const GivenMask& mask,
                           const DivergenceOptions& divergence, const SamplingOptions& options,
                           const Progress& progress = {});
 
   /// The modes of p(theta | x) of rows of x (mode.hpp), and log_prob there, from samples keyed by `seed`. It
   /// uses the `options` of sampling, and atol, rtol, max_evaluations and memory_gb for the densities.
-  Modes find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
+  Modes find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                    const SamplingOptions& options, const Progress& progress = {});
 
   /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken from

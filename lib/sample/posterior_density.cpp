@@ -10,7 +10,7 @@
 
 namespace fluxsbi::sample {
 
-LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::span<const float> x,
+LogProbs Posterior::log_prob(std::span<const double> theta, int64_t rows, std::span<const double> x,
                              int64_t x_rows, const DivergenceOptions& divergence,
                              const SamplingOptions& options, const Progress& progress) {
   const Parts& parts = *parts_;
@@ -27,7 +27,7 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
         return all(std::vector<int64_t>(chosen.size(), 0));
       };
     }
-    std::vector<float> values;
+    std::vector<double> values;
     for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
       const auto left = theta.subspan(row * width, width);
       values.insert(values.end(), left.begin(), left.end());
@@ -40,7 +40,7 @@ LogProbs Posterior::log_prob(std::span<const float> theta, int64_t rows, std::sp
   return found;
 }
 
-LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, const GivenMask& mask,
+LogProbs Posterior::log_prob_given(std::span<const double> values, int64_t rows, const GivenMask& mask,
                                    const DivergenceOptions& divergence, const SamplingOptions& options,
                                    const Progress& progress) {
   if (!joint()) {
@@ -51,11 +51,11 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
   const Parts& parts = *parts_;
   const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.theta_channels);
   check_points(values, size);
-  std::vector<float> given(values.begin(), values.end());
+  std::vector<double> given(values.begin(), values.end());
   for (size_t i = 0; i < given.size(); ++i) {
     const size_t element = i % size;
     if (!mask[element / channels]) {
-      given[i] = std::numeric_limits<float>::quiet_NaN();
+      given[i] = std::numeric_limits<double>::quiet_NaN();
     } else if (parts.prior && std::cmp_less(element, parts.prior->dim()) &&
                !parts.prior->component_in_support(element, values[i])) {
       throw core::UserError("row " + std::to_string(i / size) +
@@ -78,7 +78,7 @@ LogProbs Posterior::log_prob_given(std::span<const float> values, int64_t rows, 
                           options, density_memory(options), progress);
 }
 
-Modes Posterior::find_modes(std::span<const float> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
+Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                             const SamplingOptions& options, const Progress& progress) {
   constexpr int64_t most_samples = 200000;  // of all the rows that are worked on together
   const Parts& parts = *parts_;
@@ -97,6 +97,7 @@ Modes Posterior::find_modes(std::span<const float> x, int64_t rows, uint64_t see
     all.theta.insert(all.theta.end(), found.theta.begin(), found.theta.end());
     all.log_prob.insert(all.log_prob.end(), found.log_prob.begin(), found.log_prob.end());
     all.climbed += found.climbed;
+    if (!all.coarse) all.coarse = found.coarse;
     if (progress) progress(first + count, rows);
   }
   return all;

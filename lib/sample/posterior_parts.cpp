@@ -54,11 +54,11 @@ Evaluate without_condition(engine::Engine& engine, const at::Tensor& cond) {
 }
 
 // Rows of a joint model in which x [rows, cond size] is given and theta blank.
-std::vector<float> given_x(std::span<const float> x, int64_t rows, const data::DataShape& shape) {
-  std::vector<float> given;
+std::vector<double> given_x(std::span<const double> x, int64_t rows, const data::DataShape& shape) {
+  std::vector<double> given;
   for (int64_t row = 0; row < rows; ++row) {
     given.insert(given.end(), static_cast<size_t>(shape.theta_size()),
-                 std::numeric_limits<float>::quiet_NaN());
+                 std::numeric_limits<double>::quiet_NaN());
     const auto values =
         x.subspan(static_cast<size_t>(row * shape.x_size()), static_cast<size_t>(shape.x_size()));
     given.insert(given.end(), values.begin(), values.end());
@@ -152,7 +152,7 @@ Source Posterior::Parts::source() const {
   return source;
 }
 
-Source Posterior::Parts::joint_source(const JointCondition& condition, std::span<const float> given,
+Source Posterior::Parts::joint_source(const JointCondition& condition, std::span<const double> given,
                                       int64_t kept) const {
   Source joint = source();
   joint.standardiser = &row;
@@ -163,16 +163,15 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
   return joint;
 }
 
-JointCondition Posterior::Parts::condition_of(std::span<const float> given, int64_t rows,
+JointCondition Posterior::Parts::condition_of(std::span<const double> given, int64_t rows,
                                               std::span<const uint8_t> missing) const {
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device(), missing);
   check_questions(condition, *mask, config::name_of(condition_mask.kind), shape);
   return condition;
 }
 
-at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t rows) const {
-  std::vector<float> standardised(observations.begin(), observations.end());
-  x.apply(standardised);
+at::Tensor Posterior::Parts::embed(std::span<const double> observations, int64_t rows) const {
+  std::vector<float> standardised = x.apply(observations);
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, shape.x_dim, shape.x_channels}, at::kFloat)
           .clone()
@@ -180,7 +179,7 @@ at::Tensor Posterior::Parts::embed(std::span<const float> observations, int64_t 
   return engine->embed(cond);
 }
 
-void Posterior::Parts::with_source(std::span<const float> observations, int64_t rows,
+void Posterior::Parts::with_source(std::span<const double> observations, int64_t rows,
                                    const std::function<void(Source)>& work) const {
   if (mask) {
     auto given = given_x(observations, rows, shape);
@@ -206,17 +205,16 @@ void Posterior::Parts::with_source(std::span<const float> observations, int64_t 
   work(std::move(of_x));
 }
 
-std::vector<float> Posterior::Parts::filled(std::span<const float> observations) const {
-  std::vector<float> values(observations.begin(), observations.end());
-  std::vector<float> centre(x.mean.size(), 0);
-  x.invert(centre);
+std::vector<double> Posterior::Parts::filled(std::span<const double> observations) const {
+  std::vector<double> values(observations.begin(), observations.end());
+  const std::vector<double> centre = x.invert(std::vector<float>(x.mean.size(), 0));
   for (size_t i = 0; i < values.size(); ++i) {
     if (std::isnan(values[i])) values[i] = centre[i % centre.size()];
   }
   return values;
 }
 
-void Posterior::Parts::require_density(std::span<const float> observations) const {
+void Posterior::Parts::require_density(std::span<const double> observations) const {
   if (!mask || shape.has_gaps()) return;
   const auto gap =
       std::find_if(observations.begin(), observations.end(), [](auto v) { return std::isnan(v); });
@@ -227,7 +225,7 @@ void Posterior::Parts::require_density(std::span<const float> observations) cons
       "infers it beside theta, so it has no density of theta alone; train with data.nan: impute");
 }
 
-void Posterior::Parts::check_observations(std::span<const float> observations, int64_t rows) const {
+void Posterior::Parts::check_observations(std::span<const double> observations, int64_t rows) const {
   if (shape.x_dim == 0) throw core::UserError("the model was trained without x, so there is no x to give");
   const int64_t size = shape.x_size();
   if (static_cast<int64_t>(observations.size()) != rows * size) {

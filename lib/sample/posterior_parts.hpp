@@ -24,24 +24,24 @@ struct Posterior::Parts : PosteriorContent {
 
   int64_t tokens() const { return mask ? shape.theta_dim + shape.x_dim : shape.theta_dim; }
   /// The condition of a joint model's rows. Throws UserError for questions that it was not trained to answer.
-  JointCondition condition_of(std::span<const float> given, int64_t rows,
+  JointCondition condition_of(std::span<const double> given, int64_t rows,
                               std::span<const uint8_t> missing = {}) const;
   /// The source of draws of a joint model's rows under that condition. Both arguments must outlive it.
-  Source joint_source(const JointCondition& condition, std::span<const float> given, int64_t kept) const;
+  Source joint_source(const JointCondition& condition, std::span<const double> given, int64_t kept) const;
   /// Throws UserError for a model that knows no x, and for x that does not fit or is not finite.
-  void check_observations(std::span<const float> x, int64_t rows) const;
+  void check_observations(std::span<const double> x, int64_t rows) const;
   /// Throws UserError for rows of x with missing values whose density a joint model does not have: one that has
   /// not learnt to do without them infers them beside theta.
-  void require_density(std::span<const float> x) const;
+  void require_density(std::span<const double> x) const;
   /// x with what the standardisation takes to 0 where a joint model takes a value for missing.
-  std::vector<float> filled(std::span<const float> x) const;
+  std::vector<double> filled(std::span<const double> x) const;
   /// Checks x and calls work with the source of draws of theta given rows of x.
-  void with_source(std::span<const float> x, int64_t rows, const std::function<void(Source)>& work) const;
+  void with_source(std::span<const double> x, int64_t rows, const std::function<void(Source)>& work) const;
 
  private:
   Source source() const;
   /// What the engine is conditioned on for rows of x: computed once, not at every evaluation.
-  at::Tensor embed(std::span<const float> x, int64_t rows) const;
+  at::Tensor embed(std::span<const double> x, int64_t rows) const;
 };
 
 }  // namespace fluxsbi::sample

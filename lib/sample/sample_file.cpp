@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/files/given.hpp"
+#include "data/files/names.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
@@ -90,7 +91,10 @@ Origin read_meta(Part& part, const io::Array& meta) {
 bool consistent(const Part& part) {
   const auto& samples = part.samples.shape;
   const auto& question = part.question;
-  return part.samples.dtype == io::DType::f32 && question.dtype == io::DType::f32 && samples.size() >= 3 &&
+  const auto is_number = [](const io::Array& array) {
+    return array.dtype == io::DType::f32 || array.dtype == io::DType::f64;
+  };
+  return is_number(part.samples) && is_number(question) && samples.size() >= 3 &&
          part.filled.shape == std::vector<int64_t>{samples[0], samples[1]} &&
          size_of(part.filled.dtype) == 1 && question.shape.size() >= 2 && question.shape[0] == samples[0] &&
          part.origin.first_row >= 0;
@@ -178,6 +182,24 @@ void check_rows(const std::vector<Part>& parts) {
                         " are in none of the files; add the shard that holds them");
 }
 
+// Makes the arrays of all parts float64 where that of one part is.
+void widen(std::vector<Part>& parts, io::Array Part::*member) {
+  const bool wide = std::any_of(parts.begin(), parts.end(),
+                                [&](const Part& part) { return (part.*member).dtype == io::DType::f64; });
+  for (Part& part : parts) {
+    io::Array& array = part.*member;
+    if (wide && array.dtype != io::DType::f64) array = io::Array::from(array.to_double(), array.shape);
+  }
+}
+
+// The columns of a row's samples by name.
+std::vector<std::string> column_names(Question::Kind kind, const Origin& origin, int64_t channels) {
+  return data::feature_names(kind == Question::Kind::given
+                                 ? data::joint_names(origin.theta_names, origin.x_names)
+                                 : origin.theta_names,
+                             channels);
+}
+
 io::Array joined(std::vector<Part>& parts, io::Array Part::*member) {
   io::Array all = std::move(parts.front().*member);
   for (size_t i = 1; i < parts.size(); ++i) {
@@ -202,18 +224,25 @@ const std::vector<std::string>& sample_extensions() {
   return extensions;
 }
 
-void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin) {
+void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin,
+                  NumberType type) {
   Part part;
   part.origin = origin;
   part.version = core::version;
   part.drawn = samples.drawn;
   part.kind = question.kind;
-  part.samples = io::Array::from(
-      samples.values, shape_with_channels({samples.rows, samples.draws, samples.tokens}, samples.channels));
+  const auto coarse =
+      coarse_column(samples.values, samples.rows, samples.draws, samples.tokens * samples.channels);
+  const bool wide =
+      choose_float64(type, coarse, column_names(question.kind, origin, samples.channels), path);
+  part.samples =
+      array_of(samples.values,
+               shape_with_channels({samples.rows, samples.draws, samples.tokens}, samples.channels), wide);
   samples.values = {};
   part.filled = io::Array::from_bool(samples.filled, {samples.rows, samples.draws});
-  part.question = io::Array::from(question.values,
-                                  shape_with_channels({samples.rows, question.tokens}, question.channels));
+  const bool exact = type == NumberType::float32 || fits_float32(question.values);
+  part.question = array_of(question.values,
+                           shape_with_channels({samples.rows, question.tokens}, question.channels), !exact);
   write(path, std::move(part));
 }
 
@@ -234,6 +263,8 @@ void merge_files(const std::vector<std::string>& paths, const std::string& out, 
   all.origin.shard = {};
   all.version = core::version;
   for (const Part& part : parts) all.drawn += part.drawn;
+  widen(parts, &Part::samples);
+  widen(parts, &Part::question);
   all.samples = joined(parts, &Part::samples);
   all.filled = joined(parts, &Part::filled);
   all.kind = parts.front().kind;

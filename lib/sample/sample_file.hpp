@@ -1,10 +1,11 @@
 // Files of samples, and joining the shards of one run.
 //
 // .npz, .h5 and .hdf5 hold these arrays (with a last axis of channels where there are several):
-//   samples  float32 [rows, N, d], the data's units. d is theta_dim, or joint_dim for questions of `given`
+//   samples  [rows, N, d], the data's units. d is theta_dim, or joint_dim for questions of `given`. float32, or
+//            float64 where float32 cannot resolve a hundredth of the spread of a row's draws (number_type.hpp)
 //   filled   bool [rows, N], false where a draw could not be filled and is NaN
-//   x        float32 [rows, x_dim], the observations; or else
-//   given    float32 [rows, joint_dim], what was given of theta and x, NaN where it was inferred
+//   x        [rows, x_dim], the observations, float32 where that holds them exactly, else float64; or else
+//   given    [rows, joint_dim], what was given of theta and x, NaN where it was inferred, in such a type, too
 //   meta     uint8 [bytes], JSON in UTF-8: seed, model, first_row, total_rows, shard, drawn, version,
 //            theta_names, x_names; with `given` also names, one for each of its columns
 //
@@ -17,6 +18,7 @@
 
 #include "io/array.hpp"
 #include "sample/draw.hpp"
+#include "sample/number_type.hpp"
 #include "sample/shard.hpp"
 
 namespace fluxsbi::sample {
@@ -34,7 +36,7 @@ struct Origin {
 struct Question {
   enum class Kind { x, given };
   Kind kind = Kind::x;
-  std::span<const float> values;  ///< [rows, tokens, channels], data's units; given: NaN where inferred
+  std::span<const double> values;  ///< [rows, tokens, channels], data's units; given: NaN where inferred
   int64_t tokens = 0, channels = 1;
 };
 
@@ -45,10 +47,11 @@ io::Array text_array(const std::string& text);
 const std::vector<std::string>& sample_extensions();
 
 /// Writes atomically. Takes the samples over, so that memory holds at most one copy of them beside the
-/// file's.
-void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin);
+/// file's. Says in one line where float32 is too coarse for a column (choose_float64).
+void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin,
+                  NumberType type = NumberType::automatic);
 
-/// Joins shards into one file. Throws UserError, before anything is written, for a file that is not a sample
+/// Joins shards into one file, float64 where one of them is. Throws UserError, before anything is written, for a file that is not a sample
 /// file or is .npy, for seeds, models, draws or totals that differ (names the files), and for rows that are
 /// missing or doubled.
 void merge_files(const std::vector<std::string>& paths, const std::string& out, bool force);

@@ -24,12 +24,12 @@ Given load(const std::string& path, const data::Prior* prior = nullptr) {
 }
 
 // NaN equals NaN.
-bool same(const std::vector<float>& a, const std::vector<float>& b) {
+bool same(const std::vector<double>& a, const std::vector<double>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](float v, float w) { return v == w || (std::isnan(v) && std::isnan(w)); });
+                    [](double v, double w) { return v == w || (std::isnan(v) && std::isnan(w)); });
 }
 
-constexpr float blank = std::numeric_limits<float>::quiet_NaN();
+constexpr double blank = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 

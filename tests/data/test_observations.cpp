@@ -65,14 +65,14 @@ TEST_CASE("csv headers are the model's names in any order, or data_1, data_2, ..
   const Scratch scratch;
   const std::vector<std::string> names{"a", "b", "c"};
   const auto own = scratch.write("own.csv", "theta_0,c,a,b\n9,3,1,2\n9,6,4,5\n");
-  REQUIRE(load_observations(own, vector3, names).x == std::vector<float>{1, 2, 3, 4, 5, 6});
+  REQUIRE(load_observations(own, vector3, names).x == std::vector<double>{1, 2, 3, 4, 5, 6});
   const auto numbered = scratch.write("numbered.csv", "data_1,data_2,data_3\n1,2,3\n");
-  REQUIRE(load_observations(numbered, vector3, names).x == std::vector<float>{1, 2, 3});
+  REQUIRE(load_observations(numbered, vector3, names).x == std::vector<double>{1, 2, 3});
   REQUIRE(load_observations(scratch.write("bare.txt", "1 2 3\n4 5 6\n"), vector3, names).x ==
-          std::vector<float>{1, 2, 3, 4, 5, 6});
+          std::vector<double>{1, 2, 3, 4, 5, 6});
   const auto column = load_observations(scratch.write("column.txt", "1\n2\n3\n"), vector3, names);
   REQUIRE(column.rows == 1);
-  REQUIRE(column.x == std::vector<float>{1, 2, 3});
+  REQUIRE(column.x == std::vector<double>{1, 2, 3});
   REQUIRE_USER_ERROR(load_observations(scratch.write("two.txt", "1 2\n"), vector3, names),
                      says("2 columns without names") && says("a, b, c"));
   io::save_arrays(scratch.path("keys.H5"),

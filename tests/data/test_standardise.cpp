@@ -24,12 +24,16 @@ const std::vector<float> values{1, 10, 3, 10.5f, 100, -7, 5, 12};
 const std::vector<int64_t> chosen{0, 1, 3};
 constexpr double exact = 1e-14;  // relative; sums of a few doubles
 
+std::vector<double> doubles(const std::vector<float>& table) {
+  return {table.begin(), table.end()};
+}
+
 data::Standardiser fit_standardiser(const std::vector<float>& table, int64_t size,
                                     const std::vector<int64_t>& rows, Standardise kind, bool keep_constant,
                                     std::vector<std::string> of, const data::Range& range = {}) {
   data::StandardiserFit fit(size, {kind, keep_constant, std::move(of), range},
                             core::Philox(1, core::Purpose::test));
-  fit.add(std::vector<double>(table.begin(), table.end()), rows);
+  fit.add(doubles(table), rows);
   return fit.finish();
 }
 
@@ -63,8 +67,7 @@ TEST_CASE("invert undoes apply, and applied training rows have mean 0 and sd 1",
   }
   const auto standardiser =
       fit_standardiser(original, size, all, Standardise::per_feature, false, data::default_names("x", 3));
-  auto standard = original;
-  standardiser.apply(standard);
+  const std::vector<float> standard = standardiser.apply(doubles(original));
   const auto again =
       fit_standardiser(standard, size, all, Standardise::per_feature, false, data::default_names("x", 3));
   constexpr double single = 1e-6;  // float32 rounding of each value, averaged
@@ -72,10 +75,10 @@ TEST_CASE("invert undoes apply, and applied training rows have mean 0 and sd 1",
     REQUIRE_THAT(again.mean[i], WithinAbs(0, single));
     REQUIRE_THAT(again.scale[i], WithinAbs(1, single));
   }
-  standardiser.invert(standard);
-  constexpr double round_trip = 1e-6;  // relative; two roundings to float32, the first at mean/sd = 4
+  const std::vector<double> back = standardiser.invert(standard);
+  constexpr double round_trip = 1e-6;  // relative; one rounding to float32
   for (size_t i = 0; i < original.size(); ++i) {
-    REQUIRE_THAT(standard[i], WithinRel(static_cast<double>(original[i]), round_trip));
+    REQUIRE_THAT(back[i], WithinRel(static_cast<double>(original[i]), round_trip));
   }
 }
 
@@ -150,9 +153,9 @@ TEST_CASE("absent elements of a set take no part and stay absent", "[data][stand
   const auto channel = fit_standardiser(sets, 2, rows, Standardise::per_channel, false, names);
   REQUIRE(channel.mean == std::vector<double>{3, 3});
   REQUIRE_THAT(channel.scale[0], WithinRel(std::sqrt(8.0 / 3), exact));
-  channel.apply(sets);
-  REQUIRE(std::isnan(sets[1]));
-  REQUIRE(sets[2] == 0);
+  const std::vector<float> z = channel.apply(doubles(sets));
+  REQUIRE(std::isnan(z[1]));
+  REQUIRE(z[2] == 0);
   const std::vector<float> never{1, nan, 3, nan};
   REQUIRE_USER_ERROR(fit_standardiser(never, 2, rows, Standardise::per_feature, false, names),
                      says("column b is constant"));
@@ -212,8 +215,7 @@ TEST_CASE("features with ends are standardised on the whole line and come back i
   const std::vector<float> table{0, 3, 1, -7, 2.5f, 2.25f, 4.5f, 9, -0.9f, 40, -20, 0};
   const auto fitted =
       fit_standardiser(table, 4, std::vector<int64_t>{0, 1, 2}, Standardise::per_feature, false, four, range);
-  std::vector<float> z = table;
-  fitted.apply(z);
+  const std::vector<float> z = fitted.apply(doubles(table));
   const auto u = [](double v) { return std::log((v + 1) / (3 - v)); };
   const double mean = (u(0) + u(2.5) + u(static_cast<double>(-0.9F))) / 3;
   constexpr double single = 1e-6;
@@ -221,23 +223,19 @@ TEST_CASE("features with ends are standardised on the whole line and come back i
   REQUIRE_THAT(z[0], WithinAbs((u(0) - mean) / fitted.scale[0], single));
   REQUIRE_THAT(z[5], WithinAbs((std::log(0.25) - fitted.mean[1]) / fitted.scale[1], single));
   REQUIRE_THAT(z[6], WithinAbs((-std::log(0.5) - fitted.mean[2]) / fitted.scale[2], single));
-  std::vector<float> back = z;
-  fitted.invert(back);
+  const std::vector<double> back = fitted.invert(z);
   for (size_t i = 0; i < back.size(); ++i)
     REQUIRE_THAT(back[i], WithinAbs(table[i], 1e-4));  // 40 has 5 digits
 
-  std::vector<float> far{1e3f, -1e3f, 1e3f, 0, -1e3f, 1, -1, 0};
-  fitted.invert(far);
+  const std::vector<double> far = fitted.invert(std::vector<float>{1e3f, -1e3f, 1e3f, 0, -1e3f, 1, -1, 0});
   REQUIRE((far[0] < 3 && far[0] > 2.9F));
   REQUIRE((far[1] > 2 && far[1] < 2.001F));
   REQUIRE((far[2] < 5 && far[2] > 4.999F));
   REQUIRE((far[4] > -1 && far[4] < -0.9F));
-  std::vector<float> ends{-1, 2, 5, 0, 3, 3, 3, 3};
-  fitted.apply(ends);
-  for (const float value : ends) REQUIRE(std::isfinite(value));
-  std::vector<float> absent{std::numeric_limits<float>::quiet_NaN(), 3, 3, 3};
-  fitted.apply(absent);
-  REQUIRE(std::isnan(absent[0]));
+  for (const float value : fitted.apply(std::vector<double>{-1, 2, 5, 0, 3, 3, 3, 3}))
+    REQUIRE(std::isfinite(value));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  REQUIRE(std::isnan(fitted.apply(std::vector<double>{nan, 3, 3, 3})[0]));
 }
 
 TEST_CASE("slopes of standardisation are its derivatives", "[data][standardise][range]") {

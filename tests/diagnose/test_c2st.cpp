@@ -76,8 +76,8 @@ TEST_CASE("c2st sees a difference of scale and not one of units", "[diagnose][c2
   CHECK(mean > 0.65);
   auto metres = reference, metres_samples = samples;
   // powers of two: the z-score rounds the same
-  for (float& value : metres.values) value *= 1024;
-  for (float& value : metres_samples.values) value *= 1024;
+  for (double& value : metres.values) value *= 1024;
+  for (double& value : metres_samples.values) value *= 1024;
   CHECK(diagnose::c2st(metres, metres_samples).mean == mean);
 }
 

@@ -58,7 +58,7 @@ TEST_CASE("samples of every format are read alike", "[diagnose][samples]") {
     const auto set = diagnose::load_samples(folder.file(name));
     CHECK(set.rows == 12);
     CHECK(set.dimensions == 2);
-    CHECK(set.values == counting({12, 2}).to_float());
+    CHECK(set.values == counting({12, 2}).to_double());
     CHECK(set.columns == columns);
     CHECK(diagnose::load_samples(folder.file(name), 7).values ==
           set.values);  // one set: there is no row to choose
@@ -116,7 +116,7 @@ TEST_CASE("one observation's samples are read without the unfilled draws", "[dia
     CHECK(set.name == folder.file(name) + " row 1");
     CHECK(set.rows == 2);
     CHECK(set.unfilled == 2);
-    CHECK(set.values == std::vector<float>{8, 9, 12, 13});
+    CHECK(set.values == std::vector<double>{8, 9, 12, 13});
     fails(folder.file(name), -1, "holds samples for 3 observations; choose one with --row (0..2)");
     fails(folder.file(name), 3, "row 3 is not among its observations (0..2)");
     fails(folder.file(name), 2, "none of its 4 draws is filled");
@@ -149,9 +149,9 @@ TEST_CASE("of answers to a question the inferred columns are read, under their n
              second = diagnose::load_samples(folder.file("a.npz"), 1),
              third = diagnose::load_samples(folder.file("a.npz"), 2);
   CHECK(first.dimensions == 1);
-  CHECK(first.values == std::vector<float>{0, 2, 4, 6});
+  CHECK(first.values == std::vector<double>{0, 2, 4, 6});
   CHECK(first.columns == std::vector<std::string>{"a"});
-  CHECK(second.values == std::vector<float>{9, 11, 13, 15});
+  CHECK(second.values == std::vector<double>{9, 11, 13, 15});
   CHECK(second.columns == std::vector<std::string>{"b"});
   CHECK(third.dimensions == 2);
   CHECK(third.columns == std::vector<std::string>{"a", "b"});

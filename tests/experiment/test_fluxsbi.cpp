@@ -22,9 +22,9 @@ constexpr int64_t row_count = 80;
 Simulations random_simulations() {
   core::Philox random(4, core::Purpose::test);
   Simulations simulations{
-      row_count, {2}, {3}, std::vector<float>(row_count * 2), std::vector<float>(row_count * 3)};
-  for (float& value : simulations.theta) value = static_cast<float>(random.normal());
-  for (float& value : simulations.x) value = static_cast<float>(random.normal());
+      row_count, {2}, {3}, std::vector<double>(row_count * 2), std::vector<double>(row_count * 3)};
+  for (double& value : simulations.theta) value = static_cast<float>(random.normal());
+  for (double& value : simulations.x) value = static_cast<float>(random.normal());
   return simulations;
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("a C++ program trains on simulations in memory and draws what the mode
   CHECK(posterior.theta_size() == 2);
   CHECK(posterior.x_size() == 3);
   CHECK(posterior.theta_names() == std::vector<std::string>{"a", "b"});
-  const std::vector<float> x(kept.x.begin(), kept.x.begin() + 6);
+  const std::vector<double> x(kept.x.begin(), kept.x.begin() + 6);
   const auto samples = posterior.sample(x, 5, 9);
   CHECK(samples == posterior.model().sample(x, 2, 5, 9, 0, posterior.model().sampling()).values);
   CHECK(samples.size() == 2 * 5 * 2);
@@ -90,8 +90,8 @@ TEST_CASE("what does not fit is said by exceptions", "[experiment][cpp][errors]"
   CHECK_THROWS_WITH(train_posterior(random_simulations(), folder.file("run"), few_steps()),
                     ContainsSubstring("holds a run already"));
   const Posterior posterior(folder.file("run"), "cpu");
-  CHECK_THROWS_WITH(posterior.sample(std::vector<float>(4), 1),
+  CHECK_THROWS_WITH(posterior.sample(std::vector<double>(4), 1),
                     ContainsSubstring("the model needs 1 rows of 3"));
-  CHECK_THROWS_WITH(posterior.log_prob(std::vector<float>(6), std::vector<float>(6)),
+  CHECK_THROWS_WITH(posterior.log_prob(std::vector<double>(6), std::vector<double>(6)),
                     ContainsSubstring("log_prob needs as many theta"));
 }

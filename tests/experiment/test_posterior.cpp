@@ -63,8 +63,8 @@ checkpoint::ModelFile model_file(uint64_t seed = 1, const std::string& config = 
   return file;
 }
 
-std::vector<float> observations() {
-  std::vector<float> x;
+std::vector<double> observations() {
+  std::vector<double> x;
   for (int64_t i = 0; i < rows * 3; ++i)
     x.push_back(static_cast<float>(std::sin(static_cast<double>(i)) - 1));
   return x;
@@ -74,7 +74,7 @@ sample::Posterior posterior_of(const checkpoint::ModelFile& file) {
   return experiment::make_posterior(file, {"cpu", "auto"}, "float32");
 }
 
-double largest_relative_difference(std::span<const float> a, std::span<const float> b) {
+double largest_relative_difference(std::span<const double> a, std::span<const double> b) {
   REQUIRE(a.size() == b.size());
   double largest = 0;
   for (size_t i = 0; i < a.size(); ++i) largest = std::max<double>(largest, std::abs(a[i] / b[i] - 1));
@@ -112,7 +112,7 @@ TEST_CASE("three shards of a model's samples are the whole", "[experiment][poste
   auto posterior = posterior_of(model_file());
   const auto x = observations();
   const auto all = posterior.sample(x, rows, draws, 11, 0, posterior.sampling());
-  std::vector<float> joined;
+  std::vector<double> joined;
   for (int64_t shard = 0; shard < 3; ++shard) {
     const int64_t first = shard == 0 ? 0 : shard + 1, count = shard == 0 ? 2 : 1;
     const auto part = posterior.sample(std::span(x).subspan(static_cast<size_t>(first * 3), count * 3), count,
@@ -138,7 +138,7 @@ TEST_CASE("observations condition the samples, in the data's units", "[experimen
   // The same observations in another unit, and a model that was fitted to that unit.
   file.x = {{-2, -2, -2}, {4, 4, 4}};
   auto doubled = x;
-  for (float& value : doubled) value *= 2;
+  for (double& value : doubled) value *= 2;
   const auto rescaled = posterior_of(file).sample(doubled, rows, draws, 11, 0, posterior.sampling());
   CHECK(largest_relative_difference(rescaled.values, samples.values) < chunk_tolerance);
 }
@@ -147,7 +147,7 @@ TEST_CASE("samples lie in the prior's support that the model file names", "[expe
   auto posterior = posterior_of(model_file());
   const auto samples = posterior.sample(observations(), rows, 50, 1, 0, posterior.sampling());
   CHECK(samples.drawn > rows * 50);
-  for (const float value : samples.values) CHECK((value >= low && value <= high));
+  for (const double value : samples.values) CHECK((value >= low && value <= high));
 }
 
 TEST_CASE("a posterior keeps the sampling options and names of its file", "[experiment][posterior]") {
@@ -206,9 +206,9 @@ TEST_CASE("a joint model's posterior samples are the theta of its answers to x",
   auto posterior = posterior_of(model_file(1, joint_config));
   CHECK(posterior.joint());
   const auto x = observations();
-  std::vector<float> given;
+  std::vector<double> given;
   for (size_t row = 0; row < rows; ++row) {
-    given.insert(given.end(), 2, std::numeric_limits<float>::quiet_NaN());
+    given.insert(given.end(), 2, std::numeric_limits<double>::quiet_NaN());
     given.insert(given.end(), x.begin() + row * 3, x.begin() + (row + 1) * 3);
   }
   const auto theta = posterior.sample(x, rows, draws, 11, 0, posterior.sampling());
@@ -227,7 +227,7 @@ TEST_CASE("a joint model's posterior samples are the theta of its answers to x",
 
 TEST_CASE("questions that the model never saw in training are a user's error",
           "[experiment][posterior][given]") {
-  const std::vector<float> nothing(5, std::numeric_limits<float>::quiet_NaN());
+  const std::vector<double> nothing(5, std::numeric_limits<double>::quiet_NaN());
   auto conditional = posterior_of(model_file());
   CHECK_FALSE(conditional.joint());
   CHECK_THROWS_WITH(conditional.sample_given(nothing, 1, 2, 0, 0, {}),
@@ -247,10 +247,10 @@ TEST_CASE("a model trained with a drop rate is guided, and at scale 0 does not s
   auto posterior = posterior_of(model_file(1, config));
   const auto x = observations();
   auto other = x;
-  for (float& value : other) value += 1;
+  for (double& value : other) value += 1;
   auto options = posterior.sampling();
   options.reject = false;
-  const auto values = [&](double scale, const std::vector<float>& of, int64_t chunk = 0) {
+  const auto values = [&](double scale, const std::vector<double>& of, int64_t chunk = 0) {
     options.guidance_scale = scale;
     options.chunk = chunk;
     return posterior.sample(of, rows, draws, 11, 0, options).values;
@@ -278,7 +278,7 @@ TEST_CASE("observations that do not fit the model are a user's error", "[experim
   auto posterior = posterior_of(model_file());
   auto x = observations();
   CHECK_THROWS_AS(posterior.sample(std::span(x).first(5), rows, draws, 0, 0, {}), core::UserError);
-  x[4] = std::numeric_limits<float>::quiet_NaN();
+  x[4] = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH(posterior.sample(x, rows, draws, 0, 0, {}), ContainsSubstring("row 1"));
 }
 

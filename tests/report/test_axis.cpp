@@ -21,16 +21,16 @@ TEST_CASE("a value lies in the bin whose edges enclose it", "[report][axis]") {
 }
 
 TEST_CASE("ranges show the values without their outliers and are never empty", "[report][axis]") {
-  std::vector<float> values(10001);
-  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) / 10000;
+  std::vector<double> values(10001);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i) / 10000;
   values[5000] = 1e6f;
   const report::Axis axis = report::range_of(values, 10);
   CHECK(axis.low < 0);
   CHECK(axis.low > -0.2);
   CHECK(axis.high > 1);
   CHECK(axis.high < 1.2);
-  for (const float constant : {0.0f, 3.0f, -1e-20f, 1e20f}) {
-    std::vector<float> same(7, constant);
+  for (const double constant : {0.0f, 3.0f, -1e-20f, 1e20f}) {
+    std::vector<double> same(7, constant);
     const report::Axis one = report::range_of(same, 10);
     CHECK(one.low < constant);
     CHECK(one.high > constant);

@@ -20,10 +20,10 @@ namespace {
 // Cells of 0.04 standard deviations around the level that is looked for.
 constexpr double grid_tolerance = 0.02;
 
-std::vector<float> normals(size_t count, uint64_t stream, double scale = 1) {
+std::vector<double> normals(size_t count, uint64_t stream, double scale = 1) {
   core::Philox random(2, core::Purpose::test, stream);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(scale * random.normal());
+  std::vector<double> values(count);
+  for (double& value : values) value = static_cast<double>(scale * random.normal());
   return values;
 }
 
@@ -37,7 +37,7 @@ report::Density gaussian_grid(int bins) {
   return density;
 }
 
-double level_at(const report::Density& density, float x, float y) {
+double level_at(const report::Density& density, double x, double y) {
   const int column = density.x.bin_of(x), row = density.y.bin_of(y);
   return column < 0 || row < 0 ? 0 : density.at(column, row);
 }
@@ -45,7 +45,7 @@ double level_at(const report::Density& density, float x, float y) {
 }  // namespace
 
 TEST_CASE("a histogram's density counts all values", "[report][density]") {
-  const std::vector<float> values = {0.1f, 0.2f, 0.6f, 5.0f};
+  const std::vector<double> values = {0.1f, 0.2f, 0.6f, 5.0f};
   CHECK(report::histogram(values, {0, 1, 2}) == std::vector<double>{1.0, 0.5});
 }
 
@@ -88,16 +88,16 @@ TEST_CASE("contours are closed at the border, keep islands apart and cut saddles
 }
 
 TEST_CASE("an estimated density integrates to one", "[report][density]") {
-  const std::vector<float> xs = normals(3000, 1), ys = normals(3000, 2);
+  const std::vector<double> xs = normals(3000, 1), ys = normals(3000, 2);
   const report::Density density = report::estimate_density(xs, ys, {-6, 6, 120}, {-6, 6, 100});
   const double sum = std::accumulate(density.values.begin(), density.values.end(), 0.0);
   CHECK_THAT(sum * density.x.width() * density.y.width(), WithinAbs(1, 1e-6));
 }
 
 TEST_CASE("contour regions hold their share of the draws and of fresh ones", "[report][density]") {
-  const std::vector<float> xs = normals(5000, 1), ys = normals(5000, 2);
+  const std::vector<double> xs = normals(5000, 1), ys = normals(5000, 2);
   const report::Density density = report::estimate_density(xs, ys, {-5, 5, 200}, {-5, 5, 200});
-  const std::vector<float> fresh_x = normals(5000, 3), fresh_y = normals(5000, 4);
+  const std::vector<double> fresh_x = normals(5000, 3), fresh_y = normals(5000, 4);
   for (const double mass : {0.5, 0.9}) {
     const double level = report::share_level(density, xs, ys, mass);
     int own = 0, inside = 0;
@@ -111,11 +111,11 @@ TEST_CASE("contour regions hold their share of the draws and of fresh ones", "[r
 TEST_CASE("smoothing follows what the points show: fine rings stay fine, few points get smooth",
           "[report][density]") {
   core::Philox random(2, core::Purpose::test, 9);
-  std::vector<float> ring_x, ring_y;
+  std::vector<double> ring_x, ring_y;
   for (int i = 0; i < 10000; ++i) {
     const double angle = 2 * std::numbers::pi * random.uniform(), radius = 1 + 0.03 * random.normal();
-    ring_x.push_back(static_cast<float>(radius * std::cos(angle)));
-    ring_y.push_back(static_cast<float>(radius * std::sin(angle)));
+    ring_x.push_back(static_cast<double>(radius * std::cos(angle)));
+    ring_y.push_back(static_cast<double>(radius * std::sin(angle)));
   }
   const report::Axis axis{-1.5, 1.5, 300};
   const report::Density ring = report::estimate_density(ring_x, ring_y, axis, axis);
@@ -135,7 +135,7 @@ TEST_CASE("smoothing follows what the points show: fine rings stay fine, few poi
 }
 
 TEST_CASE("no points in range give an empty density", "[report][density]") {
-  const std::vector<float> far = {10, 11};
+  const std::vector<double> far = {10, 11};
   const report::Density density = report::estimate_density(far, far, {0, 1, 8}, {0, 1, 8});
   CHECK(std::count(density.values.begin(), density.values.end(), 0.0) == 64);
 }

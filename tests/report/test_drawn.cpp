@@ -94,9 +94,9 @@ TEST_CASE("a corner plot draws its histograms, contours and true values where th
   const TemporaryFolder folder;
   constexpr double mean[2] = {2, -5}, deviation[2] = {0.1, 0.5}, truth[2] = {2.05, -4.5};
   core::Philox random(7, core::Purpose::test);
-  std::vector<float> values(4000);
+  std::vector<double> values(4000);
   for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<float>(mean[i % 2] + deviation[i % 2] * random.normal());
+    values[i] = static_cast<double>(mean[i % 2] + deviation[i % 2] * random.normal());
   report::CornerPlot plot;
   plot.names = {"a", "b"};
   plot.samples = {"posterior", values};

@@ -37,10 +37,10 @@ std::string read(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-std::vector<float> draws(size_t count) {
+std::vector<double> draws(size_t count) {
   core::Philox random(4, core::Purpose::test);
-  std::vector<float> values(count);
-  for (float& value : values) value = static_cast<float>(random.normal());
+  std::vector<double> values(count);
+  for (double& value : values) value = static_cast<double>(random.normal());
   return values;
 }
 
@@ -73,7 +73,7 @@ class WithoutPath {
 }  // namespace
 
 TEST_CASE("a corner plot's script has a panel for each parameter and pair", "[report][corner]") {
-  const std::vector<float> values = draws(900), reference = draws(600);
+  const std::vector<double> values = draws(900), reference = draws(600);
   report::CornerPlot plot;
   plot.names = {"theta_0", "halo_mass", "it's"};
   plot.samples = {"posterior", values};
@@ -101,7 +101,7 @@ TEST_CASE("a corner plot's script has a panel for each parameter and pair", "[re
 }
 
 TEST_CASE("a corner plot leaves out rows that could not be filled", "[report][corner]") {
-  std::vector<float> values = draws(40);
+  std::vector<double> values = draws(40);
   values[3] = NAN;
   values[8] = INFINITY;
   report::CornerPlot plot;
@@ -111,7 +111,7 @@ TEST_CASE("a corner plot leaves out rows that could not be filled", "[report][co
 }
 
 TEST_CASE("a corner plot refuses what it cannot draw", "[report][corner][error]") {
-  const std::vector<float> values = draws(12), nothing(12, NAN);
+  const std::vector<double> values = draws(12), nothing(12, NAN);
   report::CornerPlot plot;
   const auto fails = [&](const std::string& part) {
     CHECK_THROWS_MATCHES(report::corner_script(plot), core::UserError,
@@ -137,7 +137,7 @@ TEST_CASE("a corner plot refuses what it cannot draw", "[report][corner][error]"
 TEST_CASE("corner plots are written as PNG and SVG of the right size", "[report][corner][gnuplot]") {
   if (!report::has_gnuplot()) SKIP("gnuplot is not installed");
   const Folder folder;
-  const std::vector<float> values = draws(1000);
+  const std::vector<double> values = draws(1000);
   for (const size_t d : {1, 2, 4}) {
     CAPTURE(d);
     report::CornerPlot plot;

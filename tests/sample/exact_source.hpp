@@ -64,7 +64,7 @@ struct ExactSource {
   }
   ExactSource(const ExactSource&) = delete;
 
-  sample::LogProbs log_prob(std::span<const float> theta, const sample::DivergenceOptions& divergence = {},
+  sample::LogProbs log_prob(std::span<const double> theta, const sample::DivergenceOptions& divergence = {},
                             const sample::SamplingOptions& options = {},
                             const sample::DensityMemory& memory = {4096, 1e9}) const {
     return sample::log_prob(source, theta, std::ssize(theta) / 2, divergence, options, memory);

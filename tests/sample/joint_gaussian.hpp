@@ -17,7 +17,7 @@
 
 namespace fluxsbi::test {
 
-inline constexpr float blank = std::numeric_limits<float>::quiet_NaN();
+inline constexpr double blank = std::numeric_limits<double>::quiet_NaN();
 inline constexpr int64_t tokens = 4;
 
 // Standardised (theta_0, theta_1, x_0, x_1) ~ N(0, S), float64.
@@ -103,7 +103,7 @@ class GaussianEngine : public engine::Engine {
 
 // What the conditions are drawn from under `method`; all three must outlive it.
 inline sample::Source source_of(const method::Method& method, GaussianEngine& engine,
-                                const sample::JointCondition& condition, std::span<const float> given) {
+                                const sample::JointCondition& condition, std::span<const double> given) {
   sample::Source source;
   source.method = &method;
   source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
@@ -114,7 +114,7 @@ inline sample::Source source_of(const method::Method& method, GaussianEngine& en
 }
 
 // Posterior, likelihood, a mixed conditional, and nothing given.
-inline const std::vector<float> questions{blank, blank, 5,     -2,    3,     -2.5F, blank, blank,
+inline const std::vector<double> questions{blank, blank, 5,     -2,    3,     -2.5F, blank, blank,
                                           blank, -1.5F, 2.25F, blank, blank, blank, blank, blank};
 inline constexpr int64_t rows = 4;
 

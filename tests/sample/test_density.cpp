@@ -28,14 +28,14 @@ constexpr double exact_tolerance = 1e-4;
 // The same numbers in sums of another order, in float64.
 constexpr double chunk_tolerance = 1e-9;
 
-std::vector<float> random_points(int64_t n, uint64_t seed) {
+std::vector<double> random_points(int64_t n, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const at::Tensor x = at::empty({n * 2}, at::kFloat).normal_(0, 0.8, generator);
   return {x.data_ptr<float>(), x.data_ptr<float>() + x.numel()};
 }
 
-at::Tensor tensor_of(std::span<const float> points) {  // [n, 2, 1] float64
-  return at::tensor(at::ArrayRef<float>(points.data(), points.size())).to(at::kDouble).view({-1, 2, 1});
+at::Tensor tensor_of(std::span<const double> points) {  // [n, 2, 1] float64
+  return at::tensor(at::ArrayRef<double>(points.data(), points.size()), at::kDouble).view({-1, 2, 1});
 }
 
 double largest_difference(std::span<const double> a, const at::Tensor& b) {
@@ -87,8 +87,8 @@ TEST_CASE("the density of theta learned on the whole line is that of theta", "[s
   const Gaussian data;
   ExactSource exact = gaussian_source("flow", data);
   exact.units = {{0.2, -0.5}, {1.5, 0.8}, {{-1, 2}, {3, infinity}}};
-  std::vector<float> z = random_points(40, 6), theta = z;
-  exact.units.invert(theta);
+  const auto z = random_points(40, 6);
+  const std::vector<double> theta = exact.units.invert(std::vector<float>(z.begin(), z.end()));
   const auto found = exact.log_prob(theta);
   const at::Tensor of_z = data.log_prob(tensor_of(z));
   for (size_t i = 0; i < found.values.size(); ++i) {
@@ -187,8 +187,7 @@ TEST_CASE("densities are in the data's units", "[sample][density]") {
   ExactSource exact = gaussian_source("flow", data);
   exact.units = {{10, -4}, {2, 0.25}};
   const auto z = random_points(20, 8);
-  std::vector<float> theta = z;
-  exact.units.invert(theta);
+  const std::vector<double> theta = exact.units.invert(std::vector<float>(z.begin(), z.end()));
   const at::Tensor expected = data.log_prob(tensor_of(z)) - std::log(2) - std::log(0.25);
   CHECK(largest_difference(exact.log_prob(theta).values, expected) < exact_tolerance);
 }
@@ -196,7 +195,7 @@ TEST_CASE("densities are in the data's units", "[sample][density]") {
 TEST_CASE("outside the prior's support the log-density is minus infinity", "[sample][density][prior]") {
   const Gaussian data;
   ExactSource exact = gaussian_source("flow", data);
-  const std::vector<float> points{0.5F, 0.5F, 1.5F, 0.5F, 0.5F, -1.5F};
+  const std::vector<double> points{0.5F, 0.5F, 1.5F, 0.5F, 0.5F, -1.5F};
   const auto free = exact.log_prob(points);
   const auto prior = data::make_prior({data::PriorKind::box, {-1}, {1}, {}, {}}, 2);
   exact.source.prior = prior.get();
@@ -209,7 +208,7 @@ TEST_CASE("outside the prior's support the log-density is minus infinity", "[sam
     CHECK(found.values[1] == -std::numeric_limits<double>::infinity());
     CHECK(found.values[2] == -std::numeric_limits<double>::infinity());
   }
-  const auto none = exact.log_prob(std::vector<float>{5, 5});
+  const auto none = exact.log_prob(std::vector<double>{5, 5});
   CHECK(none.values[0] == -std::numeric_limits<double>::infinity());
 }
 
@@ -217,12 +216,12 @@ TEST_CASE("points that are not finite and solvers without a way back are refused
           "[sample][density][mistake]") {
   const Gaussian data;
   const ExactSource exact = gaussian_source("flow", data);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  CHECK_THROWS_WITH(exact.log_prob(std::vector<float>{1, 2, 3, nan}), ContainsSubstring("row 1"));
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH(exact.log_prob(std::vector<double>{1, 2, 3, nan}), ContainsSubstring("row 1"));
   for (const std::string solver : {"euler_maruyama", "dpmpp_2m"}) {
     sample::SamplingOptions options;
     options.solver = solver;
-    CHECK_THROWS_WITH(exact.log_prob(std::vector<float>{1, 2}, {}, options),
+    CHECK_THROWS_WITH(exact.log_prob(std::vector<double>{1, 2}, {}, options),
                       ContainsSubstring("euler, midpoint, heun, rk4, dopri5"));
   }
 }
@@ -245,10 +244,10 @@ TEST_CASE("any conditional of a joint Gaussian has its exact density", "[sample]
   auto generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{12});
   const at::Tensor points = at::empty({5, tokens}, at::kDouble).normal_(0, 1, generator);  // standardised
   const at::Tensor in_units = (points * scale + mean).to(at::kFloat).contiguous();
-  const std::vector<float> values(in_units.data_ptr<float>(), in_units.data_ptr<float>() + in_units.numel());
+  const std::vector<double> values(in_units.data_ptr<float>(), in_units.data_ptr<float>() + in_units.numel());
   for (const GivenMask& mask : {GivenMask{0, 0, 1, 1}, GivenMask{1, 1, 0, 0}, GivenMask{0, 1, 1, 0},
                                 GivenMask{0, 0, 0, 0}, GivenMask{1, 1, 1, 0}}) {
-    std::vector<float> given = values;
+    std::vector<double> given = values;
     for (size_t i = 0; i < given.size(); ++i) {
       if (mask[i % tokens] == 0) given[i] = blank;
     }

@@ -60,7 +60,7 @@ struct GaussianPosterior {
   }
 };
 
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());
   double largest = 0;
   for (size_t i = 0; i < a.size(); ++i) largest = std::max<double>(largest, std::abs(a[i] - b[i]));
@@ -128,7 +128,7 @@ TEST_CASE("rejection keeps the samples inside the prior's support and redraws th
   CHECK(kept.acceptance() < 0.9);
   int64_t unchanged = 0;
   for (size_t i = 0; i < static_cast<size_t>(rows * draws); ++i) {
-    const auto inside = [&](float v) { return v >= 8 && v <= 12; };
+    const auto inside = [&](double v) { return v >= 8 && v <= 12; };
     CHECK((inside(kept.values[2 * i]) && inside(kept.values[2 * i + 1])));
     if (!inside(free.values[2 * i]) || !inside(free.values[2 * i + 1])) continue;
     ++unchanged;
@@ -147,7 +147,7 @@ TEST_CASE("a rejected sample follows the truncated posterior", "[sample][reject]
   const int64_t many = 4000;
   const auto samples = posterior.draw({1, many, 5, 0, 1000});
   double sum = 0;
-  for (const float value : samples.values) sum += value;
+  for (const double value : samples.values) sum += value;
   // A normal cut at its mean has mean -sqrt(2 / pi) and deviation sqrt(1 - 2 / pi) = 0.603.
   const double expected = GaussianPosterior::mean(0) - GaussianPosterior::deviation * std::sqrt(2 / M_PI);
   const double error = 0.603 * GaussianPosterior::deviation / std::sqrt(2.0 * many);
@@ -174,7 +174,7 @@ TEST_CASE("rejection ends at its limits and marks what it could not fill", "[sam
   const auto samples = posterior.draw({rows, draws, 0, 0, 64}, options);
   CHECK(samples.unfilled() == rows * draws);
   CHECK(samples.acceptance() == 0);
-  for (const float value : samples.values) CHECK(std::isnan(value));
+  for (const double value : samples.values) CHECK(std::isnan(value));
 }
 
 TEST_CASE("observations without hope are given up, the others are filled", "[sample][reject]") {

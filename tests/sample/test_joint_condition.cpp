@@ -31,7 +31,7 @@ struct Toy {
   method::FlowMatching flow{{}};
   GaussianEngine engine;
   std::unique_ptr<data::Prior> prior;
-  std::vector<float> given = questions;
+  std::vector<double> given = questions;
 
   sample::Samples draw(int64_t draws, int64_t chunk, sample::SamplingOptions options = {}, int64_t first = 0,
                        int64_t kept = tokens) {
@@ -58,7 +58,7 @@ sample::SamplingOptions with_solver(const std::string& solver) {
 
 // [rows, draws, tokens] float64
 at::Tensor tensor_of(const sample::Samples& samples) {
-  return at::tensor(samples.values).view({samples.rows, samples.draws, samples.tokens}).to(at::kDouble);
+  return at::tensor(samples.values, at::kDouble).view({samples.rows, samples.draws, samples.tokens});
 }
 
 double largest_difference(const sample::Samples& a, const sample::Samples& b) {
@@ -76,9 +76,9 @@ TEST_CASE("samples under any blanks have the conditional's mean and covariance",
   const at::Tensor scale = at::tensor(units.scale, at::kDouble), mean = at::tensor(units.mean, at::kDouble);
   for (int64_t row = 0; row < rows; ++row) {
     CAPTURE(solver, row);
-    const at::Tensor question = at::tensor(std::vector<float>(questions.begin() + row * tokens,
-                                                              questions.begin() + (row + 1) * tokens))
-                                    .to(at::kDouble);
+    const at::Tensor question = at::tensor(std::vector<double>(questions.begin() + row * tokens,
+                                                              questions.begin() + (row + 1) * tokens),
+                                           at::kDouble);
     const Conditional expected(question.isnan().logical_not());
     const at::Tensor clean = ((question - mean) / scale).nan_to_num(0).unsqueeze(0);
     const at::Tensor open = ((tensor_of(samples)[row] - mean) / scale).index_select(1, expected.open);
@@ -167,7 +167,7 @@ TEST_CASE("a method may scale its input: given tokens reach the network clean", 
     }
   };
   GaussianEngine engine;
-  const std::vector<float> given{blank, blank, 6, -2.5F};
+  const std::vector<double> given{blank, blank, 6, -2.5F};
   const sample::JointCondition condition(given, 1, tokens, 1, units, at::kCPU);
   const ScaledFlow method{method::FlowMatchingOptions{}};
   const sample::Source source = source_of(method, engine, condition, given);
@@ -181,7 +181,7 @@ TEST_CASE("masks are listed once each, and channels are given as a whole", "[sam
   const sample::JointCondition condition(questions, rows, tokens, 1, units, at::kCPU);
   CHECK(condition.masks().size() == 4);
   CHECK(condition.mask_of(1) == sample::GivenMask{1, 1, 0, 0});
-  const std::vector<float> torn{1, blank, 2, 3};
+  const std::vector<double> torn{1, blank, 2, 3};
   CHECK_THROWS_AS(sample::JointCondition(torn, 1, 2, 2, units, at::kCPU), core::InternalError);
 }
 

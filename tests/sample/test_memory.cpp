@@ -89,7 +89,7 @@ struct Example {
     if (!peak.works()) SKIP("the kernel does not let a process reset its peak of memory");
     const sample::Samples samples = sample::draw(source, {1, draws, 0, 0, draws}, options);
     REQUIRE(samples.unfilled() == 0);
-    return peak.bytes() - static_cast<double>(samples.values.size() * sizeof(float) + samples.filled.size());
+    return peak.bytes() - static_cast<double>(samples.values.size() * sizeof(double) + samples.filled.size());
   }
 
   // The same for one evaluation with gradient of `rows` rows.

@@ -53,13 +53,14 @@ TEST_CASE("the mode of theta learned on the whole line is that of theta", "[samp
   ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
   exact.units = {{0.5, 0}, {1, 1.5}, {{0, -1}, {4, 1}}};
   const auto found = sample::find_modes(exact.source, draw_from(exact, 1, 60), {60, 5}, {}, memory);
-  std::vector<float> at_mean{static_cast<float>(data.mean[0]), static_cast<float>(data.mean[1])}, grid;
-  exact.units.invert(at_mean);
+  const std::vector<double> at_mean = exact.units.invert(
+      std::vector<float>{static_cast<float>(data.mean[0]), static_cast<float>(data.mean[1])});
+  std::vector<double> grid;
   constexpr int cells = 40;
   for (int i = 1; i < cells; ++i) {
     for (int j = 1; j < cells; ++j) {
-      grid.push_back(4 * static_cast<float>(i) / cells);
-      grid.push_back(-1 + 2 * static_cast<float>(j) / cells);
+      grid.push_back(4 * static_cast<double>(i) / cells);
+      grid.push_back(-1 + 2 * static_cast<double>(j) / cells);
     }
   }
   const auto of_grid = exact.log_prob(grid).values;

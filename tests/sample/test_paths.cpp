@@ -167,7 +167,7 @@ TEST_CASE("every method draws a posterior of the right mean and deviation by its
   source.tokens = source.kept = 2;
   const auto samples = sample::draw(source, {1, 4000, 5, 0, 1000}, {});
   CHECK(samples.unfilled() == 0);
-  const at::Tensor values = at::tensor(samples.values).view({4000, 2}).to(at::kDouble);
+  const at::Tensor values = at::tensor(samples.values, at::kDouble).view({4000, 2});
   // 4000 numbers: standard errors of 1.6 % of a deviation and 1.1 %; default steps widen by 1 to 2 %.
   const at::Tensor deviations = data.covariance().diagonal().sqrt();
   CHECK(((values.mean(0) - 10 - 2 * data.centre().view(-1)) / (2 * deviations)).abs().max().item<double>() <

@@ -34,11 +34,11 @@ void save_rows(const std::string& path, int64_t first, int64_t rows, uint64_t se
   samples.channels = channels;
   samples.drawn = rows * draws + 1;
   samples.values.resize(static_cast<size_t>(rows * draws * dim * channels));
-  std::iota(samples.values.begin(), samples.values.end(), static_cast<float>(first * draws * dim * channels));
+  std::iota(samples.values.begin(), samples.values.end(), static_cast<double>(first * draws * dim * channels));
   samples.filled.assign(static_cast<size_t>(rows * draws), 1);
   if (rows > 0) samples.filled[0] = 0;
-  std::vector<float> x(static_cast<size_t>(rows * cond));
-  std::iota(x.begin(), x.end(), static_cast<float>(first * cond));
+  std::vector<double> x(static_cast<size_t>(rows * cond));
+  std::iota(x.begin(), x.end(), static_cast<double>(first * cond));
   sample::save_samples(path, samples, {sample::Question::Kind::x, x, cond, 1},
                        {seed, std::move(model), first, total, {0, 1}, {"a", "b"}, {"x_0", "x_1"}});
 }
@@ -130,10 +130,10 @@ TEST_CASE("answers to questions hold what was given, with a name for each column
     samples.rows = rows;
     samples.draws = draws;
     samples.tokens = dim + cond;
-    samples.values.assign(static_cast<size_t>(rows * draws * (dim + cond)), static_cast<float>(first));
+    samples.values.assign(static_cast<size_t>(rows * draws * (dim + cond)), static_cast<double>(first));
     samples.filled.assign(static_cast<size_t>(rows * draws), 1);
-    const std::vector<float> given(static_cast<size_t>(rows * (dim + cond)),
-                                   std::numeric_limits<float>::quiet_NaN());
+    const std::vector<double> given(static_cast<size_t>(rows * (dim + cond)),
+                                   std::numeric_limits<double>::quiet_NaN());
     sample::save_samples(folder.file(name), samples, {kind, given, dim + cond, 1},
                          {1, "0a", first, 3, {0, 1}, {"a", "b"}, {"x_0", "x_1"}});
   };

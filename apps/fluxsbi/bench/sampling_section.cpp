@@ -24,7 +24,7 @@ Section sampling(const Settings& settings) {
   options.steps = evaluations;
   const int64_t chunk = posterior.chunk_size(options);
   const auto seconds_for = [&](int64_t rows, int64_t draws) {
-    const std::vector<float> x(static_cast<size_t>(rows * settings.workload.tokens), 0.5F);
+    const std::vector<double> x(static_cast<size_t>(rows * settings.workload.tokens), 0.5);
     const double begin = core::steady_seconds();
     posterior.sample(x, rows, draws, 0, 0, options);
     return core::steady_seconds() - begin;

@@ -19,7 +19,7 @@ Figure figure_of(sample::Posterior& posterior, const std::string& solver, const 
   options.solver = solver;
   options.reject = false;
   options.max_tries = 0;
-  const std::vector<float> x(static_cast<size_t>(settings.workload.tokens), 0.5F);
+  const std::vector<double> x(static_cast<size_t>(settings.workload.tokens), 0.5);
   int64_t evaluations = 0;
   const auto seconds_for = [&](int64_t draws) {
     const double begin = core::steady_seconds();

@@ -16,7 +16,7 @@ namespace fluxsbi::data {
 namespace {
 
 constexpr size_t most_problems = 20;
-constexpr float blank = std::numeric_limits<float>::quiet_NaN();
+constexpr double blank = std::numeric_limits<double>::quiet_NaN();
 
 int64_t row_size(const DataShape& shape) {
   return shape.theta_size() + shape.x_size();
@@ -61,7 +61,7 @@ std::vector<int64_t> positions(const std::string& path, const std::vector<std::s
 
 // One row [columns] of the file in the model's order; values outside float32 or the prior are problems.
 void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
-              const std::vector<std::string>& features, const Prior* prior, float* values,
+              const std::vector<std::string>& features, const Prior* prior, double* values,
               Problems& problems) {
   std::vector<double> theta(prior ? static_cast<size_t>(prior->dim()) : 0, blank);
   for (size_t i = 0; i < at.size(); ++i) {
@@ -69,9 +69,8 @@ void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
     if (std::isnan(value)) continue;
     const std::string& name = features[static_cast<size_t>(at[i])];
     if (std::cmp_less(at[i], theta.size())) theta[static_cast<size_t>(at[i])] = value;
-    float& place = values[at[i]];
-    place = static_cast<float>(value);
-    if (!std::isfinite(place)) {
+    values[at[i]] = value;
+    if (!std::isfinite(static_cast<float>(value))) {
       problems.add(row, "has " + core::number_text(value) + " in " + name +
                             ", which is not finite in float32; give a number, or leave the cell blank");
     } else if (prior && at[i] < prior->dim() &&
@@ -90,12 +89,12 @@ void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
 }
 
 // A row asks for something, and its tokens are filled or blank as a whole.
-void check_row(const float* values, int64_t row, int64_t tokens, int64_t channels,
+void check_row(const double* values, int64_t row, int64_t tokens, int64_t channels,
                const std::vector<std::string>& names, Problems& problems) {
   int64_t inferred = 0;
   for (int64_t token = 0; token < tokens; ++token) {
-    const float* first = values + token * channels;
-    const auto blanks = std::count_if(first, first + channels, [](float v) { return std::isnan(v); });
+    const double* first = values + token * channels;
+    const auto blanks = std::count_if(first, first + channels, [](double v) { return std::isnan(v); });
     inferred += blanks > 0;
     if (blanks == 0 || blanks == channels) continue;
     problems.add(row, "has some channels of " + names[static_cast<size_t>(token)] +
@@ -137,7 +136,7 @@ Given load_given(const std::string& path, const DataShape& shape, const std::vec
   }
   Problems problems(path);
   for (int64_t row = 0; row < given.rows; ++row) {
-    float* values = given.values.data() + row * size;
+    double* values = given.values.data() + row * size;
     take_row(cells.data() + row * std::ssize(at), row, at, features, prior, values, problems);
     check_row(values, row, std::ssize(names), shape.theta_channels, names, problems);
   }
@@ -146,7 +145,7 @@ Given load_given(const std::string& path, const DataShape& shape, const std::vec
 }
 
 Given nothing_given(const DataShape& shape) {
-  return {1, std::vector<float>(static_cast<size_t>(row_size(shape)), blank), {}};
+  return {1, std::vector<double>(static_cast<size_t>(row_size(shape)), blank), {}};
 }
 
 }  // namespace fluxsbi::data

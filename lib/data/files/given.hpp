@@ -13,7 +13,7 @@ namespace fluxsbi::data {
 /// theta and x of a joint model have as many channels, C; L = theta_dim + x_dim tokens, theta's first.
 struct Given {
   int64_t rows = 0;
-  std::vector<float> values;        ///< [rows, L, C], the data's units; NaN: blank, to be inferred
+  std::vector<double> values;       ///< [rows, L, C], the data's units; NaN: blank, to be inferred
   std::vector<std::string> absent;  ///< the columns that the file lacks: blank in all rows
 };
 

@@ -67,10 +67,10 @@ Dims set_dims(const Dims& found, const DataShape& shape, const std::string& path
 /// Sets of the array, filled up with absent elements.
 Observations take_sets(const io::Array& x, const DataShape& shape, const std::string& path) {
   const Dims dims = set_dims(x.shape, shape, path);
-  const std::vector<float> values = x.to_float();
+  const std::vector<double> values = x.to_double();
   const auto given = static_cast<size_t>(dims[1] * dims[2]), size = static_cast<size_t>(shape.x_size());
-  Observations sets{dims[0], std::vector<float>(static_cast<size_t>(dims[0]) * size,
-                                                std::numeric_limits<float>::quiet_NaN())};
+  Observations sets{dims[0], std::vector<double>(static_cast<size_t>(dims[0]) * size,
+                                                 std::numeric_limits<double>::quiet_NaN())};
   for (size_t row = 0; row < static_cast<size_t>(dims[0]); ++row) {
     std::copy_n(values.begin() + static_cast<int64_t>(row * given), given,
                 sets.x.begin() + static_cast<int64_t>(row * size));
@@ -113,7 +113,7 @@ Observations load_observations(const std::string& path, const DataShape& shape,
       observations = take_sets(x, shape, path);
     } else {
       observations.rows = count_rows(x.shape, row_layouts(shape), path, "x", condition_text(shape));
-      observations.x = x.to_float();
+      observations.x = x.to_double();
     }
   }
   if (observations.rows == 0) throw core::UserError(path + " holds no rows of x");
@@ -122,8 +122,8 @@ Observations load_observations(const std::string& path, const DataShape& shape,
     return observations;
   }
   const bool may_lack = gaps || shape.missing;
-  const auto bad = std::find_if(observations.x.begin(), observations.x.end(), [may_lack](auto v) {
-    return !std::isfinite(v) && !(may_lack && std::isnan(v));
+  const auto bad = std::find_if(observations.x.begin(), observations.x.end(), [may_lack](double v) {
+    return !std::isfinite(static_cast<float>(v)) && !(may_lack && std::isnan(v));
   });
   if (bad != observations.x.end()) {
     const auto at = bad - observations.x.begin();

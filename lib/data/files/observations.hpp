@@ -16,7 +16,7 @@ namespace fluxsbi::data {
 /// element of a set, and a missing value where `gaps` or the shape allows it.
 struct Observations {
   int64_t rows = 0;
-  std::vector<float> x;
+  std::vector<double> x;
 };
 Observations load_observations(const std::string& path, const DataShape& shape,
                                const std::vector<std::string>& x_names, bool gaps = false);

@@ -71,7 +71,7 @@ Parameters load_parameters(const std::string& path, const DataShape& shape,
     parameters.rows =
         count_rows(theta.shape, row_layouts(shape), path, key,
                    "the model's theta has " + std::to_string(shape.theta_size()) + " components");
-    parameters.theta = theta.to_float();
+    parameters.theta = theta.to_double();
   }
   if (parameters.rows == 0) throw core::UserError(path + " holds no rows of theta");
   return parameters;

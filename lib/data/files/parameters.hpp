@@ -16,7 +16,7 @@ namespace fluxsbi::data {
 /// or channels than `shape`.
 struct Parameters {
   int64_t rows = 0;  ///< of theta: with draws, all draws of all observations
-  std::vector<float> theta;
+  std::vector<double> theta;
   int64_t draws = 0;  ///< for each observation; 0: points, not samples
 };
 Parameters load_parameters(const std::string& path, const DataShape& shape,

@@ -94,7 +94,7 @@ TableRows load_columns(const std::string& path, const std::vector<std::string>& 
                             (names.size() > 1 ? " to " + numbered.back() : ""));
     }
   }
-  return {csv.values.shape.at(0), pick_columns<float>(csv.values, columns)};
+  return {csv.values.shape.at(0), pick_columns<double>(csv.values, columns)};
 }
 
 }  // namespace fluxsbi::data

@@ -23,7 +23,7 @@ int64_t count_rows(const std::vector<int64_t>& found, const std::vector<std::vec
 /// Rows [rows, names.size()] of a CSV file.
 struct TableRows {
   int64_t rows = 0;
-  std::vector<float> values;
+  std::vector<double> values;
 };
 
 /// The columns `names` of a text file, else STEM_1, STEM_2, ... of which there must be as many. A file without

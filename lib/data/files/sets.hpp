@@ -9,6 +9,6 @@ namespace fluxsbi::data {
 
 /// What keeps a row from being a set of finite elements; empty if nothing does. A row without any element is
 /// none either.
-std::string set_problem(std::span<const float> row, int64_t channels);
+std::string set_problem(std::span<const double> row, int64_t channels);
 
 }  // namespace fluxsbi::data

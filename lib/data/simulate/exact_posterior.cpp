@@ -21,7 +21,8 @@ std::vector<int64_t> write_exact_posterior(const ExactPosterior& request) {
   const int64_t dim = task->theta_dim(), x_dim = task->x_dim();
   std::vector<float> samples(observations.rows * request.draws * dim);
   for (int64_t row = 0; row < observations.rows; ++row) {
-    const auto x = std::span<const float>(observations.x).subspan(row * x_dim, x_dim);
+    const auto first = observations.x.begin() + row * x_dim;
+    const std::vector<float> x(first, first + x_dim);
     const uint64_t seed =
         core::derive_seed(request.seed, core::Purpose::posterior, static_cast<uint64_t>(row));
     const auto drawn = sample_exact_posterior(*task, x, request.draws, seed);
@@ -30,7 +31,8 @@ std::vector<int64_t> write_exact_posterior(const ExactPosterior& request) {
   io::Arrays arrays;
   arrays["samples"] =
       io::Array::from(std::span<const float>(samples), {observations.rows, request.draws, dim});
-  arrays["x"] = io::Array::from(std::span<const float>(observations.x), {observations.rows, x_dim});
+  const std::vector<float> all_x(observations.x.begin(), observations.x.end());
+  arrays["x"] = io::Array::from(std::span<const float>(all_x), {observations.rows, x_dim});
   io::save_arrays(request.output, arrays);
   return arrays["samples"].shape;
 }

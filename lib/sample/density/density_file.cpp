@@ -73,7 +73,8 @@ void save_log_probs(const std::string& path, const LogProbs& log_probs, const De
   io::save_arrays(path, arrays);
 }
 
-void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin) {
+void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin,
+                NumberType type) {
   const std::string extension = io::extension_of(path);
   const int64_t rows = std::ssize(modes.log_prob);
   const int64_t features = std::ssize(modes.theta) / std::max<int64_t>(rows, 1);
@@ -88,7 +89,9 @@ void save_modes(const std::string& path, const Modes& modes, int64_t channels, c
   }
   std::vector<int64_t> shape{rows, features / channels};
   if (channels > 1) shape.push_back(channels);
-  io::Arrays arrays{{"map", io::Array::from(modes.theta, shape)}};
+  const bool wide =
+      choose_float64(type, modes.coarse, data::feature_names(origin.theta_names, channels), path);
+  io::Arrays arrays{{"map", array_of(modes.theta, shape, wide)}};
   if (extension != ".npy") {
     arrays.emplace("log_prob", io::Array::from(modes.log_prob, {rows}));
     arrays.emplace("meta", meta_of(origin));

@@ -3,7 +3,8 @@
 // .npz, .h5 and .hdf5 hold
 //   log_prob     float64 [rows], of samples [rows, draws]; with Hutchinson's divergence also
 //   log_prob_se  float64 of the same shape, the standard error over probes
-//   map          float32 [rows, theta_dim] (a last axis of channels where there are several): modes
+//   map          [rows, theta_dim] (a last axis of channels where there are several): modes, float32 or, where
+//                that is too coarse for the samples from which they were found, float64
 //   meta         uint8 [bytes], JSON in UTF-8: model, seed, version, theta_names, x_names and how the
 //                densities were computed
 // .csv holds the columns log_prob and log_prob_se, or the modes under theta's names and log_prob; .npy holds
@@ -16,6 +17,7 @@
 
 #include "sample/density/log_prob.hpp"
 #include "sample/density/mode.hpp"
+#include "sample/number_type.hpp"
 
 namespace fluxsbi::sample {
 
@@ -39,6 +41,7 @@ const std::vector<std::string>& density_extensions();
 void save_log_probs(const std::string& path, const LogProbs& log_probs, const DensityOrigin& origin);
 
 /// `channels` of a token; theta_names name the tokens.
-void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin);
+void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin,
+                NumberType type = NumberType::automatic);
 
 }  // namespace fluxsbi::sample

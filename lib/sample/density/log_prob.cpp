@@ -28,7 +28,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 class Evaluation {
  public:
-  Evaluation(const Source& source, std::span<const float> values, int64_t rows,
+  Evaluation(const Source& source, std::span<const double> values, int64_t rows,
              const DivergenceOptions& divergence, const SamplingOptions& options, const DensityMemory& memory)
       : source_(source),
         values_(values),
@@ -110,14 +110,14 @@ class Evaluation {
 
   // [n, L, C] float64, standardised, at the path's end.
   at::Tensor states(std::span<const int64_t> rows) const {
-    std::vector<float> chosen;
+    std::vector<double> chosen;
     for (const int64_t row : rows) {
       const auto value = values_.subspan(static_cast<size_t>(row) * size(), size());
       chosen.insert(chosen.end(), value.begin(), value.end());
     }
-    source_.standardiser->apply(chosen);
-    const at::Tensor state =
-        at::from_blob(chosen.data(), {std::ssize(rows), source_.tokens, source_.channels}, at::kFloat);
+    std::vector<float> standardised = source_.standardiser->apply(chosen);
+    const at::Tensor state = at::from_blob(
+        standardised.data(), {std::ssize(rows), source_.tokens, source_.channels}, at::kFloat);
     return (state.to(at::kDouble) * signal_).to(source_.device);
   }
 
@@ -184,7 +184,7 @@ class Evaluation {
   }
 
   const Source& source_;
-  std::span<const float> values_;
+  std::span<const double> values_;
   int64_t rows_;
   const DivergenceOptions& divergence_;
   const DensityMemory& memory_;
@@ -213,7 +213,7 @@ const SolverRow& density_solver(const std::string& name) {
                         "the deterministic equation; these can: " + core::join(able));
 }
 
-void check_points(std::span<const float> values, size_t size) {
+void check_points(std::span<const double> values, size_t size) {
   for (size_t i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i])) continue;
     throw core::UserError("row " + std::to_string(i / size) +
@@ -222,7 +222,7 @@ void check_points(std::span<const float> values, size_t size) {
   }
 }
 
-LogProbs log_prob(const Source& source, std::span<const float> values, int64_t rows,
+LogProbs log_prob(const Source& source, std::span<const double> values, int64_t rows,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress) {
   core::require(std::ssize(values) == rows * source.tokens * source.channels,

@@ -40,7 +40,7 @@ struct LogProbs {
 const SolverRow& density_solver(const std::string& name);
 
 /// Throws UserError naming the first row of values [rows, size] that is not finite.
-void check_points(std::span<const float> values, size_t size);
+void check_points(std::span<const double> values, size_t size);
 
 /// What a chunk may hold.
 struct DensityMemory {
@@ -55,7 +55,7 @@ struct DensityMemory {
 /// Chunks change results only by rounding. A warning names rows whose solver failed. Throws UserError for
 /// values that are not finite (naming the row) and as density_solver, core::Interrupted when a signal asked to
 /// stop.
-LogProbs log_prob(const Source& source, std::span<const float> values, int64_t rows,
+LogProbs log_prob(const Source& source, std::span<const double> values, int64_t rows,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress = {});
 

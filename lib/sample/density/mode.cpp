@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/stop.hpp"
+#include "sample/number_type.hpp"
 #include "sample/solver/equation.hpp"
 
 namespace fluxsbi::sample {
@@ -24,12 +25,12 @@ constexpr double levels[] = {0.5, 0.25, 0.12, 0.06, 0.03, 0.015};
 constexpr int steps_a_level = 25;
 // Ranks samples: their log-densities differ by more than this.
 constexpr double ranking_tolerance = 1e-3;
-constexpr int bisections = 30;  // of a step that leaves the support: beyond float32's digits
+constexpr int bisections = 30;  // of a step that leaves the support: beyond what a mode is known to
 
 // Points of some observations.
 struct Points {
   std::vector<int64_t> rows;     // whose posterior, [items]
-  std::vector<float> values;     // [items, L C], data's units
+  std::vector<double> values;    // [items, L C], data's units
   std::vector<double> log_prob;  // [items]; -infinity where it is not known
 };
 
@@ -141,10 +142,9 @@ class Ascent {
   }
 
   // Where a step of the mean shift leads from values [n, L C], in the data's units.
-  std::vector<float> shifted(const PathEquation& equation, double t, double level,
-                             std::span<const float> values) const {
-    std::vector<float> z(values.begin(), values.end());
-    source_.standardiser->apply(z);
+  std::vector<double> shifted(const PathEquation& equation, double t, double level,
+                             std::span<const double> values) const {
+    std::vector<float> z = source_.standardiser->apply(values);
     const auto n = static_cast<int64_t>(z.size() / size());
     const at::Tensor state =
         at::from_blob(z.data(), {n, source_.tokens, source_.channels}, at::kFloat).to(source_.device);
@@ -155,12 +155,11 @@ class Ascent {
       next[i] +=
           static_cast<float>(level * level * source_.standardiser->log_slope_gradient(i % size(), z[i]));
     }
-    source_.standardiser->invert(next);
-    return next;
+    return source_.standardiser->invert(next);
   }
 
   // Takes each inferred component to its new value, or towards it as far as the prior's support reaches.
-  void advance(std::span<float> values, std::span<const float> next) const {
+  void advance(std::span<double> values, std::span<const double> next) const {
     for (size_t i = 0; i < values.size(); ++i) {
       const size_t component = i % size();
       if (component < kept() && std::isfinite(next[i]))
@@ -170,20 +169,20 @@ class Ascent {
 
   // `target` where that lies in the prior's support beside the other values of the row, else the last supported value
   // on the way there from the component's own.
-  float reach(std::span<const float> row, size_t component, float target) const {
+  double reach(std::span<const double> row, size_t component, double target) const {
     const size_t dim = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
     if (component >= dim) return target;
     std::vector<double> theta(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(dim));
     std::vector<uint8_t> given(dim, 1);
     given[component] = 0;
-    const auto supported = [&](float value) {
+    const auto supported = [&](double value) {
       theta[component] = value;
       return source_.prior->in_support(theta, given);
     };
     if (supported(target)) return target;
-    float inside = row[component];
+    double inside = row[component];
     for (int k = 0; k < bisections; ++k) {
-      const float middle = inside + (target - inside) / 2;
+      const double middle = inside + (target - inside) / 2;
       (supported(middle) ? inside : target) = middle;
     }
     return inside;
@@ -210,7 +209,7 @@ Modes find_modes(const Source& source, const Samples& samples, const ModeOptions
   ascent.climb(points);
   Modes found;
   const auto rows = static_cast<size_t>(samples.rows);
-  found.theta.assign(rows * kept, std::numeric_limits<float>::quiet_NaN());
+  found.theta.assign(rows * kept, std::numeric_limits<double>::quiet_NaN());
   found.log_prob.assign(rows, std::numeric_limits<double>::quiet_NaN());
   std::vector<uint8_t> climbed(rows, 0);
   for (size_t i = 0; i < points.rows.size(); ++i) {
@@ -221,6 +220,7 @@ Modes find_modes(const Source& source, const Samples& samples, const ModeOptions
                 found.theta.begin() + static_cast<std::ptrdiff_t>(row * kept));
     climbed[row] = points.log_prob[i] > starts.log_prob[i];
   }
+  found.coarse = coarse_column(samples.values, samples.rows, samples.draws, static_cast<int64_t>(kept));
   found.climbed = std::count(climbed.begin(), climbed.end(), uint8_t{1});
   return found;
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "sample/density/log_prob.hpp"
@@ -24,10 +25,12 @@ struct ModeOptions {
 };
 
 struct Modes {
-  std::vector<float>
-      theta;  ///< [rows, theta_dim, channels], data's units; NaN where no sample could be drawn
+  /// [rows, theta_dim, channels], data's units; NaN where no sample could be drawn
+  std::vector<double> theta;
   std::vector<double> log_prob;  ///< [rows]
   int64_t climbed = 0;           ///< rows whose best point is not a sample
+  /// A feature of which float32 cannot resolve a hundredth of the samples' spread (coarse_column).
+  std::optional<int64_t> coarse;
 };
 
 /// The modes from `samples` of the source's rows. Of `options` atol, rtol and max_evaluations count, for the
