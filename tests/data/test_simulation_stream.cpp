@@ -200,7 +200,7 @@ TEST_CASE("a command simulates while training; what it lacks is an error", "[dat
   options.x_names.clear();
   simulator.command = "no_such_program";
   REQUIRE_USER_ERROR(data::open_online(options, simulator, prior, 1),
-                     says("no row has succeeded (row 0: exit status 127)"));
+                     says("no row has succeeded of ") && says("(row 0: exit status 127"));
   options.task = "two_moons";
   REQUIRE_USER_ERROR(data::open_online(options, simulator, prior, 1), says("keep one of them"));
   simulator.command.reset();
