@@ -145,9 +145,7 @@ DataShape dataset_shape(const DataOptions& options) {
   return shape_of(open_parts(options, paths_of(options), Loading::shape).front());
 }
 
-Dataset open_dataset(const DataOptions& options, uint64_t seed) {
-  check_source(options);
-  Dataset dataset = options.task ? from_task(options, seed) : from_files(options);
+void complete(Dataset& dataset, const DataOptions& options) {
   const auto named = [](const std::vector<std::string>& of_file, const std::vector<std::string>& given) {
     return of_file.empty() ? given : of_file;
   };
@@ -156,6 +154,12 @@ Dataset open_dataset(const DataOptions& options, uint64_t seed) {
   dataset.x_names = resolve_names(named(dataset.x_names, options.x_names), "x", dataset.shape.x_dim);
   dataset.shape.padded = options.nan == NanPolicy::pad;
   dataset.shape.missing = options.nan == NanPolicy::impute && dataset.shape.x_dim > 0;
+}
+
+Dataset open_dataset(const DataOptions& options, uint64_t seed) {
+  check_source(options);
+  Dataset dataset = options.task ? from_task(options, seed) : from_files(options);
+  complete(dataset, options);
   return dataset;
 }
 

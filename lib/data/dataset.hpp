@@ -36,6 +36,10 @@ struct Dataset {
 /// than the first, empty data, none or more than one source, names of another length.
 Dataset open_dataset(const DataOptions& options, uint64_t seed);
 
+/// Adds to a dataset with its shape and rows what `options` say of them: the names of its variables where the files have
+/// none, and what NaN in x means. Throws UserError for names of another length.
+void complete(Dataset& dataset, const DataOptions& options);
+
 /// The shape that open_dataset would find. It simulates nothing, and reads no values but those of .csv files.
 /// Throws UserError as open_dataset does for a source that is missing, unreadable or of another rank.
 DataShape dataset_shape(const DataOptions& options);

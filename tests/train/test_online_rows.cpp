@@ -1,11 +1,17 @@
 // Batches of simulations that are made while training.
 #include <algorithm>
+#include <csignal>
 #include <set>
 
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include "core/error.hpp"
+#include "core/stop.hpp"
 #include "data/simulate/online.hpp"
 #include "data/simulate/simulate.hpp"
 #include "support/catch.hpp"
 #include "train/online_rows.hpp"
+#include "train/toy_training.hpp"
 
 namespace {
 
@@ -91,6 +97,57 @@ TEST_CASE("reused rows come in new orders and are replaced after that", "[train]
       train::online_rows(source_of(reuse), {shape, true, at::kCPU})->feed(batches, batch_size, 3);
   const auto thetas = thetas_of(*later, 2 * window + 5);
   CHECK(std::equal(thetas.begin(), thetas.end(), passes[2].begin() + 5 * step_rows));
+}
+
+// The toy's rows, for which a signal asks to stop while step `last` waits for them.
+class InterruptedRows final : public train::Rows {
+ public:
+  InterruptedRows(std::shared_ptr<const train::Rows> rows, int64_t last, int* signal)
+      : rows_(std::move(rows)), last_(last), signal_(signal) {}
+  int64_t size() const override { return rows_->size(); }
+  at::Device device() const override { return rows_->device(); }
+  std::vector<int64_t> theta_shape() const override { return rows_->theta_shape(); }
+  std::vector<int64_t> x_shape() const override { return rows_->x_shape(); }
+  method::Batch slice(int64_t first, int64_t count) const override { return rows_->slice(first, count); }
+  std::unique_ptr<train::BatchFeed> feed(int64_t batches, int64_t size, uint64_t seed) const override {
+    return std::make_unique<Feed>(rows_->feed(batches, size, seed), last_, signal_);
+  }
+
+ private:
+  struct Feed final : train::BatchFeed {
+    Feed(std::unique_ptr<BatchFeed> feed, int64_t last, int* signal)
+        : feed_(std::move(feed)), last_(last), signal_(signal) {}
+    void prepare(int64_t step) override {
+      if (step == last_) {
+        *signal_ = SIGTERM;
+        throw core::Interrupted(SIGTERM, "stopped by SIGTERM");
+      }
+      feed_->prepare(step);
+    }
+    void load(int64_t index, method::Batch& batch) override { feed_->load(index, batch); }
+    std::unique_ptr<BatchFeed> feed_;
+    int64_t last_;
+    int* signal_;
+  };
+
+  std::shared_ptr<const train::Rows> rows_;
+  int64_t last_;
+  int* signal_;
+};
+
+TEST_CASE("a signal that comes while a step waits for rows stops training after a checkpoint",
+          "[train][online]") {
+  const test::TemporaryFolder folder;
+  test::ToyRun toy;
+  auto setup = toy.setup(folder.path());
+  int signal = 0;
+  setup.data.training = std::make_shared<InterruptedRows>(setup.data.training, 13, &signal);
+  setup.stop_requested = [&] { return signal; };
+  CHECK_THROWS_MATCHES(
+      train::train(setup, std::nullopt), core::Stopped,
+      Catch::Matchers::MessageMatches(ContainsSubstring("stopped by SIGTERM after step 13; the "
+                                                        "checkpoint is saved")));
+  CHECK(checkpoint::load_latest_state(folder.path())->step == 13);
 }
 
 TEST_CASE("a training that waits for its simulator is told what to change", "[train][online]") {

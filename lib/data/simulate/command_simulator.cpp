@@ -109,7 +109,8 @@ void append(SimulatedBatch& whole, const SimulatedBatch& part) {
 const config::Table<SimulatorOptions>& simulator_table() {
   static const auto table =
       config::Table<SimulatorOptions>("simulator",
-                                      "Your own simulator for `fluxsbi simulate`: a command that reads rows "
+                                      "Your own simulator, for `fluxsbi simulate` and `fluxsbi train "
+                                      "--online`: a command that reads rows "
                                       "of theta as CSV with a header on standard input and writes a line of "
                                       "x for each row on standard output.")
           .add("command", &SimulatorOptions::command, config::any<std::optional<std::string>>(),

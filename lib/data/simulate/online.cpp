@@ -10,6 +10,8 @@
 #include "core/system.hpp"
 #include "data/files/names.hpp"
 #include "data/simulate/command_prior.hpp"
+#include "data/simulate/noise_check.hpp"
+#include "data/simulate/simulate.hpp"
 #include "data/simulate/simulation_stream.hpp"
 #include "data/tasks/task.hpp"
 
@@ -17,14 +19,14 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr int64_t task_piece =
-    256;  // rows; tasks are quick, and a batch should not wait for much more than itself
+constexpr int64_t task_piece = 256;  // rows: a batch should not wait for much more than itself
 
 /// Whoever simulates, and what it says of its rows.
 struct Source {
   StreamSetup setup;
   DataShape shape;  ///< x_dim is 0 where only a simulation can tell it
   PriorOptions prior;
+  std::shared_ptr<CommandSimulator> command = {};  ///< the simulator, where it is a command
 };
 
 Source source_of_task(const DataOptions& options, uint64_t seed) {
@@ -50,9 +52,10 @@ Source source_of_command(const DataOptions& options, const SimulatorOptions& sim
   Source source;
   StreamSetup& setup = source.setup;
   setup.prior = command_prior(prior, std::ssize(options.theta_names));
-  setup.simulator = std::make_shared<CommandSimulator>(
+  source.command = std::make_shared<CommandSimulator>(
       simulator, resolve_names(options.theta_names, "theta", setup.prior->dim()), seed,
       std::ssize(options.x_names), [ends = setup.ends] { return ends->load(); });
+  setup.simulator = source.command;
   setup.name = "simulator.command";
   setup.piece_rows = simulator.batch;
   source.shape.theta_dim = setup.prior->dim();
@@ -71,6 +74,17 @@ Source make_source(const DataOptions& options, const SimulatorOptions& simulator
   source.setup.workers =
       static_cast<int>(simulator.workers.value_or(static_cast<int64_t>(core::usable_threads())));
   return source;
+}
+
+/// Warns of noise that repeats from piece to piece, and of noise that a seed does not repeat, which no resume survives.
+void check_noise(const Source& source, const SimulatorOptions& simulator) {
+  if (!source.command || simulator.deterministic) return;
+  const std::string problem = noise_problem(*source.command, simulator.batch, [&](int64_t row) {
+    std::vector<float> theta(static_cast<size_t>(source.setup.prior->dim()));
+    draw_theta(*source.setup.prior, source.setup.seed, row, theta);
+    return theta;
+  });
+  if (!problem.empty()) core::log::warning(problem);
 }
 
 /// The first rows, read in parts so that the progress line moves.
@@ -112,6 +126,7 @@ Dataset open_online(const DataOptions& options, const SimulatorOptions& simulato
                     uint64_t seed, const std::function<int()>& stop) {
   Source source = make_source(options, simulator, prior, seed);
   source.setup.stop = stop;
+  check_noise(source, simulator);
   const std::string name = source.setup.name;
   const int64_t part = source.setup.piece_rows * source.setup.workers;
   auto stream = std::make_shared<SimulationStream>(std::move(source.setup));
@@ -121,9 +136,7 @@ Dataset open_online(const DataOptions& options, const SimulatorOptions& simulato
   dataset.stream = std::move(stream);
   dataset.shape = source.shape;
   dataset.shape.x_dim = dataset.rows->x().row_size() / dataset.shape.x_channels;
-  dataset.shape.padded = options.nan == NanPolicy::pad;
-  dataset.theta_names = resolve_names(options.theta_names, "theta", dataset.shape.theta_dim);
-  dataset.x_names = resolve_names(options.x_names, "x", dataset.shape.x_dim);
+  complete(dataset, options);
   dataset.prior = source.prior;
   dataset.source = name + ", simulated while training";
   return dataset;

@@ -48,7 +48,7 @@ struct StreamCounts {
 class SimulationStream {
  public:
   /// So many failures in a row within a piece, with no success among them, end the stream.
-  static constexpr int64_t broken_after_failures = 200;
+  static constexpr int64_t broken_after_failures = 1000;
 
   explicit SimulationStream(StreamSetup setup);
   ~SimulationStream();
