@@ -271,7 +271,7 @@ class Run {
             " is not the one that this prior and seed give; --retry-failed needs those that wrote it");
       record.theta.insert(record.theta.end(), drawn.begin(), drawn.end());
       record.x.insert(record.x.end(), x.begin(), x.end());
-      record.failed.push_back(!std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); }));
+      record.failed.push_back(std::all_of(x.begin(), x.end(), [](double v) { return std::isnan(v); }));
     }
     for (const JournalRecord& part : succeeded_parts(record)) {
       journal_.append(part);
