@@ -1,9 +1,11 @@
 // The simulators of docs/simulators.md, run as a reader copies them.
+#include <cmath>
 #include <cstdlib>
 #include <set>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "config/reader.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/noise_check.hpp"
 #include "data/simulate/simulate_to_file.hpp"
@@ -76,6 +78,17 @@ TEST_CASE("the simulator in Python runs from the docs", "[data][command][docs]")
   if (!runs("python3 -c 'import csv'")) SKIP("there is no python3 here");
   const Scratch scratch;
   check_simulator("python3 " + scratch.write("ball.py", block("python")));
+}
+
+TEST_CASE("the noise of the shipped config is fresh and can be repeated", "[data][command][docs]") {
+  data::SimulatorOptions options;
+  config::Value document = config::load_yaml(source + "/configs/own_simulator.yaml");
+  config::Reader reader(document);
+  reader.read(data::simulator_table(), options);
+  data::CommandSimulator simulator(options, {"height", "speed"}, 1, 0, [] { return 0; });
+  CHECK(data::noise_problem(simulator, options.batch, [](int64_t) {
+          return std::vector<float>{5, 2};
+        }).empty());
 }
 
 TEST_CASE("the simulator in C++ runs from the docs", "[data][command][docs]") {

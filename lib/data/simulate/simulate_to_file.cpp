@@ -308,13 +308,16 @@ class Run {
       pair.theta.values->read(row, 1, theta);
       pair.x.values->read(row, 1, x);
       draw_theta(*plan_.prior, request_.seed, row, drawn);
-      if (!std::equal(drawn.begin(), drawn.end(), theta.begin()))
+      const auto same = [](float a, double b) {
+        return a == static_cast<float>(b);
+      };  // text has shortest digits
+      if (!std::equal(drawn.begin(), drawn.end(), theta.begin(), same))
         throw core::UserError(
             request_.output + ": theta of row " + std::to_string(row) +
             " is not the one that this prior and seed give; --retry-failed needs those that wrote it");
       record.theta.insert(record.theta.end(), drawn.begin(), drawn.end());
       record.x.insert(record.x.end(), x.begin(), x.end());
-      record.failed.push_back(!std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); }));
+      record.failed.push_back(std::all_of(x.begin(), x.end(), [](double v) { return std::isnan(v); }));
     }
     for (const JournalRecord& part : succeeded_parts(record)) {
       journal_.append(part);
