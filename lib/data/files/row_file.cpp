@@ -36,7 +36,7 @@ TableRows columns_in_order(const std::string& path, const io::Array& table,
   }
   core::log::info_once(path + ": no line names the columns; taken in their order as " +
                        core::list_first(names));
-  return {in_column ? 1 : rows, table.to_float()};
+  return {in_column ? 1 : rows, table.to_double()};
 }
 
 // FILE:KEY names the array of a file; a file of that whole name goes before.

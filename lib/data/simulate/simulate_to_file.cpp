@@ -281,8 +281,8 @@ class Run {
                          plan_.rows > plan_.batch;
     if (!checked) return;
     const std::string problem = noise_problem(*command_, plan_.batch, [&](int64_t row) {
-      std::vector<float> theta(static_cast<size_t>(plan_.prior->dim()));
-      draw_theta(*plan_.prior, request_.seed, row, theta);
+      std::vector<float> theta(static_cast<size_t>(plan_.dim));
+      plan_.theta_of(row, request_.seed, theta);
       return theta;
     });
     if (!problem.empty()) core::log::warning(problem);
@@ -294,7 +294,7 @@ class Run {
                      [](const auto& file) { return std::filesystem::exists(file); }))
       return;
     const SidePair pair = open_pair(request_.output, request_.theta_names, request_.x_names, Loading::whole);
-    const int64_t dim = plan_.prior->dim(), rows = pair.theta.rows, x_dim = pair.x.values->row_size();
+    const int64_t dim = plan_.dim, rows = pair.theta.rows, x_dim = pair.x.values->row_size();
     if (rows > plan_.rows || pair.theta.values->row_size() != dim) {
       throw core::UserError(request_.output + " holds " + std::to_string(rows) + " simulations of " +
                             std::to_string(pair.theta.values->row_size()) + " parameters, asked for are " +
@@ -307,7 +307,7 @@ class Run {
     for (int64_t row = 0; row < rows; ++row) {
       pair.theta.values->read(row, 1, theta);
       pair.x.values->read(row, 1, x);
-      draw_theta(*plan_.prior, request_.seed, row, drawn);
+      plan_.theta_of(row, request_.seed, drawn);
       const auto same = [](float a, double b) {
         return a == static_cast<float>(b);
       };  // text has shortest digits
