@@ -82,9 +82,8 @@ int sample_command(const SampleArguments& arguments) {
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
-  const experiment::SamplingRequest request{
-      arguments.model, arguments.x,    arguments.given, output,
-      arguments.draws, arguments.seed, shard,           number_type};
+  const experiment::SamplingRequest request{arguments.model, arguments.x,    arguments.given, output,
+                                            arguments.draws, arguments.seed, shard,           number_type};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();

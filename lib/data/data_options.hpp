@@ -10,6 +10,7 @@
 
 #include "config/table.hpp"
 #include "data/standardise.hpp"
+#include "data/transform_choice.hpp"
 
 namespace fluxsbi::data {
 
@@ -29,6 +30,8 @@ struct DataOptions {
   int64_t max_validation = 10000;
   Standardise standardise_theta = Standardise::per_feature;
   Standardise standardise_x = Standardise::automatic;
+  TransformWords transform_theta{TransformWord::automatic};
+  TransformWords transform_x{TransformWord::automatic};
   ConstantColumns constant = ConstantColumns::automatic;
   NanPolicy nan = NanPolicy::error;
   double memory_gb = 4;  ///< arrays beyond this many 1e9 bytes stay in their files while training

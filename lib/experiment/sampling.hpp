@@ -16,7 +16,7 @@ struct SamplingRequest {
   std::string output;    ///< one of sample::sample_extensions()
   int64_t draws = 0;     ///< for each row
   uint64_t seed = 0;
-  sample::Shard shard;  ///< the part of the rows that is drawn
+  sample::Shard shard;                                             ///< the part of the rows that is drawn
   sample::NumberType number_type = sample::NumberType::automatic;  ///< of the file's samples
 };
 

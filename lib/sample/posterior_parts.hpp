@@ -27,6 +27,9 @@ struct Posterior::Parts : PosteriorContent {
   Source joint_source(const JointCondition& condition, std::span<const double> given, int64_t kept) const;
   /// Throws UserError for a model that knows no x, and for x that does not fit or is not finite.
   void check_observations(std::span<const double> x, int64_t rows) const;
+  /// Values [rows, size], theta first, with those that lie beyond an end of the prior's support by float32's
+  /// rounding alone put onto it.
+  std::vector<double> onto_ends(std::span<const double> values, size_t size) const;
   /// Checks x and calls work with the source of draws of theta given rows of x.
   void with_source(std::span<const double> x, int64_t rows, const std::function<void(Source)>& work) const;
 

@@ -139,7 +139,7 @@ class Ascent {
 
   // Where a step of the mean shift leads from values [n, L C], in the data's units.
   std::vector<double> shifted(const PathEquation& equation, double t, double level,
-                             std::span<const double> values) const {
+                              std::span<const double> values) const {
     std::vector<float> z = source_.standardiser->apply(values);
     const auto n = static_cast<int64_t>(z.size() / size());
     const at::Tensor state =
@@ -164,7 +164,9 @@ class Ascent {
 
   // `target` where that lies in the prior's support, else the last supported value on the way from `inside`.
   double reach(size_t component, double inside, double target) const {
-    const auto supported = [&](double value) { return source_.prior->component_in_support(component, value); };
+    const auto supported = [&](double value) {
+      return source_.prior->component_in_support(component, value);
+    };
     const bool bounded = source_.prior && component < static_cast<size_t>(source_.prior->dim());
     if (!bounded || supported(target)) return target;
     for (int k = 0; k < bisections; ++k) {
