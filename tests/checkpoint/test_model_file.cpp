@@ -106,7 +106,7 @@ TEST_CASE("a file of another kind or of a newer version is refused with a senten
     io::save_safetensors(path, file);
   };
   using Metadata = std::map<std::string, std::string>;
-  rewrite([](Metadata& metadata) { metadata["fluxsbi.format_version"] = "2"; });
+  rewrite([](Metadata& metadata) { metadata["fluxsbi.format_version"] = "3"; });
   CHECK_THROWS_WITH(checkpoint::load_model(path),
                     ContainsSubstring(path) && ContainsSubstring("update fluxsbi"));
   rewrite([](Metadata& metadata) { metadata.erase("fluxsbi.format"); });
