@@ -57,9 +57,10 @@ Action declare_map(CLI::App& app) {
       ->check(above_zero())
       ->capture_default_str();
   app.add_option("--seed", arguments->seed, "seed of the samples")->capture_default_str();
-  app.add_option("--dtype", arguments->dtype,
-                 "type of the modes in the file: float32, float64 or auto, which is float32 unless that cannot "
-                 "resolve a hundredth of the samples' spread; .csv files hold all digits")
+  app.add_option(
+         "--dtype", arguments->dtype,
+         "type of the modes in the file: float32, float64 or auto, which is float32 unless that cannot "
+         "resolve a hundredth of the samples' spread; .csv files hold all digits")
       ->capture_default_str();
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
   return [arguments] { return map_command(*arguments); };

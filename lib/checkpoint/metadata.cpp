@@ -1,5 +1,6 @@
 #include "checkpoint/metadata.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -26,10 +27,47 @@ std::vector<double> numbers_from(const json& list, double null) {
   return numbers;
 }
 
+// The transforms of a standardiser, as standardiser_json wrote them or version 0.1 did, without margins.
+std::vector<data::Transform> transforms_from(const json& object, size_t size) {
+  constexpr double infinity = std::numeric_limits<double>::infinity(),
+                   nan = std::numeric_limits<double>::quiet_NaN();
+  const data::Range range{numbers_from(object.at("low"), -infinity),
+                          numbers_from(object.at("high"), infinity)};
+  if (range.low.size() != size || range.high.size() != size) return {};
+  std::vector<data::Transform> transforms = data::between(range);
+  if (object.contains("low_margin")) {
+    const auto low = numbers_from(object.at("low_margin"), 0),
+               high = numbers_from(object.at("high_margin"), 0);
+    for (size_t i = 0; i < size; ++i) {
+      transforms[i].low_margin = low.at(i);
+      transforms[i].high_margin = high.at(i);
+    }
+  }
+  if (!object.contains("asinh_centre")) return transforms;
+  const auto centre = numbers_from(object.at("asinh_centre"), nan),
+             width = numbers_from(object.at("asinh_width"), nan);
+  for (size_t i = 0; i < size; ++i) {
+    if (std::isnan(centre.at(i))) continue;
+    transforms[i].kind = data::TransformKind::asinh;
+    transforms[i].centre = centre[i];
+    transforms[i].width = width.at(i);
+  }
+  return transforms;
+}
+
 json standardiser_json(const data::Standardiser& standardiser) {
   json object{{"mean", standardiser.mean}, {"scale", standardiser.scale}};
-  for (const double low : standardiser.range.low) object["low"].push_back(number_or_null(low));
-  for (const double high : standardiser.range.high) object["high"].push_back(number_or_null(high));
+  // Files without transforms name none; those of log and logit alone can be read by version 0.1, too.
+  for (const data::Transform& transform : standardiser.transforms) {
+    object["low"].push_back(number_or_null(transform.low));
+    object["high"].push_back(number_or_null(transform.high));
+    object["low_margin"].push_back(transform.low_margin);
+    object["high_margin"].push_back(transform.high_margin);
+    if (!has_asinh(standardiser)) continue;
+    const bool asinh = transform.kind == data::TransformKind::asinh;
+    object["asinh_centre"].push_back(asinh ? json(transform.centre) : json(nullptr));
+    object["asinh_width"].push_back(asinh ? json(transform.width) : json(nullptr));
+  }
   return object;
 }
 
@@ -39,10 +77,8 @@ data::Standardiser standardiser_from(const json& object, int64_t size, const std
   bool good = standardiser.mean.size() == expected && standardiser.scale.size() == expected;
   for (const double scale : standardiser.scale) good = good && std::isfinite(scale) && scale > 0;
   if (object.contains("low")) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    standardiser.range = {numbers_from(object.at("low"), -infinity),
-                          numbers_from(object.at("high"), infinity)};
-    good = good && standardiser.range.low.size() == expected && standardiser.range.high.size() == expected;
+    standardiser.transforms = transforms_from(object, expected);
+    good = good && standardiser.transforms.size() == expected;
   }
   if (!good) throw std::invalid_argument("the standardisation of " + name + " does not fit the shape");
   return standardiser;
@@ -78,6 +114,11 @@ data::Reference reference_from(const json& object, int64_t size) {
 }
 
 }  // namespace
+
+bool has_asinh(const data::Standardiser& standardiser) {
+  return std::any_of(standardiser.transforms.begin(), standardiser.transforms.end(),
+                     [](const data::Transform& t) { return t.kind == data::TransformKind::asinh; });
+}
 
 json to_json(const ModelFile& model) {
   const data::DataShape& shape = model.shape;

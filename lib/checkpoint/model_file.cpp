@@ -17,7 +17,8 @@ const std::string format = "model";
 void save_model(const std::string& path, const ModelFile& model) {
   io::Safetensors file;
   file.arrays = model.weights;
-  write_metadata(file, format, model_format, model.config, to_json(model));
+  const bool newest = has_asinh(model.theta) || has_asinh(model.x);
+  write_metadata(file, format, newest ? model_format : 1, model.config, to_json(model));
   io::save_safetensors(path, file);
 }
 

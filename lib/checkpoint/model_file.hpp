@@ -14,7 +14,7 @@
 namespace fluxsbi::checkpoint {
 
 /// The format's version; an error says so if a file has a later one.
-inline constexpr int64_t model_format = 1;
+inline constexpr int64_t model_format = 2;  // 1 where no feature is transformed by asinh
 
 struct ModelFile {
   io::Arrays weights;  ///< float32, by module parameter name (EMA weights)

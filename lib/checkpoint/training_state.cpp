@@ -66,7 +66,8 @@ void save_state(const std::string& run, const TrainingState& state, int64_t keep
   make_checkpoint_folder(run);
   io::Safetensors file;
   file.arrays = state.arrays;
-  write_metadata(file, format, checkpoint_format, state.config,
+  const bool newest = has_asinh(state.model.theta) || has_asinh(state.model.x);
+  write_metadata(file, format, newest ? checkpoint_format : 1, state.config,
                  {{"step", state.step},
                   {"seed", state.seed},
                   {"scalars", state.scalars},

@@ -11,7 +11,7 @@
 
 namespace fluxsbi::checkpoint {
 
-inline constexpr int64_t checkpoint_format = 1;
+inline constexpr int64_t checkpoint_format = 2;  // 1 where no feature is transformed by asinh
 
 /// The trainer's state. Random numbers and the data's order are functions of (seed, step), so these two
 /// suffice.

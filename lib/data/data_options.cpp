@@ -71,6 +71,14 @@ const config::Table<DataOptions>& data_table() {
                "with an embedding network, otherwise what the built-in task needs (slcp_distractors: "
                "robust), otherwise per_feature")
           .alias("standardize_x")
+          .add(
+              "transform_theta", &DataOptions::transform_theta, any<TransformWords>(),
+              "the transform of theta before it is standardised, one word for all parameters or a list with "
+              "one for each. none; log, for values of one sign over decades; logit, between the prior's ends; "
+              "asinh, for heavy tails; robust, where a few values stand far away; auto looks at the data, "
+              "says what it chose, and leaves ordinary parameters alone (docs/data.md)")
+          .add("transform_x", &DataOptions::transform_x, any<TransformWords>(),
+               "the same for x; logit is for values between 0 and 1")
           .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
                "what happens to columns that do not vary. error: an error names them. keep: they are kept "
                "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw)")

@@ -10,6 +10,7 @@
 
 #include "config/table.hpp"
 #include "data/standardise.hpp"
+#include "data/transform_choice.hpp"
 
 namespace fluxsbi::data {
 
@@ -35,6 +36,8 @@ struct DataOptions {
   int64_t max_validation = 10000;
   Standardise standardise_theta = Standardise::per_feature;
   Standardise standardise_x = Standardise::automatic;
+  TransformWords transform_theta{TransformWord::automatic};
+  TransformWords transform_x{TransformWord::automatic};
   ConstantColumns constant = ConstantColumns::automatic;
   NanPolicy nan = NanPolicy::error;
   /// impute: probability that a training row is shown without a value of x that the file holds; null: 0.05

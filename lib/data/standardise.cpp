@@ -32,10 +32,6 @@ double quantile(std::span<const double> sorted, double share) {
   return low + (high - low) * (at - static_cast<double>(below));
 }
 
-bool spreads(double scale, double centre) {
-  return scale > constant_ratio * std::abs(centre);
-}
-
 [[noreturn]] void refuse_constant(const std::vector<std::string>& constant) {
   const std::string text = core::list_first(constant, 6);
   throw core::UserError(
@@ -44,48 +40,17 @@ bool spreads(double scale, double centre) {
       "them out, subtract a large offset before writing the file, or set data.constant: keep (scale 1)");
 }
 
-/// A value's distances from the ends of its range, the ends themselves left out.
-struct Ends {
-  Ends(const Range& range, size_t i, double value)
-      : has_low(!range.empty() && std::isfinite(range.low[i])),
-        has_high(!range.empty() && std::isfinite(range.high[i])) {
-    constexpr double share = 1e-7, least = std::numeric_limits<float>::min();
-    const double margin = has_low && has_high ? share * (range.high[i] - range.low[i]) : least;
-    if (has_low) above_low = std::max(value - range.low[i], margin);
-    if (has_high) below_high = std::max(range.high[i] - value, margin);
-  }
-  bool has_low, has_high;
-  double above_low = 1, below_high = 1;
-};
-
-double to_line(const Range& range, size_t i, double value) {
-  const Ends ends(range, i, value);
-  if (!(ends.has_low || ends.has_high) || std::isnan(value)) return value;
-  return std::log(ends.above_low) - std::log(ends.below_high);
-}
-
-double from_line(const Range& range, size_t i, double u) {
-  const Ends ends(range, i, 0);
-  if (!(ends.has_low || ends.has_high) || std::isnan(u)) return u;
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  const double low = range.low[i], high = range.high[i];
-  const double value = !ends.has_high  ? low + std::exp(u)
-                       : !ends.has_low ? high - std::exp(-u)
-                                       : low + (high - low) / (1 + std::exp(-u));
-  double inside = value;
-  while (ends.has_low && inside <= low) inside = std::nextafter(inside, infinity);
-  while (ends.has_high && inside >= high) inside = std::nextafter(inside, -infinity);
-  return inside;
-}
-
 }  // namespace
 
 void Standardiser::apply(std::span<const double> values, std::span<float> out) const {
   core::require(values.size() == out.size(), "as many values before as after");
   const size_t size = mean.size();
+  const bool plain = transforms.empty();
   for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i)
-      out[at + i] = static_cast<float>((to_line(range, i, values[at + i]) - mean[i]) / scale[i]);
+    for (size_t i = 0; i < size; ++i) {
+      const double u = plain ? values[at + i] : transforms[i].forward(values[at + i]);
+      out[at + i] = static_cast<float>((u - mean[i]) / scale[i]);
+    }
   }
 }
 
@@ -99,23 +64,27 @@ std::vector<double> Standardiser::invert(std::span<const float> standardised) co
   const size_t size = mean.size();
   std::vector<double> values(standardised.size());
   for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i)
-      values[at + i] = from_line(range, i, standardised[at + i] * scale[i] + mean[i]);
+    for (size_t i = 0; i < size; ++i) {
+      const double u = standardised[at + i] * scale[i] + mean[i];
+      values[at + i] = transforms.empty() ? u : transforms[i].inverse(u);
+    }
   }
   return values;
 }
 
 double Standardiser::log_slope(size_t i, double value) const {
-  const Ends ends(range, i, value);
-  double slope = -std::log(scale[i]) - std::log(ends.above_low) - std::log(ends.below_high);
-  if (ends.has_low && ends.has_high) slope += std::log(range.high[i] - range.low[i]);
-  return slope;
+  return (transforms.empty() ? 0 : transforms[i].log_slope(value)) - std::log(scale[i]);
 }
 
 double Standardiser::log_slope_gradient(size_t i, double z) const {
-  const Ends ends(range, i, 0);
-  if (ends.has_low && ends.has_high) return scale[i] * std::tanh((z * scale[i] + mean[i]) / 2);
-  return ends.has_low ? -scale[i] : ends.has_high ? scale[i] : 0;
+  return transforms.empty() ? 0 : scale[i] * transforms[i].log_slope_gradient(z * scale[i] + mean[i]);
+}
+
+int64_t Standardiser::moved(std::span<const double> values) const {
+  int64_t count = 0;
+  for (size_t i = 0; !transforms.empty() && i < values.size(); ++i)
+    count += transforms[i % transforms.size()].moves(values[i]);
+  return count;
 }
 
 StandardiserFit::StandardiserFit(int64_t size, StandardiserRequest request, core::Philox random,
@@ -126,25 +95,72 @@ StandardiserFit::StandardiserFit(int64_t size, StandardiserRequest request, core
   const size_t tokens = request_.names.size();
   core::require(tokens > 0 && size_ % tokens == 0, "a name for each feature or token");
   core::require(request_.kind != Standardise::automatic, "what standardises is resolved");
-  core::require(
-      request_.range.empty() || (request_.range.low.size() == size_ && request_.range.high.size() == size_),
-      "an end for each feature");
+  core::require(request_.transforms.empty() || request_.transforms.size() == size_,
+                "a transform for each feature");
+  core::require(request_.robust.empty() || request_.robust.size() == size_, "a word for each feature");
   if (request_.kind == Standardise::per_channel) groups_ = size_ / tokens;
   if (request_.kind == Standardise::shared) groups_ = 1;
+  nearest_low_.assign(size_, std::numeric_limits<double>::infinity());
+  nearest_high_ = nearest_low_;
+  on_end_.assign(size_, 0);
+}
+
+bool StandardiserFit::is_robust(size_t i) const {
+  return request_.kind == Standardise::robust || (!request_.robust.empty() && request_.robust[i]);
+}
+
+bool StandardiserFit::wants_sample() const {
+  return request_.kind == Standardise::robust ||
+         std::count(request_.robust.begin(), request_.robust.end(), uint8_t{1}) > 0;
+}
+
+bool StandardiserFit::spreads(double scale, double centre) const {
+  return scale > (request_.single ? constant_ratio_single : constant_ratio_double) * std::abs(centre);
+}
+
+// The values on the line, NaN where they lie on an end. Notes the smallest distances to the ends.
+std::vector<double> StandardiserFit::transformed(std::span<const double> values,
+                                                 std::span<const int64_t> rows) {
+  std::vector<double> line(values.begin(), values.end());
+  for (const int64_t row : rows) {
+    double* first = line.data() + static_cast<size_t>(row) * size_;
+    for (size_t i = 0; i < size_; ++i) {
+      const Transform& transform = request_.transforms[i];
+      const double value = first[i];
+      if (transform.kind == TransformKind::none || std::isnan(value)) continue;
+      if (is_end(value, transform.low, request_.single) || is_end(value, transform.high, request_.single)) {
+        ++on_end_[i];
+        first[i] = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
+      if (transform.has_low()) nearest_low_[i] = std::min(nearest_low_[i], value - transform.low);
+      if (transform.has_high()) nearest_high_[i] = std::min(nearest_high_[i], transform.high - value);
+      Transform exact = transform;
+      exact.low_margin = exact.high_margin = std::numeric_limits<double>::min();
+      first[i] = static_cast<float>(exact.forward(value));  // rounded as the networks see it
+    }
+  }
+  return line;
+}
+
+std::vector<Transform> StandardiserFit::fitted_transforms() const {
+  std::vector<Transform> fitted = request_.transforms;
+  for (size_t i = 0; i < fitted.size(); ++i) {
+    if (std::isfinite(nearest_low_[i])) fitted[i].low_margin = nearest_low_[i] / 2;
+    if (std::isfinite(nearest_high_[i])) fitted[i].high_margin = nearest_high_[i] / 2;
+  }
+  return fitted;
 }
 
 void StandardiserFit::add(std::span<const double> values, std::span<const int64_t> rows) {
   if (size_ == 0 || rows.empty() || request_.kind == Standardise::none) return;
   std::vector<double> line;
-  if (!request_.range.empty()) {
-    line.assign(values.begin(), values.end());
-    // Rounded as the networks see it.
-    for (size_t at = 0; at < line.size(); ++at)
-      line[at] = static_cast<float>(to_line(request_.range, at % size_, line[at]));
+  if (!request_.transforms.empty()) {
+    line = transformed(values, rows);
     values = line;
   }
   merge(moments_of(values, rows));
-  if (request_.kind == Standardise::robust) sample(values, rows);
+  if (wants_sample()) sample(values, rows);
 }
 
 StandardiserFit::Moments StandardiserFit::moments_of(std::span<const double> values,
@@ -205,10 +221,11 @@ Standardiser StandardiserFit::of_groups() const {
   Standardiser result{total_.mean, total_.squares};
   for (size_t g = 0; g < groups_; ++g)
     result.scale[g] = std::sqrt(result.scale[g] / std::max(total_.count[g], 1.0));
-  if (request_.kind != Standardise::robust) return result;
+  if (!wants_sample()) return result;
   constexpr double normal_range = 1.3489795003921634;  // between the quartiles of N(0, 1)
   for (size_t i = 0; i < size_; ++i) {
     std::vector<double> column;
+    if (!is_robust(i)) continue;
     for (size_t at = i; at < sample_.size(); at += size_) {
       if (!std::isnan(sample_[at])) column.push_back(sample_[at]);
     }
@@ -226,11 +243,11 @@ Standardiser StandardiserFit::of_groups() const {
 Standardiser StandardiserFit::finish() const {
   if (size_ == 0) return {};
   if (request_.kind == Standardise::none)
-    return {std::vector<double>(size_, 0.0), std::vector<double>(size_, 1.0), request_.range};
+    return {std::vector<double>(size_, 0.0), std::vector<double>(size_, 1.0), fitted_transforms()};
   core::require(!total_.count.empty(), "standardisation needs rows");
   const Standardiser groups = of_groups();
   Standardiser result;
-  result.range = request_.range;
+  result.transforms = fitted_transforms();
   const auto tokens = std::ssize(request_.names);
   const auto feature = feature_names(request_.names, static_cast<int64_t>(size_) / tokens);
   std::vector<std::string> constant;
@@ -246,12 +263,16 @@ Standardiser StandardiserFit::finish() const {
   return result;
 }
 
-int64_t first_outside(const Range& range, std::span<const double> values, std::span<const int64_t> rows) {
-  const size_t size = range.low.size();
+int64_t first_outside(std::span<const Transform> transforms, bool single, std::span<const double> values,
+                      std::span<const int64_t> rows) {
+  const size_t size = transforms.size();
   for (const int64_t row : rows) {
     for (size_t i = 0; i < size; ++i) {
       const size_t at = static_cast<size_t>(row) * size + i;
-      if (values[at] < range.low[i] || values[at] > range.high[i]) return static_cast<int64_t>(at);
+      const Transform& transform = transforms[i];
+      const bool below = values[at] < transform.low && !is_end(values[at], transform.low, single);
+      const bool above = values[at] > transform.high && !is_end(values[at], transform.high, single);
+      if (below || above) return static_cast<int64_t>(at);
     }
   }
   return -1;

@@ -1,5 +1,5 @@
-// Standardisation: z = (u - mean) / scale of u = value, or of u on the whole line for values of a range;
-// computed once on the training split and stored with the model.
+// Standardisation: z = (u - mean) / scale, u being the value or its transform (transform.hpp); computed once on
+// the training split and stored with the model.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/philox.hpp"
+#include "data/transform.hpp"
 
 namespace fluxsbi::data {
 
@@ -21,22 +22,11 @@ std::span<const std::string_view> enum_names(Standardise);
 enum class ConstantColumns { automatic, error, keep };
 std::span<const std::string_view> enum_names(ConstantColumns);
 
-/// Open ranges (low, high) of a row's features, [size], infinite where there is no end; empty: none has an
-/// end.
-struct Range {
-  std::vector<double> low, high;
-  bool empty() const { return low.empty(); }
-};
-
 /// Means and scales of a row's features, [size]; scale > 0. "none" has mean 0 and scale 1. NaN stays NaN.
 /// Data without x have a standardiser of size 0.
-///
-/// Features with a range are standardised on the whole line: u = log((value - low) / (high - value)), with
-/// one end log(value - low) or -log(high - value). What invert returns lies inside. Values on an end, or as
-/// near as 1e-7 of the range's width, are taken as if they were that far inside.
 struct Standardiser {
   std::vector<double> mean, scale;
-  Range range = {};
+  std::vector<Transform> transforms = {};  ///< of the features, [size]; empty: none has one
 
   /// values [rows, size] as the networks see them: rounded to float32 once they are standardised.
   void apply(std::span<const double> values, std::span<float> out) const;
@@ -45,13 +35,15 @@ struct Standardiser {
   std::vector<double> invert(std::span<const float> standardised) const;
   /// log dz/dvalue of feature i at a value: what a density of z gains to become one of the value.
   double log_slope(size_t i, double value) const;
-  /// d log_slope / dz of feature i at z; 0 for features without a range.
+  /// d log_slope / dz of feature i at z; 0 for features without a transform.
   double log_slope_gradient(size_t i, double z) const;
+  /// How many of the values [rows, size] a transform moves inside its ends (Transform::moves).
+  int64_t moved(std::span<const double> values) const;
 };
 
-/// A feature whose standard deviation is below this share of its mean counts as constant: float32, in which
-/// observations are given and samples come, tells fewer than about ten values of it apart.
-inline constexpr double constant_ratio = 1e-6;
+/// A feature whose standard deviation is below this share of its mean counts as constant: its type tells fewer
+/// than about ten values of it apart.
+inline constexpr double constant_ratio_single = 1e-6, constant_ratio_double = 1e-14;
 
 /// Numbers of one side that are standardised together: their mean and standard deviation are exact (two
 /// passes) within a block, and quantiles are those of a sample once there are more.
@@ -62,7 +54,11 @@ struct StandardiserRequest {
   Standardise kind = Standardise::per_feature;  ///< not automatic
   bool keep_constant = false;
   std::vector<std::string> names;  ///< of the features [size], or of the tokens (size is a multiple of them)
-  Range range = {};
+  /// [size] or empty. Their margins are fitted: half the smallest distance to an end that the training rows show,
+  /// those on an end left out.
+  std::vector<Transform> transforms = {};
+  std::vector<uint8_t> robust = {};  ///< [size] or empty: 1 standardises a feature as kind robust does
+  bool single = true;                ///< float32 holds every value
 };
 
 /// Fits a standardiser in one pass over blocks of rows.
@@ -75,17 +71,19 @@ struct StandardiserRequest {
 /// the range is 0. Its quantiles are of all rows while they have at most `most_numbers` numbers, then of a
 /// uniform sample of most_numbers / size rows, drawn by `random` (Vitter 1985, algorithm R).
 ///
-/// With a range the moments are those on the whole line. Data without x have size 0 and nothing to
+/// Moments are those of the transformed values; values on an end of log and logit are left out. Data without x have size 0 and nothing to
 /// standardise.
 class StandardiserFit {
  public:
   StandardiserFit(int64_t size, StandardiserRequest request, core::Philox random,
                   int64_t most_numbers = block_numbers);
 
-  /// Takes the rows `rows` of a block of values [*, size]. They must lie within the range.
+  /// Takes the rows `rows` of a block of values [*, size]. They must lie within their transforms' ends.
   void add(std::span<const double> values, std::span<const int64_t> rows);
   /// Throws UserError for constant features unless keep_constant (scale 1): names them and data.constant.
   Standardiser finish() const;
+  /// For each feature the values so far that lie on an end of its transform, [size].
+  const std::vector<int64_t>& on_end() const { return on_end_; }
 
  private:
   struct Moments {
@@ -93,6 +91,11 @@ class StandardiserFit {
   };
   Moments moments_of(std::span<const double> values, std::span<const int64_t> rows) const;
   void merge(const Moments& block);
+  std::vector<double> transformed(std::span<const double> values, std::span<const int64_t> rows);
+  std::vector<Transform> fitted_transforms() const;
+  bool wants_sample() const;
+  bool is_robust(size_t i) const;
+  bool spreads(double scale, double centre) const;
   void sample(std::span<const double> values, std::span<const int64_t> rows);
   Standardiser of_groups() const;
 
@@ -101,11 +104,14 @@ class StandardiserFit {
   Moments total_;
   core::Philox random_;
   int64_t most_rows_, rows_seen_ = 0;
-  std::vector<double> sample_;  ///< [rows, size], of robust alone
+  std::vector<double> sample_;                      ///< [rows, size], of robust alone
+  std::vector<double> nearest_low_, nearest_high_;  ///< smallest distances to the ends, [size]
+  std::vector<int64_t> on_end_;
 };
 
-/// The first value of `values` [*, size] among the rows `rows` that lies outside the range (on an end is
-/// inside), as a place in `values`; -1 if there is none.
-int64_t first_outside(const Range& range, std::span<const double> values, std::span<const int64_t> rows);
+/// The first value of `values` [*, size] among the rows `rows` that lies beyond its transform's ends (on an end
+/// as is_end says is inside), as a place in `values`; -1 if there is none.
+int64_t first_outside(std::span<const Transform> transforms, bool single, std::span<const double> values,
+                      std::span<const int64_t> rows);
 
 }  // namespace fluxsbi::data

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/missing.hpp"
+#include "data/prior/prior.hpp"
 #include "data/source/complement.hpp"
 #include "data/split.hpp"
 #include "data/standardise.hpp"
@@ -22,14 +25,24 @@ struct Survey {
   /// CRC-32 of the kept rows of theta, then of x, in float32 where it holds the file's type, else in float64:
   /// a run goes on only with the data that it began with.
   uint32_t fingerprint = 0;
+  std::vector<std::string> remarks;  ///< on transforms: what was chosen, and values on an end that were moved
 };
+
+/// What is known of theta's prior where transforms are chosen.
+struct ThetaEnds {
+  Range ends;          ///< of each feature of theta, or empty
+  bool logit = false;  ///< prior.transform: logit
+};
+/// `prior` may be null. Throws UserError as transform_range.
+ThetaEnds theta_ends(const PriorOptions& options, const Prior* prior);
 
 /// Reads all rows once, in blocks of at most `most_numbers` numbers of a side: applies data.nan, splits off
 /// the validation rows, fits the standardisers to the rest and takes the fingerprint. (Where rows are dropped
-/// the split changes, and a second pass fits again.) `theta_range`: what prior.transform confines theta to.
-/// `options` must be resolved. Throws UserError for rows with NaN or infinite values (count and first row;
-/// with impute x may hold NaN, but not in every row), for sets that are none, for theta outside its range, for constant columns, and for fewer than two rows.
+/// the split changes, and a second pass fits again.) Transforms are chosen before, by a sample of rows.
+/// `options` must be resolved. Throws UserError for rows with NaN or infinite values (count and first row; with
+/// impute x may hold NaN, but not in every row), for sets that are none, for theta outside the ends of its transform,
+/// for transforms that do not fit, for constant columns, and for fewer than two rows.
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
-              const Range& theta_range = {}, int64_t most_numbers = block_numbers);
+              const ThetaEnds& theta_ends = {}, int64_t most_numbers = block_numbers);
 
 }  // namespace fluxsbi::data

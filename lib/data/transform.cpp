@@ -52,7 +52,8 @@ double Transform::inverse(double u) const {
 
 double Transform::log_slope(double value) const {
   if (kind == TransformKind::none) return 0;
-  if (kind == TransformKind::asinh) return -std::log(width) - std::log(std::hypot(1, (value - centre) / width));
+  if (kind == TransformKind::asinh)
+    return -std::log(width) - std::log(std::hypot(1, (value - centre) / width));
   const auto [above_low, below_high] = distances(value);
   const double slope = -std::log(above_low) - std::log(below_high);
   return kind == TransformKind::logit ? slope + std::log(high - low) : slope;
@@ -92,8 +93,7 @@ std::vector<Transform> between(const Range& range) {
 
 bool is_end(double value, double end, bool single) {
   if (!std::isfinite(end)) return false;
-  const double step =
-      single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
+  const double step = single ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
   return std::abs(value - end) <= step * std::abs(end);
 }
 

@@ -25,8 +25,15 @@ std::string identity_of(const checkpoint::ModelFile& file) {
   for (const data::Standardiser* part : {&file.theta, &file.x}) {
     crc = io::crc32(std::as_bytes(std::span(part->mean)), crc);
     crc = io::crc32(std::as_bytes(std::span(part->scale)), crc);
-    crc = io::crc32(std::as_bytes(std::span(part->range.low)), crc);
-    crc = io::crc32(std::as_bytes(std::span(part->range.high)), crc);
+    std::vector<double> low, high, asinh;  // in the order of version 0.1, whose files keep their identity
+    for (const data::Transform& transform : part->transforms) {
+      low.push_back(transform.low);
+      high.push_back(transform.high);
+      if (transform.kind == data::TransformKind::asinh)
+        asinh.insert(asinh.end(), {transform.centre, transform.width});
+    }
+    for (const auto* numbers : {&low, &high, &asinh})
+      crc = io::crc32(std::as_bytes(std::span(*numbers)), crc);
   }
   char text[9];
   std::snprintf(text, sizeof text, "%08x", crc);

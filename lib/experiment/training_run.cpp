@@ -131,8 +131,8 @@ void TrainingRun::open_data() {
 
 void TrainingRun::survey_data() {
   const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
-  survey_ =
-      data::survey(dataset_, experiment_.data, seed_, data::transform_range(experiment_.prior, prior.get()));
+  survey_ = data::survey(dataset_, experiment_.data, seed_, data::theta_ends(experiment_.prior, prior.get()));
+  for (const std::string& remark : survey_.remarks) core::log::info(remark);
   const std::string training = std::to_string(survey_.split.training.size());
   const std::string validation = std::to_string(survey_.split.validation.size());
   core::log::info(dataset_.source + ": " + training + " rows to " +

@@ -27,7 +27,8 @@ std::string tick_text(double value, double step) {
   if (size >= 1e5 || step < 1e-4) {
     // Enough digits to tell neighbours apart, which a large offset asks for.
     const int digits = static_cast<int>(std::floor(std::log10(size)) - std::floor(std::log10(step))) + 1;
-    std::snprintf(text, sizeof text, "%.*g", std::clamp(digits, 3, 15), std::abs(value) < step / 2 ? 0.0 : value);
+    std::snprintf(text, sizeof text, "%.*g", std::clamp(digits, 3, 15),
+                  std::abs(value) < step / 2 ? 0.0 : value);
   } else {
     const int decimals = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
     std::snprintf(text, sizeof text, "%.*f", decimals, std::abs(value) < step / 2 ? 0.0 : value);

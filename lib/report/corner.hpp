@@ -10,7 +10,7 @@ namespace fluxsbi::report {
 
 /// Draws [n, d], row-major. Rows that hold NaN or infinity (draws that could not be filled) are left out.
 struct DrawSet {
-  std::string label;              ///< in the legend, e.g. "posterior"
+  std::string label;               ///< in the legend, e.g. "posterior"
   std::span<const double> values;  ///< n d numbers
 };
 

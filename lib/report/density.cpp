@@ -101,7 +101,8 @@ std::vector<double> histogram(std::span<const double> values, const Axis& axis) 
   return density;
 }
 
-Density estimate_density(std::span<const double> xs, std::span<const double> ys, const Axis& x, const Axis& y) {
+Density estimate_density(std::span<const double> xs, std::span<const double> ys, const Axis& x,
+                         const Axis& y) {
   const std::vector<Point> points = locate(xs, ys, x, y);
   Density density{x, y, {}, bandwidths[0]};
   if (points.empty()) {

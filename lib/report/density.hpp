@@ -25,7 +25,8 @@ struct Density {
 /// bins along both axes. The width is the one under which either half of the points makes the other half
 /// likeliest (two-fold likelihood cross-validation), so that fine crescents stay fine and few points become
 /// smooth.
-Density estimate_density(std::span<const double> xs, std::span<const double> ys, const Axis& x, const Axis& y);
+Density estimate_density(std::span<const double> xs, std::span<const double> ys, const Axis& x,
+                         const Axis& y);
 
 /// The level c for which {density >= c} is the smallest region with the share `mass` of the grid's whole mass
 /// (highest-density region); 0 < mass < 1.

@@ -66,7 +66,8 @@ std::optional<int64_t> coarse_column(std::span<const double> values, int64_t row
     for (int64_t draw = 0; draw < of_group; ++draw) {
       for (int64_t j = 0; j < size; ++j) spreads[static_cast<size_t>(j)].add(*from++);
     }
-    const auto coarse = std::find_if(spreads.begin(), spreads.end(), [](const Spread& s) { return s.coarse(); });
+    const auto coarse =
+        std::find_if(spreads.begin(), spreads.end(), [](const Spread& s) { return s.coarse(); });
     if (coarse == spreads.end()) continue;
     const int64_t column = coarse - spreads.begin();
     first = std::min(column, first.value_or(column));

@@ -10,7 +10,7 @@
 
 namespace fluxsbi::sample {
 
-LogProbs Posterior::log_prob(std::span<const double> theta, int64_t rows, std::span<const double> x,
+LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::span<const double> x,
                              int64_t x_rows, const DivergenceOptions& divergence,
                              const SamplingOptions& options, const Progress& progress) {
   const Parts& parts = *parts_;
@@ -20,6 +20,7 @@ LogProbs Posterior::log_prob(std::span<const double> theta, int64_t rows, std::s
   const auto whole = parts.filled(x);
   const auto width = static_cast<size_t>(parts.shape.theta_size()),
              size = static_cast<size_t>(parts.shape.x_size());
+  const std::vector<double> theta = parts.onto_ends(points, width);
   LogProbs found;
   parts.with_source(x, x_rows, [&](Source source) {
     if (x_rows == 1) {
@@ -29,7 +30,7 @@ LogProbs Posterior::log_prob(std::span<const double> theta, int64_t rows, std::s
     }
     std::vector<double> values;
     for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
-      const auto left = theta.subspan(row * width, width);
+      const auto left = std::span(theta).subspan(row * width, width);
       values.insert(values.end(), left.begin(), left.end());
       if (!parts.mask) continue;
       const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
@@ -40,7 +41,7 @@ LogProbs Posterior::log_prob(std::span<const double> theta, int64_t rows, std::s
   return found;
 }
 
-LogProbs Posterior::log_prob_given(std::span<const double> values, int64_t rows, const GivenMask& mask,
+LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows, const GivenMask& mask,
                                    const DivergenceOptions& divergence, const SamplingOptions& options,
                                    const Progress& progress) {
   if (!joint()) {
@@ -50,7 +51,8 @@ LogProbs Posterior::log_prob_given(std::span<const double> values, int64_t rows,
   }
   const Parts& parts = *parts_;
   const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.theta_channels);
-  check_points(values, size);
+  check_points(points, size);
+  const std::vector<double> values = parts.onto_ends(points, size);
   std::vector<double> given(values.begin(), values.end());
   for (size_t i = 0; i < given.size(); ++i) {
     const size_t element = i % size;

@@ -109,12 +109,21 @@ void warn_of_gaps(const Values& x, int64_t size, int64_t usual) {
 data::Standardiser side_by_side(data::Standardiser theta, const data::Standardiser& x) {
   theta.mean.insert(theta.mean.end(), x.mean.begin(), x.mean.end());
   theta.scale.insert(theta.scale.end(), x.scale.begin(), x.scale.end());
-  if (!theta.range.empty()) {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    theta.range.low.resize(theta.mean.size(), -infinity);
-    theta.range.high.resize(theta.mean.size(), infinity);
-  }
+  if (theta.transforms.empty() && x.transforms.empty()) return theta;
+  theta.transforms.resize(theta.mean.size() - x.mean.size());
+  theta.transforms.insert(theta.transforms.end(), x.transforms.begin(), x.transforms.end());
+  theta.transforms.resize(theta.mean.size());
   return theta;
+}
+
+// Says how many given values lie beyond the ends that the training data gave their transforms.
+void warn_of_moved(const data::Standardiser& standardiser, std::span<const double> values) {
+  const int64_t count = standardiser.moved(values);
+  if (count == 0) return;
+  core::log::warning(
+      core::count_text(count, "given value") +
+      " on an end of the transform (data.transform_theta, transform_x), or " +
+      "beyond it, where the training data hold none, count as half the training data's smallest distance inside");
 }
 
 void check_questions(const JointCondition& condition, const method::ConditionMask& trained,
@@ -165,12 +174,14 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
 
 JointCondition Posterior::Parts::condition_of(std::span<const double> given, int64_t rows,
                                               std::span<const uint8_t> missing) const {
+  warn_of_moved(row, given);
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device(), missing);
   check_questions(condition, *mask, config::name_of(condition_mask.kind), shape);
   return condition;
 }
 
 at::Tensor Posterior::Parts::embed(std::span<const double> observations, int64_t rows) const {
+  warn_of_moved(x, observations);
   std::vector<float> standardised = x.apply(observations);
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, shape.x_dim, shape.x_channels}, at::kFloat)
@@ -223,6 +234,20 @@ void Posterior::Parts::require_density(std::span<const double> observations) con
       "row " + std::to_string((gap - observations.begin()) / shape.x_size()) +
       " of the observations lacks a value of x: this joint model was trained on complete data and "
       "infers it beside theta, so it has no density of theta alone; train with data.nan: impute");
+}
+
+std::vector<double> Posterior::Parts::onto_ends(std::span<const double> values, size_t size) const {
+  std::vector<double> moved(values.begin(), values.end());
+  for (size_t i = 0; prior && i < moved.size(); ++i) {
+    const size_t component = i % size;
+    if (!std::cmp_less(component, prior->dim()) || prior->component_in_support(component, moved[i])) continue;
+    const auto [low, high] = prior->ends(component);
+    // Only numbers of float32 can have been rounded to it.
+    if (static_cast<float>(moved[i]) != moved[i]) continue;
+    if (data::is_end(moved[i], low, true)) moved[i] = low;
+    if (data::is_end(moved[i], high, true)) moved[i] = high;
+  }
+  return moved;
 }
 
 void Posterior::Parts::check_observations(std::span<const double> observations, int64_t rows) const {

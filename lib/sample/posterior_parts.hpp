@@ -35,6 +35,9 @@ struct Posterior::Parts : PosteriorContent {
   void require_density(std::span<const double> x) const;
   /// x with what the standardisation takes to 0 where a joint model takes a value for missing.
   std::vector<double> filled(std::span<const double> x) const;
+  /// Values [rows, size], theta first, with those that lie beyond an end of the prior's support by float32's
+  /// rounding alone put onto it.
+  std::vector<double> onto_ends(std::span<const double> values, size_t size) const;
   /// Checks x and calls work with the source of draws of theta given rows of x.
   void with_source(std::span<const double> x, int64_t rows, const std::function<void(Source)>& work) const;
 

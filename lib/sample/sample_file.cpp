@@ -233,8 +233,7 @@ void save_samples(const std::string& path, Samples samples, const Question& ques
   part.kind = question.kind;
   const auto coarse =
       coarse_column(samples.values, samples.rows, samples.draws, samples.tokens * samples.channels);
-  const bool wide =
-      choose_float64(type, coarse, column_names(question.kind, origin, samples.channels), path);
+  const bool wide = choose_float64(type, coarse, column_names(question.kind, origin, samples.channels), path);
   part.samples =
       array_of(samples.values,
                shape_with_channels({samples.rows, samples.draws, samples.tokens}, samples.channels), wide);

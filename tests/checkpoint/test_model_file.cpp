@@ -74,13 +74,28 @@ TEST_CASE("a model that learned theta on the whole line keeps its ends", "[check
   const test::TemporaryFolder folder;
   ModelFile model = test::example_model();
   checkpoint::save_model(folder.file("m.safetensors"), model);
-  CHECK(checkpoint::load_model(folder.file("m.safetensors")).theta.range.empty());
-  model.theta.range = {{-1.5, -infinity}, {infinity, 2}};
+  CHECK(checkpoint::load_model(folder.file("m.safetensors")).theta.transforms.empty());
+  model.theta.transforms = data::between({{-1.5, -infinity}, {infinity, 2}});
+  model.theta.transforms[0].low_margin = 0.25;
   checkpoint::save_model(folder.file("m.safetensors"), model);
   const ModelFile read = checkpoint::load_model(folder.file("m.safetensors"));
-  CHECK(read.theta.range.low == model.theta.range.low);
-  CHECK(read.theta.range.high == model.theta.range.high);
-  CHECK(read.x.range.empty());
+  REQUIRE(read.theta.transforms.size() == 2);
+  CHECK(read.theta.transforms[0].low == -1.5);
+  CHECK(read.theta.transforms[0].low_margin == 0.25);
+  CHECK(read.theta.transforms[1].high == 2);
+  CHECK(read.theta.transforms[1].kind == data::TransformKind::log);
+  CHECK(read.x.transforms.empty());
+  model.x.transforms.resize(model.x.mean.size());
+  model.x.transforms[0].kind = data::TransformKind::asinh;
+  model.x.transforms[0].centre = 3;
+  model.x.transforms[0].width = 0.5;
+  checkpoint::save_model(folder.file("a.safetensors"), model);
+  const auto x = checkpoint::load_model(folder.file("a.safetensors")).x.transforms;
+  REQUIRE(x.size() == model.x.mean.size());
+  CHECK(x[0].kind == data::TransformKind::asinh);
+  CHECK(x[0].centre == 3);
+  CHECK(x[0].width == 0.5);
+  for (size_t i = 1; i < x.size(); ++i) CHECK(x[i].kind == data::TransformKind::none);
 }
 
 TEST_CASE("a damaged model file is named and refused", "[checkpoint][model]") {
@@ -112,7 +127,7 @@ TEST_CASE("a file of another kind or of a newer version is refused with a senten
     io::save_safetensors(path, file);
   };
   using Metadata = std::map<std::string, std::string>;
-  rewrite([](Metadata& metadata) { metadata["fluxsbi.format_version"] = "2"; });
+  rewrite([](Metadata& metadata) { metadata["fluxsbi.format_version"] = "3"; });
   CHECK_THROWS_WITH(checkpoint::load_model(path),
                     ContainsSubstring(path) && ContainsSubstring("update fluxsbi"));
   rewrite([](Metadata& metadata) { metadata.erase("fluxsbi.format"); });

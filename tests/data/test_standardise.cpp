@@ -31,7 +31,7 @@ std::vector<double> doubles(const std::vector<float>& table) {
 data::Standardiser fit_standardiser(const std::vector<float>& table, int64_t size,
                                     const std::vector<int64_t>& rows, Standardise kind, bool keep_constant,
                                     std::vector<std::string> of, const data::Range& range = {}) {
-  data::StandardiserFit fit(size, {kind, keep_constant, std::move(of), range},
+  data::StandardiserFit fit(size, {kind, keep_constant, std::move(of), data::between(range)},
                             core::Philox(1, core::Purpose::test));
   fit.add(doubles(table), rows);
   return fit.finish();
@@ -240,7 +240,8 @@ TEST_CASE("features with ends are standardised on the whole line and come back i
 
 TEST_CASE("slopes of standardisation are its derivatives", "[data][standardise][range]") {
   constexpr double inf = std::numeric_limits<double>::infinity();
-  const data::Standardiser units{{0.3, -1, 2, 4}, {2, 0.5, 3, 0.1}, {{-1, 2, -inf, -inf}, {3, inf, 5, inf}}};
+  const data::Standardiser units{
+      {0.3, -1, 2, 4}, {2, 0.5, 3, 0.1}, data::between({{-1, 2, -inf, -inf}, {3, inf, 5, inf}})};
   // du/dvalue of the values 2, 3, 3 and 5, by hand: 1/3 + 1/1, 1/1, 1/2, 1
   const double value[] = {2, 3, 3, 5}, slope[] = {4.0 / 3, 1, 0.5, 1};
   const double z[] = {(std::log(3.0) - 0.3) / 2, (0 + 1) / 0.5, (-std::log(2.0) - 2) / 3, 10};
@@ -256,11 +257,11 @@ TEST_CASE("slopes of standardisation are its derivatives", "[data][standardise][
 }
 
 TEST_CASE("the first value outside its range is found, the ends are inside", "[data][standardise][range]") {
-  const data::Range range{{0, 0}, {1, 1}};
+  const auto unit = data::between({{0, 0}, {1, 1}});
   const std::vector<double> table{0.5, 0, 0.25, 1.5, 1, -1};
-  CHECK(data::first_outside(range, table, std::vector<int64_t>{0, 1, 2}) == 3);
-  CHECK(data::first_outside(range, table, std::vector<int64_t>{0, 2}) == 5);
-  CHECK(data::first_outside(range, table, std::vector<int64_t>{0}) == -1);
+  CHECK(data::first_outside(unit, false, table, std::vector<int64_t>{0, 1, 2}) == 3);
+  CHECK(data::first_outside(unit, false, table, std::vector<int64_t>{0, 2}) == 5);
+  CHECK(data::first_outside(unit, false, table, std::vector<int64_t>{0}) == -1);
 }
 
 TEST_CASE("blocks give the moments of all rows at once", "[data][standardise][blocks]") {

@@ -123,9 +123,9 @@ TEST_CASE("dropped rows leave the survey of the others", "[data][survey]") {
 TEST_CASE("theta outside the prior's range is named by its row", "[data][survey]") {
   Table table = random_table(100);
   table.theta[63] = 1.5F;
-  REQUIRE_USER_ERROR(
-      data::survey(table.dataset(), options_with(NanPolicy::error), 0, data::Range{{0}, {1}}, small_block),
-      says("row 63 (counted from 0) has mass = 1.5") && says("prior.transform"));
+  REQUIRE_USER_ERROR(data::survey(table.dataset(), options_with(NanPolicy::error), 0,
+                                  data::ThetaEnds{{{0}, {1}}, true}, small_block),
+                     says("row 63 (counted from 0) has mass = 1.5") && says("prior.transform"));
 }
 
 TEST_CASE("the fingerprint tells float64 values apart that are one in float32", "[data][survey]") {

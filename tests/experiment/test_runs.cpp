@@ -106,9 +106,9 @@ TEST_CASE("samples in a file are those that the posterior draws", "[experiment][
   experiment::SamplingRequest request{run, folder.file("x.npz"), "", out, 5, 3, {}};
   const auto outcome = experiment::sample_to_file(posterior, request, options);
   CHECK(outcome.rows == 2);
-  const auto expected = posterior.sample(x, 2, 5, 3, 0, options);
+  const auto expected = posterior.sample(std::vector<double>(x.begin(), x.end()), 2, 5, 3, 0, options);
   const auto saved = io::load_arrays(out).arrays;
-  CHECK(saved.at("samples").to_float() == expected.values);
+  CHECK(saved.at("samples").to_float() == std::vector<float>(expected.values.begin(), expected.values.end()));
 
   request.given = request.x;
   CHECK_THROWS_WITH(experiment::sample_to_file(posterior, request, options),

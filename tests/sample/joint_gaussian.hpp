@@ -115,7 +115,7 @@ inline sample::Source source_of(const method::Method& method, GaussianEngine& en
 
 // Posterior, likelihood, a mixed conditional, and nothing given.
 inline const std::vector<double> questions{blank, blank, 5,     -2,    3,     -2.5F, blank, blank,
-                                          blank, -1.5F, 2.25F, blank, blank, blank, blank, blank};
+                                           blank, -1.5F, 2.25F, blank, blank, blank, blank, blank};
 inline constexpr int64_t rows = 4;
 
 }  // namespace fluxsbi::test

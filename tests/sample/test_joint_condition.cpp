@@ -76,9 +76,9 @@ TEST_CASE("samples under any blanks have the conditional's mean and covariance",
   const at::Tensor scale = at::tensor(units.scale, at::kDouble), mean = at::tensor(units.mean, at::kDouble);
   for (int64_t row = 0; row < rows; ++row) {
     CAPTURE(solver, row);
-    const at::Tensor question = at::tensor(std::vector<double>(questions.begin() + row * tokens,
-                                                              questions.begin() + (row + 1) * tokens),
-                                           at::kDouble);
+    const at::Tensor question = at::tensor(
+        std::vector<double>(questions.begin() + row * tokens, questions.begin() + (row + 1) * tokens),
+        at::kDouble);
     const Conditional expected(question.isnan().logical_not());
     const at::Tensor clean = ((question - mean) / scale).nan_to_num(0).unsqueeze(0);
     const at::Tensor open = ((tensor_of(samples)[row] - mean) / scale).index_select(1, expected.open);

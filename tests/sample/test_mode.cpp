@@ -51,7 +51,7 @@ TEST_CASE("the mode of a Gaussian is its mean, far nearer than the best sample",
 TEST_CASE("the mode of theta learned on the whole line is that of theta", "[sample][mode][prior]") {
   const Gaussian data;
   ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
-  exact.units = {{0.5, 0}, {1, 1.5}, {{0, -1}, {4, 1}}};
+  exact.units = {{0.5, 0}, {1, 1.5}, data::between({{0, -1}, {4, 1}})};
   const auto found = sample::find_modes(exact.source, draw_from(exact, 1, 60), {60, 5}, {}, memory);
   const std::vector<double> at_mean = exact.units.invert(
       std::vector<float>{static_cast<float>(data.mean[0]), static_cast<float>(data.mean[1])});

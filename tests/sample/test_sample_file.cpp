@@ -34,7 +34,8 @@ void save_rows(const std::string& path, int64_t first, int64_t rows, uint64_t se
   samples.channels = channels;
   samples.drawn = rows * draws + 1;
   samples.values.resize(static_cast<size_t>(rows * draws * dim * channels));
-  std::iota(samples.values.begin(), samples.values.end(), static_cast<double>(first * draws * dim * channels));
+  std::iota(samples.values.begin(), samples.values.end(),
+            static_cast<double>(first * draws * dim * channels));
   samples.filled.assign(static_cast<size_t>(rows * draws), 1);
   if (rows > 0) samples.filled[0] = 0;
   std::vector<double> x(static_cast<size_t>(rows * cond));
@@ -133,7 +134,7 @@ TEST_CASE("answers to questions hold what was given, with a name for each column
     samples.values.assign(static_cast<size_t>(rows * draws * (dim + cond)), static_cast<double>(first));
     samples.filled.assign(static_cast<size_t>(rows * draws), 1);
     const std::vector<double> given(static_cast<size_t>(rows * (dim + cond)),
-                                   std::numeric_limits<double>::quiet_NaN());
+                                    std::numeric_limits<double>::quiet_NaN());
     sample::save_samples(folder.file(name), samples, {kind, given, dim + cond, 1},
                          {1, "0a", first, 3, {0, 1}, {"a", "b"}, {"x_0", "x_1"}});
   };
@@ -151,6 +152,36 @@ TEST_CASE("answers to questions hold what was given, with a name for each column
              ContainsSubstring("\"names\":[\"a\",\"b\",\"x_0\",\"x_1\"]"));
   CHECK_THAT(merge_error({folder.file("0.npz"), folder.file("x.npz")}, folder.file("no.npz")),
              ContainsSubstring("its question is x, not given"));
+}
+
+TEST_CASE("files are float64 where float32 cannot resolve a hundredth of the spread",
+          "[sample][file][dtype]") {
+  const test::TemporaryFolder folder;
+  const auto save = [&](const std::string& name, int64_t first, double offset, sample::NumberType type) {
+    sample::Samples samples;
+    samples.rows = 1;
+    samples.draws = draws;
+    samples.tokens = dim;
+    for (int64_t i = 0; i < draws * dim; ++i) samples.values.push_back(offset + static_cast<double>(i));
+    samples.filled.assign(static_cast<size_t>(draws), 1);
+    const std::vector<double> x{0.5, 0.25};
+    sample::save_samples(folder.file(name), samples, {sample::Question::Kind::x, x, cond, 1},
+                         {1, "0a", first, 2, {0, 1}, {"a", "b"}, {"x_0", "x_1"}}, type);
+    return io::load_arrays(folder.file(name)).arrays;
+  };
+  using enum sample::NumberType;
+  auto plain = save("0.npz", 0, 0, automatic), far = save("1.npz", 1, 1.7e9, automatic);
+  CHECK(plain.at("samples").dtype == io::DType::f32);
+  CHECK(far.at("samples").dtype == io::DType::f64);
+  CHECK(far.at("samples").to_double().back() == 1.7e9 + draws * dim - 1);
+  CHECK(far.at("x").dtype == io::DType::f32);
+  CHECK(save("2.npz", 1, 1.7e9, float32).at("samples").dtype == io::DType::f32);
+  CHECK(save("3.npz", 0, 0, float64).at("samples").dtype == io::DType::f64);
+  sample::merge_files({folder.file("0.npz"), folder.file("1.npz")}, folder.file("out.npz"), false);
+  const auto merged = io::load_arrays(folder.file("out.npz")).arrays.at("samples");
+  CHECK(merged.dtype == io::DType::f64);
+  CHECK(merged.to_double().front() == 0);
+  CHECK(merged.to_double().back() == 1.7e9 + draws * dim - 1);
 }
 
 TEST_CASE("merge refuses what does not belong together and writes nothing", "[sample][merge]") {

@@ -116,8 +116,8 @@ class Evaluation {
       chosen.insert(chosen.end(), value.begin(), value.end());
     }
     std::vector<float> standardised = source_.standardiser->apply(chosen);
-    const at::Tensor state = at::from_blob(
-        standardised.data(), {std::ssize(rows), source_.tokens, source_.channels}, at::kFloat);
+    const at::Tensor state =
+        at::from_blob(standardised.data(), {std::ssize(rows), source_.tokens, source_.channels}, at::kFloat);
     return (state.to(at::kDouble) * signal_).to(source_.device);
   }
 

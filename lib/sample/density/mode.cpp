@@ -143,7 +143,7 @@ class Ascent {
 
   // Where a step of the mean shift leads from values [n, L C], in the data's units.
   std::vector<double> shifted(const PathEquation& equation, double t, double level,
-                             std::span<const double> values) const {
+                              std::span<const double> values) const {
     std::vector<float> z = source_.standardiser->apply(values);
     const auto n = static_cast<int64_t>(z.size() / size());
     const at::Tensor state =

@@ -1,0 +1,240 @@
+#include "data/transform_choice.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr double infinite = std::numeric_limits<double>::infinity();
+constexpr double quartiles_of_normal = 1.3489795003921634;  // between the quartiles of N(0, 1)
+constexpr double outer_of_normal = 2.5758293035489004;      // its 99.5 % quantile
+// robust damps from here on, in standard deviations: the middle stays as it is within a few per cent.
+constexpr double robust_width = 4;
+
+double at_share(std::span<const double> sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(at);
+  const double low = sorted[below], high = sorted[std::min(below + 1, sorted.size() - 1)];
+  return low + (high - low) * (at - static_cast<double>(below));
+}
+
+/// Median and robust standard deviation of sorted values.
+struct Middle {
+  explicit Middle(std::span<const double> sorted)
+      : centre(at_share(sorted, 0.5)),
+        spread((at_share(sorted, 0.75) - at_share(sorted, 0.25)) / quartiles_of_normal) {}
+  double centre, spread;
+};
+
+double skew(double low, double middle, double high) {
+  return (high + low - 2 * middle) / (high - low);
+}
+
+bool is_discrete(std::span<const double> sorted) {
+  int64_t distinct = 1;
+  bool whole = true;
+  for (size_t i = 0; i < sorted.size(); ++i) {
+    if (i > 0) distinct += sorted[i] != sorted[i - 1];
+    whole = whole && sorted[i] == std::round(sorted[i]);
+  }
+  return whole || distinct < std::min<int64_t>(least_distinct, std::ssize(sorted));
+}
+
+Transform log_from_zero(bool positive) {
+  return positive ? between(0, infinite) : between(-infinite, 0);
+}
+
+Transform asinh_of(const Middle& middle, double widths) {
+  Transform transform;
+  transform.kind = TransformKind::asinh;
+  transform.centre = middle.centre;
+  transform.width = widths * middle.spread;
+  return transform;
+}
+
+std::string share_text(double share) {
+  return core::number_text(std::round(share * 1e4) / 100) + " %";
+}
+
+// log of positive values, or of negative ones turned round, over many decades.
+bool takes_log(std::span<const double> sorted, bool positive) {
+  std::vector<double> size(sorted.begin(), sorted.end());
+  if (!positive) {
+    std::reverse(size.begin(), size.end());
+    for (double& value : size) value = -value;
+  }
+  if (size.front() <= 0) return false;
+  const double low = at_share(size, 0.01), middle = at_share(size, 0.5), high = at_share(size, 0.99);
+  const double before = skew(low, middle, high),
+               after = skew(std::log(low), std::log(middle), std::log(high));
+  return high / low > log_span && before > log_skew && std::abs(after) < log_skew_left * before;
+}
+
+// The share of values that stand far away from all others, 0 where there is none or no gap.
+double extremes(std::span<const double> sorted, const Middle& middle) {
+  int64_t count = 0;
+  double nearest = infinite, ordinary = 0;
+  for (const double value : sorted) {
+    const double distance = std::abs(value - middle.centre) / middle.spread;
+    if (distance > far_away) {
+      ++count;
+      nearest = std::min(nearest, distance);
+    } else {
+      ordinary = std::max(ordinary, distance);
+    }
+  }
+  const double share = static_cast<double>(count) / static_cast<double>(sorted.size());
+  return share <= most_extremes && nearest > gap * ordinary ? share : 0;
+}
+
+VariableChoice robust_choice(const Middle& middle, std::string reason) {
+  return {asinh_of(middle, robust_width), true, std::move(reason)};
+}
+
+// A word that was given, for a variable with these values.
+VariableChoice as_told(TransformWord word, const SideFacts& facts, size_t i, std::vector<double> values) {
+  const auto refuse = [&](const std::string& why) -> VariableChoice {
+    throw core::UserError(facts.key + ": " + config::name_of(word) + " does not fit " + facts.names[i] +
+                          ": " + why);
+  };
+  if (word == TransformWord::none || values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  if (word == TransformWord::log) {
+    const bool has_end =
+        !facts.ends.empty() && std::isfinite(facts.ends.low[i]) != std::isfinite(facts.ends.high[i]);
+    if (has_end) return {between(facts.ends.low[i], facts.ends.high[i]), false, ""};
+    if (values.front() < 0 && values.back() > 0)
+      return refuse("its values have both signs (" + core::number_text(values.front()) + " to " +
+                    core::number_text(values.back()) + "); use asinh");
+    return {log_from_zero(values.back() > 0), false, ""};
+  }
+  if (word == TransformWord::logit) {
+    if (!facts.ends.empty() && std::isfinite(facts.ends.low[i]) && std::isfinite(facts.ends.high[i]))
+      return {between(facts.ends.low[i], facts.ends.high[i]), false, ""};
+    if (facts.key == "data.transform_x" && values.front() >= 0 && values.back() <= 1)
+      return {between(0, 1), false, ""};
+    return refuse(
+        facts.key == "data.transform_x"
+            ? "logit of x is for values between 0 and 1"
+            : "it needs the ends of a bounded prior; give prior.low and prior.high, or use log or none");
+  }
+  if (facts.kind != Standardise::per_feature && facts.kind != Standardise::robust)
+    return refuse("it has a centre for each variable, which data.standardise_theta or standardise_x = " +
+                  config::name_of(facts.kind) + " does not; use per_feature");
+  const Middle middle(values);
+  if (!(middle.spread > 0))
+    return refuse("half of its values are equal, so that its quartiles tell no width");
+  if (word == TransformWord::robust) return robust_choice(middle, "");
+  return {asinh_of(middle, 1), false, ""};
+}
+
+void remark(const SideFacts& facts, const std::map<std::string, std::vector<std::string>>& by_reason,
+            SideChoice& choice) {
+  for (const auto& [reason, names] : by_reason) {
+    choice.remarks.push_back(facts.key + " (auto): " + core::list_first(names, 6) + ": " + reason + "; set " +
+                             facts.key + ": none to leave " + (names.size() == 1 ? "it" : "them") + " alone");
+  }
+}
+
+}  // namespace
+
+std::span<const std::string_view> enum_names(TransformWord) {
+  static constexpr std::string_view names[] = {"auto", "none", "log", "logit", "asinh", "robust"};
+  return names;
+}
+
+VariableChoice choose_transform(std::vector<double> values) {
+  constexpr size_t least_values = 100;  // the outer quantiles of fewer tell nothing
+  if (values.size() < least_values) return {};
+  std::sort(values.begin(), values.end());
+  if (is_discrete(values)) return {};
+  const std::string span = core::number_text(values.front()) + " to " + core::number_text(values.back());
+  for (const bool positive : {true, false}) {
+    if (takes_log(values, positive))
+      return {log_from_zero(positive), false,
+              "log, because its values have one sign and span decades (" + span + ")"};
+  }
+  const Middle middle(values);
+  if (!(middle.spread > 0)) return {};
+  if (const double share = extremes(values, middle); share > 0) {
+    return robust_choice(middle, "robust, because " + share_text(share) +
+                                     " of its values stand far away from all others (" + span + ")");
+  }
+  const double outer = outer_of_normal * middle.spread;
+  const double up = (at_share(values, 0.995) - middle.centre) / outer,
+               down = (middle.centre - at_share(values, 0.005)) / outer;
+  if (std::max(up, down) <= heavy_tail) return {};
+  return {asinh_of(middle, 1), false, "asinh, because its tails are heavy (" + span + ")"};
+}
+
+SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sample) {
+  const size_t size = facts.names.size();
+  const TransformWords& words = facts.words;
+  if (size == 0) return {};
+  if (words.size() != 1 && words.size() != size) {
+    throw core::UserError(facts.key + " has " + std::to_string(words.size()) + " words for " +
+                          std::to_string(size) + " variables; give one word for each, or one for all");
+  }
+  SideChoice choice;
+  choice.transforms.resize(size);
+  choice.robust.assign(size, 0);
+  std::map<std::string, std::vector<std::string>> by_reason;
+  bool any = false;
+  for (size_t i = 0; i < size; ++i) {
+    const TransformWord word = words[words.size() == 1 ? 0 : i];
+    std::vector<double> values;
+    for (size_t at = i; at < sample.size(); at += size) {
+      if (std::isfinite(static_cast<float>(sample[at]))) values.push_back(sample[at]);
+    }
+    VariableChoice chosen;
+    if (word != TransformWord::automatic) {
+      chosen = as_told(word, facts, i, std::move(values));
+    } else if (facts.logit) {
+      chosen.transform = between(facts.ends.low[i], facts.ends.high[i]);
+    } else if (facts.kind == Standardise::per_feature && !facts.ordered) {
+      chosen = choose_transform(std::move(values));
+    }
+    if (!chosen.reason.empty()) by_reason[chosen.reason].push_back(facts.names[i]);
+    choice.transforms[i] = chosen.transform;
+    choice.robust[i] = chosen.robust;
+    any = any || chosen.transform.kind != TransformKind::none;
+  }
+  if (!any) return {};
+  remark(facts, by_reason, choice);
+  return choice;
+}
+
+}  // namespace fluxsbi::data
+
+namespace fluxsbi::config {
+
+template <>
+Problem read(const Value& value, std::vector<data::TransformWord>& out) {
+  const bool one = value.kind != Value::Kind::list;
+  std::vector<data::TransformWord> words;
+  for (const Value& item : one ? std::vector<Value>{value} : value.list) {
+    data::TransformWord word{};
+    if (auto problem = read(item, word)) return problem;
+    words.push_back(word);
+  }
+  if (words.empty()) return "must name a transform, found an empty list";
+  out = std::move(words);
+  return {};
+}
+
+template <>
+std::string emit(const std::vector<data::TransformWord>& words) {
+  if (words.size() == 1) return emit(words.front());
+  std::string text;
+  for (const data::TransformWord word : words) text += (text.empty() ? "" : ", ") + emit(word);
+  return "[" + text + "]";
+}
+
+}  // namespace fluxsbi::config

@@ -1,0 +1,81 @@
+// Which transform each variable gets: as the config says, or by a look at the data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/rules.hpp"
+#include "data/standardise.hpp"
+#include "data/transform.hpp"
+
+namespace fluxsbi::data {
+
+/// A word of data.transform_theta and data.transform_x. robust: standardised by median and quartiles, and
+/// logarithmic (asinh) from about 5 standard deviations on, so that a few extremes spoil nothing.
+enum class TransformWord { automatic, none, log, logit, asinh, robust };
+std::span<const std::string_view> enum_names(TransformWord);
+
+/// One word for all variables, or one for each.
+using TransformWords = std::vector<TransformWord>;
+
+/// Thresholds of `auto`. Over the built-in tasks the tails reach 4.6 (slcp_distractors' Student t), positive
+/// variables span a factor of 4, and no value stands apart; Cauchy tails reach 15, a lognormal of sigma 1 spans
+/// 100, uniform numbers on (0, 1) span 99 but are not skew.
+inline constexpr double log_span = 50;        ///< 99 % quantile over 1 % quantile from which log is taken,
+inline constexpr double log_skew = 0.5;       ///< if (q99 + q01 - 2 q50) / (q99 - q01) exceeds this
+inline constexpr double log_skew_left = 0.5;  ///< and the logarithm leaves less than this share of it
+inline constexpr double heavy_tail = 6;  ///< distance of an outer 0.5 % quantile, in a normal's, for asinh
+inline constexpr double far_away = 30;   ///< robust standard deviations that make an extreme,
+inline constexpr double gap = 3;         ///< if it stands this often as far away as what is no extreme
+inline constexpr double most_extremes = 0.05;  ///< share of a variable's values
+inline constexpr int64_t least_distinct =
+    50;  ///< variables of fewer values, and whole numbers, stay as they are
+
+/// What one variable gets, and why where `auto` chose something.
+struct VariableChoice {
+  Transform transform;
+  bool robust = false;
+  std::string reason;
+};
+
+/// What `auto` chooses for a variable with these finite values (a sample of its training values).
+VariableChoice choose_transform(std::vector<double> values);
+
+/// What is known of one side before its transforms are chosen.
+struct SideFacts {
+  std::string key;  ///< "data.transform_theta" or "data.transform_x"
+  TransformWords words;
+  Standardise kind = Standardise::per_feature;
+  std::vector<std::string> names;  ///< of the features, [size]
+  Range ends;                      ///< logit's, [size] or empty: none are known
+  bool logit = false;              ///< prior.transform: logit: what `auto` means is logit between the ends
+  bool ordered = false;            ///< images and sets, whose features `auto` leaves alike
+};
+
+/// The transforms of a side; `transforms` and `robust` are empty where no feature has one.
+struct SideChoice {
+  std::vector<Transform> transforms;
+  std::vector<uint8_t> robust;
+  std::vector<std::string> remarks;  ///< what auto chose, in a line for each kind of choice
+};
+
+/// Chooses by a sample of rows [*, size] (NaN and infinite values are left out). Throws UserError, naming the
+/// key, for lists of another length than the variables, for logit without two ends, for log of values of both
+/// signs, and for words that do not go with the standardisation.
+SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sample);
+
+}  // namespace fluxsbi::data
+
+namespace fluxsbi::config {
+
+/// One word may come without the brackets of a list.
+template <>
+Problem read(const Value& value, std::vector<data::TransformWord>& out);
+template <>
+std::string emit(const std::vector<data::TransformWord>& words);
+
+}  // namespace fluxsbi::config

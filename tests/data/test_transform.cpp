@@ -1,0 +1,212 @@
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+#include "core/philox.hpp"
+#include "data/data_options.hpp"
+#include "data/errors.hpp"
+#include "data/files/names.hpp"
+#include "data/survey.hpp"
+#include "data/tasks/task.hpp"
+#include "data/transform_choice.hpp"
+
+namespace fluxsbi {
+namespace {
+
+using Catch::Matchers::WithinAbs;
+using Catch::Matchers::WithinRel;
+using data::Standardise;
+using data::Transform;
+using data::TransformKind;
+using data::TransformWord;
+using test::says;
+
+constexpr double inf = std::numeric_limits<double>::infinity();
+
+Transform asinh_at(double centre, double width) {
+  Transform transform;
+  transform.kind = TransformKind::asinh;
+  transform.centre = centre;
+  transform.width = width;
+  return transform;
+}
+
+std::vector<double> numbers(int64_t count, const std::function<double(core::Philox&)>& draw) {
+  core::Philox random(5, core::Purpose::test);
+  std::vector<double> values;
+  for (int64_t i = 0; i < count; ++i) values.push_back(draw(random));
+  return values;
+}
+
+std::vector<int64_t> all_of(size_t count) {
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < count; ++i) rows.push_back(static_cast<int64_t>(i));
+  return rows;
+}
+
+data::Standardiser fit(const std::vector<double>& values, data::StandardiserRequest request) {
+  data::StandardiserFit fit(1, std::move(request), core::Philox(1, core::Purpose::test));
+  fit.add(values, all_of(values.size()));
+  return fit.finish();
+}
+
+TransformKind chosen(const std::function<double(core::Philox&)>& draw) {
+  return data::choose_transform(numbers(5000, draw)).transform.kind;
+}
+
+}  // namespace
+
+TEST_CASE("every transform is inverted, and its slopes are its derivatives", "[data][transform]") {
+  const std::vector<Transform> transforms{data::between(-1, 3), data::between(2, inf), data::between(-inf, 5),
+                                          asinh_at(1, 0.3), Transform{}};
+  for (const Transform& transform : transforms) {
+    for (const double value : {2.1, 2.5, 2.9}) {
+      CAPTURE(static_cast<int>(transform.kind), value);
+      const double u = transform.forward(value), h = 1e-6;
+      CHECK_THAT(transform.inverse(u), WithinRel(value, 1e-13));
+      const double slope = (transform.forward(value + h) - transform.forward(value - h)) / (2 * h);
+      CHECK_THAT(transform.log_slope(value), WithinAbs(std::log(slope), 1e-7));
+      const double along =
+          (transform.log_slope(transform.inverse(u + h)) - transform.log_slope(transform.inverse(u - h))) /
+          (2 * h);
+      CHECK_THAT(transform.log_slope_gradient(u), WithinAbs(along, 1e-6));
+    }
+    CHECK(std::isnan(transform.forward(std::nan(""))));
+  }
+}
+
+TEST_CASE("a range of ten decades keeps its small values, and all inverses lie inside", "[data][transform]") {
+  Transform logit = data::between(1e-10, 1);
+  logit.low_margin = logit.high_margin = 1e-16;
+  for (const double value : {2e-10, 1e-9, 1e-5, 0.5, 1 - 1e-9})
+    CHECK_THAT(logit.inverse(logit.forward(value)), WithinRel(value, 1e-12));
+  const auto values =
+      numbers(2000, [](core::Philox& random) { return std::pow(10, 10 * random.uniform() - 10); });
+  const auto fitted = fit(values, {Standardise::per_feature, false, {"theta"}, {logit}, {}, false});
+  const std::vector<double> question{1e-9};
+  const std::vector<float> z = fitted.apply(question);
+  CHECK_THAT(fitted.invert(z)[0], WithinRel(1e-9, 1e-4));
+  CHECK(fitted.moved(values) == 0);
+  for (const float far : {-1e3F, -50.0F, 50.0F, 1e3F}) {
+    const double value = fitted.invert(std::vector<float>{far})[0];
+    CHECK((value > 1e-10 && value < 1));
+  }
+}
+
+TEST_CASE("values on an end count as half the smallest other distance inside", "[data][transform]") {
+  const std::vector<double> values{0, 0.1, 0.02, 0.05, 0.096, 0.1};
+  data::StandardiserFit fitting(
+      1, {Standardise::per_feature, false, {"theta"}, {data::between(0, 0.1)}, {}, false},
+      core::Philox(1, core::Purpose::test));
+  fitting.add(values, all_of(values.size()));
+  const auto fitted = fitting.finish();
+  CHECK(fitting.on_end()[0] == 3);
+  CHECK_THAT(fitted.transforms[0].low_margin, WithinRel(0.01, 1e-12));
+  CHECK_THAT(fitted.transforms[0].high_margin, WithinRel(0.002, 1e-9));
+  CHECK(fitted.moved(values) == 3);
+  const std::vector<double> end{0.1}, inside{0.098};
+  CHECK_THAT(fitted.apply(end)[0], WithinAbs(fitted.apply(inside)[0], 0.02));
+  CHECK(std::isfinite(fitted.log_slope(0, 0.1)));
+  // float32 rounds 0.1 to a number beyond it.
+  const std::vector<double> rounded{static_cast<double>(0.1F)};
+  const std::vector<Transform> ends{data::between(0, 0.1)};
+  CHECK(data::first_outside(ends, true, rounded, all_of(1)) == -1);
+  CHECK(data::first_outside(ends, false, rounded, all_of(1)) == 0);
+}
+
+TEST_CASE("units and offsets change no standardised value", "[data][transform][units]") {
+  const auto plain = numbers(500, [](core::Philox& random) { return random.normal(); });
+  const auto reference = fit(plain, {Standardise::per_feature, false, {"a"}, {}, {}, false}).apply(plain);
+  for (const auto& [unit, offset] : std::vector<std::pair<double, double>>{{1e-12, 0}, {1e9, 0}, {1, 1e9}}) {
+    CAPTURE(unit, offset);
+    std::vector<double> values = plain;
+    for (double& value : values) value = offset + unit * value;
+    const auto fitted = fit(values, {Standardise::per_feature, false, {"a"}, {}, {}, false});
+    const auto z = fitted.apply(values);
+    for (size_t i = 0; i < z.size(); ++i) CHECK_THAT(z[i], WithinAbs(reference[i], 1e-6));
+    const auto back = fitted.invert(z);
+    for (size_t i = 0; i < z.size(); ++i) CHECK_THAT((back[i] - offset) / unit, WithinAbs(plain[i], 1e-6));
+  }
+}
+
+TEST_CASE("float64 tells columns of seconds since 1970 apart that float32 calls constant",
+          "[data][transform]") {
+  std::vector<double> seconds;
+  for (int64_t i = 0; i < 100; ++i) seconds.push_back(1.7e9 + static_cast<double>(i));
+  data::StandardiserRequest request{Standardise::per_feature, false, {"t"}, {}, {}, false};
+  CHECK_THAT(fit(seconds, request).scale[0], WithinRel(std::sqrt((100.0 * 100 - 1) / 12), 1e-9));
+  request.single = true;
+  REQUIRE_USER_ERROR(fit(seconds, request), says("the column t is constant"));
+}
+
+TEST_CASE("auto sees decades, tails and extremes, and leaves ordinary columns alone",
+          "[data][transform][auto]") {
+  CHECK(chosen([](core::Philox& r) { return r.normal(); }) == TransformKind::none);
+  CHECK(chosen([](core::Philox& r) { return r.uniform(); }) == TransformKind::none);
+  CHECK(chosen([](core::Philox& r) { return std::abs(r.normal()); }) == TransformKind::none);
+  CHECK(chosen([](core::Philox& r) { return std::floor(1e6 * std::exp(-9 * r.uniform())); }) ==
+        TransformKind::none);
+  CHECK(chosen([](core::Philox& r) { return std::pow(10, 4 * r.uniform()); }) == TransformKind::log);
+  CHECK(chosen([](core::Philox& r) { return -std::pow(10, 4 * r.uniform()); }) == TransformKind::log);
+  CHECK(chosen([](core::Philox& r) { return std::exp(2 * r.normal()); }) == TransformKind::log);
+  CHECK(chosen([](core::Philox& r) { return std::tan(M_PI * (r.uniform() - 0.5)); }) == TransformKind::asinh);
+  for (const double fill : {1e20, -999.0}) {
+    const auto choice = data::choose_transform(
+        numbers(5000, [&](core::Philox& r) { return r.uniform() < 0.01 ? fill : r.normal(); }));
+    CHECK(choice.robust);
+    CHECK(choice.transform.kind == TransformKind::asinh);
+    CHECK_THAT(choice.transform.width, WithinRel(4, 0.1));
+  }
+}
+
+TEST_CASE("one per cent of fill values spoils no robust column", "[data][transform][auto]") {
+  const auto values = numbers(5000, [](core::Philox& r) { return r.uniform() < 0.01 ? 1e20 : r.normal(); });
+  const auto choice = data::choose_transform(values);
+  const auto fitted = fit(values, {Standardise::per_feature, false, {"x"}, {choice.transform}, {1}, false});
+  const std::vector<double> points{-1, 0, 1, 1e20};
+  const auto z = fitted.apply(points);
+  for (size_t i = 0; i < 3; ++i) CHECK_THAT(z[i], WithinAbs(points[i], 0.1));
+  CHECK((z[3] > 30 && z[3] < 300));
+}
+
+TEST_CASE("auto leaves the built-in tasks as they are", "[data][transform][auto]") {
+  for (const data::TaskRow& row : data::tasks()) {
+    CAPTURE(row.name);
+    data::DataOptions options;
+    options.task = row.name;
+    options.simulations = 2000;
+    data::resolve(options, "per_feature");
+    if (options.standardise_x != Standardise::robust) {
+      const auto shape = data::dataset_shape(options);
+      if (shape.padded || shape.x_size() > 1000) continue;
+    }
+    const auto found = data::survey(data::open_dataset(options, 1), options, 1);
+    CHECK(found.theta.transforms.empty());
+    CHECK(found.x.transforms.empty());
+    CHECK(found.remarks.empty());
+  }
+}
+
+TEST_CASE("words that do not fit are refused by name", "[data][transform][errors]") {
+  const std::vector<double> values{-1, 2, 3, 4, 5, 6};
+  const auto choose = [&](std::vector<TransformWord> words, Standardise kind = Standardise::per_feature) {
+    return data::choose_transforms({"data.transform_x", std::move(words), kind, {"a", "b"}, {}, false, false},
+                                   values);
+  };
+  REQUIRE_USER_ERROR(choose({TransformWord::log, TransformWord::none, TransformWord::none}),
+                     says("data.transform_x has 3 words for 2 variables"));
+  REQUIRE_USER_ERROR(choose({TransformWord::log}), says("does not fit a") && says("both signs"));
+  REQUIRE_USER_ERROR(choose({TransformWord::logit}), says("between 0 and 1"));
+  REQUIRE_USER_ERROR(choose({TransformWord::asinh}, Standardise::shared), says("use per_feature"));
+  const auto good = choose({TransformWord::asinh, TransformWord::log});
+  CHECK(good.transforms[0].kind == TransformKind::asinh);
+  CHECK(good.transforms[1].kind == TransformKind::log);
+  CHECK(choose({TransformWord::none}).transforms.empty());
+}
+
+}  // namespace fluxsbi
