@@ -51,10 +51,10 @@ TEST_CASE("blanks are empty, NA or NaN in any case, quoted or with spaces", "[da
 
 TEST_CASE("questions come from arrays, too", "[data][given]") {
   const Scratch scratch;
-  const std::vector<float> mass_spin{1, blank, blank, 0.5f}, data{1, blank, 3, 4, 5, 6};
-  const std::vector<float> both{1, blank, 1, blank, 3, blank, 0.5f, 4, 5, 6};
-  const auto array = [](const std::vector<float>& values, std::vector<int64_t> dims) {
-    return io::Array::from(std::span<const float>(values), std::move(dims));
+  const std::vector<double> mass_spin{1, blank, blank, 0.5}, data{1, blank, 3, 4, 5, 6};
+  const std::vector<double> both{1, blank, 1, blank, 3, blank, 0.5, 4, 5, 6};
+  const auto array = [](const std::vector<double>& values, std::vector<int64_t> dims) {
+    return io::Array::from(std::span<const double>(values), std::move(dims));
   };
   io::save_arrays(scratch.path("a.npz"), {{"theta", array(mass_spin, {2, 2})}, {"x", array(data, {2, 3})}});
   CHECK(same(load(scratch.path("a.npz")).values, both));

@@ -73,13 +73,13 @@ TEST_CASE("a CSV of CmdStan is draws of its parameters", "[diagnose][samples]") 
          "terminated\n-1,0.9,1,2\n-2,0.8,3,4\n#  Elapsed Time: 1 seconds\n";
   const auto set = diagnose::load_samples(folder.file("stan.csv"));
   CHECK(set.columns == std::vector<std::string>{"theta.1", "theta.2"});
-  CHECK(set.values == std::vector<float>{1, 2, 3, 4});
+  CHECK(set.values == std::vector<double>{1, 2, 3, 4});
   std::ofstream(folder.file("r.csv")) << "\"mu\",\".chain\"\n0.5,1\n0.25,2\n";
-  CHECK(diagnose::load_samples(folder.file("r.csv")).values == std::vector<float>{0.5f, 0.25f});
+  CHECK(diagnose::load_samples(folder.file("r.csv")).values == std::vector<double>{0.5, 0.25});
   std::ofstream(folder.file("none.csv")) << "lp__\n-1\n";
   fails(folder.file("none.csv"), -1, "holds no column of draws, only lp__");
   std::ofstream(folder.file("bare.txt")) << "1 2\n3 4\n";
-  CHECK(diagnose::load_samples(folder.file("bare.txt")).values == std::vector<float>{1, 2, 3, 4});
+  CHECK(diagnose::load_samples(folder.file("bare.txt")).values == std::vector<double>{1, 2, 3, 4});
 }
 
 TEST_CASE("modes and simulations are draws, too", "[diagnose][samples]") {
@@ -95,7 +95,7 @@ TEST_CASE("modes and simulations are draws, too", "[diagnose][samples]") {
 TEST_CASE("dimensions are chosen by name and by number", "[diagnose][samples]") {
   diagnose::SampleSet set{"s", 2, 3, {1, 2, 3, 4, 5, 6}, {"a", "b", "c"}, 0};
   const auto picked = diagnose::with_columns(set, {"c", "0"});
-  CHECK(picked.values == std::vector<float>{3, 1, 6, 4});
+  CHECK(picked.values == std::vector<double>{3, 1, 6, 4});
   CHECK(picked.columns == std::vector<std::string>{"c", "a"});
   const auto refused = [&](const std::vector<std::string>& wanted, const std::string& part) {
     CHECK_THROWS_MATCHES(diagnose::with_columns(set, wanted), core::UserError,

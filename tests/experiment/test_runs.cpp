@@ -73,10 +73,10 @@ TEST_CASE("a run goes on only with the data that it was trained on", "[experimen
   CHECK(trained.shape.theta_dim == 2);
   CHECK(trained.shape.x_dim == 3);
 
-  experiment::resume_run(run, 6, {"cpu", "auto"});
+  experiment::resume_run(run, {6, {}}, {"cpu", "auto"});
   CHECK(config_of(run).training.nsteps == 6);
   save_simulations(data, 2);
-  CHECK_THROWS_WITH(experiment::resume_run(run, 8, {"cpu", "auto"}),
+  CHECK_THROWS_WITH(experiment::resume_run(run, {8, {}}, {"cpu", "auto"}),
                     ContainsSubstring("are not those that the checkpoint was trained on"));
 }
 

@@ -100,7 +100,7 @@ TEST_CASE("densities are taken from a journal with their standard errors", "[sam
   const std::string path = folder.file("p.partial");
   const test::Mixture mixture;
   const test::ExactSource exact("flow", [&](const method::Path& p) { return mixture.network(p); });
-  const std::vector<float> points{0.1f, 0.2f, -0.5f, 0.4f, 0.9f, -0.3f};
+  const std::vector<double> points{0.1, 0.2, -0.5, 0.4, 0.9, -0.3};
   sample::DivergenceOptions divergence;
   divergence.exact = false;
   divergence.probes = 3;
