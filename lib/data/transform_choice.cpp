@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/look/finding.hpp"
 
 namespace fluxsbi::data {
 
@@ -57,10 +58,6 @@ Transform asinh_of(const Middle& middle, double widths) {
   transform.centre = middle.centre;
   transform.width = widths * middle.spread;
   return transform;
-}
-
-std::string share_text(double share) {
-  return core::number_text(std::round(share * 1e4) / 100) + " %";
 }
 
 // log of positive values, or of negative ones turned round, over many decades.
@@ -155,7 +152,7 @@ VariableChoice choose_transform(std::vector<double> values) {
   if (values.size() < least_values) return {};
   std::sort(values.begin(), values.end());
   if (is_discrete(values)) return {};
-  const std::string span = core::number_text(values.front()) + " to " + core::number_text(values.back());
+  const std::string span = brief(values.front()) + " to " + brief(values.back());
   for (const bool positive : {true, false}) {
     if (takes_log(values, positive))
       return {log_from_zero(positive), false,
@@ -164,7 +161,7 @@ VariableChoice choose_transform(std::vector<double> values) {
   const Middle middle(values);
   if (!(middle.spread > 0)) return {};
   if (const double share = extremes(values, middle); share > 0) {
-    return robust_choice(middle, "robust, because " + share_text(share) +
+    return robust_choice(middle, "robust, because " + percent_text(share) +
                                      " of its values stand far away from all others (" + span + ")");
   }
   const double outer = outer_of_normal * middle.spread;

@@ -76,7 +76,7 @@ std::set<std::string> warnings_in(const std::string& output) {
   return keys;
 }
 
-constexpr int64_t rows = 40;
+constexpr int64_t rows = 120;
 
 // Random simulations of two obs and three cond tokens.
 void save_data(const std::string& path, int64_t channels) {

@@ -211,7 +211,8 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
 TEST_CASE("a full disk is an error and leaves no file", "[app][mistake]") {
   const TemporaryFolder folder;
   const SmallFiles limit;
-  refuses({"simulate", "two_moons", "-n", "5000", "-o", folder.file("x.npz")}, "free some space");
+  refuses({"simulate", "two_moons", "-n", "5000", "-o", folder.file("x.npz")},
+          "raise the limit on file sizes");
   CHECK(std::filesystem::is_empty(folder.path()));
   refuses({"simulate", "two_moons", "-n", "5", "-o", "/proc/never.npz"}, "/proc/never.npz");
 }

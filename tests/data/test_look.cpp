@@ -181,6 +181,7 @@ TEST_CASE("extremes warn where they set the scale and not where robust does", "[
   for (int64_t row = 0; row < 2000; ++row) sims.x_at(row, 0) = std::exp(4 * random.normal());
   data::DataOptions options;
   options.constant = data::ConstantColumns::error;
+  options.transform_x = {data::TransformWord::none};
   for (const bool robust : {false, true}) {
     options.standardise_x = robust ? data::Standardise::robust : data::Standardise::per_feature;
     const auto survey = data::survey(sims.dataset(), options, 1);

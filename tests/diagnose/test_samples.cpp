@@ -85,7 +85,7 @@ TEST_CASE("a CSV of CmdStan is draws of its parameters", "[diagnose][samples]") 
 TEST_CASE("modes and simulations are draws, too", "[diagnose][samples]") {
   const Folder folder;
   io::save_arrays(folder.file("map.npz"), {{"map", counting({12, 2})}, {"log_prob", counting({24})}});
-  CHECK(diagnose::load_samples(folder.file("map.npz")).values == counting({12, 2}).to_float());
+  CHECK(diagnose::load_samples(folder.file("map.npz")).values == counting({12, 2}).to_double());
   io::save_arrays(folder.file("sims.npz"), {{"theta", counting({4, 3, 2})}, {"x", counting({24})}});
   CHECK(diagnose::load_samples(folder.file("sims.npz")).dimensions == 6);
   io::save_arrays(folder.file("lp.npz"), {{"log_prob", counting({24})}});

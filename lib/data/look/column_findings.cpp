@@ -44,7 +44,7 @@ bool find_fills(const ColumnFacts& column, Items& fills) {
   int64_t count = 0;
   for (const RepeatedValue& fill : column.fills) {
     const double share = static_cast<double>(fill.count) / static_cast<double>(column.count);
-    detail += (detail.empty() ? "" : ", ") + percent_text(share) + " are " + core::number_text(fill.value);
+    detail += (detail.empty() ? "" : ", ") + percent_text(share) + " are " + brief(fill.value);
     count += fill.count;
   }
   fills.push_back({column.name, detail, static_cast<double>(count) / static_cast<double>(column.count)});
@@ -54,7 +54,7 @@ bool find_fills(const ColumnFacts& column, Items& fills) {
 void find_limits(const ColumnFacts& column, Items& limits) {
   for (const RepeatedValue& limit : column.limits) {
     const double share = static_cast<double>(limit.count) / static_cast<double>(column.count);
-    limits.push_back({column.name, percent_text(share) + " are " + core::number_text(limit.value), share});
+    limits.push_back({column.name, percent_text(share) + " are " + brief(limit.value), share});
   }
 }
 
