@@ -28,9 +28,9 @@ int map_command(const MapArguments& arguments) {
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
-      posterior, {arguments.model, file_with_key(arguments.x, arguments.x_key), arguments.strict}, arguments.seed, arguments.modes,
-      density_options(arguments, posterior.sampling()), show_progress("map", "rows"),
-      {arguments.output.path, arguments.output.force});
+      posterior, {arguments.model, file_with_key(arguments.x, arguments.x_key), arguments.strict},
+      arguments.seed, arguments.modes, density_options(arguments, posterior.sampling()),
+      show_progress("map", "rows"), {arguments.output.path, arguments.output.force});
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(outcome.rows) + " modes in " +
                   core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +

@@ -23,9 +23,10 @@ const config::Table<DataOptions>& data_table() {
           "data",
           "Where the pairs (theta, x) come from and how they are prepared. Give one of file, files, "
           "theta_file with x_file, or task; online with simulator.command needs none.")
-          .add("file", &DataOptions::file, any<std::optional<std::string>>(),
-               "an .npz or .h5 file with the keys theta and x, text (.csv, .txt, .dat, .tsv) with a header, or OUT.npy for "
-               "the pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
+          .add(
+              "file", &DataOptions::file, any<std::optional<std::string>>(),
+              "an .npz or .h5 file with the keys theta and x, text (.csv, .txt, .dat, .tsv) with a header, or OUT.npy for "
+              "the pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
           .add("files", &DataOptions::files, any<std::vector<std::string>>(),
                "the parts of one set, in this order: files as for file, patterns (sims/*.npz), or folders, "
                "whose files come in the order of their names; all parts have one shape")

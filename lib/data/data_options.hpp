@@ -28,7 +28,7 @@ struct DataOptions {
   std::string theta_key = "theta";        ///< key of .npz, path of a dataset in HDF5
   std::string x_key = "x";
   std::optional<bool> transposed;     ///< axes stand in the opposite order; none: refused if it looks so
-  std::optional<std::string> task;        ///< built-in task instead of a file
+  std::optional<std::string> task;    ///< built-in task instead of a file
   int64_t simulations = 100000;       ///< how many pairs a task simulates, or before training with `online`
   bool online = false;                ///< simulate while training, by the task or by simulator.command
   int64_t reuse = 1;                  ///< with `online`: how often each pair is trained on

@@ -6,8 +6,8 @@
 
 #include "checkpoint/training_state.hpp"
 #include "data/dataset.hpp"
-#include "data/simulate/simulation_stream.hpp"
 #include "data/look/look.hpp"
+#include "data/simulate/simulation_stream.hpp"
 #include "data/survey.hpp"
 #include "engine/device.hpp"
 #include "experiment/execution.hpp"

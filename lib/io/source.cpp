@@ -82,11 +82,13 @@ void SourceStream::take(std::span<std::byte> out) {
 }
 
 std::vector<std::byte> room_for(uint64_t bytes, const std::string& name) {
-  constexpr uint64_t never_looked_at = uint64_t{1} << 28;  // asking the system costs more than small arrays do
+  constexpr uint64_t never_looked_at = uint64_t{1}
+                                       << 28;  // asking the system costs more than small arrays do
   if (bytes > never_looked_at) {
-    core::require_memory(static_cast<double>(bytes), name + ": an array",
-                         "cut the file into parts, or save its arrays as .npy or HDF5, whose rows training reads as "
-                         "it needs them (data.memory_gb)");
+    core::require_memory(
+        static_cast<double>(bytes), name + ": an array",
+        "cut the file into parts, or save its arrays as .npy or HDF5, whose rows training reads as "
+        "it needs them (data.memory_gb)");
   }
   return std::vector<std::byte>(bytes);
 }

@@ -162,8 +162,8 @@ TEST_CASE("of answers to a question the inferred columns are read, under their n
 
 TEST_CASE("files without samples are refused with what they hold", "[diagnose][samples][error]") {
   const Folder folder;
-  io::save_arrays(folder.file("a.npz"), {{"theta", counting({12, 2})}, {"x", counting({12, 2})}});
-  fails(folder.file("a.npz"), -1, "holds no array called samples, only theta, x");
+  io::save_arrays(folder.file("a.npz"), {{"u", counting({12, 2})}, {"x", counting({12, 2})}});
+  fails(folder.file("a.npz"), -1, "holds no array called samples, only u, x");
   io::save_arrays(folder.file("flat.npy"), {{"array", counting({24})}});
   fails(folder.file("flat.npy"), -1, "shape [24]; need [n, d] or [rows, n, d]");
   io::save_arrays(folder.file("odd.npz"), {{"filled", counting({24})}, {"samples", counting({3, 4, 2})}});

@@ -125,7 +125,9 @@ TEST_CASE("the density of a nonlinear network integrates to 1 on every path", "[
   const ExactSource exact(name, [&](const method::Path& path) { return data.network(path); });
   const test::SquareGrid grid(24, 3);
   double mass = 0;
-  for (const double value : exact.log_prob(std::vector<double>(grid.points.begin(), grid.points.end())).values) mass += std::exp(value) * grid.area;
+  for (const double value :
+       exact.log_prob(std::vector<double>(grid.points.begin(), grid.points.end())).values)
+    mass += std::exp(value) * grid.area;
   CHECK(std::abs(mass - 1) < 1e-3);  // the grid leaves 1e-6 out, and cells are a third of a width
 }
 

@@ -277,8 +277,8 @@ class Run {
 
   /// Warns of noise that repeats from batch to batch, where there is more than one.
   void check_noise() {
-    const bool checked = command_ && !request_.simulator.deterministic && outcome_.resumed == 0 &&
-                         plan_.rows > plan_.batch;
+    const bool checked =
+        command_ && !request_.simulator.deterministic && outcome_.resumed == 0 && plan_.rows > plan_.batch;
     if (!checked) return;
     const std::string problem = noise_problem(*command_, plan_.batch, [&](int64_t row) {
       std::vector<float> theta(static_cast<size_t>(plan_.dim));
