@@ -174,7 +174,7 @@ TEST_CASE("task_name of a built-in task names the data, and an idle rtol is a wa
 strategy: {method: flow, model: flux}
 optimizer: {warmup_steps: 1, decay_transition: 0.8, rtol: 1.0e-4, max_lr: 2.0e-4}
 model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], param_dtype: float32}
-data: {simulations: 50}
+data: {simulations: 120}
 training: {nsteps: 2, batch_size: 4}
 )");
   const Outcome outcome = run({"train", folder.file("a.yaml"), "-o", folder.file("run")});
