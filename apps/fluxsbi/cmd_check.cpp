@@ -4,11 +4,10 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
-#include "common.hpp"
-#include "config/rules.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "data/look/report.hpp"
+#include "data_arguments.hpp"
 #include "experiment/data_look.hpp"
 #include "experiment/recommendation.hpp"
 #include "io/atomic_file.hpp"
@@ -19,7 +18,8 @@ namespace fluxsbi::app {
 namespace {
 
 struct CheckArguments {
-  std::string config, data, task;
+  std::string config;
+  DataArguments data;
   experiment::Execution execution;
   std::vector<std::string> assignments;
   OutputArgument json;
@@ -28,29 +28,18 @@ struct CheckArguments {
 // Without a config the one that `recommend` writes for the data.
 config::Value written_or_recommended(const CheckArguments& arguments) {
   if (!arguments.config.empty()) return config::load_yaml(arguments.config);
-  if (arguments.data.empty() && arguments.task.empty())
+  if (!arguments.data.names_data())
     throw core::UserError(
         "nothing to check: name a file with --data F, a built-in task with --task NAME, or a config");
-  data::DataOptions source;
-  (arguments.task.empty() ? source.file : source.task) =
-      arguments.task.empty() ? arguments.data : arguments.task;
-  return config::parse_yaml(experiment::recommended_config(source), "the recommended config");
+  return config::parse_yaml(experiment::recommended_config(data_options(arguments.data)),
+                            "the recommended config");
 }
 
 config::Value document_of(const CheckArguments& arguments) {
-  if (!arguments.data.empty() && !arguments.task.empty())
-    throw core::UserError(
-        "give --data or --task, not both: simulations come from a file or from a built-in task");
+  require_one_source(arguments.data);
   config::Value document = written_or_recommended(arguments);
-  if (!arguments.data.empty() || !arguments.task.empty()) {
-    for (const char* key : {"data.file", "data.theta_file", "data.x_file", "data.task"})
-      config::set_from_command_line(document, std::string(key) + "=null");
-    config::set_from_command_line(document, "data.files=[]");
-    const std::string source = arguments.data.empty() ? "data.task=" + config::emit(arguments.task)
-                                                      : "data.file=" + config::emit(arguments.data);
-    config::set_from_command_line(document, source);
-    config::set_from_command_line(document, "data.online=false");
-  }
+  put_into(arguments.data, document);
+  if (arguments.data.names_data()) config::set_from_command_line(document, "data.online=false");
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
   return document;
 }
@@ -77,8 +66,7 @@ Action declare_check(CLI::App& app) {
   app.add_option(
       "config", arguments->config,
       "config file (YAML) that the data are to be trained with (default: the one that recommend writes)");
-  app.add_option("--data", arguments->data, "simulations: .npz or .h5 with theta and x, or .csv");
-  app.add_option("--task", arguments->task, "built-in task to simulate, instead of --data");
+  add_data(app, arguments->data);
   app.add_option("--set", arguments->assignments,
                  "section.key=value, which overrides the config; may be repeated")
       ->allow_extra_args(true);

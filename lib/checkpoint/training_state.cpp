@@ -45,6 +45,20 @@ void remove_old(const std::string& run, int64_t keep) {
 
 }  // namespace
 
+double scalar_or(const TrainingState& state, const std::string& name, double otherwise) {
+  const auto found = state.scalars.find(name);
+  return found == state.scalars.end() ? otherwise : found->second;
+}
+
+double scalar(const TrainingState& state, const std::string& name) {
+  const auto found = state.scalars.find(name);
+  if (found == state.scalars.end()) {
+    throw core::UserError("the checkpoint of step " + std::to_string(state.step) + " is incomplete ('" +
+                          name + "' is missing); delete it, so that an older one is taken");
+  }
+  return found->second;
+}
+
 std::string state_path(const std::string& run, int64_t step) {
   std::string digits = std::to_string(step);
   if (digits.size() < step_digits) digits.insert(0, step_digits - digits.size(), '0');

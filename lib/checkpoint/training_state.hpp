@@ -25,6 +25,11 @@ struct TrainingState {
   ModelFile model;                        ///< shape, standardisers, names; `weights` empty, `config` as above
 };
 
+/// A scalar of a state. Throws UserError where it is missing, which only a damaged checkpoint is.
+double scalar(const TrainingState& state, const std::string& name);
+/// One that checkpoints of older versions do not hold.
+double scalar_or(const TrainingState& state, const std::string& name, double otherwise);
+
 /// RUN/checkpoints/step_<at least 8 digits>.safetensors
 std::string state_path(const std::string& run, int64_t step);
 /// RUN/checkpoints/best.safetensors: a ModelFile, what `sample` takes while the run is training.

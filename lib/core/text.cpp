@@ -176,6 +176,10 @@ std::string number_text(double value) {
   return {buffer.data(), end};
 }
 
+std::string brief_text(double value) {
+  return print("%.4g", value);
+}
+
 std::string bytes_text(double bytes) {
   if (bytes >= 1e9) return print("%.1f GB", bytes / 1e9);
   if (bytes >= 1e6) return print("%.0f MB", bytes / 1e6);

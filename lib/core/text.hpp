@@ -55,6 +55,8 @@ std::string shape_text(std::span<const int64_t> shape);
 
 /// The shortest decimal text that reads back as the same double: 0.1, 1e-05, 3.
 std::string number_text(double value);
+/// Four significant digits, for messages that give an idea of a number.
+std::string brief_text(double value);
 
 /// "1.5 GB", "300 MB", "12 kB"
 std::string bytes_text(double bytes);

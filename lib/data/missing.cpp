@@ -7,19 +7,20 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/look/finding.hpp"
 
 namespace fluxsbi::data {
 
-namespace {
-
-// "20 %", "0.03 %"
-std::string percent(int64_t part, int64_t whole) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g %%", 100 * static_cast<double>(part) / static_cast<double>(whole));
-  return text;
+bool is_finite(double value) {
+  return std::isfinite(static_cast<float>(value));
 }
 
-}  // namespace
+int64_t first_bad(std::span<const double> row, bool may_lack) {
+  const auto found = std::find_if_not(row.begin(), row.end(), [may_lack](double value) {
+    return is_finite(value) || (may_lack && std::isnan(value));
+  });
+  return found == row.end() ? -1 : found - row.begin();
+}
 
 void MissingCount::add(std::span<const double> row) {
   ++seen_;
@@ -64,7 +65,9 @@ std::string MissingCount::text(std::span<const std::string> names) const {
                    [&](size_t a, size_t b) { return of_feature_[a] > of_feature_[b]; });
   std::vector<std::string> shares;
   for (const size_t i : order) {
-    if (of_feature_[i] > 0) shares.push_back(names[i] + " " + percent(of_feature_[i], seen_));
+    if (of_feature_[i] > 0)
+      shares.push_back(names[i] + " " +
+                       percent_text(static_cast<double>(of_feature_[i]) / static_cast<double>(seen_)));
   }
   line += ", in " + std::to_string(rows_) + " of " + std::to_string(seen_) + " rows (" +
           core::list_first(shares, 6) + ")";

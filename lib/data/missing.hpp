@@ -1,4 +1,4 @@
-// Which values of x a data set lacks.
+// Values that are missing or not finite.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,11 @@
 #include <vector>
 
 namespace fluxsbi::data {
+
+/// True for numbers that networks can see: those beyond float32's range become infinite there.
+bool is_finite(double value);
+/// Place of the first value that is not finite (where `may_lack`, that is infinite), or -1.
+int64_t first_bad(std::span<const double> row, bool may_lack = false);
 
 /// Counts the values of x that are NaN, row by row.
 class MissingCount {

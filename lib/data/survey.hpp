@@ -8,7 +8,7 @@
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
 #include "data/missing.hpp"
-#include "data/prior/prior.hpp"
+#include "data/side_choice.hpp"
 #include "data/source/complement.hpp"
 #include "data/split.hpp"
 #include "data/standardise.hpp"
@@ -27,14 +27,6 @@ struct Survey {
   uint32_t fingerprint = 0;
   std::vector<std::string> remarks;  ///< on transforms: what was chosen, and values on an end that were moved
 };
-
-/// What is known of theta's prior where transforms are chosen.
-struct ThetaEnds {
-  Range ends;          ///< of each feature of theta, or empty
-  bool logit = false;  ///< prior.transform: logit
-};
-/// `prior` may be null. Throws UserError as transform_range.
-ThetaEnds theta_ends(const PriorOptions& options, const Prior* prior);
 
 /// Reads all rows once, in blocks of at most `most_numbers` numbers of a side: applies data.nan, splits off
 /// the validation rows, fits the standardisers to the rest and takes the fingerprint. (Where rows are dropped

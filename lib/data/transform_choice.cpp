@@ -152,7 +152,7 @@ VariableChoice choose_transform(std::vector<double> values) {
   if (values.size() < least_values) return {};
   std::sort(values.begin(), values.end());
   if (is_discrete(values)) return {};
-  const std::string span = brief(values.front()) + " to " + brief(values.back());
+  const std::string span = core::brief_text(values.front()) + " to " + core::brief_text(values.back());
   for (const bool positive : {true, false}) {
     if (takes_log(values, positive))
       return {log_from_zero(positive), false,
@@ -182,6 +182,7 @@ SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sam
   SideChoice choice;
   choice.transforms.resize(size);
   choice.robust.assign(size, 0);
+  choice.guessed.assign(size, 0);
   std::map<std::string, std::vector<std::string>> by_reason;
   bool any = false;
   for (size_t i = 0; i < size; ++i) {
@@ -197,6 +198,7 @@ SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sam
       chosen.transform = between(facts.ends.low[i], facts.ends.high[i]);
     } else if (facts.kind == Standardise::per_feature && !facts.ordered) {
       chosen = choose_transform(std::move(values));
+      choice.guessed[i] = 1;
     }
     if (!chosen.reason.empty()) by_reason[chosen.reason].push_back(facts.names[i]);
     choice.transforms[i] = chosen.transform;

@@ -56,10 +56,11 @@ struct SideFacts {
   bool ordered = false;            ///< images and sets, whose features `auto` leaves alike
 };
 
-/// The transforms of a side; `transforms` and `robust` are empty where no feature has one.
+/// The transforms of a side; all lists but the remarks are empty where no feature has one.
 struct SideChoice {
   std::vector<Transform> transforms;
   std::vector<uint8_t> robust;
+  std::vector<uint8_t> guessed;      ///< [size] or empty: 1 where auto chose by a look at some rows
   std::vector<std::string> remarks;  ///< what auto chose, in a line for each kind of choice
 };
 

@@ -35,6 +35,7 @@ CheckOutcome check_data(const config::Value& document, const Execution& executio
   }
   run.build();
   run.look_at_data();
+  run.estimate_step();
   CheckOutcome outcome{run.dataset().source, run.look()};
   const bool is_said = std::any_of(
       outcome.look.findings.begin(), outcome.look.findings.end(), [](const data::Finding& finding) {

@@ -10,8 +10,7 @@ namespace fluxsbi::experiment {
 
 namespace {
 
-template <class T>
-std::string checksum_text(std::span<const T> values) {
+std::string checksum_text(std::span<const double> values) {
   char text[16];
   std::snprintf(text, sizeof text, "%08x", io::crc32(std::as_bytes(values)));
   return std::to_string(values.size()) + " numbers with CRC-32 " + text;
@@ -28,10 +27,6 @@ WorkDescription::WorkDescription(const std::string& command, sample::Posterior& 
 
 void WorkDescription::add(const std::string& key, const std::string& value) {
   text_ += key + ": " + value + "\n";
-}
-
-void WorkDescription::add(const std::string& key, std::span<const float> values) {
-  add(key, checksum_text(values));
 }
 
 void WorkDescription::add(const std::string& key, std::span<const double> values) {

@@ -18,7 +18,6 @@ class WorkDescription {
   WorkDescription(const std::string& command, sample::Posterior& posterior);
   void add(const std::string& key, const std::string& value);
   /// The checksum of the numbers, and how many these are.
-  void add(const std::string& key, std::span<const float> values);
   void add(const std::string& key, std::span<const double> values);
   /// The section `sampling` but for what only says when redrawing ends.
   void add(const sample::SamplingOptions& options);

@@ -228,11 +228,14 @@ void TrainingRun::look_at_data() {
                       .theta = fitted ? &survey_.theta : nullptr,
                       .x = fitted ? &survey_.x : nullptr,
                       .seed = seed_});
+  setup_.model.reference = look_.reference;
+}
+
+void TrainingRun::estimate_step() {
   const StepSubject step{experiment_,    *unresolved_, *setup_.method, *setup_.engine,
                          dataset_.shape, seen_,        joint_,         execution_.engine};
-  const auto costs = findings_of(estimate_step(step), step);
+  const auto costs = findings_of(experiment::estimate_step(step), step);
   look_.findings.insert(look_.findings.begin(), costs.begin(), costs.end());
-  setup_.model.reference = look_.reference;
 }
 
 void TrainingRun::open_folder(bool anew) {
@@ -309,6 +312,7 @@ void start_training(const std::string& run, Experiment experiment, const Executi
   training.survey_data();
   training.build();
   training.look_at_data();
+  training.estimate_step();
   log_look(training.look());
   training.open_folder(/*anew=*/true);
   training.train(std::nullopt);
@@ -321,7 +325,7 @@ void continue_training(const std::string& run, Experiment experiment, const Exec
   training.survey_data();
   if (state) training.require_same_data(*state);
   training.build();
-  training.look_at_data();  // train.log has what it found
+  training.look_at_data();  // train.log has what it found; the model file remembers the data
   training.open_folder(/*anew=*/false);
   training.train(state);
 }

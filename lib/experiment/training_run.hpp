@@ -44,8 +44,10 @@ class TrainingRun {
   void require_same_data(const checkpoint::TrainingState& state) const;
   /// Builds method, networks and engines.
   void build();
-  /// Looks at what the data hold, and estimates what a step takes.
+  /// Looks at what the data hold.
   void look_at_data();
+  /// Adds what a step takes to the look, where that is much.
+  void estimate_step();
   /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml; data.json, the
   /// look at the data, for a new run alone.
   void open_folder(bool anew);

@@ -21,7 +21,7 @@ struct Batch {
   at::Tensor cond;            ///< [B, M, K]; undefined for joint models
   at::Tensor condition_mask;  ///< [B, L, 1] bool; undefined for conditional models
   at::Tensor edge_mask;
-  /// [B, L, 1] bool, joint models: tokens without a value, which obs holds as 0; undefined: none (MissingCells)
+  /// [B, L, 1] bool, joint models: tokens without a value, which obs holds as 0; undefined: none (HiddenValues)
   at::Tensor missing = {};
 };
 
@@ -33,7 +33,7 @@ struct Noise {
   at::Tensor mask = {};
   /// [B] in (0, 1): rows below the drop rate lose their condition; undefined where none does
   at::Tensor drop = {};
-  at::Tensor missing = {};  ///< [B, MissingCells::numbers()] in (0, 1); undefined where nothing is hidden
+  at::Tensor missing = {};  ///< [B, HiddenValues::numbers()] in (0, 1); undefined where nothing is hidden
 };
 
 /// What a method is to be trained with.

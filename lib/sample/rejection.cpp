@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 #include "core/log.hpp"
@@ -16,12 +15,7 @@ constexpr double rule_of_three = 3;
 constexpr double worth_saying = 0.9;  // fewer kept draws than this share are reported after the first pass
 
 std::string interval_text(double low, double high) {
-  const auto short_text = [](double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.4g", value);
-    return std::string(text);
-  };
-  return "[" + short_text(low) + ", " + short_text(high) + "]";
+  return "[" + core::brief_text(low) + ", " + core::brief_text(high) + "]";
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "engine/weights.hpp"
+#include "train/plateau.hpp"
 #include "train/reporter.hpp"
 #include "train/schedule.hpp"
 #include "train/training_step.hpp"
@@ -93,30 +94,14 @@ class Trainer {
   int64_t best_step_ = 0;    // 0: no validation yet
   int64_t high_losses_ = 0;  // validation losses in a row beyond val_error_ratio * best
   bool stopped_early_ = false;
-  at::Tensor plateau_rows_;       // [n]: losses of the validation rows when these last fell beyond chance
-  int64_t stalled_ = 0;           // validations since then
+  Plateau plateau_;
   bool validation_due_ = false;   // the last step was done, but its validation was interrupted
   int64_t saved_best_step_ = -1;  // of the weights in best.safetensors
 };
 
-// Of a number that checkpoints of older versions do not hold.
-double scalar_or(const TrainingState& state, const std::string& name, double otherwise) {
-  const auto found = state.scalars.find(name);
-  return found == state.scalars.end() ? otherwise : found->second;
-}
-
-double scalar(const TrainingState& state, const std::string& name) {
-  const auto found = state.scalars.find(name);
-  if (found == state.scalars.end()) {
-    throw core::UserError("the checkpoint of step " + std::to_string(state.step) + " is incomplete ('" +
-                          name + "' is missing); delete it, so that an older one is taken");
-  }
-  return found->second;
-}
-
 Reporter::Start reporter_start(const TrainingState* state) {
   if (!state) return {};
-  return {state->step, state->metrics_bytes, scalar(*state, "seconds")};
+  return {state->step, state->metrics_bytes, checkpoint::scalar(*state, "seconds")};
 }
 
 Trainer::Trainer(TrainingSetup& setup, const TrainingState* state)
@@ -158,22 +143,20 @@ void Trainer::restore(const TrainingState& state) {
   optimiser_.moment1.copy_(array("moment1"));
   optimiser_.moment2.copy_(array("moment2"));
   best_average_.copy_(array("best_ema"));
-  step_function_.loss_sum.fill_(scalar(state, "loss_sum"));
-  step_function_.norm_sum.fill_(scalar(state, "norm_sum"));
-  step_function_.window_sum.fill_(scalar(state, "window_sum"));
+  step_function_.loss_sum.fill_(checkpoint::scalar(state, "loss_sum"));
+  step_function_.norm_sum.fill_(checkpoint::scalar(state, "norm_sum"));
+  step_function_.window_sum.fill_(checkpoint::scalar(state, "window_sum"));
   if (schedule_->window() > 0) schedule_->restore(state.scalars);
   step_ = state.step;
   first_step_ = saved_step_ = state.step;
-  reported_step_ = static_cast<int64_t>(scalar(state, "reported_step"));
-  rate_ = scalar(state, "rate");
-  best_step_ = static_cast<int64_t>(scalar(state, "best_step"));
-  if (best_step_ > 0) best_loss_ = scalar(state, "best_loss");
-  high_losses_ = static_cast<int64_t>(scalar(state, "high_losses"));
-  stopped_early_ = is_finished(state, options_) && scalar(state, "stopped_early") > 0;
-  validation_due_ = scalar_or(state, "validation_due", 0) > 0;
-  stalled_ = static_cast<int64_t>(scalar_or(state, "stalled", 0));
-  if (const auto rows = state.arrays.find("plateau_rows"); rows != state.arrays.end())
-    plateau_rows_ = engine::to_tensor(rows->second).to(setup_.engine->device());
+  reported_step_ = static_cast<int64_t>(checkpoint::scalar(state, "reported_step"));
+  rate_ = checkpoint::scalar(state, "rate");
+  best_step_ = static_cast<int64_t>(checkpoint::scalar(state, "best_step"));
+  if (best_step_ > 0) best_loss_ = checkpoint::scalar(state, "best_loss");
+  high_losses_ = static_cast<int64_t>(checkpoint::scalar(state, "high_losses"));
+  stopped_early_ = is_finished(state, options_) && checkpoint::scalar(state, "stopped_early") > 0;
+  validation_due_ = checkpoint::scalar_or(state, "validation_due", 0) > 0;
+  plateau_.restore(state, setup_.engine->device());
 }
 
 TrainingResult Trainer::run() {
@@ -279,26 +262,12 @@ double Trainer::validate() {
   return loss;
 }
 
-// Rows and noise are the same in every validation, so that a row's losses can be compared in pairs: the standard error
-// of their mean difference says how much of it is chance.
 void Trainer::watch_plateau() {
-  const at::Tensor& rows = validation_.rows();
-  if (!plateau_rows_.defined()) {
-    plateau_rows_ = rows.clone();
-    return;
-  }
-  const at::Tensor gain = (plateau_rows_ - rows).to(at::kDouble);
-  const auto count = static_cast<double>(gain.numel());
-  const double error = count > 1 ? gain.std().item<double>() / std::sqrt(count) : 0;
-  if (gain.mean().item<double>() > error) {
-    plateau_rows_.copy_(rows);
-    stalled_ = 0;
-    return;
-  }
-  if (++stalled_ < options_.plateau_patience || stopped_early_) return;
+  plateau_.observe(validation_.rows());
+  if (plateau_.stalled() < options_.plateau_patience || stopped_early_) return;
   stopped_early_ = true;
   core::log::info(
-      "early stopping at step " + std::to_string(step_) + ": in " + std::to_string(stalled_) +
+      "early stopping at step " + std::to_string(step_) + ": in " + std::to_string(plateau_.stalled()) +
       " validations the loss fell by no more than its standard error (training.plateau_patience)");
 }
 
@@ -340,7 +309,6 @@ TrainingState Trainer::state() {
                   {"moment2", engine::to_array(optimiser_.moment2)},
                   {"ema", engine::to_array(average())},
                   {"best_ema", engine::to_array(best_average_)}};
-  if (plateau_rows_.defined()) state.arrays.emplace("plateau_rows", engine::to_array(plateau_rows_));
   state.scalars = schedule_->state();
   state.scalars.insert({{"loss_sum", step_function_.loss_sum.item<double>()},
                         {"norm_sum", step_function_.norm_sum.item<double>()},
@@ -351,10 +319,10 @@ TrainingState Trainer::state() {
                         {"best_loss", best_step_ > 0 ? best_loss_ : 0.0},
                         {"high_losses", static_cast<double>(high_losses_)},
                         {"stopped_early", stopped_early_ ? 1.0 : 0.0},
-                        {"stalled", static_cast<double>(stalled_)},
                         {"validation_due", validation_due_ ? 1.0 : 0.0},
                         {"nsteps", static_cast<double>(options_.nsteps)},
                         {"seconds", reporter_.seconds()}});
+  plateau_.save(state);
   return state;
 }
 
@@ -405,8 +373,8 @@ void Trainer::writing(const Write& write) {
 
 bool is_finished(const TrainingState& state, const TrainingOptions& training) {
   if (state.step >= training.nsteps) return true;
-  const bool early = scalar(state, "stopped_early") > 0;
-  return early && static_cast<int64_t>(scalar(state, "nsteps")) == training.nsteps;
+  const bool early = checkpoint::scalar(state, "stopped_early") > 0;
+  return early && static_cast<int64_t>(checkpoint::scalar(state, "nsteps")) == training.nsteps;
 }
 
 TrainingResult train(TrainingSetup& setup, const std::optional<TrainingState>& state) {

@@ -11,8 +11,8 @@
 #include "engine/engine.hpp"
 #include "engine/step_runner.hpp"
 #include "method/condition_mask.hpp"
+#include "method/hidden_values.hpp"
 #include "method/method.hpp"
-#include "method/missing_cells.hpp"
 #include "train/options.hpp"
 #include "train/rows.hpp"
 
@@ -23,7 +23,7 @@ struct TrainingData {
   std::shared_ptr<const Rows> training, validation;
   std::optional<method::ConditionMask> condition_mask = {};
   double condition_drop_rate = 0;                    ///< in [0, 1): probability that a row loses its x
-  std::optional<method::MissingCells> missing = {};  ///< where x may hold NaN
+  std::optional<method::HiddenValues> missing = {};  ///< where x may hold NaN
 };
 
 struct TrainingSetup {

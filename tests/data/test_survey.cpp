@@ -198,3 +198,29 @@ TEST_CASE("what a row usually lacks is what rows lack, and what is hidden beside
   CHECK(holed.usual(0) == 2);
   CHECK(holed.usual(0.9) == 8);
 }
+
+TEST_CASE("what auto guessed gives way to rows that it did not see, and what was told does not",
+          "[data][survey][transform]") {
+  // auto looks at every second of 40,000 rows: u is lognormal there, v lies within (0, 1).
+  core::Philox random(11, core::Purpose::test);
+  Table table = random_table(40000);
+  for (size_t row = 0; row < 40000; ++row) {
+    table.x[2 * row] = static_cast<float>(std::exp(2 * random.normal()));
+    table.x[2 * row + 1] = static_cast<float>(random.uniform_open());
+  }
+  data::DataOptions options = options_with(NanPolicy::error);
+  options.transform_x = {data::TransformWord::automatic, data::TransformWord::logit};
+  const auto guessed = data::survey(table.dataset(), options, 1);
+  REQUIRE(guessed.x.transforms.size() == 2);
+  CHECK(guessed.x.transforms[0].kind == data::TransformKind::log);
+
+  table.x[2] = -1;  // u of row 1
+  const auto refuted = data::survey(table.dataset(), options, 1);
+  CHECK(refuted.x.transforms[0].kind == data::TransformKind::none);
+  CHECK(refuted.x.transforms[1].kind == data::TransformKind::logit);
+  CHECK(says("data.transform_x (auto): u: none after all").match(refuted.remarks.back()));
+
+  table.x[3] = 2;  // v of the same row
+  REQUIRE_USER_ERROR(data::survey(table.dataset(), options, 1),
+                     says("row 1 (counted from 0) has v = 2, outside the ends (0 to 1)"));
+}

@@ -44,7 +44,7 @@ bool find_fills(const ColumnFacts& column, Items& fills) {
   int64_t count = 0;
   for (const RepeatedValue& fill : column.fills) {
     const double share = static_cast<double>(fill.count) / static_cast<double>(column.count);
-    detail += (detail.empty() ? "" : ", ") + percent_text(share) + " are " + brief(fill.value);
+    detail += (detail.empty() ? "" : ", ") + percent_text(share) + " are " + core::brief_text(fill.value);
     count += fill.count;
   }
   fills.push_back({column.name, detail, static_cast<double>(count) / static_cast<double>(column.count)});
@@ -54,7 +54,7 @@ bool find_fills(const ColumnFacts& column, Items& fills) {
 void find_limits(const ColumnFacts& column, Items& limits) {
   for (const RepeatedValue& limit : column.limits) {
     const double share = static_cast<double>(limit.count) / static_cast<double>(column.count);
-    limits.push_back({column.name, percent_text(share) + " are " + brief(limit.value), share});
+    limits.push_back({column.name, percent_text(share) + " are " + core::brief_text(limit.value), share});
   }
 }
 
@@ -62,18 +62,20 @@ void report_columns(const SideOfLook& side, ColumnItems& found, std::vector<Find
   const std::string standardise = "data.standardise_" + std::string(side.name);
 
   if (!found.fills.empty()) {
-    findings.push_back(
-        grouped(Severity::warning, "fill-values", std::move(found.fills),
-                "values that repeat far from all others, as programs write for \"none\": ", "",
-                "write NaN in their place and set data.nan: drop or impute, or leave the column out; " +
-                    standardise + ": robust keeps them from setting the scale",
-                "data.nan"));
+    findings.push_back(grouped(Severity::warning, "fill-values", std::move(found.fills),
+                               "values that repeat far from all others, as programs write for \"none\": ", "",
+                               std::string("write NaN in their place and set data.nan: drop") +
+                                   (side.name == "theta" ? "" : " or impute") +
+                                   ", or leave the column out; " + standardise +
+                                   ": robust keeps them from setting the scale",
+                               "data.nan"));
   }
   if (!found.squeezed.empty()) {
-    const std::string remedy =
-        side.kind == Standardise::robust
-            ? "correct them if they are mistakes, or give the logarithm of the column"
-            : "correct them if they are mistakes, else set " + standardise + ": robust";
+    const std::string remedy = side.kind == Standardise::robust
+                                   ? "correct them if they are mistakes, or give the logarithm of the column"
+                                   : "correct them if they are mistakes, else set " + standardise +
+                                         ": robust, or data.transform_" + std::string(side.name) +
+                                         ": log or asinh";
     findings.push_back(grouped(Severity::warning, "extremes", std::move(found.squeezed),
                                "extremes set the scale on which the network sees ", "", remedy, standardise));
   }
@@ -123,7 +125,7 @@ std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_ar
     if (!failed_are_out && column.missing > 0)
       (gone > mostly_missing ? empty : missing).push_back({column.name, percent_text(gone), gone});
     if (column.count == 0) continue;
-    if (column.constant()) constant.push_back({column.name, "= " + brief(column.smallest), 1});
+    if (column.constant()) constant.push_back({column.name, "= " + core::brief_text(column.smallest), 1});
     if (column.discrete()) discrete.push_back({column.name, std::to_string(column.distinct) + " values", 1});
     find_limits(column, limits);
     if (find_fills(column, fills)) continue;
@@ -132,9 +134,9 @@ std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_ar
     const double seen = of_middle[i];
     const FindingItem item{
         column.name,
-        "up to " + brief(column.farthest) + ", " + brief(column.largest_z) + " spreads from the median; " +
-            percent_text(share) + " beyond " + brief(extreme_z) +
-            (seen < least_middle ? "; the middle half has a spread of " + brief(seen) : ""),
+        "up to " + core::brief_text(column.farthest) + ", " + core::brief_text(column.largest_z) +
+            " spreads from the median; " + percent_text(share) + " beyond " + core::brief_text(extreme_z) +
+            (seen < least_middle ? "; the middle half has a spread of " + core::brief_text(seen) : ""),
         column.largest_z};
     (seen < least_middle ? squeezed : extremes).push_back(item);
   }

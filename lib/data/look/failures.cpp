@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "core/text.hpp"
 #include "data/look/two_samples.hpp"
 
 namespace fluxsbi::data {
@@ -33,8 +34,8 @@ std::string dependence_text(const RowSample& sample, std::span<const ColumnFacts
   }
   const double corrected = std::min(1.0, least * static_cast<double>(sample.theta_size));
   if (corrected >= failure_level) return "";
-  return "Kolmogorov-Smirnov: " + theta[which].name + ", distance " + brief(distance) + ", p " +
-         (corrected < 1e-100 ? std::string("< 1e-100") : "= " + brief(corrected));
+  return "Kolmogorov-Smirnov: " + theta[which].name + ", distance " + core::brief_text(distance) + ", p " +
+         (corrected < 1e-100 ? std::string("< 1e-100") : "= " + core::brief_text(corrected));
 }
 
 }  // namespace

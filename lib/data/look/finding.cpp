@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 #include "core/text.hpp"
@@ -48,12 +47,6 @@ std::string percent_text(double share) {
 std::string rows_text(int64_t count, int64_t of) {
   return percent_text(static_cast<double>(count) / static_cast<double>(of)) + " of the rows (" +
          std::to_string(count) + " of " + std::to_string(of) + ")";
-}
-
-std::string brief(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
 }
 
 }  // namespace fluxsbi::data

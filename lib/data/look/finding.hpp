@@ -44,7 +44,5 @@ Finding grouped(Severity severity, std::string kind, std::vector<FindingItem> it
 std::string percent_text(double share);
 /// "24 % of the rows (976 of 4000)"
 std::string rows_text(int64_t count, int64_t of);
-/// Four significant digits: "0.1235", "1e+20".
-std::string brief(double value);
 
 }  // namespace fluxsbi::data

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace fluxsbi::data {
 
 namespace {
@@ -53,8 +55,8 @@ std::vector<Finding> find_outside(const RowSample& sample, const Prior& prior,
     const auto [low, high] = prior.ends(i);
     items.push_back({column.name,
                      percent_text(column.outside) + " of its values, which lie in [" +
-                         brief(column.smallest) + ", " + brief(column.largest) + "], are outside [" +
-                         brief(low) + ", " + brief(high) + "]",
+                         core::brief_text(column.smallest) + ", " + core::brief_text(column.largest) +
+                         "], are outside [" + core::brief_text(low) + ", " + core::brief_text(high) + "]",
                      column.outside});
   }
   const std::string before = percent_text(share) + " of theta lie outside the prior's support";

@@ -90,10 +90,11 @@ class Comparison {
 
   std::string number_text(double z, size_t i, std::span<const double> row) const {
     const std::string value = names_[i] + " = " + core::number_text(row[i]);
-    if (std::isinf(z)) return value + ", where all training rows have " + brief(reference_.mean[i]);
+    if (std::isinf(z))
+      return value + ", where all training rows have " + core::brief_text(reference_.mean[i]);
     return value + " is " + core::number_text(z < 10 ? std::round(10 * z) / 10 : std::round(z)) +
            " training standard deviations from the mean (training values lie in [" +
-           brief(reference_.low[i]) + ", " + brief(reference_.high[i]) + "])";
+           core::brief_text(reference_.low[i]) + ", " + core::brief_text(reference_.high[i]) + "])";
   }
 
   std::string distance_text(std::span<const double> row) const {
@@ -107,9 +108,10 @@ class Comparison {
           std::min(least, squared_distance(u, std::span<const float>(reference_.rows).subspan(first, size_)));
     least = std::sqrt(least);
     if (!(least > beyond_nearest * nearest_.back())) return "";
-    const std::string times = nearest_.back() > 0
-                                  ? brief(std::round(10 * least / nearest_.back()) / 10) + " times as far"
-                                  : "farther";
+    const std::string times =
+        nearest_.back() > 0
+            ? core::brief_text(std::round(10 * least / nearest_.back()) / 10) + " times as far"
+            : "farther";
     return "its distance to the nearest training row is beyond the 100th percentile of that among training rows, " +
            times + " as the largest";
   }

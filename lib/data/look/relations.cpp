@@ -6,6 +6,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/text.hpp"
+
 namespace fluxsbi::data {
 
 namespace {
@@ -113,8 +115,8 @@ Pairs correlated(const Columns& columns, const std::vector<std::pair<size_t, siz
       const double size = std::abs(r);
       if (size <= one_direction || std::find(known.begin(), known.end(), std::pair(i, j)) != known.end())
         continue;
-      const FindingItem item{columns.facts(j).name + " and " + columns.facts(i).name, "r = " + brief(r),
-                             size};
+      const FindingItem item{columns.facts(j).name + " and " + columns.facts(i).name,
+                             "r = " + core::brief_text(r), size};
       if (columns.is_theta(i)) {
         pairs.theta.push_back(item);
       } else if (columns.is_theta(j)) {

@@ -94,7 +94,7 @@ Row table_row(const ColumnFacts& column) {
           std::to_string(column.distinct)};
   for (const double value :
        {column.smallest, column.median, column.largest, column.mean, column.deviation, column.spread})
-    row.push_back(column.count > 0 ? brief(value) : "-");
+    row.push_back(column.count > 0 ? core::brief_text(value) : "-");
   return row;
 }
 

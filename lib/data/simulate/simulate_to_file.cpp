@@ -6,168 +6,25 @@
 #include <limits>
 #include <mutex>
 
-#include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/parallel.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
-#include "data/files/theta_rows.hpp"
 #include "data/simulate/journal.hpp"
 #include "data/simulate/noise_check.hpp"
-#include "data/simulate/program_files.hpp"
 #include "data/simulate/row_simulator.hpp"
-#include "data/simulate/simulate.hpp"
-#include "io/atomic_file.hpp"
-#include "io/output.hpp"
-#include "io/source.hpp"
+#include "data/simulate/simulation_file.hpp"
+#include "data/simulate/simulation_plan.hpp"
 
 namespace fluxsbi::data {
 
 namespace {
 
-constexpr int64_t task_batch = 4096;  // rows a record of a built-in task, which are quick
-
-/// What is to be simulated, checked and built.
-struct Plan {
-  std::unique_ptr<Task> task;
-  std::unique_ptr<Prior> own_prior;
-  const Prior* prior = nullptr;    ///< may be null where theta is given
-  std::optional<ThetaRows> given;  ///< rows of theta that come from a file
-  int64_t dim = 0;                 ///< of theta
-  int64_t rows = 0;
-  std::vector<std::string> theta_names;
-  std::string description;  ///< one line; the same for the same simulations
-  std::string program;      ///< one line; the command and what its files hold, empty for a task
-  int64_t batch = 0;
-  std::vector<std::string> files;
-
-  /// Writes theta of a row, [dim].
-  void theta_of(int64_t row, uint64_t seed, std::span<float> theta) const {
-    if (!given) return draw_theta(*prior, seed, row, theta);
-    std::copy_n(given->theta.begin() + row * dim, dim, theta.begin());
-  }
-};
-
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
-}
-
-void plan_command(const SimulateRequest& request, Plan& plan) {
-  if (!request.simulator.command || request.simulator.command->empty()) {
-    throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
-  }
-  plan.batch = request.simulator.batch;
-  plan.program = program_text(*request.simulator.command);
-  const int64_t dim = std::max(prior_dim(request.prior), std::ssize(request.theta_names));
-  const bool no_density = request.prior.kind == PriorKind::none || request.prior.kind == PriorKind::custom;
-  if (!request.theta_file && no_density) {
-    throw core::UserError(
-        "simulator.command needs a prior to draw theta from; give prior.parameters, set prior.kind to box, normal or "
-        "lognormal (found " +
-        config::name_of(request.prior.kind) + "), or name a file of theta with --theta");
-  }
-  if (dim == 0 && !request.theta_file)
-    throw core::UserError("the prior section has no numbers; give low and high, or mean and scale");
-  if (dim == 0) return;
-  plan.own_prior = make_prior(request.prior, dim);
-  plan.prior = plan.own_prior.get();
-  plan.dim = dim;
-  if (request.theta_file) return;
-  config::Writer writer;
-  writer.add(prior_table(), plan.own_prior->options());
-  plan.description += one_line(writer.text());
-}
-
-// Reads the rows of theta that are given, and says what the user should know of them.
-void plan_theta(const SimulateRequest& request, Plan& plan) {
-  plan.given = load_theta_rows(*request.theta_file, plan.dim, request.theta_names);
-  const ThetaRows& given = *plan.given;
-  plan.dim = std::ssize(given.theta) / given.rows;
-  if (request.simulations > given.rows) {
-    throw core::UserError(given.source + " gives " + std::to_string(given.rows) +
-                          " rows of theta, fewer than the " + std::to_string(request.simulations) +
-                          " simulations asked for; leave out -n");
-  }
-  plan.rows = request.simulations > 0 ? request.simulations : given.rows;
-  plan.description +=
-      "given theta with CRC-32 " + std::to_string(io::crc32(std::as_bytes(std::span(given.theta)))) + ", ";
-  for (const auto& remark : given.remarks) core::log::warning(remark);
-  int64_t outside = 0, first = 0;
-  for (int64_t row = 0; plan.prior && row < plan.rows; ++row) {
-    const auto begin = given.theta.begin() + row * plan.dim;
-    if (plan.prior->in_support(std::vector<double>(begin, begin + plan.dim))) continue;
-    if (outside++ == 0) first = row;
-  }
-  core::log::info(given.source + ": simulating at " + std::to_string(plan.rows) + " rows of theta");
-  if (outside > 0) {
-    core::log::warning(given.source + ": " + std::to_string(outside) + " of " + std::to_string(plan.rows) +
-                       " rows of theta lie outside the prior's support, the first is row " +
-                       std::to_string(first) + " (counted from 0); they are simulated as they are");
-  }
-}
-
-Plan make_plan(const SimulateRequest& request) {
-  if (request.simulations < (request.theta_file ? 0 : 1))
-    throw core::UserError("the number of simulations must be at least 1");
-  Plan plan;
-  plan.files = simulation_files(request.output);
-  for (const auto& file : plan.files) io::check_output(file, request.force || request.retry_failed, {});
-  if (request.task) {
-    if (request.simulator.command) {
-      throw core::UserError("both a task and simulator.command are given; keep one of them");
-    }
-    plan.task = make_task(*request.task);
-    plan.prior = &plan.task->prior();
-    plan.dim = plan.prior->dim();
-    plan.batch = task_batch;
-    plan.description = "task " + *request.task + ", ";
-    resolve_names(request.x_names, "x", plan.task->x_dim());
-  } else {
-    plan_command(request, plan);
-  }
-  plan.rows = request.simulations;
-  if (request.theta_file) plan_theta(request, plan);
-  plan.theta_names = resolve_names(request.theta_names, "theta", plan.dim);
-  plan.description += "seed " + std::to_string(request.seed);
-  return plan;
-}
-
 /// Rows [first, end) that are still to be made.
 struct Batch {
   int64_t first, end;
 };
-
-/// The file beside OUT.partial that tells which program makes its rows.
-std::string program_note(const std::string& output) {
-  return output + ".partial.program";
-}
-
-/// Compares the program with the one that began OUT.partial, and notes it.
-void check_program(const SimulateRequest& request, const Plan& plan) {
-  if (plan.program.empty()) return;
-  const std::string partial = request.output + ".partial", note = program_note(request.output);
-  if (std::filesystem::exists(partial) && std::filesystem::exists(note)) {
-    const auto bytes = io::FileSource(note).read_all();
-    const std::string begun(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (begun == plan.program) return;
-    if (!request.force && !request.retry_failed) {
-      throw core::UserError(
-          partial + " was begun by another program (" + begun + ") than it is now (" + plan.program +
-          "; the numbers are checksums of files); --retry-failed keeps the rows that succeeded and "
-          "runs the others with the new program, --force begins anew");
-    }
-    if (request.force) Journal(partial, plan.description, true, [](const JournalRecord&) {}).remove();
-  }
-  io::write_text(note, plan.program);
-}
-
-/// Removes the note where there is no partial output any more.
-void forget_program(const std::string& output) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(output + ".partial")) std::filesystem::remove(program_note(output), ignored);
-}
 
 enum class RowState : uint8_t { open, succeeded, failed };
 
@@ -210,7 +67,7 @@ std::vector<Batch> open_batches(const std::vector<RowState>& done, int64_t size)
 /// The work between opening the journal and writing the output.
 class Run {
  public:
-  Run(const SimulateRequest& request, const Plan& plan)
+  Run(const SimulateRequest& request, const SimulationPlan& plan)
       : request_(request),
         plan_(plan),
         done_(static_cast<size_t>(plan.rows)),
@@ -400,7 +257,7 @@ class Run {
   }
 
   const SimulateRequest& request_;
-  const Plan& plan_;
+  const SimulationPlan& plan_;
   std::vector<RowState> done_;
   int64_t finished_ = 0;
   int64_t x_dim_ = 0;
@@ -414,7 +271,7 @@ class Run {
 }  // namespace
 
 SimulateOutcome simulate_to_file(const SimulateRequest& request) {
-  const Plan plan = make_plan(request);
+  const SimulationPlan plan = make_plan(request);
   check_program(request, plan);
   try {
     const SimulateOutcome outcome = Run(request, plan).finish();

@@ -1,4 +1,4 @@
-#include "method/missing_cells.hpp"
+#include "method/hidden_values.hpp"
 
 #include <limits>
 
@@ -10,17 +10,17 @@
 
 namespace fluxsbi::method {
 
-MissingCells::MissingCells(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels)
+HiddenValues::HiddenValues(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels)
     : rate_(rate), joint_(joint), theta_dim_(theta_dim), x_dim_(x_dim), x_channels_(x_channels) {
   core::require(rate >= 0 && rate < 1 && theta_dim >= 1 && x_dim >= 1, "missing values are those of x");
 }
 
-std::vector<int64_t> MissingCells::numbers() const {
+std::vector<int64_t> HiddenValues::numbers() const {
   if (rate_ == 0) return {};
   return joint_ ? std::vector<int64_t>{x_dim_} : std::vector<int64_t>{x_dim_, x_channels_};
 }
 
-void MissingCells::apply(Batch& batch, const at::Tensor& uniform) const {
+void HiddenValues::apply(Batch& batch, const at::Tensor& uniform) const {
   if (!joint_) {
     if (uniform.defined())
       batch.cond = batch.cond.masked_fill(uniform < rate_, std::numeric_limits<double>::quiet_NaN());

@@ -5,13 +5,13 @@
 
 #include "method/diffusion.hpp"
 #include "method/flow_matching.hpp"
-#include "method/missing_cells.hpp"
+#include "method/hidden_values.hpp"
 #include "support/catch.hpp"
 
 namespace {
 
 using namespace fluxsbi;
-using method::MissingCells;
+using method::HiddenValues;
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
@@ -26,7 +26,7 @@ at::Tensor marks(std::vector<int64_t> values) {
 }
 
 TEST_CASE("a conditional row loses the values whose numbers lie below the rate", "[method][missing]") {
-  const MissingCells cells(0.25, false, 2, 3, 1);
+  const HiddenValues cells(0.25, false, 2, 3, 1);
   CHECK(cells.numbers() == std::vector<int64_t>{3, 1});
   method::Batch batch;
   batch.obs = row({5, 6});
@@ -34,12 +34,12 @@ TEST_CASE("a conditional row loses the values whose numbers lie below the rate",
   cells.apply(batch, row({0.2F, 0.9F, 0.3F}));
   CHECK(at::isnan(batch.cond).equal(marks({1, 1, 0})));
   CHECK(batch.obs.equal(row({5, 6})));
-  CHECK(MissingCells(0, false, 2, 3, 1).numbers().empty());
+  CHECK(HiddenValues(0, false, 2, 3, 1).numbers().empty());
 }
 
 TEST_CASE("a joint token without a value is 0 at every time, is not given and carries no loss",
           "[method][missing]") {
-  const MissingCells cells(0.25, true, 2, 3, 1);
+  const HiddenValues cells(0.25, true, 2, 3, 1);
   CHECK(cells.numbers() == std::vector<int64_t>{3});
   const method::FlowMatching flow({});
   const method::Diffusion diffusion({});

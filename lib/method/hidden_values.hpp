@@ -9,11 +9,11 @@
 
 namespace fluxsbi::method {
 
-class MissingCells {
+class HiddenValues {
  public:
   /// rate in [0, 1): the probability that a value of x (joint models: a token) is hidden. Joint rows have theta_dim
   /// theta tokens, then x_dim x tokens; the x of conditional ones is [x_dim, x_channels].
-  MissingCells(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels);
+  HiddenValues(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels);
 
   /// The shape of a row's uniform numbers: [x_dim, x_channels], of joint rows [x_dim]; empty if none are taken.
   std::vector<int64_t> numbers() const;

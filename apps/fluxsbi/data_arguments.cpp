@@ -1,0 +1,55 @@
+#include "data_arguments.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "config/rules.hpp"
+#include "core/error.hpp"
+
+namespace fluxsbi::app {
+
+void add_data(CLI::App& app, DataArguments& arguments) {
+  app.add_option("--data", arguments.data, "simulations: .npz or .h5 with theta and x, or text");
+  app.add_option("--theta-key", arguments.theta_key,
+                 "key of theta in .npz, path of its dataset in .h5 (data.theta_key)");
+  app.add_option("--x-key", arguments.x_key, "the same for x (data.x_key)");
+  app.add_option("--task", arguments.task, "built-in task to simulate, instead of --data");
+}
+
+void require_one_source(const DataArguments& arguments) {
+  if (!arguments.data.empty() && !arguments.task.empty()) {
+    throw core::UserError(
+        "give --data or --task, not both: simulations come from a file or from a built-in task");
+  }
+}
+
+void forget_files(config::Value& document) {
+  for (const char* key : {"data.file", "data.theta_file", "data.x_file"})
+    config::set_from_command_line(document, std::string(key) + "=null");
+  config::set_from_command_line(document, "data.files=[]");
+}
+
+void put_into(const DataArguments& arguments, config::Value& document) {
+  const auto set = [&](const std::string& assignment) {
+    config::set_from_command_line(document, assignment);
+  };
+  if (arguments.names_data()) forget_files(document);
+  if (!arguments.data.empty()) {
+    set("data.task=null");
+    set("data.online=false");
+    set("data.file=" + config::emit(arguments.data));
+  }
+  if (!arguments.task.empty()) set("data.task=" + config::emit(arguments.task));
+  if (!arguments.theta_key.empty()) set("data.theta_key=" + config::emit(arguments.theta_key));
+  if (!arguments.x_key.empty()) set("data.x_key=" + config::emit(arguments.x_key));
+}
+
+data::DataOptions data_options(const DataArguments& arguments) {
+  data::DataOptions options;
+  if (!arguments.data.empty()) options.file = arguments.data;
+  if (!arguments.task.empty()) options.task = arguments.task;
+  if (!arguments.theta_key.empty()) options.theta_key = arguments.theta_key;
+  if (!arguments.x_key.empty()) options.x_key = arguments.x_key;
+  return options;
+}
+
+}  // namespace fluxsbi::app

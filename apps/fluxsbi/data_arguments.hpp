@@ -1,0 +1,31 @@
+// --data, --task, --theta-key and --x-key: where the commands that train, check and recommend take simulations from.
+#pragma once
+
+#include <string>
+
+#include "common.hpp"
+#include "config/value.hpp"
+#include "data/data_options.hpp"
+
+namespace fluxsbi::app {
+
+struct DataArguments {
+  std::string data, task, theta_key, x_key;
+
+  bool names_data() const { return !data.empty() || !task.empty(); }
+};
+void add_data(CLI::App& app, DataArguments& arguments);
+
+/// Throws core::UserError where both --data and --task are given.
+void require_one_source(const DataArguments& arguments);
+
+/// Leaves the files out that the document names.
+void forget_files(config::Value& document);
+
+/// Puts them in place of the document's own source of data, which gives way. They must have been checked.
+void put_into(const DataArguments& arguments, config::Value& document);
+
+/// The section `data` that they alone make.
+data::DataOptions data_options(const DataArguments& arguments);
+
+}  // namespace fluxsbi::app
