@@ -25,6 +25,7 @@ enum class Purpose : uint32_t {
   classifier = 10,
   test = 11,
   divergence = 12,  ///< probes of a trace
+  held_out = 13,    ///< pairs that a model is judged by
 };
 
 /// A stream of random numbers named by (seed, purpose, stream, substream). Streams with different names are

@@ -17,8 +17,9 @@ struct Observation {
   std::vector<double> theta;  ///< [M, theta_dim] draws of the posterior; NaN where none could be filled
   std::vector<double>
       predictive;  ///< [K, x_dim] simulations at draws of the posterior; NaN where they failed; empty: none
-  std::vector<double>
-      draws_fine;  ///< [M, theta_dim] from the same noise with twice as many steps; empty: none
+  /// [M, theta_dim] from one noise, with the run's steps and with twice as many; nothing is drawn again, wherever it
+  /// lies. Empty: none.
+  std::vector<double> draws_coarse, draws_fine;
   int64_t evaluations = 0, evaluations_fine = 0;  ///< of the network, for each draw
   int64_t outside = 0;                            ///< draws beyond the prior's support that were drawn again
 };
@@ -38,7 +39,8 @@ struct Evidence {
   std::vector<double> log_theta;    ///< [N] log q(theta* | x)
   std::vector<double> log_samples;  ///< [N, L'] log q(sample | x)
 
-  std::vector<double> prior;      ///< [P, theta_dim] draws of the prior, or theta of training rows
+  std::vector<double> prior;  ///< [P, theta_dim] draws of the prior; where none is known, theta of the pairs
+  bool prior_known = false;   ///< `prior` was drawn from the prior that the model was trained with
   std::vector<double> low, high;  ///< [theta_dim] ends of the prior's support, infinite where there are none;
                                   ///< empty: unknown
   data::Reference reference;      ///< what the model remembers of the training data's x; may be empty

@@ -56,6 +56,7 @@ class TrainingRun {
 
   const data::Dataset& dataset() const { return dataset_; }
   const data::Look& look() const { return look_; }
+  const data::Survey& survey() const { return survey_; }
 
  private:
   /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.

@@ -118,6 +118,22 @@ TEST_CASE("solvers of the density converge at their order", "[sample][density][s
   CHECK(std::log2(error(40) / error(80)) > sample::find_solver(name).order - 0.4);
 }
 
+TEST_CASE("fixed steps of a density are a sampler's, taken backwards", "[sample][density][solver]") {
+  const test::Mixture data;
+  const ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  const auto& path = exact.path;
+  constexpr double spacing = 2;
+  const sample::DensityEquation equation(*path, {}, at::ones({1, 1}, at::kBool),
+                                         sample::unit_directions(at::ones({1, 1}, at::kBool), at::kCPU), 1,
+                                         spacing);
+  const auto times = sample::grid(equation, 4);
+  REQUIRE(times.size() == 5);
+  for (size_t i = 0; i < times.size(); ++i) {
+    const double left = static_cast<double>(i) / 4;  // a sampler's part is 1 - left^spacing
+    CHECK_THAT(times[i], Catch::Matchers::WithinAbs(path->time(1 - left * left), 1e-15));
+  }
+}
+
 TEST_CASE("the density of a nonlinear network integrates to 1 on every path", "[sample][density]") {
   const std::string name = GENERATE(from_range(test::method_names()));
   CAPTURE(name);

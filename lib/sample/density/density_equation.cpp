@@ -55,16 +55,17 @@ Directions random_directions(const at::Tensor& free, uint64_t seed, std::span<co
 }
 
 DensityEquation::DensityEquation(const method::Path& path, PullBack pull_back, at::Tensor free,
-                                 Directions directions, int64_t at_once)
+                                 Directions directions, int64_t at_once, double spacing)
     : path_(path),
       pull_back_(std::move(pull_back)),
       free_(std::move(free)),
       directions_(std::move(directions)),
       at_once_(at_once),
-      inferred_(free_.sum().item<int64_t>()) {
+      inferred_(free_.sum().item<int64_t>()),
+      spacing_(spacing) {
   core::require(free_.dim() == 2 && directions_.vectors.dim() == 3 &&
-                    directions_.vectors.size(2) == free_.numel() && at_once >= 1,
-                "a density needs free [L, C], directions [n or 1, k, L C] and room for one item");
+                    directions_.vectors.size(2) == free_.numel() && at_once >= 1 && spacing > 0,
+                "a density needs free [L, C], directions [n or 1, k, L C], room for one item and a spacing");
 }
 
 // All pairs of a row and a direction, rows first, in pieces of at_once_.

@@ -10,6 +10,7 @@
 //               19), which stay the same along a row's path.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <span>
 
@@ -38,13 +39,14 @@ Directions random_directions(const at::Tensor& free, uint64_t seed, std::span<co
 class DensityEquation final : public Equation {
  public:
   /// free [L, C] bool, on the device: elements that are inferred; the others stand still at 0. No call of
-  /// `pull_back` has more than `at_once` items. path must outlive the equation.
+  /// `pull_back` has more than `at_once` items. `spacing` > 0, of fixed-step solvers: the steps are those of a
+  /// sampler's grid() with this spacing, taken backwards. path must outlive the equation.
   DensityEquation(const method::Path& path, PullBack pull_back, at::Tensor free, Directions directions,
-                  int64_t at_once);
+                  int64_t at_once, double spacing = 1);
 
   double start() const override { return path_.end(); }
   double end() const override { return path_.start(); }
-  double time(double part) const override { return path_.time(1 - part); }
+  double time(double part) const override { return path_.time(1 - std::pow(part, spacing_)); }
   at::Tensor slope(const at::Tensor& t, const at::Tensor& state, const at::Tensor& rows) const override;
 
   const method::Path& path() const { return path_; }
@@ -65,6 +67,7 @@ class DensityEquation final : public Equation {
   at::Tensor free_;
   Directions directions_;
   int64_t at_once_, inferred_;
+  double spacing_;
 };
 
 /// Log-densities of n states at the path's end(), in the state's own units.

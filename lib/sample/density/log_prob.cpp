@@ -41,6 +41,7 @@ class Evaluation {
     solver_options_.rtol = options.rtol * tolerance_share;
     solver_options_.max_evaluations = options.max_evaluations;
     solver_options_.steps = options.steps.value_or(0);
+    if (!solver_.adaptive) spacing_ = options.spacing.value_or(source.method->default_spacing());
     result_.values.assign(static_cast<size_t>(rows), -infinity);
     if (!divergence.exact) result_.standard_errors.assign(static_cast<size_t>(rows), 0);
     find_free();
@@ -141,7 +142,7 @@ class Evaluation {
                                               : random_directions(free_, divergence_.seed, rows,
                                                                   divergence_.probes, source_.device);
     const DensityEquation equation(*path_, std::move(bound.pull_back), free_.to(source_.device),
-                                   std::move(directions), memory_.pull_backs);
+                                   std::move(directions), memory_.pull_backs, spacing_);
     const LogDensity found = log_density(equation, solver_, states(rows), solver_options_);
     Chunk chunk;
     chunk.evaluations = found.evaluations;
@@ -192,7 +193,7 @@ class Evaluation {
   const std::unique_ptr<method::Path> path_;
   SolverOptions solver_options_;
   at::Tensor free_;  // [L, C] bool
-  double offset_ = 0, signal_ = 1;
+  double offset_ = 0, signal_ = 1, spacing_ = 1;
   std::vector<int64_t> failed_;
   int64_t exhausted_ = 0;
   LogProbs result_;
