@@ -76,13 +76,14 @@ const config::Table<DataOptions>& data_table() {
               "transform_theta", &DataOptions::transform_theta, any<TransformWords>(),
               "the transform of theta before it is standardised, one word for all parameters or a list with "
               "one for each. none; log, for values of one sign over decades; logit, between the prior's ends; "
-              "asinh, for heavy tails; robust, where a few values stand far away; auto looks at the data, "
-              "says what it chose, and leaves ordinary parameters alone (docs/data.md)")
+              "asinh, for heavy tails; robust, where a few values stand far away; auto is what the built-in task "
+              "needs (sir, lotka_volterra: log), else it looks at the data, says what it chose, and leaves "
+              "ordinary parameters alone (docs/data.md)")
           .add("transform_x", &DataOptions::transform_x, any<TransformWords>(),
                "the same for x; logit is for values between 0 and 1")
           .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
                "what happens to columns that do not vary. error: an error names them. keep: they are kept "
-               "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw)")
+               "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw, sir)")
           .add("nan", &DataOptions::nan, config::one_of<NanPolicy>(),
                "what happens to rows with NaN or infinite values. error: an error gives their number and the "
                "first one. drop: they are left out. impute: a value of x that is NaN is missing, and the "
@@ -127,6 +128,9 @@ void resolve(DataOptions& options, const std::string& of_network) {
                             : by_channel ? Standardise::per_channel
                                          : Standardise::per_feature;
   }
+  const TransformWords unsaid{TransformWord::automatic};
+  if (options.transform_theta == unsaid) options.transform_theta = {needs.transform_theta};
+  if (options.transform_x == unsaid) options.transform_x = {needs.transform_x};
   if (!options.missing_rate && options.nan == NanPolicy::impute) options.missing_rate = imputed_rate;
   if (options.constant == ConstantColumns::automatic) {
     options.constant = needs.constant == ConstantColumns::automatic ? ConstantColumns::error : needs.constant;

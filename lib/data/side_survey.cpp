@@ -1,5 +1,6 @@
 #include "data/side_survey.hpp"
 
+#include <map>
 #include <utility>
 
 #include "core/error.hpp"
@@ -95,14 +96,23 @@ Standardiser SideSurvey::finish(std::vector<std::string>& remarks) const {
   Standardiser fitted = fit_.finish();
   remarks.insert(remarks.end(), choice_.remarks.begin(), choice_.remarks.end());
   const std::vector<int64_t>& on_end = fit_.on_end();
+  std::map<std::string, std::pair<std::vector<std::string>, int64_t>>
+      by_margin;  // features, and their values
   for (size_t i = 0; i < on_end.size(); ++i) {
     if (on_end[i] == 0) continue;
     const Transform& transform = fitted.transforms[i];
-    remarks.push_back(features_[i] + ": " + std::to_string(on_end[i]) +
-                      " training values lie on an end, where " + config::name_of(transform.kind) +
-                      " is infinite; they are learned half the smallest other distance inside (" +
-                      core::number_text(transform.has_low() ? transform.low_margin : transform.high_margin) +
-                      ")");
+    const std::string margin =
+        core::number_text(transform.has_low() ? transform.low_margin : transform.high_margin);
+    auto& [names, count] =
+        by_margin["where " + config::name_of(transform.kind) + " is infinite; they are learned " +
+                  (fit_.on_end_alone(i) ? "as if one unit inside, as there are no others"
+                                        : "half the smallest other distance inside (" + margin + ")")];
+    names.push_back(features_[i]);
+    count += on_end[i];
+  }
+  for (const auto& [how, who] : by_margin) {
+    remarks.push_back(core::list_first(who.first, 6) + ": " + std::to_string(who.second) +
+                      " training values lie on an end, " + how);
   }
   return fitted;
 }

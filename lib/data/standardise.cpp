@@ -143,11 +143,18 @@ std::vector<double> StandardiserFit::transformed(std::span<const double> values,
   return line;
 }
 
+bool StandardiserFit::on_end_alone(size_t i) const {
+  return on_end_[i] > 0 && request_.transforms[i].kind == TransformKind::log && std::isinf(nearest_low_[i]) &&
+         std::isinf(nearest_high_[i]);
+}
+
 std::vector<Transform> StandardiserFit::fitted_transforms() const {
   std::vector<Transform> fitted = request_.transforms;
   for (size_t i = 0; i < fitted.size(); ++i) {
     if (std::isfinite(nearest_low_[i])) fitted[i].low_margin = nearest_low_[i] / 2;
     if (std::isfinite(nearest_high_[i])) fitted[i].high_margin = nearest_high_[i] / 2;
+    // All on the end of a logarithm: 0, where the least number of float32 would give -87
+    if (on_end_alone(i)) fitted[i].low_margin = fitted[i].high_margin = 1;
   }
   return fitted;
 }

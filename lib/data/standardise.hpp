@@ -84,6 +84,8 @@ class StandardiserFit {
   Standardiser finish() const;
   /// For each feature the values so far that lie on an end of its transform, [size].
   const std::vector<int64_t>& on_end() const { return on_end_; }
+  /// Whether all values of a feature lie on the end of its log, so that no distance tells a margin: it is 1 then.
+  bool on_end_alone(size_t i) const;
 
  private:
   struct Moments {

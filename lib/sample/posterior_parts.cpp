@@ -120,10 +120,9 @@ data::Standardiser side_by_side(data::Standardiser theta, const data::Standardis
 void warn_of_moved(const data::Standardiser& standardiser, std::span<const double> values) {
   const int64_t count = standardiser.moved(values);
   if (count == 0) return;
-  core::log::warning(
-      core::count_text(count, "given value") +
-      " on an end of the transform (data.transform_theta, transform_x), or " +
-      "beyond it, where the training data hold none, count as half the training data's smallest distance inside");
+  core::log::warning(core::count_text(count, "given value") +
+                     " on an end of the transform (data.transform_theta, transform_x), or beyond it, " +
+                     "count as half the training data's smallest other distance inside");
 }
 
 void check_questions(const JointCondition& condition, const method::ConditionMask& trained,

@@ -9,7 +9,9 @@
 #include "data/tasks/gaussian_linear.hpp"
 #include "data/tasks/gaussian_linear_uniform.hpp"
 #include "data/tasks/gaussian_mixture.hpp"
+#include "data/tasks/lotka_volterra.hpp"
 #include "data/tasks/normal_set.hpp"
+#include "data/tasks/sir.hpp"
 #include "data/tasks/slcp.hpp"
 #include "data/tasks/slcp_distractors.hpp"
 #include "data/tasks/task.hpp"
@@ -33,6 +35,8 @@ constexpr std::array rows{
     TaskRow{"slcp_distractors", make<SlcpDistractors>},
     TaskRow{"bernoulli_glm", make<BernoulliGlm>},
     TaskRow{"bernoulli_glm_raw", make<BernoulliGlmRaw>},
+    TaskRow{"sir", make<Sir>},
+    TaskRow{"lotka_volterra", make<LotkaVolterra>},
     TaskRow{"ar1_series", make<Ar1Series>},
     TaskRow{"blurred_source", make<BlurredSource>},
     TaskRow{"normal_set", make<NormalSet>},

@@ -1,5 +1,7 @@
 #include "data/tasks/task.hpp"
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "core/text.hpp"
 
@@ -35,11 +37,26 @@ std::vector<std::string> Task::edges(size_t tokens) const {
   return std::vector<std::string>(tokens, std::string(tokens, '1'));
 }
 
-void Task::fail_posterior(std::span<const double> x) const {
+std::vector<std::string> Task::edges_of_parameters(size_t tokens, std::span<const size_t> idle) const {
+  const auto parameters = static_cast<size_t>(theta_dim());
+  std::vector<std::string> rows(tokens, std::string(tokens, '0'));
+  for (size_t i = 0; i < tokens; ++i) {
+    const bool of_none = i >= parameters && std::find(idle.begin(), idle.end(), i - parameters) != idle.end();
+    for (size_t j = 0; j < parameters && !of_none; ++j) rows[i][j] = rows[j][i] = '1';
+    rows[i][i] = '1';
+  }
+  return rows;
+}
+
+std::string Task::observation_text(std::span<const double> x) {
   std::string values;
   for (const double value : x) values += (values.empty() ? "" : ", ") + core::number_text(value);
-  throw core::UserError("task " + std::string(name()) + ": no theta of the prior makes x = (" + values +
-                        ") in " + std::to_string(max_posterior_tries) +
+  return "x = (" + values + ")";
+}
+
+void Task::fail_posterior(std::span<const double> x) const {
+  throw core::UserError("task " + std::string(name()) + ": no theta of the prior makes " +
+                        observation_text(x) + " in " + std::to_string(max_posterior_tries) +
                         " tries; check that the observation belongs to this task");
 }
 

@@ -14,6 +14,7 @@
 #include "core/philox.hpp"
 #include "data/prior/prior.hpp"
 #include "data/shape.hpp"
+#include "data/transform_choice.hpp"
 
 namespace fluxsbi::data {
 
@@ -27,6 +28,8 @@ using PosteriorDraw = std::function<void(core::Philox& random, std::span<double>
 struct DataNeeds {
   Standardise standardise_x = Standardise::automatic;
   ConstantColumns constant = ConstantColumns::automatic;
+  TransformWord transform_theta = TransformWord::automatic;
+  TransformWord transform_x = TransformWord::automatic;
 };
 
 class Task {
@@ -60,11 +63,16 @@ class Task {
   virtual PosteriorDraw posterior(std::span<const double> x) const;
 
   DataShape shape() const;
+  /// "x = (50, 0)", for messages.
+  static std::string observation_text(std::span<const double> x);
 
  protected:
   /// The undirected dependency graph of the tokens of theta and x, as DataShape::edges. Default: everything
   /// depends on everything.
   virtual std::vector<std::string> edges(size_t tokens) const;
+  /// The graph of data that depend on all parameters and not on each other, those of the numbers `idle` on
+  /// nothing.
+  std::vector<std::string> edges_of_parameters(size_t tokens, std::span<const size_t> idle) const;
   /// Throws the UserError of an observation that the prior cannot make.
   [[noreturn]] void fail_posterior(std::span<const double> x) const;
 };
