@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/table_text.hpp"
 #include "core/text.hpp"
 
 namespace fluxsbi::data {
@@ -98,21 +99,6 @@ Row table_row(const ColumnFacts& column) {
   return row;
 }
 
-std::string aligned(const std::vector<Row>& rows) {
-  std::vector<size_t> widths(rows.front().size(), 0);
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line = row[0] + std::string(widths[0] - row[0].size(), ' ');
-    for (size_t i = 1; i < row.size(); ++i)
-      line += "  " + std::string(widths[i] - row[i].size(), ' ') + row[i];
-    text += line + "\n";
-  }
-  return text;
-}
-
 }  // namespace
 
 std::string summary_line(const Look& look) {
@@ -137,7 +123,7 @@ std::string variable_table(const Look& look) {
       left += (left.empty() ? "" : ", ") + core::and_more(side->size() - most_variables) + " of " +
               (side == &look.theta ? "theta" : "x");
   }
-  return aligned(rows) + (left.empty() ? "" : left + " (--json writes all)\n");
+  return core::aligned_table(rows) + (left.empty() ? "" : left + " (--json writes all)\n");
 }
 
 std::string look_json(const Look& look) {
