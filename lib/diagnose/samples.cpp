@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -88,44 +89,50 @@ int64_t choose_row(const std::string& path, const std::vector<int64_t>& shape, i
   return row;
 }
 
-// Keeps row `row` of the array's first axis.
-void keep_row(io::Array& array, int64_t row) {
+// Row `row` of the array's first axis.
+io::Array row_of(const io::Array& array, int64_t row) {
   const size_t bytes = array.bytes.size() / static_cast<size_t>(array.shape[0]);
   const auto begin = array.bytes.begin() + static_cast<std::ptrdiff_t>(row * static_cast<int64_t>(bytes));
-  array.bytes = std::vector<std::byte>(begin, begin + static_cast<std::ptrdiff_t>(bytes));
-  array.shape.erase(array.shape.begin());
+  return {array.dtype,
+          {array.shape.begin() + 1, array.shape.end()},
+          {begin, begin + static_cast<std::ptrdiff_t>(bytes)}};
 }
 
-void drop_unfilled(SampleSet& set, const std::vector<int64_t>& filled) {
-  int64_t kept = 0;
+bool all_finite(std::span<const double> draw) {
+  return std::all_of(draw.begin(), draw.end(), [](double value) { return std::isfinite(value); });
+}
+
+// Keeps the draws of which keep(i) is true and returns how many it dropped.
+template <class Keep>
+int64_t keep_draws(SampleSet& set, const Keep& keep) {
+  std::vector<int64_t> kept;
   for (int64_t i = 0; i < set.rows; ++i) {
-    if (filled[i] == 0) continue;
-    std::copy_n(set.values.begin() + i * set.dimensions, set.dimensions,
-                set.values.begin() + kept * set.dimensions);
-    ++kept;
+    if (keep(i)) kept.push_back(i);
   }
-  set.unfilled = set.rows - kept;
-  set.rows = kept;
-  set.values.resize(static_cast<size_t>(kept * set.dimensions));
+  const int64_t dropped = set.rows - std::ssize(kept);
+  if (dropped == 0) return 0;
+  for (size_t i = 0; i < kept.size(); ++i) {
+    std::copy_n(set.values.begin() + kept[i] * set.dimensions, set.dimensions,
+                set.values.begin() + static_cast<int64_t>(i) * set.dimensions);
+    if (!set.places.empty()) kept[i] = set.places[static_cast<size_t>(kept[i])];
+  }
+  set.rows = std::ssize(kept);
+  set.values.resize(kept.size() * static_cast<size_t>(set.dimensions));
+  set.places = std::move(kept);
+  return dropped;
 }
 
-// The names of the dimensions that `fluxsbi sample` wrote beside them, or none.
-std::vector<std::string> names_of(const io::FileContent& content, int64_t channels, int64_t dimensions) {
-  const auto found = content.arrays.find(meta_key);
-  if (found == content.arrays.end()) return {};
-  const auto& bytes = found->second.bytes;
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
-  const auto meta = nlohmann::json::parse(text, text + bytes.size(), nullptr, /*allow_exceptions=*/false);
-  if (!meta.is_object()) return {};
-  const auto list = meta.contains("names") ? meta["names"] : meta.value("theta_names", nlohmann::json());
-  if (!list.is_array()) return {};
-  std::vector<std::string> tokens;
-  for (const auto& name : list) {
+using Names = std::vector<std::string>;
+
+// The names under `key` in the JSON that `fluxsbi sample` writes beside the samples; empty where there are none.
+Names names_in(const nlohmann::json& meta, const char* key) {
+  if (!meta.is_object() || !meta.contains(key) || !meta[key].is_array()) return {};
+  Names tokens;
+  for (const auto& name : meta[key]) {
     if (!name.is_string()) return {};
     tokens.push_back(name.get<std::string>());
   }
-  const auto names = data::feature_names(tokens, channels);
-  return std::ssize(names) == dimensions ? names : std::vector<std::string>{};
+  return tokens;
 }
 
 // Keeps the dimensions that were inferred: those whose `given` is NaN.
@@ -150,48 +157,90 @@ void keep_inferred(SampleSet& set, const std::vector<double>& given) {
 
 }  // namespace
 
-SampleSet load_samples(const std::string& path, int64_t row) {
+SampleFile::SampleFile(const std::string& path) : path_(path) {
   io::FileContent content = load_content(path);
   const bool named = content.arrays.contains(samples_key);
-  io::Array& samples = named ? content.arrays.at(samples_key) : content.arrays.begin()->second;
-  const std::string shape = core::shape_text(samples.shape);
-  const size_t rank = samples.shape.size();
+  samples_ = std::move(named ? content.arrays.at(samples_key) : content.arrays.begin()->second);
+  const std::string shape = core::shape_text(samples_.shape);
+  const size_t rank = samples_.shape.size();
   if (rank < 2 || rank > 4)
     throw core::UserError(path + ": samples have the shape " + shape + "; need [n, d] or [rows, n, d]");
-  if (samples.elements() == 0) throw core::UserError(path + " holds no samples (shape " + shape + ")");
-
-  SampleSet set;
-  set.name = path;
-  set.columns = content.columns;
-  const std::vector<int64_t> whole = samples.shape;
-  if (rank > 2) {
-    row = choose_row(path, whole, row);
-    if (whole[0] > 1) set.name += " row " + std::to_string(row);
-    keep_row(samples, row);
+  if (samples_.elements() == 0) throw core::UserError(path + " holds no samples (shape " + shape + ")");
+  names_ = content.columns;
+  if (!named || rank == 2) return;
+  const std::vector<int64_t>& whole = samples_.shape;
+  const int64_t dimensions = samples_.elements() / (whole[0] * whole[1]);
+  if (content.arrays.contains(meta_key)) {
+    const auto& bytes = content.arrays.at(meta_key).bytes;
+    const auto* text = reinterpret_cast<const char*>(bytes.data());
+    const auto meta = nlohmann::json::parse(text, text + bytes.size(), nullptr, /*allow_exceptions=*/false);
+    const Names tokens = names_in(meta, meta.is_object() && meta.contains("names") ? "names" : "theta_names");
+    names_ = data::feature_names(tokens, rank == 4 ? whole[3] : 1);
+    if (std::ssize(names_) != dimensions) names_.clear();
+    x_names_ = names_in(meta, "x_names");
   }
-  set.rows = samples.shape[0];
-  set.dimensions = samples.elements() / set.rows;
-  set.values = samples.to_double();
-  if (named && rank > 2) set.columns = names_of(content, rank == 4 ? whole[3] : 1, set.dimensions);
-  if (named && rank > 2 && content.arrays.contains(filled_key)) {
-    io::Array& filled = content.arrays.at(filled_key);
-    if (filled.shape != std::vector<int64_t>{whole[0], whole[1]})
-      throw core::UserError(path + ": filled has the shape " + core::shape_text(filled.shape) + ", samples " +
-                            shape + "; need [rows, n] for [rows, n, d]: write the file anew");
-    keep_row(filled, row);
-    drop_unfilled(set, filled.to_int64());
+  const auto take = [&](const char* key) -> std::optional<io::Array> {
+    const auto found = content.arrays.extract(key);
+    return found ? std::optional(std::move(found.mapped())) : std::nullopt;
+  };
+  filled_ = take(filled_key);
+  if (filled_ && filled_->shape != std::vector<int64_t>{whole[0], whole[1]})
+    throw core::UserError(path + ": filled has the shape " + core::shape_text(filled_->shape) + ", samples " +
+                          shape + "; need [rows, n] for [rows, n, d]: write the file anew");
+  given_ = take(given_key);
+  if (given_ &&
+      (given_->shape.empty() || given_->shape[0] != whole[0] || given_->elements() != whole[0] * dimensions))
+    throw core::UserError(path + ": given has the shape " + core::shape_text(given_->shape) + ", samples " +
+                          shape + "; need [rows, d] for [rows, n, d]: write the file anew");
+}
+
+std::vector<double> SampleFile::given(int64_t row) const {
+  return given_ ? row_of(*given_, row).to_double() : std::vector<double>();
+}
+
+SampleSet SampleFile::set(int64_t row) const {
+  SampleSet set;
+  set.name = path_;
+  if (by_observation()) {
+    row = choose_row(path_, samples_.shape, row);
+    if (observations() > 1) set.name += " row " + std::to_string(row);
+  }
+  set.rows = draws();
+  set.values = by_observation() ? row_of(samples_, row).to_double() : samples_.to_double();
+  set.dimensions = std::ssize(set.values) / set.rows;
+  set.columns = names_;
+  if (filled_) {
+    const auto filled = row_of(*filled_, row).to_int64();
+    set.unfilled = keep_draws(set, [&](int64_t i) { return filled[static_cast<size_t>(i)] != 0; });
     if (set.rows == 0)
       throw core::UserError(set.name + ": none of its " + std::to_string(set.unfilled) + " draws is filled");
   }
-  if (named && rank > 2 && content.arrays.contains(given_key)) {
-    io::Array& given = content.arrays.at(given_key);
-    if (given.shape.empty() || given.shape[0] != whole[0] || given.elements() != whole[0] * set.dimensions)
-      throw core::UserError(path + ": given has the shape " + core::shape_text(given.shape) + ", samples " +
-                            shape + "; need [rows, d] for [rows, n, d]: write the file anew");
-    keep_row(given, std::max<int64_t>(row, 0));
-    keep_inferred(set, given.to_double());
-  }
+  if (given_) keep_inferred(set, given(row));
   return set;
+}
+
+std::vector<int64_t> SampleFile::finite_draws(int64_t row) const {
+  const auto values = by_observation() ? row_of(samples_, row).to_double() : samples_.to_double();
+  const std::vector<int64_t> filled = filled_ ? row_of(*filled_, row).to_int64() : std::vector<int64_t>();
+  const int64_t size = std::ssize(values) / draws();
+  std::vector<int64_t> finite;
+  for (int64_t i = 0; i < draws(); ++i) {
+    const auto draw = std::span(values).subspan(static_cast<size_t>(i * size), static_cast<size_t>(size));
+    const bool kept = filled.empty() || filled[static_cast<size_t>(i)] != 0;
+    if (kept && all_finite(draw)) finite.push_back(i);
+  }
+  return finite;
+}
+
+SampleSet load_samples(const std::string& path, int64_t row) {
+  return SampleFile(path).set(row);
+}
+
+int64_t drop_not_finite(SampleSet& set) {
+  const auto size = static_cast<size_t>(set.dimensions);
+  return keep_draws(set, [&](int64_t i) {
+    return all_finite(std::span(set.values).subspan(static_cast<size_t>(i) * size, size));
+  });
 }
 
 SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wanted) {
@@ -211,7 +260,7 @@ SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wan
     if (std::count(chosen.begin(), chosen.end(), chosen.back()) > 1)
       throw core::UserError("--columns names " + core::quoted(word) + " twice");
   }
-  SampleSet picked{set.name, set.rows, std::ssize(chosen), {}, {}, set.unfilled};
+  SampleSet picked{set.name, set.rows, std::ssize(chosen), {}, {}, set.unfilled, set.places};
   picked.values.reserve(static_cast<size_t>(set.rows) * chosen.size());
   for (int64_t row = 0; row < set.rows; ++row) {
     for (const int64_t column : chosen)

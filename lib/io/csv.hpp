@@ -44,4 +44,7 @@ Csv parse_csv(std::string_view text, const std::string& name, const CsvOptions& 
 /// another rank.
 void save_csv(const std::string& path, const Array& array, const std::vector<std::string>& columns = {});
 
+/// A name as a field of CSV: in quotes where it holds a comma, a quote or the end of a line.
+std::string csv_field(const std::string& name);
+
 }  // namespace fluxsbi::io

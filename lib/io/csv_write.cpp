@@ -10,14 +10,6 @@ namespace fluxsbi::io {
 
 namespace {
 
-// A name as a field of CSV: in quotes where it holds a comma, a quote or the end of a line.
-std::string csv_field(const std::string& name) {
-  if (name.find_first_of(",\"\r\n") == std::string::npos) return name;
-  std::string text = "\"";
-  for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
-  return text + "\"";
-}
-
 template <class T>
 void write_rows(AtomicFile& file, const std::vector<T>& values, size_t columns) {
   std::array<char, 32> number;  // the longest shortest text of a double has 24 characters
@@ -33,6 +25,13 @@ void write_rows(AtomicFile& file, const std::vector<T>& values, size_t columns) 
 }
 
 }  // namespace
+
+std::string csv_field(const std::string& name) {
+  if (name.find_first_of(",\"\r\n") == std::string::npos) return name;
+  std::string text = "\"";
+  for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
+  return text + "\"";
+}
 
 void save_csv(const std::string& path, const Array& array, const std::vector<std::string>& columns) {
   if (array.shape.empty() || array.shape.size() > 2) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,11 +21,15 @@ Arrays load_hdf5(const std::string& path, const std::optional<std::vector<std::s
 /// The same for a file's bytes; `name` stands for the path in messages.
 Arrays parse_hdf5(std::span<const std::byte> bytes, const std::string& name);
 
-/// Datasets of other types are left out.
+/// Datasets of other types have a problem. Dimensions without values (netCDF-4) are left out.
 std::vector<ArrayInfo> list_hdf5(const std::string& path);
 
+/// Names of the axes of arrays, by the array's name. Axes of one name have one length.
+using AxisNames = std::map<std::string, std::vector<std::string>>;
+
 /// Writes atomically; contiguous little-endian datasets, groups as the names say. bfloat16 is written as
-/// float32.
-void save_hdf5(const std::string& path, const Arrays& arrays);
+/// float32. `axes` become dimension scales without values, so that xarray shows named dimensions; no name may be that
+/// of an array. Names of arrays that are not there are left out.
+void save_hdf5(const std::string& path, const Arrays& arrays, const AxisNames& axes = {});
 
 }  // namespace fluxsbi::io

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "io/hdf5_scales.hpp"
 
 namespace fluxsbi::io::h5 {
 
@@ -98,7 +99,7 @@ Keys File::datasets() const {
   Keys names = this->names(true);
   std::erase_if(names, [this](const std::string& name) {
     const Handle object(H5Oopen(id_, name.c_str(), H5P_DEFAULT), H5Oclose);
-    return H5Iget_type(object) != H5I_DATASET;
+    return H5Iget_type(object) != H5I_DATASET || is_bare_dimension(object);
   });
   return names;
 }

@@ -12,6 +12,7 @@
 #include "data/files/names.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
+#include "io/named_axes.hpp"
 #include "io/output.hpp"
 
 namespace fluxsbi::sample {
@@ -42,6 +43,20 @@ std::vector<int64_t> shape_with_channels(std::vector<int64_t> shape, int64_t cha
   return shape;
 }
 
+// Names of the axes, for HDF5.
+io::AxisNames axes_of(const io::Arrays& arrays) {
+  const auto names = [&](const char* key, std::vector<std::string> all) {
+    const auto found = arrays.find(key);
+    if (found != arrays.end()) all.resize(found->second.shape.size());
+    return all;
+  };
+  return {{"samples", names("samples", {"observation", "draw", "parameter", "channel"})},
+          {"filled", {"observation", "draw"}},
+          {"x", names("x", {"observation", "x_dim_0", "x_dim_1"})},
+          {"given", names("given", {"observation", "parameter", "channel"})},
+          {"meta", {"byte"}}};
+}
+
 void write(const std::string& path, Part part) {
   io::Arrays arrays;
   if (io::extension_of(path) == ".npy") {
@@ -65,7 +80,7 @@ void write(const std::string& path, Part part) {
     arrays.emplace(key_of(part.kind), std::move(part.question));
     arrays.emplace("meta", text_array(meta.dump()));
   }
-  io::save_arrays(path, arrays);
+  io::save_arrays_with_axes(path, arrays, axes_of(arrays));
 }
 
 Origin read_meta(Part& part, const io::Array& meta) {

@@ -9,7 +9,6 @@
 #include "core/error.hpp"
 #include "core/philox.hpp"
 #include "core/text.hpp"
-#include "core/text_table.hpp"
 
 using namespace fluxsbi::core;
 
@@ -120,18 +119,4 @@ TEST_CASE("several mistakes are one error with a line each", "[core][error]") {
   CHECK(std::string(UserErrors({"first", "second"}).what()) == "first\nsecond");
   CHECK_THROWS_AS(require(false, "no"), InternalError);
   require(true, "yes");  // says nothing: an exception would fail the test
-}
-
-TEST_CASE("a table's columns are aligned, in characters and not in bytes", "[core][text]") {
-  const std::vector<std::vector<std::string>> rows{
-      {"name", "unit", "value"}, {"\u03b8", "km", "1"}, {"longer", "", "12.5"}};
-  CHECK(aligned_table(rows) ==
-        "name    unit  value\n"
-        "\u03b8         km      1\n"
-        "longer         12.5\n");
-  CHECK(aligned_table(rows, 3) ==
-        "name    unit  value\n"
-        "\u03b8       km    1\n"
-        "longer        12.5\n");
-  CHECK(aligned_table({}).empty());
 }

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/table_text.hpp"
 #include "core/text.hpp"
-#include "core/text_table.hpp"
 
 namespace fluxsbi::data {
 

@@ -7,7 +7,7 @@
 #include "core/philox.hpp"
 #include "data/files/observations.hpp"
 #include "data/tasks/task.hpp"
-#include "io/files.hpp"
+#include "io/named_axes.hpp"
 
 namespace fluxsbi::data {
 
@@ -33,7 +33,9 @@ std::vector<int64_t> write_exact_posterior(const ExactPosterior& request) {
       io::Array::from(std::span<const float>(samples), {observations.rows, request.draws, dim});
   const std::vector<float> all_x(observations.x.begin(), observations.x.end());
   arrays["x"] = io::Array::from(std::span<const float>(all_x), {observations.rows, x_dim});
-  io::save_arrays(request.output, arrays);
+  io::save_arrays_with_axes(
+      request.output, arrays,
+      {{"samples", {"observation", "draw", "parameter"}}, {"x", {"observation", "x_dim_0"}}});
   return arrays["samples"].shape;
 }
 

@@ -6,6 +6,7 @@
 #include "core/text.hpp"
 #include "data/files/names.hpp"
 #include "io/files.hpp"
+#include "io/named_axes.hpp"
 #include "io/output.hpp"
 
 namespace fluxsbi::data {
@@ -66,7 +67,11 @@ void save_simulations(const std::string& output, const Simulations& all, bool wi
   arrays["theta"] = std::move(theta);
   arrays["x"] = std::move(x);
   if (with_failed) arrays["failed"] = io::Array::from_bool(all.failed, {all.rows});
-  io::save_arrays(output, arrays);
+  std::vector<std::string> x_axes{"simulation"};
+  for (size_t axis = 1; axis < arrays["x"].shape.size(); ++axis)
+    x_axes.push_back("x_dim_" + std::to_string(axis - 1));
+  io::save_arrays_with_axes(
+      output, arrays, {{"theta", {"simulation", "parameter"}}, {"x", x_axes}, {"failed", {"simulation"}}});
 }
 
 }  // namespace fluxsbi::data

@@ -8,6 +8,7 @@
 #include "core/version.hpp"
 #include "data/files/names.hpp"
 #include "io/files.hpp"
+#include "io/named_axes.hpp"
 #include "io/output.hpp"
 #include "sample/sample_file.hpp"
 
@@ -70,7 +71,9 @@ void save_log_probs(const std::string& path, const LogProbs& log_probs, const De
     if (errors) arrays.emplace("log_prob_se", io::Array::from(log_probs.standard_errors, shape));
     arrays.emplace("meta", meta_of(origin));
   }
-  io::save_arrays(path, arrays);
+  std::vector<std::string> axes{"observation"};
+  if (origin.draws > 0) axes.emplace_back("draw");
+  io::save_arrays_with_axes(path, arrays, {{"log_prob", axes}, {"log_prob_se", axes}, {"meta", {"byte"}}});
 }
 
 void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin,
@@ -96,7 +99,9 @@ void save_modes(const std::string& path, const Modes& modes, int64_t channels, c
     arrays.emplace("log_prob", io::Array::from(modes.log_prob, {rows}));
     arrays.emplace("meta", meta_of(origin));
   }
-  io::save_arrays(path, arrays);
+  std::vector<std::string> axes{"observation", "parameter"};
+  if (channels > 1) axes.emplace_back("channel");
+  io::save_arrays_with_axes(path, arrays, {{"map", axes}, {"log_prob", {"observation"}}, {"meta", {"byte"}}});
 }
 
 }  // namespace fluxsbi::sample

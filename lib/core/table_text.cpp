@@ -1,0 +1,49 @@
+#include "core/table_text.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace fluxsbi::core {
+
+namespace {
+
+// Characters of a text in UTF-8: bytes that continue one are left out.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string aligned_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent,
+                          size_t left) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line = indent;
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string blanks(widths[i] - width_of(row[i]), ' ');
+      line += (i == 0 ? "" : "  ") + (i < left ? row[i] + blanks : blanks + row[i]);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+std::string decimals_text(double value, int decimals) {
+  if (std::isnan(value)) return "-";
+  constexpr size_t longest = 12;
+  char text[400];
+  std::snprintf(text, sizeof text, "%.*f", std::clamp(decimals, 0, 60), value);
+  const bool rounded_away = value != 0 && std::string(text).find_first_of("123456789") == std::string::npos;
+  if (std::string(text).size() > longest || rounded_away) std::snprintf(text, sizeof text, "%.3e", value);
+  return text;
+}
+
+}  // namespace fluxsbi::core

@@ -1,0 +1,19 @@
+// Tables as text for people.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fluxsbi::core {
+
+/// The cells of rows of equal length in columns two blanks apart: the first `left` columns to the left, others to the
+/// right. Each line begins with `indent` and ends with a newline, without blanks before it. Widths count characters of
+/// UTF-8.
+std::string aligned_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent = "",
+                          size_t left = 1);
+
+/// The number with `decimals` digits behind the point; where it would be longer than 12 characters, or all of its
+/// digits zeros, in scientific notation. "-" for NaN.
+std::string decimals_text(double value, int decimals);
+
+}  // namespace fluxsbi::core
