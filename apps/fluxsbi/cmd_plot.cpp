@@ -13,6 +13,7 @@
 #include "io/output.hpp"
 #include "report/corner.hpp"
 #include "report/curves.hpp"
+#include "report/picture.hpp"
 
 namespace fluxsbi::app {
 
@@ -21,7 +22,7 @@ namespace {
 constexpr int64_t usual_dimensions = 12;  // larger plots are drawn where --columns asks for them
 
 struct PlotArguments {
-  std::string input, reference, title;
+  std::string input, reference, prior, title;
   std::vector<std::string> columns;
   std::vector<double> truth;
   int64_t row = -1;
@@ -50,11 +51,13 @@ std::vector<std::string> columns_to_draw(const PlotArguments& arguments, const d
   return numbers;
 }
 
-// The reference's dimensions: all where it has as many as are drawn, else those of the same name or number.
-diagnose::SampleSet load_reference(const PlotArguments& arguments, const std::vector<std::string>& columns) {
-  diagnose::SampleSet reference = load_named(arguments.reference, arguments.row);
-  if (reference.dimensions == std::ssize(columns)) return reference;
-  return diagnose::with_columns(reference, columns);
+// The dimensions of a file that is drawn beside the samples: all where it has as many as are drawn, else those of the
+// same name or number.
+diagnose::SampleSet load_beside(const std::string& path, int64_t row,
+                                const std::vector<std::string>& columns) {
+  diagnose::SampleSet beside = load_named(path, row);
+  if (beside.dimensions == std::ssize(columns)) return beside;
+  return diagnose::with_columns(beside, columns);
 }
 
 // The true values of the dimensions that are drawn; they may be given for all.
@@ -71,17 +74,21 @@ void plot_samples(const PlotArguments& arguments) {
   const diagnose::SampleSet all = load_named(arguments.input, arguments.row);
   const auto columns = columns_to_draw(arguments, all);
   const diagnose::SampleSet samples = diagnose::with_columns(all, columns);
-  diagnose::SampleSet reference;
+  diagnose::SampleSet reference, prior;
   report::CornerPlot corner;
   corner.names = samples.columns;
   corner.samples = {"posterior", samples.values};
   if (!arguments.reference.empty()) {
-    reference = load_reference(arguments, columns);
+    reference = load_beside(arguments.reference, arguments.row, columns);
     corner.reference = {"reference", reference.values};
+  }
+  if (!arguments.prior.empty()) {
+    prior = load_beside(arguments.prior, -1, columns);
+    corner.prior = {"prior", prior.values};
   }
   corner.truth = truth_of(arguments, all, columns);
   corner.title = arguments.title;
-  report::draw_corner(corner, arguments.output.path);
+  report::write_picture(report::corner_figure(corner), arguments.output.path);
 }
 
 int plot(const PlotArguments& arguments) {
@@ -89,7 +96,7 @@ int plot(const PlotArguments& arguments) {
   if (std::filesystem::is_directory(arguments.input)) {
     report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
     curves.title = arguments.title;
-    report::draw_curves(curves, arguments.output.path);
+    report::write_picture(report::curves_figure(curves), arguments.output.path);
   } else {
     plot_samples(arguments);
   }
@@ -112,6 +119,8 @@ Action declare_plot(CLI::App& app) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
+  app.add_option("--prior", arguments->prior,
+                 "file of draws of the prior, such as simulations, to draw on the diagonal");
   app.add_option("--truth", arguments->truth,
                  "true parameters, one for each dimension of the file or of --columns")
       ->delimiter(',');

@@ -67,7 +67,7 @@ std::span<const CommandRow> commands() {
           "disjoint",
           "fluxsbi c2st reference.npy samples.npz --row 0", declare_c2st},
       CommandRow{"plot", "draw posterior samples as a corner plot, or the training curves of a run",
-                 "fluxsbi plot samples.npz -o posterior.png", declare_plot},
+                 "fluxsbi plot samples.npz -o posterior.svg", declare_plot},
       CommandRow{"summary", "print mean, standard deviation, quantiles, mode and correlations of samples",
                  "fluxsbi summary samples.npz --row 0", declare_summary},
       CommandRow{

@@ -1,10 +1,8 @@
 #include "report/axis.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdio>
-#include <string_view>
 #include <utility>
 
 namespace fluxsbi::report {
@@ -13,13 +11,6 @@ namespace {
 
 constexpr double outer_fraction = 0.002;
 constexpr double margin_fraction = 0.1;
-
-constexpr std::array<std::pair<std::string_view, std::string_view>, 24> greek = {{
-    {"alpha", "α"}, {"beta", "β"},  {"gamma", "γ"},   {"delta", "δ"}, {"epsilon", "ε"}, {"zeta", "ζ"},
-    {"eta", "η"},   {"theta", "θ"}, {"iota", "ι"},    {"kappa", "κ"}, {"lambda", "λ"},  {"mu", "μ"},
-    {"nu", "ν"},    {"xi", "ξ"},    {"omicron", "ο"}, {"pi", "π"},    {"rho", "ρ"},     {"sigma", "σ"},
-    {"tau", "τ"},   {"phi", "φ"},   {"chi", "χ"},     {"psi", "ψ"},   {"omega", "ω"},   {"upsilon", "υ"},
-}};
 
 std::string tick_text(double value, double step) {
   char text[32];
@@ -74,27 +65,6 @@ std::vector<Tick> ticks(double low, double high, int wanted) {
       coarsest = std::move(found);
     }
   }
-}
-
-std::string plain_label(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (std::string_view("\\^_{}@&~").find(c) != std::string_view::npos) escaped += '\\';
-    escaped += c;
-  }
-  return escaped;
-}
-
-std::string axis_label(const std::string& name) {
-  const size_t underscore = name.find('_');
-  std::string base = name.substr(0, underscore);
-  const auto letter =
-      std::find_if(greek.begin(), greek.end(), [&](const auto& row) { return row.first == base; });
-  const std::string rest = underscore == std::string::npos ? "" : name.substr(underscore + 1);
-  const bool number = !rest.empty() && rest.find_first_not_of("0123456789") == std::string::npos;
-  if (letter == greek.end() && !(number && base.size() == 1)) return plain_label(name);
-  if (letter != greek.end()) base = letter->second;
-  return rest.empty() ? base : base + "_{" + plain_label(rest) + "}";
 }
 
 }  // namespace fluxsbi::report

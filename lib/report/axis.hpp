@@ -31,11 +31,4 @@ struct Tick {
 /// least if they fit.
 std::vector<Tick> ticks(double low, double high, int wanted);
 
-/// A variable's name for gnuplot's enhanced text: theta_0 as the Greek letter with a subscript, any other
-/// name letter for letter.
-std::string axis_label(const std::string& name);
-
-/// Any text letter for letter in gnuplot's enhanced mode.
-std::string plain_label(const std::string& text);
-
 }  // namespace fluxsbi::report

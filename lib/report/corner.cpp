@@ -2,215 +2,298 @@
 
 #include <algorithm>
 #include <cmath>
-#include <locale>
-#include <map>
-#include <sstream>
 
 #include "core/text.hpp"
+#include "report/contour.hpp"
 #include "report/corner_data.hpp"
-#include "report/gnuplot.hpp"
+#include "report/panel.hpp"
 #include "report/style.hpp"
 
 namespace fluxsbi::report {
 
 namespace {
 
-// Pixels. Left and right together are top and bottom together, so that picture and panels are square.
-constexpr int left = 94, right = 24, top = 46, bottom = 72, gap = 14;
-constexpr int character_width = 8;  // of tick labels, at most
 constexpr int least_size = 900, base_size = 260, size_per_dimension = 165;
+constexpr double contour_tolerance = 0.1, shade_tolerance = 0.2;  // pixels, of simplified lines
+constexpr double least_shade_area = 3;                            // square pixels
+constexpr size_t least_for_density = 20;                          // draws; fewer are drawn as points
+constexpr size_t most_described = 6;                              // parameters, in words
+
+// Pixels. Left and right together are top and bottom together, so that picture and panels are square.
+struct Layout {
+  int left, right, top, bottom, gap;
+  double tick_size, name_size, legend_size, title_size;
+};
+constexpr Layout wide{94, 24, 46, 72, 14, 14, 17, 14.5, 19};
+constexpr Layout small_letters{64, 14, 18, 60, 9, 11, 14, 11, 14};
+constexpr double crowded_panel = 240, crowded_tick_size = 12;
+
+double area_of(const std::vector<Pixel>& outline) {
+  double twice = 0;
+  for (size_t i = 0; i + 1 < outline.size(); ++i)
+    twice += outline[i].x * outline[i + 1].y - outline[i + 1].x * outline[i].y;
+  return std::abs(twice) / 2;
+}
+
+double sorted_quantile(const std::vector<double>& sorted, double q) {
+  return sorted[static_cast<size_t>(q * static_cast<double>(sorted.size() - 1) + 0.5)];
+}
 
 class Corner {
  public:
   explicit Corner(const CornerPlot& plot)
       : plot_(plot),
+        layout_(plot.panel > 0 ? small_letters : wide),
         count_(std::max(1, static_cast<int>(plot.names.size()))),
-        size_(std::max(least_size, base_size + size_per_dimension * count_)),
-        panel_((size_ - left - right - (count_ - 1) * gap) / count_),
+        panel_(plot.panel > 0 ? plot.panel : (wide_size() - margins() - (count_ - 1) * layout_.gap) / count_),
+        size_(margins() + count_ * panel_ + (count_ - 1) * layout_.gap),
         data_(corner_data(plot, panel_)) {
-    out_.imbue(std::locale::classic());
-    out_.precision(14);
+    make_room();
   }
 
-  CornerScript script() {
-    write_data();
-    out_ << style::panel()
-         << "set palette defined (0 '#f4f8fc', 0.25 '#bcd5ee', 0.6 '#4f8fcb', 1 '#123a6b')\n"
-         << "set cbrange [0:1]\nset multiplot\n";
+  Figure figure() {
+    for (int j = 0; j < count_; ++j) add_histograms(j);
     for (int row = 0; row < count_; ++row) {
-      for (int column = 0; column <= row; ++column) {
-        place(row, column);
-        if (row == column) {
-          write_marginal(row);
-        } else {
-          write_pair(row, column);
-        }
-      }
+      for (int column = 0; column <= row; ++column) draw_panel(row, column);
     }
-    out_ << "unset multiplot\n";
-    return {out_.str(), size_};
+    draw_headings();
+    return {plot_.title.empty() ? "Corner plot of " + plot_.samples.label : plot_.title,
+            description(),
+            size_ + wider_,
+            size_ + higher_,
+            std::move(svg_),
+            numbers()};
   }
 
  private:
-  static std::string pair_id(int row, int column) {
-    return std::to_string(row) + "_" + std::to_string(column);
-  }
-  int x_of(int column) const { return left + column * (panel_ + gap); }
-  int y_of(int row) const { return top + row * (panel_ + gap); }
-  // "at screen x, screen y" of pixels from the picture's top left corner.
-  std::string at(double x, double y) const {
-    return "screen " + core::number_text(x / size_) + ", screen " + core::number_text(1 - y / size_);
+  int wide_size() const { return std::max(least_size, base_size + size_per_dimension * count_); }
+  int margins() const { return layout_.left + layout_.right; }
+  double x_of(int column) const { return layout_.left + wider_ + column * (panel_ + layout_.gap); }
+  double y_of(int row) const { return layout_.top + row * (panel_ + layout_.gap); }
+
+  // The picture grows where labels are longer than the margins: to the left, and downwards for slanted ones.
+  void make_room() {
+    double widest = 0, slanted = 0;
+    for (int j = 0; j < count_; ++j) {
+      const AxisTicks labels = axis_ticks(data_.axes[j], true);
+      if (j > 0) widest = std::max(widest, widest_label(labels));
+      if (crowded(panel_at(j, j), labels)) slanted = std::max(slanted, widest_label(labels));
+    }
+    wider_ = std::max(0.0, widest + 2.2 * layout_.name_size + 10 - layout_.left);
+    higher_ = 0.6 * slanted;
   }
 
-  // Histograms and densities first: a datablock cannot be written inside a multiplot.
-  void write_data() {
-    peaks_.assign(data_.axes.size(), 0);
-    for (size_t j = 0; j < data_.axes.size(); ++j) {
-      const std::string id = std::to_string(j);
-      peaks_[j] =
-          write_histogram(out_, "$Samples" + id, data_.samples[j], data_.axes[j], data_.histogram_bins);
-      if (data_.has_reference())
-        peaks_[j] = std::max(peaks_[j], write_histogram(out_, "$Reference" + id, data_.reference[j],
-                                                        data_.axes[j], data_.histogram_bins));
-    }
-    for (int i = 1; i < count_; ++i) {
-      for (int j = 0; j < i; ++j) {
-        const std::string id = pair_id(i, j);
-        const Axis &x = data_.axes[j], &y = data_.axes[i];
-        const ShownDensity shown = shown_density(data_.samples[j], data_.samples[i], x, y);
-        shades_[id] = write_shades(out_, "$Shades" + id, shown.density);
-        write_contours(out_, "$Lines" + id, shown);
-        if (data_.has_reference())
-          write_contours(out_, "$LinesR" + id, shown_density(data_.reference[j], data_.reference[i], x, y));
-      }
-    }
+  void add_histograms(int j) {
+    const auto bars = [&](const Columns& columns) {
+      return columns[j].empty() ? Bars{} : histogram_bars(columns[j], data_.axes[j], data_.histogram_bins);
+    };
+    samples_.push_back(bars(data_.samples));
+    reference_.push_back(bars(data_.reference));
+    prior_.push_back(data_.has_prior() ? coarse_bars(data_.prior[j], data_.axes[j], data_.histogram_bins)
+                                       : Bars{});
   }
 
-  // Position, range, ticks and labels of a panel.
-  void place(int row, int column) {
-    const double l = x_of(column), t = y_of(row);
-    out_ << "unset label\nunset arrow\nunset object\n"
-         << "set lmargin at screen " << l / size_ << "\nset rmargin at screen " << (l + panel_) / size_
-         << "\nset tmargin at screen " << 1 - t / size_ << "\nset bmargin at screen "
-         << 1 - (t + panel_) / size_ << '\n';
-    const Axis& x = data_.axes[column];
-    out_ << "set xrange [" << x.low << ":" << x.high << "]\n";
-    write_ticks("x", x, row == count_ - 1);
+  Panel panel_at(int row, int column) const {
+    const double pixels = panel_;
+    return {x_of(column), y_of(row), pixels, pixels, data_.axes[column], data_.axes[row]};
+  }
+
+  void draw_panel(int row, int column) {
+    Panel panel = panel_at(row, column);
     if (row == column) {
-      out_ << "set yrange [0:" << peaks_[row] * (count_ == 1 ? 1.35 : 1.12) << "]\nunset ytics\n";
-    } else {
-      const Axis& y = data_.axes[row];
-      out_ << "set yrange [" << y.low << ":" << y.high << "]\n";
-      write_ticks("y", y, column == 0);
+      const double peak = std::max({samples_[row].peak(), reference_[row].peak(), prior_[row].peak()});
+      panel.y = {0, peak > 0 ? peak * (count_ == 1 ? 1.35 : 1.12) : 1, 1};
     }
-    if (row == count_ - 1)
-      out_ << "set label " << gnuplot_string(axis_label(plot_.names[column])) << " at "
-           << at(l + panel_ / 2.0, size_ - 18) << " center font ',13' textcolor rgb '" << style::ink << "'\n";
-    if (column == 0 && row > 0)
-      out_ << "set label " << gnuplot_string(axis_label(plot_.names[row])) << " at "
-           << at(20, t + panel_ / 2.0) << " center rotate by 90 font ',13' textcolor rgb '" << style::ink
-           << "'\n";
-    if (row == 0 && column == 0) write_headings();
+    const AxisTicks x = axis_ticks(panel.x, row == count_ - 1);
+    const AxisTicks y = row == column ? AxisTicks{} : axis_ticks(panel.y, column == 0);
+    draw_grid(svg_, panel, x, y);
+    svg_.open_clip({panel.left, panel.top}, panel.width, panel.height);
+    if (row == column) {
+      draw_marginal(panel, row);
+    } else {
+      draw_pair(panel, row, column);
+    }
+    draw_truth(panel, row, column);
+    svg_.close_clip();
+    draw_frame(svg_, panel, x, y);
+    draw_names(panel, row, column);
   }
 
-  void write_ticks(const char* which, const Axis& axis, bool labelled) {
-    const std::vector<Tick> all = ticks(axis.low, axis.high, std::clamp(panel_ / 55, 3, 6));
-    size_t longest = 0;
-    out_ << "set " << which << "tics (";
-    for (size_t i = 0; i < all.size(); ++i) {
-      longest = std::max(longest, all[i].text.size());
-      out_ << (i > 0 ? ", '" : "'") << (labelled ? all[i].text : "") << "' " << all[i].position;
-    }
-    const double spacing =
-        (all.size() < 2 ? 1 : (all[1].position - all[0].position) / (axis.high - axis.low)) * panel_;
-    const bool crowded = *which == 'x' && static_cast<double>(longest * character_width) > 0.85 * spacing;
-    out_ << ") nomirror out scale 0.5 textcolor rgb '" << style::ink << "'"
-         << (panel_ < 240 ? " font ',9'" : "") << (crowded ? " rotate by 45 right" : " norotate") << '\n';
+  AxisTicks axis_ticks(const Axis& axis, bool labelled) const {
+    const bool shrink = panel_ < crowded_panel && plot_.panel == 0;
+    const int most = panel_ < 130 ? 3 : std::clamp(panel_ / 55, 3, 6);
+    return {ticks(axis.low, axis.high, most), labelled, shrink ? crowded_tick_size : layout_.tick_size};
+  }
+
+  void draw_names(const Panel& panel, int row, int column) {
+    const double size = layout_.name_size;
+    const auto label = [&](int index) {
+      Label name = variable_label(plot_.names[index]);
+      const std::vector<std::string> lines = wrapped(name.text, size, panel_);
+      if (name.subscript.empty() && !lines.empty())  // cut where it is too long for its panel
+        name.text = lines[0] + (lines.size() == 1 || lines[0].ends_with("…") ? "" : "…");
+      return name;
+    };
+    if (row == count_ - 1)
+      svg_.text(label(column), {panel.left + panel_ / 2.0, size_ + higher_ - 0.7 * size},
+                {size, Anchor::middle});
+    if (column == 0 && row > 0)
+      svg_.text(label(row), {1.6 * size, panel.top + panel_ / 2.0}, {size, Anchor::middle, "", -90});
   }
 
   // Dashed lines at the true parameters of this panel.
-  void write_truth(int row, int column) {
+  void draw_truth(const Panel& panel, int row, int column) {
     if (plot_.truth.empty()) return;
-    const std::string look =
-        " nohead front lw 1.4 dashtype (12,8) lc rgb '" + std::string(style::truth) + "'\n";
-    if (std::isfinite(plot_.truth[column]))
-      out_ << "set arrow from " << plot_.truth[column] << ", graph 0 to " << plot_.truth[column]
-           << ", graph 1" << look;
-    if (row != column && std::isfinite(plot_.truth[row]))
-      out_ << "set arrow from graph 0, first " << plot_.truth[row] << " to graph 1, first "
-           << plot_.truth[row] << look;
+    const double x = plot_.truth[column], y = plot_.truth[row];
+    if (std::isfinite(x))
+      svg_.line({panel.x_of(x), panel.top}, {panel.x_of(x), panel.bottom()}, "line dash truth");
+    if (row != column && std::isfinite(y))
+      svg_.line({panel.left, panel.y_of(y)}, {panel.right(), panel.y_of(y)}, "line dash truth");
   }
 
-  void write_marginal(int index) {
-    write_truth(index, index);
-    const std::string id = std::to_string(index);
-    out_ << "plot $Samples" << id << " with fillsteps fs solid 1 noborder lc rgb '" << style::primary_light
-         << "', $Samples" << id << " with steps lw 1.6 lc rgb '" << style::primary << "'";
-    if (data_.has_reference())
-      out_ << ", $Reference" << id << " with steps lw 1.6 lc rgb '" << style::second << "'";
-    out_ << '\n';
+  void draw_outline(const Panel& panel, const Bars& bars, const char* classes) {
+    for (const auto& outline : bar_outlines(panel, bars.edges, bars.heights)) svg_.polyline(outline, classes);
   }
 
-  void write_pair(int row, int column) {
-    write_truth(row, column);
-    const std::string id = pair_id(row, column);
-    out_ << "plot " << shades_.at(id) << " with image, $Lines" << id
-         << " using 1:2 with lines lw 0.9 lc rgb '" << style::primary_dark << "'";
-    if (data_.has_reference())
-      out_ << ", $LinesR" << id << " using 1:2 with lines lw 1.1 lc rgb '" << style::second << "'";
-    out_ << '\n';
+  void draw_marginal(const Panel& panel, int index) {
+    svg_.area(bar_outlines(panel, samples_[index].edges, samples_[index].heights), "area pale own");
+    draw_outline(panel, prior_[index], "line prior");
+    draw_outline(panel, samples_[index], "line own");
+    draw_outline(panel, reference_[index], "line other");
+  }
+
+  std::vector<std::vector<Pixel>> outlines(const Panel& panel, const Density& density, double level,
+                                           double tolerance) {
+    std::vector<std::vector<Pixel>> found;
+    for (const Polyline& line : contour_lines(density, level)) {
+      std::vector<Pixel> points;
+      for (const auto& [x, y] : line) points.push_back(panel.at(x, y));
+      found.push_back(simplified(points, tolerance));
+    }
+    return found;
+  }
+
+  void draw_contours(const Panel& panel, const ShownDensity& shown, const char* classes) {
+    for (const double level : shown.levels)
+      for (const auto& outline : outlines(panel, shown.density, level, contour_tolerance))
+        svg_.polyline(outline, classes);
+  }
+
+  static bool are_few(const Columns& columns) { return columns[0].size() < least_for_density; }
+
+  void draw_points(const Panel& panel, const Columns& columns, int row, int column, const char* classes) {
+    for (size_t i = 0; i < columns[row].size(); ++i)
+      svg_.circle(panel.at(columns[column][i], columns[row][i]), 3, classes);
+  }
+
+  void draw_density(const Panel& panel, int row, int column) {
+    const ShownDensity shown = shown_density(data_.samples[column], data_.samples[row], panel.x, panel.y);
+    const std::vector<double> levels = shade_levels(shown.density, style::shades);
+    for (size_t k = 0; k < levels.size(); ++k) {
+      auto shade = outlines(panel, shown.density, levels[k], shade_tolerance);
+      std::erase_if(shade, [](const auto& outline) { return area_of(outline) < least_shade_area; });
+      svg_.area(shade, "shade s" + std::to_string(k));
+    }
+    draw_contours(panel, shown, "line thin deep");
+  }
+
+  void draw_pair(const Panel& panel, int row, int column) {
+    if (are_few(data_.samples)) {
+      draw_points(panel, data_.samples, row, column, "area own");
+    } else {
+      draw_density(panel, row, column);
+    }
+    if (!data_.has_reference()) return;
+    if (are_few(data_.reference)) {
+      draw_points(panel, data_.reference, row, column, "area other");
+    } else {
+      draw_contours(panel, shown_density(data_.reference[column], data_.reference[row], panel.x, panel.y),
+                    "line thin other");
+    }
   }
 
   // Title and legend, in the empty corner.
-  void write_headings() {
-    if (!plot_.title.empty())
-      out_ << "set label " << gnuplot_string(plain_label(plot_.title)) << " at " << at(left, 24)
-           << " left font ',14' textcolor rgb '" << style::ink << "'\n";
-    const double x = count_ == 1 ? left + panel_ - 250 : x_of(1) + 26;
-    double y = top + 22;
-    const auto text = [&](const std::string& words, const char* colour) {
-      out_ << "set label " << gnuplot_string(plain_label(words)) << " at " << at(x + 42, y)
-           << " left textcolor rgb '" << colour << "'\n";
-      y += 26;
+  void draw_headings() {
+    const double size = layout_.legend_size, swatch = 2.1 * size;
+    if (!plot_.title.empty() && layout_.top > layout_.title_size)
+      svg_.text({plot_.title}, {x_of(0), layout_.top - 0.8 * layout_.title_size}, {layout_.title_size});
+    const double x = count_ == 1 ? x_of(0) + panel_ - std::min(250.0, 0.62 * panel_)
+                                 : x_of(1) + (plot_.panel > 0 ? 8 : 26);
+    const double room = size_ + wider_ - 4 - x - 1.4 * swatch;
+    double y = layout_.top + 1.5 * size;
+    const auto text = [&](const std::string& words, const char* classes) {
+      for (const std::string& line : wrapped(words, size, room)) {
+        svg_.text({line}, {x + 1.4 * swatch, y + 0.36 * size}, {size, Anchor::start, classes});
+        y += 1.45 * size;
+      }
+      y += 0.35 * size;
     };
-    const auto line = [&](const std::string& look) {
-      out_ << "set arrow from " << at(x, y) << " to " << at(x + 30, y) << " nohead " << look << '\n';
+    const auto draws = [](const std::string& label, const Columns& columns) {
+      return label + " (" + style::grouped(std::ssize(columns[0])) +
+             (columns[0].size() == 1 ? " draw)" : " draws)");
     };
-    const auto draws = [](const std::string& label, size_t count) {
-      return label + " (" + style::grouped(static_cast<long long>(count)) + " draws)";
-    };
-    out_ << "set object rectangle from " << at(x, y - 7) << " to " << at(x + 30, y + 7)
-         << " fs solid 1 border lc rgb '" << style::primary << "' fc rgb '" << style::primary_light
-         << "' lw 1.4\n";
-    text(draws(plot_.samples.label, data_.samples[0].size()), style::ink);
+    svg_.rectangle({x, y - 0.5 * size}, swatch, size, "area pale own");
+    svg_.rectangle({x, y - 0.5 * size}, swatch, size, "line own");
+    text(draws(plot_.samples.label, data_.samples), "");
+    const auto line = [&](const char* classes) { svg_.line({x, y}, {x + swatch, y}, classes); };
     if (data_.has_reference()) {
-      line("lw 2 lc rgb '" + std::string(style::second) + "'");
-      text(draws(plot_.reference.label, data_.reference[0].size()), style::ink);
+      line("line other");
+      text(draws(plot_.reference.label, data_.reference), "");
+    }
+    if (data_.has_prior()) {
+      line("line prior");
+      text(plot_.prior.label, "");
     }
     if (!plot_.truth.empty()) {
-      line("lw 1.4 dashtype (12,8) lc rgb '" + std::string(style::truth) + "'");
-      text("true parameters", style::ink);
+      line("line dash truth");
+      text("true parameters", "");
     }
-    if (count_ > 1) text("contours hold 50 % and 90 % of the draws", style::faint_ink);
+    if (count_ > 1 && !are_few(data_.samples)) text("contours hold 50 % and 90 % of the draws", "faint");
+  }
+
+  std::string description() const {
+    std::string text =
+        "Histograms of each of " + core::count_text(count_, "parameter") + " on the diagonal" +
+        (count_ == 1              ? ""
+         : are_few(data_.samples) ? ", the draws of each pair below it"
+                                  : ", regions that hold 50 % and 90 % of the draws for each pair below it") +
+        "; " + core::count_text(std::ssize(data_.samples[0]), "draw") + ".";
+    for (size_t j = 0; j < std::min(plot_.names.size(), most_described); ++j) {
+      std::vector<double> sorted = data_.samples[j];
+      std::sort(sorted.begin(), sorted.end());
+      text += " " + plot_.names[j] + ": median " + core::brief_text(sorted_quantile(sorted, 0.5)) +
+              ", 90 % from " + core::brief_text(sorted_quantile(sorted, 0.05)) + " to " +
+              core::brief_text(sorted_quantile(sorted, 0.95)) + ".";
+    }
+    return text;
+  }
+
+  Numbers numbers() const {
+    Numbers found;
+    const size_t n = data_.samples[0].size(), rows = std::min(n, most_draws_listed);
+    for (int j = 0; j < count_; ++j) {
+      found.columns.push_back({plot_.names[j], {}});
+      for (size_t i = 0; i < rows; ++i) found.columns.back().values.push_back(data_.samples[j][i * n / rows]);
+    }
+    if (rows < n)
+      found.note = style::grouped(static_cast<long long>(rows)) + " of the " +
+                   style::grouped(static_cast<long long>(n)) + " draws, at equal distances";
+    return found;
   }
 
   const CornerPlot& plot_;
-  int count_, size_, panel_;
+  Layout layout_;
+  int count_, panel_, size_;
+  double wider_ = 0, higher_ = 0;  // than size_
   CornerData data_;
-  std::vector<double> peaks_;                  // highest density of each marginal
-  std::map<std::string, std::string> shades_;  // pair -> how to plot its density
-  std::ostringstream out_;
+  std::vector<Bars> samples_, reference_, prior_;  // [d]
+  Svg svg_;
 };
 
 }  // namespace
 
-CornerScript corner_script(const CornerPlot& plot) {
-  return Corner(plot).script();
-}
-
-void draw_corner(const CornerPlot& plot, const std::string& path) {
-  const CornerScript script = corner_script(plot);
-  draw(script.text, script.size, script.size, path);
+Figure corner_figure(const CornerPlot& plot) {
+  return Corner(plot).figure();
 }
 
 }  // namespace fluxsbi::report

@@ -1,12 +1,9 @@
 #include "report/corner_data.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <ostream>
 
 #include "core/error.hpp"
-#include "report/contour.hpp"
 
 namespace fluxsbi::report {
 
@@ -14,11 +11,12 @@ namespace {
 
 // Bins of smoothing below which a density is drawn on twice as many bins.
 constexpr double fine_bandwidth = 1.5;
-// Densities outside the smallest region with this share of the mass are left white.
+// Densities outside the smallest region with this share of the mass have no shade.
 constexpr double shown_mass = 0.99;
-// Colour follows (density above the least shown)^gamma, which shows more of the low densities than density
-// itself and fades into the white.
+// Shades follow (density above the least shown)^gamma, which shows more of the low densities than density
+// itself.
 constexpr double shade_gamma = 0.6;
+constexpr int values_a_bin = 50;  // of a histogram whose values lie mostly beyond the axis
 
 // The finite rows of a set, by column.
 Columns columns_of(const DrawSet& set, size_t d) {
@@ -36,7 +34,7 @@ void check(const CornerPlot& plot) {
   if (d == 0 || d > CornerPlot::most_dimensions)
     throw core::UserError("a corner plot shows 1 to " + std::to_string(CornerPlot::most_dimensions) +
                           " parameters, not " + std::to_string(d) + "; choose some of them");
-  for (const DrawSet* set : {&plot.samples, &plot.reference})
+  for (const DrawSet* set : {&plot.samples, &plot.reference, &plot.prior})
     if (set->values.size() % d != 0)
       throw core::UserError("corner plot: " + set->label + " does not have " + std::to_string(d) +
                             " columns, one for each name");
@@ -65,20 +63,8 @@ Axis choose_axis(const CornerPlot& plot, const CornerData& data, size_t column, 
   return axis;
 }
 
-// As printf's %g, whatever the locale.
-std::string number(double value, int digits) {
-  char text[40];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, digits).ptr;
-  return {text, end};
-}
-
 Axis twice_as_fine(const Axis& axis) {
   return {axis.low, axis.high, 2 * axis.bins};
-}
-
-// The centres of the bins, for gnuplot's `using` with the index of a matrix.
-std::string positions(const Axis& axis, const char* index) {
-  return "(" + number(axis.centre(0), 14) + "+" + index + "*" + number(axis.width(), 9) + ")";
 }
 
 }  // namespace
@@ -89,6 +75,7 @@ CornerData corner_data(const CornerPlot& plot, int panel) {
   CornerData data;
   data.samples = columns_of(plot.samples, d);
   data.reference = columns_of(plot.reference, d);
+  data.prior = columns_of(plot.prior, d);
   if (data.samples[0].empty())
     throw core::UserError("corner plot: " + plot.samples.label + " holds no finite draw");
   for (size_t j = 0; j < d; ++j) data.axes.push_back(choose_axis(plot, data, j, std::clamp(panel, 80, 400)));
@@ -97,19 +84,17 @@ CornerData corner_data(const CornerPlot& plot, int panel) {
   return data;
 }
 
-double write_histogram(std::ostream& out, const std::string& name, const std::vector<double>& values,
-                       Axis axis, int bins) {
+Bars histogram_bars(const std::vector<double>& values, Axis axis, int bins) {
   axis.bins = bins;
-  const std::vector<double> density = histogram(values, axis);
-  out << name << " << EOD\n";
-  const auto at = [&](int bin) { return bin >= 0 && bin < bins ? density[bin] : 0; };
-  for (int bin = 0; bin <= bins; ++bin) {
-    // No line along the axis where bins are empty.
-    const bool empty = at(bin - 1) == 0 && at(bin) == 0 && at(bin + 1) == 0;
-    out << number(axis.low + bin * axis.width(), 14) << ' ' << (empty ? "NaN" : number(at(bin), 6)) << '\n';
-  }
-  out << "EOD\n";
-  return *std::max_element(density.begin(), density.end());
+  Bars bars{{}, histogram(values, axis)};
+  for (int edge = 0; edge <= bins; ++edge) bars.edges.push_back(axis.low + edge * axis.width());
+  return bars;
+}
+
+Bars coarse_bars(const std::vector<double>& values, const Axis& axis, int most_bins) {
+  const auto inside = std::count_if(values.begin(), values.end(),
+                                    [&](double value) { return value >= axis.low && value < axis.high; });
+  return histogram_bars(values, axis, std::clamp(static_cast<int>(inside / values_a_bin), 1, most_bins));
 }
 
 ShownDensity shown_density(const std::vector<double>& xs, const std::vector<double>& ys, const Axis& x,
@@ -121,32 +106,13 @@ ShownDensity shown_density(const std::vector<double>& xs, const std::vector<doub
   return shown;
 }
 
-std::string write_shades(std::ostream& out, const std::string& name, const Density& density) {
+std::vector<double> shade_levels(const Density& density, int count) {
   const double peak = *std::max_element(density.values.begin(), density.values.end());
   const double shown = mass_level(density, shown_mass);
-  out << name << " << EOD\n";
-  for (int row = 0; row < density.y.bins; ++row) {
-    for (int column = 0; column < density.x.bins; ++column) {
-      const double value = density.at(column, row);
-      out << (value > shown ? number(std::pow((value - shown) / (peak - shown), shade_gamma), 3) : "0")
-          << ' ';
-    }
-    out << '\n';
-  }
-  out << "EOD\n";
-  return name + " matrix using " + positions(density.x, "$1") + ":" + positions(density.y, "$2") +
-         ":($3 > 0 ? $3 : NaN)";
-}
-
-void write_contours(std::ostream& out, const std::string& name, const ShownDensity& shown) {
-  out << name << " << EOD\n";
-  for (const double level : shown.levels) {
-    for (const Polyline& line : contour_lines(shown.density, level)) {
-      for (const auto& [x, y] : line) out << number(x, 12) << ' ' << number(y, 12) << '\n';
-      out << '\n';
-    }
-  }
-  out << "EOD\n";
+  std::vector<double> levels;
+  for (int k = 0; k < count; ++k)
+    levels.push_back(shown + (peak - shown) * std::pow(static_cast<double>(k) / count, 1 / shade_gamma));
+  return levels;
 }
 
 }  // namespace fluxsbi::report

@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
-#include <locale>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "report/axis.hpp"
-#include "report/gnuplot.hpp"
+#include "report/panel.hpp"
 #include "report/style.hpp"
 
 namespace fluxsbi::report {
@@ -21,10 +19,8 @@ namespace {
 using Point = TrainingCurves::Point;
 using Points = std::vector<Point>;
 
-// Pixels, from the picture's left and top.
-constexpr int width = 1000, height = 620, left = 100, right = 960;
-constexpr int losses_top = 52, losses_bottom = 420, rate_top = 446, rate_bottom = 556;
 constexpr size_t most_points = 1200;
+constexpr size_t most_dots = 150;  // at validations; more would run into each other
 // The smoothed course averages this share of the training.
 constexpr double smoothing_share = 0.03;
 
@@ -81,131 +77,162 @@ Axis loss_range(const Points& train, const Points& validation) {
 
 class Curves {
  public:
-  explicit Curves(const TrainingCurves& curves) : curves_(curves) {
-    out_.imbue(std::locale::classic());
-    out_.precision(8);
+  Curves(const TrainingCurves& curves, const FigureSize& size)
+      : curves_(curves),
+        size_(size),
+        train_(thinned(curves.train_loss)),
+        has_rate_(!curves.learning_rate.empty()) {
     for (const Points* points : {&curves.train_loss, &curves.validation_loss, &curves.learning_rate})
       if (!points->empty()) last_step_ = std::max(last_step_, points->back().step);
   }
 
-  std::string script() {
-    const Points train = thinned(curves_.train_loss), course = smoothed(train);
-    block("$Train", train);
-    block("$Course", course);
-    block("$Validation", curves_.validation_loss);
-    block("$Rate", thinned(curves_.learning_rate));
-    out_ << style::panel() << "set multiplot\nset xrange [0:" << last_step_ << "]\n";
-    const bool has_rate = !curves_.learning_rate.empty();
-    write_losses(loss_range(train, curves_.validation_loss), !has_rate);
-    if (has_rate) write_rate();
-    out_ << "unset multiplot\n";
-    return out_.str();
+  Figure figure() {
+    place_panels();
+    draw_losses();
+    if (has_rate_) draw_rate();
+    const Panel& last = has_rate_ ? rate_ : losses_;
+    svg_.text({"step"}, {(last.left + last.right()) / 2, size_.height - 0.5 * size_.letters},
+              {size_.letters, Anchor::middle});
+    if (!curves_.title.empty())
+      svg_.text({curves_.title}, {losses_.left, losses_.top - 0.9 * size_.letters}, {1.25 * size_.letters});
+    return {curves_.title.empty() ? "Training curves" : curves_.title,
+            description(),
+            size_.width,
+            size_.height,
+            std::move(svg_),
+            numbers()};
   }
 
  private:
-  static std::string at(double x, double y) {
-    return "screen " + core::number_text(x / width) + ", screen " + core::number_text(1 - y / height);
-  }
-
-  void block(const char* name, const Points& points) {
-    out_ << name << " << EOD\n";
-    for (const Point& point : points) out_ << point.step << ' ' << point.value << '\n';
-    out_ << "EOD\n";
-  }
-
-  void place(int top, int bottom, const Axis& y, int y_ticks, bool last) {
-    out_ << "unset label\nunset arrow\nset lmargin at screen " << double{left} / width
-         << "\nset rmargin at screen " << double{right} / width << "\nset tmargin at screen "
-         << 1 - double(top) / height << "\nset bmargin at screen " << 1 - double(bottom) / height
-         << "\nset yrange [" << y.low << ":" << y.high << "]\n";
-    write_ticks("x", ticks(0, last_step_, 8), last);
-    write_ticks("y", ticks(y.low, y.high, y_ticks), true);
-  }
-
-  void write_ticks(const char* which, const std::vector<Tick>& all, bool labelled) {
-    out_ << "set " << which << "tics (";
-    for (size_t i = 0; i < all.size(); ++i)
-      out_ << (i > 0 ? ", '" : "'") << (labelled ? step_text(which, all[i]) : "") << "' " << all[i].position;
-    out_ << ") nomirror out scale 0.5 textcolor rgb '" << style::ink << "'\n";
-  }
-
-  static std::string step_text(const char* which, const Tick& tick) {
-    const bool whole = *which == 'x' && tick.position == std::floor(tick.position);
-    return whole ? style::grouped(static_cast<long long>(tick.position)) : tick.text;
-  }
-
-  void label(const std::string& text, double x, double y, const std::string& look) {
-    out_ << "set label " << gnuplot_string(plain_label(text)) << " at " << at(x, y) << ' ' << look << '\n';
-  }
-
-  void axis_title(const std::string& text, double y) {
-    label(text, 18, y, "center rotate by 90 textcolor rgb '" + std::string(style::ink) + "'");
-  }
-
-  void step_title(double y) {
-    label("step", (left + right) / 2.0, y, "center textcolor rgb '" + std::string(style::ink) + "'");
-  }
-
-  void write_losses(const Axis& range, bool alone) {
-    place(losses_top, alone ? rate_bottom : losses_bottom, range, 6, alone);
-    axis_title("loss", (losses_top + (alone ? rate_bottom : losses_bottom)) / 2.0);
-    if (alone) step_title(height - 24);
-    if (!curves_.title.empty())
-      label(curves_.title, left, 26, "left font ',14' textcolor rgb '" + std::string(style::ink) + "'");
-    write_legend();
-    std::string separator = "plot ";
-    const auto line = [&](const std::string& what) {
-      out_ << separator << what;
-      separator = ", ";
-    };
-    if (!curves_.train_loss.empty()) {
-      line("$Train with lines lw 1 lc rgb '" + std::string(style::primary_light) + "'");
-      line("$Course with lines lw 1.8 lc rgb '" + std::string(style::primary) + "'");
-    }
-    if (!curves_.validation_loss.empty()) {
-      line("$Validation with linespoints pt 7 ps 0.45 lw 1.8 lc rgb '" + std::string(style::second) + "'");
-      const Point best = *curves_.best();
-      std::ostringstream mark;
-      mark.imbue(std::locale::classic());
-      mark.precision(8);
-      mark << "'+' using (" << best.step << "):(" << best.value
-           << ") every ::0::0 with points pt 6 ps 1.9 lw 1.8 lc rgb '" << style::second << "'";
-      line(mark.str());
-    }
-    out_ << '\n';
-  }
-
-  void write_legend() {
-    const double x = right - 270;
-    double y = losses_top + 22;
-    const auto entry = [&](const std::string& text, const char* colour) {
-      out_ << "set arrow from " << at(x, y) << " to " << at(x + 28, y) << " nohead front lw 2 lc rgb '"
-           << colour << "'\n";
-      label(text, x + 40, y, "left front textcolor rgb '" + std::string(style::ink) + "'");
-      y += 24;
-    };
-    if (!curves_.train_loss.empty()) entry("training", style::primary);
-    const std::optional<Point> best = curves_.best();
-    if (!best) return;
-    entry("validation", style::second);
-    char text[80];
-    std::snprintf(text, sizeof text, "best %.4g at step ", best->value);
-    label(text + style::grouped(std::llround(best->step)), x + 40, y,
-          "left front textcolor rgb '" + std::string(style::faint_ink) + "'");
-  }
-
-  void write_rate() {
+  // The losses' panel takes what the learning rate, a quarter as high, leaves.
+  void place_panels() {
+    const double letters = size_.letters, top = curves_.title.empty() ? letters : 3.4 * letters;
+    const double bottom = size_.height - 3.6 * letters, gap = has_rate_ ? 1.8 * letters : 0;
+    const double rate_height = has_rate_ ? 0.24 * (bottom - top) : 0;
+    losses_.top = top;
+    losses_.height = bottom - top - gap - rate_height;
+    losses_.x = rate_.x = {0, last_step_, 1};
+    losses_.y = loss_range(train_, curves_.validation_loss);
+    rate_.top = bottom - rate_height;
+    rate_.height = rate_height;
     double highest = 0;
     for (const Point& point : curves_.learning_rate) highest = std::max(highest, point.value);
-    place(rate_top, rate_bottom, {0, highest > 0 ? 1.15 * highest : 1, 1}, 3, true);
-    axis_title("learning rate", (rate_top + rate_bottom) / 2.0);
-    step_title(height - 24);
-    out_ << "plot $Rate with lines lw 1.8 lc rgb '" << style::ink << "'\n";
+    rate_.y = {0, highest > 0 ? 1.15 * highest : 1, 1};
+    const double widest = std::max(widest_label(loss_ticks()), has_rate_ ? widest_label(rate_ticks()) : 0.0);
+    losses_.left = rate_.left = widest + 2.6 * letters;
+    losses_.width = rate_.width = size_.width - 2.4 * letters - losses_.left;
+  }
+
+  AxisTicks step_ticks(bool labelled) const {
+    const int most = std::clamp(static_cast<int>(losses_.width / (7 * size_.letters)), 2, 8);
+    std::vector<Tick> all = ticks(0, last_step_, most);
+    for (Tick& tick : all)
+      if (tick.position == std::floor(tick.position))
+        tick.text = style::grouped(static_cast<long long>(tick.position));
+    return {all, labelled, size_.letters};
+  }
+  AxisTicks loss_ticks() const { return {ticks(losses_.y.low, losses_.y.high, 6), true, size_.letters}; }
+  AxisTicks rate_ticks() const { return {ticks(rate_.y.low, rate_.y.high, 3), true, size_.letters}; }
+
+  static std::vector<Pixel> pixels(const Panel& panel, const Points& points) {
+    std::vector<Pixel> found;
+    for (const Point& point : points) found.push_back(panel.at(point.step, point.value));
+    return found;
+  }
+
+  void axis_title(const std::string& text, const Panel& panel) {
+    svg_.text({text}, {1.3 * size_.letters, panel.top + panel.height / 2},
+              {size_.letters, Anchor::middle, "", -90});
+  }
+
+  void draw_losses() {
+    const AxisTicks x = step_ticks(!has_rate_), y = loss_ticks();
+    draw_grid(svg_, losses_, x, y);
+    svg_.open_clip({losses_.left, losses_.top}, losses_.width, losses_.height);
+    svg_.polyline(pixels(losses_, train_), "line thin soft");
+    svg_.polyline(pixels(losses_, smoothed(train_)), "line own");
+    const std::vector<Pixel> validation = pixels(losses_, curves_.validation_loss);
+    svg_.polyline(validation, "line other");
+    if (validation.size() <= most_dots)
+      for (const Pixel point : validation) svg_.circle(point, 2.2, "area other");
+    if (const std::optional<Point> best = curves_.best())
+      svg_.circle(losses_.at(best->step, best->value), 6, "line other");
+    svg_.close_clip();
+    draw_frame(svg_, losses_, x, y);
+    axis_title("loss", losses_);
+    draw_legend();
+  }
+
+  void draw_legend() {
+    const std::string best = best_text();
+    const double letters = size_.letters, swatch = 2 * letters;
+    const double x =
+        losses_.right() - letters - 1.4 * swatch - text_width(best.empty() ? "validation" : best, letters);
+    double y = losses_.top + 1.5 * letters;
+    const auto entry = [&](const std::string& text, const char* line, const char* classes) {
+      if (*line != 0) svg_.line({x, y}, {x + swatch, y}, line);
+      svg_.text({text}, {x + 1.4 * swatch, y + 0.36 * letters}, {letters, Anchor::start, classes});
+      y += 1.6 * letters;
+    };
+    if (!curves_.train_loss.empty()) entry("training", "line own", "");
+    if (best.empty()) return;
+    entry("validation", "line other", "");
+    entry(best, "", "faint");
+  }
+
+  std::string best_text() const {
+    const std::optional<Point> best = curves_.best();
+    if (!best) return "";
+    return "best " + core::brief_text(best->value) + " at step " + style::grouped(std::llround(best->step));
+  }
+
+  void draw_rate() {
+    const AxisTicks x = step_ticks(true), y = rate_ticks();
+    draw_grid(svg_, rate_, x, y);
+    svg_.open_clip({rate_.left, rate_.top}, rate_.width, rate_.height);
+    svg_.polyline(pixels(rate_, thinned(curves_.learning_rate)), "line truth");
+    svg_.close_clip();
+    draw_frame(svg_, rate_, x, y);
+    axis_title(rate_.height > 8 * size_.letters ? "learning rate" : "rate", rate_);
+  }
+
+  std::string description() const {
+    std::string text = "Loss by step of training, " + style::grouped(std::llround(last_step_)) + " steps.";
+    if (!curves_.train_loss.empty())
+      text += " The training loss goes from " + core::brief_text(curves_.train_loss.front().value) + " to " +
+              core::brief_text(curves_.train_loss.back().value) + ".";
+    if (curves_.best())
+      text += " Validation loss: " + best_text() + ", " +
+              core::brief_text(curves_.validation_loss.back().value) + " at the end.";
+    return text;
+  }
+
+  Numbers numbers() const {
+    Numbers found;
+    const auto add_columns = [&](const std::string& name, const Points& points) {
+      if (points.empty()) return;
+      Numbers::Column steps{"step (" + name + ")", {}}, values{name, {}};
+      for (const Point& point : points) {
+        steps.values.push_back(point.step);
+        values.values.push_back(point.value);
+      }
+      found.columns.push_back(std::move(steps));
+      found.columns.push_back(std::move(values));
+    };
+    add_columns("training loss", train_);
+    add_columns("validation loss", curves_.validation_loss);
+    add_columns("learning rate", thinned(curves_.learning_rate));
+    if (train_.size() < curves_.train_loss.size()) found.note = "training losses are means of neighbours";
+    return found;
   }
 
   const TrainingCurves& curves_;
+  FigureSize size_;
+  Points train_;
+  bool has_rate_;
   double last_step_ = 1;
-  std::ostringstream out_;
+  Panel losses_, rate_;
+  Svg svg_;
 };
 
 }  // namespace
@@ -241,16 +268,8 @@ TrainingCurves read_metrics(const std::string& path) {
   return curves;
 }
 
-std::string curves_script(const TrainingCurves& curves) {
-  return Curves(curves).script();
-}
-
-void draw_training_curves(const std::string& metrics, const std::string& path) {
-  draw_curves(read_metrics(metrics), path);
-}
-
-void draw_curves(const TrainingCurves& curves, const std::string& path) {
-  draw(curves_script(curves), width, height, path);
+Figure curves_figure(const TrainingCurves& curves, const FigureSize& size) {
+  return Curves(curves, size).figure();
 }
 
 }  // namespace fluxsbi::report

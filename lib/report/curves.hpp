@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "report/figure.hpp"
+
 namespace fluxsbi::report {
 
 struct TrainingCurves {
@@ -24,14 +26,8 @@ struct TrainingCurves {
 /// losses.
 TrainingCurves read_metrics(const std::string& path);
 
-/// A gnuplot script without terminal and output, for draw(): losses above, the learning rate in a small panel
-/// below. Many points of the training loss are averaged in groups; its smoothed course lies over them.
-std::string curves_script(const TrainingCurves& curves);
-
-/// Reads the metrics.jsonl of a run and draws it at `path`; throws as read_metrics and draw_curves do.
-void draw_training_curves(const std::string& metrics, const std::string& path);
-
-/// Draws the curves as .png or .svg at `path`, 1000 x 620 pixels. Throws as draw (gnuplot.hpp) does.
-void draw_curves(const TrainingCurves& curves, const std::string& path);
+/// Losses above, the learning rate in a small panel below. Many points of the training loss are averaged in
+/// groups; its smoothed course lies over them.
+Figure curves_figure(const TrainingCurves& curves, const FigureSize& size = {1000, 620, 14.5});
 
 }  // namespace fluxsbi::report

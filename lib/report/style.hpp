@@ -1,23 +1,22 @@
-// The look that all pictures share.
+// The look that all figures share.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace fluxsbi::report::style {
 
-inline constexpr const char* primary = "#1f5fa8";  // our own results: blue
-inline constexpr const char* primary_dark = "#123a6b";
-inline constexpr const char* primary_light = "#c9dcf0";
-inline constexpr const char* second =
-    "#e0701a";  // what they are compared with: orange, safe for the colour-blind
-inline constexpr const char* truth = "#262626";
-inline constexpr const char* ink = "#3c4043";  // text
-inline constexpr const char* faint_ink = "#80868b";
-inline constexpr const char* frame = "#9aa0a6";
-inline constexpr const char* grid = "#eceff1";
+// Classes of marks: a shape (line, area, ...) and whose it is, which decides its colour.
+inline constexpr int shades = 10;  ///< shade s0 (least dense) ... s9, of filled contours
+inline constexpr int series = 8;   ///< colours c0 ... c7 of curves side by side
 
-/// Frame, ticks, grid and text of a panel.
-std::string panel();
+/// "line c3": the class of the index-th of several curves; colours repeat after `series`, dashed then.
+std::string curve_class(size_t index);
+
+/// The style sheet of figures. Its rules hold inside class "figure" alone. Dark rules apply on screens whose
+/// user asks for them, never on paper.
+std::string_view figure_sheet();
 
 /// 12,345
 std::string grouped(long long count);

@@ -64,12 +64,3 @@ TEST_CASE("tick labels have the decimals that their distance needs", "[report][a
   for (const report::Tick& tick : report::ticks(0, 10, 3)) texts.push_back(tick.text);
   CHECK(texts == std::vector<std::string>{"0", "5", "10"});
 }
-
-TEST_CASE("names become labels, Greek where they are Greek", "[report][axis]") {
-  CHECK(report::axis_label("theta_0") == "θ_{0}");
-  CHECK(report::axis_label("beta") == "β");
-  CHECK(report::axis_label("x_12") == "x_{12}");
-  CHECK(report::axis_label("halo_mass") == "halo\\_mass");
-  CHECK(report::axis_label("omega_m") == "ω_{m}");
-  CHECK(report::plain_label("{a} ^b @c & ~") == "\\{a\\} \\^b \\@c \\& \\~");
-}

@@ -1,155 +1,232 @@
-// Pictures as they are drawn, not the scripts that draw them: points lie where the data say.
+// Pictures as they are drawn: points lie where the data say.
 #include <cmath>
-#include <fstream>
-#include <iterator>
 
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "core/philox.hpp"
 #include "report/corner.hpp"
 #include "report/curves.hpp"
-#include "report/gnuplot.hpp"
-#include "report/svg.hpp"
-#include "support/temporary_folder.hpp"
+#include "report/drawn.hpp"
+#include "report/graph.hpp"
 
 using namespace fluxsbi;
 using namespace fluxsbi::report::test;
 using Catch::Approx;
-using fluxsbi::test::TemporaryFolder;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-// gnuplot writes hundredths of a pixel, and rounds to about as much.
-constexpr double pixel = 0.05;
+// Coordinates are tenths of a pixel; ticks and marks are rounded each for itself.
+constexpr double pixel = 0.15;
 
-std::string read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-// Ticks whose axis line stands at `across`.
-Scale scale_at(const std::vector<LabelledTick>& ticks, double across) {
-  std::vector<LabelledTick> here;
-  for (const LabelledTick& tick : ticks) {
-    if (std::abs(tick.across - across) < 1) here.push_back(tick);
-  }
-  REQUIRE(here.size() >= 2);
-  return {here.front(), here.back()};
+double size_of(const Scale& scale) {
+  return std::abs(scale.slope) * pixel;
 }
 
 }  // namespace
 
-TEST_CASE("training curves are drawn where the metrics say", "[report][curves][gnuplot]") {
-  if (!report::has_gnuplot()) SKIP("gnuplot is not installed");
-  const TemporaryFolder folder;
+TEST_CASE("training curves are drawn where the metrics say", "[report][curves]") {
   const std::vector<double> losses{2, 1.5, 1, 1.25, 1.75}, rates{0.001, 0.002, 0.004, 0.003, 0.001};
-  {
-    std::ofstream metrics(folder.file("metrics.jsonl"));
-    for (size_t i = 0; i < losses.size(); ++i) {
-      metrics << "{\"step\": " << 10 * (i + 1) << ", \"train_loss\": " << 2.5 - 0.3 * static_cast<double>(i)
-              << ", \"val_loss\": " << losses[i] << ", \"lr\": " << rates[i] << "}\n";
-    }
-  }
-  report::draw_training_curves(folder.file("metrics.jsonl"), folder.file("curves.svg"));
-  const std::string svg = read(folder.file("curves.svg"));
-  CHECK(svg.find("viewBox=\"0 0 1000 620\"") != std::string::npos);
-
-  const auto x_ticks = labelled_ticks(svg, true), y_ticks = labelled_ticks(svg, false);
-  REQUIRE(x_ticks.size() >= 2);
-  const Scale step(x_ticks.front(), x_ticks.back());
-  // The losses' axis is drawn first; its ticks end where the pixels jump down to the panel of rates.
-  size_t count = 1;
-  while (count < y_ticks.size() && y_ticks[count].pixel < y_ticks[count - 1].pixel) ++count;
-  REQUIRE(count >= 2);
-  REQUIRE(y_ticks.size() >= count + 2);
-  const Scale loss(y_ticks[0], y_ticks[count - 1]), rate(y_ticks[count], y_ticks.back());
-  const double step_pixel = step.value(pixel) - step.value(0), loss_pixel = loss.value(0) - loss.value(pixel);
-
-  const auto validation = marks(drawn_by(svg, "$Validation"), "gpPt6");
-  REQUIRE(validation.size() == losses.size());
+  report::TrainingCurves curves;
   for (size_t i = 0; i < losses.size(); ++i) {
-    CHECK(step.value(validation[i].x) == Approx(10.0 * static_cast<double>(i + 1)).margin(step_pixel));
-    CHECK(loss.value(validation[i].y) == Approx(losses[i]).margin(loss_pixel));
+    const double step = 10.0 * static_cast<double>(i + 1);
+    curves.train_loss.push_back({step, 2.5 - 0.3 * static_cast<double>(i)});
+    curves.validation_loss.push_back({step, losses[i]});
+    curves.learning_rate.push_back({step, rates[i]});
   }
-  const auto training = line_points(drawn_by(svg, "$Train"), "rgb(201, 220, 240)");
-  REQUIRE(training.size() == losses.size());
-  CHECK(loss.value(training[1].y) == Approx(2.2).margin(loss_pixel));
-  const auto best = marks(svg, "gpPt5");
-  REQUIRE(best.size() == 1);  // around the least validation loss
-  CHECK(std::abs(best[0].x - validation[2].x) < pixel);
-  CHECK(std::abs(best[0].y - validation[2].y) < pixel);
+  const report::Figure figure = report::curves_figure(curves);
+  const auto root = read_xml(report::svg_file(figure));
+  const auto panels = drawn_panels(*root);
+  REQUIRE(panels.size() == 2);
+  const Scale step = panels[1].x(), loss = panels[0].y(), rate = panels[1].y();
 
-  const auto course = line_points(drawn_by(svg, "$Rate"), "rgb( 60,  64,  67)");
-  REQUIRE(course.size() == rates.size());
-  const double rate_pixel = rate.value(0) - rate.value(pixel);
-  for (size_t i = 0; i < rates.size(); ++i) {
-    CHECK(rate.value(course[i].y) == Approx(rates[i]).margin(rate_pixel));
+  const auto circles = elements(*panels[0].inside, "circle");
+  REQUIRE(circles.size() == losses.size() + 1);
+  for (size_t i = 0; i < losses.size(); ++i) {
+    CHECK(step(circles[i]->number("cx")) == Approx(10.0 * static_cast<double>(i + 1)).margin(size_of(step)));
+    CHECK(loss(circles[i]->number("cy")) == Approx(losses[i]).margin(size_of(loss)));
   }
+  const Element& best = *circles.back();  // around the least validation loss
+  CHECK(best.attribute("cx") == circles[2]->attribute("cx"));
+  CHECK(best.attribute("cy") == circles[2]->attribute("cy"));
+  const auto training = panels[0].points("soft");
+  REQUIRE(training.size() == losses.size());
+  CHECK(loss(training[1].y) == Approx(2.2).margin(size_of(loss)));
+  const auto course = panels[1].points("line");
+  REQUIRE(course.size() == rates.size());
+  for (size_t i = 0; i < rates.size(); ++i)
+    CHECK(rate(course[i].y) == Approx(rates[i]).margin(size_of(rate)));
+
+  CHECK_THAT(figure.description, ContainsSubstring("best 1 at step 30"));
+  REQUIRE(figure.numbers.columns.size() == 6);
+  CHECK(figure.numbers.columns[3].values == losses);
+  curves.validation_loss.clear();
+  curves.learning_rate.clear();
+  CHECK(drawn_panels(*read_xml(report::svg_file(report::curves_figure(curves)))).size() == 1);
 }
 
 TEST_CASE("a corner plot draws its histograms, contours and true values where the draws lie",
-          "[report][corner][gnuplot]") {
-  if (!report::has_gnuplot()) SKIP("gnuplot is not installed");
-  const TemporaryFolder folder;
+          "[report][corner]") {
   constexpr double mean[2] = {2, -5}, deviation[2] = {0.1, 0.5}, truth[2] = {2.05, -4.5};
   core::Philox random(7, core::Purpose::test);
   std::vector<double> values(4000);
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = static_cast<double>(mean[i % 2] + deviation[i % 2] * random.normal());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = mean[i % 2] + deviation[i % 2] * random.normal();
   report::CornerPlot plot;
   plot.names = {"a", "b"};
   plot.samples = {"posterior", values};
   plot.truth = {truth[0], truth[1]};
-  report::draw_corner(plot, folder.file("corner.svg"));
-  const std::string svg = read(folder.file("corner.svg"));
-  const std::string size = std::to_string(report::corner_script(plot).size);
-  CHECK(svg.find("viewBox=\"0 0 " + size + " " + size + "\"") != std::string::npos);
+  plot.panel = GENERATE(0, 150);
+  const report::Figure figure = report::corner_figure(plot);
+  const auto root = read_xml(report::svg_file(figure));
+  if (plot.panel == 0) CHECK(root->attribute("viewBox") == "0 0 900 900");
+  if (plot.panel == 150) CHECK(figure.width < 450);
 
-  // The labelled axes: a below the pair's panel, b left of it and below its own marginal.
-  const auto x_ticks = labelled_ticks(svg, true), y_ticks = labelled_ticks(svg, false);
-  REQUIRE(y_ticks.size() >= 2);
-  const Scale b_upwards = scale_at(y_ticks, y_ticks.front().across);
-  size_t count = 1;
-  while (count < x_ticks.size() && x_ticks[count].value > x_ticks[count - 1].value) ++count;
-  REQUIRE(count >= 2);
-  REQUIRE(x_ticks.size() >= count + 2);
-  const Scale a(x_ticks[0], x_ticks[count - 1]), b(x_ticks[count], x_ticks.back());
-
-  const auto outline = [&](const std::string& data) {  // of a histogram
-    return line_points(drawn_by(svg, data, 1), "rgb( 31,  95, 168)");
-  };
-  const auto centre = [&](const std::vector<Pixel>& steps, const Scale& scale) {  // its mean
+  const auto panels = drawn_panels(*root);  // a; the pair; b
+  REQUIRE(panels.size() == 3);
+  const Scale a = panels[1].x(), b_upwards = panels[1].y(), b = panels[2].x();
+  const auto centre = [](const DrawnPanel& panel, const Scale& scale) {  // of a histogram
+    const auto steps = panel.points("area");
     double floor = 0, weight = 0, sum = 0;
-    for (const Pixel& corner : steps) floor = std::max(floor, corner.y);
+    for (const report::Pixel& corner : steps) floor = std::max(floor, corner.y);
     for (size_t i = 1; i < steps.size(); ++i) {
       const double area = (floor - steps[i].y) * (steps[i].x - steps[i - 1].x);
       weight += area;
-      sum += area * scale.value((steps[i].x + steps[i - 1].x) / 2);
+      sum += area * scale((steps[i].x + steps[i - 1].x) / 2);
     }
     return sum / weight;
   };
   // The mean of 2,000 draws scatters by deviation / 45.
-  CHECK(centre(outline("$Samples0"), a) == Approx(mean[0]).margin(0.1 * deviation[0]));
-  CHECK(centre(outline("$Samples1"), b) == Approx(mean[1]).margin(0.1 * deviation[1]));
+  CHECK(centre(panels[0], a) == Approx(mean[0]).margin(0.1 * deviation[0]));
+  CHECK(centre(panels[2], b) == Approx(mean[1]).margin(0.1 * deviation[1]));
 
   // The outer contour of 90 % of a normal distribution of two variables has a radius of 2.15 deviations.
   double left = 1e9, right = -1e9, low = 1e9, high = -1e9;
-  for (const Pixel& corner : line_points(drawn_by(svg, "$Lines1_0"), "rgb( 18,  58, 107)")) {
-    left = std::min(left, a.value(corner.x)), right = std::max(right, a.value(corner.x));
-    low = std::min(low, b_upwards.value(corner.y)), high = std::max(high, b_upwards.value(corner.y));
+  for (const report::Pixel& corner : panels[1].points("deep")) {
+    left = std::min(left, a(corner.x)), right = std::max(right, a(corner.x));
+    low = std::min(low, b_upwards(corner.y)), high = std::max(high, b_upwards(corner.y));
   }
   CHECK(left == Approx(mean[0] - 2.15 * deviation[0]).margin(0.4 * deviation[0]));
   CHECK(right == Approx(mean[0] + 2.15 * deviation[0]).margin(0.4 * deviation[0]));
   CHECK(low == Approx(mean[1] - 2.15 * deviation[1]).margin(0.4 * deviation[1]));
   CHECK(high == Approx(mean[1] + 2.15 * deviation[1]).margin(0.4 * deviation[1]));
+  CHECK(elements(*panels[1].inside, "path", "shade").size() >= 8);
 
-  // Dashed: the legend's line, a's in its marginal, a's and b's in the pair's panel, b's in its marginal.
-  const auto dashes = line_points(svg, "rgb( 38,  38,  38)");
-  REQUIRE(dashes.size() == 10);
-  const double a_pixel = a.value(pixel) - a.value(0), b_pixel = b.value(pixel) - b.value(0);
-  CHECK(a.value(dashes[2].x) == Approx(truth[0]).margin(a_pixel));
-  CHECK(a.value(dashes[4].x) == Approx(truth[0]).margin(a_pixel));
-  CHECK(b_upwards.value(dashes[6].y) == Approx(truth[1]).margin(b_pixel));
-  CHECK(b.value(dashes[8].x) == Approx(truth[1]).margin(b_pixel));
+  // Dashed: a's in its marginal, a's and b's in the pair's panel, b's in its marginal.
+  const auto dash_at = [](const DrawnPanel& panel, size_t index) { return panel.points("truth").at(index); };
+  CHECK(a(dash_at(panels[0], 0).x) == Approx(truth[0]).margin(size_of(a)));
+  CHECK(a(dash_at(panels[1], 0).x) == Approx(truth[0]).margin(size_of(a)));
+  CHECK(b_upwards(dash_at(panels[1], 2).y) == Approx(truth[1]).margin(size_of(b_upwards)));
+  CHECK(b(dash_at(panels[2], 0).x) == Approx(truth[1]).margin(size_of(b)));
+}
+
+TEST_CASE("a prior much wider than the posterior is drawn on the diagonal as high as it is",
+          "[report][corner]") {
+  core::Philox random(8, core::Purpose::test);
+  std::vector<double> values(4000), prior(200000);
+  for (double& value : values) value = 5 + 0.1 * random.normal();
+  for (double& value : prior) value = 10 * random.uniform();
+  report::CornerPlot plot;
+  plot.names = {"a"};
+  plot.samples = {"posterior", values};
+  plot.prior = {"prior", prior};
+  const auto root = read_xml(report::svg_file(report::corner_figure(plot)));
+  const auto panels = drawn_panels(*root);
+  REQUIRE(panels.size() == 1);
+  // Both densities above the axis: 0.1 of the prior, 1 / (0.1 sqrt(2 pi)) at the posterior's peak.
+  const double floor = panels[0].frame->number("y") + panels[0].frame->number("height");
+  double prior_top = 0, posterior_top = 0;
+  for (const auto& corner : panels[0].points("prior")) prior_top = std::max(prior_top, floor - corner.y);
+  for (const auto& corner : panels[0].points("area"))
+    posterior_top = std::max(posterior_top, floor - corner.y);
+  CHECK(posterior_top / prior_top == Approx(3.989 / 0.1).epsilon(0.25));
+}
+
+TEST_CASE("graphs of lines draw curves, bands and what is expected at their values", "[report][graph]") {
+  diagnose::Graph graph;
+  graph.title = "expected coverage";
+  graph.x_label = "level";
+  graph.y_label = "coverage";
+  graph.x = {0, 0.25, 0.5, 0.75, 1};
+  graph.curves = {{"a", {0, 0.3, 0.5, 0.6, 1}}, {"b", {0, 0.1, NAN, 0.7, 1}}};
+  graph.low = {0, 0.2, 0.4, 0.65, 1};
+  graph.high = {0, 0.35, 0.6, 0.8, 1};
+  graph.diagonal = true;
+  const report::Figure figure = report::graph_figure(graph);
+  const auto root = read_xml(report::svg_file(figure));
+  const auto panels = drawn_panels(*root);
+  REQUIRE(panels.size() == 1);
+  const Scale x = panels[0].x(), y = panels[0].y();
+  const auto a = panels[0].points("c0");
+  REQUIRE(a.size() == 5);
+  for (size_t i = 0; i < a.size(); ++i) {
+    CHECK(x(a[i].x) == Approx(graph.x[i]).margin(size_of(x)));
+    CHECK(y(a[i].y) == Approx(graph.curves[0].y[i]).margin(size_of(y)));
+  }
+  CHECK(panels[0].points("c1").size() == 4);  // NaN interrupts it
+  const auto band = panels[0].points("band");
+  REQUIRE(band.size() >= 8);  // the upper line, then the lower one backwards; equal points are one
+  CHECK(y(band[1].y) == Approx(0.35).margin(size_of(y)));
+  const auto diagonal = panels[0].points("truth");
+  REQUIRE(diagonal.size() == 2);
+  CHECK(x(diagonal[1].x) == Approx(y(diagonal[1].y)).margin(2 * size_of(x)));
+  CHECK_THAT(figure.description, ContainsSubstring("1 of 5 values lie outside the expected range"));
+  REQUIRE(figure.numbers.columns.size() == 5);
+  CHECK(figure.numbers.columns[0].name == "level");
+}
+
+TEST_CASE("graphs of histograms and points draw bars from zero and ranges at their points",
+          "[report][graph]") {
+  diagnose::Graph graph;
+  graph.kind = diagnose::Graph::Kind::histogram;
+  graph.title = "ranks";
+  graph.x = {0, 1, 2, 4};
+  graph.curves = {{"", {2, 0, 1}}};
+  graph.low = {0.5, 0.5, 0.5};
+  graph.high = {1.5, 1.5, 1.5};
+  graph.expected = 1;
+  auto root = read_xml(report::svg_file(report::graph_figure(graph)));
+  auto panels = drawn_panels(*root);
+  REQUIRE(panels.size() == 1);
+  Scale x = panels[0].x(), y = panels[0].y();
+  const auto bars = panels[0].points("pale");  // the band first, then the bars: (0,0) (0,2) (1,2) (1,0), ...
+  REQUIRE(bars.size() >= 8);
+  const auto first = bars[bars.size() - 8];
+  CHECK(y(first.y) == Approx(0).margin(size_of(y)));
+  CHECK(y(bars[bars.size() - 7].y) == Approx(2).margin(size_of(y)));
+  CHECK(x(bars.back().x) == Approx(4).margin(size_of(x)));
+
+  graph.kind = diagnose::Graph::Kind::points;
+  graph.x = {3, 1, 2};
+  graph.expected.reset();
+  root = read_xml(report::svg_file(report::graph_figure(graph)));
+  panels = drawn_panels(*root);
+  x = panels[0].x(), y = panels[0].y();
+  const auto points = elements(*panels[0].inside, "circle");
+  REQUIRE(points.size() == 3);
+  CHECK(x(points[0]->number("cx")) == Approx(3).margin(size_of(x)));
+  CHECK(y(points[0]->number("cy")) == Approx(2).margin(size_of(y)));
+  const auto ranges = elements(*panels[0].inside, "rect", "band");
+  REQUIRE(ranges.size() == 3);
+  CHECK(y(ranges[1]->number("y")) == Approx(1.5).margin(size_of(y)));
+  CHECK(ranges[1]->number("height") * std::abs(y.slope) == Approx(1).margin(2 * size_of(y)));
+}
+
+TEST_CASE("graphs without values, of one value, and with hostile names are drawn", "[report][graph]") {
+  diagnose::Graph graph;
+  CHECK_NOTHROW(read_xml(report::svg_file(report::graph_figure(graph))));
+  graph.title = graph.x_label = graph.y_label = "a <b> & \"c\" \xFF " + std::string(300, 'w');
+  graph.x = {1};
+  graph.curves = {{graph.title, {INFINITY}}, {"", {5}}};
+  for (int i = 0; i < 30; ++i) graph.curves.push_back({"curve " + std::to_string(i), {NAN}});
+  graph.expected = -INFINITY;
+  for (const auto kind : {diagnose::Graph::Kind::lines, diagnose::Graph::Kind::points}) {
+    graph.kind = kind;
+    const report::Figure figure = report::graph_figure(graph);
+    CHECK_NOTHROW(read_xml(report::svg_file(figure)));
+    CHECK(figure.height < 800);
+    CHECK(report::svg_file(figure).find("and 20 more") != std::string::npos);
+  }
 }

@@ -13,9 +13,11 @@
 #include "core/philox.hpp"
 #include "report/corner.hpp"
 #include "report/curves.hpp"
-#include "report/gnuplot.hpp"
+#include "report/drawn.hpp"
+#include "report/picture.hpp"
 
 using namespace fluxsbi;
+using namespace fluxsbi::report::test;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::MessageMatches;
 
@@ -51,12 +53,6 @@ unsigned number_at(const std::string& bytes, size_t at) {
   return value;
 }
 
-size_t occurrences(const std::string& text, const std::string& part) {
-  size_t count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
 void write(const std::string& path, const std::string& text) {
   std::ofstream(path) << text;
 }
@@ -72,32 +68,41 @@ class WithoutPath {
 
 }  // namespace
 
-TEST_CASE("a corner plot's script has a panel for each parameter and pair", "[report][corner]") {
+TEST_CASE("a corner plot has a panel for each parameter and pair, with everything that is given",
+          "[report][corner]") {
   const std::vector<double> values = draws(900), reference = draws(600);
   report::CornerPlot plot;
-  plot.names = {"theta_0", "halo_mass", "it's"};
+  plot.names = {"theta_0", "halo_mass", "<it's> & \"so\""};
   plot.samples = {"posterior", values};
-  const std::string plain = report::corner_script(plot).text;
-  CHECK(occurrences(plain, "with image") == 3);
-  CHECK(occurrences(plain, "with fillsteps") == 3);
-  CHECK(occurrences(plain, "$LinesR") == 0);
-  CHECK_THAT(plain, ContainsSubstring("'θ_{0}'") && ContainsSubstring("'halo\\_mass'") &&
-                        ContainsSubstring("'it''s'"));
-  CHECK_THAT(plain, ContainsSubstring("posterior (300 draws)"));
-  CHECK_THAT(plain, !ContainsSubstring("true parameters"));
+  const auto inside = [](const Element& root, const char* name, const char* of_class) {
+    size_t count = 0;
+    for (const DrawnPanel& panel : drawn_panels(root))
+      count += elements(*panel.inside, name, of_class).size();
+    return count;
+  };
+  const std::string plain = report::svg_file(report::corner_figure(plot));
+  const auto first = read_xml(plain);
+  CHECK(drawn_panels(*first).size() == 6);
+  CHECK(inside(*first, "path", "area") == 3);
+  CHECK(inside(*first, "path", "other") == 0);
+  CHECK(inside(*first, "path", "truth") == 0);
+  CHECK_THAT(plain, ContainsSubstring(">θ<tspan") && ContainsSubstring(">halo_mass<") &&
+                        ContainsSubstring("&lt;it&#39;s&gt; &amp; &quot;so&quot;"));
+  CHECK_THAT(plain, ContainsSubstring("posterior (300 draws)") && !ContainsSubstring("true parameters"));
 
   plot.reference = {"reference", reference};
+  plot.prior = {"prior", reference};
   plot.truth = {0.25, 0.5, NAN};
   plot.title = "two_moons";
-  const std::string full = report::corner_script(plot).text;
-  CHECK(occurrences(full, "using 1:2 with lines") == 6);
+  const std::string full = report::svg_file(report::corner_figure(plot));
+  const auto second = read_xml(full);
+  CHECK(inside(*second, "path", "other") >= 3 + 3 * 2);  // a histogram each, two contours or more a pair
+  CHECK(inside(*second, "path", "prior") >= 3);
   CHECK_THAT(full, ContainsSubstring("reference (200 draws)") && ContainsSubstring("true parameters") &&
-                       ContainsSubstring("'two\\_moons'"));
+                       ContainsSubstring(">two_moons<") && ContainsSubstring(">prior<"));
   // theta_0 is a column of 3 panels and no row; halo_mass a column of 2 and a row of 1; an unknown value has
   // no line
-  CHECK(occurrences(full, "set arrow from 0.25, graph 0") == 3);
-  CHECK(occurrences(full, "set arrow from 0.5, graph 0") == 2);
-  CHECK(occurrences(full, "first 0.5 to graph 1") == 1);
+  CHECK(inside(*second, "path", "truth") == 6);
 }
 
 TEST_CASE("a corner plot leaves out rows that could not be filled", "[report][corner]") {
@@ -107,14 +112,34 @@ TEST_CASE("a corner plot leaves out rows that could not be filled", "[report][co
   report::CornerPlot plot;
   plot.names = {"a", "b"};
   plot.samples = {"posterior", values};
-  CHECK_THAT(report::corner_script(plot).text, ContainsSubstring("posterior (18 draws)"));
+  const report::Figure figure = report::corner_figure(plot);
+  CHECK_THAT(report::svg_file(figure), ContainsSubstring("posterior (18 draws)"));
+  CHECK(figure.numbers.rows() == 18);
+}
+
+TEST_CASE("a corner plot of one draw, of equal draws and of many parameters is drawn", "[report][corner]") {
+  const std::vector<double> one = draws(3), same(90, 2.5), many = draws(13 * 200);
+  report::CornerPlot plot;
+  plot.names = {"a", "b", "c"};
+  for (const auto* values : {&one, &same}) {
+    plot.samples = {"posterior", *values};
+    CHECK_NOTHROW(read_xml(report::svg_file(report::corner_figure(plot))));
+  }
+  CHECK_THAT(report::svg_file(report::corner_figure({plot.names, {"posterior", one}, {}, {}, {}, "", {}, 0})),
+             ContainsSubstring("posterior (1 draw)") && !ContainsSubstring("contours hold"));
+  plot.names.assign(13, "a name of more letters than fit beside a panel");
+  plot.samples = {"posterior", many};
+  plot.panel = 100;
+  const std::string svg = report::svg_file(report::corner_figure(plot));
+  CHECK(drawn_panels(*read_xml(svg)).size() == 91);
+  CHECK(svg.size() < 2'000'000);
 }
 
 TEST_CASE("a corner plot refuses what it cannot draw", "[report][corner][error]") {
   const std::vector<double> values = draws(12), nothing(12, NAN);
   report::CornerPlot plot;
   const auto fails = [&](const std::string& part) {
-    CHECK_THROWS_MATCHES(report::corner_script(plot), core::UserError,
+    CHECK_THROWS_MATCHES(report::corner_figure(plot), core::UserError,
                          MessageMatches(ContainsSubstring(part)));
   };
   plot.samples = {"posterior", values};
@@ -134,8 +159,8 @@ TEST_CASE("a corner plot refuses what it cannot draw", "[report][corner][error]"
   fails("posterior holds no finite draw");
 }
 
-TEST_CASE("corner plots are written as PNG and SVG of the right size", "[report][corner][gnuplot]") {
-  if (!report::has_gnuplot()) SKIP("gnuplot is not installed");
+TEST_CASE("figures are written as SVG and PNG of the right size", "[report][picture]") {
+  if (!report::has_png()) SKIP("rsvg-convert is not installed");
   const Folder folder;
   const std::vector<double> values = draws(1000);
   for (const size_t d : {1, 2, 4}) {
@@ -144,39 +169,38 @@ TEST_CASE("corner plots are written as PNG and SVG of the right size", "[report]
     plot.names.assign(d, "theta_0");
     plot.samples = {"posterior", values};
     plot.truth.assign(d, 0.1);
-    plot.title = "a 'title' with \"quotes\" and $X";
-    const std::string path = folder.file("corner.png");
-    report::draw_corner(plot, path);
-    const std::string bytes = read(path);
+    plot.title = "a 'title' with \"quotes\" & <brackets>";
+    const report::Figure figure = report::corner_figure(plot);
+    report::write_picture(figure, folder.file("corner.png"));
+    const std::string bytes = read(folder.file("corner.png"));
     REQUIRE(bytes.size() > 5000);
     CHECK(bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n");
-    const auto size = static_cast<unsigned>(report::corner_script(plot).size);
-    CHECK(number_at(bytes, 16) == size);
-    CHECK(number_at(bytes, 20) == size);
-    if (d == 2) CHECK(size == 900);
-    report::draw_corner(plot, folder.file("corner.svg"));
-    CHECK_THAT(read(folder.file("corner.svg")), ContainsSubstring("<svg") && ContainsSubstring("posterior"));
+    CHECK(number_at(bytes, 16) == static_cast<unsigned>(figure.width));
+    CHECK(number_at(bytes, 20) == static_cast<unsigned>(figure.height));
+    if (d == 2) CHECK(figure.width == 900);
+    report::write_picture(figure, folder.file("corner.svg"));
+    CHECK(read(folder.file("corner.svg")) == report::svg_file(figure));
   }
   CHECK(folder.count() == 2);
 }
 
-TEST_CASE("pictures that cannot be drawn leave no file and say what to do", "[report][gnuplot][error]") {
+TEST_CASE("pictures that cannot be drawn leave no file and say what to do", "[report][picture][error]") {
   const Folder folder;
-  const auto fails = [](const std::string& script, const std::string& path, const std::string& part) {
-    CHECK_THROWS_MATCHES(report::draw(script, 300, 300, path), core::UserError,
+  const report::Figure figure{"t", "d", 30, 30, {}, {}};
+  const auto fails = [&](const std::string& path, const std::string& part) {
+    CHECK_THROWS_MATCHES(report::write_picture(figure, path), core::UserError,
                          MessageMatches(ContainsSubstring(part)));
   };
-  fails("plot x", folder.file("a.jpg"), "pictures are written as .png or .svg");
+  fails(folder.file("a.jpg"), "pictures are written as .png or .svg");
   {
-    const WithoutPath no_gnuplot;
-    CHECK_FALSE(report::has_gnuplot());
-    fails("plot x", folder.file("a.png"), "gnuplot was not found; install gnuplot");
+    const WithoutPath no_converter;
+    CHECK_FALSE(report::has_png());
+    fails(folder.file("a.png"), "rsvg-convert was not found; install rsvg-convert");
+    CHECK(folder.count() == 0);
+    report::write_picture(figure, folder.file("a.svg"));  // needs no program
+    CHECK(folder.count() == 1);
   }
-  CHECK(folder.count() == 0);
-  if (!report::has_gnuplot()) SKIP("gnuplot is not installed: its own errors are not tested");
-  fails("plot nonsense(x)", folder.file("a.png"), "undefined function: nonsense");
-  CHECK(folder.count() == 0);
-  fails("plot x", folder.file("missing/a.png"), "make its folder first");
+  fails(folder.file("missing/a.svg"), "make its folder first");
 }
 
 TEST_CASE("training curves are read from metrics.jsonl", "[report][curves]") {
@@ -194,13 +218,6 @@ TEST_CASE("training curves are read from metrics.jsonl", "[report][curves]") {
   REQUIRE(curves.best().has_value());
   CHECK(curves.best()->step == 20);
   CHECK(curves.best()->value == 1.5);
-  const std::string script = report::curves_script(curves);
-  CHECK_THAT(script, ContainsSubstring("best 1.5 at step 20") && ContainsSubstring("learning rate"));
-  if (!report::has_gnuplot()) SKIP("gnuplot is not installed");
-  report::draw_training_curves(folder.file("metrics.jsonl"), folder.file("curves.png"));
-  const std::string bytes = read(folder.file("curves.png"));
-  REQUIRE(bytes.size() > 3000);
-  CHECK(number_at(bytes, 16) == 1000);
 }
 
 TEST_CASE("metrics that are broken or empty are refused with their line", "[report][curves][error]") {
