@@ -19,6 +19,7 @@ constexpr double learning_rate = 1e-3;
 constexpr double alpha = 1e-4;
 constexpr double tolerance = 1e-4;
 constexpr int patience = 10;
+constexpr size_t held_out_patience = 50;
 
 size_t round_up(size_t count) {
   return (count + lane_count - 1) / lane_count * lane_count;
@@ -134,55 +135,117 @@ void Classifier::step(size_t count) {
   }
 }
 
+void Classifier::begin(NumpyRandom& random) {
+  for (Layer& layer : layers_) initialise(layer, random);
+  steps_ = 0;
+}
+
+double Classifier::train_epoch(std::span<const float> rows, std::span<const uint8_t> labels,
+                               std::vector<int32_t>& order, NumpyRandom& random) {
+  if (const int signal = core::stop_requested())
+    throw core::Interrupted(signal,
+                            std::string("the classifier was stopped by ") + core::signal_name(signal));
+  const size_t n = labels.size();
+  std::vector<float> batch(batch_size * dimensions_);
+  std::vector<uint8_t> batch_labels(batch_size);
+  random.shuffle(order);
+  double total = 0;
+  for (size_t begin = 0; begin < n; begin += batch_size) {
+    const size_t count = std::min(batch_size, n - begin);
+    const std::span<const int32_t> chosen(order.data() + begin, count);
+    copy_rows(rows.data(), dimensions_, chosen, batch.data());
+    for (size_t i = 0; i < count; ++i) batch_labels[i] = labels[chosen[i]];
+    double squares = 0;
+    for (Layer& layer : layers_)
+      squares += options_.kernels->sum_of_squares(layer.in * layer.width, data(layer.weight));
+    forward(batch.data(), count);
+    total += backward(batch.data(), batch_labels.data(), count) + 0.5 * alpha * squares;
+    step(count);
+  }
+  return total / static_cast<double>(n);
+}
+
 std::vector<double> Classifier::fit(std::span<const float> rows, std::span<const uint8_t> labels) {
   const size_t n = labels.size();
   core::require(n >= 1 && rows.size() == n * dimensions_, "a classifier needs as many labels as rows");
   NumpyRandom random(options_.seed);
-  for (Layer& layer : layers_) initialise(layer, random);
-  steps_ = 0;
-
+  begin(random);
   std::vector<int32_t> order = indices(n);
-  std::vector<float> batch(batch_size * dimensions_);
-  std::vector<uint8_t> batch_labels(batch_size);
   std::vector<double> losses;
   double best = std::numeric_limits<double>::infinity();
   for (int stalled = 0; stalled <= patience && static_cast<int64_t>(losses.size()) < options_.max_epochs;) {
-    if (const int signal = core::stop_requested())
-      throw core::Interrupted(signal,
-                              std::string("the classifier was stopped by ") + core::signal_name(signal));
-    random.shuffle(order);
-    double total = 0;
-    for (size_t begin = 0; begin < n; begin += batch_size) {
-      const size_t count = std::min(batch_size, n - begin);
-      const std::span<const int32_t> chosen(order.data() + begin, count);
-      copy_rows(rows.data(), dimensions_, chosen, batch.data());
-      for (size_t i = 0; i < count; ++i) batch_labels[i] = labels[chosen[i]];
-      double squares = 0;
-      for (Layer& layer : layers_)
-        squares += options_.kernels->sum_of_squares(layer.in * layer.width, data(layer.weight));
-      forward(batch.data(), count);
-      total += backward(batch.data(), batch_labels.data(), count) + 0.5 * alpha * squares;
-      step(count);
-    }
-    losses.push_back(total / static_cast<double>(n));
+    losses.push_back(train_epoch(rows, labels, order, random));
     stalled = losses.back() > best - tolerance ? stalled + 1 : 0;
     best = std::min(best, losses.back());
   }
   return losses;
 }
 
-std::vector<uint8_t> Classifier::predict(std::span<const float> rows) {
+std::vector<double> Classifier::fit(std::span<const float> rows, std::span<const uint8_t> labels,
+                                    std::span<const float> held_out,
+                                    std::span<const uint8_t> held_out_labels) {
+  const size_t n = labels.size(), held = held_out_labels.size();
+  core::require(
+      n >= 1 && rows.size() == n * dimensions_ && held >= 1 && held_out.size() == held * dimensions_,
+      "a classifier needs as many labels as rows");
+  NumpyRandom random(options_.seed);
+  begin(random);
+  std::vector<int32_t> order = indices(n);
+  std::vector<double> losses;
+  Weights best;
+  size_t best_epoch = 0;
+  while (losses.size() <= best_epoch + held_out_patience && std::ssize(losses) < options_.max_epochs) {
+    train_epoch(rows, labels, order, random);
+    double loss = 0;
+    evaluate(held_out, [&](size_t row, float z) { loss += cross_entropy(sigmoid(z), held_out_labels[row]); });
+    losses.push_back(loss / static_cast<double>(held));
+    if (losses.size() > 1 && losses.back() >= losses[best_epoch]) continue;
+    best_epoch = losses.size() - 1;
+    best = weights();
+  }
+  set_weights(best);
+  return losses;
+}
+
+Classifier::Weights Classifier::weights() const {
+  Weights weights;
+  for (const Layer& layer : layers_) {
+    weights.push_back(layer.weight);
+    weights.push_back(layer.bias);
+  }
+  return weights;
+}
+
+void Classifier::set_weights(const Weights& weights) {
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    layers_[l].weight = weights[2 * l];
+    layers_[l].bias = weights[2 * l + 1];
+  }
+}
+
+template <class Visit>
+void Classifier::evaluate(std::span<const float> rows, const Visit& visit) {
   core::require(steps_ > 0, "a classifier predicts only after fit()");
   const size_t n = rows.size() / dimensions_;
   const Layer& output = layers_.back();
-  std::vector<uint8_t> labels(n);
   for (size_t begin = 0; begin < n; begin += batch_size) {
     const size_t count = std::min(batch_size, n - begin);
     forward(rows.data() + begin * dimensions_, count);
     for (size_t i = 0; i < count; ++i)
-      labels[begin + i] = output.activation[i * output.width / lane_count].value[0] > 0;
+      visit(begin + i, output.activation[i * output.width / lane_count].value[0]);
   }
+}
+
+std::vector<uint8_t> Classifier::predict(std::span<const float> rows) {
+  std::vector<uint8_t> labels(rows.size() / dimensions_);
+  evaluate(rows, [&](size_t row, float z) { labels[row] = z > 0; });
   return labels;
+}
+
+std::vector<float> Classifier::predict_probability(std::span<const float> rows) {
+  std::vector<float> probabilities(rows.size() / dimensions_);
+  evaluate(rows, [&](size_t row, float z) { probabilities[row] = sigmoid(z); });
+  return probabilities;
 }
 
 }  // namespace fluxsbi::diagnose

@@ -31,8 +31,16 @@ class Classifier {
   /// Throws core::Interrupted if a signal asked to stop (core/stop.hpp).
   std::vector<double> fit(std::span<const float> rows, std::span<const uint8_t> labels);
 
+  /// The same with early stopping, for few rows, which a network learns by heart: training ends when the mean
+  /// cross entropy of `held_out` (as rows) has not reached a new lowest value for 50 epochs, or after
+  /// max_epochs, and the weights of the lowest stay. Returns the held-out loss of each epoch.
+  std::vector<double> fit(std::span<const float> rows, std::span<const uint8_t> labels,
+                          std::span<const float> held_out, std::span<const uint8_t> held_out_labels);
+
   /// The likelier label of each row, [n].
   std::vector<uint8_t> predict(std::span<const float> rows);
+  /// p(label = 1 | row) of each row, [n].
+  std::vector<float> predict_probability(std::span<const float> rows);
 
  private:
   // Vectors must lie at multiples of their size for the kernels to be fast.
@@ -52,11 +60,22 @@ class Classifier {
     Buffer delta;       // [batch, width]: derivative of the batch's summed loss by the layer's sum
   };
 
+  using Weights = std::vector<Buffer>;  // weight and bias of each layer
+
   static float* data(Buffer& buffer) { return buffer.front().value; }
+  void begin(class NumpyRandom& random);
   void initialise(Layer& layer, class NumpyRandom& random) const;
   void forward(const float* rows, size_t count);
   double backward(const float* rows, const uint8_t* labels, size_t count);
   void step(size_t count);
+  // One pass over shuffled batches; returns the mean loss.
+  double train_epoch(std::span<const float> rows, std::span<const uint8_t> labels,
+                     std::vector<int32_t>& order, class NumpyRandom& random);
+  // Calls visit(row, network's output) for each row.
+  template <class Visit>
+  void evaluate(std::span<const float> rows, const Visit& visit);
+  Weights weights() const;
+  void set_weights(const Weights& weights);
 
   ClassifierOptions options_;
   size_t dimensions_;

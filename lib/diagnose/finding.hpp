@@ -48,14 +48,15 @@ struct Finding {
   std::optional<double> standard_error;
   std::optional<double> p_value;  ///< of a value as extreme if the posterior is right
   Verdict verdict = Verdict::measured;
-  std::string meaning;  ///< a sentence: what this says about the posterior
-  std::string next;     ///< a sentence: what to do; "": nothing
+  std::string meaning;          ///< a sentence: what this says about the posterior
+  std::string meaning_of_pass;  ///< the same if it passes; judge() moves it to `meaning`
+  std::string next;             ///< a sentence: what to do; "": nothing
   std::vector<Graph> graphs;
 };
 
 /// Gives every finding that has a p-value its verdict: Holm's procedure (Holm 1979, Scand. J. Statist. 6) over all of
 /// them together, so that a right posterior fails any with probability `level` at most. Findings that are not_enough
-/// stay so and do not count.
+/// stay so and do not count. One that passes gets its meaning_of_pass as meaning, where it has one, and no `next`.
 void judge(std::vector<Finding>& findings, double level);
 
 /// True where one has failed.

@@ -14,7 +14,8 @@
 
 namespace fluxsbi::diagnose {
 
-/// What a test reads of Evidence, beside names.
+/// What a test must be given of Evidence, beside names. lc2st also judges the observations, and sharpness also reads
+/// log_theta, where these are there.
 struct Needs {
   bool pairs = false;        ///< theta, x and samples
   bool densities = false;    ///< log_theta and log_samples

@@ -145,3 +145,24 @@ TEST_CASE("the classifier learns what separates the labels", "[diagnose][classif
   for (size_t i = 0; i < n; ++i) right += predicted[i] == labels[i];
   CHECK(right > n * 97 / 100);
 }
+
+TEST_CASE("early stopping keeps the weights that a held-out set likes best", "[diagnose][classifier]") {
+  // Labels that nothing predicts: a network of 64 units learns them by heart unless it is stopped.
+  const std::vector<float> rows = normals(400 * 5, 11), held_out = normals(400 * 5, 12);
+  std::vector<uint8_t> labels, held_out_labels;
+  for (int i = 0; i < 400; ++i) labels.push_back(i % 2), held_out_labels.push_back(i % 2);
+  diagnose::Classifier classifier(5, {.hidden = 64, .seed = 1, .max_epochs = 1000});
+  const std::vector<double> losses = classifier.fit(rows, labels, held_out, held_out_labels);
+  const auto best = std::min_element(losses.begin(), losses.end());
+  CHECK(losses.end() - best == 51);
+  double loss = 0;
+  const std::vector<float> probabilities = classifier.predict_probability(held_out);
+  const std::vector<uint8_t> predicted = classifier.predict(held_out);
+  for (size_t i = 0; i < 400; ++i) {
+    const auto p = static_cast<double>(probabilities[i]);
+    loss -= std::log(held_out_labels[i] ? p : 1 - p) / 400;
+    CHECK(predicted[i] == (p > 0.5));
+  }
+  CHECK_THAT(loss, Catch::Matchers::WithinAbs(*best, 1e-5));  // sums of float32 probabilities
+  CHECK(*best < 0.8);
+}

@@ -18,6 +18,10 @@ double kolmogorov_tail(double lambda) {
   return std::clamp(2 * sum, 0.0, 1.0);
 }
 
+double probability_of(double distance, double root) {
+  return kolmogorov_tail((root + 0.12 + 0.11 / root) * distance);
+}
+
 }  // namespace
 
 KolmogorovSmirnov kolmogorov_smirnov(std::vector<double> a, std::vector<double> b) {
@@ -33,8 +37,20 @@ KolmogorovSmirnov kolmogorov_smirnov(std::vector<double> a, std::vector<double> 
     result.distance =
         std::max(result.distance, std::abs(static_cast<double>(i) / n_a - static_cast<double>(j) / n_b));
   }
-  const double root = std::sqrt(n_a * n_b / (n_a + n_b));
-  result.probability = kolmogorov_tail((root + 0.12 + 0.11 / root) * result.distance);
+  result.probability = probability_of(result.distance, std::sqrt(n_a * n_b / (n_a + n_b)));
+  return result;
+}
+
+KolmogorovSmirnov kolmogorov_smirnov_uniform(std::vector<double> u) {
+  KolmogorovSmirnov result;
+  if (u.empty()) return result;
+  std::sort(u.begin(), u.end());
+  const auto n = static_cast<double>(u.size());
+  for (size_t i = 0; i < u.size(); ++i) {
+    const auto below = static_cast<double>(i);
+    result.distance = std::max({result.distance, (below + 1) / n - u[i], u[i] - below / n});
+  }
+  result.probability = probability_of(result.distance, std::sqrt(n));
   return result;
 }
 

@@ -1,0 +1,229 @@
+// The studies of docs/diagnostics.md, which take minutes: they are hidden and run by scripts/studies/power.py and
+// scripts/studies/peer_diagnostics.py.
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+#include "core/parallel.hpp"
+#include "core/registry.hpp"
+#include "diagnose/lc2st.hpp"
+#include "diagnose/pair_rows.hpp"
+#include "diagnose/ranks.hpp"
+#include "diagnose/tarp.hpp"
+#include "diagnose/tests.hpp"
+#include "diagnose/toy.hpp"
+#include "io/files.hpp"
+
+using namespace fluxsbi;
+using namespace fluxsbi::diagnose;
+
+namespace {
+
+constexpr double level = 0.01;
+
+std::vector<Finding> findings_of(const std::string& name, const Evidence& evidence, uint64_t seed) {
+  TestOptions options;
+  options.seed = seed;
+  options.threads = 1;
+  return core::row_named(tests(), name, "unknown test ").run(evidence, options);
+}
+
+// lc2st trains four times more to say what it would have seen, which its verdict does not need.
+bool fails_overall(const Evidence& evidence, uint64_t seed) {
+  PairRowOptions options;
+  options.seed = seed;
+  return learned_rank(make_pair_rows(evidence, options, "lc2st"), seed).p_value <= level;
+}
+
+bool fails_test(const std::string& name, const Evidence& evidence, uint64_t seed) {
+  if (name == "lc2st") return fails_overall(evidence, seed);
+  std::vector<Finding> findings = findings_of(name, evidence, seed);
+  judge(findings, level);
+  return any_failed(findings);
+}
+
+// A folder that the study's script names; the case is skipped without.
+std::string folder_of(const char* variable) {
+  const char* folder = std::getenv(variable);
+  if (folder == nullptr) SKIP("set " << variable << " to a folder");
+  return folder;
+}
+
+nlohmann::json json_of(const Graph& graph) {
+  nlohmann::json curves = nlohmann::json::array();
+  for (const Graph::Curve& curve : graph.curves) curves.push_back({{"label", curve.label}, {"y", curve.y}});
+  nlohmann::json json = {{"kind", static_cast<int>(graph.kind)},
+                         {"title", graph.title},
+                         {"x_label", graph.x_label},
+                         {"y_label", graph.y_label},
+                         {"x", graph.x},
+                         {"curves", curves},
+                         {"low", graph.low},
+                         {"high", graph.high},
+                         {"diagonal", graph.diagonal}};
+  if (graph.expected) json["expected"] = *graph.expected;
+  return json;
+}
+
+// What the remembered training data of the Gaussian toy are.
+data::Reference reference_of(const Evidence& training) {
+  data::Reference reference;
+  const double sd = std::sqrt(1.5);
+  reference.mean = reference.median = {0, 0};
+  reference.deviation = reference.spread = {sd, sd};
+  reference.low = {-5, -5};
+  reference.high = {5, 5};
+  for (const double value : training.x) reference.rows.push_back(static_cast<float>(std::asinh(value / sd)));
+  return reference;
+}
+
+Evidence complete_evidence(const test::Fault& fault, bool far) {
+  Evidence evidence = test::make_evidence(fault, {1000, 100, 100, 1, 500}, 1);
+  evidence.reference = reference_of(test::make_evidence(fault, {256, 1, 0}, 2));
+  Observation& observation = evidence.observations[0];
+  observation.name = "x_o";
+  observation.draws_fine = observation.theta;
+  observation.evaluations = 10;
+  core::Philox random(1, core::Purpose::test, 5);
+  for (double& value : observation.draws_fine) value += (far ? 0.1 : 0.01) * random.normal();
+  if (far) observation.x = {4.5, -3};
+  return evidence;
+}
+
+}  // namespace
+
+TEST_CASE("power of the tests of a posterior", "[.][power]") {
+  const std::string folder = folder_of("FLUXSBI_POWER");
+  constexpr int seeds = 10;
+  std::ofstream table(folder + "/power.csv");
+  table << "test,fault,pairs,seeds,failed" << std::endl;
+  for (const int64_t pairs : {100, 300, 1000, 3000}) {
+    for (const test::Fault& fault : test::faults()) {
+      std::vector<Evidence> evidence;
+      for (uint64_t seed = 1; seed <= seeds; ++seed)
+        evidence.push_back(test::make_evidence(fault, {pairs, 100, 100}, seed));
+      for (const std::string name : {"sbc", "coverage", "tarp", "data_averaged", "lc2st", "hpd"}) {
+        std::vector<uint8_t> failed(seeds);
+        core::for_each_in_parallel(seeds, 0, [&](int64_t k) {
+          const auto index = static_cast<size_t>(k);
+          failed[index] = fails_test(name, evidence[index], index + 1);
+        });
+        int64_t count = 0;
+        for (const uint8_t one : failed) count += one;
+        table << name << ',' << fault.name << ',' << pairs << ',' << seeds << ',' << count << std::endl;
+      }
+    }
+  }
+  CHECK(table.good());
+}
+
+TEST_CASE("false alarms over 200 seeds", "[.][power]") {
+  const std::string folder = folder_of("FLUXSBI_POWER");
+  constexpr int seeds = 200;
+  std::ofstream table(folder + "/alarms.csv");
+  table << "posterior,test,seeds,alarms_at_0.1,alarms_at_0.01" << std::endl;
+  const std::vector<std::string> names = {"sbc", "coverage", "tarp", "data_averaged", "lc2st", "hpd"};
+  for (const std::string posterior :
+       {"gaussian toy", "two_moons", "gaussian_linear", "gaussian_mixture", "slcp"}) {
+    const bool toy = posterior == "gaussian toy";
+    std::vector<std::vector<std::vector<Finding>>> found(seeds);
+    core::for_each_in_parallel(seeds, 0, [&](int64_t k) {
+      const auto seed = static_cast<uint64_t>(k + 1);
+      const Evidence evidence = toy ? test::make_evidence(test::faults()[0], {200, 80, 80}, seed)
+                                    : test::make_task_evidence(posterior, 200, 80, seed);
+      for (const std::string& name : names) {
+        const bool can = name != "hpd" || toy;
+        found[static_cast<size_t>(k)].push_back(can ? findings_of(name, evidence, seed)
+                                                    : std::vector<Finding>());
+      }
+    });
+    const auto alarms = [&](size_t first, size_t last, double at) {
+      int64_t count = 0;
+      for (const auto& of_seed : found) {
+        std::vector<Finding> all;
+        for (size_t k = first; k < last; ++k) all.insert(all.end(), of_seed[k].begin(), of_seed[k].end());
+        judge(all, at);
+        count += any_failed(all);
+      }
+      return count;
+    };
+    for (size_t k = 0; k <= names.size(); ++k) {
+      const bool whole = k == names.size();
+      const size_t first = whole ? 0 : k, last = whole ? k : k + 1;
+      table << posterior << ',' << (whole ? "all together" : names[k]) << ',' << seeds << ','
+            << alarms(first, last, 0.1) << ',' << alarms(first, last, 0.01) << std::endl;
+    }
+  }
+  CHECK(table.good());
+}
+
+TEST_CASE("graphs of a pass and of a fail of each test", "[.][power]") {
+  const std::string folder = folder_of("FLUXSBI_POWER");
+  nlohmann::json all = nlohmann::json::array();
+  const test::Fault narrow{"", test::Toy::gaussian, test::Wrong::width, 0.8};
+  const test::Fault shifted{"", test::Toy::gaussian, test::Wrong::shift, 0.5};
+  for (const TestRow& row : tests()) {
+    for (const bool wrong : {false, true}) {
+      const bool by_shift = row.name == "data_averaged" || row.name == "lc2st";
+      const Evidence evidence =
+          complete_evidence(wrong ? (by_shift ? shifted : narrow) : test::faults()[0], wrong);
+      TestOptions options;
+      std::vector<Finding> findings = row.run(evidence, options);
+      judge(findings, level);
+      for (const Finding& finding : findings) {
+        nlohmann::json graphs = nlohmann::json::array();
+        for (const Graph& graph : finding.graphs) graphs.push_back(json_of(graph));
+        all.push_back({{"test", row.name},
+                       {"wrong", wrong},
+                       {"variable", finding.variable},
+                       {"statistic", finding.statistic},
+                       {"value", finding.value},
+                       {"p_value", finding.p_value ? nlohmann::json(*finding.p_value) : nlohmann::json()},
+                       {"verdict", text_of(finding.verdict)},
+                       {"meaning", finding.meaning},
+                       {"next", finding.next},
+                       {"graphs", graphs}});
+      }
+    }
+  }
+  std::ofstream file(folder + "/findings.json");
+  file << all.dump(1);
+  CHECK(file.good());
+}
+
+// pairs.npz: theta [N, d], x [N, x_dim], samples [N, L, d], references [N, d], x_o [x_dim], theta_o [M, d].
+TEST_CASE("the same draws as in other programs", "[.][peers]") {
+  const std::string folder = folder_of("FLUXSBI_PEERS");
+  const io::Arrays arrays = io::load_arrays(folder + "/pairs.npz").arrays;
+  const auto values = [&](const char* key) { return arrays.at(key).to_double(); };
+  Evidence evidence;
+  const std::vector<int64_t>& shape = arrays.at("samples").shape;
+  evidence.pairs = shape[0];
+  evidence.draws = shape[1];
+  for (int64_t j = 0; j < shape[2]; ++j) evidence.names.push_back("theta_" + std::to_string(j));
+  for (int64_t i = 0; i < arrays.at("x").shape[1]; ++i) evidence.x_names.push_back("x_" + std::to_string(i));
+  evidence.theta = values("theta");
+  evidence.x = values("x");
+  evidence.samples = values("samples");
+  Observation& observation = evidence.observations.emplace_back();
+  observation.x = values("x_o");
+  observation.theta = values("theta_o");
+  observation.draws = std::ssize(observation.theta) / shape[2];
+
+  std::vector<int64_t> ranks;
+  for (int64_t j = 0; j < shape[2]; ++j) {
+    for (const Rank& rank : ranks_of_variable(evidence, j, 1)) ranks.push_back(rank.below);
+  }
+  const std::vector<double> pits = tarp_pits(evidence, values("references"), 1, 0);
+  std::vector<double> lc2st;
+  for (uint64_t seed = 1; seed <= 10; ++seed) lc2st.push_back(lc2st_statistics(evidence, false, seed)[0]);
+  io::Arrays result;
+  result.emplace("ranks", io::Array::from(std::span<const int64_t>(ranks), {shape[2], shape[0]}));
+  result.emplace("tarp", io::Array::from(std::span<const double>(pits), {std::ssize(pits)}));
+  result.emplace("lc2st", io::Array::from(std::span<const double>(lc2st), {std::ssize(lc2st)}));
+  io::save_arrays(folder + "/fluxsbi.npz", result);
+}
