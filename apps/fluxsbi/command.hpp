@@ -50,6 +50,8 @@ Action declare_log_prob(CLI::App& app);
 Action declare_map(CLI::App& app);
 Action declare_merge(CLI::App& app);
 Action declare_c2st(CLI::App& app);
+Action declare_diagnose(CLI::App& app);
+Action declare_compare(CLI::App& app);
 Action declare_plot(CLI::App& app);
 Action declare_summary(CLI::App& app);
 Action declare_export(CLI::App& app);

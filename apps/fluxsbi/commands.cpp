@@ -66,6 +66,19 @@ std::span<const CommandRow> commands() {
           "compare two sample files by the classifier two-sample test: 0.5 means indistinguishable, 1.0 "
           "disjoint",
           "fluxsbi c2st reference.npy samples.npz --row 0", declare_c2st},
+      CommandRow{
+          "diagnose",
+          "say whether the posteriors of a model can be believed: calibration, coverage, solver and more",
+          "fluxsbi diagnose runs/moons --pairs 200 -n 99 --density-draws 19\n\n"
+          "  # some tests alone, with an observation\n"
+          "  fluxsbi diagnose runs/moons inside solver --x simulations.npz --row 0",
+          network(declare_diagnose)},
+      CommandRow{
+          "compare",
+          "say which of several models of the same data is best, by the log-density of held-out theta",
+          "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/short --set training.nsteps=200\n"
+          "  fluxsbi compare runs/moons runs/short --pairs 100 -n 99",
+          network(declare_compare)},
       CommandRow{"plot", "draw posterior samples as a corner plot, or the training curves of a run",
                  "fluxsbi plot samples.npz -o posterior.svg", declare_plot},
       CommandRow{"summary", "print mean, standard deviation, quantiles, mode and correlations of samples",

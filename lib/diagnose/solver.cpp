@@ -23,11 +23,11 @@ std::vector<double> step_differences(const Observation& observation, size_t d) {
   std::vector<double> deviation(d);
   for (size_t j = 0; j < d; ++j) deviation[j] = moments_of(observation.draws_fine, j, d).deviation;
   std::vector<double> worst;
-  for (size_t first = 0; first < observation.theta.size(); first += d) {
+  for (size_t first = 0; first < observation.draws_coarse.size(); first += d) {
     double largest = 0;
     bool filled = true;
     for (size_t j = 0; j < d; ++j) {
-      const double off = std::abs(observation.theta[first + j] - observation.draws_fine[first + j]);
+      const double off = std::abs(observation.draws_coarse[first + j] - observation.draws_fine[first + j]);
       filled = filled && !std::isnan(off);
       if (deviation[j] > 0) largest = std::max(largest, off / deviation[j]);
     }
@@ -121,7 +121,8 @@ std::vector<Finding> run_solver(const Evidence& evidence, const TestOptions&) {
     const auto length = static_cast<size_t>(observation.draws) * d;
     core::require(observation.theta.size() == length, "an observation has other draws than it says");
     if (!observation.draws_fine.empty()) {
-      core::require(observation.draws_fine.size() == length, "the fine draws are not as many as the others");
+      core::require(observation.draws_fine.size() == length && observation.draws_coarse.size() == length,
+                    "the draws by coarse and fine steps are not as many as the others");
       findings.push_back(step_finding(observation, d));
     }
     findings.push_back(outside_finding(observation, d));

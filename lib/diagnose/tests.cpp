@@ -8,6 +8,7 @@
 #include "diagnose/inside.hpp"
 #include "diagnose/lc2st.hpp"
 #include "diagnose/ppc.hpp"
+#include "diagnose/prior_check.hpp"
 #include "diagnose/sbc.hpp"
 #include "diagnose/sharpness.hpp"
 #include "diagnose/solver.hpp"
@@ -23,6 +24,7 @@ constexpr std::array rows = {
             "how much the posterior says: its width over the prior's, log q(theta*)",
             {.pairs = true},
             run_sharpness},
+    TestRow{"prior", "theta* of the pairs against the prior of the model", {.pairs = true}, run_prior_check},
     TestRow{"sbc", "ranks of theta* among the draws, a variable at a time", {.pairs = true}, run_sbc},
     TestRow{"coverage",
             "true values inside central and highest-density intervals",

@@ -86,7 +86,7 @@ Evidence complete_evidence(const test::Fault& fault, bool far) {
   evidence.reference = reference_of(test::make_evidence(fault, {256, 1, 0}, 2));
   Observation& observation = evidence.observations[0];
   observation.name = "x_o";
-  observation.draws_fine = observation.theta;
+  observation.draws_coarse = observation.draws_fine = observation.theta;
   observation.evaluations = 10;
   core::Philox random(1, core::Purpose::test, 5);
   for (double& value : observation.draws_fine) value += (far ? 0.1 : 0.01) * random.normal();

@@ -179,7 +179,7 @@ TEST_CASE("sharpness tells the prior from a posterior", "[diagnose][posterior]")
 TEST_CASE("a solver with too few steps is told how many would do", "[diagnose][posterior]") {
   Evidence evidence = test::make_evidence(right, {50, 20, 0, 1, 400}, 1);
   Observation& observation = evidence.observations[0];
-  observation.draws_fine = observation.theta;
+  observation.draws_coarse = observation.draws_fine = observation.theta;
   observation.evaluations = 10;
   CHECK_FALSE(any_failed(judged("solver", evidence)));
   for (double& value : observation.draws_fine) value += 0.1;  // 0.18 sd
@@ -336,4 +336,23 @@ TEST_CASE("predictive checks of right posteriors fail no more often than the lev
           "[diagnose][posterior]") {
   for (const Toy toy : {Toy::gaussian, Toy::two_modes})
     CHECK(false_alarms("ppc", {"none", toy, Wrong::nothing, 0}, {1, 1, 0, 1, 300}, 200, 0.1) <= 32);
+}
+
+TEST_CASE("pairs from another prior than the model's are told", "[diagnose][posterior]") {
+  Evidence evidence = test::make_evidence(right, {300, 20, 0}, 1);
+  CHECK(run("prior", evidence).empty());  // no prior is known
+  const Evidence others = test::make_evidence(right, {2000, 1, 0}, 2);
+  evidence.prior_known = true;
+  evidence.prior = others.theta;
+  const auto same = judged("prior", evidence);
+  REQUIRE(same.size() == 2);
+  CHECK_FALSE(any_failed(same));
+  for (size_t i = 0; i < evidence.prior.size(); i += 2) evidence.prior[i] += 0.5;  // of a standard deviation
+  const auto shifted = judged("prior", evidence);
+  CHECK(shifted[0].verdict == Verdict::fail);
+  CHECK(shifted[1].verdict == Verdict::pass);
+  CHECK_THAT(shifted[0].next, ContainsSubstring("section prior"));
+  evidence.pairs = 10;
+  evidence.theta.resize(20);
+  CHECK(judged("prior", evidence)[0].verdict == Verdict::not_enough);
 }

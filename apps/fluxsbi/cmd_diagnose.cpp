@@ -1,0 +1,170 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+
+#include "command.hpp"
+#include "common.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/table_text.hpp"
+#include "core/text.hpp"
+#include "diagnose/finding_json.hpp"
+#include "evidence/diagnosis.hpp"
+#include "experiment/open_posterior.hpp"
+#include "number_range.hpp"
+#include "pairs_arguments.hpp"
+
+namespace fluxsbi::app {
+
+namespace {
+
+struct DiagnoseArguments {
+  std::string model, folder;
+  experiment::Execution execution;
+  evidence::DiagnosisRequest request;
+  std::optional<int64_t> steps;
+  std::string references = "box";
+  bool json = false;
+};
+
+std::string rounded(double value) {
+  return std::isnan(value) ? "" : core::brief_text(value);
+}
+
+// What the value may be: a p-value's verdict is Holm's, so no bound of its own is shown.
+std::string bound_text(const diagnose::Finding& finding) {
+  if (finding.p_value) return "p = " + core::brief_text(*finding.p_value);
+  const bool low = !std::isnan(finding.low), high = !std::isnan(finding.high);
+  if (low && high) return rounded(finding.low) + " to " + rounded(finding.high);
+  if (low) return ">= " + rounded(finding.low);
+  if (high) return "<= " + rounded(finding.high);
+  return finding.standard_error ? "+- " + rounded(*finding.standard_error) : "";
+}
+
+void print_table(const std::vector<diagnose::Finding>& findings) {
+  std::vector<std::vector<std::string>> rows{{"test", "of", "statistic", "value", "right if", "verdict"}};
+  for (const diagnose::Finding& finding : findings) {
+    rows.push_back({finding.test, finding.variable.empty() ? "all" : finding.variable, finding.statistic,
+                    rounded(finding.value), bound_text(finding),
+                    std::string(diagnose::text_of(finding.verdict))});
+  }
+  std::cout << core::aligned_table(rows, "", 3);
+}
+
+// Each failure once: several variables of one test often say the same.
+void print_advice(const std::vector<diagnose::Finding>& findings) {
+  std::vector<std::string> said;
+  for (const diagnose::Finding& finding : findings) {
+    if (finding.verdict != diagnose::Verdict::fail && finding.verdict != diagnose::Verdict::not_enough)
+      continue;
+    const std::string line = finding.meaning + (finding.next.empty() ? "" : "\n    next: " + finding.next);
+    if (std::find(said.begin(), said.end(), line) != said.end()) continue;
+    said.push_back(line);
+    std::cout << "\n"
+              << finding.test << (finding.variable.empty() ? "" : " of " + finding.variable) << ": " << line
+              << "\n";
+  }
+}
+
+int print(const evidence::Diagnosis& diagnosis, const DiagnoseArguments& arguments) {
+  const bool failed = diagnose::any_failed(diagnosis.findings);
+  if (arguments.json) {
+    std::cout << diagnose::to_json(diagnosis.findings) << "\n";
+  } else {
+    print_table(diagnosis.findings);
+    print_advice(diagnosis.findings);
+    const auto failures = std::count_if(
+        diagnosis.findings.begin(), diagnosis.findings.end(),
+        [](const diagnose::Finding& finding) { return finding.verdict == diagnose::Verdict::fail; });
+    std::cout << "\n"
+              << (failed ? core::count_text(failures, "finding") +
+                               " failed: do not rely on these posteriors before the cause is found"
+                         : "nothing speaks against these posteriors")
+              << "\n";
+  }
+  for (const std::string& line : diagnosis.left_out) core::log::info("not made: " + line);
+  core::log::info(arguments.request.pairs.folder + ": findings with the numbers of their pictures, in " +
+                  core::duration_text(diagnosis.seconds));
+  return static_cast<int>(failed ? core::ExitCode::diagnostic_failed : core::ExitCode::good);
+}
+
+std::string default_folder(const std::string& model) {
+  const std::filesystem::path path(model);
+  std::error_code ignored;
+  return ((std::filesystem::is_directory(path, ignored) ? path : path.parent_path()) / "diagnostics")
+      .string();
+}
+
+int diagnose_command(DiagnoseArguments arguments) {
+  evidence::DiagnosisRequest& request = arguments.request;
+  request.pairs.model = request.observed.run = arguments.model;
+  if (arguments.folder.empty()) arguments.folder = default_folder(arguments.model);
+  request.pairs.folder = request.observed.folder = arguments.folder;
+  request.pairs.seed = request.test.seed = request.gather.seed;
+  request.test.tarp_reference_from_prior = arguments.references == "prior";
+  sample::Posterior posterior = experiment::open_posterior(arguments.model, arguments.execution, "float32");
+  request.gather.sampling = posterior.sampling();
+  if (arguments.steps) request.gather.sampling.steps = arguments.steps;
+  request.gather.progress = [](const std::string& what) { return show_progress(what, "draws"); };
+  return print(evidence::diagnose_model(posterior, request), arguments);
+}
+
+}  // namespace
+
+Action declare_diagnose(CLI::App& app) {
+  auto arguments = std::make_shared<DiagnoseArguments>();
+  evidence::DiagnosisRequest& request = arguments->request;
+  app.add_option("model", arguments->model, "run folder or model.safetensors")->required();
+  std::string names;
+  for (const diagnose::TestRow& row : diagnose::tests())
+    names += (names.empty() ? "" : "; ") + std::string(row.name) + ": " + std::string(row.summary);
+  app.add_option("tests", request.tests, "tests to make (default: all that can be made). " + names);
+  add_pairs(app, request.pairs);
+  app.add_option("--x", request.x, "observations to look at, one a row, for the tests that need one");
+  app.add_option("--row", request.row, "which row of --x, counted from 0 (default: all, at most ten)")
+      ->check(at_least_zero());
+  app.add_option("--given-names", request.given_names,
+                 "joint models: the columns that are given, such as x_0,theta_1; the others are inferred "
+                 "(default: theta given x)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  app.add_option("-n,--draws", request.gather.draws, "posterior draws for each pair")
+      ->check(above_zero())
+      ->capture_default_str();
+  app.add_option("--density-draws", request.gather.density_draws,
+                 "draws of each pair whose log-density is computed")
+      ->check(above_zero())
+      ->capture_default_str();
+  app.add_option("--predictive", request.observed.simulations,
+                 "simulations at posterior draws, for the predictive check of each observation")
+      ->check(above_zero())
+      ->capture_default_str();
+  app.add_option("--permutations", request.test.permutations,
+                 "permutations of labels, in tests whose null distribution they make")
+      ->check(above_zero())
+      ->capture_default_str();
+  app.add_option("--references", arguments->references,
+                 "tarp: reference points uniform in the box of theta (box) or draws of the prior (prior)")
+      ->check(CLI::IsMember({"box", "prior"}))
+      ->capture_default_str();
+  app.add_option("--level", request.test.level,
+                 "probability that a right model fails this command, all tests together")
+      ->check(CLI::Range(1e-6, 0.5))
+      ->capture_default_str();
+  app.add_option("--steps", arguments->steps, "steps of the sampler (default: the model's)")
+      ->check(above_zero());
+  app.add_option("--seed", request.gather.seed, "seed of draws, fresh simulations and tests")
+      ->capture_default_str();
+  app.add_flag("--json", arguments->json, "print the findings as JSON");
+  app.add_option("-o,--output", arguments->folder,
+                 "folder for NAME.json of each test (default: diagnostics in the run folder)");
+  add_execution(app, arguments->execution);
+  return [arguments] { return diagnose_command(*arguments); };
+}
+
+}  // namespace fluxsbi::app

@@ -1,0 +1,144 @@
+#include "evidence/comparison.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <tuple>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "diagnose/sbc.hpp"
+#include "experiment/open_posterior.hpp"
+
+namespace fluxsbi::evidence {
+
+namespace {
+
+// Mean and standard error of the values at places that `used` marks.
+std::pair<double, double> mean_of(const std::vector<double>& values, const std::vector<uint8_t>& used) {
+  double sum = 0, squares = 0, count = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!used[i]) continue;
+    sum += values[i];
+    ++count;
+  }
+  const double mean = sum / count;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (used[i]) squares += (values[i] - mean) * (values[i] - mean);
+  }
+  return {mean, count > 1 ? std::sqrt(squares / (count - 1) / count) : std::nan("")};
+}
+
+std::string calibration_of(const diagnose::Evidence& evidence, const ComparisonRequest& request) {
+  diagnose::TestOptions options;
+  options.seed = request.gather.seed;
+  options.level = request.level;
+  auto findings = diagnose::run_sbc(evidence, options);
+  diagnose::judge(findings, request.level);
+  std::string failed;
+  for (const diagnose::Finding& finding : findings) {
+    if (finding.verdict == diagnose::Verdict::not_enough) return "not enough pairs";
+    if (finding.verdict == diagnose::Verdict::fail && failed.find(finding.variable) == std::string::npos)
+      failed += (failed.empty() ? "FAIL: " : ", ") + finding.variable;
+  }
+  return failed.empty() ? "pass" : failed;
+}
+
+void require_same(const Pairs& pairs, const Pairs& others, const ComparisonRequest& request, size_t number) {
+  const auto differ = [](double a, double b) { return a != b && !(std::isnan(a) && std::isnan(b)); };
+  const auto same = [&](const std::vector<double>& a, const std::vector<double>& b) {
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), std::not_fn(differ));
+  };
+  if (same(pairs.theta, others.theta) && same(pairs.x, others.x)) return;
+  throw core::UserError(
+      request.models[number] + " and " + request.models.front() +
+      " have other validation rows (other data, data.validation_fraction or training.seed), so that one may have " +
+      "been trained on what the other is judged by; give pairs that none has seen with --data FILE, or simulate " +
+      "them with --simulations N");
+}
+
+struct Judged {
+  std::vector<double> log_density;  // [pairs]
+  std::string calibration;
+};
+
+Judged judge_model(sample::Posterior& posterior, const Pairs& pairs, const ComparisonRequest& request) {
+  GatherOptions gather_options = request.gather;
+  gather_options.sampling = posterior.sampling();
+  gather_options.density_solver = "auto";
+  gather_options.density_steps.reset();
+  const Question question = make_question(posterior, {});
+  diagnose::Needs needs;
+  needs.pairs = true;
+  const diagnose::Evidence evidence = gather(posterior, question, pairs, needs, gather_options);
+  return {log_density(posterior, question, pairs, evidence.theta, 1, gather_options,
+                      "log-densities of " + core::count_text(pairs.rows, "theta*")),
+          calibration_of(evidence, request)};
+}
+
+void score(const std::vector<Judged>& judged, Comparison& comparison) {
+  std::vector<uint8_t> used(static_cast<size_t>(comparison.pairs), 1);
+  for (size_t m = 0; m < judged.size(); ++m) {
+    for (size_t i = 0; i < used.size(); ++i) {
+      if (std::isfinite(judged[m].log_density[i])) continue;
+      used[i] = 0;
+      ++comparison.models[m].outside;
+    }
+  }
+  if (std::count(used.begin(), used.end(), uint8_t{1}) < 2)
+    throw core::UserError(
+        "fewer than two pairs have a finite log-density under all models, so nothing compares");
+  size_t best = 0;
+  for (size_t m = 0; m < judged.size(); ++m) {
+    ComparedModel& model = comparison.models[m];
+    std::tie(model.log_density, model.standard_error) = mean_of(judged[m].log_density, used);
+    model.calibration = judged[m].calibration;
+    if (model.log_density > comparison.models[best].log_density) best = m;
+  }
+  for (size_t m = 0; m < judged.size(); ++m) {
+    std::vector<double> difference(used.size());
+    for (size_t i = 0; i < used.size(); ++i)
+      difference[i] = judged[best].log_density[i] - judged[m].log_density[i];
+    if (m != best)
+      std::tie(comparison.models[m].behind, comparison.models[m].behind_error) = mean_of(difference, used);
+  }
+}
+
+}  // namespace
+
+Comparison compare_models(const ComparisonRequest& request) {
+  if (request.models.size() < 2) throw core::UserError("compare needs two models or more; one is named");
+  Comparison comparison;
+  Pairs pairs;
+  std::vector<Judged> judged;
+  std::vector<std::string> names;
+  const bool own_rows = request.pairs.data.empty() && request.pairs.simulations == 0;
+  for (size_t m = 0; m < request.models.size(); ++m) {
+    sample::Posterior posterior = experiment::open_posterior(request.models[m], request.execution, "float32");
+    PairsRequest wanted = request.pairs;
+    wanted.model = request.models[m];
+    if (m == 0) {
+      pairs = load_pairs(wanted, posterior.shape());
+      names = posterior.theta_names();
+      core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
+    } else {
+      if (posterior.theta_names() != names)
+        throw core::UserError(request.models[m] + " infers " + core::join(posterior.theta_names()) +
+                              ", but " + request.models.front() + " " + core::join(names) +
+                              ": their log-densities are of different things");
+      if (own_rows) require_same(pairs, load_pairs(wanted, posterior.shape()), request, m);
+    }
+    comparison.models.push_back({request.models[m], 0, 0, 0, 0, 0, ""});
+    judged.push_back(judge_model(posterior, pairs, request));
+  }
+  comparison.pairs = pairs.rows;
+  comparison.source = pairs.source;
+  score(judged, comparison);
+  std::stable_sort(comparison.models.begin(), comparison.models.end(),
+                   [](const auto& a, const auto& b) { return a.log_density > b.log_density; });
+  return comparison;
+}
+
+}  // namespace fluxsbi::evidence

@@ -1,0 +1,160 @@
+#include "evidence/diagnosis.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <span>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/registry.hpp"
+#include "core/stop.hpp"
+#include "core/system.hpp"
+#include "core/text.hpp"
+#include "diagnose/finding_json.hpp"
+#include "diagnose/ranks.hpp"
+#include "io/array.hpp"
+#include "io/atomic_file.hpp"
+#include "io/npz.hpp"
+
+namespace fluxsbi::evidence {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Why a test cannot be made, with the remedy; "" if it can.
+std::string obstacle(const diagnose::Needs& needs, const DiagnosisRequest& request,
+                     const Question& question) {
+  if ((needs.observation || needs.predictive || needs.fine) && !question.theta_given_x)
+    return "looks at theta given x alone; leave --given-names out";
+  const bool needs_x = (needs.observation && !needs.fine) || needs.predictive;
+  if (needs_x && request.x.empty()) return "needs an observation; name one with --x FILE";
+  if (needs.predictive && !can_simulate(request.pairs.model))
+    return "needs the simulator, and " + request.pairs.model +
+           " names none; set simulator.command, or data.task, in the run's config";
+  return "";
+}
+
+std::vector<const diagnose::TestRow*> choose_tests(const DiagnosisRequest& request, const Question& question,
+                                                   std::vector<std::string>& left_out) {
+  std::vector<const diagnose::TestRow*> chosen;
+  for (const std::string& name : request.tests)
+    core::row_named(diagnose::tests(), name, "there is no test " + core::quoted(name));
+  for (const diagnose::TestRow& row : diagnose::tests()) {
+    const bool by_name =
+        std::find(request.tests.begin(), request.tests.end(), row.name) != request.tests.end();
+    if (!request.tests.empty() && !by_name) continue;
+    const std::string problem = obstacle(row.needs, request, question);
+    if (problem.empty()) {
+      chosen.push_back(&row);
+    } else if (by_name) {
+      throw core::UserError(std::string(row.name) + " " + problem);
+    } else {
+      left_out.push_back(std::string(row.name) + " " + problem);
+    }
+  }
+  if (chosen.empty()) throw core::UserError("no test can be made: " + core::join(left_out, "; "));
+  return chosen;
+}
+
+diagnose::Needs joined(const std::vector<const diagnose::TestRow*>& tests) {
+  diagnose::Needs all;
+  for (const diagnose::TestRow* row : tests) {
+    all.pairs |= row->needs.pairs;
+    all.densities |= row->needs.densities;
+    all.observation |= row->needs.observation;
+    all.predictive |= row->needs.predictive;
+    all.fine |= row->needs.fine;
+  }
+  return all;
+}
+
+// Without an observation the first pair's x stands for one, which tells how well the solver's steps serve.
+ObservedRows observed_rows(const sample::Posterior& posterior, const DiagnosisRequest& request,
+                           const Pairs& pairs) {
+  if (!request.x.empty()) return read_observed(posterior, request.x, request.row);
+  const auto size = static_cast<std::ptrdiff_t>(posterior.shape().x_size());
+  return {{pairs.x.begin(), pairs.x.begin() + size}, {"the first pair's x"}};
+}
+
+std::vector<diagnose::Finding> run_test(const diagnose::TestRow& row, const diagnose::Evidence& evidence,
+                                        diagnose::TestOptions options) {
+  options.progress = [&](double part) {
+    core::log::progress(std::string(row.name) + ": " + std::to_string(static_cast<int>(100 * part)) + " %");
+  };
+  auto findings = row.run(evidence, options);
+  core::log::end_progress();
+  return findings;
+}
+
+void save(const std::string& folder, const std::vector<diagnose::Finding>& findings) {
+  fs::create_directories(folder);
+  for (size_t first = 0; first < findings.size();) {
+    size_t end = first;
+    while (end < findings.size() && findings[end].test == findings[first].test) ++end;
+    io::write_text((fs::path(folder) / (findings[first].test + ".json")).string(),
+                   diagnose::to_json(std::span(findings).subspan(first, end - first)) + "\n");
+    first = end;
+  }
+}
+
+// Ranks and PIT values of theta* among the draws, and densities, for other programs.
+void save_ranks(const std::string& folder, const diagnose::Evidence& evidence, uint64_t seed) {
+  if (evidence.samples.empty()) return;
+  const int64_t d = evidence.theta_dim();
+  std::vector<double> pit(evidence.theta.size(), std::nan(""));
+  std::vector<int64_t> below(evidence.theta.size(), -1);
+  for (int64_t j = 0; j < d; ++j) {
+    const auto ranks = diagnose::ranks_of_variable(evidence, j, seed);
+    if (std::ssize(ranks) != evidence.pairs) return;  // a pair without draws has no rank
+    for (size_t n = 0; n < ranks.size(); ++n) {
+      pit[n * static_cast<size_t>(d) + static_cast<size_t>(j)] = ranks[n].pit;
+      below[n * static_cast<size_t>(d) + static_cast<size_t>(j)] = ranks[n].below;
+    }
+  }
+  io::Arrays arrays;
+  const std::vector<int64_t> shape{evidence.pairs, d};
+  arrays["pit"] = io::Array::from(std::span<const double>(pit), shape);
+  arrays["ranks"] = io::Array::from(std::span<const int64_t>(below), shape);
+  arrays["theta"] = io::Array::from(std::span<const double>(evidence.theta), shape);
+  arrays["draws"] = io::Array::from(std::span<const int64_t>(&evidence.draws, 1), {});
+  if (!evidence.log_theta.empty()) {
+    arrays["log_prob"] = io::Array::from(std::span<const double>(evidence.log_theta), {evidence.pairs});
+    arrays["log_prob_draws"] = io::Array::from(std::span<const double>(evidence.log_samples),
+                                               {evidence.pairs, evidence.density_draws});
+  }
+  io::save_npz((fs::path(folder) / "pit.npz").string(), arrays);
+}
+
+}  // namespace
+
+Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request) {
+  const double begin = core::steady_seconds();
+  const core::InterruptScope stops;
+  Diagnosis diagnosis;
+  const Question question = make_question(posterior, request.given_names);
+  const auto tests = choose_tests(request, question, diagnosis.left_out);
+  const diagnose::Needs needs = joined(tests);
+  const Pairs pairs = load_pairs(request.pairs, posterior.shape());
+  diagnosis.pairs_source = pairs.source;
+  core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
+  diagnosis.evidence = gather(posterior, question, pairs, needs, request.gather);
+  if (needs.observation || needs.fine || needs.predictive) {
+    diagnosis.evidence.observations =
+        observe(posterior, observed_rows(posterior, request, pairs), needs, request.observed, request.gather);
+  }
+  for (const diagnose::TestRow* row : tests) {
+    core::interruption_point();
+    auto found = run_test(*row, diagnosis.evidence, request.test);
+    std::move(found.begin(), found.end(), std::back_inserter(diagnosis.findings));
+  }
+  diagnose::judge(diagnosis.findings, request.test.level);
+  save(request.pairs.folder, diagnosis.findings);
+  save_ranks(request.pairs.folder, diagnosis.evidence, request.test.seed);
+  diagnosis.seconds = core::steady_seconds() - begin;
+  return diagnosis;
+}
+
+}  // namespace fluxsbi::evidence

@@ -1,0 +1,42 @@
+// What a trained model says about pairs: the arrays that the tests of room diagnose read.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "diagnose/evidence.hpp"
+#include "diagnose/tests.hpp"
+#include "evidence/pairs.hpp"
+#include "evidence/question.hpp"
+#include "sample/posterior.hpp"
+
+namespace fluxsbi::evidence {
+
+struct GatherOptions {
+  int64_t draws = 999;          ///< of the posterior for each pair; ranks then have 1000 values
+  int64_t density_draws = 100;  ///< for each pair, whose log-density is computed
+  /// How log-densities are integrated: Runge-Kutta's classical rule of order 4 with few steps, since ranks compare
+  /// log-densities with each other. docs/diagnostics.md has the rule's error beside its cost. Adaptive: no steps.
+  std::string density_solver = "rk4";
+  std::optional<int64_t> density_steps = 12;
+  uint64_t seed = 1;
+  sample::SamplingOptions sampling;
+  /// Shows progress of what `what` names.
+  std::function<sample::Progress(const std::string& what)> progress;
+};
+
+/// Says what each part will take before it begins, from a first few pairs, which count. Fills names, pairs, prior and
+/// ends, and samples and densities where they are needed. Throws UserError for pairs that the model cannot answer, and
+/// core::Interrupted when a signal asked to stop.
+diagnose::Evidence gather(sample::Posterior& posterior, const Question& question, const Pairs& pairs,
+                          const diagnose::Needs& needs, const GatherOptions& options);
+
+/// log q of draws [rows, draws, inferred features] given each row's observation, and of `draws` = 1 point a row.
+/// NaN where a draw is.
+std::vector<double> log_density(sample::Posterior& posterior, const Question& question, const Pairs& pairs,
+                                std::span<const double> draws, int64_t draws_a_row,
+                                const GatherOptions& options, const std::string& what);
+
+}  // namespace fluxsbi::evidence

@@ -1,0 +1,143 @@
+#include "evidence/observed.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/philox.hpp"
+#include "core/text.hpp"
+#include "data/dataset.hpp"
+#include "data/files/observations.hpp"
+#include "data/simulate/simulate_to_file.hpp"
+#include "experiment/simulation.hpp"
+#include "io/array.hpp"
+#include "io/npz.hpp"
+#include "sample/solver/solver.hpp"
+
+namespace fluxsbi::evidence {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t most_rows = 10;
+// Noise is keyed by a row's number: pairs have those from 0 on, observations have others.
+constexpr int64_t first_number = int64_t{1} << 31;
+
+// The sampling options with half the size of a step.
+sample::SamplingOptions finer(const sample::Posterior& posterior, sample::SamplingOptions options) {
+  const method::Method& method = posterior.method();
+  const sample::SolverRow* chosen = sample::chosen_solver(options.solver);
+  const sample::SolverRow& solver = chosen ? *chosen : sample::find_solver(method.default_solver());
+  if (solver.adaptive) {
+    options.atol /= 10;
+    options.rtol /= 10;
+  } else {
+    options.steps = 2 * options.steps.value_or(chosen ? solver.default_steps : method.default_steps());
+  }
+  return options;
+}
+
+// Simulations at the first draws, [simulations, x_size], NaN where they failed.
+std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, int64_t x_size,
+                                const ObservedOptions& observed, const GatherOptions& options) {
+  const auto width = static_cast<size_t>(drawn.tokens * drawn.channels);
+  std::vector<double> theta;
+  for (size_t i = 0; i < drawn.filled.size() && std::cmp_less(theta.size(), observed.simulations * width);
+       ++i) {
+    if (!drawn.filled[i]) continue;
+    const auto first = drawn.values.begin() + static_cast<std::ptrdiff_t>(i * width);
+    theta.insert(theta.end(), first, first + static_cast<std::ptrdiff_t>(width));
+  }
+  if (theta.empty()) return {};
+  fs::create_directories(observed.folder);
+  const std::string stem = (fs::path(observed.folder) / ("predictive_" + std::to_string(row))).string();
+  const int64_t count = std::ssize(theta) / static_cast<int64_t>(width);
+  io::Arrays points;
+  points["theta"] = io::Array::from(std::span<const double>(theta), {count, static_cast<int64_t>(width)});
+  io::save_npz(stem + "_theta.npz", points);
+  data::SimulateRequest simulate;
+  experiment::take_simulator((fs::path(observed.run) / "config.yaml").string(), simulate);
+  simulate.output = stem + ".npz";
+  simulate.theta_file = stem + "_theta.npz";
+  simulate.seed = core::derive_seed(options.seed, core::Purpose::held_out, row + 1);
+  simulate.force = true;
+  data::simulate_to_file(simulate);
+  const io::Array x = io::load_npz(simulate.output).at("x");
+  std::vector<double> values = x.to_double();
+  if (std::ssize(values) != count * x_size)
+    throw core::UserError(observed.run + ": its simulator makes " + std::to_string(x.elements() / count) +
+                          " numbers of x, but the model was trained on " + std::to_string(x_size));
+  return values;
+}
+
+}  // namespace
+
+ObservedRows read_observed(const sample::Posterior& posterior, const std::string& file, int64_t row) {
+  const auto read = data::load_observations(file, posterior.shape(), posterior.x_names(), posterior.joint());
+  if (row >= read.rows)
+    throw core::UserError("--row " + std::to_string(row) + ": " + file + " holds " +
+                          core::count_text(read.rows, "row") + ", counted from 0");
+  const int64_t first = row < 0 ? 0 : row, count = row < 0 ? std::min(read.rows, most_rows) : 1;
+  if (row < 0 && read.rows > most_rows) {
+    core::log::warning(file + ": the first " + std::to_string(most_rows) + " of its " +
+                       std::to_string(read.rows) + " rows are looked at; --row chooses another one");
+  }
+  const int64_t size = posterior.shape().x_size();
+  ObservedRows rows;
+  rows.x.assign(read.x.begin() + first * size, read.x.begin() + (first + count) * size);
+  for (int64_t i = first; i < first + count; ++i) rows.names.push_back(file + ", row " + std::to_string(i));
+  return rows;
+}
+
+std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const ObservedRows& rows,
+                                           const diagnose::Needs& needs, const ObservedOptions& observed,
+                                           const GatherOptions& options) {
+  const auto size = static_cast<size_t>(posterior.shape().x_size());
+  std::vector<diagnose::Observation> observations;
+  for (size_t row = 0; row < rows.names.size(); ++row) {
+    const auto x = std::span(rows.x).subspan(row * size, size);
+    diagnose::Observation observation;
+    observation.name = rows.names[row];
+    observation.x.assign(x.begin(), x.end());
+    observation.draws = observed.draws;
+    const int64_t number = first_number + static_cast<int64_t>(row);
+    const auto draw = [&](const sample::SamplingOptions& sampling) {
+      return posterior.sample(x, 1, observed.draws, options.seed, number, sampling);
+    };
+    const sample::Samples drawn = draw(options.sampling);
+    observation.theta = drawn.values;
+    observation.evaluations = drawn.evaluations;
+    observation.outside = drawn.drawn - (observed.draws - drawn.unfilled());
+    if (needs.fine) {
+      // Draws that are drawn again would be compared with others.
+      sample::SamplingOptions all = options.sampling;
+      all.reject = false;
+      const sample::Samples coarse = draw(all), fine = draw(finer(posterior, all));
+      observation.draws_coarse = coarse.values;
+      observation.draws_fine = fine.values;
+      observation.evaluations_fine = fine.evaluations;
+    }
+    if (needs.predictive)
+      observation.predictive = simulate_at(drawn, row, std::ssize(observation.x), observed, options);
+    observations.push_back(std::move(observation));
+  }
+  return observations;
+}
+
+bool can_simulate(const std::string& run) {
+  const fs::path config = fs::path(run) / "config.yaml";
+  std::error_code ignored;
+  if (!fs::exists(config, ignored)) return false;
+  data::SimulateRequest request;
+  try {
+    experiment::take_simulator(config.string(), request);
+  } catch (const core::UserError&) {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace fluxsbi::evidence
