@@ -51,6 +51,7 @@ Action declare_map(CLI::App& app);
 Action declare_merge(CLI::App& app);
 Action declare_c2st(CLI::App& app);
 Action declare_plot(CLI::App& app);
+Action declare_report(CLI::App& app);
 Action declare_info(CLI::App& app);
 Action declare_recommend(CLI::App& app);
 Action declare_import(CLI::App& app);
