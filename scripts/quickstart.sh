@@ -41,15 +41,20 @@ fi
   "$fluxsbi" c2st "$run/exact.npz" "$run/samples.npz" >"$run/score.partial"
   mv "$run/score.partial" "$run/score.txt"
 }
-[ -e "$run/posterior.png" ] ||
-  "$fluxsbi" plot "$run/samples.npz" --reference "$run/exact.npz" -o "$run/posterior.png"
+picture=posterior.png
+command -v rsvg-convert >/dev/null || picture=posterior.svg # PNG needs rsvg-convert (librsvg2-bin)
+[ -e "$run/$picture" ] ||
+  "$fluxsbi" plot "$run/samples.npz" --reference "$run/exact.npz" -o "$run/$picture"
+[ -e "$run/report.html" ] ||
+  "$fluxsbi" report "$run/model" --samples "$run/samples.npz" --prior "$run/simulations.npz" -o "$run/report.html"
 
 cat <<END
 
 Score of the samples against the exact posterior:
 $(cat "$run/score.txt")
 
-The picture       $run/posterior.png
+The picture       $run/$picture
+The report        $run/report.html
 The samples       $run/samples.npz
 The trained model $run/model/model.safetensors
 The program       $fluxsbi

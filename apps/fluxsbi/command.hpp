@@ -53,6 +53,7 @@ Action declare_c2st(CLI::App& app);
 Action declare_diagnose(CLI::App& app);
 Action declare_compare(CLI::App& app);
 Action declare_plot(CLI::App& app);
+Action declare_report(CLI::App& app);
 Action declare_summary(CLI::App& app);
 Action declare_export(CLI::App& app);
 Action declare_info(CLI::App& app);

@@ -81,6 +81,9 @@ std::span<const CommandRow> commands() {
           network(declare_compare)},
       CommandRow{"plot", "draw posterior samples as a corner plot, or the training curves of a run",
                  "fluxsbi plot samples.npz -o posterior.svg", declare_plot},
+      CommandRow{"report",
+                 "write what a run says, its posterior, tests, training, data and config, as one HTML file",
+                 "fluxsbi report runs/moons --samples samples.npz --row 0 -o report.html", declare_report},
       CommandRow{"summary", "print mean, standard deviation, quantiles, mode and correlations of samples",
                  "fluxsbi summary samples.npz --row 0", declare_summary},
       CommandRow{

@@ -1,46 +1,16 @@
 #include "experiment/open_posterior.hpp"
 
-#include <cstdio>
-#include <span>
 #include <utility>
 
+#include "checkpoint/identity.hpp"
 #include "core/log.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "engine/weights.hpp"
 #include "experiment/estimator.hpp"
-#include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
 
 namespace fluxsbi::experiment {
-
-namespace {
-
-std::string identity_of(const checkpoint::ModelFile& file) {
-  uint32_t crc = io::crc32(std::as_bytes(std::span(file.config)));
-  for (const auto& [name, array] : file.weights) {
-    crc = io::crc32(std::as_bytes(std::span(name)), crc);
-    crc = io::crc32(array.bytes, crc);
-  }
-  for (const data::Standardiser* part : {&file.theta, &file.x}) {
-    crc = io::crc32(std::as_bytes(std::span(part->mean)), crc);
-    crc = io::crc32(std::as_bytes(std::span(part->scale)), crc);
-    std::vector<double> low, high, asinh;  // in the order of version 0.1, whose files keep their identity
-    for (const data::Transform& transform : part->transforms) {
-      low.push_back(transform.low);
-      high.push_back(transform.high);
-      if (transform.kind == data::TransformKind::asinh)
-        asinh.insert(asinh.end(), {transform.centre, transform.width});
-    }
-    for (const auto* numbers : {&low, &high, &asinh})
-      crc = io::crc32(std::as_bytes(std::span(*numbers)), crc);
-  }
-  char text[9];
-  std::snprintf(text, sizeof text, "%08x", crc);
-  return text;
-}
-
-}  // namespace
 
 sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
                                  const std::string& compute) {
@@ -59,7 +29,7 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
   content.method = estimator.method->build();
   content.condition_mask = estimator.condition_mask;
   content.sampling = estimator.sampling;
-  content.identity = identity_of(file);
+  content.identity = checkpoint::identity(file);
 
   const at::Device device = engine::choose_device(execution.device).device;
   const auto type =

@@ -38,8 +38,8 @@ inline constexpr double contour_masses[] = {0.5, 0.9};
 /// Draws that stand among the figure's numbers; of more, as many at equal distances.
 inline constexpr size_t most_draws_listed = 2000;
 
-/// A figure that is square but for long labels. Throws UserError for no finite draw, numbers of columns that differ from names.size(), an
-/// empty range, or more than most_dimensions.
+/// A figure that is square but for long labels. Throws UserError for no finite draw, numbers of columns that
+/// differ from names.size(), an empty range, or more than most_dimensions.
 Figure corner_figure(const CornerPlot& plot);
 
 }  // namespace fluxsbi::report

@@ -16,7 +16,8 @@ namespace fluxsbi::report {
 namespace {
 
 constexpr const char* remedy =
-    "install rsvg-convert (apt install librsvg2-bin), or write .svg, which needs nothing and which browsers show";
+    "install rsvg-convert (apt install librsvg2-bin), or write .svg, which needs nothing and which browsers "
+    "show";
 
 // Runs "rsvg-convert ARGUMENTS..." on a text; nothing if it cannot be started.
 std::optional<core::CommandResult> run_converter(std::vector<std::string> arguments, std::string_view input) {

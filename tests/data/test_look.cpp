@@ -359,6 +359,25 @@ TEST_CASE("the table and the JSON of a look hold every variable", "[data][look]"
   CHECK(says_text(json, "\"rows\": 300"));
   CHECK(says_text(json, "\"kind\": \"failed-rows\""));
   CHECK(says_text(json, "\"outside_prior\": 0"));
+  CHECK(says_text(json, "\"histogram\": {\"low\": "));
+}
+
+TEST_CASE("a column's histogram counts its middle 99 % in equal bins", "[data][look]") {
+  std::vector<double> values;
+  for (int i = 0; i <= 1000; ++i) values.push_back(i);
+  values.push_back(1e6);
+  const auto histogram = data::column_facts("a", values).histogram;
+  CHECK(std::abs(histogram.low - 5) < 0.1);
+  CHECK(std::abs(histogram.high - 996) < 0.1);
+  REQUIRE(histogram.counts.size() == 24);
+  int64_t sum = 0;
+  for (const int64_t count : histogram.counts) {
+    CHECK(std::abs(static_cast<double>(count) - 990.0 / 24) <= 1);
+    sum += count;
+  }
+  CHECK(sum == 990);  // 6, 7, ..., 995
+  CHECK(data::column_facts("same", std::vector<double>(50, 3.0)).histogram.counts.empty());
+  CHECK(data::column_facts("none", {}).histogram.counts.empty());
 }
 
 TEST_CASE("one training row tells no spread", "[data][survey]") {

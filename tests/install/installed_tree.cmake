@@ -22,7 +22,7 @@ endforeach()
 foreach(text IN ITEMS share/man/man1/fluxsbi.1 share/bash-completion/completions/fluxsbi share/zsh/site-functions/_fluxsbi
         share/fish/vendor_completions.d/fluxsbi.fish)
   file(READ ${prefix}/${text} content)
-  foreach(word IN ITEMS simulate train resume sample merge c2st plot info recommend import bench count workers)
+  foreach(word IN ITEMS simulate train resume sample merge c2st plot report info recommend import bench count workers)
     if(NOT content MATCHES "${word}")
       message(FATAL_ERROR "${text}: does not name ${word}")
     endif()

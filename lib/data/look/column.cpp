@@ -17,6 +17,8 @@ constexpr double repeated_z = 5;  // a repeated value this far out is a fill val
 constexpr double rarely = 0.9;    // distinct values of a continuous column, as a share of all
 constexpr double often = 1e-3;    // share of a value that is repeated in one
 constexpr int64_t least_repeats = 5;
+constexpr double outside_histogram = 0.005;  // share of the values at each side
+constexpr int64_t histogram_bins = 24;
 constexpr double most_of_column = 0.95;  // a value of more rows than this is what the column is about
 
 // The value below which the share of sorted values lies, linear between neighbours.
@@ -114,6 +116,20 @@ void find_extremes(ColumnFacts& facts, std::span<const double> sorted) {
   facts.largest_z = std::abs(facts.farthest - facts.median) / facts.spread;
 }
 
+void find_histogram(ColumnFacts& facts, std::span<const double> sorted) {
+  Histogram& histogram = facts.histogram;
+  histogram.low = sorted_quantile(sorted, outside_histogram);
+  histogram.high = sorted_quantile(sorted, 1 - outside_histogram);
+  if (!(histogram.low < histogram.high)) return;
+  histogram.counts.assign(histogram_bins, 0);
+  for (const double value : sorted) {
+    if (value < histogram.low || value > histogram.high) continue;
+    const double share = (value - histogram.low) / (histogram.high - histogram.low);
+    const auto bin = static_cast<int64_t>(share * static_cast<double>(histogram_bins));
+    ++histogram.counts[static_cast<size_t>(std::min(bin, histogram_bins - 1))];
+  }
+}
+
 void find_moments(ColumnFacts& facts, std::span<const double> values) {
   for (const double value : values) facts.mean += value;
   facts.mean /= static_cast<double>(values.size());
@@ -151,6 +167,7 @@ ColumnFacts column_facts(std::string name, std::vector<double> values, int64_t m
   find_extremes(facts, values);
   facts.fills = isolated(runs, facts.count);
   find_repeated(facts, runs);
+  find_histogram(facts, values);
   return facts;
 }
 

@@ -13,6 +13,12 @@ struct RepeatedValue {
   int64_t count = 0;
 };
 
+/// Counts of values in equal bins of [low, high]. Empty where a column does not vary.
+struct Histogram {
+  double low = 0, high = 0;
+  std::vector<int64_t> counts;
+};
+
 /// Facts about one number of a row, over the rows that were looked at.
 struct ColumnFacts {
   std::string name;
@@ -35,6 +41,8 @@ struct ColumnFacts {
   std::vector<RepeatedValue> fills;
   /// The smallest or largest value where an otherwise continuous column repeats it: a limit of detection.
   std::vector<RepeatedValue> limits;
+  /// From the 0.5 % to the 99.5 % quantile; the few values beyond are not in it.
+  Histogram histogram;
 
   bool constant() const { return distinct == 1; }
   /// Few values for many rows.

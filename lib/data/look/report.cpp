@@ -55,6 +55,13 @@ std::string repeated_json(const std::vector<RepeatedValue>& values) {
   });
 }
 
+std::string histogram_json(const Histogram& histogram) {
+  return json_object(
+      {{"low", json_number(histogram.low)},
+       {"high", json_number(histogram.high)},
+       {"counts", json_list(histogram.counts, [](int64_t count) { return std::to_string(count); })}});
+}
+
 std::string column_json(const ColumnFacts& column, const char* side) {
   return json_object({{"name", json_text(column.name)},
                       {"side", json_text(side)},
@@ -75,7 +82,8 @@ std::string column_json(const ColumnFacts& column, const char* side) {
                       {"largest_z", json_number(column.largest_z)},
                       {"outside_prior", json_number(column.outside)},
                       {"fills", repeated_json(column.fills)},
-                      {"limits", repeated_json(column.limits)}});
+                      {"limits", repeated_json(column.limits)},
+                      {"histogram", histogram_json(column.histogram)}});
 }
 
 std::string finding_json(const Finding& finding) {

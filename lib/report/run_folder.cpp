@@ -1,0 +1,360 @@
+#include "report/run_folder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/identity.hpp"
+#include "checkpoint/model_file.hpp"
+#include "core/commit.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/text.hpp"
+#include "core/version.hpp"
+#include "data/files/names.hpp"
+#include "diagnose/finding_json.hpp"
+#include "diagnose/samples.hpp"
+#include "io/files.hpp"
+
+namespace fluxsbi::report {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw core::UserError(path.string() + ": cannot be read; check its permissions");
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+std::string program_text() {
+  return std::string("fluxsbi ") + core::version + " (commit " + std::string(core::source_commit()) + ", " +
+         core::compiler + ")";
+}
+
+std::string now_text() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[40];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
+  return text;
+}
+
+std::string name_of_run(const fs::path& run) {
+  const fs::path whole = fs::absolute(run).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+// A member of an object that other versions may not write.
+template <class Value>
+Value member(const json& object, const char* key, Value otherwise) {
+  const auto found = object.find(key);
+  return found == object.end() || found->is_null() ? otherwise : found->get<Value>();
+}
+
+data::ColumnFacts column_of(const json& object) {
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  data::ColumnFacts facts;
+  facts.name = object.at("name").get<std::string>();
+  facts.count = object.at("count").get<int64_t>();
+  facts.missing = object.at("missing").get<int64_t>();
+  facts.smallest = member(object, "smallest", unknown);
+  facts.largest = member(object, "largest", unknown);
+  facts.median = member(object, "median", unknown);
+  facts.mean = member(object, "mean", unknown);
+  facts.deviation = member(object, "deviation", unknown);
+  if (const auto histogram = object.find("histogram"); histogram != object.end())
+    facts.histogram = {member(*histogram, "low", 0.0), member(*histogram, "high", 0.0),
+                       histogram->at("counts").get<std::vector<int64_t>>()};
+  return facts;
+}
+
+data::Severity severity_of(const std::string& name) {
+  for (const auto severity : {data::Severity::note, data::Severity::warning, data::Severity::error})
+    if (data::name_of(severity) == name) return severity;
+  throw core::UserError("has a finding of severity " + core::quoted(name));
+}
+
+DataContent data_of(const json& look) {
+  DataContent content;
+  content.rows = look.at("rows").get<int64_t>();
+  content.looked_at = look.at("looked_at").get<int64_t>();
+  content.failed = look.at("failed").get<int64_t>();
+  for (const json& column : look.at("theta")) content.theta.columns.push_back(column_of(column));
+  for (const json& column : look.at("x")) content.x.columns.push_back(column_of(column));
+  for (const json& finding : look.at("findings"))
+    content.findings.push_back({severity_of(finding.at("severity").get<std::string>()),
+                                "",
+                                {},
+                                0,
+                                finding.at("text").get<std::string>(),
+                                member(finding, "remedy", std::string()),
+                                ""});
+  return content;
+}
+
+std::vector<std::string> transforms_of(const data::Standardiser& standardiser) {
+  std::vector<std::string> words;
+  for (size_t i = 0; i < standardiser.mean.size(); ++i) {
+    const data::TransformKind kind =
+        standardiser.transforms.empty() ? data::TransformKind::none : standardiser.transforms[i].kind;
+    words.emplace_back(enum_names(kind)[static_cast<size_t>(kind)]);
+  }
+  return words;
+}
+
+Part<DataContent> read_data(const fs::path& run) {
+  const fs::path path = run / "data.json";
+  if (!is_file(path))
+    return {
+        {},
+        "Made without a look at the data: the run folder holds no data.json, which trainings write. fluxsbi "
+        "check --json makes one where the data are at hand."};
+  try {
+    return {data_of(json::parse(read_text(path))), ""};
+  } catch (const std::exception& problem) {
+    return {
+        {},
+        "Made without a look at the data: data.json cannot be read (" + std::string(problem.what()) + ")."};
+  }
+}
+
+Part<TrainingCurves> read_curves(const fs::path& run) {
+  if (!is_file(run / "metrics.jsonl"))
+    return {{}, "Made without training curves: the run folder holds no metrics.jsonl."};
+  try {
+    return {read_metrics((run / "metrics.jsonl").string()), ""};
+  } catch (const core::UserError& problem) {
+    return {{}, "Made without training curves: " + std::string(problem.what()) + "."};
+  }
+}
+
+// What the training said about the model's card stands in its log.
+Part<std::vector<std::string>> read_card_rules(const fs::path& run) {
+  constexpr std::string_view mark = "the model card";
+  if (!is_file(run / "train.log"))
+    return {{}, "Made without the rules of the model card: the run folder holds no train.log."};
+  std::vector<std::string> rules;
+  std::ifstream log(run / "train.log");
+  for (std::string line; std::getline(log, line);) {
+    if (line.find(mark) == std::string::npos || !line.ends_with("]")) continue;
+    constexpr size_t stamp = 20;  // "2026-11-28 23:05:46 "
+    std::string rule = line.substr(std::min(stamp, line.size()));
+    if (std::find(rules.begin(), rules.end(), rule) == rules.end()) rules.push_back(std::move(rule));
+  }
+  return {std::move(rules), ""};
+}
+
+Part<std::vector<diagnose::Finding>> read_findings(const fs::path& run, ReportContent& content) {
+  std::vector<fs::path> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(run / "diagnostics", ignored))
+    if (entry.path().extension() == ".json") files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  if (files.empty())
+    return {{},
+            "Made without tests: fluxsbi diagnose " + shell_word(run.string()) +
+                " runs them and keeps what they find in the run folder; then make the report again."};
+  std::vector<diagnose::Finding> findings;
+  bool older = false;
+  const fs::path model = run / "model.safetensors";
+  for (const fs::path& file : files) {
+    for (diagnose::Finding& finding : diagnose::findings_from_json(read_text(file), file.string()))
+      findings.push_back(std::move(finding));
+    older |= is_file(model) && fs::last_write_time(file) < fs::last_write_time(model);
+  }
+  if (older)
+    content.notices.push_back(
+        "The tests are older than the model: they may judge another one. Run fluxsbi diagnose " +
+        shell_word(run.string()) + " again.");
+  return {std::move(findings), ""};
+}
+
+// The model's names and transforms, its versions; notices for a run that has not finished.
+void read_model(const std::string& run, ReportContent& content) {
+  const bool finished = is_file(fs::path(run) / "model.safetensors");
+  const std::string resume = " fluxsbi resume " + shell_word(run) + " continues a training that was stopped.";
+  if (!finished && !is_file(fs::path(run) / "checkpoints" / "best.safetensors")) {
+    content.notices.push_back("This run has not finished and has no checkpoint yet." + resume);
+    return;
+  }
+  std::string note;
+  const checkpoint::ModelFile model = checkpoint::load_model(checkpoint::find_model(run, note));
+  if (!finished)
+    content.notices.push_back(
+        "This run has not finished: it is training or was stopped. The report is about its best "
+        "weights so far, of step " +
+        std::to_string(model.step) + "." + resume);
+  content.model = checkpoint::identity(model);
+  content.versions.emplace_back("model",
+                                "written by fluxsbi " + model.version + ", identity " + content.model);
+  content.versions.emplace_back("weights", "of step " + std::to_string(model.step) + ", validation loss " +
+                                               core::brief_text(model.validation_loss));
+  for (const auto& [name, value] : model.remarks) {
+    std::string words = name;
+    std::replace(words.begin(), words.end(), '_', ' ');
+    content.versions.emplace_back(words, value);
+  }
+  if (!content.data.content) return;
+  DataContent& data = *content.data.content;
+  if (const auto source = model.remarks.find("source"); source != model.remarks.end())
+    data.source = source->second;
+  if (model.theta.mean.size() == data.theta.columns.size())
+    data.theta.transforms = transforms_of(model.theta);
+  if (model.x.mean.size() == data.x.columns.size()) data.x.transforms = transforms_of(model.x);
+}
+
+// The named dimensions of `set` in the order of `names`, or all of them where there are as many.
+std::vector<double> columns_like(const diagnose::SampleSet& set, const std::vector<std::string>& names) {
+  if (set.dimensions == std::ssize(names) && (set.columns.empty() || set.columns == names)) return set.values;
+  return diagnose::with_columns(set, names).values;
+}
+
+// A list of texts in an object; empty for anything else.
+std::vector<std::string> strings_of(const json& object, const std::string& key) {
+  std::vector<std::string> texts;
+  if (!object.is_object() || !object.contains(key) || !object[key].is_array()) return texts;
+  for (const json& text : object[key])
+    texts.push_back(text.is_string() ? text.get<std::string>() : text.dump());
+  return texts;
+}
+
+// What fluxsbi sample wrote beside the samples: the observation, and where they come from.
+void read_origin(PosteriorContent& posterior, const std::string& path, int64_t row, json& meta) {
+  std::vector<std::string> keys;
+  const auto listed = io::list_arrays(path);
+  for (const char* key : {"x", "given", "meta"})
+    if (std::any_of(listed.begin(), listed.end(), [&](const auto& array) { return array.name == key; }))
+      keys.emplace_back(key);
+  if (keys.empty()) return;
+  const io::Arrays arrays = io::load_arrays(path, keys).arrays;
+  if (const auto found = arrays.find("meta"); found != arrays.end()) {
+    const auto* text = reinterpret_cast<const char*>(found->second.bytes.data());
+    meta = json::parse(text, text + found->second.bytes.size(), nullptr, false);
+  }
+  for (const char* key : {"x", "given"}) {
+    const auto found = arrays.find(key);
+    if (found == arrays.end() || found->second.shape.empty()) continue;
+    const int64_t rows = found->second.shape[0],
+                  width = found->second.elements() / std::max<int64_t>(rows, 1);
+    if (row >= rows || width == 0) continue;
+    const std::vector<double> all = found->second.to_double();
+    const auto begin = all.begin() + row * width;
+    posterior.x.assign(begin, begin + width);
+    const std::string names = std::string(key) == "x" ? "x_names" : "names";
+    posterior.x_names = strings_of(meta, names);
+    if (std::ssize(posterior.x_names) != width)
+      posterior.x_names = posterior.x_names.empty() || width % std::ssize(posterior.x_names) != 0
+                              ? data::default_names("x", width)
+                              : data::feature_names(posterior.x_names, width / std::ssize(posterior.x_names));
+  }
+}
+
+// Of a joint model's question only what was given.
+void drop_inferred(PosteriorContent& posterior) {
+  std::vector<double> x;
+  std::vector<std::string> names;
+  for (size_t i = 0; i < posterior.x.size(); ++i) {
+    const bool inferred = std::find(posterior.names.begin(), posterior.names.end(), posterior.x_names[i]) !=
+                          posterior.names.end();
+    if (inferred) continue;
+    x.push_back(posterior.x[i]);
+    names.push_back(posterior.x_names[i]);
+  }
+  posterior.x = std::move(x);
+  posterior.x_names = std::move(names);
+}
+
+void check_origin(const json& meta, const std::string& path, const std::string& run,
+                  const std::string& model) {
+  if (!meta.is_object() || !meta.contains("model") || !meta["model"].is_string()) {
+    core::log::warning(path + " does not say which model drew it; the report takes it for that of " + run);
+    return;
+  }
+  const std::string drawn_by = meta["model"].get<std::string>();
+  if (drawn_by != model)
+    throw core::UserError(path + " was drawn by another model (" + drawn_by + ") than that of " + run + " (" +
+                          (model.empty() ? "which has no weights yet" : model) +
+                          "); draw it anew with fluxsbi sample " + shell_word(run));
+}
+
+}  // namespace
+
+std::string shell_word(const std::string& word) {
+  const auto harmless = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("_-./,=:+@%").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), harmless)) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+ReportContent read_run(const std::string& run) {
+  const fs::path folder(run);
+  std::error_code ignored;
+  if (!fs::exists(folder, ignored)) throw core::UserError(run + ": does not exist; check the path");
+  if (!is_file(folder / "config.yaml"))
+    throw core::UserError(run + ": is not a run folder: it holds no config.yaml");
+  ReportContent content;
+  content.title = name_of_run(folder);
+  content.made = "Made " + now_text() + " by " + program_text() + ".";
+  content.versions.emplace_back("report", program_text());
+  content.config.content = read_text(folder / "config.yaml");
+  content.curves = read_curves(folder);
+  content.data = read_data(folder);
+  content.card_rules = read_card_rules(folder);
+  content.findings = read_findings(folder, content);
+  content.posterior.absent = "Made without a posterior: give samples by --samples, which fluxsbi sample " +
+                             shell_word(run) + " --x OBSERVATION -o samples.npz draws.";
+  read_model(run, content);
+  content.commands.push_back("fluxsbi train " + shell_word(run + "/config.yaml") + " -o again");
+  return content;
+}
+
+void add_samples(ReportContent& content, const std::string& run, const SamplesRequest& request) {
+  diagnose::SampleSet samples = diagnose::load_samples(request.path, request.row);
+  for (int64_t i = std::ssize(samples.columns); i < samples.dimensions; ++i)
+    samples.columns.push_back("theta_" + std::to_string(i));
+  PosteriorContent posterior;
+  posterior.names = samples.columns;
+  posterior.draws = std::move(samples.values);
+  if (samples.unfilled > 0)
+    posterior.remarks.push_back(core::count_text(samples.unfilled, "draw") +
+                                " could not be filled and stand nowhere in what follows.");
+  json meta;
+  read_origin(posterior, request.path, std::max<int64_t>(request.row, 0), meta);
+  drop_inferred(posterior);
+  check_origin(meta, request.path, run, content.model);
+  posterior.observation = "the observation of " + samples.name;
+  if (!request.prior.empty())
+    posterior.prior = columns_like(diagnose::load_samples(request.prior), posterior.names);
+  if (!request.truth.empty() && request.truth.size() != posterior.names.size())
+    throw core::UserError("--truth has " + core::count_text(std::ssize(request.truth), "number") + ", but " +
+                          request.path + " holds " + std::to_string(posterior.names.size()) +
+                          " parameters; give one for each: " + core::list_first(posterior.names));
+  posterior.truth = request.truth;
+  std::string command = "fluxsbi sample " + shell_word(run) + " --x OBSERVATION -n " +
+                        std::to_string(samples.rows + samples.unfilled);
+  if (meta.is_object() && meta.contains("seed")) command += " --seed " + meta["seed"].dump();
+  content.commands.push_back(command + " -o " + shell_word(request.path));
+  content.posterior.content = std::move(posterior);
+}
+
+}  // namespace fluxsbi::report
