@@ -10,8 +10,8 @@ namespace fluxsbi::core {
 /// Each line begins with `indent` and ends with a newline. Widths count characters of UTF-8.
 std::string aligned_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent = "");
 
-/// The number with `decimals` digits behind the point; where it would be longer than 12 characters, or all of its
-/// digits zeros, in scientific notation. "-" for NaN.
+/// The number with `decimals` digits behind the point, or in scientific notation where that would be longer than 12
+/// characters. "-" for NaN.
 std::string decimals_text(double value, int decimals);
 
 }  // namespace fluxsbi::core

@@ -52,7 +52,8 @@ class SampleFile {
 
 /// Reads .npy [n, d], text [n, d] with or without names, or an .npz or HDF5 file with the key `samples`, else `map` or
 /// `theta` [n, d], which other commands of fluxsbi write (an info line says so). Of text the columns that CmdStan and
-/// R's posterior write about the draws (names that end in __ or begin with a point) are left out.
+/// R's posterior write about the draws (names that end in __ or begin with a point) are left out. Also what ArviZ and
+/// getdist write (foreign_samples.hpp).
 ///
 /// `samples` [rows, n, d] (what `fluxsbi sample` writes; a trailing axis of channels is folded into d) needs
 /// `row` in 0..rows-1, which may be left at -1 where there is one row and means nothing where `samples` is
@@ -67,5 +68,9 @@ int64_t drop_not_finite(SampleSet& set);
 /// The dimensions that `wanted` names, in that order: by name, or by number from 0. Throws UserError for others and
 /// for one that is named twice.
 SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wanted);
+
+/// `set` with its columns in the order of `names` where it has the same names in another order, which an info line then
+/// says; else as it is.
+SampleSet in_order_of(SampleSet set, const std::vector<std::string>& names);
 
 }  // namespace fluxsbi::diagnose
