@@ -6,12 +6,12 @@
 
 namespace fluxsbi::core {
 
-/// The cells of rows of equal length in columns two blanks apart: the first column to the left, others to the right.
-/// Each line begins with `indent` and ends with a newline. Widths count characters of UTF-8.
+/// The cells of rows of equal length in columns two blanks apart: the first column to the left, others to the
+/// right. Each line begins with `indent` and ends with a newline. Widths count characters of UTF-8.
 std::string aligned_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent = "");
 
-/// The number with `decimals` digits behind the point, or in scientific notation where that would be longer than 12
-/// characters. "-" for NaN.
+/// The number with `decimals` digits behind the point, or in scientific notation where that would be longer
+/// than 12 characters. "-" for NaN.
 std::string decimals_text(double value, int decimals);
 
 }  // namespace fluxsbi::core

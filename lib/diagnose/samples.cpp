@@ -130,7 +130,8 @@ int64_t keep_draws(SampleSet& set, const Keep& keep) {
 
 using Names = std::vector<std::string>;
 
-// The names under `key` in the JSON that `fluxsbi sample` writes beside the samples; empty where there are none.
+// The names under `key` in the JSON that `fluxsbi sample` writes beside the samples; empty where there are
+// none.
 Names names_in(const nlohmann::json& meta, const char* key) {
   if (!meta.is_object() || !meta.contains(key) || !meta[key].is_array()) return {};
   Names tokens;

@@ -26,8 +26,8 @@ Answers load_answers(const std::string& path, const sample::Posterior& posterior
 /// Puts the densities of some points to their places among all. Places without one stay NaN.
 void put(const sample::LogProbs& part, const std::vector<int64_t>& places, sample::LogProbs& all);
 
-/// log_prob [rows, draws]: of each draw's other tokens given those that its row was asked with; NaN where a draw is not
-/// filled.
+/// log_prob [rows, draws]: of each draw's other tokens given those that its row was asked with; NaN where a
+/// draw is not filled.
 sample::LogProbs densities_of_answers(sample::Posterior& posterior, const Answers& answers,
                                       const sample::DivergenceOptions& divergence,
                                       const sample::SamplingOptions& options,
