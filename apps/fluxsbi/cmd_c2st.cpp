@@ -30,7 +30,8 @@ void print_json(const diagnose::C2stResult& result) {
 int c2st(C2stArguments arguments) {
   const auto reference = diagnose::load_samples(
       arguments.reference, arguments.reference_row == -2 ? arguments.row : arguments.reference_row);
-  const auto samples = diagnose::load_samples(arguments.samples, arguments.row);
+  const auto samples =
+      diagnose::in_order_of(diagnose::load_samples(arguments.samples, arguments.row), reference.columns);
   arguments.options.on_fold = [](int64_t done, int64_t folds) {
     core::log::progress("c2st: fold " + std::to_string(done) + " of " + std::to_string(folds));
   };

@@ -108,11 +108,14 @@ Action declare_log_prob(CLI::App& app) {
       "points, one a row, in the data's units: .npz (theta, or samples: the result is then [rows, draws]), "
       ".npy, .h5 or text");
   app.add_option("--x", arguments->x,
-                 "observations, one for each row of theta or one for all: .npz (x), .npy, .h5 (x) or text");
+                 "observations, one for each row of theta or one for all: .npz (x), .npy, .h5 (x) or text "
+                 "(default: x of the file of theta, where it holds x, too)");
   app.add_option("--theta-key", arguments->theta_key, "key of theta in .npz, path of its dataset in .h5");
   app.add_option("--x-key", arguments->x_key, "the same for x");
-  app.add_option("--values", arguments->values,
-                 "joint models: all columns, one point a row: .npz or .h5 (theta and x) or .csv");
+  app.add_option(
+      "--values", arguments->values,
+      "joint models: all columns, one point a row: .npz or .h5 (theta and x) or .csv; or a file that sample "
+      "--given wrote");
   app.add_option(
          "--given-names", arguments->given_names,
          "joint models: columns of --values that are given, such as theta_0,x_1; the density is that of the "

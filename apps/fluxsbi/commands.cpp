@@ -86,11 +86,10 @@ std::span<const CommandRow> commands() {
                  "fluxsbi report runs/moons --samples samples.npz --row 0 -o report.html", declare_report},
       CommandRow{"summary", "print mean, standard deviation, quantiles, mode and correlations of samples",
                  "fluxsbi summary samples.npz --row 0", declare_summary},
-      CommandRow{
-          "export",
-          "write samples, and what belongs to them, for other programs: ArviZ and xarray (.nc), getdist (.txt), "
-          "tables (.csv), NumPy (.npz)",
-          "fluxsbi export samples.npz --prior runs/moons -o posterior.nc", declare_export},
+      CommandRow{"export",
+                 "write samples, and what belongs to them, for other programs: ArviZ and xarray (.nc), "
+                 "getdist (.txt), tables (.csv), NumPy (.npz)",
+                 "fluxsbi export samples.npz --prior runs/moons -o posterior.nc", declare_export},
       CommandRow{"info", "say what a run or file holds, or what this machine and build offer",
                  "fluxsbi info runs/moons", network(declare_info)},
       CommandRow{"recommend", "say which model suits your data and why, and write a config that trains it",

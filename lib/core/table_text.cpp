@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string_view>
 
 namespace fluxsbi::core {
 
@@ -41,8 +42,11 @@ std::string decimals_text(double value, int decimals) {
   constexpr size_t longest = 12;
   char text[400];
   std::snprintf(text, sizeof text, "%.*f", std::clamp(decimals, 0, 60), value);
-  const bool rounded_away = value != 0 && std::string(text).find_first_of("123456789") == std::string::npos;
-  if (std::string(text).size() > longest || rounded_away) std::snprintf(text, sizeof text, "%.3e", value);
+  if (std::string_view(text).size() > longest) {
+    std::snprintf(text, sizeof text, "%.3e", value);
+  } else if (std::string_view(text).find_first_of("123456789") == std::string_view::npos) {
+    std::snprintf(text, sizeof text, "%.*f", std::clamp(decimals, 0, 60), 0.0);  // without the sign of -0.00
+  }
   return text;
 }
 

@@ -12,8 +12,8 @@ namespace fluxsbi::core {
 std::string aligned_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent = "",
                           size_t left = 1);
 
-/// The number with `decimals` digits behind the point; where it would be longer than 12 characters, or all of its
-/// digits zeros, in scientific notation. "-" for NaN.
+/// The number with `decimals` digits behind the point, or in scientific notation where that would be longer
+/// than 12 characters. "-" for NaN.
 std::string decimals_text(double value, int decimals);
 
 }  // namespace fluxsbi::core

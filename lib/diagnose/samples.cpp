@@ -11,6 +11,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/names.hpp"
+#include "diagnose/foreign_samples.hpp"
 #include "io/csv.hpp"
 #include "io/files.hpp"
 
@@ -57,6 +58,7 @@ std::string key_of_draws(const std::string& path, const std::vector<std::string>
 
 // A file of one unnamed array (npy, text) is that array; any other must hold draws, which become `samples`.
 io::FileContent load_content(const std::string& path) {
+  if (auto chain = load_getdist(path)) return std::move(*chain);
   if (io::is_text_table(path)) return load_text(path);
   const std::vector<io::ArrayInfo> listed = io::list_arrays(path);
   std::vector<std::string> names, wanted;
@@ -67,6 +69,10 @@ io::FileContent load_content(const std::string& path) {
     if (known) wanted.push_back(array.name);
   }
   if (names.size() == 1 && names.front() == "array") return io::load_arrays(path);
+  const bool has_samples = std::find(names.begin(), names.end(), samples_key) != names.end();
+  if (!has_samples) {
+    if (auto group = load_inference_data(path, listed)) return std::move(*group);
+  }
   const std::string key = key_of_draws(path, names);
   if (key == samples_key) return io::load_arrays(path, wanted);
   io::FileContent content = io::load_arrays(path, {key});
@@ -124,7 +130,8 @@ int64_t keep_draws(SampleSet& set, const Keep& keep) {
 
 using Names = std::vector<std::string>;
 
-// The names under `key` in the JSON that `fluxsbi sample` writes beside the samples; empty where there are none.
+// The names under `key` in the JSON that `fluxsbi sample` writes beside the samples; empty where there are
+// none.
 Names names_in(const nlohmann::json& meta, const char* key) {
   if (!meta.is_object() || !meta.contains(key) || !meta[key].is_array()) return {};
   Names tokens;
@@ -270,6 +277,14 @@ SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wan
     if (!set.columns.empty()) picked.columns.push_back(set.columns[static_cast<size_t>(column)]);
   }
   return picked;
+}
+
+SampleSet in_order_of(SampleSet set, const std::vector<std::string>& names) {
+  const bool same = set.columns.size() == names.size() &&
+                    std::is_permutation(names.begin(), names.end(), set.columns.begin());
+  if (!same || set.columns == names) return set;
+  core::log::info(set.name + ": its columns are compared in the order " + core::list_first(names));
+  return with_columns(set, names);
 }
 
 }  // namespace fluxsbi::diagnose

@@ -36,8 +36,8 @@ class SampleFile {
   /// The numbers of the draws of a row that are filled and finite; for [n, d] the row is 0.
   std::vector<int64_t> finite_draws(int64_t row) const;
 
-  /// What was given in a row of `fluxsbi sample --given` for each of its columns, NaN where it was inferred; empty for
-  /// other files.
+  /// What was given in a row of `fluxsbi sample --given` for each of its columns, NaN where it was inferred;
+  /// empty for other files.
   std::vector<double> given(int64_t row) const;
   /// The names of the file's meta: those of all columns of a row, and x's; empty where it holds none.
   const std::vector<std::string>& names() const { return names_; }
@@ -50,9 +50,10 @@ class SampleFile {
   std::vector<std::string> names_, x_names_;
 };
 
-/// Reads .npy [n, d], text [n, d] with or without names, or an .npz or HDF5 file with the key `samples`, else `map` or
-/// `theta` [n, d], which other commands of fluxsbi write (an info line says so). Of text the columns that CmdStan and
-/// R's posterior write about the draws (names that end in __ or begin with a point) are left out.
+/// Reads .npy [n, d], text [n, d] with or without names, or an .npz or HDF5 file with the key `samples`, else
+/// `map` or `theta` [n, d], which other commands of fluxsbi write (an info line says so). Of text the columns
+/// that CmdStan and R's posterior write about the draws (names that end in __ or begin with a point) are left
+/// out. Also what ArviZ and getdist write (foreign_samples.hpp).
 ///
 /// `samples` [rows, n, d] (what `fluxsbi sample` writes; a trailing axis of channels is folded into d) needs
 /// `row` in 0..rows-1, which may be left at -1 where there is one row and means nothing where `samples` is
@@ -67,5 +68,9 @@ int64_t drop_not_finite(SampleSet& set);
 /// The dimensions that `wanted` names, in that order: by name, or by number from 0. Throws UserError for others and
 /// for one that is named twice.
 SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wanted);
+
+/// `set` with its columns in the order of `names` where it has the same names in another order, which an info
+/// line then says; else as it is.
+SampleSet in_order_of(SampleSet set, const std::vector<std::string>& names);
 
 }  // namespace fluxsbi::diagnose

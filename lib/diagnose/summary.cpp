@@ -72,7 +72,8 @@ int64_t densest_draw(const SampleSet& set, std::span<const double> log_density) 
   return best;
 }
 
-// A density of Epanechnikov's kernel, evaluated at ascending points. Values are reflected at both ends of the support.
+// A density of Epanechnikov's kernel, evaluated at ascending points. Values are reflected at both ends of the
+// support.
 class KernelDensity {
  public:
   KernelDensity(std::vector<double> sorted, double low, double high, double centre, double width)

@@ -56,10 +56,11 @@ struct Content {
   int64_t dimensions() const { return static_cast<int64_t>(names.size()); }
 };
 
-/// Reads all of it. Of one observation, draws that are not filled or not finite are left out of all arrays (a line says
-/// how many); of several, they are NaN. Throws UserError, naming the file: for files that cannot be read or do not fit
-/// the samples (other numbers of rows or draws, other names, simulations at other draws, values outside their range),
-/// for names that repeat, for observations that infer different variables (naming --row), and where no draw is finite.
+/// Reads all of it. Of one observation, draws that are not filled or not finite are left out of all arrays (a
+/// line says how many); of several, they are NaN. Throws UserError, naming the file: for files that cannot be
+/// read or do not fit the samples (other numbers of rows or draws, other names, simulations at other draws,
+/// values outside their range), for names that repeat, for observations that infer different variables
+/// (naming --row), and where no draw is finite.
 Content collect(const Sources& sources);
 
 }  // namespace fluxsbi::exchange

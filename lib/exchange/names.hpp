@@ -13,8 +13,8 @@ std::vector<std::string> fitting_names(const std::vector<std::string>& names,
                                        const std::vector<std::string>& reserved,
                                        const std::function<bool(char)>& allowed, const std::string& format);
 
-/// A name as LaTeX without dollar signs: theta_0 as \theta_{0}, the same for every Greek letter, any other name letter
-/// for letter.
+/// A name as LaTeX without dollar signs: theta_0 as \theta_{0}, the same for every Greek letter, any other
+/// name letter for letter.
 std::string latex_label(const std::string& name);
 
 }  // namespace fluxsbi::exchange

@@ -6,8 +6,8 @@
 
 namespace fluxsbi::exchange {
 
-/// Root attributes created_at (ISO 8601, UTC), creation_library and creation_library_version, and the groups that
-/// export.hpp names. float64 throughout.
+/// Root attributes created_at (ISO 8601, UTC), creation_library and creation_library_version, and the groups
+/// that export.hpp names. float64 throughout.
 io::NetcdfFile netcdf_layout(const Content& content);
 
 }  // namespace fluxsbi::exchange

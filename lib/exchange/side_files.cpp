@@ -101,7 +101,8 @@ PriorDraws draw_prior(const std::string& path, const Names& names, int64_t count
   return drawn;
 }
 
-// Which draw of the export each of n simulations belongs to: consecutive ones of the observations, or of the file.
+// Which draw of the export each of n simulations belongs to: consecutive ones of the observations, or of the
+// file.
 struct Places {
   int64_t draws = 0;        // of each observation
   std::vector<int64_t> of;  // [observations, draws]: the simulation, or -1

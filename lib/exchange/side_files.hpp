@@ -22,13 +22,13 @@ struct Kept {
 /// Of a number for each draw of the file, [file_rows file_draws], those that are kept: [observations, draws].
 Numbers numbers_of_draws(const std::vector<double>& values, const Kept& kept);
 
-/// Draws of the prior for the variables `names`, from a file of draws (theta, samples, a table) or from the prior of a run
-/// folder or model file: `count` of them. Sets `bounds` [names] in the latter case.
+/// Draws of the prior for the variables `names`, from a file of draws (theta, samples, a table) or from the
+/// prior of a run folder or model file: `count` of them. Sets `bounds` [names] in the latter case.
 PriorDraws load_prior(const std::string& path, const std::vector<std::string>& names,
                       const std::vector<std::string>& all_names, int64_t count, std::vector<Bounds>& bounds);
 
-/// x of simulations at the draws: [observations, draws or fewer, features ...]. `draw` returns a draw's values in the
-/// file, to compare with the simulations' theta.
+/// x of simulations at the draws: [observations, draws or fewer, features ...]. `draw` returns a draw's
+/// values in the file, to compare with the simulations' theta.
 Numbers load_predictive(const std::string& path, const Kept& kept, const diagnose::SampleFile& samples);
 
 /// PIT values [pairs, d] in [0, 1]; rows that are not finite are left out, and a line says how many.

@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/files/given.hpp"
 #include "data/files/observations.hpp"
 #include "data/files/parameters.hpp"
+#include "experiment/answer_densities.hpp"
 #include "experiment/observation_check.hpp"
 
 namespace fluxsbi::experiment {
@@ -23,21 +25,39 @@ struct Points {
   int64_t draws = 0;  // rows / draws observations have so many points each; 0: each row is a point by itself
 };
 
-Points read_pair(const PointFiles& files, const sample::Posterior& posterior) {
+// The file of x: --x, else that of theta where it holds x, too, as files of samples and of simulations do.
+std::string file_of_x(const PointFiles& files) {
+  if (!files.x.empty() || !file_holds(files.theta, "x")) return files.x;
+  core::log::info("--x is not given: taking x of " + files.theta);
+  return files.theta;
+}
+
+// The file of answers that the densities are asked of; "": other points.
+std::string file_of_answers(const PointFiles& files) {
+  const std::string& file = files.values.empty() ? files.theta : files.values;
+  if (!files.x.empty() || !holds_answers(file)) return "";
+  if (!files.given_names.empty())
+    throw core::UserError("--given-names: " + file +
+                          " says itself what each of its rows was asked with; leave it out");
+  core::log::info(file + " holds answers: the density is that of what was inferred given what was given");
+  return file;
+}
+
+Points read_pair(const PointFiles& files, const std::string& x_file, const sample::Posterior& posterior) {
   const data::DataShape& shape = posterior.shape();
   if (shape.x_dim == 0) {
     throw core::UserError("--theta " + files.theta + ": " + files.model +
                           " was trained without x, on the joint distribution of theta; use --values");
   }
-  if (files.x.empty())
+  if (x_file.empty())
     throw core::UserError("--x is missing: " + files.model +
                           " gives the density of theta given x; name the file of x");
   auto parameters = data::load_parameters(files.theta, shape, posterior.theta_names());
-  auto observations = data::load_observations(files.x, shape, posterior.x_names(), posterior.joint());
+  auto observations = data::load_observations(x_file, shape, posterior.x_names(), posterior.joint());
   const int64_t rows = parameters.rows / std::max<int64_t>(parameters.draws, 1);
   if (observations.rows != rows && observations.rows != 1) {
     throw core::UserError("--theta " + files.theta + " holds " + std::to_string(rows) + " rows and --x " +
-                          files.x + " " + std::to_string(observations.rows) +
+                          x_file + " " + std::to_string(observations.rows) +
                           "; give the same number of both, or one observation for all of theta");
   }
   return {std::move(parameters.theta), std::move(observations.x), parameters.rows, observations.rows,
@@ -93,18 +113,7 @@ class DensitiesOfDraws {
     };
     const auto part = posterior_.log_prob(group.theta, std::ssize(places), group.x,
                                           one_x ? 1 : std::ssize(places), divergence_, options_, progress);
-    take(part, places);
-  }
-
-  void take(const sample::LogProbs& part, const std::vector<int64_t>& places) {
-    if (!part.standard_errors.empty()) found_.standard_errors.resize(found_.values.size(), std::nan(""));
-    for (size_t i = 0; i < places.size(); ++i) {
-      found_.values[static_cast<size_t>(places[i])] = part.values[i];
-      if (!part.standard_errors.empty())
-        found_.standard_errors[static_cast<size_t>(places[i])] = part.standard_errors[i];
-    }
-    found_.outside += part.outside;
-    found_.evaluations = std::max(found_.evaluations, part.evaluations);
+    put(part, places, found_);
   }
 
   sample::Posterior& posterior_;
@@ -154,6 +163,13 @@ sample::GivenMask mask_of_names(const std::vector<std::string>& given,
   return mask;
 }
 
+// "0110"
+std::string mask_text(const sample::GivenMask& mask) {
+  std::string text;
+  for (const uint8_t given : mask) text += given ? '1' : '0';
+  return text;
+}
+
 // All that decides densities or modes, but for what they are asked of.
 WorkDescription describe(const std::string& command, sample::Posterior& posterior,
                          const sample::SamplingOptions& options, uint64_t seed) {
@@ -199,9 +215,18 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     outcome.kept = std::make_unique<KeptWork>(posterior, files.output.path, files.output.force, work);
   };
   const double begin = core::steady_seconds();
-  if (files.values.empty()) {
-    const Points points = read_pair(files, posterior);
-    check_observations(posterior, points.x, {0, points.x_rows}, files.x, files.strict);
+  if (const std::string file = file_of_answers(files); !file.empty()) {
+    const Answers answers = load_answers(file, posterior);
+    work.add("values", std::span(answers.values));
+    for (const sample::GivenMask& mask : answers.masks) work.add("given", mask_text(mask));
+    keep();
+    outcome.found = outcome.kept->run(
+        [&] { return densities_of_answers(posterior, answers, divergence, options, progress); });
+    origin.draws = answers.draws;
+  } else if (files.values.empty()) {
+    const std::string x_file = file_of_x(files);
+    const Points points = read_pair(files, x_file, posterior);
+    check_observations(posterior, points.x, {0, points.x_rows}, x_file, files.strict);
     work.add("theta", std::span(points.theta));
     work.add("x", std::span(points.x));
     keep();

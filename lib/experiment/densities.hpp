@@ -22,7 +22,8 @@ struct KeptOutput {
   bool force = false;  ///< a partial output of other work is dropped
 };
 
-/// The points at which a density is asked for: `theta` and `x`, or `values`.
+/// The points at which a density is asked for: `theta` and `x`, or `values`. Without x, the file of theta is
+/// asked for it; a file of answers (`fluxsbi sample --given`) stands for itself, as theta or as values.
 struct PointFiles {
   std::string model;                     ///< as the user named it, for messages
   std::string theta, x;                  ///< files of as many rows, or x of one

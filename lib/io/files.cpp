@@ -95,7 +95,8 @@ Format hdf5_format() {
             return FileContent{load_hdf5(path, optional_keys(keys)), {}};
           },
           list_hdf5,
-          [](const std::string& path, const Arrays& arrays, const Keys&) { save_hdf5(path, arrays); }};
+          [](const std::string& path, const Arrays& arrays, const Keys&) { save_hdf5(path, arrays); },
+          {".nc"}};
 }
 
 Format csv_format() {

@@ -28,8 +28,8 @@ std::vector<ArrayInfo> list_hdf5(const std::string& path);
 using AxisNames = std::map<std::string, std::vector<std::string>>;
 
 /// Writes atomically; contiguous little-endian datasets, groups as the names say. bfloat16 is written as
-/// float32. `axes` become dimension scales without values, so that xarray shows named dimensions; no name may be that
-/// of an array. Names of arrays that are not there are left out.
+/// float32. `axes` become dimension scales without values, so that xarray shows named dimensions; no name may
+/// be that of an array. Names of arrays that are not there are left out.
 void save_hdf5(const std::string& path, const Arrays& arrays, const AxisNames& axes = {});
 
 }  // namespace fluxsbi::io

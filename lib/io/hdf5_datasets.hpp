@@ -11,11 +11,12 @@ namespace fluxsbi::io::h5 {
 /// Throws the UserError of a failed write: `what` of the file `path` cannot be written as HDF5, and why.
 [[noreturn]] void fail_writing(const std::string& path, const std::string& what);
 
-/// Writes an array as a contiguous little-endian dataset; groups as its name says. bfloat16 is written as float32.
+/// Writes an array as a contiguous little-endian dataset; groups as its name says. bfloat16 is written as
+/// float32.
 void write_dataset(hid_t place, const std::string& path, const std::string& name, const Array& array);
 
-/// Which libraries must be able to read a file: all, or those from HDF5 1.8 (2008) on, whose attributes may be larger
-/// than 64 kB.
+/// Which libraries must be able to read a file: all, or those from HDF5 1.8 (2008) on, whose attributes may
+/// be larger than 64 kB.
 enum class Readers { all, since_1_8 };
 
 /// Creates the file `path` atomically, in a child process that runs `fill` on the new file's identifier.

@@ -27,7 +27,8 @@ class File {
   /// `size`: bytes of the file, which bound what its datasets can hold. Throws UserError unless `id` is valid.
   File(Handle id, std::string name, uint64_t size);
 
-  /// Paths of all datasets, each object under every hard link to it, without netCDF dimensions that hold no values.
+  /// Paths of all datasets, each object under every hard link to it, without netCDF dimensions that hold no
+  /// values.
   std::vector<std::string> datasets() const;
   /// Paths of soft and external links, which are not followed.
   std::vector<std::string> links() const;

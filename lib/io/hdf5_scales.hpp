@@ -1,8 +1,10 @@
-// Names of the axes of HDF5 datasets: dimension scales, as netCDF-4 and xarray read them. Inside lib/io alone.
+// Names of the axes of HDF5 datasets: dimension scales, as netCDF-4 and xarray read them. Inside lib/io
+// alone.
 //
-// The specification "HDF5 Dimension Scales" (The HDF Group, RFC 2005) is four attributes, which are written here, so
-// that the high-level library is not needed: CLASS and NAME of a scale, DIMENSION_LIST of a dataset (for each axis
-// references to its scales) and REFERENCE_LIST of a scale (which axes of which datasets refer to it).
+// The specification "HDF5 Dimension Scales" (The HDF Group, RFC 2005) is four attributes, which are written
+// here, so that the high-level library is not needed: CLASS and NAME of a scale, DIMENSION_LIST of a dataset
+// (for each axis references to its scales) and REFERENCE_LIST of a scale (which axes of which datasets refer
+// to it).
 #pragma once
 
 #include <map>
@@ -14,7 +16,8 @@
 
 namespace fluxsbi::io::h5 {
 
-/// What netCDF-4 calls a dimension that has no values; a number of ten characters follows. Such a dataset holds nothing.
+/// What netCDF-4 calls a dimension that has no values; a number of ten characters follows. Such a dataset
+/// holds nothing.
 inline constexpr std::string_view no_variable = "This is a netCDF dimension but not a netCDF variable";
 
 /// Writes an attribute of text, of fixed length in UTF-8. False where the library refuses.

@@ -1,4 +1,5 @@
-// netCDF-4 files: HDF5 whose datasets have named dimensions, in groups. xarray, ArviZ and the netCDF library open them.
+// netCDF-4 files: HDF5 whose datasets have named dimensions, in groups. xarray, ArviZ and the netCDF library
+// open them.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +36,8 @@ struct NetcdfFile {
   std::vector<NetcdfGroup> groups;
 };
 
-/// Writes atomically. Throws UserError for a file that cannot be written. Names are the caller's: none may hold a
-/// slash, be that of another variable or dimension of its group, or be empty.
+/// Writes atomically. Throws UserError for a file that cannot be written. Names are the caller's: none may
+/// hold a slash, be that of another variable or dimension of its group, or be empty.
 void save_netcdf(const std::string& path, const NetcdfFile& file);
 
 }  // namespace fluxsbi::io

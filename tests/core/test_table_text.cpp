@@ -20,7 +20,9 @@ TEST_CASE("a table's columns are aligned, the first to the left", "[core][text]"
 TEST_CASE("numbers have the decimals that were asked for, or are scientific", "[core][text]") {
   CHECK(core::decimals_text(1.23456, 2) == "1.23");
   CHECK(core::decimals_text(1000.5, 6) == "1000.500000");
-  CHECK(core::decimals_text(1.5e-9, 3) == "1.500e-09");
+  CHECK(core::decimals_text(1.5e-9, 3) == "0.000");
+  CHECK(core::decimals_text(-1.5e-9, 2) == "0.00");
+  CHECK(core::decimals_text(1.5e-9, 11) == "1.500e-09");
   CHECK(core::decimals_text(0, 3) == "0.000");
   CHECK(core::decimals_text(123456789012.0, 4) == "1.235e+11");
   CHECK(core::decimals_text(-1e300, 3) == "-1.000e+300");

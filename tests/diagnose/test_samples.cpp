@@ -14,6 +14,7 @@
 #include "diagnose/c2st.hpp"
 #include "diagnose/samples.hpp"
 #include "io/files.hpp"
+#include "io/netcdf.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;
@@ -103,6 +104,53 @@ TEST_CASE("dimensions are chosen by name and by number", "[diagnose][samples]") 
   };
   refused({"3"}, "numbers from 0 to 2");
   refused({"a", "0"}, "twice");
+}
+
+TEST_CASE("columns of the same names are compared in one order", "[diagnose][samples]") {
+  const diagnose::SampleSet set{"s", 2, 3, {1, 2, 3, 4, 5, 6}, {"a", "b", "c"}, 0};
+  CHECK(diagnose::in_order_of(set, {"b", "c", "a"}).values == std::vector<double>{2, 3, 1, 5, 6, 4});
+  CHECK(diagnose::in_order_of(set, {"a", "b", "d"}).values == set.values);
+  CHECK(diagnose::in_order_of(set, {}).values == set.values);
+}
+
+TEST_CASE("ArviZ's files are draws of their variables, in natural order", "[diagnose][samples][netcdf]") {
+  const Folder folder;
+  const auto group = [&](std::vector<io::NetcdfDimension> dimensions,
+                         std::vector<io::NetcdfVariable> variables) {
+    io::save_netcdf(folder.file("a.nc"), {{}, {{"posterior", std::move(dimensions), std::move(variables)}}});
+    return folder.file("a.nc");
+  };
+  const io::NetcdfDimension chain{"chain", 2, {}, 0}, draw{"draw", 3, {}, 0};
+  const auto vectors = diagnose::load_samples(
+      group({chain, draw, {"k", 2, {"u", "v"}, 0}, {"observation", 2, {}, 0}},
+            {{"a_10",
+              io::Array::from(std::span<const double>(std::vector<double>{0, 1, 2, 3, 4, 5}), {2, 3}),
+              {"chain", "draw"}},
+             {"a_2", counting({2, 3, 2, 2}), {"chain", "draw", "observation", "k"}}}));
+  CHECK(vectors.columns == std::vector<std::string>{"a_2[0]", "a_2[1]", "a_2[2]", "a_2[3]", "a_10"});
+  CHECK(vectors.rows == 6);
+  CHECK(std::vector<double>(vectors.values.begin() + 5, vectors.values.begin() + 10) ==
+        std::vector<double>{4, 5, 6, 7, 1});
+  // Several observations: one at a time.
+  const std::string many = group({chain, draw, {"observation", 4, {}, 0}},
+                                 {{"a", counting({2, 3, 4}), {"chain", "draw", "observation"}}});
+  CHECK(diagnose::load_samples(many, 3).values == std::vector<double>{3, 7, 11, 15, 19, 23});
+  fails(many, -1, "holds samples for 4 observations");
+  io::save_netcdf(folder.file("b.nc"), {{}, {{"prior", {chain, draw}, {}}}});
+  fails(folder.file("b.nc"), -1, "holds no array called samples, only prior/chain, prior/draw");
+}
+
+TEST_CASE("a getdist chain is its parameters, if its weights are equal", "[diagnose][samples][getdist]") {
+  const Folder folder;
+  std::ofstream(folder.file("root.paramnames")) << "m\tm_{1}\nderived*\t\\sigma\n";
+  std::ofstream(folder.file("root.txt")) << "2 10 0.5 1\n2 11 0.25 3\n";
+  const auto set = diagnose::load_samples(folder.file("root.txt"));
+  CHECK(set.columns == std::vector<std::string>{"m", "derived"});
+  CHECK(set.values == std::vector<double>{0.5, 1, 0.25, 3});
+  std::ofstream(folder.file("root.txt")) << "2 10 0.5 1\n1 11 0.25 3\n";
+  fails(folder.file("root.txt"), -1, "its weights differ (2 and 1)");
+  std::ofstream(folder.file("root.txt")) << "2 10 0.5\n1 11 0.25\n";
+  fails(folder.file("root.txt"), -1, "holds 3 columns");
 }
 
 TEST_CASE("one observation's samples are read without the unfilled draws", "[diagnose][samples]") {

@@ -34,8 +34,8 @@ inline io::Array text(const std::string& text) {
   return array;
 }
 
-/// 3 observations x 4 draws of a and b: samples 0, 1, ..., 23; x [3, 2] from 100 on. Of observation 1 draw 2 is not
-/// filled.
+/// 3 observations x 4 draws of a and b: samples 0, 1, ..., 23; x [3, 2] from 100 on. Of observation 1 draw 2
+/// is not filled.
 inline io::Arrays usual() {
   return {{"samples", counting({3, 4, 2})},
           {"filled", io::Array::from_bool(std::vector<uint8_t>{1, 1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1}, {3, 4})},

@@ -60,7 +60,7 @@ std::vector<std::string> names_in(const io::Array& meta, const std::string& path
 Table load_table(const std::string& path) {
   const std::string extension = io::extension_of(path);
   if (extension == ".npy") return table_of(io::load_arrays(path).arrays.at("array"), path, "array");
-  if (extension == ".csv") {
+  if (io::is_text_table(path)) {
     const io::FileContent content = io::load_arrays(path);
     Table table = table_of(content.arrays.at("array"), path, "the table");
     table.header = content.columns;
@@ -69,7 +69,10 @@ Table load_table(const std::string& path) {
   std::vector<std::string> keys;
   for (const auto& info : io::list_arrays(path)) keys.push_back(info.name);
   const auto has = [&](const char* key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
-  if (!has("samples")) return table_of(io::load_arrays(path, {"theta"}).arrays.at("theta"), path, "theta");
+  if (!has("samples")) {
+    const std::string key = has("map") && !has("theta") ? "map" : "theta";  // the modes of `fluxsbi map`
+    return table_of(io::load_arrays(path, {key}).arrays.at(key), path, key);
+  }
   std::vector<std::string> wanted{"samples"};
   if (has("meta")) wanted.emplace_back("meta");
   const auto content = io::load_arrays(path, wanted);

@@ -1,0 +1,195 @@
+// What one command writes the next one reads: every pair of docs/exchange.md's table.
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "app/expect.hpp"
+#include "io/atomic_file.hpp"
+#include "io/files.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fluxsbi::test {
+namespace {
+
+using Shape = std::vector<int64_t>;
+using Words = std::vector<std::string>;
+
+// A run with samples of two of its observations, as a whole and in shards.
+struct Chain {
+  Chain() {
+    io::write_text(file("tiny.yaml"), tiny_config());
+    succeed({"train", file("tiny.yaml"), "-o", run, "-q", "--set", "training.nsteps=100"});
+    succeed({"simulate", "two_moons", "-n", "2", "--seed", "3", "-o", file("observed.npz")});
+    sample("samples.npz");
+  }
+  void sample(const std::string& name, Words extra = {}) const {
+    Words words{"sample", run, "--x", file("observed.npz"), "-n", "40", "-o", file(name), "-q"};
+    words.insert(words.end(), extra.begin(), extra.end());
+    succeed(words);
+  }
+  std::string file(const std::string& name) const { return folder.file(name); }
+
+  TemporaryFolder folder;
+  std::string run = folder.file("run");
+};
+
+io::Array chain_array(const std::string& path, const std::string& key) {
+  return io::load_arrays(path).arrays.at(key);
+}
+
+bool same_values(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && !(std::isnan(a[i]) && std::isnan(b[i]))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("samples are inputs of log-prob, summary, plot, c2st, simulate, sample and export",
+          "[app][chain]") {
+  const Chain chain;
+  const auto file = [&](const std::string& name) { return chain.file(name); };
+  chain.sample("samples.h5");
+  chain.sample("0.npz", {"--shard", "0/2"});
+  chain.sample("1.npz", {"--shard", "1/2"});
+  succeed({"merge", file("1.npz"), file("0.npz"), "-o", file("merged.npz"), "-q"});
+  for (const std::string name : {"samples.npz", "samples.h5", "merged.npz"}) {
+    CAPTURE(name);
+    const std::string samples = file(name);
+    // Each draw with its own row's x, which the file holds.
+    CHECK(holds(succeed({"log-prob", chain.run, "--theta", samples, "--solver", "heun", "--steps", "4", "-o",
+                         file("lp.npz"), "--force"}),
+                "--x is not given: taking x of " + samples));
+    succeed({"log-prob", chain.run, "--theta", samples, "--x", file("observed.npz"), "--solver", "heun",
+             "--steps", "4", "-o", file("lp_x.npz"), "--force", "-q"});
+    const io::Array density = chain_array(file("lp.npz"), "log_prob");
+    CHECK(density.shape == Shape{2, 40});
+    CHECK(same_values(density.to_double(), chain_array(file("lp_x.npz"), "log_prob").to_double()));
+
+    CHECK(holds(succeed({"summary", samples}), "observation 1: 40 draws"));
+    CHECK(holds(succeed({"summary", samples, "--log-prob", file("lp.npz")}),
+                "the draw of the highest log-density"));
+    succeed({"plot", samples, "--row", "1", "-o", file("p.svg"), "--force", "-q"});
+    CHECK(holds(succeed({"c2st", file("samples.npz"), samples, "--row", "0"}), "C2ST 0."));
+    succeed({"simulate", "two_moons", "--theta", samples, "-o", file("predictive.npz"), "--force", "-q"});
+    CHECK(chain_array(file("predictive.npz"), "x").shape == Shape{80, 2});
+    succeed({"sample", chain.run, "--x", samples, "-n", "40", "-o", file("again.npz"), "--force", "-q"});
+    CHECK(same_values(chain_array(file("again.npz"), "samples").to_double(),
+                      chain_array(file("samples.npz"), "samples").to_double()));
+    succeed({"map", chain.run, "--x", samples, "-n", "20", "-o", file("modes.npz"), "--force", "-q"});
+
+    for (const std::string output : {"a.nc", "a.npz", "a.csv", "a.txt"}) {
+      CAPTURE(output);
+      Words words{"export",  samples,      "--log-prob",   file("lp.npz"),
+                  "--prior", chain.run,    "--predictive", file("predictive.npz"),
+                  "-o",      file(output), "--force"};
+      if (output == "a.csv" || output == "a.txt") words.insert(words.end(), {"--row", "1"});
+      succeed(words);
+    }
+    const auto exported = io::load_arrays(file("a.npz")).arrays;
+    CHECK(same_values(exported.at("samples").to_double(), chain_array(samples, "samples").to_double()));
+    CHECK(exported.at("predictive").shape == Shape{2, 40, 2});
+    CHECK(exported.at("prior").shape == Shape{40, 2});
+  }
+  CHECK(holds(read_file(file("a.ranges")), "theta_0 -1 1"));
+}
+
+TEST_CASE("what export writes is read again by summary, plot, c2st, simulate and log-prob", "[app][chain]") {
+  const Chain chain;
+  const auto file = [&](const std::string& name) { return chain.file(name); };
+  for (const std::string output : {"one.csv", "one.npz", "one.nc", "one.txt"}) {
+    CAPTURE(output);
+    succeed({"export", file("samples.npz"), "--row", "1", "-o", file(output), "-q"});
+    CHECK(holds(succeed({"summary", file(output)}), "40 draws"));
+    CHECK(holds(succeed({"c2st", file(output), file("samples.npz"), "--row", "1", "--json"}),
+                "\"dimensions\":2"));
+    succeed({"plot", file(output), "--reference", file("samples.npz"), "--row", "1", "-o", file("p.svg"),
+             "--force", "-q"});
+  }
+  const auto summary = [&](const std::string& name) {
+    const std::string text = succeed({"summary", file(name), "--csv", "-q"});
+    return text.substr(text.find('\n'));
+  };
+  CHECK(summary("one.nc") == summary("one.npz"));
+  CHECK(summary("one.csv") == summary("one.txt"));
+  for (const std::string name : {"one.npz", "one.csv"}) {
+    succeed({"simulate", "two_moons", "--theta", file(name), "-o", file("p.npz"), "--force", "-q"});
+    succeed({"log-prob", chain.run, "--theta", file(name), "--x", file("one.npz"), "--solver", "euler",
+             "--steps", "2", "-o", file("lp.csv"), "--force", "-q"});
+  }
+}
+
+TEST_CASE("modes are inputs of log-prob, summary, plot, c2st and simulate", "[app][chain]") {
+  const Chain chain;
+  const auto file = [&](const std::string& name) { return chain.file(name); };
+  succeed({"map", chain.run, "--x", file("observed.npz"), "-n", "20", "-o", file("modes.npz"), "-q"});
+  succeed({"log-prob", chain.run, "--theta", file("modes.npz"), "--x", file("observed.npz"), "-o",
+           file("lp.npz"), "-q"});
+  CHECK(chain_array(file("lp.npz"), "log_prob").shape == Shape{2});
+  CHECK(holds(succeed({"summary", file("modes.npz")}), "2 draws"));
+  succeed({"plot", file("modes.npz"), "-o", file("p.svg"), "-q"});
+  succeed({"simulate", "two_moons", "--theta", file("modes.npz"), "-o", file("at_modes.npz"), "-q"});
+  CHECK(chain_array(file("at_modes.npz"), "x").shape == Shape{2, 2});
+}
+
+TEST_CASE("answers of a joint model are inputs of log-prob, summary and export", "[app][chain][joint]") {
+  const TemporaryFolder folder;
+  const std::string run = folder.file("run");
+  io::write_text(folder.file("tiny.yaml"), tiny_joint_config("simformer"));
+  succeed({"train", folder.file("tiny.yaml"), "-o", run, "-q", "--set", "training.nsteps=40"});
+  io::write_text(folder.file("q.csv"), "theta_0,x_0,x_1\n0.5,,0.1\n0.2,0.2,\n,0.1,0.1\n");
+  succeed({"sample", run, "--given", folder.file("q.csv"), "-n", "10", "-o", folder.file("a.npz"), "-q"});
+  const Words fast{"--solver", "heun", "--steps", "4", "-q", "--force"};
+  const auto log_prob = [&](Words words) {
+    words.insert(words.begin(), {"log-prob", run, "-o", folder.file("lp.npz")});
+    words.insert(words.end(), fast.begin(), fast.end());
+    succeed(words);
+    return chain_array(folder.file("lp.npz"), "log_prob");
+  };
+  const io::Array density = log_prob({"--values", folder.file("a.npz")});
+  CHECK(density.shape == Shape{3, 10});
+  CHECK(same_values(log_prob({"--theta", folder.file("a.npz")}).to_double(), density.to_double()));
+  // The same points by hand: those of row 0, given theta_0 and x_1.
+  const auto samples = chain_array(folder.file("a.npz"), "samples").to_double();
+  std::vector<double> theta, x;
+  for (size_t draw = 0; draw < 10; ++draw) {
+    theta.insert(theta.end(), {samples[draw * 4], samples[draw * 4 + 1]});
+    x.insert(x.end(), {samples[draw * 4 + 2], samples[draw * 4 + 3]});
+  }
+  io::save_arrays(folder.file("points.npz"),
+                  {{"theta", io::Array::from(std::span<const double>(theta), {10, 2})},
+                   {"x", io::Array::from(std::span<const double>(x), {10, 2})}});
+  const auto by_hand =
+      log_prob({"--values", folder.file("points.npz"), "--given-names", "theta_0,x_1"}).to_double();
+  for (size_t i = 0; i < 10; ++i) CHECK(std::abs(by_hand[i] - density.to_double()[i]) < 1e-4);
+  refuses({"log-prob", run, "--values", folder.file("a.npz"), "--given-names", "x_0"},
+          "says itself what each of its rows was asked with");
+  CHECK(holds(succeed({"summary", folder.file("a.npz"), "--row", "1"}), "x_1"));
+  refuses({"export", folder.file("a.npz"), "-o", folder.file("a.nc")}, "choose one observation with --row");
+  succeed({"export", folder.file("a.npz"), "--row", "2", "-o", folder.file("a.nc"), "-q"});
+}
+
+TEST_CASE("summary and export say what is wrong before anything is written", "[app][chain][error]") {
+  const TemporaryFolder folder;
+  const std::string samples = folder.file("s.npz");
+  const std::vector<double> values{1, 2, 3, 4, 5, 6, 7, 8};
+  io::save_arrays(samples, {{"samples", io::Array::from(std::span<const double>(values), {2, 2, 2})}});
+  refuses({"export", samples, "-o", folder.file("a.zarr")},
+          "export writes .nc (netCDF-4: ArviZ, xarray), .csv");
+  refuses({"export", samples, "-o", folder.file("a.csv")}, "choose one with --row (0..1)");
+  refuses({"export", samples, "--row", "0", "--draws-first", "-o", folder.file("a.csv")}, "--draws-first");
+  refuses({"export", folder.path(), "-o", folder.file("a.nc")}, "holds no samples.npz or samples.h5");
+  refuses({"summary", samples, "--row", "2"}, "row 2 is not among its observations (0..1)");
+  refuses({"summary", samples, "--quantiles", "0.5,1.5"}, "--quantiles names 1.5");
+  refuses({"summary", samples, "--csv", "--json"}, "--csv and --json are two formats");
+  refuses({"summary", samples, "--log-prob", samples}, "holds no array called log_prob");
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  succeed({"export", samples, "-o", folder.file("a.nc")});
+  refuses({"export", samples, "-o", folder.file("a.nc")}, "exists; use --force to replace it");
+}
+
+}  // namespace fluxsbi::test
