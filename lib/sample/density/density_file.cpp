@@ -9,7 +9,7 @@
 #include "data/files/names.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
-#include "sample/sample_file.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::sample {
 
