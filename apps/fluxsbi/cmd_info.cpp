@@ -5,49 +5,24 @@
 
 #include <CLI/CLI.hpp>
 
+#include "build_info.hpp"
 #include "checkpoint/model_file.hpp"
 #include "checkpoint/training_state.hpp"
 #include "command.hpp"
-#include "core/commit.hpp"
 #include "core/error.hpp"
-#include "core/log.hpp"
-#include "core/system.hpp"
 #include "core/text.hpp"
-#include "core/version.hpp"
-#include "data/tasks/task.hpp"
-#include "engine/choice.hpp"
-#include "engine/device.hpp"
-#include "experiment/experiment.hpp"
+#include "info_line.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 #include "io/safetensors.hpp"
 #include "manual.hpp"
-#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::app {
 
 namespace {
 
 void line(const std::string& name, const std::string& value) {
-  std::cout << name << std::string(name.size() < 18 ? 18 - name.size() : 1, ' ') << value << "\n";
-}
-
-void print_machine() {
-  line("fluxsbi", std::string(core::version) + " (commit " + std::string(core::source_commit()) + ", " +
-                      core::compiler + ", " + core::build_type + ")");
-  line("processor", core::cpu_description());
-  line("memory", core::bytes_text(static_cast<double>(core::available_memory())) + " available");
-  line("device", engine::choose_device("auto").sentence);
-  line("engine", engine::default_engine_sentence());
-  const auto list = [](const auto& rows) {
-    std::string text;
-    for (const auto& row : rows) text += (text.empty() ? "" : ", ") + std::string(row.name);
-    return text;
-  };
-  line("models", list(model::models()));
-  line("methods", list(method::methods()));
-  line("solvers", list(sample::solvers()));
-  line("tasks", list(data::tasks()));
+  std::cout << info_line(name, value);
 }
 
 int64_t parameter_count(const io::Arrays& weights) {
@@ -104,12 +79,13 @@ void print_file(const std::string& path) {
   }
 }
 
-void info(const std::string& path, bool options) {
-  if (options) {
-    std::cout << experiment::option_reference();
-  } else if (path.empty()) {
-    print_machine();
-  } else if (std::filesystem::is_directory(path)) {
+// Every option but the levels of the log asks about the build.
+bool is_level(std::string_view word) {
+  return word == "-q" || word == "--quiet" || word == "-v" || word == "--verbose";
+}
+
+void print_path(const std::string& path) {
+  if (std::filesystem::is_directory(path)) {
     if (!std::filesystem::exists(std::filesystem::path(path) / "config.yaml")) {
       throw core::UserError(path + ": is not a run folder: it holds no config.yaml");
     }
@@ -124,6 +100,17 @@ void info(const std::string& path, bool options) {
 }
 
 }  // namespace
+
+bool asks_about_build(std::span<char* const> words) {
+  bool path = false;
+  for (const std::string_view word : words) {
+    if (word == "-h" || word == "--help") return false;
+    if (is_level(word)) continue;
+    if (word.starts_with("-")) return true;
+    path = true;
+  }
+  return !path;
+}
 
 Action declare_info(CLI::App& app) {
   struct Arguments {
@@ -140,14 +127,17 @@ Action declare_info(CLI::App& app) {
   app.add_option("--completions", arguments->shell, "print completions for bash, zsh or fish, for installing")
       ->group("");
   return [arguments, &app] {
-    const CLI::App& program = *app.get_parent();
-    if (arguments->manual) {
-      std::cout << manual_page(program);
-    } else if (!arguments->shell.empty()) {
-      std::cout << completions(program, arguments->shell);
-    } else {
-      info(arguments->path, arguments->options);
+    if constexpr (with_network) {
+      const CLI::App& program = *app.get_parent();
+      const std::string text = arguments->manual           ? manual_page(program)
+                               : !arguments->shell.empty() ? completions(program, arguments->shell)
+                               : arguments->options        ? config_reference()
+                               : arguments->path.empty()   ? build_description()
+                                                           : "";
+      std::cout << text;
+      if (!text.empty()) return 0;
     }
+    print_path(arguments->path);
     return 0;
   };
 }

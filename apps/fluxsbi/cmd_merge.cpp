@@ -5,7 +5,7 @@
 #include "command.hpp"
 #include "common.hpp"
 #include "core/log.hpp"
-#include "sample/sample_file.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::app {
 

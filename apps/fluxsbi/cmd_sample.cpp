@@ -13,7 +13,7 @@
 #include "experiment/sampling.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
-#include "sample/sample_file.hpp"
+#include "sample/files/sample_file.hpp"
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::app {

@@ -10,7 +10,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/simulate/exact_posterior.hpp"
-#include "experiment/simulation.hpp"
+#include "data/simulate/simulation_config.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
@@ -54,9 +54,7 @@ int simulate(const SimulateArguments& arguments) {
   request.seed = arguments.seed;
   if (!arguments.task.empty()) request.task = arguments.task;
   if (!arguments.theta.empty()) request.theta_file = arguments.theta;
-  if constexpr (with_network) {  // a config is read whole, that of its network included
-    if (!arguments.config.empty()) experiment::take_simulator(arguments.config, request);
-  }
+  if (!arguments.config.empty()) data::take_simulator(arguments.config, request);
   if (arguments.workers > 0) request.simulator.workers = arguments.workers;
   request.progress = [begin = core::steady_seconds()](int64_t done, int64_t total, int64_t failed) {
     const double left = (core::steady_seconds() - begin) / static_cast<double>(std::max<int64_t>(done, 1)) *

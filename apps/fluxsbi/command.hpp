@@ -28,9 +28,10 @@ using Declare = Action (*)(CLI::App& app);
 struct CommandRow {
   std::string_view name;
   std::string_view summary;
-  std::string_view example;              ///< shown by --help; it runs as it stands
-  Declare declare;                       ///< null: the command is fluxsbi-network's
-  std::string_view network_option = "";  ///< an option with which the command is fluxsbi-network's
+  std::string_view example;  ///< shown by --help; it runs as it stands
+  Declare declare;           ///< null: the command is fluxsbi-network's
+  /// True for words after the command's name with which it is fluxsbi-network's; null: there are none.
+  bool (*for_network)(std::span<char* const> words) = nullptr;
 };
 
 std::span<const CommandRow> commands();
@@ -57,6 +58,8 @@ Action declare_report(CLI::App& app);
 Action declare_summary(CLI::App& app);
 Action declare_export(CLI::App& app);
 Action declare_info(CLI::App& app);
+/// True where `info` is not asked about a path.
+bool asks_about_build(std::span<char* const> words);
 Action declare_recommend(CLI::App& app);
 Action declare_import(CLI::App& app);
 Action declare_bench(CLI::App& app);

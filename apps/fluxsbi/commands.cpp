@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 #include <string>
 
@@ -14,17 +13,13 @@ constexpr Declare network(Declare declare) {
   return with_network ? declare : nullptr;
 }
 
-bool is_option(std::string_view word, std::string_view option) {
-  return !option.empty() && (word == option || word.starts_with(std::string(option) + "="));
-}
-
 }  // namespace
 
 std::span<const CommandRow> commands() {
   static constexpr std::array rows{
       CommandRow{"simulate",
                  "draw pairs of parameters and simulated data, from a built-in task or your own program",
-                 "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate, "--config"},
+                 "fluxsbi simulate two_moons -n 1000 -o simulations.npz", declare_simulate},
       CommandRow{"check", "look at simulations before training: every variable, and what is wrong or unusual",
                  "fluxsbi check --data simulations.npz\n\n"
                  "  # as a config would train on them: its prior, its data.nan, memory and time of a step\n"
@@ -60,7 +55,7 @@ std::span<const CommandRow> commands() {
                  "  fluxsbi map runs/moons --x observed.npz -o modes.npz",
                  network(declare_map)},
       CommandRow{"merge", "join the sample files of a job array", "fluxsbi merge shard_*.npz -o samples.npz",
-                 network(declare_merge)},
+                 declare_merge},
       CommandRow{
           "c2st",
           "compare two sample files by the classifier two-sample test: 0.5 means indistinguishable, 1.0 "
@@ -91,7 +86,7 @@ std::span<const CommandRow> commands() {
                  "getdist (.txt), tables (.csv), NumPy (.npz)",
                  "fluxsbi export samples.npz --prior runs/moons -o posterior.nc", declare_export},
       CommandRow{"info", "say what a run or file holds, or what this machine and build offer",
-                 "fluxsbi info runs/moons", network(declare_info)},
+                 "fluxsbi info runs/moons", declare_info, asks_about_build},
       CommandRow{"recommend", "say which model suits your data and why, and write a config that trains it",
                  "fluxsbi recommend --task two_moons -o recommended.yaml", network(declare_recommend)},
       CommandRow{"import", "make a model file from the weights and the YAML of another program (GenSBI)",
@@ -110,9 +105,7 @@ bool needs_network(std::span<char* const> words) {
   if (with_network || words.size() < 2) return false;
   const CommandRow* row = core::find_row(commands(), words[1]);
   if (row == nullptr) return false;
-  return row->declare == nullptr || std::any_of(words.begin() + 2, words.end(), [&](const char* word) {
-           return is_option(word, row->network_option);
-         });
+  return row->declare == nullptr || (row->for_network != nullptr && row->for_network(words.subspan(2)));
 }
 
 }  // namespace fluxsbi::app

@@ -11,7 +11,7 @@
 #include "data/dataset.hpp"
 #include "data/files/observations.hpp"
 #include "data/simulate/simulate_to_file.hpp"
-#include "experiment/simulation.hpp"
+#include "data/simulate/simulation_config.hpp"
 #include "io/array.hpp"
 #include "io/npz.hpp"
 #include "sample/solver/solver.hpp"
@@ -59,7 +59,7 @@ std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, int64_
   points["theta"] = io::Array::from(std::span<const double>(theta), {count, static_cast<int64_t>(width)});
   io::save_npz(stem + "_theta.npz", points);
   data::SimulateRequest simulate;
-  experiment::take_simulator((fs::path(observed.run) / "config.yaml").string(), simulate);
+  data::take_simulator((fs::path(observed.run) / "config.yaml").string(), simulate);
   simulate.output = stem + ".npz";
   simulate.theta_file = stem + "_theta.npz";
   simulate.seed = core::derive_seed(options.seed, core::Purpose::held_out, row + 1);
@@ -133,7 +133,7 @@ bool can_simulate(const std::string& run) {
   if (!fs::exists(config, ignored)) return false;
   data::SimulateRequest request;
   try {
-    experiment::take_simulator(config.string(), request);
+    data::take_simulator(config.string(), request);
   } catch (const core::UserError&) {
     return false;
   }

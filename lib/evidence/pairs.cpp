@@ -14,8 +14,7 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "data/simulate/simulate_to_file.hpp"
-#include "experiment/experiment.hpp"
-#include "experiment/simulation.hpp"
+#include "data/simulate/simulation_config.hpp"
 #include "experiment/validation_rows.hpp"
 
 namespace fluxsbi::evidence {
@@ -96,7 +95,7 @@ std::string config_of(const std::string& run) {
 
 Pairs fresh_pairs(const PairsRequest& request, const data::DataShape& shape) {
   data::SimulateRequest simulate;
-  experiment::take_simulator(config_of(request.model), simulate);
+  data::take_simulator(config_of(request.model), simulate);
   simulate.output = (fs::path(request.folder) / "simulations.npz").string();
   simulate.simulations = request.simulations;
   simulate.seed = core::derive_seed(request.seed, core::Purpose::held_out, 0);

@@ -2,39 +2,14 @@
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
-#include "core/registry.hpp"
+#include "data/data_section.hpp"
 #include "data/dataset.hpp"
 #include "data/simulate/online.hpp"
-#include "data/tasks/task.hpp"
 #include "model/cards.hpp"
 
 namespace fluxsbi::experiment {
 
 namespace {
-
-// Keys of GenSBI's that stand beside the sections.
-struct TopOptions {
-  std::optional<std::string> task_name;
-};
-const config::Table<TopOptions>& top_table() {
-  static const auto table =
-      config::Table<TopOptions>("", "Keys beside the sections.")
-          .add("task_name", &TopOptions::task_name, config::any<std::optional<std::string>>(),
-               "a built-in task, where the config names no other data");
-  return table;
-}
-
-// A task_name is the source of data where nothing else is. The section data must have been read.
-void take_task_name(const TopOptions& top, data::DataOptions& data, config::Reader& reader) {
-  if (!top.task_name || data.task == top.task_name) return;
-  const bool has_data = data.names_rows();
-  if (!has_data && core::find_row(data::tasks(), *top.task_name) != nullptr) {
-    data.task = top.task_name;
-  } else {
-    reader.warning("task_name", "has no effect: " + std::string(has_data ? "the data are named elsewhere"
-                                                                         : "no built-in task has this name"));
-  }
-}
 
 data::DataShape shape_of(const Experiment& experiment) {
   const data::DataOptions& data = experiment.data;
@@ -102,11 +77,7 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
 Experiment read_experiment(const config::Value& document) {
   Experiment experiment;
   config::Reader reader(document);
-  TopOptions top;
-  reader.read(top_table(), top);
-  reader.read(data::data_table(), experiment.data);
-  reader.read(data::data_names_table(), experiment.data);
-  take_task_name(top, experiment.data, reader);
+  data::read_data_section(reader, experiment.data);
   reader.read(data::simulator_table(), experiment.simulator);
   check_online(reader, experiment);
   read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {

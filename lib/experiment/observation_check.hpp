@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "sample/files/shard.hpp"
 #include "sample/posterior.hpp"
-#include "sample/shard.hpp"
 
 namespace fluxsbi::experiment {
 

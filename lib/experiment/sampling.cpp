@@ -13,7 +13,7 @@
 #include "data/files/observations.hpp"
 #include "experiment/kept_work.hpp"
 #include "experiment/observation_check.hpp"
-#include "sample/sample_file.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::experiment {
 

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 
-#include "sample/number_type.hpp"
+#include "sample/files/number_type.hpp"
+#include "sample/files/shard.hpp"
 #include "sample/posterior.hpp"
-#include "sample/shard.hpp"
 
 namespace fluxsbi::experiment {
 

@@ -303,14 +303,6 @@ class Drawing {
 
 }  // namespace
 
-int64_t Samples::unfilled() const {
-  return std::count(filled.begin(), filled.end(), uint8_t{0});
-}
-
-double Samples::acceptance() const {
-  return drawn == 0 ? 1 : static_cast<double>(rows * draws - unfilled()) / static_cast<double>(drawn);
-}
-
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress) {
   core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,

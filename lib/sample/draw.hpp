@@ -13,22 +13,10 @@
 #include "method/method.hpp"
 #include "sample/bound.hpp"
 #include "sample/chunk_journal.hpp"
+#include "sample/files/samples.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
-
-struct Samples {
-  int64_t rows = 0, draws = 0;
-  int64_t tokens = 0, channels = 1;
-  std::vector<double> values;   ///< [rows, draws, tokens, channels], data's units; NaN where not filled
-  std::vector<uint8_t> filled;  ///< [rows, draws], 1 or 0
-  int64_t drawn = 0;            ///< samples computed, redraws included
-  int64_t evaluations = 0;      ///< network evaluations of the longest chunk, unconditional ones included
-
-  int64_t unfilled() const;
-  /// kept / drawn
-  double acceptance() const;
-};
 
 /// What samples are drawn from: a method's path whose network is bound to observations. Sampling moves a
 /// state of L tokens with C channels (theta, or theta and x of a joint model), of which the first `kept` are

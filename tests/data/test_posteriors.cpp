@@ -12,6 +12,7 @@
 #include "data/simulate/simulate.hpp"
 #include "data/tasks/task.hpp"
 #include "io/files.hpp"
+#include "support/sanitized.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fluxsbi;
@@ -55,7 +56,7 @@ TEST_CASE("the rank of the true theta among exact posterior draws is uniform", "
   CAPTURE(task->name());
   constexpr int64_t draws = 19, ranks = draws + 1;
   const bool by_grid = task->x_shape().size() > 1 || task->name() == "slcp";  // costs more
-  const int64_t rows = by_grid ? 300 : 4000;
+  const int64_t rows = test::unless_sanitized(by_grid ? 300 : 4000, by_grid ? 60 : 200);
   const auto simulated = data::simulate(*task, rows, 2);
   const auto dim = task->theta_dim(), x_dim = task->x_dim();
   // A direction that sees the modes of two_moons as well as their axes

@@ -8,6 +8,7 @@
 #include "data/simulate/simulate.hpp"
 #include "data/tasks/distractors.hpp"
 #include "data/tasks/slcp_distractors.hpp"
+#include "support/sanitized.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::WithinAbs;
@@ -58,7 +59,7 @@ double log_weight(const data::Slcp& task, double theta_2, double theta_3, double
 
 /// By midpoints of u, theta_2 = 3 u^3 and theta_3 likewise, and of theta_4.
 Means by_quadrature(const data::Slcp& task, std::span<const double> x, double log_about) {
-  constexpr int fine = 240, coarse = 60;
+  constexpr int fine = test::unless_sanitized(240, 120), coarse = test::unless_sanitized(60, 40);
   Means means;
   for (int i = 0; i < fine; ++i) {
     for (int j = 0; j < fine; ++j) {
@@ -82,7 +83,7 @@ TEST_CASE("slcp's posterior has the means of prior times likelihood", "[data][ta
                four_draws(1e-3, 1e-3, 0.5), four_draws(2e-3, 0.05, 0.9), four_draws(0, 0.02, 0));
   CAPTURE(x);
   const data::Slcp task;
-  constexpr int64_t draws = 40000;
+  constexpr int64_t draws = test::unless_sanitized(40000, 2000);
   const auto samples = data::sample_exact_posterior(task, x, draws, 5);
   Means found;
   int64_t positive_2 = 0, alike = 0;

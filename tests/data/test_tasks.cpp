@@ -17,6 +17,7 @@
 #include "data/tasks/sir.hpp"
 #include "data/tasks/slcp_distractors.hpp"
 #include "data/tasks/two_moons.hpp"
+#include "support/sanitized.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::WithinAbs;
@@ -187,7 +188,7 @@ TEST_CASE("log likelihoods of the benchmark's first observation are the recorded
 TEST_CASE("100,000 simulations have the recorded location and spread", "[data][task]") {
   const auto name = GENERATE(from_range(recorded)).name;
   const auto task = data::make_task(name);
-  constexpr int64_t rows = 100000;
+  constexpr int64_t rows = test::unless_sanitized(100000, 10000);
   const auto simulated = data::simulate(*task, rows, 1);
   const auto stats = sbibm_table(vectors(name, "stats"));
   for (int64_t j = 0; j < task->x_dim(); ++j) {

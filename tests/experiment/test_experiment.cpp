@@ -1,7 +1,9 @@
 // Reading a whole configuration: the sections' order, what they ask of each other, and the one text of all problems.
+#include <set>
 #include <string>
 
 #include "core/error.hpp"
+#include "data/simulate/simulation_config.hpp"
 #include "experiment/estimator.hpp"
 #include "experiment/experiment.hpp"
 #include "support/catch.hpp"
@@ -42,6 +44,19 @@ TEST_CASE("a config's sections become one typed whole, with aliases resolved", "
   CHECK(whole.sampling.solver == "heun");
   CHECK(whole.warnings.empty());
   CHECK(whole.choice.empty());
+}
+
+TEST_CASE("simulations need the sections data, simulator and prior, and all others are those of models",
+          "[experiment][reading]") {
+  const auto models = data::sections_of_models();
+  const std::string reference = experiment::option_reference();
+  std::set<std::string> sections;
+  for (size_t at = 0; (at = reference.find("\n## ", at)) != std::string::npos;) {
+    at += 4;
+    const std::string section = reference.substr(at, reference.find_first_of(" .\n", at) - at);
+    if (section != "data" && section != "simulator" && section != "prior") sections.insert(section);
+  }
+  CHECK(sections == std::set<std::string>(models.begin(), models.end()));
 }
 
 TEST_CASE("all problems of a config are told at once, in the order of the file",

@@ -10,7 +10,6 @@
 #include "experiment/open_posterior.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/sampling.hpp"
-#include "experiment/simulation.hpp"
 #include "io/files.hpp"
 #include "support/catch.hpp"
 #include "support/temporary_folder.hpp"
@@ -119,18 +118,4 @@ TEST_CASE("samples in a file are those that the posterior draws", "[experiment][
   request.given.clear();
   CHECK_THROWS_WITH(experiment::sample_to_file(posterior, request, options),
                     ContainsSubstring("--x is missing"));
-}
-
-TEST_CASE("a simulator is taken from a config", "[experiment][simulation]") {
-  const TemporaryFolder folder;
-  test::write_file(folder.file("own.yaml"),
-                   "simulator: {command: ./run}\nprior: {kind: box, low: [0], high: [1]}\n");
-  data::SimulateRequest request;
-  experiment::take_simulator(folder.file("own.yaml"), request);
-  CHECK(request.simulator.command == "./run");
-  CHECK(request.prior.high == std::vector<double>{1});
-  CHECK(!request.task);
-  test::write_file(folder.file("empty.yaml"), "prior: {kind: box, low: [0], high: [1]}\n");
-  CHECK_THROWS_WITH(experiment::take_simulator(folder.file("empty.yaml"), request),
-                    ContainsSubstring("simulator.command is missing"));
 }

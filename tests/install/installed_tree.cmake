@@ -60,6 +60,14 @@ expect("the example" "theta 0: -?[0-9.]+ \\+- [0-9.]+\ntheta 1: -?[0-9.]+ \\+- [
 # A run is the same whoever made it.
 expect("the program samples the example's model" "200 x 5 samples" ${prefix}/bin/fluxsbi sample ${run}
   --x ${FOLDER}/simulations.npz -n 5 --steps 2 --solver euler --no-reject -o ${FOLDER}/samples.npz)
+
+# These need no network.
+file(WRITE ${FOLDER}/own.yaml "data: {task: two_moons}\nmodel: {depth: 2}\n")
+expect("simulate by a config" "wrote" ${FOLDER}/alone/fluxsbi simulate --config ${FOLDER}/own.yaml -n 20 -o ${FOLDER}/own.npz)
+expect("info on a run" "last checkpoint +step 3\n.*parameters" ${FOLDER}/alone/fluxsbi info ${run})
+expect("info on a file" "theta" ${FOLDER}/alone/fluxsbi info ${FOLDER}/own.npz)
+expect("info's help" "config-reference" ${FOLDER}/alone/fluxsbi info --help)
+expect("merge" "wrote .* from 1 shards" ${FOLDER}/alone/fluxsbi merge ${FOLDER}/samples.npz -o ${FOLDER}/merged.npz)
 execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE}/examples/train_and_sample -B ${FOLDER}/without -G ${GENERATOR}
   -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${COMPILER} -DFLUXSBI_TORCH_ROOT=${FOLDER}/nowhere
   RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)

@@ -19,7 +19,7 @@ using namespace fluxsbi;
 namespace {
 
 // Estimates ask for about this much: enough that what the libraries keep for themselves does not count.
-constexpr double wanted = 40e6;
+constexpr double wanted = 30e6;
 // Modules took 0.38 to 0.82 of the estimate when drawing and 0.22 to 0.37 with gradient, which depends on the shape.
 constexpr double modules_factor = 10;
 // The tile engine works on 16 samples at a time: it took 0.001 to 0.036.

@@ -9,6 +9,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "support/sanitized.hpp"
 #include "tile/blocks.hpp"
 
 namespace fluxsbi::engine::tile {
@@ -115,7 +116,7 @@ template <class Body>
 void for_all_kernels(int times, Body body) {
   for (const char* name : {"portable", "avx2", "avx512"}) {
     const Kernels* kernels = kernels_named(name);
-    for (int seed = 0; kernels && seed < times; ++seed) {
+    for (int seed = 0; kernels && seed < test::unless_sanitized(times, (times + 2) / 3); ++seed) {
       CAPTURE(name, seed);
       std::mt19937 random(seed);
       body(*kernels, random);

@@ -11,7 +11,7 @@ namespace fluxsbi::app::bench {
 
 namespace {
 
-constexpr int64_t fewest_solver_draws = 32, most_solver_draws = 4096;
+constexpr int64_t fewest_solver_draws = 16, most_solver_draws = 4096;
 
 // Draws for one observation, nothing redrawn: the network is not trained.
 Figure figure_of(sample::Posterior& posterior, const std::string& solver, const Settings& settings) {

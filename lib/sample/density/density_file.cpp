@@ -10,7 +10,7 @@
 #include "io/files.hpp"
 #include "io/named_axes.hpp"
 #include "io/output.hpp"
-#include "sample/sample_file.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::sample {
 

@@ -17,7 +17,7 @@
 
 #include "sample/density/log_prob.hpp"
 #include "sample/density/mode.hpp"
-#include "sample/number_type.hpp"
+#include "sample/files/number_type.hpp"
 
 namespace fluxsbi::sample {
 

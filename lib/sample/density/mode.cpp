@@ -12,7 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/stop.hpp"
-#include "sample/number_type.hpp"
+#include "sample/files/number_type.hpp"
 #include "sample/solver/equation.hpp"
 
 namespace fluxsbi::sample {

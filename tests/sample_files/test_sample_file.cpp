@@ -5,13 +5,14 @@
 #include <string>
 #include <vector>
 
+#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "core/error.hpp"
 #include "io/files.hpp"
-#include "sample/sample_file.hpp"
-#include "support/catch.hpp"
+#include "sample/files/sample_file.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fluxsbi;

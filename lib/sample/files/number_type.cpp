@@ -1,4 +1,4 @@
-#include "sample/number_type.hpp"
+#include "sample/files/number_type.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -17,9 +17,9 @@
 #include <vector>
 
 #include "io/array.hpp"
-#include "sample/draw.hpp"
-#include "sample/number_type.hpp"
-#include "sample/shard.hpp"
+#include "sample/files/number_type.hpp"
+#include "sample/files/samples.hpp"
+#include "sample/files/shard.hpp"
 
 namespace fluxsbi::sample {
 

@@ -1,4 +1,4 @@
-#include "sample/sample_file.hpp"
+#include "sample/files/sample_file.hpp"
 
 #include <algorithm>
 #include <utility>

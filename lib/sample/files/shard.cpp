@@ -1,4 +1,4 @@
-#include "sample/shard.hpp"
+#include "sample/files/shard.hpp"
 
 #include <algorithm>
 #include <string_view>
