@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "core/text.hpp"
-#include "diagnose/summary.hpp"
 #include "report/corner.hpp"
+#include "report/posterior_summary.hpp"
 #include "report/sections.hpp"
 
 namespace fluxsbi::report {
@@ -70,8 +70,8 @@ std::string ratio_text(double deviation, double prior_deviation) {
 }
 
 void write_summaries(Html& html, const PosteriorContent& posterior) {
-  const auto summaries = diagnose::summarise(posterior.draws, posterior.names);
-  const auto priors = diagnose::summarise(posterior.prior, posterior.names);
+  const auto summaries = summarise(posterior.draws, posterior.names);
+  const auto priors = summarise(posterior.prior, posterior.names);
   HtmlTable table{
       "Summaries of the posterior",
       {{"parameter", false}, {"mean"}, {"sd"}, {"5 %"}, {"25 %"}, {"median"}, {"75 %"}, {"95 %"}, {"peak"}},
@@ -80,7 +80,7 @@ void write_summaries(Html& html, const PosteriorContent& posterior) {
   if (!posterior.truth.empty()) table.columns.push_back({"truth"});
   if (!posterior.prior.empty()) table.columns.push_back({"sd / prior sd"});
   for (size_t j = 0; j < summaries.size(); ++j) {
-    const diagnose::VariableSummary& summary = summaries[j];
+    const VariableSummary& summary = summaries[j];
     std::vector<std::string> row{summary.name, cell_text(summary.mean), cell_text(summary.deviation)};
     for (const double quantile : summary.quantiles) row.push_back(cell_text(quantile));
     row.push_back(cell_text(summary.mode));

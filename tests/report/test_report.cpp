@@ -346,6 +346,20 @@ TEST_CASE("samples fill the posterior of a report if the run's own model drew th
   CHECK_THAT(content.commands.back(), ContainsSubstring("--seed 9"));
   page_of(content);
 
+  // A file without its origin has to fit, gets the model's names, and the page says so.
+  io::save_arrays(folder.file("two.npy"),
+                  {{"array", io::Array::from(std::vector<float>{1, 2, 3, 4}, {2, 2})}});
+  io::save_arrays(folder.file("one.npy"),
+                  {{"array", io::Array::from(std::vector<float>{1, 2, 3, 4}, {4, 1})}});
+  request = {folder.file("two.npy"), -1, "", {}};
+  refuses("holds draws of 2 numbers, but the model of");
+  request.path = folder.file("one.npy");
+  report::add_samples(content, run, request);
+  CHECK(content.posterior.content->names == std::vector<std::string>{"mass"});
+  CHECK_THAT(page_of(content), ContainsSubstring("does not say which model drew it"));
+
+  request.path = path;
+  request.row = 1;
   write("00000000");
   refuses("was drawn by another model (00000000) than that of");
 }

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace fluxsbi::diagnose {
+namespace fluxsbi::report {
 
 struct VariableSummary {
   /// Shares of the draws below the quantiles.
@@ -26,4 +26,4 @@ struct VariableSummary {
 /// One for each name, of draws [n, names.size()], row-major; values that are not finite are left out.
 std::vector<VariableSummary> summarise(std::span<const double> draws, std::span<const std::string> names);
 
-}  // namespace fluxsbi::diagnose
+}  // namespace fluxsbi::report

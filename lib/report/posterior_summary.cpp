@@ -1,4 +1,4 @@
-#include "diagnose/summary.hpp"
+#include "report/posterior_summary.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-namespace fluxsbi::diagnose {
+namespace fluxsbi::report {
 
 namespace {
 
@@ -59,4 +59,4 @@ std::vector<VariableSummary> summarise(std::span<const double> draws, std::span<
   return summaries;
 }
 
-}  // namespace fluxsbi::diagnose
+}  // namespace fluxsbi::report

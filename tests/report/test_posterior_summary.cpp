@@ -4,12 +4,12 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "core/philox.hpp"
-#include "diagnose/summary.hpp"
+#include "report/posterior_summary.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
 
-TEST_CASE("summaries are those of the formulas", "[diagnose][summary]") {
+TEST_CASE("summaries are those of the formulas", "[report][summary]") {
   // a: 0, 1, ..., 100; b: NaN but for one draw.
   const std::vector<std::string> names{"a", "b"};
   std::vector<double> draws;
@@ -17,7 +17,7 @@ TEST_CASE("summaries are those of the formulas", "[diagnose][summary]") {
     draws.push_back(100 - i);
     draws.push_back(i == 7 ? 3.0 : NAN);
   }
-  const auto found = diagnose::summarise(draws, names);
+  const auto found = report::summarise(draws, names);
   REQUIRE(found.size() == 2);
   CHECK(found[0].name == "a");
   CHECK(found[0].draws == 101);
@@ -32,14 +32,14 @@ TEST_CASE("summaries are those of the formulas", "[diagnose][summary]") {
   CHECK(found[1].mean == 3);
   CHECK(std::isnan(found[1].deviation));
   CHECK(found[1].mode == 3);
-  CHECK(std::isnan(diagnose::summarise(std::vector<double>{NAN, 1}, names)[0].mean));
+  CHECK(std::isnan(report::summarise(std::vector<double>{NAN, 1}, names)[0].mean));
 }
 
-TEST_CASE("the mode of two peaks lies in the higher one", "[diagnose][summary]") {
+TEST_CASE("the mode of two peaks lies in the higher one", "[report][summary]") {
   core::Philox random(3, core::Purpose::test);
   std::vector<double> draws;
   for (int i = 0; i < 10000; ++i)
     draws.push_back(i % 10 < 6 ? 2 + 0.1 * random.normal() : -1 + 0.2 * random.normal());
-  const auto found = diagnose::summarise(draws, std::vector<std::string>{"a"});
+  const auto found = report::summarise(draws, std::vector<std::string>{"a"});
   CHECK(found[0].mode == Approx(2).margin(0.06));  // its interval is a quarter of a standard deviation wide
 }
