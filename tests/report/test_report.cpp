@@ -364,6 +364,26 @@ TEST_CASE("samples fill the posterior of a report if the run's own model drew th
   refuses("was drawn by another model (00000000) than that of");
 }
 
+TEST_CASE("of a joint model's answer the report shows what was inferred, given the rest", "[report][run]") {
+  const TemporaryFolder folder;
+  const std::string run = folder.file("run");
+  put(run + "/config.yaml", "a: 1\n");
+  save_small_model(run + "/model.safetensors");
+  report::ReportContent content = report::read_run(run);
+  const std::string meta = R"({"names": ["mass", "height", "time"], "model": ")" + content.model + "\"}";
+  io::save_arrays(folder.file("s.npz"),
+                  {{"samples", io::Array::from(std::vector<float>{1, 2, 3, 4, 2, 6}, {1, 2, 3})},
+                   {"given", io::Array::from(std::vector<float>{NAN, 2, NAN}, {1, 3})},
+                   {"meta", text_of_bytes(meta)}});
+  report::add_samples(content, run, {folder.file("s.npz"), -1, "", {}});
+  const report::PosteriorContent& posterior = *content.posterior.content;
+  CHECK(posterior.names == std::vector<std::string>{"mass", "time"});
+  CHECK(posterior.draws == std::vector<double>{1, 3, 4, 6});
+  CHECK(posterior.x_names == std::vector<std::string>{"height"});
+  CHECK(posterior.x == std::vector<double>{2});
+  page_of(content);
+}
+
 TEST_CASE("words are quoted for a shell where they need it", "[report][run]") {
   CHECK(report::shell_word("runs/a-1.npz") == "runs/a-1.npz");
   CHECK(report::shell_word("") == "''");
