@@ -70,7 +70,7 @@ std::vector<double> truth_of(const PlotArguments& arguments, const diagnose::Sam
   return {picked.values.begin(), picked.values.end()};
 }
 
-void plot_samples(const PlotArguments& arguments) {
+report::Figure samples_figure(const PlotArguments& arguments) {
   const diagnose::SampleSet all = load_named(arguments.input, arguments.row);
   const auto columns = columns_to_draw(arguments, all);
   const diagnose::SampleSet samples = diagnose::with_columns(all, columns);
@@ -88,19 +88,20 @@ void plot_samples(const PlotArguments& arguments) {
   }
   corner.truth = truth_of(arguments, all, columns);
   corner.title = arguments.title;
-  report::write_picture(report::corner_figure(corner), arguments.output.path);
+  return report::corner_figure(corner);
+}
+
+report::Figure curves_of_run(const PlotArguments& arguments) {
+  report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
+  curves.title = arguments.title;
+  return report::curves_figure(curves);
 }
 
 int plot(const PlotArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, {".png", ".svg"});
-  if (std::filesystem::is_directory(arguments.input)) {
-    report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
-    curves.title = arguments.title;
-    report::write_picture(report::curves_figure(curves), arguments.output.path);
-  } else {
-    plot_samples(arguments);
-  }
-  core::log::info("wrote " + arguments.output.path);
+  const bool is_run = std::filesystem::is_directory(arguments.input);
+  const report::Figure figure = is_run ? curves_of_run(arguments) : samples_figure(arguments);
+  core::log::info("wrote " + report::write_picture(figure, arguments.output.path, arguments.output.force));
   return 0;
 }
 

@@ -47,9 +47,10 @@ struct DataContent {
 };
 
 struct ReportContent {
-  std::string title;  ///< of the page: the run's name
-  std::string made;   ///< when and by what
-  std::string model;  ///< checkpoint::identity of the weights; "": there are none yet
+  std::string title;                    ///< of the page: the run's name
+  std::string made;                     ///< when and by what
+  std::string model;                    ///< checkpoint::identity of the weights; "": there are none yet
+  std::vector<std::string> parameters;  ///< what the model infers, by name; empty: not known
   std::vector<std::string>
       notices;  ///< what a reader has to know first, such as that the run has not finished
   Part<std::vector<diagnose::Finding>> findings;

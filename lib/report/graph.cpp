@@ -16,6 +16,10 @@ using diagnose::Graph;
 
 constexpr size_t most_named = 12;     // curves in the legend
 constexpr size_t most_described = 4;  // curves in words
+constexpr size_t most_points = 2000,
+                 many_points = 200;      // of a curve of points; of more, some at equal distances
+constexpr size_t most_rows = 5000;       // among the numbers
+constexpr double line_tolerance = 0.05;  // pixels
 constexpr double share_of_margin = 0.05;
 
 // Widens a range to hold the finite ones of some values.
@@ -123,7 +127,7 @@ class GraphDrawing {
 
   void draw_band() {
     if (!has_band()) return;
-    if (graph_.kind == Graph::Kind::points) {
+    if (graph_.kind == Graph::Kind::points || graph_.x.size() == 1) {
       for (size_t i = 0; i < graph_.x.size(); ++i) {
         const Pixel top = panel_.at(graph_.x[i], graph_.high[i]),
                     bottom = panel_.at(graph_.x[i], graph_.low[i]);
@@ -157,10 +161,16 @@ class GraphDrawing {
     }
     const std::vector<Pixel> points = curve_points(panel_, graph_.x, y);
     if (graph_.kind == Graph::Kind::lines) {
-      svg_.polyline(points, look);
+      const bool whole =
+          std::all_of(points.begin(), points.end(), [](Pixel p) { return std::isfinite(p.y); });
+      svg_.polyline(whole ? simplified(points, line_tolerance) : points, look);
       return;
     }
-    for (const Pixel point : points) svg_.circle(point, 3, "area c" + std::to_string(index % style::series));
+    const size_t shown = std::min(points.size(), most_points);
+    const double radius = shown > many_points ? 1.6 : 3;
+    for (size_t i = 0; i < shown; ++i)
+      svg_.circle(points[i * points.size() / shown], radius,
+                  "area c" + std::to_string(index % style::series));
   }
 
   // Entries side by side, as many as fit in a row.
@@ -194,10 +204,11 @@ class GraphDrawing {
       entry("expected range", [&](double left, double middle) {
         svg_.rectangle({left, middle - letters / 2}, swatch, letters, "area pale band");
       });
-    if (graph_.diagonal || graph_.expected)
-      entry("expected", [&](double left, double middle) {
-        svg_.line({left, middle}, {left + swatch, middle}, "line dash truth");
-      });
+    const auto dashes = [&](double left, double middle) {
+      svg_.line({left, middle}, {left + swatch, middle}, "line dash truth");
+    };
+    if (graph_.diagonal) entry("expected", dashes);
+    if (graph_.expected) entry("at " + core::brief_text(*graph_.expected), dashes);
     height_ = any ? y + 1.2 * letters : height_ + 0.8 * letters;
   }
 
@@ -217,6 +228,7 @@ class GraphDrawing {
       if (has_band()) text += "; " + outside_text(curve);
       text += ".";
     }
+    if (graph_.expected) text += " A dashed line lies at " + core::brief_text(*graph_.expected) + ".";
     if (graph_.curves.size() > most_described)
       text +=
           " " + std::to_string(graph_.curves.size() - most_described) + " more curves stand in the numbers.";
@@ -241,6 +253,16 @@ class GraphDrawing {
     if (has_band()) {
       found.columns.push_back({"expected at least", graph_.low});
       found.columns.push_back({"expected at most", graph_.high});
+    }
+    if (const size_t rows = found.rows(); rows > most_rows) {
+      for (Numbers::Column& column : found.columns) {
+        if (column.values.empty()) continue;
+        for (size_t i = 0; i < most_rows; ++i)
+          column.values[i] = column.values[std::min(i * rows / most_rows, column.values.size() - 1)];
+        column.values.resize(most_rows);
+      }
+      found.note = style::grouped(most_rows) + " of " + style::grouped(static_cast<long long>(rows)) +
+                   " rows, at equal distances";
     }
     return found;
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/process.hpp"
 #include "core/stop.hpp"
 #include "io/atomic_file.hpp"
@@ -14,10 +15,6 @@
 namespace fluxsbi::report {
 
 namespace {
-
-constexpr const char* remedy =
-    "install rsvg-convert (apt install librsvg2-bin), or write .svg, which needs nothing and which browsers "
-    "show";
 
 // Runs "rsvg-convert ARGUMENTS..." on a text; nothing if it cannot be started.
 std::optional<core::CommandResult> run_converter(std::vector<std::string> arguments, std::string_view input) {
@@ -30,9 +27,10 @@ std::optional<core::CommandResult> run_converter(std::vector<std::string> argume
   }
 }
 
-std::string png_of(const std::string& svg, const std::string& path) {
+// Nothing where rsvg-convert is missing.
+std::optional<std::string> png_of(const std::string& svg, const std::string& path) {
   auto result = run_converter({"--format=png", "--background-color=white"}, svg);
-  if (!result) throw core::UserError("cannot draw " + path + ": rsvg-convert was not found; " + remedy);
+  if (!result) return {};
   if (result->stopped) {
     const int signal = core::stop_requested();
     throw core::Interrupted(
@@ -40,8 +38,14 @@ std::string png_of(const std::string& svg, const std::string& path) {
   }
   if (result->status != 0 || !result->output.starts_with("\x89PNG"))
     throw core::UserError("cannot draw " + path + ": rsvg-convert said \"" +
-                          result->error_tail.substr(0, result->error_tail.find('\n')) + "\"; " + remedy);
+                          result->error_tail.substr(0, result->error_tail.find('\n')) +
+                          "\"; write .svg, which needs no program");
   return std::move(result->output);
+}
+
+std::string write_svg(const std::string& svg, const std::string& path) {
+  io::write_text(path, svg);
+  return path;
 }
 
 }  // namespace
@@ -51,12 +55,21 @@ bool has_png() {
   return result && result->status == 0;
 }
 
-void write_picture(const Figure& figure, const std::string& path) {
+std::string write_picture(const Figure& figure, const std::string& path, bool force) {
   const std::string extension = io::extension_of(path);
   if (extension != ".svg" && extension != ".png")
     throw core::UserError(path + ": pictures are written as .png or .svg");
   const std::string svg = svg_file(figure);
-  io::write_text(path, extension == ".svg" ? svg : png_of(svg, path));
+  if (extension == ".svg") return write_svg(svg, path);
+  if (const auto png = png_of(svg, path)) {
+    io::write_text(path, *png);
+    return path;
+  }
+  const std::string beside = path.substr(0, path.size() - extension.size()) + ".svg";
+  io::refuse_existing(beside, force);
+  core::log::warning("rsvg-convert, which makes PNG, was not found: " + beside + " is written in place of " +
+                     path + "; apt install librsvg2-bin brings it");
+  return write_svg(svg, beside);
 }
 
 }  // namespace fluxsbi::report

@@ -214,6 +214,24 @@ TEST_CASE("graphs of histograms and points draw bars from zero and ranges at the
   CHECK(ranges[1]->number("height") * std::abs(y.slope) == Approx(1).margin(2 * size_of(y)));
 }
 
+TEST_CASE("graphs of very many points stay small, and say what they leave out", "[report][graph]") {
+  diagnose::Graph graph;
+  graph.title = "many";
+  graph.curves = {{"a", {}}};
+  for (int i = 0; i < 20000; ++i) {
+    graph.x.push_back(i);
+    graph.curves[0].y.push_back(i % 1000);
+  }
+  graph.kind = diagnose::Graph::Kind::points;
+  const report::Figure points = report::graph_figure(graph);
+  CHECK(report::svg_file(points).size() < 200'000);
+  CHECK(points.numbers.rows() == 5000);
+  CHECK(points.numbers.columns[0].values[1] == 4);
+  CHECK(points.numbers.note == "5,000 of 20,000 rows, at equal distances");
+  graph.kind = diagnose::Graph::Kind::lines;
+  CHECK(report::svg_file(report::graph_figure(graph)).size() < 20'000);  // twenty straight lines
+}
+
 TEST_CASE("graphs without values, of one value, and with hostile names are drawn", "[report][graph]") {
   diagnose::Graph graph;
   CHECK_NOTHROW(read_xml(report::svg_file(report::graph_figure(graph))));

@@ -346,8 +346,42 @@ TEST_CASE("samples fill the posterior of a report if the run's own model drew th
   CHECK_THAT(content.commands.back(), ContainsSubstring("--seed 9"));
   page_of(content);
 
+  // A file without its origin has to fit, gets the model's names, and the page says so.
+  io::save_arrays(folder.file("two.npy"),
+                  {{"array", io::Array::from(std::vector<float>{1, 2, 3, 4}, {2, 2})}});
+  io::save_arrays(folder.file("one.npy"),
+                  {{"array", io::Array::from(std::vector<float>{1, 2, 3, 4}, {4, 1})}});
+  request = {folder.file("two.npy"), -1, "", {}};
+  refuses("holds draws of 2 numbers, but the model of");
+  request.path = folder.file("one.npy");
+  report::add_samples(content, run, request);
+  CHECK(content.posterior.content->names == std::vector<std::string>{"mass"});
+  CHECK_THAT(page_of(content), ContainsSubstring("does not say which model drew it"));
+
+  request.path = path;
+  request.row = 1;
   write("00000000");
   refuses("was drawn by another model (00000000) than that of");
+}
+
+TEST_CASE("of a joint model's answer the report shows what was inferred, given the rest", "[report][run]") {
+  const TemporaryFolder folder;
+  const std::string run = folder.file("run");
+  put(run + "/config.yaml", "a: 1\n");
+  save_small_model(run + "/model.safetensors");
+  report::ReportContent content = report::read_run(run);
+  const std::string meta = R"({"names": ["mass", "height", "time"], "model": ")" + content.model + "\"}";
+  io::save_arrays(folder.file("s.npz"),
+                  {{"samples", io::Array::from(std::vector<float>{1, 2, 3, 4, 2, 6}, {1, 2, 3})},
+                   {"given", io::Array::from(std::vector<float>{NAN, 2, NAN}, {1, 3})},
+                   {"meta", text_of_bytes(meta)}});
+  report::add_samples(content, run, {folder.file("s.npz"), -1, "", {}});
+  const report::PosteriorContent& posterior = *content.posterior.content;
+  CHECK(posterior.names == std::vector<std::string>{"mass", "time"});
+  CHECK(posterior.draws == std::vector<double>{1, 3, 4, 6});
+  CHECK(posterior.x_names == std::vector<std::string>{"height"});
+  CHECK(posterior.x == std::vector<double>{2});
+  page_of(content);
 }
 
 TEST_CASE("words are quoted for a shell where they need it", "[report][run]") {
