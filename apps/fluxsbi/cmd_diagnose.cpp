@@ -56,12 +56,13 @@ void print_table(const std::vector<diagnose::Finding>& findings) {
   std::cout << core::aligned_table(rows, "", 3);
 }
 
-// Each failure once: several variables of one test often say the same.
+// Each failure once: several variables of one test often say the same. What was only measured helps to find the cause.
 void print_advice(const std::vector<diagnose::Finding>& findings) {
   std::vector<std::string> said;
   for (const diagnose::Finding& finding : findings) {
-    if (finding.verdict != diagnose::Verdict::fail && finding.verdict != diagnose::Verdict::not_enough)
-      continue;
+    const bool measured = finding.verdict == diagnose::Verdict::measured;
+    if (finding.verdict == diagnose::Verdict::pass) continue;
+    if (measured && (finding.next.empty() || !diagnose::any_failed(findings))) continue;
     const std::string line = finding.meaning + (finding.next.empty() ? "" : "\n    next: " + finding.next);
     if (std::find(said.begin(), said.end(), line) != said.end()) continue;
     said.push_back(line);

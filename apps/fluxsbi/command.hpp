@@ -55,6 +55,8 @@ Action declare_diagnose(CLI::App& app);
 Action declare_compare(CLI::App& app);
 Action declare_plot(CLI::App& app);
 Action declare_report(CLI::App& app);
+/// True where `report` has to draw the posterior itself.
+bool reports_observation(std::span<char* const> words);
 Action declare_summary(CLI::App& app);
 Action declare_export(CLI::App& app);
 Action declare_info(CLI::App& app);

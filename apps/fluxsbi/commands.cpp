@@ -78,7 +78,10 @@ std::span<const CommandRow> commands() {
                  "fluxsbi plot samples.npz -o posterior.svg", declare_plot},
       CommandRow{"report",
                  "write what a run says, its posterior, tests, training, data and config, as one HTML file",
-                 "fluxsbi report runs/moons --samples samples.npz --row 0 -o report.html", declare_report},
+                 "fluxsbi report runs/moons --samples samples.npz --row 0 -o report.html\n\n"
+                 "  # draws the posterior itself\n"
+                 "  fluxsbi report runs/moons --x simulations.npz --row 0 -o drawn.html",
+                 declare_report, reports_observation},
       CommandRow{"summary", "print mean, standard deviation, quantiles, mode and correlations of samples",
                  "fluxsbi summary samples.npz --row 0", declare_summary},
       CommandRow{"export",

@@ -43,7 +43,9 @@ struct Evidence {
   bool prior_known = false;   ///< `prior` was drawn from the prior that the model was trained with
   std::vector<double> low, high;  ///< [theta_dim] ends of the prior's support, infinite where there are none;
                                   ///< empty: unknown
-  data::Reference reference;      ///< what the model remembers of the training data's x; may be empty
+  std::vector<double> loss_steps,
+      losses;                 ///< [n] validation losses of the training and their steps; empty: unknown
+  data::Reference reference;  ///< what the model remembers of the training data's x; may be empty
   std::vector<Observation> observations;
 
   int64_t theta_dim() const { return std::ssize(names); }

@@ -13,12 +13,17 @@
 #include "diagnose/sharpness.hpp"
 #include "diagnose/solver.hpp"
 #include "diagnose/tarp.hpp"
+#include "diagnose/training_course.hpp"
 
 namespace fluxsbi::diagnose {
 
 namespace {
 
 constexpr std::array rows = {
+    TestRow{"training",
+            "whether the validation loss had settled when the training ended",
+            {},
+            run_training_course},
     TestRow{"inside", "whether the observation is like the training data", {.observation = true}, run_inside},
     TestRow{"sharpness",
             "how much the posterior says: its width over the prior's, log q(theta*)",

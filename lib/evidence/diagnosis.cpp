@@ -17,6 +17,7 @@
 #include "io/array.hpp"
 #include "io/atomic_file.hpp"
 #include "io/npz.hpp"
+#include "report/curves.hpp"
 
 namespace fluxsbi::evidence {
 
@@ -100,6 +101,17 @@ void save(const std::string& folder, const std::vector<diagnose::Finding>& findi
   }
 }
 
+// The validation losses of a run folder; none where there is no metrics.jsonl that can be read.
+void read_losses(const std::string& run, diagnose::Evidence& evidence) {
+  const fs::path metrics = fs::path(run) / "metrics.jsonl";
+  std::error_code ignored;
+  if (!fs::is_regular_file(metrics, ignored)) return;
+  for (const auto& point : report::read_metrics(metrics.string()).validation_loss) {
+    evidence.loss_steps.push_back(point.step);
+    evidence.losses.push_back(point.value);
+  }
+}
+
 // Ranks and PIT values of theta* among the draws, and densities, for other programs.
 void save_ranks(const std::string& folder, const diagnose::Evidence& evidence, uint64_t seed) {
   if (evidence.samples.empty()) return;
@@ -140,11 +152,11 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
   const Pairs pairs = load_pairs(request.pairs, posterior.shape());
   diagnosis.pairs_source = pairs.source;
   core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
+  const bool observes = !request.x.empty() || needs.observation || needs.fine || needs.predictive;
+  const ObservedRows rows = observes ? observed_rows(posterior, request, pairs) : ObservedRows{};
   diagnosis.evidence = gather(posterior, question, pairs, needs, request.gather);
-  if (needs.observation || needs.fine || needs.predictive) {
-    diagnosis.evidence.observations =
-        observe(posterior, observed_rows(posterior, request, pairs), needs, request.observed, request.gather);
-  }
+  diagnosis.evidence.observations = observe(posterior, rows, needs, request.observed, request.gather);
+  read_losses(request.pairs.model, diagnosis.evidence);
   for (const diagnose::TestRow* row : tests) {
     core::interruption_point();
     auto found = run_test(*row, diagnosis.evidence, request.test);

@@ -167,21 +167,6 @@ class Gatherer {
   const GatherOptions& options_;
 };
 
-// Draws of the prior of theta, where the model knows one that can be drawn from.
-bool draw_prior(const sample::Posterior& posterior, uint64_t seed, std::vector<double>& theta) {
-  const data::Prior* prior = posterior.prior();
-  if (!prior || prior->options().kind == data::PriorKind::none ||
-      prior->options().kind == data::PriorKind::custom)
-    return false;
-  const auto dim = static_cast<size_t>(prior->dim());
-  theta.resize(dim * static_cast<size_t>(prior_draws));
-  for (size_t i = 0; i < static_cast<size_t>(prior_draws); ++i) {
-    core::Philox random(seed, core::Purpose::held_out, i, 1);
-    prior->sample(random, std::span(theta).subspan(i * dim, dim));
-  }
-  return true;
-}
-
 void fill_prior(const sample::Posterior& posterior, const Question& question, uint64_t seed,
                 diagnose::Evidence& evidence) {
   evidence.prior_known = question.theta_given_x && draw_prior(posterior, seed, evidence.prior);
@@ -198,6 +183,20 @@ void fill_prior(const sample::Posterior& posterior, const Question& question, ui
 }
 
 }  // namespace
+
+bool draw_prior(const sample::Posterior& posterior, uint64_t seed, std::vector<double>& theta) {
+  const data::Prior* prior = posterior.prior();
+  if (!prior || prior->options().kind == data::PriorKind::none ||
+      prior->options().kind == data::PriorKind::custom)
+    return false;
+  const auto dim = static_cast<size_t>(prior->dim());
+  theta.resize(dim * static_cast<size_t>(prior_draws));
+  for (size_t i = 0; i < static_cast<size_t>(prior_draws); ++i) {
+    core::Philox random(seed, core::Purpose::held_out, i, 1);
+    prior->sample(random, std::span(theta).subspan(i * dim, dim));
+  }
+  return true;
+}
 
 diagnose::Evidence gather(sample::Posterior& posterior, const Question& question, const Pairs& pairs,
                           const diagnose::Needs& needs, const GatherOptions& options) {

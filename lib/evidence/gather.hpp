@@ -33,6 +33,9 @@ struct GatherOptions {
 diagnose::Evidence gather(sample::Posterior& posterior, const Question& question, const Pairs& pairs,
                           const diagnose::Needs& needs, const GatherOptions& options);
 
+/// 10,000 draws of the prior of theta; false, and none, where the model knows no prior that can be drawn from.
+bool draw_prior(const sample::Posterior& posterior, uint64_t seed, std::vector<double>& theta);
+
 /// log q of draws [rows, draws, inferred features] given each row's observation, and of `draws` = 1 point a row.
 /// NaN where a draw is.
 std::vector<double> log_density(sample::Posterior& posterior, const Question& question, const Pairs& pairs,
