@@ -7,6 +7,7 @@
 #include "common.hpp"
 #include "core/log.hpp"
 #include "exchange/export.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -37,7 +38,7 @@ Action declare_export(CLI::App& app) {
       ->required();
   app.add_option("--row", sources.row,
                  "one observation of 'samples' [rows, n, d], counted from 0 (default: all)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   app.add_option("--columns", sources.columns,
                  "parameters to write, by name or by number from 0, such as mass,spin or 0,3 (default: all)")
       ->delimiter(',')

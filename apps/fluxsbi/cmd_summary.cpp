@@ -15,6 +15,7 @@
 #include "diagnose/draw_numbers.hpp"
 #include "diagnose/summary.hpp"
 #include "io/csv.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -221,7 +222,7 @@ Action declare_summary(CLI::App& app) {
   auto arguments = std::make_shared<SummaryArguments>();
   app.add_option("samples", arguments->samples, "file of samples (.npz, .h5, .npy, .csv)")->required();
   app.add_option("--row", arguments->row, "one observation of 'samples' [rows, n, d], counted from 0")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least_zero());
   app.add_option(
          "--columns", arguments->columns,
          "parameters to look at, by name or by number from 0, such as mass,spin or 0,3 (default: all)")

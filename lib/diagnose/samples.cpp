@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <span>
 #include <utility>
 
@@ -18,6 +19,8 @@
 namespace fluxsbi::diagnose {
 
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr const char* samples_key = "samples";
 constexpr const char* filled_key = "filled";
@@ -54,6 +57,17 @@ std::string key_of_draws(const std::string& path, const std::vector<std::string>
   }
   throw core::UserError(path + " holds no array called samples, only " + core::join(names) +
                         "; give a file that fluxsbi sample wrote, or a .npy or .csv file of draws [n, d]");
+}
+
+// The file of samples that a path means: itself, or that of a run folder.
+std::string samples_file(const std::string& path) {
+  if (!fs::is_directory(path)) return path;
+  for (const char* name : {"samples.npz", "samples.h5"}) {
+    if (const fs::path file = fs::path(path) / name; fs::exists(file)) return file.string();
+  }
+  throw core::UserError(path + " holds no samples.npz or samples.h5; draw some into it: fluxsbi sample " +
+                        path + " --x OBSERVED -n 1000 -o " + (fs::path(path) / "samples.npz").string() +
+                        ", or name a file of samples");
 }
 
 // A file of one unnamed array (npy, text) is that array; any other must hold draws, which become `samples`.
@@ -164,7 +178,8 @@ void keep_inferred(SampleSet& set, const std::vector<double>& given) {
 
 }  // namespace
 
-SampleFile::SampleFile(const std::string& path) : path_(path) {
+SampleFile::SampleFile(const std::string& file_or_run) : path_(samples_file(file_or_run)) {
+  const std::string& path = path_;
   io::FileContent content = load_content(path);
   const bool named = content.arrays.contains(samples_key);
   samples_ = std::move(named ? content.arrays.at(samples_key) : content.arrays.begin()->second);

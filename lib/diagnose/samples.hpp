@@ -20,10 +20,10 @@ struct SampleSet {
   std::vector<int64_t> places = {};  ///< number of each draw in its row of the file; empty: those from 0 on
 };
 
-/// A file of samples, opened once; load_samples says which files.
+/// A file of samples, opened once; load_samples says which files. Of a run folder its samples.npz or samples.h5.
 class SampleFile {
  public:
-  explicit SampleFile(const std::string& path);
+  explicit SampleFile(const std::string& file_or_run);
 
   const std::string& path() const { return path_; }
   /// Whether the file holds [rows, n, d]; it then has observations() rows, which one at a time are a set.

@@ -21,17 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 
-// The file of samples that a path means: itself, or that of a run folder.
-std::string samples_file(const std::string& path) {
-  if (!fs::is_directory(path)) return path;
-  for (const char* name : {"samples.npz", "samples.h5"}) {
-    if (const fs::path file = fs::path(path) / name; fs::exists(file)) return file.string();
-  }
-  throw core::UserError(path + " holds no samples.npz or samples.h5; draw some into it: fluxsbi sample " +
-                        path + " --x OBSERVED -n 1000 -o " + (fs::path(path) / "samples.npz").string() +
-                        ", or name a file of samples");
-}
-
 void refuse_repeats(const Names& names, const std::string& source) {
   for (auto name = names.begin(); name != names.end(); ++name) {
     if (std::find(names.begin(), name, *name) == name) continue;
@@ -47,7 +36,7 @@ Names named(Names names, int64_t dimensions) {
 
 class Collector {
  public:
-  explicit Collector(const Sources& sources) : sources_(sources), file_(samples_file(sources.samples)) {}
+  explicit Collector(const Sources& sources) : sources_(sources), file_(sources.samples) {}
 
   Content run() {
     choose_rows();

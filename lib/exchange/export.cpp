@@ -43,9 +43,9 @@ void refuse_many(const Content& content, const std::string& what) {
 }
 
 // What a format has no place for is said, not dropped in silence.
-void say_left_out(const Content& content, const std::string& what) {
+void say_left_out(const Content& content, const std::string& what, bool prior) {
   Names left;
-  if (content.prior && content.bounds.empty()) left.emplace_back("--prior");
+  if (prior) left.emplace_back("--prior");
   if (content.predictive) left.emplace_back("--predictive");
   if (content.pit) left.emplace_back("--pit");
   if (!left.empty())
@@ -62,8 +62,7 @@ std::vector<std::string> write_netcdf(const Content& content, const Target& targ
 
 std::vector<std::string> write_table(const Content& content, const Target& target) {
   refuse_many(content, "a .csv file");
-  say_left_out(content, "a .csv file");
-  if (content.prior && !content.bounds.empty()) core::log::warning("a .csv file has no place for --prior");
+  say_left_out(content, "a .csv file", content.prior.has_value());
   Names columns = content.names;
   const auto add = [&](const char* name, const std::optional<Numbers>& values) {
     const bool taken = std::count(content.names.begin(), content.names.end(), name) > 0;
@@ -111,7 +110,7 @@ std::string root_of(const std::string& path) {
 
 std::vector<std::string> write_getdist(const Content& content, const Target& target) {
   refuse_many(content, "a getdist chain");
-  say_left_out(content, "a getdist chain");
+  say_left_out(content, "a getdist chain", content.prior && content.bounds.empty());
   if (!content.log_prob)
     core::log::info(target.path +
                     ": its second column, minus the log-posterior, is 0; --log-prob FILE fills it");

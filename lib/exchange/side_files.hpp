@@ -27,8 +27,8 @@ Numbers numbers_of_draws(const std::vector<double>& values, const Kept& kept);
 PriorDraws load_prior(const std::string& path, const std::vector<std::string>& names,
                       const std::vector<std::string>& all_names, int64_t count, std::vector<Bounds>& bounds);
 
-/// x of simulations at the draws: [observations, draws or fewer, features ...]. `draw` returns a draw's
-/// values in the file, to compare with the simulations' theta.
+/// x of simulations at the draws: [observations, draws or fewer, features ...]. A theta in the file must be
+/// that of the draws in `samples`, as float32 holds them.
 Numbers load_predictive(const std::string& path, const Kept& kept, const diagnose::SampleFile& samples);
 
 /// PIT values [pairs, d] in [0, 1]; rows that are not finite are left out, and a line says how many.

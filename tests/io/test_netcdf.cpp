@@ -17,7 +17,11 @@ namespace {
 // What the library itself says of a file; the program never calls it outside a child process.
 class Opened {
  public:
-  explicit Opened(const std::string& path) : file_(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT)) {}
+  explicit Opened(const std::string& path) {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // an attribute that is not there is an answer
+    file_ = H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+    REQUIRE(file_ >= 0);
+  }
   ~Opened() { H5Fclose(file_); }
 
   std::string text(const std::string& object, const char* attribute) const {
@@ -65,7 +69,7 @@ class Opened {
   }
 
  private:
-  hid_t file_;
+  hid_t file_ = -1;
 };
 
 using Names = std::vector<std::string>;
