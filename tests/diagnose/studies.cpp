@@ -162,6 +162,30 @@ TEST_CASE("false alarms over 200 seeds", "[.][power]") {
   CHECK(table.good());
 }
 
+// One x_o for each fault, where the fault is: L-C2ST there, of pairs everywhere.
+TEST_CASE("power of the local test at an observation", "[.][power]") {
+  const std::string folder = folder_of("FLUXSBI_POWER");
+  constexpr int seeds = 10;
+  std::ofstream table(folder + "/local.csv");
+  table << "fault,pairs,seeds,failed" << std::endl;
+  const std::vector<test::Fault> all = test::faults();
+  for (const int64_t pairs : {500, 2000}) {
+    for (const size_t number : {0, 3, 7, 8, 9}) {
+      int64_t count = 0;
+      for (uint64_t seed = 1; seed <= seeds; ++seed) {
+        const std::vector<double> x = {0.9, 0.9};
+        TestOptions options;
+        options.seed = seed;
+        std::vector<Finding> findings =
+            run_lc2st(test::make_evidence_at(all[number], {pairs, 100, 0, 1, 500}, seed, x), options);
+        count += *findings[1].p_value <= level;
+      }
+      table << all[number].name << ',' << pairs << ',' << seeds << ',' << count << std::endl;
+    }
+  }
+  CHECK(table.good());
+}
+
 TEST_CASE("graphs of a pass and of a fail of each test", "[.][power]") {
   const std::string folder = folder_of("FLUXSBI_POWER");
   nlohmann::json all = nlohmann::json::array();
