@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view coverage_name = "coverage";
 constexpr std::array<double, 4> levels = {0.5, 0.8, 0.9, 0.95};
-constexpr int64_t least_covered_pairs = 50, grid_points = 256;
+constexpr int64_t least_covered_pairs = 50, grid_points = 512;
 constexpr double quartile_range_of_normal = 1.34, kernel_reach = 4;
 
 // Kernel width in the values' units; 0 where they do not vary.

@@ -19,7 +19,7 @@ namespace fluxsbi::diagnose {
 std::vector<Finding> run_coverage(const Evidence& evidence, const TestOptions& options);
 
 /// A Gaussian kernel estimate of the density of `values` at each of them, with Silverman's width 0.9 min(sd,
-/// interquartile range / 1.34) n^(-1/5), on a grid of 256 points. A function of the set: the values' order
+/// interquartile range / 1.34) n^(-1/5), on a grid of 512 points. A function of the set: the values' order
 /// has no part in it. Values of zero width have the same density.
 std::vector<double> kernel_densities(std::span<const double> values);
 

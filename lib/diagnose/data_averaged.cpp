@@ -11,6 +11,7 @@
 #include "diagnose/pair_rows.hpp"
 #include "diagnose/ranks.hpp"
 #include "diagnose/tail.hpp"
+#include "diagnose/uniformity.hpp"
 
 namespace fluxsbi::diagnose {
 
@@ -149,6 +150,8 @@ std::vector<Finding> run_data_averaged(const Evidence& evidence, const TestOptio
   together.meaning_of_pass =
       "A classifier that sees theta alone cannot tell draws over all x from true values.";
   together.next = averaged_next;
+  together.graphs = uniformity_graphs(rank.pits, ecdf_band(rank.pairs, options.level, options.seed),
+                                      options.level, "Ranks by a classifier of theta", "rank of theta*");
   findings.push_back(std::move(together));
   return findings;
 }

@@ -12,6 +12,7 @@
 #include "diagnose/pair_rows.hpp"
 #include "diagnose/ranks.hpp"
 #include "diagnose/tail.hpp"
+#include "diagnose/uniformity.hpp"
 
 namespace fluxsbi::diagnose {
 
@@ -84,7 +85,7 @@ std::string power_text(const std::vector<double>& p_values, double level) {
   return "but it would not have seen a shift of one posterior sd in every variable: give more pairs.";
 }
 
-Finding overall_finding(const std::vector<LearnedRank>& found, double level) {
+Finding overall_finding(const std::vector<LearnedRank>& found, const TestOptions& options) {
   std::vector<double> shifted;
   for (size_t k = 1; k < found.size(); ++k) shifted.push_back(found[k].p_value);
   Finding finding;
@@ -97,8 +98,12 @@ Finding overall_finding(const std::vector<LearnedRank>& found, double level) {
   finding.meaning = "A classifier of (theta, x) takes theta* for likelier to be true than " +
                     percent_text(found[0].mean) +
                     " of the draws, where 50 % is a guess: the posterior is wrong for some x.";
-  finding.meaning_of_pass = "A classifier cannot tell theta* from draws; " + power_text(shifted, level);
+  finding.meaning_of_pass =
+      "A classifier cannot tell theta* from draws; " + power_text(shifted, options.level);
   finding.next = advice(Fault::other);
+  const EcdfBand band = ecdf_band(found[0].pairs, options.level, options.seed);
+  finding.graphs = uniformity_graphs(found[0].pits, band, options.level,
+                                     "Ranks by a classifier of (theta, x)", "rank of theta*");
   return finding;
 }
 
@@ -177,7 +182,7 @@ std::vector<Finding> run_lc2st(const Evidence& evidence, const TestOptions& opti
         learned_rank(rows_at(evidence, options, shift, PairRowOptions().most_pairs), options.seed);
     done.count();
   });
-  std::vector<Finding> findings = {overall_finding(ranks, options.level)};
+  std::vector<Finding> findings = {overall_finding(ranks, options)};
   if (!local) return findings;
   const auto statistics = local_trainings(evidence, options, done);
   for (size_t o = 0; o < evidence.observations.size(); ++o) {

@@ -247,7 +247,7 @@ LabelledRows labelled(const PairRows& pairs, std::span<const int64_t> chosen,
 }
 
 int64_t hidden_units(size_t features) {
-  return std::clamp<int64_t>(4 * static_cast<int64_t>(features), 16, 48);
+  return std::clamp<int64_t>(10 * static_cast<int64_t>(features), 20, 64);
 }
 
 LearnedRank learned_rank(const PairRows& pairs, uint64_t seed) {
@@ -268,9 +268,11 @@ LearnedRank learned_rank(const PairRows& pairs, uint64_t seed) {
     const double at_truth = static_cast<double>(classifier.predict_probability(truth).front());
     const std::vector<float> at_draws = classifier.predict_probability(pairs.draws[row]);
     core::Philox random(seed, room_purpose, row, rank_stream);
-    sum += rank_of(at_truth, std::vector<double>(at_draws.begin(), at_draws.end()), random).pit;
-    ++result.pairs;
+    const std::vector<double> drawn(at_draws.begin(), at_draws.end());
+    result.pits.push_back(rank_of(at_truth, drawn, random).pit);
+    sum += result.pits.back();
   }
+  result.pairs = std::ssize(result.pits);
   const auto count = static_cast<double>(result.pairs);
   result.mean = sum / count;
   result.p_value = data::normal_below(-(result.mean - 0.5) * std::sqrt(12 * count));

@@ -52,7 +52,8 @@ LabelledRows labelled(const PairRows& pairs, std::span<const int64_t> chosen,
 /// always can.
 struct LearnedRank {
   double mean = 0.5;
-  int64_t pairs = 0;   ///< that were ranked
+  int64_t pairs = 0;         ///< that were ranked
+  std::vector<double> pits;  ///< [pairs] their ranks as numbers in [0, 1]
   double p_value = 1;  ///< of a mean as high: ranks of exchangeable values are uniform, with variance 1 / 12
 };
 LearnedRank learned_rank(const PairRows& pairs, uint64_t seed);

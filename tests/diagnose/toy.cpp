@@ -152,9 +152,9 @@ void add_pair(diagnose::Evidence& evidence, const Fault& fault, core::Philox& ra
   }
 }
 
-diagnose::Observation make_observation(const Fault& fault, int64_t draws, core::Philox& random) {
+diagnose::Observation make_observation(const Fault& fault, const Pair& x, int64_t draws,
+                                       core::Philox& random) {
   diagnose::Observation observation;
-  const Pair x = simulate(fault.toy, draw_prior(fault.toy, random), random);
   const Posterior posterior(fault, x);
   observation.name = "toy row";
   observation.x = {x.begin(), x.end()};
@@ -192,8 +192,18 @@ diagnose::Evidence make_evidence(const Fault& fault, const EvidenceSize& size, u
   core::Philox random(seed, core::Purpose::test);
   for (int64_t n = 0; n < size.pairs; ++n) add_pair(evidence, fault, random);
   for (int64_t k = 0; k < size.observations; ++k)
-    evidence.observations.push_back(make_observation(fault, size.observed_draws, random));
+    evidence.observations.push_back(make_observation(
+        fault, simulate(fault.toy, draw_prior(fault.toy, random), random), size.observed_draws, random));
   for (int64_t k = 0; k < 1000; ++k) append(evidence.prior, draw_prior(fault.toy, random));
+  return evidence;
+}
+
+diagnose::Evidence make_evidence_at(const Fault& fault, const EvidenceSize& size, uint64_t seed,
+                                    const std::vector<double>& x) {
+  diagnose::Evidence evidence = make_evidence(fault, size, seed);
+  core::Philox random(seed, core::Purpose::test, 1);
+  for (diagnose::Observation& observation : evidence.observations)
+    observation = make_observation(fault, {x[0], x[1]}, size.observed_draws, random);
   return evidence;
 }
 

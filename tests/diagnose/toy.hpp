@@ -39,6 +39,9 @@ struct EvidenceSize {
   int64_t observations = 0, observed_draws = 500;  ///< x of further pairs
 };
 diagnose::Evidence make_evidence(const Fault& fault, const EvidenceSize& size, uint64_t seed);
+/// The same with observations at this x [2].
+diagnose::Evidence make_evidence_at(const Fault& fault, const EvidenceSize& size, uint64_t seed,
+                                    const std::vector<double>& x);
 
 /// The same of a built-in task with an exact posterior; no densities, no observations.
 diagnose::Evidence make_task_evidence(const std::string& task, int64_t pairs, int64_t draws, uint64_t seed);
