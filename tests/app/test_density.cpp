@@ -283,11 +283,11 @@ TEST_CASE("what log-prob cannot do is said before the work", "[app][density][mis
   refuses(trained.pairs({"--probes", "10"}), "--divergence hutchinson");
   refuses(trained.pairs({"-o", file("lp.txt")}), "the extension '.txt' cannot be written here");
   refuses(trained.log_prob({"--x", file("s.npz")}), "--theta is missing");
-  refuses(trained.log_prob({"--theta", file("s.npz")}), "--x is missing");
   refuses(trained.pairs({"--given-names", "x_0"}), "needs --values");
   refuses(trained.log_prob({"--values", file("s.npz")}), "was trained for theta given x");
   io::write_text(file("t.csv"), "theta_0,theta_1\n0.1,0.2\n0.1,nan\n");
   io::write_text(file("x.csv"), "x_0,x_1\n0.1,0.2\n");
+  refuses(trained.log_prob({"--theta", file("t.csv")}), "--x is missing");
   refuses(trained.log_prob({"--theta", file("t.csv"), "--x", file("x.csv")}), "row 1 (counted from 0)");
   refuses(trained.log_prob({"--theta", file("t.csv"), "--x", file("s.npz")}), "holds 2 rows and --x");
   io::write_text(file("t.csv"), "theta_0,beta\n0.1,0.2\n");
