@@ -40,7 +40,7 @@ void read_estimator(config::Reader& reader, Estimator& estimator, const ChooseMo
   strategy.method = estimator.method->name();
   estimator.method->read(reader);
   estimator.model->read(reader);
-  method::resolve(strategy, *estimator.model, reader);
+  method::resolve(strategy, *estimator.method, *estimator.model, reader);
   reader.read(method::condition_mask_table(), estimator.condition_mask);
   method::check(estimator.condition_mask, reader);
   reader.read(sample::sampling_table(), estimator.sampling);

@@ -1,5 +1,6 @@
 #include "experiment/training_run.hpp"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "io/atomic_file.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "train/data_rows.hpp"
+#include "train/learned_levels.hpp"
 #include "train/online_rows.hpp"
 
 namespace fluxsbi::experiment {
@@ -207,6 +209,7 @@ void TrainingRun::build() {
       core::log::info("a token of x of which a channel is missing is missing as a whole: the model is joint");
   }
   setup_.method = build_method(experiment_, joint_, device_.device);
+  if (experiment_.strategy.levels == method::Levels::learned) learn_levels();
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
                              engine::has_bfloat16(device_.device));
@@ -217,6 +220,18 @@ void TrainingRun::build() {
   setup_.runner = engine::make_step_runner(device_.device);
   compute_reason_ = compute.reason;
   engine_sentence_ = std::move(chosen.sentence);
+}
+
+void TrainingRun::learn_levels() {
+  setup_.data.levels = setup_.method->training_levels();
+  const train::TrainingOptions& training = experiment_.training;
+  const int64_t moves = training.nsteps - std::max(training.val_every, train::LearnedLevels::first_step);
+  if (moves > 0) return;
+  core::log::warning(
+      "strategy.levels: learned has no effect on a training this short: the levels of training move at "
+      "validations (training.val_every = " +
+      std::to_string(training.val_every) + ") from step " + std::to_string(train::LearnedLevels::first_step) +
+      " on, but training.nsteps = " + std::to_string(training.nsteps));
 }
 
 void TrainingRun::look_at_data() {

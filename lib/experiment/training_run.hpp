@@ -61,6 +61,8 @@ class TrainingRun {
  private:
   /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.
   void note_missing();
+  /// Leaves the levels of training to the trainer.
+  void learn_levels();
   void take_rows();
   void report(const train::TrainingResult& result) const;
 

@@ -4,7 +4,10 @@
 #include <utility>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/log.h>
 #include <ATen/ops/scalar_tensor.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/where.h>
 
 #include "core/error.hpp"
@@ -78,6 +81,7 @@ class DiffusionSpec : public Spec {
   std::string_view name() const override { return "diffusion"; }
   void read(config::Reader& reader) override;
   void write(config::Writer& writer) const override { writer.add(diffusion_table(), options_); }
+  std::vector<std::string> level_keys() const override;
   std::string reference() const override { return config::reference(diffusion_table()); }
   std::unique_ptr<Method> build() const override { return std::make_unique<Diffusion>(options_); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<DiffusionSpec>(*this); }
@@ -91,6 +95,14 @@ void DiffusionSpec::read(config::Reader& reader) {
   fill_ends(options_);
   reader.in_order("strategy.sigma_min", options_.sigma_min, "strategy.sigma_max", options_.sigma_max, true);
   reader.in_order("strategy.beta_min", options_.beta_min, "strategy.beta_max", options_.beta_max);
+}
+
+std::vector<std::string> DiffusionSpec::level_keys() const {
+  const DiffusionOptions usual;
+  std::vector<std::string> keys;
+  if (options_.sigma_mean != usual.sigma_mean) keys.emplace_back("sigma_mean");
+  if (options_.sigma_std != usual.sigma_std) keys.emplace_back("sigma_std");
+  return keys;
 }
 
 }  // namespace
@@ -147,7 +159,21 @@ at::Tensor Diffusion::training_sigma(const at::Tensor& uniform) const {
 }
 
 engine::Regression Diffusion::regression(const Batch& batch, const Noise& noise) const {
-  return regression_at(batch, noise.normal, training_sigma(noise.uniform));
+  // The data enter with factor 1: s is sigma.
+  return regression_at(batch, noise.normal,
+                       noise.level.defined() ? at::exp(noise.level) : training_sigma(noise.uniform));
+}
+
+LevelRange Diffusion::training_levels() const {
+  const at::Tensor ends = at::log(training_sigma(at::tensor({0.0, 1.0}, at::kDouble)));
+  return LevelRange{}.within(ends[0].item<double>(), ends[1].item<double>());
+}
+
+// A row's loss is the sum of lambda (D - x1)^2.
+at::Tensor Diffusion::information_weight(const at::Tensor& level, int64_t elements) const {
+  const at::Tensor sigma = at::exp(level);
+  return 1 / (static_cast<double>(elements) * preconditioning_->coefficients(options_, sigma).weight *
+              sigma.square());
 }
 
 engine::Regression Diffusion::regression_at(const Batch& batch, const at::Tensor& normal,

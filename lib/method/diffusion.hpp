@@ -34,6 +34,8 @@ class Diffusion : public Method {
 
   std::string_view name() const override { return "diffusion"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
+  LevelRange training_levels() const override;
+  at::Tensor information_weight(const at::Tensor& level, int64_t elements) const override;
   std::unique_ptr<Path> path() const override;
   // 30 evaluations score as well as 100 of any solver (docs/solvers.md).
   std::string default_solver() const override { return std::string(preconditioning_->sampling_solver); }

@@ -46,6 +46,7 @@ class FlowMatchingSpec : public Spec {
   std::string_view name() const override { return "flow"; }
   void read(config::Reader& reader) override { reader.read(flow_matching_table(), options_); }
   void write(config::Writer& writer) const override { writer.add(flow_matching_table(), options_); }
+  std::vector<std::string> level_keys() const override;
   std::string reference() const override { return config::reference(flow_matching_table()); }
   std::unique_ptr<Method> build() const override { return std::make_unique<FlowMatching>(options_); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<FlowMatchingSpec>(*this); }
@@ -53,6 +54,16 @@ class FlowMatchingSpec : public Spec {
  private:
   FlowMatchingOptions options_;
 };
+
+std::vector<std::string> FlowMatchingSpec::level_keys() const {
+  const FlowMatchingOptions usual;
+  std::vector<std::string> keys;
+  if (options_.time_distribution != usual.time_distribution) keys.emplace_back("time_distribution");
+  if (options_.time_alpha != usual.time_alpha) keys.emplace_back("time_alpha");
+  if (options_.time_mean != usual.time_mean) keys.emplace_back("time_mean");
+  if (options_.time_std != usual.time_std) keys.emplace_back("time_std");
+  return keys;
+}
 
 }  // namespace
 
@@ -116,7 +127,8 @@ engine::Regression FlowMatching::regression(const Batch& batch, const Noise& noi
   core::require(batch.obs.dim() == 3 && noise.normal.sizes() == batch.obs.sizes(),
                 "flow matching: noise and obs must both be [B, L, C]");
   engine::Regression problem;
-  const at::Tensor t = times(noise.uniform);  // [B]
+  // s = (1 - t) / t
+  const at::Tensor t = noise.level.defined() ? at::sigmoid(-noise.level) : times(noise.uniform);  // [B]
   const at::Tensor normal = options_.coupling == Coupling::independent
                                 ? noise.normal
                                 : couple(noise.normal, batch, options_.coupling_condition_weight);
@@ -130,6 +142,11 @@ engine::Regression FlowMatching::regression(const Batch& batch, const Noise& noi
   problem.target = batch.obs - normal;
   problem.weight = loss_weight(batch.obs, batch.condition_mask);
   return problem;
+}
+
+// D - x1 = (1 - t) (v - u), so that (D - x1) / s = t (v - u)
+at::Tensor FlowMatching::information_weight(const at::Tensor& level, int64_t /*elements*/) const {
+  return at::sigmoid(-level).square();
 }
 
 std::string FlowMatching::problem(const Setting& setting) const {

@@ -51,6 +51,8 @@ class FlowMatching : public Method {
 
   std::string_view name() const override { return "flow"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
+  LevelRange training_levels() const override { return {}; }
+  at::Tensor information_weight(const at::Tensor& level, int64_t elements) const override;
   /// The limits of the coupling: it serves no joint models, no large batches and only CPUs.
   std::string problem(const Setting& setting) const override;
   std::unique_ptr<Path> path() const override;

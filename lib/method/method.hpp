@@ -6,11 +6,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "config/reader.hpp"
 #include "engine/engine.hpp"
+#include "method/level_density.hpp"
 #include "method/path.hpp"
 
 namespace fluxsbi::method {
@@ -34,6 +36,9 @@ struct Noise {
   /// [B] in (0, 1): rows below the drop rate lose their condition; undefined where none does
   at::Tensor drop = {};
   at::Tensor missing = {};  ///< [B, HiddenValues::numbers()] in (0, 1); undefined where nothing is hidden
+  /// [B] the ln(noise / signal) of each row, within training_levels(); undefined: the method makes it of
+  /// `uniform`
+  at::Tensor level = {};
 };
 
 /// What a method is to be trained with.
@@ -51,6 +56,11 @@ class Method {
   virtual engine::Regression regression(const Batch& batch, const Noise& noise) const = 0;
   /// Why the method cannot be trained in this setting, with a remedy; "" if it can.
   virtual std::string problem(const Setting& /*setting*/) const { return ""; }
+  /// The levels of Noise.level that can be asked for. Throws UserError where the method's options leave none.
+  virtual LevelRange training_levels() const = 0;
+  /// [B]: what the losses of rows of `elements` (L C) numbers at levels [B] are multiplied by to become (D -
+  /// x1)^2 / s^2, the mean over the row's learnt elements, whose mean over rows is G of level_density.hpp.
+  virtual at::Tensor information_weight(const at::Tensor& level, int64_t elements) const = 0;
   virtual std::unique_ptr<Path> path() const = 0;
   /// The solver to use if none is named, and its number of steps.
   virtual std::string default_solver() const = 0;
@@ -67,6 +77,8 @@ class Spec {
   virtual std::string_view name() const = 0;
   virtual void read(config::Reader& reader) = 0;
   virtual void write(config::Writer& writer) const = 0;
+  /// The keys that shape the levels of training where these are fixed, and that do not have their defaults.
+  virtual std::vector<std::string> level_keys() const = 0;
   /// Rows of Markdown for the documentation's reference of the options that read() takes.
   virtual std::string reference() const = 0;
   virtual std::unique_ptr<Method> build() const = 0;
@@ -85,6 +97,11 @@ std::span<const MethodRow> methods();
 /// Throws UserError with the nearest name.
 std::unique_ptr<Spec> make_spec(const std::string& name);
 
+/// Who chooses the noise levels of training: fixed, the method's own options; learned, the loss
+/// (level_density.hpp).
+enum class Levels { fixed, learned };
+std::span<const std::string_view> enum_names(Levels);
+
 /// The `strategy` section.
 struct StrategyOptions {
   std::string method = "flow";
@@ -92,12 +109,13 @@ struct StrategyOptions {
   /// Probability in [0, 1) that a training row is shown the learned null condition in place of its x
   /// (classifier-free guidance, Ho and Salimans 2022, arXiv 2207.12598).
   double condition_drop_rate = 0;
+  Levels levels = Levels::fixed;
 };
 const config::Table<StrategyOptions>& strategy_table();
 
 /// Switches the model's null condition on if rows lose their condition in training, and reports a model that
-/// has none. The section must have been read.
-void resolve(const StrategyOptions& options, model::Spec& model, config::Reader& reader);
+/// has none; warns of keys that learned levels leave without effect. The sections must have been read.
+void resolve(const StrategyOptions& options, const Spec& method, model::Spec& model, config::Reader& reader);
 
 /// The method's problem for a batch of which rows with noise.drop < drop_rate are not conditioned. All rows
 /// are where noise.drop is undefined. Tokens of batch.missing enter as 0 at every time and carry no loss.

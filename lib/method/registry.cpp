@@ -46,6 +46,11 @@ std::unique_ptr<Spec> make_spec(const std::string& name) {
                         "; available: " + core::join(names));
 }
 
+std::span<const std::string_view> enum_names(Levels) {
+  static constexpr std::array<std::string_view, 2> names{"fixed", "learned"};
+  return names;
+}
+
 const config::Table<StrategyOptions>& strategy_table() {
   static const auto table =
       config::Table<StrategyOptions>("strategy", "What is trained, and how noise becomes data.")
@@ -55,11 +60,27 @@ const config::Table<StrategyOptions>& strategy_table() {
                "recommend` explains them)")
           .add("condition_drop_rate", &StrategyOptions::condition_drop_rate, config::fraction_below_one(),
                "the probability that a training row is shown without its x, which guidance needs "
-               "(docs/guidance.md); 0: the model learns no null condition");
+               "(docs/guidance.md); 0: the model learns no null condition")
+          .add(
+              "levels", &StrategyOptions::levels, config::one_of<Levels>(),
+              "the noise levels of training. fixed: drawn as the method's own keys say; learned: found while "
+              "training, where the validation loss shows structure (docs/training.md)");
   return table;
 }
 
-void resolve(const StrategyOptions& options, model::Spec& model, config::Reader& reader) {
+namespace {
+
+void warn_of_idle_keys(const std::vector<std::string>& keys, config::Reader& reader) {
+  if (keys.empty()) return;
+  reader.warning("strategy.levels", "learned leaves " + core::join(keys) +
+                                        " without effect on training; fixed takes " +
+                                        (keys.size() == 1 ? "it" : "them"));
+}
+
+}  // namespace
+
+void resolve(const StrategyOptions& options, const Spec& method, model::Spec& model, config::Reader& reader) {
+  if (options.levels == Levels::learned) warn_of_idle_keys(method.level_keys(), reader);
   if (options.condition_drop_rate == 0 || model.learn_null_condition()) return;
   std::vector<std::string> able;
   for (const auto& row : model::models()) {

@@ -70,6 +70,11 @@ at::Tensor time_of_ratio(const ScoreMatchingOptions& options, const at::Tensor& 
   return 2 * alpha / (at::sqrt(2 * slope * alpha + rate * rate) + rate);
 }
 
+// The times of training at which ln(std / mean) is `level`.
+at::Tensor time_of_level(const ScoreMatchingOptions& options, const at::Tensor& level) {
+  return time_of_ratio(options, at::exp(level)).clamp(*options.time_min, 1);
+}
+
 // ln(std / mean) at time_min and at 1, [2].
 at::Tensor end_levels(const ScoreMatchingOptions& options) {
   const Forward ends = forward_at(options, at::tensor({*options.time_min, 1.0}, at::kDouble));
@@ -93,7 +98,7 @@ at::Tensor training_time(const ScoreMatchingOptions& options, const at::Tensor& 
   const double below = shares[0].item<double>(), range = shares[1].item<double>() - below;
   const at::Tensor level =
       options.sigma_mean + options.sigma_std * at::special_ndtri(below + range * uniform.to(at::kDouble));
-  return time_of_ratio(options, at::exp(level)).clamp(*options.time_min, 1).to(uniform.scalar_type());
+  return time_of_level(options, level).to(uniform.scalar_type());
 }
 
 // c of the head comment.
@@ -169,6 +174,7 @@ class ScoreMatchingSpec : public Spec {
   std::string_view name() const override { return "score_matching"; }
   void read(config::Reader& reader) override;
   void write(config::Writer& writer) const override { writer.add(score_matching_table(), options_); }
+  std::vector<std::string> level_keys() const override;
   std::string reference() const override { return config::reference(score_matching_table()); }
   std::unique_ptr<Method> build() const override { return std::make_unique<ScoreMatching>(options_); }
   std::unique_ptr<Spec> clone() const override { return std::make_unique<ScoreMatchingSpec>(*this); }
@@ -176,6 +182,15 @@ class ScoreMatchingSpec : public Spec {
  private:
   ScoreMatchingOptions options_;
 };
+
+// `times` spreads a solver's steps, too.
+std::vector<std::string> ScoreMatchingSpec::level_keys() const {
+  const ScoreMatchingOptions usual;
+  std::vector<std::string> keys;
+  if (options_.sigma_mean != usual.sigma_mean) keys.emplace_back("sigma_mean");
+  if (options_.sigma_std != usual.sigma_std) keys.emplace_back("sigma_std");
+  return keys;
+}
 
 void ScoreMatchingSpec::read(config::Reader& reader) {
   reader.read(score_matching_table(), options_);
@@ -266,7 +281,20 @@ ScoreMatching::ScoreMatching(ScoreMatchingOptions options) : options_(std::move(
 }
 
 engine::Regression ScoreMatching::regression(const Batch& batch, const Noise& noise) const {
-  return regression_at(batch, noise.normal, training_time(options_, noise.uniform));
+  return regression_at(
+      batch, noise.normal,
+      noise.level.defined() ? time_of_level(options_, noise.level) : training_time(options_, noise.uniform));
+}
+
+LevelRange ScoreMatching::training_levels() const {
+  const at::Tensor ends = end_levels(options_);
+  return LevelRange{}.within(ends[0].item<double>(), ends[1].item<double>());
+}
+
+// A row's loss is the sum of w (score - its target)^2, and (D - x1) / s = std (score - its target).
+at::Tensor ScoreMatching::information_weight(const at::Tensor& level, int64_t elements) const {
+  const Forward forward = forward_at(options_, time_of_level(options_, level));
+  return forward.std.square() / (loss_weight_of(options_, forward) * static_cast<double>(elements));
 }
 
 engine::Regression ScoreMatching::regression_at(const Batch& batch, const at::Tensor& normal,

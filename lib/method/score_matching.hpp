@@ -62,6 +62,8 @@ class ScoreMatching : public Method {
 
   std::string_view name() const override { return "score_matching"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
+  LevelRange training_levels() const override;
+  at::Tensor information_weight(const at::Tensor& level, int64_t elements) const override;
   std::unique_ptr<Path> path() const override;
   // 30 evaluations score as well as 100 of Heun (docs/solvers.md).
   std::string default_solver() const override { return "dpmpp_2m"; }

@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "engine/weights.hpp"
+#include "train/learned_levels.hpp"
 #include "train/plateau.hpp"
 #include "train/reporter.hpp"
 #include "train/schedule.hpp"
@@ -95,6 +96,7 @@ class Trainer {
   int64_t high_losses_ = 0;  // validation losses in a row beyond val_error_ratio * best
   bool stopped_early_ = false;
   Plateau plateau_;
+  std::optional<LearnedLevels> levels_;
   bool validation_due_ = false;   // the last step was done, but its validation was interrupted
   int64_t saved_best_step_ = -1;  // of the weights in best.safetensors
 };
@@ -116,6 +118,10 @@ Trainer::Trainer(TrainingSetup& setup, const TrainingState* state)
       direct_(engine::make_direct_runner()),
       runner_(setup.runner ? *setup.runner : *direct_),
       best_average_(at::zeros_like(setup.engine->parameters().master)) {
+  if (setup_.data.levels) {
+    levels_.emplace(*setup_.data.levels, setup_.engine->device());
+    step_function_.levels = &levels_->table();
+  }
   if (state) {
     restore(*state);
   } else {
@@ -157,6 +163,7 @@ void Trainer::restore(const TrainingState& state) {
   stopped_early_ = is_finished(state, options_) && checkpoint::scalar(state, "stopped_early") > 0;
   validation_due_ = checkpoint::scalar_or(state, "validation_due", 0) > 0;
   plateau_.restore(state, setup_.engine->device());
+  if (levels_) levels_->restore(state);
 }
 
 TrainingResult Trainer::run() {
@@ -196,6 +203,7 @@ TrainingResult Trainer::run_to_end() {
     reporter_.tick(step_);
   }
   core::log::end_progress();
+  if (levels_) core::log::info(levels_->text());
   const checkpoint::ModelFile model = best_model();
   writing([&] { checkpoint::save_model(setup_.run + "/model.safetensors", model); });
   setup_.ema_engine->parameters().assign(best_step_ > 0 ? best_average_ : average());
@@ -246,6 +254,7 @@ void Trainer::advance_schedule() {
 double Trainer::validate() {
   const double loss = validation_.loss();
   if (!std::isfinite(loss)) fail("the validation loss at step " + std::to_string(step_) + " is not finite");
+  if (levels_) levels_->observe(validation_.information(), step_);
   if (loss < best_loss_) {
     best_loss_ = loss;
     best_step_ = step_;
@@ -323,6 +332,7 @@ TrainingState Trainer::state() {
                         {"nsteps", static_cast<double>(options_.nsteps)},
                         {"seconds", reporter_.seconds()}});
   plateau_.save(state);
+  if (levels_) levels_->save(state);
   return state;
 }
 

@@ -24,6 +24,8 @@ struct TrainingData {
   std::optional<method::ConditionMask> condition_mask = {};
   double condition_drop_rate = 0;                    ///< in [0, 1): probability that a row loses its x
   std::optional<method::HiddenValues> missing = {};  ///< where x may hold NaN
+  /// the levels that LearnedLevels finds; none: the method's own
+  std::optional<method::LevelRange> levels = {};
 };
 
 struct TrainingSetup {

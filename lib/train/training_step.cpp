@@ -102,8 +102,9 @@ void TrainingStep::take(engine::StepRunner& runner) {
 at::Tensor TrainingStep::micro_batch(int64_t index) {
   feed_->load(index, batch_);
   const auto part = [&](const at::Tensor& x) { return x.defined() ? x[index] : x; };
-  const method::Noise noise{part(noise_.normal), part(noise_.uniform), part(noise_.mask), part(noise_.drop),
-                            part(noise_.missing)};
+  method::Noise noise{part(noise_.normal), part(noise_.uniform), part(noise_.mask), part(noise_.drop),
+                      part(noise_.missing)};
+  if (levels) noise.level = levels->draw(noise.uniform);
   return engine_.accumulate_gradient(regression_of(method_, data_, batch_, noise),
                                      1.0 / static_cast<double>(multistep_));
 }

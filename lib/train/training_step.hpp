@@ -44,6 +44,9 @@ class TrainingStep {
   /// report, of the loss in the schedule's window.
   at::Tensor loss_sum, norm_sum, window_sum;  ///< scalars, float32
 
+  /// Where the levels of the rows come from; null: the method makes them. Must outlive the step.
+  const method::LevelTable* levels = nullptr;
+
   /// The first step (counted from 1) whose loss or gradient was not finite, or 0. Waits for the device.
   int64_t first_bad_step() const;
 

@@ -1,6 +1,7 @@
 #include "train/validation.hpp"
 
 #include <algorithm>
+#include <numbers>
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
@@ -22,8 +23,12 @@ void over_chunks(int64_t rows, Work work) {
 
 method::Noise noise_of_rows(const method::Noise& noise, int64_t first, int64_t count) {
   const auto part = [&](const at::Tensor& x) { return x.defined() ? x.narrow(0, first, count) : x; };
-  return {part(noise.normal), part(noise.uniform), part(noise.mask), part(noise.drop), part(noise.missing)};
+  return {part(noise.normal), part(noise.uniform), part(noise.mask),
+          part(noise.drop),   part(noise.missing), part(noise.level)};
 }
+
+// Evaluations of a validation over all levels: a hundred for each bin.
+constexpr int64_t least_evaluations = 4096;
 
 }  // namespace
 
@@ -31,31 +36,73 @@ Validation::Validation(engine::Engine& engine, const method::Method& method, con
                        uint64_t seed)
     : engine_(engine), method_(method), data_(data) {
   const int64_t rows = data.validation->size();
-  noise_ = empty_noise(data, {rows}, engine.device());
+  if (data.levels) repeats_ = std::max<int64_t>(1, (least_evaluations + rows - 1) / rows);
+  noise_ = empty_noise(data, {repeats_ * rows}, engine.device());
   at::Generator generator = make_generator(engine.device());
-  over_chunks(rows, [&](int64_t first, int64_t count) {
-    const auto chunk = static_cast<uint64_t>(first / chunk_rows);
-    draw_noise(noise_of_rows(noise_, first, count), generator,
-               core::derive_seed(seed, core::Purpose::validation_noise, chunk));
-  });
+  uint64_t chunk = 0;
+  for (int64_t repeat = 0; repeat < repeats_; ++repeat) {
+    over_chunks(rows, [&](int64_t first, int64_t count) {
+      draw_noise(noise_of_rows(noise_, repeat * rows + first, count), generator,
+                 core::derive_seed(seed, core::Purpose::validation_noise, chunk++));
+    });
+  }
+  if (data.levels) spread_levels(*data.levels);
+}
+
+// Any part of the rows is spread evenly, by the golden ratio, and so are the evaluations of each row.
+void Validation::spread_levels(const method::LevelRange& range) {
+  const int64_t rows = data_.validation->size();
+  const at::Tensor row = at::arange(rows, at::kDouble) * (std::numbers::phi - 1);
+  const at::Tensor turn = at::arange(repeats_, at::kDouble) / static_cast<double>(repeats_);
+  const at::Tensor sum = (turn.unsqueeze(1) + row.unsqueeze(0)).flatten();
+  const at::Tensor place = sum - sum.floor();  // [repeats n] in [0, 1)
+  bins_ = (place * static_cast<double>(method::level_bins)).to(at::kLong).clamp_max(method::level_bins - 1);
+  noise_.level = (range.lowest + (range.highest - range.lowest) * place).to(noise_.uniform.options());
 }
 
 double Validation::loss() {
   const at::NoGradGuard no_grad;
   engine_.parameters().publish();
-  const int64_t rows = data_.validation->size();
+  rows_ = at::zeros({data_.validation->size()}, noise_.uniform.options());
+  return data_.levels ? information_loss() : method_loss();
+}
+
+at::Tensor Validation::losses_of(int64_t first, const method::Noise& noise) {
+  core::interruption_point();
+  method::Batch batch = data_.validation->slice(first, noise.normal.size(0));
+  return engine_.losses(regression_of(method_, data_, batch, noise));
+}
+
+double Validation::method_loss() {
+  const int64_t rows = rows_.size(0);
   at::Tensor total = at::zeros({}, noise_.uniform.options());
-  rows_ = at::empty({rows}, noise_.uniform.options());
   over_chunks(rows, [&](int64_t first, int64_t count) {
-    core::interruption_point();
-    method::Batch batch = data_.validation->slice(first, count);
-    const method::Noise noise = noise_of_rows(noise_, first, count);
-    const auto problem = regression_of(method_, data_, batch, noise);
-    const at::Tensor terms = engine_.losses(problem);  // [count, L, C], means over the chunk
+    const at::Tensor terms = losses_of(first, noise_of_rows(noise_, first, count));
     total.add_(terms.sum(), static_cast<double>(count) / static_cast<double>(rows));
     rows_.narrow(0, first, count).copy_(terms.flatten(1).sum(1).mul_(static_cast<double>(count)));
   });
   return total.item<double>();
+}
+
+double Validation::information_loss() {
+  const int64_t rows = rows_.size(0);
+  at::Tensor each = at::empty_like(noise_.level);
+  for (int64_t begin = 0; begin < each.size(0); begin += rows) {
+    over_chunks(rows, [&](int64_t first, int64_t count) {
+      const method::Noise noise = noise_of_rows(noise_, begin + first, count);
+      const at::Tensor terms = losses_of(first, noise);
+      const at::Tensor losses = terms.flatten(1).sum(1).mul_(static_cast<double>(count));
+      const int64_t elements = terms.size(1) * terms.size(2);
+      each.narrow(0, begin + first, count).copy_(losses * method_.information_weight(noise.level, elements));
+    });
+  }
+  rows_.copy_(each.view({repeats_, rows}).mean(0));
+  const at::Tensor zeros = at::zeros({method::level_bins}, at::kDouble);
+  const at::Tensor values = each.to(at::kCPU, at::kDouble);
+  const at::Tensor sums = zeros.index_add(0, bins_, values);
+  const at::Tensor means = sums / zeros.index_add(0, bins_, at::ones_like(values)).clamp_min(1);
+  information_.assign(means.data_ptr<double>(), means.data_ptr<double>() + method::level_bins);
+  return values.mean().item<double>();
 }
 
 }  // namespace fluxsbi::train

@@ -5,6 +5,7 @@
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "method/flow_matching.hpp"
 #include "method/method.hpp"
 #include "model/network.hpp"
@@ -103,6 +104,33 @@ TEST_CASE("errors in the section strategy name the place, the key and the remedy
   CHECK_THAT(errors_of("strategy:\n  time_distribution: powerlaw\n"), ContainsSubstring("power_law"));
 }
 
+TEST_CASE("learned levels warn of the keys that then have no effect, and only of these",
+          "[method][registry][levels]") {
+  const auto warnings = [](const std::string& keys) {
+    const config::Value document = config::parse_yaml("strategy: {" + keys + "}\n", "a.yaml");
+    config::Reader reader(document);
+    method::StrategyOptions strategy;
+    reader.read(method::strategy_table(), strategy);
+    const auto spec = method::make_spec(strategy.method);
+    spec->read(reader);
+    method::resolve(strategy, *spec, *model::make_spec("flux1"), reader);
+    return core::join(reader.finish());
+  };
+  CHECK_THAT(
+      warnings("levels: learned, time_distribution: logit_normal, time_mean: 2, time_std: 1"),
+      ContainsSubstring("a.yaml:1:") &&
+          ContainsSubstring("strategy.levels learned leaves time_distribution, time_mean without effect"));
+  CHECK_THAT(warnings("levels: learned, method: edm, sigma_mean: -2"), ContainsSubstring("sigma_mean"));
+  CHECK_THAT(warnings("levels: learned, method: score_matching, sigma_std: 2"),
+             ContainsSubstring("sigma_std"));
+  CHECK(warnings("levels: learned").empty());
+  CHECK(
+      warnings("levels: learned, method: score_matching, times: uniform").empty());  // the solver takes them
+  CHECK(warnings("levels: fixed, time_mean: 2").empty());
+  CHECK_THAT(round_trip("strategy: {levels: learned}\n"), ContainsSubstring("levels: \"learned\""));
+  CHECK_THAT(errors_of("strategy: {levels: learnt}\n"), ContainsSubstring("learned"));
+}
+
 TEST_CASE("a drop rate gives the model a null condition, and is a problem of models that have none",
           "[method][registry][guidance]") {
   const auto resolve = [](const std::string& name, double rate) {
@@ -112,7 +140,7 @@ TEST_CASE("a drop rate gives the model a null condition, and is a problem of mod
     method::StrategyOptions strategy;
     reader.read(method::strategy_table(), strategy);
     const auto model = model::make_spec(name);
-    method::resolve(strategy, *model, reader);
+    method::resolve(strategy, *method::make_spec("flow"), *model, reader);
     reader.finish();
     const auto remarks = model->remarks();
     return std::any_of(remarks.begin(), remarks.end(), [](const std::string& line) {

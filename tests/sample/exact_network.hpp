@@ -54,6 +54,10 @@ class MethodOf : public method::Method {
   engine::Regression regression(const method::Batch& batch, const method::Noise& noise) const override {
     return inner_->regression(batch, noise);
   }
+  method::LevelRange training_levels() const override { return inner_->training_levels(); }
+  at::Tensor information_weight(const at::Tensor& level, int64_t elements) const override {
+    return inner_->information_weight(level, elements);
+  }
   std::unique_ptr<method::Path> path() const override { return inner_->path(); }
   std::string default_solver() const override { return inner_->default_solver(); }
   int64_t default_steps() const override { return inner_->default_steps(); }

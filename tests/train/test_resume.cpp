@@ -1,3 +1,6 @@
+#include <cmath>
+#include <numeric>
+
 #include "core/error.hpp"
 #include "support/catch.hpp"
 #include "train/toy_training.hpp"
@@ -81,6 +84,61 @@ TEST_CASE("a joint run that was stopped and resumed equals one that was not, mas
     train::train(resumed, checkpoint::load_latest_state(parts.path()));
     check_same(whole.path(), parts.path());
   }
+}
+
+// A run that learns its noise levels; these move from step 500 on.
+ToyRun levels_run() {
+  ToyRun run;
+  run.training.nsteps = 640;
+  run.training.val_every = 60;
+  run.training.save_every = 200;
+  return run;
+}
+
+train::TrainingSetup levels_setup(const ToyRun& run, const std::string& folder) {
+  train::TrainingSetup setup = run.setup(folder);
+  setup.data.levels = setup.method->training_levels();
+  return setup;
+}
+
+TEST_CASE("a run whose noise levels are learned goes on with them, to the last bit",
+          "[train][resume][levels]") {
+  for (const int64_t steps : {30, 570}) {  // before and after the levels move
+    CAPTURE(steps);
+    const test::TemporaryFolder whole, parts;
+    const ToyRun run = levels_run();
+    auto uncut = levels_setup(run, whole.path());
+    train::train(uncut, std::nullopt);
+    auto stopped = levels_setup(run, parts.path());
+    stopped.stop_requested = test::stop_after(steps);
+    CHECK_THROWS_AS(train::train(stopped, std::nullopt), core::Stopped);
+    const auto state = checkpoint::load_latest_state(parts.path());
+    CHECK(state->arrays.contains("level_g") == (steps > 500));
+    auto resumed = levels_setup(run, parts.path());
+    train::train(resumed, state);
+    check_same(whole.path(), parts.path());
+  }
+}
+
+TEST_CASE("while noise levels move the validation loss of weights that stand still stands still, too",
+          "[train][levels]") {
+  const test::TemporaryFolder folder;
+  ToyRun run = levels_run();
+  run.optimizer.max_lr = run.optimizer.min_lr = 1e-12;
+  auto setup = levels_setup(run, folder.path());
+  train::train(setup, std::nullopt);
+  std::vector<double> training, validation;
+  for (const auto& line : test::metrics_of(folder.path())) {
+    training.push_back(line["train_loss"].get<double>());
+    if (line.contains("val_loss")) validation.push_back(line["val_loss"].get<double>());
+  }
+  REQUIRE(validation.size() == 11);
+  for (const double loss : validation) CHECK(std::abs(loss / validation[0] - 1) < 1e-5);
+  const auto mean = [&](size_t first, size_t count) {
+    return std::accumulate(&training[first], &training[first] + count, 0.0) / static_cast<double>(count);
+  };
+  // the training loss does not: it is that of other levels
+  CHECK(std::abs(mean(training.size() - 12, 12) / mean(0, 60) - 1) > 0.02);
 }
 
 TEST_CASE("a killed run goes on from its last checkpoint and cuts the metrics back to it",

@@ -13,7 +13,12 @@ class ToyMethod : public method::Method {
  public:
   std::string_view name() const override { return "toy"; }
   engine::Regression regression(const method::Batch& batch, const method::Noise& noise) const override {
-    return toy_regression(batch.obs, batch.cond, noise.normal, noise.uniform);
+    const at::Tensor t = noise.level.defined() ? at::sigmoid(-noise.level) : noise.uniform;
+    return toy_regression(batch.obs, batch.cond, noise.normal, t);
+  }
+  method::LevelRange training_levels() const override { return {}; }
+  at::Tensor information_weight(const at::Tensor& level, int64_t /*elements*/) const override {
+    return at::sigmoid(-level).square();
   }
   std::unique_ptr<method::Path> path() const override { return nullptr; }
   std::string default_solver() const override { return "euler"; }
