@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include <hdf5.h>
 
@@ -71,15 +72,18 @@ void save_chunked(const std::string& path, const io::Arrays& arrays) {
 
 const experiment::Execution on_cpu{"cpu", "auto"};
 
-experiment::Experiment experiment_of(const std::string& data, const std::string& model = "flux1") {
+experiment::Experiment experiment_of(const std::string& data, const std::string& model = "flux1",
+                                     const std::string& method = "flow") {
   core::log::set_level(core::log::Level::warning);
-  const std::string section =
-      model == "simformer"
-          ? "{dim_value: 10, dim_id: 4, dim_condition: 2, num_heads: 2, num_layers: 2}"
-          : "{depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], mlp_ratio: 2, param_dtype: "
-            "float32, id_embedding_strategy: [absolute, absolute]}";
+  std::string section =
+      "{depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], mlp_ratio: 2, param_dtype: "
+      "float32, id_embedding_strategy: [absolute, absolute]}";
+  if (model == "simformer")
+    section = "{dim_value: 10, dim_id: 4, dim_condition: 2, num_heads: 2, num_layers: 2}";
+  if (model == "flux1joint")
+    section = "{depth_single_blocks: 1, num_heads: 2, axes_dim: [4], mlp_ratio: 2, param_dtype: float32}";
   return experiment::read_experiment(config::parse_yaml(
-      "strategy: {method: flow, model: " + model + "}\nmodel: " + section + "\ndata: " + data +
+      "strategy: {method: " + method + ", model: " + model + "}\nmodel: " + section + "\ndata: " + data +
           "\ntraining: {nsteps: 40, batch_size: 16, multistep: 2, val_every: 20, save_every: 20}\n",
       "tiny.yaml"));
 }
@@ -100,6 +104,28 @@ void check_same(const checkpoint::ModelFile& a, const checkpoint::ModelFile& b) 
   CHECK(a.x.scale == b.x.scale);
   CHECK(a.validation_loss == b.validation_loss);
   CHECK(a.remarks.at("data_crc32") == b.remarks.at("data_crc32"));
+}
+
+TEST_CASE("levels are learned with every model and method, on both engines alike", "[experiment][levels]") {
+  const TemporaryFolder folder;
+  io::save_arrays(folder.file("data.npz"), pair_of(simulated(1)));
+  for (const std::string model : {"flux1", "flux1joint", "simformer"}) {
+    for (const std::string method : {"flow", "diffusion", "score_matching"}) {
+      CAPTURE(model, method);
+      const auto loss = [&](const std::string& engine, method::Levels levels) {
+        auto config = experiment_of("{file: " + folder.file("data.npz") + "}", model, method);
+        config.strategy.levels = levels;
+        const std::string run = folder.file(model + method + engine + config::name_of(levels));
+        core::log::set_level(core::log::Level::error);  // 40 steps are too few for the levels to move
+        experiment::start_training(run, std::move(config), {"cpu", engine});
+        return checkpoint::load_model(run + "/model.safetensors").validation_loss;
+      };
+      const double tile = loss("tile", method::Levels::learned),
+                   reference = loss("reference", method::Levels::learned);
+      CHECK(std::abs(tile / reference - 1) < 1e-3);
+      CHECK(tile != loss("tile", method::Levels::fixed));
+    }
+  }
 }
 
 TEST_CASE("memory, .npy rows, HDF5 chunks and three files train to the same bits", "[experiment][source]") {
