@@ -1,10 +1,12 @@
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
+#include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "diagnose/c2st.hpp"
@@ -18,6 +20,7 @@ struct C2stArguments {
   int64_t row = -1, reference_row = -2;
   diagnose::C2stOptions options;
   bool json = false;
+  std::optional<double> highest;  ///< --max
 };
 
 void print_json(const diagnose::C2stResult& result) {
@@ -51,16 +54,20 @@ int c2st(C2stArguments arguments) {
                        "within the prior's support; they were left out");
   if (!result.converged)
     core::log::warning("a classifier stopped at its largest number of epochs before it converged");
+  const bool failed = arguments.highest && result.mean > *arguments.highest;
+  const int code = static_cast<int>(failed ? core::ExitCode::diagnostic_failed : core::ExitCode::good);
   if (arguments.json) {
     print_json(result);
-    return 0;
+    return code;
   }
   std::cout << "C2ST " << core::number_text(std::round(result.mean * 1e4) / 1e4) << " +- "
             << core::number_text(std::round(result.std_error * 1e4) / 1e4) << "  (" << result.rows
             << " samples each, " << result.dimensions << " dimensions, " << result.accuracies.size()
             << " folds, " << core::duration_text(result.seconds) << ")\n"
             << "0.5 means that no difference was found, 1.0 that every sample can be told apart\n";
-  return 0;
+  if (failed)
+    std::cout << "the score is above --max " << core::number_text(*arguments.highest) << "\n";
+  return code;
 }
 
 }  // namespace
@@ -82,6 +89,8 @@ Action declare_c2st(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--seed", arguments->options.seed, "seed of the folds and the classifiers")
       ->capture_default_str();
+  app.add_option("--max", arguments->highest, "end with exit code 2 where the score is above this one")
+      ->check(CLI::Range(0.0, 1.0));
   app.add_flag("--json", arguments->json, "print one JSON object");
   return [arguments] { return c2st(*arguments); };
 }
