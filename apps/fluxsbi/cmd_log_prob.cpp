@@ -111,8 +111,10 @@ Action declare_log_prob(CLI::App& app) {
                  "observations, one for each row of theta or one for all: .npz (x), .npy, .h5 (x) or text");
   app.add_option("--theta-key", arguments->theta_key, "key of theta in .npz, path of its dataset in .h5");
   app.add_option("--x-key", arguments->x_key, "the same for x");
-  app.add_option("--values", arguments->values,
-                 "joint models: all columns, one point a row: .npz or .h5 (theta and x) or .csv");
+  app.add_option(
+      "--values", arguments->values,
+      "joint models: all columns, one point a row: .npz or .h5 (theta and x, or samples of all columns: the "
+      "result is then [rows, draws]) or .csv");
   app.add_option(
          "--given-names", arguments->given_names,
          "joint models: columns of --values that are given, such as theta_0,x_1; the density is that of the "

@@ -2,13 +2,19 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
 #include "common.hpp"
+#include "config/reader.hpp"
+#include "config/rules.hpp"
+#include "config/value.hpp"
+#include "core/error.hpp"
 #include "core/log.hpp"
+#include "data/prior/prior.hpp"
 #include "diagnose/samples.hpp"
 #include "io/output.hpp"
 #include "report/corner.hpp"
@@ -21,7 +27,7 @@ namespace {
 constexpr int64_t usual_dimensions = 12;  // larger plots are drawn where --columns asks for them
 
 struct PlotArguments {
-  std::string input, reference, title;
+  std::string input, reference, title, prior;
   std::vector<std::string> columns;
   std::vector<double> truth;
   int64_t row = -1;
@@ -57,6 +63,49 @@ diagnose::SampleSet load_reference(const PlotArguments& arguments, const std::ve
   return diagnose::with_columns(reference, columns);
 }
 
+// One of the numbers 0, 1, ... of all dimensions for each that is drawn.
+std::vector<size_t> numbers_of(const diagnose::SampleSet& all, const std::vector<std::string>& columns) {
+  diagnose::SampleSet numbers{all.name, 1, all.dimensions, {}, all.columns, 0};
+  for (int64_t i = 0; i < all.dimensions; ++i) numbers.values.push_back(static_cast<double>(i));
+  const auto picked = diagnose::with_columns(numbers, columns);
+  return {picked.values.begin(), picked.values.end()};
+}
+
+std::unique_ptr<data::Prior> load_prior(const std::string& path, int64_t dimensions) {
+  const config::Value document =
+      config::load_yaml(std::filesystem::is_directory(path) ? path + "/config.yaml" : path);
+  data::PriorOptions options;
+  config::Reader reader(document);
+  reader.read(data::prior_table(), options);
+  data::resolve(options, reader);
+  reader.finish_part();
+  if (options.kind == data::PriorKind::none || options.kind == data::PriorKind::custom) {
+    throw core::UserError(
+        "--prior " + path + ": prior.kind = " + config::name_of(options.kind) +
+        " has no density to draw; give a run or a config with another kind, or leave --prior out");
+  }
+  return data::make_prior(options, dimensions);
+}
+
+// The density of a component as a curve of steps, of as much probability each: exact but for their width.
+std::vector<std::pair<double, double>> density_curve(const data::Prior& prior, size_t component) {
+  constexpr int steps = 400;
+  constexpr double least = 1e-4;  // what is left out at each end
+  std::vector<std::pair<double, double>> curve;
+  double from = prior.quantile(component, least);
+  curve.emplace_back(from, 0);
+  for (int step = 1; step <= steps; ++step) {
+    const double to = prior.quantile(component, least + (1 - 2 * least) * step / steps);
+    if (!(to > from)) continue;
+    const double density = (1 - 2 * least) / steps / (to - from);
+    curve.emplace_back(from, density);
+    curve.emplace_back(to, density);
+    from = to;
+  }
+  curve.emplace_back(from, 0);
+  return curve;
+}
+
 // The true values of the dimensions that are drawn; they may be given for all.
 std::vector<double> truth_of(const PlotArguments& arguments, const diagnose::SampleSet& all,
                              const std::vector<std::string>& columns) {
@@ -81,6 +130,11 @@ void plot_samples(const PlotArguments& arguments) {
   }
   corner.truth = truth_of(arguments, all, columns);
   corner.title = arguments.title;
+  if (!arguments.prior.empty()) {
+    const auto prior = load_prior(arguments.prior, all.dimensions);
+    for (const size_t component : numbers_of(all, columns))
+      corner.prior.push_back(density_curve(*prior, component));
+  }
   report::draw_corner(corner, arguments.output.path);
 }
 
@@ -112,6 +166,9 @@ Action declare_plot(CLI::App& app) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
+  app.add_option(
+      "--prior", arguments->prior,
+      "run folder or config (.yaml) whose prior is drawn beside them, as thin lines on the diagonal");
   app.add_option("--truth", arguments->truth,
                  "true parameters, one for each dimension of the file or of --columns")
       ->delimiter(',');

@@ -41,6 +41,10 @@ const config::Table<DataOptions>& data_table() {
               "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, for files "
               "of Julia, MATLAB and R, in which simulations lie along the last axis. null: an error where it looks "
               "so")
+          .add(
+              "ignore", &DataOptions::ignore, any<std::vector<std::string>>(),
+              "columns of text files that are left out, by name; the numbers of theta_0, ... and x_0, ... may then "
+              "have gaps, and where data.names.theta are given and no column is called x_0, all other columns are x")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),

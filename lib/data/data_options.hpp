@@ -14,8 +14,8 @@
 
 namespace fluxsbi::data {
 
-/// What is done about rows with NaN or infinite values. impute: NaN marks missing values of x, which the model
-/// learns to do without; pad: it marks absent elements of sets and series.
+/// What is done about rows with NaN or infinite values. impute: NaN marks missing values of x, which the
+/// model learns to do without; pad: it marks absent elements of sets and series.
 enum class NanPolicy { error, drop, impute, pad };
 std::span<const std::string_view> enum_names(NanPolicy);
 
@@ -27,6 +27,7 @@ struct DataOptions {
   std::optional<std::string> x_file;      ///< .npy
   std::string theta_key = "theta";        ///< key of .npz, path of a dataset in HDF5
   std::string x_key = "x";
+  std::vector<std::string> ignore;    ///< columns of text files that are left out
   std::optional<bool> transposed;     ///< axes stand in the opposite order; none: refused if it looks so
   std::optional<std::string> task;    ///< built-in task instead of a file
   int64_t simulations = 100000;       ///< how many pairs a task simulates, or before training with `online`
@@ -57,8 +58,9 @@ const config::Table<DataOptions>& data_names_table();
 
 /// Puts what it means in place of each `auto`: what the built-in task needs (Task::data_needs), else error
 /// for constant, per_feature for standardise_theta, and for standardise_x what the network asks for,
-/// `of_network` (per_feature or per_channel), per_channel for elements of varying number (pad). Fills missing_rate. A network that asks for per_channel shares its weights among
-/// positions and goes before the task. A task of unknown name is left for open_dataset to refuse.
+/// `of_network` (per_feature or per_channel), per_channel for elements of varying number (pad). Fills
+/// missing_rate. A network that asks for per_channel shares its weights among positions and goes before the
+/// task. A task of unknown name is left for open_dataset to refuse.
 void resolve(DataOptions& options, const std::string& of_network);
 
 }  // namespace fluxsbi::data

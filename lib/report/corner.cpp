@@ -72,6 +72,7 @@ class Corner {
       if (data_.has_reference())
         peaks_[j] = std::max(peaks_[j], write_histogram(out_, "$Reference" + id, data_.reference[j],
                                                         data_.axes[j], data_.histogram_bins));
+      if (!plot_.prior.empty()) write_prior(id, plot_.prior[j]);
     }
     for (int i = 1; i < count_; ++i) {
       for (int j = 0; j < i; ++j) {
@@ -84,6 +85,12 @@ class Corner {
           write_contours(out_, "$LinesR" + id, shown_density(data_.reference[j], data_.reference[i], x, y));
       }
     }
+  }
+
+  void write_prior(const std::string& id, const std::vector<std::pair<double, double>>& curve) {
+    out_ << "$Prior" << id << " << EOD\n";
+    for (const auto& [place, density] : curve) out_ << place << ' ' << density << '\n';
+    out_ << "EOD\n";
   }
 
   // Position, range, ticks and labels of a panel.
@@ -148,6 +155,8 @@ class Corner {
          << "', $Samples" << id << " with steps lw 1.6 lc rgb '" << style::primary << "'";
     if (data_.has_reference())
       out_ << ", $Reference" << id << " with steps lw 1.6 lc rgb '" << style::second << "'";
+    if (!plot_.prior.empty())
+      out_ << ", $Prior" << id << " with lines lw 1.2 lc rgb '" << style::faint_ink << "'";
     out_ << '\n';
   }
 
@@ -186,6 +195,10 @@ class Corner {
     if (data_.has_reference()) {
       line("lw 2 lc rgb '" + std::string(style::second) + "'");
       text(draws(plot_.reference.label, data_.reference[0].size()), style::ink);
+    }
+    if (!plot_.prior.empty()) {
+      line("lw 1.2 lc rgb '" + std::string(style::faint_ink) + "'");
+      text("prior", style::ink);
     }
     if (!plot_.truth.empty()) {
       line("lw 1.4 dashtype (12,8) lc rgb '" + std::string(style::truth) + "'");

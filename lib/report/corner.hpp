@@ -20,6 +20,8 @@ struct CornerPlot {
   DrawSet reference;          ///< overlaid in another colour; no values: none
   std::vector<double> truth;  ///< [d] true parameters as dashed lines; empty: none
   std::string title;          ///< empty: none
+  /// [d] curves of (parameter, density), thin lines on the diagonal: the prior's marginals. Empty: none.
+  std::vector<std::vector<std::pair<double, double>>> prior;
   /// [d] ranges shown; empty: from samples, reference and truth.
   std::vector<std::pair<double, double>> limits;
 
@@ -35,8 +37,8 @@ struct CornerScript {
   int size = 0;
 };
 
-/// Throws UserError for no finite draw, numbers of columns that differ from names.size(), an empty range, or
-/// more than most_dimensions.
+/// Throws UserError for no finite draw, numbers of columns or curves that differ from names.size(), an empty
+/// range, or more than most_dimensions.
 CornerScript corner_script(const CornerPlot& plot);
 
 /// Draws the plot as .png or .svg at `path` with gnuplot (gnuplot.hpp); 900 x 900 pixels for two parameters,

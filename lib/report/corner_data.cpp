@@ -40,9 +40,11 @@ void check(const CornerPlot& plot) {
     if (set->values.size() % d != 0)
       throw core::UserError("corner plot: " + set->label + " does not have " + std::to_string(d) +
                             " columns, one for each name");
-  if ((!plot.truth.empty() && plot.truth.size() != d) || (!plot.limits.empty() && plot.limits.size() != d))
-    throw core::UserError("corner plot: true parameters and limits need one entry for each of the " +
-                          std::to_string(d) + " names");
+  if ((!plot.truth.empty() && plot.truth.size() != d) || (!plot.limits.empty() && plot.limits.size() != d) ||
+      (!plot.prior.empty() && plot.prior.size() != d))
+    throw core::UserError(
+        "corner plot: true parameters, curves of the prior and limits need one entry for each of the " +
+        std::to_string(d) + " names");
   for (const auto& [low, high] : plot.limits)
     if (!(low < high)) throw core::UserError("corner plot: a limit's lower end is not below its upper end");
 }

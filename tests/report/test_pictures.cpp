@@ -100,6 +100,21 @@ TEST_CASE("a corner plot's script has a panel for each parameter and pair", "[re
   CHECK(occurrences(full, "first 0.5 to graph 1") == 1);
 }
 
+TEST_CASE("a corner plot draws the prior's marginals on the diagonal", "[report][corner]") {
+  const std::vector<double> values = draws(400);
+  report::CornerPlot plot;
+  plot.names = {"a", "b"};
+  plot.samples = {"posterior", values};
+  plot.prior = {{{-1, 0.5}, {1, 0.5}}, {{0, 0.125}, {8, 0.125}}};
+  const std::string text = report::corner_script(plot).text;
+  CHECK(occurrences(text, ", $Prior0 with lines") == 1);
+  CHECK(occurrences(text, ", $Prior1 with lines") == 1);
+  CHECK_THAT(text, ContainsSubstring("$Prior1 << EOD\n0 0.125\n8 0.125\nEOD\n"));
+  CHECK_THAT(text, ContainsSubstring("'prior'"));
+  plot.prior.pop_back();
+  CHECK_THROWS_AS(report::corner_script(plot), core::UserError);
+}
+
 TEST_CASE("a corner plot leaves out rows that could not be filled", "[report][corner]") {
   std::vector<double> values = draws(40);
   values[3] = NAN;
