@@ -1,6 +1,8 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -10,6 +12,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "diagnose/c2st.hpp"
+#include "diagnose/samples.hpp"
 
 namespace fluxsbi::app {
 
@@ -17,6 +20,7 @@ namespace {
 
 struct C2stArguments {
   std::string reference, samples;
+  std::vector<std::string> columns;
   int64_t row = -1, reference_row = -2;
   diagnose::C2stOptions options;
   bool json = false;
@@ -31,10 +35,15 @@ void print_json(const diagnose::C2stResult& result) {
 }
 
 int c2st(C2stArguments arguments) {
-  const auto reference = diagnose::load_samples(
-      arguments.reference, arguments.reference_row == -2 ? arguments.row : arguments.reference_row);
-  const auto samples =
-      diagnose::in_order_of(diagnose::load_samples(arguments.samples, arguments.row), reference.columns);
+  const auto load = [&](const std::string& path, int64_t row) {
+    diagnose::SampleSet set = diagnose::load_samples(path, row);
+    return arguments.columns.empty() ? set : diagnose::with_columns(set, arguments.columns);
+  };
+  const auto reference =
+      load(arguments.reference, arguments.reference_row == -2 ? arguments.row : arguments.reference_row);
+  const auto samples = diagnose::in_order_of(load(arguments.samples, arguments.row), reference.columns);
+  if (reference.values == samples.values)
+    core::log::warning("both files hold the same draws: the score says nothing (one file given twice?)");
   arguments.options.on_fold = [](int64_t done, int64_t folds) {
     core::log::progress("c2st: fold " + std::to_string(done) + " of " + std::to_string(folds));
   };
@@ -65,8 +74,7 @@ int c2st(C2stArguments arguments) {
             << " samples each, " << result.dimensions << " dimensions, " << result.accuracies.size()
             << " folds, " << core::duration_text(result.seconds) << ")\n"
             << "0.5 means that no difference was found, 1.0 that every sample can be told apart\n";
-  if (failed)
-    std::cout << "the score is above --max " << core::number_text(*arguments.highest) << "\n";
+  if (failed) std::cout << "the score is above --max " << core::number_text(*arguments.highest) << "\n";
   return code;
 }
 
@@ -82,6 +90,11 @@ Action declare_c2st(CLI::App& app) {
                  "index of the observation in 'samples' [rows, n, d] of both files, counted from 0");
   app.add_option("--reference-row", arguments->reference_row,
                  "index of the observation in the reference file, if it differs from --row");
+  app.add_option(
+         "--columns", arguments->columns,
+         "parameters to compare, by name or by number from 0, such as mass,spin or 0,3 (default: all)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
   app.add_option("--folds", arguments->options.folds, "number of cross-validation folds")
       ->capture_default_str()
       ->check(CLI::Range(2, 100));

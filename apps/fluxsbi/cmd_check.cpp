@@ -31,8 +31,9 @@ config::Value written_or_recommended(const CheckArguments& arguments) {
   if (!arguments.data.names_data())
     throw core::UserError(
         "nothing to check: name a file with --data F, a built-in task with --task NAME, or a config");
-  return config::parse_yaml(experiment::recommended_config(data_options(arguments.data)),
-                            "the recommended config");
+  return config::parse_yaml(
+      experiment::recommended_config(data_options(arguments.data, arguments.assignments)),
+      "the recommended config");
 }
 
 config::Value document_of(const CheckArguments& arguments) {

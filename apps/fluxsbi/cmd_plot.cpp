@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,7 +9,11 @@
 
 #include "command.hpp"
 #include "common.hpp"
+#include "config/reader.hpp"
+#include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/philox.hpp"
+#include "data/prior/prior.hpp"
 #include "diagnose/samples.hpp"
 #include "io/output.hpp"
 #include "report/corner.hpp"
@@ -60,6 +65,39 @@ diagnose::SampleSet load_beside(const std::string& path, int64_t row,
   return diagnose::with_columns(beside, columns);
 }
 
+bool names_prior(const std::string& path) {
+  std::error_code ignored;
+  const auto extension = std::filesystem::path(path).extension();
+  return std::filesystem::is_directory(path, ignored) || extension == ".yaml" || extension == ".yml";
+}
+
+// Draws of the prior that the config of a run, or a config, tells, [draws, dimensions].
+diagnose::SampleSet draw_prior(const std::string& path, const diagnose::SampleSet& all) {
+  constexpr int64_t draws = 20000;
+  const config::Value document =
+      config::load_yaml(std::filesystem::is_directory(path) ? path + "/config.yaml" : path);
+  data::PriorOptions options;
+  config::Reader reader(document);
+  reader.read(data::prior_table(), options);
+  data::resolve(options, reader);
+  reader.finish_part();
+  if (options.kind == data::PriorKind::none || options.kind == data::PriorKind::custom) {
+    throw core::UserError(
+        "--prior " + path + ": prior.kind = " + config::name_of(options.kind) +
+        " cannot be drawn from; give a run or a config with another kind, or a file of draws");
+  }
+  const auto prior = data::make_prior(options, all.dimensions);
+  diagnose::SampleSet set{path, draws, all.dimensions, {}, all.columns};
+  set.values.resize(static_cast<size_t>(draws * all.dimensions));
+  for (int64_t i = 0; i < draws; ++i) {
+    core::Philox random(1, core::Purpose::prior, static_cast<uint64_t>(i));
+    prior->sample(random,
+                  std::span(set.values)
+                      .subspan(static_cast<size_t>(i * all.dimensions), static_cast<size_t>(all.dimensions)));
+  }
+  return set;
+}
+
 // The true values of the dimensions that are drawn; they may be given for all.
 std::vector<double> truth_of(const PlotArguments& arguments, const diagnose::SampleSet& all,
                              const std::vector<std::string>& columns) {
@@ -83,7 +121,8 @@ report::Figure samples_figure(const PlotArguments& arguments) {
     corner.reference = {"reference", reference.values};
   }
   if (!arguments.prior.empty()) {
-    prior = load_beside(arguments.prior, -1, columns);
+    prior = names_prior(arguments.prior) ? diagnose::with_columns(draw_prior(arguments.prior, all), columns)
+                                         : load_beside(arguments.prior, -1, columns);
     corner.prior = {"prior", prior.values};
   }
   corner.truth = truth_of(arguments, all, columns);
@@ -120,8 +159,10 @@ Action declare_plot(CLI::App& app) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
-  app.add_option("--prior", arguments->prior,
-                 "file of draws of the prior, such as simulations, to draw on the diagonal");
+  app.add_option(
+      "--prior", arguments->prior,
+      "whose prior is drawn on the diagonal: a run folder, a config (.yaml), or a file of draws of the prior, "
+      "such as simulations");
   app.add_option("--truth", arguments->truth,
                  "true parameters, one for each dimension of the file or of --columns")
       ->delimiter(',');

@@ -1,5 +1,7 @@
 #include <iostream>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -18,6 +20,7 @@ namespace {
 struct RecommendArguments {
   DataArguments data;
   std::string model;
+  std::vector<std::string> assignments;
   OutputArgument output;
 };
 
@@ -30,8 +33,15 @@ int recommend(const RecommendArguments& arguments) {
     std::cout << experiment::recommendation_rules();
     return 0;
   }
+  for (const auto& assignment : arguments.assignments) {
+    if (!assignment.starts_with("data."))
+      throw core::UserError("--set " + assignment +
+                            ": recommend takes keys of the section data alone; set others in " +
+                            "the config that it writes, or when you train");
+  }
   if (!output.empty()) io::check_output(output, arguments.output.force, {".yaml", ".yml"});
-  const std::string config = experiment::recommended_config(data_options(arguments.data), arguments.model);
+  const std::string config =
+      experiment::recommended_config(data_options(arguments.data, arguments.assignments), arguments.model);
   if (output.empty()) {
     std::cout << config;
   } else {
@@ -47,6 +57,10 @@ Action declare_recommend(CLI::App& app) {
   auto arguments = std::make_shared<RecommendArguments>();
   add_data(app, arguments->data);
   app.add_option("--model", arguments->model, "model to use instead of the one that the cards choose");
+  app.add_option("--set", arguments->assignments,
+                 "data.key=value, what the config is to say of the data, such as data.nan=drop or "
+                 "data.names.theta=[mass,spin]; may be repeated")
+      ->allow_extra_args(true);
   app.add_option("-o,--output", arguments->output.path, "config file to write (.yaml; default: print it)");
   app.add_flag("--force", arguments->output.force, "replace the output if it exists");
   return [arguments] { return recommend(*arguments); };

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "config/reader.hpp"
 #include "config/rules.hpp"
 #include "core/error.hpp"
 
@@ -43,12 +44,17 @@ void put_into(const DataArguments& arguments, config::Value& document) {
   if (!arguments.x_key.empty()) set("data.x_key=" + config::emit(arguments.x_key));
 }
 
-data::DataOptions data_options(const DataArguments& arguments) {
+data::DataOptions data_options(const DataArguments& arguments, const std::vector<std::string>& assignments) {
+  config::Value document = config::parse_yaml("data: {}\n", "the command line");
+  put_into(arguments, document);
+  for (const auto& assignment : assignments) {
+    if (assignment.starts_with("data.")) config::set_from_command_line(document, assignment);
+  }
   data::DataOptions options;
-  if (!arguments.data.empty()) options.file = arguments.data;
-  if (!arguments.task.empty()) options.task = arguments.task;
-  if (!arguments.theta_key.empty()) options.theta_key = arguments.theta_key;
-  if (!arguments.x_key.empty()) options.x_key = arguments.x_key;
+  config::Reader reader(document);
+  reader.read(data::data_table(), options);
+  reader.read(data::data_names_table(), options);
+  reader.finish();
   return options;
 }
 

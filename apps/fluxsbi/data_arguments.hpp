@@ -1,4 +1,5 @@
-// --data, --task, --theta-key and --x-key: where the commands that train, check and recommend take simulations from.
+// --data, --task, --theta-key and --x-key: where the commands that train, check and recommend take
+// simulations from.
 #pragma once
 
 #include <string>
@@ -26,6 +27,7 @@ void forget_files(config::Value& document);
 void put_into(const DataArguments& arguments, config::Value& document);
 
 /// The section `data` that they alone make.
-data::DataOptions data_options(const DataArguments& arguments);
+data::DataOptions data_options(const DataArguments& arguments,
+                               const std::vector<std::string>& assignments = {});
 
 }  // namespace fluxsbi::app

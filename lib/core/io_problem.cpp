@@ -20,6 +20,8 @@ const char* remedy(int problem) {
       return "the machine has too many files open: end other programs, or raise fs.file-max";
     case ENOMEM:
       return "the machine is short of memory: end other programs";
+    case EAGAIN:
+      return "too many processes run: take fewer simulator.workers, or raise the limit (ulimit -u)";
     case EIO:
     case ESTALE:
     case EREMOTEIO:

@@ -41,6 +41,10 @@ const config::Table<DataOptions>& data_table() {
               "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, for files "
               "of Julia, MATLAB and R, in which simulations lie along the last axis. null: an error where it looks "
               "so")
+          .add(
+              "ignore", &DataOptions::ignore, any<std::vector<std::string>>(),
+              "columns of text files that are left out, by name; the numbers of theta_0, ... and x_0, ... may then "
+              "have gaps, and where data.names.theta are given and no column is called x_0, all other columns are x")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),
@@ -81,9 +85,10 @@ const config::Table<DataOptions>& data_table() {
               "ordinary parameters alone (docs/data.md)")
           .add("transform_x", &DataOptions::transform_x, any<TransformWords>(),
                "the same for x; logit is for values between 0 and 1")
-          .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
-               "what happens to columns that do not vary. error: an error names them. keep: they are kept "
-               "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw, sir)")
+          .add(
+              "constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
+              "what happens to columns that do not vary. error: an error names them. keep: they are kept "
+              "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw, sir)")
           .add("nan", &DataOptions::nan, config::one_of<NanPolicy>(),
                "what happens to rows with NaN or infinite values. error: an error gives their number and the "
                "first one. drop: they are left out. impute: a value of x that is NaN is missing, and the "

@@ -14,8 +14,8 @@
 
 namespace fluxsbi::data {
 
-/// What is done about rows with NaN or infinite values. impute: NaN marks missing values of x, which the model
-/// learns to do without; pad: it marks absent elements of sets and series.
+/// What is done about rows with NaN or infinite values. impute: NaN marks missing values of x, which the
+/// model learns to do without; pad: it marks absent elements of sets and series.
 enum class NanPolicy { error, drop, impute, pad };
 std::span<const std::string_view> enum_names(NanPolicy);
 
@@ -27,6 +27,7 @@ struct DataOptions {
   std::optional<std::string> x_file;      ///< .npy
   std::string theta_key = "theta";        ///< key of .npz, path of a dataset in HDF5
   std::string x_key = "x";
+  std::vector<std::string> ignore;    ///< columns of text files that are left out
   std::optional<bool> transposed;     ///< axes stand in the opposite order; none: refused if it looks so
   std::optional<std::string> task;    ///< built-in task instead of a file
   int64_t simulations = 100000;       ///< how many pairs a task simulates, or before training with `online`

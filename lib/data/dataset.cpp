@@ -33,7 +33,7 @@ void check_source(const DataOptions& options) {
 Dataset from_task(const DataOptions& options, uint64_t seed) {
   if (options.simulations < 1) throw core::UserError("data.simulations must be at least 1");
   const auto task = make_task(*options.task);
-  const Simulations simulations = simulate(*task, options.simulations, seed);
+  const TaskSimulations simulations = simulate(*task, options.simulations, seed);
   const auto side = [&](const std::vector<float>& values, int64_t size) {
     return rows_in_memory(io::Array::from(std::span<const float>(values), {simulations.rows, size}));
   };
@@ -76,7 +76,7 @@ void require_shape(const SidePair& part, const std::string& path, const SidePair
 }
 
 FileKeys keys_of(const DataOptions& options) {
-  return {options.theta_key, options.x_key, options.transposed};
+  return {options.theta_key, options.x_key, options.transposed, options.ignore};
 }
 
 /// The parts that the options name, as pairs; one without values for a shape.

@@ -1,6 +1,7 @@
 #include "data/side_choice.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "data/files/names.hpp"
 #include "data/missing.hpp"
@@ -63,27 +64,30 @@ ThetaEnds theta_ends(const PriorOptions& options, const Prior* prior) {
   return found;
 }
 
-Choices choose_sides(const Dataset& dataset, const DataOptions& options, const ThetaEnds& ends) {
-  const DataShape& shape = dataset.shape;
-  const SideFacts theta{"data.transform_theta",
-                        options.transform_theta,
-                        options.standardise_theta,
-                        feature_names(dataset.theta_names, shape.theta_channels),
-                        ends.ends,
-                        ends.logit,
-                        !shape.theta_grid.empty()};
-  const SideFacts x{
-      "data.transform_x",
-      options.transform_x,
-      options.standardise_x,
-      shape.x_size() > 0 ? feature_names(dataset.x_names, shape.x_channels) : std::vector<std::string>{},
-      {},
-      false,
-      !shape.x_grid.empty() || shape.padded};
-  SampledRows sample;
-  if (looks(theta) || (!x.names.empty() && looks(x)))
-    sample = sample_rows(*dataset.rows, options.nan == NanPolicy::drop);
-  return {choose_transforms(theta, sample.theta), choose_transforms(x, sample.x)};
+TransformChooser::TransformChooser(const Dataset& dataset, const DataOptions& options, const ThetaEnds& ends)
+    : theta_{"data.transform_theta",
+             options.transform_theta,
+             options.standardise_theta,
+             feature_names(dataset.theta_names, dataset.shape.theta_channels),
+             ends.ends,
+             ends.logit,
+             !dataset.shape.theta_grid.empty()},
+      x_{"data.transform_x",
+         options.transform_x,
+         options.standardise_x,
+         dataset.shape.x_size() > 0 ? feature_names(dataset.x_names, dataset.shape.x_channels)
+                                    : std::vector<std::string>{},
+         {},
+         false,
+         !dataset.shape.x_grid.empty() || dataset.shape.padded} {
+  if (!looks(theta_) && (x_.names.empty() || !looks(x_))) return;
+  SampledRows sample = sample_rows(*dataset.rows, options.nan == NanPolicy::drop);
+  theta_sample_ = std::move(sample.theta);
+  x_sample_ = std::move(sample.x);
+}
+
+Choices TransformChooser::choose(std::span<const ColumnTally> theta, std::span<const ColumnTally> x) const {
+  return {choose_transforms(theta_, theta_sample_, theta), choose_transforms(x_, x_sample_, x)};
 }
 
 }  // namespace fluxsbi::data

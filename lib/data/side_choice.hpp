@@ -1,6 +1,9 @@
-// How both sides of the data are transformed: what the config and the prior say, and what `auto` finds by a look at some
-// rows.
+// How both sides of the data are transformed: what the config and the prior say, and what `auto` finds by a
+// look at some rows.
 #pragma once
+
+#include <span>
+#include <vector>
 
 #include "data/data_options.hpp"
 #include "data/dataset.hpp"
@@ -22,7 +25,17 @@ struct Choices {
   SideChoice theta, x;
 };
 
-/// Chooses by up to 20,000 evenly spaced rows. Throws UserError as choose_transforms.
-Choices choose_sides(const Dataset& dataset, const DataOptions& options, const ThetaEnds& ends);
+/// Chooses by up to 20,000 evenly spaced rows, and again once the ends of all values are known.
+class TransformChooser {
+ public:
+  /// Reads the rows.
+  TransformChooser(const Dataset& dataset, const DataOptions& options, const ThetaEnds& ends);
+  /// Throws UserError as choose_transforms. Tallies of all rows, [size] or empty.
+  Choices choose(std::span<const ColumnTally> theta = {}, std::span<const ColumnTally> x = {}) const;
+
+ private:
+  SideFacts theta_, x_;
+  std::vector<double> theta_sample_, x_sample_;
+};
 
 }  // namespace fluxsbi::data

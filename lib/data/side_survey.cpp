@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/missing.hpp"
 #include "io/atomic_file.hpp"
 
 namespace fluxsbi::data {
@@ -40,7 +41,8 @@ SideSurvey::SideSurvey(const RowArray& array, std::vector<std::string> features,
       told_(transforms_of(choice, false)),
       guessed_(transforms_of(choice, true)),
       fit_(array.row_size(), with_transforms(std::move(request), choice, array.is_single()), random,
-           most_numbers) {}
+           most_numbers),
+      tallies_(size_ <= most_tallied ? size_ : 0) {}
 
 void SideSurvey::read(int64_t first, int64_t count) {
   first_ = first;
@@ -56,7 +58,20 @@ void SideSurvey::take(std::span<const int64_t> rows, std::span<const int64_t> tr
     add_to_crc(std::span(values_).subspan(static_cast<size_t>(rows[at]) * size_, (end - at) * size_));
     at = end;
   }
+  if (!tallies_.empty()) {
+    for (const int64_t i : rows) {
+      const auto values = row(i);
+      for (size_t j = 0; j < size_; ++j) tallies_[j].add(values[j]);
+    }
+  }
   fit_.add(values_, training);
+}
+
+void SideSurvey::note_missing(int64_t i) {
+  const auto values = row(i);
+  for (size_t j = 0; j < tallies_.size(); ++j) {
+    if (!is_finite(values[j])) tallies_[j].add_missing();
+  }
 }
 
 void SideSurvey::add_to_crc(std::span<const double> values) {

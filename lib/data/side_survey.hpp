@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/philox.hpp"
+#include "data/look/tally.hpp"
 #include "data/source/row_array.hpp"
 #include "data/standardise.hpp"
 #include "data/transform_choice.hpp"
@@ -23,8 +24,8 @@ struct SideWords {
 
 class SideSurvey {
  public:
-  /// `features` [size] are names. `request` comes without transforms, which are those of `choice`; that must outlive the
-  /// survey, as the array must.
+  /// `features` [size] are names. `request` comes without transforms, which are those of `choice`; that must
+  /// outlive the survey, as the array must.
   SideSurvey(const RowArray& array, std::vector<std::string> features, SideWords words,
              const SideChoice& choice, StandardiserRequest request, core::Philox random,
              int64_t most_numbers);
@@ -36,9 +37,14 @@ class SideSurvey {
   }
   const std::vector<std::string>& features() const { return features_; }
 
-  /// Continues the CRC-32 with the rows `rows` of the block, and the fit with those that train; notes values beyond the
-  /// ends of their transforms.
+  /// Continues the CRC-32 with the rows `rows` of the block, and the fit with those that train; notes values
+  /// beyond the ends of their transforms.
   void take(std::span<const int64_t> rows, std::span<const int64_t> training);
+
+  /// Counts the values of row i of the block, which is left out, that are not finite.
+  void note_missing(int64_t i);
+  /// Of all rows so far that were taken, [size]; empty for more than most_tallied columns.
+  const std::vector<ColumnTally>& tallies() const { return tallies_; }
 
   /// Features whose transform was guessed by a look at some rows and does not hold for others.
   const std::set<size_t>& refuted() const { return refuted_; }
@@ -64,6 +70,7 @@ class SideSurvey {
   StandardiserFit fit_;
   int64_t first_ = 0;           ///< number of the block's first row
   std::vector<double> values_;  ///< of the block
+  std::vector<ColumnTally> tallies_;
   std::set<size_t> refuted_;
   std::string outside_;  ///< the first value beyond the ends, as a message
   uint32_t crc_ = 0;

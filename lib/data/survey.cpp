@@ -67,7 +67,11 @@ class Pass {
       rows.clear();
       training.clear();
       for (int64_t i = 0; i < count; ++i) {
-        if (!is_kept(first, i)) continue;
+        if (!is_kept(first, i)) {
+          theta_.note_missing(i);
+          x_.note_missing(i);
+          continue;
+        }
         rows.push_back(i);
         const bool validates = next_validation != validation.end() && *next_validation == kept++;
         if (validates) {
@@ -126,6 +130,8 @@ class Pass {
     result.missing = missing_;
     result.theta = theta_.finish(result.remarks);
     result.x = x_.finish(result.remarks);
+    result.theta_tallies = theta_.tallies();
+    result.x_tallies = x_.tallies();
     result.fingerprint = io::crc32_combine(theta_.crc(), x_.crc(), x_.crc_bytes());
   }
 
@@ -197,6 +203,19 @@ void forget_refuted(const SideSurvey& side, SideChoice& choice) {
       ": none after all, because further rows hold values beyond the ends of that transform");
 }
 
+/// Takes the choice that was made by all values where it is another kind of transform for some feature.
+bool adopt(const SideChoice& of_all, SideChoice& choice) {
+  const auto kinds = [](const SideChoice& side, size_t i) {
+    return side.transforms.empty() ? std::pair{TransformKind::none, false}
+                                   : std::pair{side.transforms[i].kind, side.robust[i] != 0};
+  };
+  const size_t size = std::max(of_all.transforms.size(), choice.transforms.size());
+  bool differs = false;
+  for (size_t i = 0; i < size; ++i) differs = differs || kinds(of_all, i) != kinds(choice, i);
+  if (differs) choice = of_all;
+  return differs;
+}
+
 }  // namespace
 
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed, const ThetaEnds& theta_ends,
@@ -204,7 +223,8 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
   const int64_t rows = dataset.rows->rows();
   Survey result;
   result.kept = Complement(rows, {});
-  Choices choices = choose_sides(dataset, options, theta_ends);
+  const TransformChooser chooser(dataset, options, theta_ends);
+  Choices choices = chooser.choose();
   const auto run_once = [&](int64_t kept) {
     Pass pass(dataset, options, seed, choices, most_numbers);
     // Too few rows to split are an error that comes after those of the rows themselves.
@@ -225,7 +245,9 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
   result.dropped = std::ssize(bad);
   result.split = split_rows(rows - result.dropped, options, seed);
   require_spread(dataset, options, result.split);
-  if (bad.empty()) {
+  const Choices of_all = chooser.choose(pass.theta().tallies(), pass.x().tallies());
+  const bool theta_changes = adopt(of_all.theta, choices.theta), x_changes = adopt(of_all.x, choices.x);
+  if (bad.empty() && !theta_changes && !x_changes) {
     pass.finish(result);
   } else {
     result.kept = Complement(rows, bad);

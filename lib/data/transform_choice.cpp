@@ -61,7 +61,10 @@ Transform asinh_of(const Middle& middle, double widths) {
 }
 
 // log of positive values, or of negative ones turned round, over many decades.
-bool takes_log(std::span<const double> sorted, bool positive) {
+bool takes_log(std::span<const double> sorted, bool positive, const ColumnTally* all) {
+  if (all && all->count() > 0 &&
+      (positive ? all->low().values()[0].value <= 0 : all->high().values()[0].value >= 0))
+    return false;
   std::vector<double> size(sorted.begin(), sorted.end());
   if (!positive) {
     std::reverse(size.begin(), size.end());
@@ -74,8 +77,30 @@ bool takes_log(std::span<const double> sorted, bool positive) {
   return high / low > log_span && before > log_skew && std::abs(after) < log_skew_left * before;
 }
 
+// Far values of all rows, where the few that a tally holds of each end are all of them.
+struct FarValues {
+  FarValues(const ColumnTally& all, const Middle& middle) {
+    for (const ColumnEnd* end : {&all.low(), &all.high()}) {
+      for (const RepeatedValue& run : end->values()) {
+        const double distance = std::abs(run.value - middle.centre) / middle.spread;
+        if (distance <= far_away) {
+          ordinary = std::max(ordinary, distance);
+          continue;
+        }
+        count += run.count;
+        nearest = std::min(nearest, distance);
+        known = known && !(end->full() && &run == &end->values().back());
+      }
+    }
+    share = static_cast<double>(count) / static_cast<double>(all.count());
+  }
+  int64_t count = 0;
+  double nearest = infinite, ordinary = 0, share = 0;
+  bool known = true;
+};
+
 // The share of values that stand far away from all others, 0 where there is none or no gap.
-double extremes(std::span<const double> sorted, const Middle& middle) {
+double extremes(std::span<const double> sorted, const Middle& middle, const ColumnTally* all) {
   int64_t count = 0;
   double nearest = infinite, ordinary = 0;
   for (const double value : sorted) {
@@ -87,7 +112,15 @@ double extremes(std::span<const double> sorted, const Middle& middle) {
       ordinary = std::max(ordinary, distance);
     }
   }
-  const double share = static_cast<double>(count) / static_cast<double>(sorted.size());
+  double share = static_cast<double>(count) / static_cast<double>(sorted.size());
+  if (all && all->count() > std::ssize(sorted)) {
+    const FarValues far(*all, middle);
+    if (far.known) {
+      share = far.share;
+      nearest = far.nearest;
+      ordinary = std::max(ordinary, far.ordinary);
+    }
+  }
   return share <= most_extremes && nearest > gap * ordinary ? share : 0;
 }
 
@@ -147,20 +180,22 @@ std::span<const std::string_view> enum_names(TransformWord) {
   return names;
 }
 
-VariableChoice choose_transform(std::vector<double> values) {
+VariableChoice choose_transform(std::vector<double> values, const ColumnTally* all) {
   constexpr size_t least_values = 100;  // the outer quantiles of fewer tell nothing
   if (values.size() < least_values) return {};
   std::sort(values.begin(), values.end());
   if (is_discrete(values)) return {};
-  const std::string span = core::brief_text(values.front()) + " to " + core::brief_text(values.back());
+  const bool more = all && all->count() > std::ssize(values);
+  const std::string span = core::brief_text(more ? all->low().values()[0].value : values.front()) + " to " +
+                           core::brief_text(more ? all->high().values()[0].value : values.back());
   for (const bool positive : {true, false}) {
-    if (takes_log(values, positive))
+    if (takes_log(values, positive, all))
       return {log_from_zero(positive), false,
               "log, because its values have one sign and span decades (" + span + ")"};
   }
   const Middle middle(values);
   if (!(middle.spread > 0)) return {};
-  if (const double share = extremes(values, middle); share > 0) {
+  if (const double share = extremes(values, middle, all); share > 0) {
     return robust_choice(middle, "robust, because " + percent_text(share) +
                                      " of its values stand far away from all others (" + span + ")");
   }
@@ -171,7 +206,8 @@ VariableChoice choose_transform(std::vector<double> values) {
   return {asinh_of(middle, 1), false, "asinh, because its tails are heavy (" + span + ")"};
 }
 
-SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sample) {
+SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sample,
+                             std::span<const ColumnTally> tallies) {
   const size_t size = facts.names.size();
   const TransformWords& words = facts.words;
   if (size == 0) return {};
@@ -197,7 +233,7 @@ SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sam
     } else if (facts.logit) {
       chosen.transform = between(facts.ends.low[i], facts.ends.high[i]);
     } else if (facts.kind == Standardise::per_feature && !facts.ordered) {
-      chosen = choose_transform(std::move(values));
+      chosen = choose_transform(std::move(values), tallies.empty() ? nullptr : &tallies[i]);
       choice.guessed[i] = 1;
     }
     if (!chosen.reason.empty()) by_reason[chosen.reason].push_back(facts.names[i]);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/rules.hpp"
+#include "data/look/tally.hpp"
 #include "data/standardise.hpp"
 #include "data/transform.hpp"
 
@@ -23,7 +24,8 @@ std::span<const std::string_view> enum_names(TransformWord);
 using TransformWords = std::vector<TransformWord>;
 
 /// Thresholds of `auto`. Over the built-in tasks the tails reach 4.6 (slcp_distractors' Student t), positive
-/// variables span a factor of 4, and no value stands apart; Cauchy tails reach 15, a lognormal of sigma 1 spans
+/// variables span a factor of 4, and no value stands apart; Cauchy tails reach 15, a lognormal of sigma 1
+/// spans
 /// 100, uniform numbers on (0, 1) span 99 but are not skew.
 inline constexpr double log_span = 50;        ///< 99 % quantile over 1 % quantile from which log is taken,
 inline constexpr double log_skew = 0.5;       ///< if (q99 + q01 - 2 q50) / (q99 - q01) exceeds this
@@ -42,8 +44,9 @@ struct VariableChoice {
   std::string reason;
 };
 
-/// What `auto` chooses for a variable with these finite values (a sample of its training values).
-VariableChoice choose_transform(std::vector<double> values);
+/// What `auto` chooses for a variable with these finite values (a sample of its training values). `all`: the
+/// tally of all values, whose ends, signs and rare extremes then count; or null.
+VariableChoice choose_transform(std::vector<double> values, const ColumnTally* all = nullptr);
 
 /// What is known of one side before its transforms are chosen.
 struct SideFacts {
@@ -67,7 +70,9 @@ struct SideChoice {
 /// Chooses by a sample of rows [*, size] (NaN and infinite values are left out). Throws UserError, naming the
 /// key, for lists of another length than the variables, for logit without two ends, for log of values of both
 /// signs, and for words that do not go with the standardisation.
-SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sample);
+/// `tallies` of all values [size], or empty.
+SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sample,
+                             std::span<const ColumnTally> tallies = {});
 
 }  // namespace fluxsbi::data
 

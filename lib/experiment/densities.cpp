@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <utility>
 
@@ -10,10 +11,13 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/files/given.hpp"
+#include "data/files/names.hpp"
 #include "data/files/observations.hpp"
 #include "data/files/parameters.hpp"
 #include "experiment/answer_densities.hpp"
 #include "experiment/observation_check.hpp"
+#include "io/files.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -64,7 +68,8 @@ Points read_pair(const PointFiles& files, const std::string& x_file, const sampl
           parameters.draws};
 }
 
-// The densities of samples [rows, draws]: each draw given its row's observation. Draws that were not filled have none.
+// The densities of samples [rows, draws]: each draw given its row's observation. Draws that were not filled
+// have none.
 class DensitiesOfDraws {
  public:
   DensitiesOfDraws(sample::Posterior& posterior, const Points& points,
@@ -125,9 +130,60 @@ class DensitiesOfDraws {
   sample::LogProbs found_;
 };
 
+// Draws that were not filled have no density.
+sample::LogProbs log_prob_of_values(sample::Posterior& posterior, const Points& points,
+                                    const sample::GivenMask& mask,
+                                    const sample::DivergenceOptions& divergence,
+                                    const sample::SamplingOptions& options,
+                                    const sample::Progress& progress) {
+  const auto size = points.theta.size() / static_cast<size_t>(points.rows);
+  std::vector<double> values;
+  std::vector<size_t> places;
+  for (size_t row = 0; row < static_cast<size_t>(points.rows); ++row) {
+    const auto value = std::span(points.theta).subspan(row * size, size);
+    const bool filled = std::none_of(value.begin(), value.end(), [](double v) { return std::isnan(v); });
+    if (points.draws > 0 && !filled) continue;
+    values.insert(values.end(), value.begin(), value.end());
+    places.push_back(row);
+  }
+  if (places.empty()) throw core::UserError("--values holds no draw that was filled; nothing was computed");
+  sample::LogProbs found =
+      posterior.log_prob_given(values, std::ssize(places), mask, divergence, options, progress);
+  if (std::ssize(places) == points.rows) return found;
+  const auto spread = [&](std::vector<double>& part) {
+    if (part.empty()) return;
+    std::vector<double> all(static_cast<size_t>(points.rows), std::numeric_limits<double>::quiet_NaN());
+    for (size_t i = 0; i < places.size(); ++i) all[places[i]] = part[i];
+    part = std::move(all);
+  };
+  spread(found.values);
+  spread(found.standard_errors);
+  return found;
+}
+
+// True for a file that `fluxsbi sample` wrote of all columns of a joint model.
+bool holds_samples(const std::string& path) {
+  if (io::is_text_table(path) || io::extension_of(path) == ".npy" || !std::filesystem::exists(path))
+    return false;
+  bool samples = false, theta = false;
+  for (const io::ArrayInfo& info : io::list_arrays(path)) {
+    samples = samples || info.name == "samples";
+    theta = theta || info.name == "theta";
+  }
+  return samples && !theta;
+}
+
 // Rows of theta and x as a joint model has them.
 Points read_values(const PointFiles& files, const sample::Posterior& posterior) {
   const data::DataShape& shape = posterior.shape();
+  if (shape.x_dim > 0 && holds_samples(files.values)) {
+    data::DataShape all = shape;
+    all.theta_dim += shape.x_dim;
+    all.x_dim = 0;
+    auto draws = data::load_parameters(files.values, all,
+                                       data::joint_names(posterior.theta_names(), posterior.x_names()));
+    return {std::move(draws.theta), {}, draws.rows, 0, draws.draws};
+  }
   auto parameters = data::load_parameters(files.values, shape, posterior.theta_names());
   if (shape.x_dim == 0) return {std::move(parameters.theta), {}, parameters.rows, 0};
   const auto x = data::load_observations(files.values, shape, posterior.x_names());
@@ -248,9 +304,9 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     work.add("values", std::span(points.theta));
     work.add("given", core::join(origin.given));
     keep();
-    outcome.found = outcome.kept->run([&] {
-      return posterior.log_prob_given(points.theta, points.rows, mask, divergence, options, progress);
-    });
+    outcome.found = outcome.kept->run(
+        [&] { return log_prob_of_values(posterior, points, mask, divergence, options, progress); });
+    origin.draws = points.draws;
   }
   outcome.seconds = core::steady_seconds() - begin;
   return outcome;

@@ -4,6 +4,9 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "data/files/names.hpp"
+#include "data/look/reference.hpp"
+#include "experiment/observation_check.hpp"
 #include "experiment/open_posterior.hpp"
 #include "experiment/recommendation.hpp"
 #include "experiment/runs.hpp"
@@ -33,6 +36,12 @@ io::Array array_of(const std::vector<double>& values, int64_t rows, const std::v
                           std::to_string(size) + ", their rows times the shape of a row");
   }
   return io::Array::from(std::span<const double>(values), std::move(shape));
+}
+
+// Whole rows alone: what does not fit is refused by whoever takes them.
+void warn_of(const sample::Posterior& posterior, std::span<const double> x, int64_t rows) {
+  if (rows > 0 && rows * posterior.shape().x_size() == std::ssize(x))
+    experiment::check_observations(posterior, x, {0, rows}, "x", /*strict=*/false);
 }
 
 }  // namespace
@@ -113,6 +122,7 @@ const std::vector<std::string>& Posterior::x_names() const {
 
 std::vector<double> Posterior::sample(std::span<const double> x, int64_t draws, uint64_t seed) const {
   const int64_t rows = x_size() == 0 ? 0 : std::ssize(x) / x_size();  // what does not fit is refused there
+  warn_of(*posterior_, x, rows);
   return posterior_->sample(x, rows, draws, seed, 0, posterior_->sampling()).values;
 }
 
@@ -123,10 +133,23 @@ std::vector<double> Posterior::log_prob(std::span<const double> theta, std::span
     throw core::UserError("log_prob needs as many theta of " + std::to_string(theta_size()) +
                           " numbers as x of " + std::to_string(x_size()) + ", or one x for all");
   }
+  warn_of(*posterior_, x, x_rows);
   sample::SamplingOptions options = posterior_->sampling();
   options.solver = "auto";
   options.steps.reset();
   return posterior_->log_prob(theta, rows, x, x_rows, {}, options).values;
+}
+
+std::vector<std::string> Posterior::unlike_training(std::span<const double> x) const {
+  std::vector<std::string> sentences;
+  const data::Reference& reference = posterior_->reference();
+  if (reference.empty()) return sentences;
+  if (x_size() == 0 || std::ssize(x) % x_size() != 0)
+    throw core::UserError("unlike_training needs rows of x of " + std::to_string(x_size()) + " numbers");
+  const auto names = data::feature_names(x_names(), posterior_->shape().x_channels);
+  for (const data::Unlikeness& found : data::unlike_training(reference, x, names))
+    sentences.push_back("row " + std::to_string(found.row) + ": " + found.text);
+  return sentences;
 }
 
 }  // namespace fluxsbi

@@ -1,8 +1,8 @@
-// fluxsbi from C++, in plain types: load simulations, train, sample (docs/cpp.md). Installed as fluxsbi/fluxsbi.hpp.
-// No LibTorch here, so that a program that includes this compiles in a second.
+// fluxsbi from C++, in plain types: load simulations, train, sample (docs/cpp.md). Installed as
+// fluxsbi/fluxsbi.hpp. No LibTorch here, so that a program that includes this compiles in a second.
 //
-// All functions throw fluxsbi::core::UserError, a std::runtime_error, for what the caller can mend, with a sentence
-// that says how. Theta are the parameters, x the data; both are in the simulations' own units.
+// All functions throw fluxsbi::core::UserError, a std::runtime_error, for what the caller can mend, with a
+// sentence that says how. Theta are the parameters, x the data; both are in the simulations' own units.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ struct Simulations {
 Simulations load_simulations(const std::string& file);
 
 struct TrainingSettings {
-  /// YAML as in docs/config.md, without a source of data; empty: what `fluxsbi recommend` writes for the data.
+  /// YAML as in docs/config.md, without a source of data; empty: what `fluxsbi recommend` writes for the
+  /// data.
   std::string config;
   std::vector<std::string> set;  ///< "section.key=value", over the config
   bool replace = false;          ///< replace a run that the folder holds
@@ -37,9 +38,9 @@ struct TrainingSettings {
   std::string engine = "auto";   ///< auto, reference or tile
 };
 
-/// Trains to the end on a file of simulations (.npz or .h5 with theta and x, or .csv). The folder `run` then holds
-/// model.safetensors, the resolved config, metrics and checkpoints. A program that was killed goes on by
-/// resume_training.
+/// Trains to the end on a file of simulations (.npz or .h5 with theta and x, or .csv). The folder `run` then
+/// holds model.safetensors, the resolved config, metrics and checkpoints. A program that was killed goes on
+/// by resume_training.
 void train_posterior(const std::string& simulations, const std::string& run,
                      const TrainingSettings& settings = {});
 /// The same on simulations in memory, which are kept as simulations.npz in the run's folder.
@@ -64,12 +65,19 @@ class Posterior {
   const std::vector<std::string>& theta_names() const;
   const std::vector<std::string>& x_names() const;
 
-  /// `draws` samples of theta for each of the rows of x [rows, x_size]: [rows, draws, theta_size]. A draw depends on
-  /// seed, row and draw alone. NaN where the prior's support could not be met.
+  /// `draws` samples of theta for each of the rows of x [rows, x_size]: [rows, draws, theta_size]. A draw
+  /// depends on seed, row and draw alone. NaN where the prior's support could not be met. Logs a warning for
+  /// rows of x that are unlike the training data, as log_prob does.
   std::vector<double> sample(std::span<const double> x, int64_t draws, uint64_t seed = 0) const;
 
-  /// Natural logarithm of the density of theta [rows, theta_size] given x [rows, x_size], or one x for all: [rows].
+  /// Natural logarithm of the density of theta [rows, theta_size] given x [rows, x_size], or one x for all:
+  /// [rows].
   std::vector<double> log_prob(std::span<const double> theta, std::span<const double> x) const;
+
+  /// A sentence for each row of x [rows, x_size] that is unlike the training data: the network never saw such
+  /// data, and its answer is a guess. Empty where all is well, and for models of versions that remember no
+  /// data.
+  std::vector<std::string> unlike_training(std::span<const double> x) const;
 
   /// The whole of what it can do; include sample/posterior.hpp, which includes LibTorch.
   sample::Posterior& model() const { return *posterior_; }

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/files/names.hpp"
 #include "data/look/reference.hpp"
@@ -33,9 +34,12 @@ void check_observations(const sample::Posterior& posterior, std::span<const doub
                         sample::RowRange range, const std::string& file, bool strict) {
   const data::DataShape& shape = posterior.shape();
   if (shape.x_dim == 0 || posterior.reference().empty()) return;
+  const double begin = core::steady_seconds();
   const auto x = x_of(values, range.rows, static_cast<size_t>(shape.x_size()));
   const auto found = data::unlike_training(posterior.reference(), x,
                                            data::feature_names(posterior.x_names(), shape.x_channels));
+  core::log::debug("the look at " + core::count_text(range.rows, "observation") + " took " +
+                   core::number_text(1e3 * (core::steady_seconds() - begin)) + " ms");
   if (found.empty()) return;
   for (size_t i = 0; i < std::min(found.size(), most_lines); ++i) {
     core::log::warning(file + ", row " + std::to_string(range.first + found[i].row) + ": " + found[i].text +

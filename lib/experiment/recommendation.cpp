@@ -1,7 +1,12 @@
 #include "experiment/recommendation.hpp"
 
 #include <algorithm>
+#include <sstream>
+#include <utility>
+#include <vector>
 
+#include "config/reader.hpp"
+#include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "experiment/experiment.hpp"
@@ -36,13 +41,33 @@ std::string comment(const std::string& text, const std::string& indent = "") {
   return lines + line + "\n";
 }
 
+std::vector<std::string> lines_of(const data::DataOptions& options) {
+  config::Writer writer;
+  writer.add(data::data_table(), options);
+  writer.add(data::data_names_table(), options);
+  std::vector<std::string> lines;
+  std::istringstream text(writer.text());
+  for (std::string line; std::getline(text, line);) lines.push_back(line);
+  return lines;
+}
+
+// The keys of the section `data` that are not as usual, a line each.
+std::string data_lines(const data::DataOptions& source) {
+  const auto lines = lines_of(source), usual = lines_of({});
+  core::require(lines.size() == usual.size(), "an option is a line");
+  std::string text, parent;
+  for (size_t i = 1; i < lines.size(); ++i) {  // behind "data:"
+    if (lines[i].ends_with(":")) parent = lines[i] + "\n";
+    const bool to_change = source.task && lines[i].starts_with("  simulations:");
+    if (lines[i] == usual[i] && !to_change) continue;
+    if (lines[i].starts_with("    ")) text += std::exchange(parent, "");
+    text += lines[i] + "\n";
+  }
+  return text;
+}
+
 std::string config_text(const data::DataOptions& source, const std::string& model,
                         const data::DataShape& shape) {
-  std::string data = source.task ? "  task: " + config::emit(*source.task) + "\n  simulations: 100000"
-                                 : "  file: " + config::emit(source.file.value_or(""));
-  const data::DataOptions usual;
-  if (source.theta_key != usual.theta_key) data += "\n  theta_key: " + config::emit(source.theta_key);
-  if (source.x_key != usual.x_key) data += "\n  x_key: " + config::emit(source.x_key);
   const std::string embedding(model::recommended_embedding(model, shape));
   // A posterior is one of the conditionals that a joint model learns.
   const bool joint = model != "flux1" && shape.x_dim > 0;
@@ -52,8 +77,9 @@ std::string config_text(const data::DataOptions& source, const std::string& mode
          model::recommended_section(model, shape) +
          (joint ? "\ncondition_mask:\n  posterior: 0.8            # half of the rows train the posterior\n"
                 : "") +
-         (embedding.empty() ? "" : "\nembedding:\n  network: " + embedding + "\n") + "\ndata:\n" + data +
-         "\n\noptimizer:\n  max_lr: 1.0e-3\n  min_lr: 1.0e-6\n"
+         (embedding.empty() ? "" : "\nembedding:\n  network: " + embedding + "\n") + "\ndata:\n" +
+         data_lines(source) +
+         "\noptimizer:\n  max_lr: 1.0e-3\n  min_lr: 1.0e-6\n"
          "  decay_transition: 0.3     # the rate falls after three tenths of the steps\n\n"
          "training:                   # take more steps if the validation loss still falls at the end\n"
          "  nsteps: 12000\n  batch_size: 256\n  val_every: 200\n  early_stopping: true\n";

@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/training_run.hpp"
+#include "io/lock.hpp"
 #include "train/schedule.hpp"
 
 namespace fluxsbi::experiment {
@@ -69,8 +70,8 @@ void require_data(data::DataOptions& data, const std::string& folder) {
   }
 }
 
-// With more steps than were asked for at first, a cosine schedule over all of them would raise a rate that has fallen
-// already. Unless that is asked for, the old course goes on, at its last rate when it has ended.
+// With more steps than were asked for at first, a cosine schedule over all of them would raise a rate that
+// has fallen already. Unless that is asked for, the old course goes on, at its last rate when it has ended.
 void settle_schedule(Experiment& experiment, const Experiment& before, int64_t step, bool restart) {
   train::OptimizerOptions& optimizer = experiment.optimizer;
   if (optimizer.schedule != train::ScheduleKind::cosine || before.optimizer.schedule != optimizer.schedule)
@@ -134,6 +135,7 @@ void start_run(const config::Value& config, const NewRun& run) {
 void resume_run(const std::string& folder, const Continuation& how, const Execution& execution) {
   const auto& steps = how.steps;
   Experiment experiment = read_experiment(config_of_run(folder, steps));
+  io::lock_folder(folder);  // given up again until the training begins
   auto state = checkpoint::load_latest_state(folder);
   const bool finished = std::filesystem::exists(std::filesystem::path(folder) / "model.safetensors");
   const bool longer = state && steps && state->step < experiment.training.nsteps;

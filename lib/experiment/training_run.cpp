@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "core/commit.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/memory.hpp"
+#include "core/system.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/files/names.hpp"
@@ -20,6 +22,7 @@
 #include "experiment/data_look.hpp"
 #include "experiment/step_cost.hpp"
 #include "io/atomic_file.hpp"
+#include "io/lock.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "train/data_rows.hpp"
 #include "train/learned_levels.hpp"
@@ -64,8 +67,9 @@ std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool 
   return method;
 }
 
-// The least that a step takes on a CPU: rows and noise of its batches, and what the modules keep of a batch for the way
-// back (the tile engine keeps that of a few rows). A kernel that overcommits would grant it and then end the program.
+// The least that a step takes on a CPU: rows and noise of its batches, and what the modules keep of a batch
+// for the way back (the tile engine keeps that of a few rows). A kernel that overcommits would grant it and
+// then end the program.
 void require_batch_memory(const train::TrainingOptions& training, const data::DataShape& shape, bool embedded,
                           engine::Engine& engine) {
   if (!engine.device().is_cpu()) return;
@@ -133,7 +137,9 @@ void TrainingRun::open_data() {
 
 void TrainingRun::survey_data() {
   const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
+  const double begin = core::steady_seconds();
   survey_ = data::survey(dataset_, experiment_.data, seed_, data::theta_ends(experiment_.prior, prior.get()));
+  core::log::debug("the survey of the data took " + core::number_text(core::steady_seconds() - begin) + " s");
   for (const std::string& remark : survey_.remarks) core::log::info(remark);
   const std::string training = std::to_string(survey_.split.training.size());
   const std::string validation = std::to_string(survey_.split.validation.size());
@@ -237,12 +243,18 @@ void TrainingRun::learn_levels() {
 void TrainingRun::look_at_data() {
   const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
   const bool fitted = !survey_.theta.mean.empty();
+  const double begin = core::steady_seconds();
   look_ = data::look(dataset_, experiment_.data,
                      {.prior = prior.get(),
                       .joint = joint_,
                       .theta = fitted ? &survey_.theta : nullptr,
                       .x = fitted ? &survey_.x : nullptr,
+                      .theta_tallies = survey_.theta_tallies,
+                      .x_tallies = survey_.x_tallies,
+                      .dropped = fitted ? std::optional(survey_.dropped) : std::nullopt,
                       .seed = seed_});
+  survey_.theta_tallies = survey_.x_tallies = {};
+  core::log::debug("the look at the data took " + core::number_text(core::steady_seconds() - begin) + " s");
   setup_.model.reference = look_.reference;
 }
 
@@ -257,6 +269,7 @@ void TrainingRun::open_folder(bool anew) {
   const std::string& run = setup_.run;
   try {
     fs::create_directories(run);
+    lock_ = io::lock_folder(run);
     if (anew) remove_run(run);
   } catch (const fs::filesystem_error& problem) {
     throw core::UserError("-o " + run + ": cannot be made ready for the run: " + problem.code().message());
@@ -309,6 +322,7 @@ void TrainingRun::report(const train::TrainingResult& result) const {
 void check_run_folder(const std::string& run, bool force) {
   if (fs::exists(run) && !fs::is_directory(run))
     throw core::UserError("-o " + run + ": is a file; name a folder for the run");
+  io::lock_folder(run);  // early, and given up again
   if (force) return;
   if (fs::exists(fs::path(run) / "config.yaml")) {
     throw core::UserError("-o " + run + ": holds a run already; continue it with 'fluxsbi resume " + run +

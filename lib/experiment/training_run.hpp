@@ -5,6 +5,7 @@
 #include <string>
 
 #include "checkpoint/training_state.hpp"
+#include "core/file_descriptor.hpp"
 #include "data/dataset.hpp"
 #include "data/look/look.hpp"
 #include "data/simulate/simulation_stream.hpp"
@@ -16,7 +17,8 @@
 
 namespace fluxsbi::experiment {
 
-/// Throws UserError unless a run may be started in this folder: it holds no file of one, or `force` is set.
+/// Throws UserError unless a run may be started in this folder: it holds no file of one, or `force` is set,
+/// and no other process trains in it.
 void check_run_folder(const std::string& run, bool force);
 
 /// Loads the data, fits the standardisers, builds the networks and trains to the end. The folder is made, and
@@ -48,8 +50,8 @@ class TrainingRun {
   void look_at_data();
   /// Adds what a step takes to the look, where that is much.
   void estimate_step();
-  /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml; data.json, the
-  /// look at the data, for a new run alone.
+  /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml; data.json,
+  /// the look at the data, for a new run alone.
   void open_folder(bool anew);
   /// Hands the rows to the trainer and trains to the end.
   void train(const std::optional<checkpoint::TrainingState>& state);
@@ -78,6 +80,7 @@ class TrainingRun {
   data::Look look_;
   bool joint_ = false;
   std::string compute_reason_, engine_sentence_;
+  core::FileDescriptor lock_;  ///< of the folder, once it is open
   train::TrainingSetup setup_;
 };
 

@@ -62,7 +62,8 @@ std::vector<Cell> read_row(Splitter& in) {
   return cells;
 }
 
-/// The next row, without moving `in`; nothing where there is none, or where its quotes do not fit the separator.
+/// The next row, without moving `in`; nothing where there is none, or where its quotes do not fit the
+/// separator.
 std::optional<std::vector<Cell>> peek_row(Splitter in, char separator, int64_t skipped_rows) {
   in.set_separator(separator);
   try {
@@ -83,8 +84,8 @@ bool are_numbers(const std::vector<Cell>& row) {
   return std::all_of(row.begin(), row.end(), is_value) && std::any_of(row.begin(), row.end(), is_number);
 }
 
-/// The separator with which the first two rows have as many fields, at least two; else one that the first row has;
-/// else there is one column.
+/// The separator with which the first two rows have as many fields, at least two; else one that the first row
+/// has; else there is one column.
 char find_separator(const Splitter& in) {
   constexpr std::array<char, 4> separators{',', ';', '\t', ' '};
   std::array<size_t, separators.size()> first{}, second{};
@@ -104,8 +105,8 @@ char find_separator(const Splitter& in) {
   return ',';
 }
 
-/// Whether a row of numbers is the header of a pandas table without names: 0, 1, 2, ... (behind an empty cell where
-/// the index is written), followed by numbers that are not whole.
+/// Whether a row of numbers is the header of a pandas table without names: 0, 1, 2, ... (behind an empty cell
+/// where the index is written), followed by numbers that are not whole.
 bool counts_columns(const std::vector<Cell>& row, const std::optional<std::vector<Cell>>& next) {
   const size_t skipped = !row.empty() && row.front().text.empty() ? 1 : 0;
   if (row.size() < skipped + 2 || !next) return false;
@@ -128,6 +129,37 @@ std::optional<Names> names_in(std::string_view comment, size_t count, char separ
     return names;
   }
   return {};
+}
+
+/// A field of a message, without what would garble it.
+std::string shown(std::string_view text) {
+  constexpr size_t most = 60;
+  std::string plain(text.substr(0, most));
+  std::replace_if(
+      plain.begin(), plain.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+  return core::quoted(plain + (text.size() > most ? "..." : ""));
+}
+
+/// What to do about a field that is no number.
+std::string remedy_for(std::string_view text, std::string_view column) {
+  const auto digits =
+      std::count_if(text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c); });
+  const auto commas = std::count(text.begin(), text.end(), ',');
+  if (text == column) return "; a header among the rows? Join the parts of a file without their headers";
+  if (text.size() > 2 && (text.starts_with("0x") || text.starts_with("0X")))
+    return "; write it in decimal digits";
+  if (digits == 0)
+    return "; write numbers (1 and 0 for yes and no), leave missing values empty, or leave the column out";
+  if (commas > 0 && text.find('.') != std::string_view::npos)
+    return "; write numbers without separators of thousands";
+  if (commas == 1) return "; write decimals with a point";
+  if (digits >= 6 && text.find_first_of(":/-", 1) != std::string_view::npos &&
+      text.find_first_of("eE") == std::string_view::npos)
+    return "; write times and dates as numbers, days since the first say";
+  if (text.find_first_not_of("0123456789.,eEdD+-") == std::string_view::npos) return "";
+  if (std::isdigit(static_cast<unsigned char>(text.front())) || text.front() == '-')
+    return "; write the number alone, without a unit or a sign behind it";
+  return "; write numbers, or leave the column out";
 }
 
 class Table {
@@ -188,7 +220,8 @@ class Table {
         continue;
       }
       if (!seen.insert(names_[i]).second)
-        in_.fail(header_line_, place + " is the second one called " + core::quoted(names_[i]));
+        in_.fail(header_line_, place + " is the second one called " + core::quoted(names_[i]) +
+                                   "; rename one of them, or leave it out");
       kept_[i] = !options_.wanted || options_.wanted(names_[i]);
       (kept_[i] ? csv_.columns : left_out).push_back(names_[i]);
     }
@@ -227,15 +260,19 @@ class Table {
       const Field field = in_.next();
       more = !field.ends_row;
       if (count == width_) {
-        in_.fail(line,
-                 "has more than " + std::to_string(width_) + " fields, as many as " + first_line() +
-                     (in_.separator() == ' ' ? " (row names, as R writes them? use row.names = FALSE)" : ""));
+        in_.fail(line, "has more than " + std::to_string(width_) + " fields, as many as " + first_line() +
+                           (in_.separator() == ' ' ? " (row names, as R writes them? use row.names = FALSE)"
+                            : in_.separator() == ','
+                                ? " (decimals with a comma? write a point, and quote text with commas)"
+                                : ""));
       }
       if (kept_[count]) values.push_back(read_cell(line, field, count));
     }
     if (count != width_) {
-      in_.fail(line, "has " + std::to_string(count) + " fields, but " + first_line() + " " +
-                         std::to_string(width_) + " columns");
+      in_.fail(
+          line,
+          "has " + std::to_string(count) + " fields, but " + first_line() + " " + std::to_string(width_) +
+              " columns; leave fields of missing values empty (a file whose last line is short was cut off)");
     }
   }
 
@@ -245,9 +282,8 @@ class Table {
     const std::string_view text = core::trimmed(field.text);
     if (const auto value = cell_value(text)) return *value;
     const std::string name = names_.empty() ? "" : " (" + names_[index] + ")";
-    const bool comma = in_.separator() != ',' && text.find(',') != std::string_view::npos;
-    in_.fail(line, "column " + std::to_string(index + 1) + name + " must be a number, found " +
-                       core::quoted(text) + (comma ? "; write decimals with a point" : ""));
+    in_.fail(line, "column " + std::to_string(index + 1) + name + " must be a number, found " + shown(text) +
+                       remedy_for(text, index < names_.size() ? names_[index] : ""));
   }
 
   const std::string& name_;

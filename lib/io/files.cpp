@@ -41,7 +41,7 @@ FileContent pick(FileContent content, const std::string& path, const Keys* keys)
       Keys known;
       for (const auto& entry : content.arrays) known.push_back(entry.first);
       throw core::UserError(path + ": holds no array '" + key + "'; it holds " +
-                            (known.empty() ? "none" : core::join(known)));
+                            (known.empty() ? "none" : core::join(known) + key_remedy(key)));
     }
     if (found) picked.arrays.insert(std::move(found));
   }

@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "io/hdf5_scales.hpp"
+#include "io/npz.hpp"
 
 namespace fluxsbi::io::h5 {
 
@@ -107,12 +108,14 @@ Keys File::datasets() const {
 void File::require(const Keys& keys) const {
   const Keys known = datasets();
   for (const auto& key : keys) {
-    if (std::count(known.begin(), known.end(), key)) continue;
+    const std::string path =
+        key.substr(std::min(key.find_first_not_of('/'), key.size()));  // "/group/name", too
+    if (std::count(known.begin(), known.end(), path)) continue;
     const Keys linked = links();
-    if (std::count(linked.begin(), linked.end(), key))
+    if (std::count(linked.begin(), linked.end(), path))
       throw core::UserError(name_ + ": '" + key + "' " + link_problem);
     throw core::UserError(name_ + ": holds no dataset '" + key + "'; it holds " +
-                          (known.empty() ? "none" : core::join(known)));
+                          (known.empty() ? "none" : core::join(known) + key_remedy(key)));
   }
 }
 

@@ -3,20 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <sstream>
-#include <thread>
 #include <utility>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "core/error.hpp"
 #include "core/io_problem.hpp"
 #include "core/system.hpp"
 #include "io/atomic_file.hpp"
+#include "io/lock.hpp"
 
 namespace fluxsbi::io {
 
@@ -33,7 +31,8 @@ void append_bytes(std::vector<std::byte>& buffer, const T& values) {
   buffer.insert(buffer.end(), bytes.begin(), bytes.end());
 }
 
-// [text's bytes, or none] [length] [payload] [CRC-32 of all before]. Little-endian, as everything fluxsbi writes.
+// [text's bytes, or none] [length] [payload] [CRC-32 of all before]. Little-endian, as everything fluxsbi
+// writes.
 std::vector<std::byte> framed(std::string_view mark, std::span<const std::byte> payload) {
   std::vector<std::byte> bytes;
   bytes.reserve(mark.size() + payload.size() + sizeof(uint64_t) + sizeof(uint32_t));
@@ -62,18 +61,6 @@ std::optional<std::vector<std::byte>> read_frame(int descriptor, uint64_t end, s
   bytes.resize(bytes.size() - sizeof stored);
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(mark + sizeof length));
   return bytes;
-}
-
-// False if another process holds the file. A killed one may hold it for a moment longer: a command that it
-// had just forked keeps the lock until its exec.
-bool lock(int descriptor) {
-  constexpr double patience = 1;  // seconds
-  const double begin = core::steady_seconds();
-  while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    if (core::steady_seconds() - begin > patience) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
 }
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -126,7 +113,7 @@ Journal::Journal(std::string path, const Kind& kind, const std::string& descript
       descriptor_(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   core::require(kind.mark.size() == mark_bytes, "a journal's mark has eight bytes");
   if (!descriptor_.is_open()) fail("cannot be opened for writing");
-  if (!lock(descriptor_.number())) {
+  if (!take_lock(descriptor_.number())) {
     throw core::UserError(path_ + " is being written by another fluxsbi " + kind_.command +
                           "; wait for it or choose another output");
   }

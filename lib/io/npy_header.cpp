@@ -123,7 +123,7 @@ class Literal {
 
   [[noreturn]] void refuse(const std::string& descr) const {
     const char kind = descr.size() > 1 ? descr[1] : '\0';
-    const std::string numbers = "; save numbers, for example with .astype('float32')";
+    const std::string numbers = "; save numbers, for example with .astype('float64')";
     if (kind == 'O') {
       unsupported(
           "Python objects (dtype object), as numpy makes them of rows of different length" + numbers +

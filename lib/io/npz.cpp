@@ -35,7 +35,8 @@ Arrays read_npz(const Source& source, const std::optional<std::vector<std::strin
   for (const auto& entry : members) known.push_back(entry.first);
   for (const auto& key : keys.value_or(std::vector<std::string>{})) {
     if (!std::count(known.begin(), known.end(), key))
-      source.fail("holds no array '" + key + "'; it holds " + (known.empty() ? "none" : core::join(known)));
+      source.fail("holds no array '" + key + "'; it holds " +
+                  (known.empty() ? "none" : core::join(known) + key_remedy(key)));
   }
   Arrays arrays;
   for (const auto& [key, member] : members) {
@@ -71,6 +72,10 @@ std::vector<ArrayInfo> list_npz(const std::string& path) {
     }
   }
   return list;
+}
+
+std::string key_remedy(const std::string& key) {
+  return key == "theta" || key == "x" ? "; name another with --" + key + "-key (data." + key + "_key)" : "";
 }
 
 }  // namespace fluxsbi::io

@@ -29,4 +29,8 @@ struct NpzOptions {
 /// Writes atomically; the same arrays give the same bytes. bfloat16 is written as float32.
 void save_npz(const std::string& path, const Arrays& arrays, const NpzOptions& options = {});
 
+/// What to say of an array that is not there: "; name another with --x-key (data.x_key)" for theta and x,
+/// else nothing.
+std::string key_remedy(const std::string& key);
+
 }  // namespace fluxsbi::io

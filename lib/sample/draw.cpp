@@ -74,6 +74,11 @@ class Drawing {
     const double now = core::steady_seconds(), deadline = now + options_.max_seconds;
     if (!pending.empty() && finite_ > 0) rejection_.report_first_pass(std::ssize(pending), now - begin);
     given_up_ = finite_ > 0 ? rejection_.give_up(pending, amount_.draws) : 0;
+    if (!pending.empty() && finite_ > 0 && rejection_.out_of_time(now - begin)) {
+      out_of_time_ = true;
+      given_up_ += std::ssize(pending);
+      pending.clear();
+    }
     int64_t attempt = 1;
     while (!pending.empty() && attempt <= options_.max_tries) {
       if (finite_ == 0 || core::steady_seconds() > deadline) break;
@@ -99,8 +104,8 @@ class Drawing {
     return rejected;
   }
 
-  // Another try of these items. Returns those that were rejected, and from the deadline on those that were not
-  // tried.
+  // Another try of these items. Returns those that were rejected, and from the deadline on those that were
+  // not tried.
   std::vector<int64_t> draw_again(std::span<const int64_t> items, int64_t attempt, double deadline) {
     const int64_t count = std::ssize(items);
     std::vector<int64_t> rejected;
@@ -261,7 +266,10 @@ class Drawing {
 
   void warn_unfilled(int64_t missing, bool out_of_tries) const {
     const std::string reason =
-        finite_ == 0 ? "the network's output is not finite"
+        finite_ == 0   ? "the network's output is not finite"
+        : out_of_time_ ? "they were given up, since more than half of them would still be missing after "
+                         "sampling.max_seconds = " +
+                             core::number_text(options_.max_seconds)
         : given_up_ > 0
             ? std::to_string(given_up_) +
                   " were given up, since sampling.max_tries = " + std::to_string(options_.max_tries) +
@@ -297,6 +305,7 @@ class Drawing {
   const int64_t total_;
   std::set<int64_t> exhausted_;  // observations of which a sample ran out of evaluations
   int64_t finite_ = 0, given_up_ = 0;
+  bool out_of_time_ = false;
   Rejection rejection_;
   Samples samples_;
 };

@@ -54,17 +54,28 @@ Rejection::Tries Rejection::total() const {
 }
 
 // Each missing draw needs 1 / p tries on average, p being the share that its observation keeps.
-void Rejection::report_first_pass(int64_t pending, double seconds) const {
-  const Tries all = total();
-  if (all.tried == 0 || static_cast<double>(all.kept) >= worth_saying * static_cast<double>(all.tried))
-    return;
+double Rejection::time_to_fill(double seconds, bool all) const {
   double needed = 0;
   for (const Tries& row : rows_) {
+    if (!all && hopeless(row)) continue;  // is given up
     const auto missing = static_cast<double>(row.tried - row.kept), tried = static_cast<double>(row.tried);
     const double tries = row.kept > 0 ? tried / static_cast<double>(row.kept) : tried;
     needed += missing * std::min(tries, static_cast<double>(options_.max_tries));
   }
-  const double time = needed * seconds / static_cast<double>(all.tried);
+  return needed * seconds / static_cast<double>(total().tried);
+}
+
+bool Rejection::out_of_time(double seconds) const {
+  const Tries all = total();
+  return options_.max_seconds > 0 && all.kept > 0 &&
+         time_to_fill(seconds, /*all=*/false) > 2 * options_.max_seconds;
+}
+
+void Rejection::report_first_pass(int64_t pending, double seconds) const {
+  const Tries all = total();
+  if (all.tried == 0 || static_cast<double>(all.kept) >= worth_saying * static_cast<double>(all.tried))
+    return;
+  const double time = time_to_fill(seconds, /*all=*/true);
   const double share = static_cast<double>(all.kept) / static_cast<double>(all.tried);
   const std::string places = where();
   const std::string kept =

@@ -23,18 +23,19 @@ constexpr double advice_after_seconds = 30;
 
 /// Rows first, ..., first + count - 1 of the stream, standardised on the device.
 method::Batch read_rows(const OnlineSource& source, const RowLayout& layout, int64_t first, int64_t count) {
-  std::vector<float> theta, x;
+  std::vector<double> theta, x;
   source.stream->read(first, count, theta, x);
-  const auto side = [&](const std::vector<float>& values) {
+  const auto side = [&](const std::vector<double>& values) {
     return data::rows_in_memory(
-        io::Array::from(std::span<const float>(values), {count, std::ssize(values) / count}));
+        io::Array::from(std::span<const double>(values), {count, std::ssize(values) / count}));
   };
   const data::StandardisedRows rows(std::make_shared<data::RowSource>(side(theta), side(x)), source.theta,
                                     source.x);
   return gather_rows(rows, {count, [](int64_t i) { return i; }}, layout)->slice(0, count);
 }
 
-/// Keeps the rows of a window of steps in tensors that stay in their place; each step takes its rows from there.
+/// Keeps the rows of a window of steps in tensors that stay in their place; each step takes its rows from
+/// there.
 class OnlineFeed final : public BatchFeed {
  public:
   OnlineFeed(const OnlineSource& source, const RowLayout& layout, std::vector<int64_t> theta_shape,

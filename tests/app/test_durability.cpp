@@ -1,6 +1,7 @@
 // Long work that is stopped, killed, refused for its memory, or meets a full disk.
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -10,6 +11,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "app/expect.hpp"
 #include "app/program.hpp"
@@ -119,6 +121,29 @@ TEST_CASE("sampling into a folder that does not exist is refused before the work
   auto command = posterior.sampling("x.npz");
   command.back() = posterior.at("nowhere/x.npz");
   refuses(command, "does not exist; create it first");
+}
+
+TEST_CASE("a limit on open files is told with its remedy", "[app][durability]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("sim.yaml"),
+                 "simulator: {command: \"awk 'NR > 1'\", batch: 5, workers: 1, deterministic: true}\n"
+                 "prior: {kind: box, low: [0], high: [1]}\n");
+  for (const auto& words :
+       {std::string("simulate two_moons"), "simulate --config " + folder.file("sim.yaml")}) {
+    // Three files are open before the program opens one.
+    const std::string command =
+        "ulimit -n 4; exec " FLUXSBI_PROGRAM " " + words + " -n 20 -o " + folder.file("out.npz") + " 2>&1";
+    FILE* pipe = popen(command.c_str(), "r");
+    REQUIRE(pipe);
+    std::string said;
+    for (int c = 0; (c = fgetc(pipe)) != EOF;) said += static_cast<char>(c);
+    const int status = pclose(pipe);
+    INFO(said);
+    CHECK(WEXITSTATUS(status) == 1);
+    CHECK(holds(said, "Too many open files"));
+    CHECK(holds(said, "ulimit -n"));
+    CHECK_FALSE(fs::exists(folder.file("out.npz")));
+  }
 }
 
 TEST_CASE("a limit on file sizes ends training with the last good checkpoint, and sampling with what it kept",

@@ -78,6 +78,33 @@ TEST_CASE("another model may be asked for, and its config trains too", "[app][re
   CHECK(holds(rules.output, "simformer.width"));
 }
 
+TEST_CASE("what the data need is said to recommend, and stands in its config", "[app][recommend]") {
+  const TemporaryFolder folder;
+  core::Philox random(2, core::Purpose::test);
+  std::string table = "mass,spin,flux,width,note\n";
+  for (int i = 0; i < 30; ++i) {
+    for (int j = 0; j < 4; ++j) table += std::to_string(random.normal()) + ",";
+    table += i == 3 ? "bad\n" : "good\n";
+  }
+  write_file(folder.file("t.csv"), table);
+  const std::vector<std::string> set{"--set", "data.names.theta=[mass, spin]", "data.ignore=[note]",
+                                     "data.nan=drop"};
+  std::vector<std::string> words{"recommend", "--data", folder.file("t.csv"), "-o", folder.file("c.yaml")};
+  words.insert(words.end(), set.begin(), set.end());
+  succeed(words);
+  const std::string config = read_file(folder.file("c.yaml"));
+  INFO(config);
+  CHECK(holds(config, "  nan: \"drop\""));
+  CHECK(holds(config, "  names:\n    theta:"));
+  CHECK(train({folder.file("c.yaml"), "-o", folder.file("run")}).code == 0);
+  words = {"check", "-q", "--data", folder.file("t.csv")};
+  words.insert(words.end(), set.begin(), set.end());
+  const std::string checked = succeed(words);
+  CHECK(holds(checked, "spin"));
+  CHECK(holds(checked, "width"));
+  refuses({"recommend", "--data", folder.file("t.csv"), "--set", "training.nsteps=3"}, "section data alone");
+}
+
 TEST_CASE("auto chooses by the data, says by which rule, and is resolved in the run's config",
           "[app][recommend]") {
   const TemporaryFolder folder;

@@ -234,7 +234,7 @@ TEST_CASE("noise that repeats or cannot be repeated is noticed", "[data][command
     options.batch = batch;
     data::CommandSimulator simulator(options, {"a"}, 1, 0, never);
     return data::noise_problem(simulator, batch,
-                               [](int64_t row) { return std::vector<float>{static_cast<float>(row)}; });
+                               [](int64_t row) { return std::vector<double>{static_cast<double>(row)}; });
   };
   const auto says = [](const std::string& text, const std::string& part) {
     CAPTURE(text, part);

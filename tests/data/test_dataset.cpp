@@ -107,6 +107,17 @@ TEST_CASE("csv columns are found by their numbers or by the given names", "[data
   REQUIRE_USER_ERROR(load_dataset(options, 0), says("no column 'missing'") && says("theta_1"));
   const auto gap = scratch.write("b.csv", "theta_0,x_0,x_2\n1,2,3\n");
   REQUIRE_USER_ERROR(load_dataset(from_file(gap), 0), says("data.names.x"));
+  auto ignoring = from_file(scratch.write("i.csv", "id,theta_0,x_0,x_1,x_2\na,1,2,3,4\nb,5,6,7,8\n"));
+  ignoring.ignore = {"x_1", "id"};
+  const auto rest = load_dataset(ignoring, 0);
+  CHECK(rest.x == std::vector<float>{2, 4, 6, 8});
+  CHECK(rest.x_names == std::vector<std::string>{"x_0", "x_2"});
+  ignoring.ignore = {"x_7"};
+  REQUIRE_USER_ERROR(load_dataset(ignoring, 0), says("no column 'x_7' of data.ignore"));
+  auto others = from_file(scratch.write("o.csv", "mass,id,flux,width\n1,a,2,3\n4,b,5,6\n"));
+  others.theta_names = {"mass"};
+  others.ignore = {"id"};
+  CHECK(load_dataset(others, 0).x_names == std::vector<std::string>{"flux", "width"});
 }
 
 TEST_CASE("missing cells of text obey data.nan as those of arrays do", "[data][dataset]") {

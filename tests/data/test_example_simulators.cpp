@@ -67,7 +67,7 @@ void check_simulator(const std::string& command) {
   CHECK(residuals.size() > 290);                        // rounded to 1e-4, a few of 300 may agree by chance
   CHECK(std::abs(std::sqrt(squares / 300) - 1) < 0.2);  // 5 standard errors of a standard deviation
   data::CommandSimulator simulator(request.simulator, request.theta_names, 3, 2, request.stop);
-  CHECK(data::noise_problem(simulator, 50, [](int64_t) { return std::vector<float>{5, 2}; }).empty());
+  CHECK(data::noise_problem(simulator, 50, [](int64_t) { return std::vector<double>{5, 2}; }).empty());
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ TEST_CASE("the noise of the shipped config is fresh and can be repeated", "[data
   reader.read(data::simulator_table(), options);
   data::CommandSimulator simulator(options, {"height", "speed"}, 1, 0, [] { return 0; });
   CHECK(data::noise_problem(simulator, options.batch, [](int64_t) {
-          return std::vector<float>{5, 2};
+          return std::vector<double>{5, 2};
         }).empty());
 }
 

@@ -1,4 +1,5 @@
 // What the look before training finds, and what it passes over.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -45,6 +46,18 @@ struct Sims {
     for (int64_t i = 0; i < dataset.shape.x_dim; ++i) dataset.x_names.push_back("x_" + std::to_string(i));
     dataset.source = "sims";
     return dataset;
+  }
+  /// With a sample of few rows, and with what a survey counts of all.
+  data::Look look_at_part(data::DataOptions options, int64_t numbers, data::LookRequest request = {}) const {
+    options.constant = data::ConstantColumns::keep;
+    options.standardise_x = data::Standardise::per_feature;
+    const auto survey = data::survey(dataset(), options, 1);
+    request.theta_tallies = survey.theta_tallies;
+    request.x_tallies = survey.x_tallies;
+    request.dropped = survey.dropped;
+    request.seed = 3;
+    request.most_numbers = numbers;
+    return look(options, request);
   }
   data::Look look(const data::DataOptions& options = {}, const data::LookRequest& request = {}) const {
     return data::look(dataset(), options, request);
@@ -269,7 +282,8 @@ TEST_CASE("the test of failures errs as often as its level says", "[data][look]"
   // Binomial with p = 0.05: 20 with a deviation of 4.4.
   CHECK(wrong > 5);
   CHECK(wrong < 38);
-  // All of one sample below the other: D = 1; m = 5 gives l = (2.236 + .12 + .11 / 2.236) and Q = 2 exp(-2 l^2).
+  // All of one sample below the other: D = 1; m = 5 gives l = (2.236 + .12 + .11 / 2.236) and Q = 2 exp(-2
+  // l^2).
   std::vector<double> low(10), high(10);
   for (size_t i = 0; i < 10; ++i) {
     low[i] = static_cast<double>(i);
@@ -345,6 +359,105 @@ TEST_CASE("of large data a sample of rows is looked at, and said so", "[data][lo
   CHECK(look.theta[0].count == 500);
   CHECK(says_text(data::summary_line(look), "500 at random were looked at"));
   CHECK_THAT(look.theta[0].deviation, WithinAbs(2 / std::sqrt(12.0), 0.06));
+}
+
+TEST_CASE("what needs no sorting is that of all rows, however few are looked at", "[data][look]") {
+  Sims sims(40000);
+  for (const int64_t row : {5, 10007, 22000, 39999}) sims.x_at(row, 1) = -9999;
+  sims.x_at(30001, 0) = 7.5;
+  for (int64_t row = 0; row < 40000; row += 4000) sims.x_at(row + 3, 0) = nan_value;
+  const auto look = sims.look_at_part(with_nan(NanPolicy::drop), 4000);
+  CHECK(look.looked_at == 1000);
+  CHECK(says_text(data::summary_line(look), "ends and means of all; quantiles of 1000 at random"));
+  CHECK(look.failed == 10);
+  CHECK(look.x[0].missing == 10);
+  CHECK(look.x[0].count == 39990);
+  CHECK(look.x[0].largest == 7.5);
+  CHECK(look.x[1].smallest == -9999);
+  REQUIRE(look.x[1].fills.size() == 1);
+  CHECK(look.x[1].fills[0].count == 4);
+  CHECK(find(look, "fill-values"));
+  CHECK(says_text(find(look, "failed-rows")->text, "(10 of 40000)"));
+}
+
+TEST_CASE("rare values outside the prior are counted in all rows", "[data][look]") {
+  Sims sims(40000);
+  sims.theta_at(20011, 1) = 3;
+  const auto prior = box_prior(-1, 1);
+  data::LookRequest request;
+  request.prior = prior.get();
+  const auto look = sims.look_at_part({}, 2000, request);
+  REQUIRE(find(look, "outside-prior"));
+  CHECK_THAT(find(look, "outside-prior")->number, WithinAbs(1 / 40000.0, 1e-12));
+}
+
+TEST_CASE("theta in other units than the prior, within its ends, is warned of", "[data][look]") {
+  const Sims sims(1000);
+  const auto degrees = box_prior(-180, 180), radians = box_prior(-1, 1), close = box_prior(-1.1, 1.1);
+  const auto look = sims.look({}, {.prior = degrees.get()});
+  const auto* found = find(look, "other-distribution");
+  REQUIRE(found);
+  CHECK(found->severity == Severity::warning);
+  CHECK(found->variables.size() == 2);
+  CHECK(says_text(found->line(), "degrees"));
+  for (const auto* prior : {radians.get(), close.get()})
+    CHECK(find(sims.look({}, {.prior = prior}), "other-distribution") == nullptr);
+  const auto normal = data::make_prior({data::PriorKind::normal, {}, {}, {0}, {0.3}}, 2);
+  CHECK(find(sims.look({}, {.prior = normal.get()}), "other-distribution"));
+  const auto custom = data::make_prior({data::PriorKind::custom, {-180}, {180}, {}, {}}, 2);
+  CHECK(find(sims.look({}, {.prior = custom.get()}), "other-distribution") == nullptr);
+}
+
+TEST_CASE("numbers that were rounded too coarsely are warned of", "[data][look]") {
+  Sims sims(1000);
+  CHECK(find(sims.look(), "coarse") == nullptr);
+  for (int64_t row = 0; row < 1000; ++row)
+    sims.theta_at(row, 0) = 1e18 + std::round(3 * sims.theta_at(row, 0)) * 512;
+  const auto look = sims.look();
+  const auto* found = find(look, "coarse");
+  REQUIRE(found);
+  CHECK(found->severity == Severity::warning);
+  CHECK(found->variables == std::vector<std::string>{"theta_0"});
+}
+
+TEST_CASE("a value that repeats among others, and a negative one among positive ones, are told",
+          "[data][look]") {
+  Sims sims(2000);
+  for (int64_t row = 0; row < 2000; ++row) sims.x_at(row, 1) = std::exp(3 * sims.x_at(row, 1));
+  for (int64_t row = 0; row < 2000; row += 50) {
+    sims.x_at(row, 0) = 0;
+    sims.x_at(row, 1) = -1;
+  }
+  const auto look = sims.look();
+  REQUIRE(find(look, "repeated-values"));
+  CHECK(find(look, "repeated-values")->variables == std::vector<std::string>{"x_0"});
+  REQUIRE(find(look, "fill-values"));
+  CHECK(find(look, "fill-values")->variables == std::vector<std::string>{"x_1"});
+}
+
+TEST_CASE("a tally holds exact ends, counts and moments", "[data][look]") {
+  core::Philox random(17, core::Purpose::test);
+  std::vector<double> values;
+  for (int i = 0; i < 20000; ++i) values.push_back(std::floor(1000 * random.normal()) / 8);
+  data::ColumnTally tally;
+  for (const double value : values) tally.add(value);
+  tally.add(nan_value);
+  std::sort(values.begin(), values.end());
+  CHECK(tally.count() == 20000);
+  CHECK(tally.missing() == 1);
+  CHECK(!tally.whole());
+  std::vector<double> low(values), high(values.rbegin(), values.rend());
+  low.erase(std::unique(low.begin(), low.end()), low.end());
+  high.erase(std::unique(high.begin(), high.end()), high.end());
+  for (size_t i = 0; i < data::ColumnEnd::most; ++i) {
+    CHECK(tally.low().values()[i].value == low[i]);
+    CHECK(tally.low().values()[i].count == std::count(values.begin(), values.end(), low[i]));
+    CHECK(tally.high().values()[i].value == high[i]);
+    CHECK(tally.high().values()[i].count == std::count(values.begin(), values.end(), high[i]));
+  }
+  const auto facts = data::column_facts("x_0", values);
+  CHECK_THAT(tally.mean(), WithinAbs(facts.mean, 1e-9));
+  CHECK_THAT(tally.deviation(), WithinRel(facts.deviation, 1e-9));
 }
 
 TEST_CASE("the table and the JSON of a look hold every variable", "[data][look]") {

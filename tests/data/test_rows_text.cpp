@@ -12,8 +12,8 @@ using namespace fluxsbi;
 TEST_CASE("rows of text are read with or without a header", "[data][rows]") {
   const auto rows = data::read_rows("a,b\n1, 2\n\n3 \t4e-1\r\n+5,\n6,x\n");
   REQUIRE(rows.size() == 4);
-  REQUIRE(rows[0].values == std::vector<float>{1, 2});
-  REQUIRE(rows[1].values == std::vector<float>{3, 0.4f});
+  REQUIRE(rows[0].values == std::vector<double>{1, 2});
+  REQUIRE(rows[1].values == std::vector<double>{3, 0.4});
   REQUIRE(rows[2].values[0] == 5);
   REQUIRE(std::isnan(rows[2].values[1]));
   REQUIRE(rows[3].problem == "'x' is not a number");
@@ -25,18 +25,38 @@ TEST_CASE("rows of text may mix separators, and hold comments and Fortran's expo
   const auto rows =
       data::read_rows("# made by sim\n  1, 2\t3   4 \n1.0D+02;-2d-1 # the end\n\n1,,2\n,\n# 9 9\nNaN 5\n");
   REQUIRE(rows.size() == 5);
-  REQUIRE(rows[0].values == std::vector<float>{1, 2, 3, 4});
-  REQUIRE(rows[1].values == std::vector<float>{100, -0.2f});
+  REQUIRE(rows[0].values == std::vector<double>{1, 2, 3, 4});
+  REQUIRE(rows[1].values == std::vector<double>{100, -0.2});
   REQUIRE(rows[2].values.size() == 3);
   REQUIRE(std::isnan(rows[2].values[1]));
   REQUIRE(rows[3].values.size() == 2);
   REQUIRE(std::isnan(rows[4].values[0]));
 }
 
-TEST_CASE("written rows read back the same float32", "[data][rows]") {
-  const std::vector<float> values{0.1f, -3e-38f, 1.0f / 3, 16777217.0f};
-  const auto rows = data::read_rows(data::write_rows(std::vector<std::string>{"a", "b"}, values));
+TEST_CASE("decimal commas are no separators", "[data][rows]") {
+  for (const char* text : {"0,5;-0,25\n", "0,5 1,25\n", "1,5\t2,5\n"}) {
+    const auto rows = data::read_rows(text);
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].problem.find("commas for decimal points") != std::string::npos);
+  }
+  for (const char* text : {"0,5\n", "1, 2\n", "1,2,3;4\n", "0.5;1,25\n"})
+    CHECK(data::read_rows(text)[0].problem.empty());
+}
+
+TEST_CASE("several lines make a row where the config says so", "[data][rows]") {
+  const auto rows = data::joined_lines(data::read_rows("a b\n1,2\n\n3\n4,5\nx\n6\n"), 2);
   REQUIRE(rows.size() == 2);
-  REQUIRE(rows[0].values == std::vector<float>{values[0], values[1]});
-  REQUIRE(rows[1].values == std::vector<float>{values[2], values[3]});
+  CHECK(rows[0].values == std::vector<double>{1, 2, 3});
+  CHECK(rows[0].problem.empty());
+  CHECK(rows[1].problem == "'x' is not a number");
+}
+
+TEST_CASE("written rows read back the same numbers", "[data][rows]") {
+  const std::vector<double> values{0.1f, 0.1, 1.7e9 + 60.5, 1700000000123456789.0};
+  const auto text = data::write_rows(std::vector<std::string>{"a", "b"}, values);
+  CHECK(text.starts_with("a,b\n0.100000001,0.1\n"));
+  const auto rows = data::read_rows(text);
+  REQUIRE(rows.size() == 2);
+  REQUIRE(rows[0].values == std::vector<double>{values[0], values[1]});
+  REQUIRE(rows[1].values == std::vector<double>{values[2], values[3]});
 }

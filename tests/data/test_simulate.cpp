@@ -1,4 +1,7 @@
+#include <cmath>
 #include <csignal>
+#include <set>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -60,20 +63,59 @@ TEST_CASE("a row depends on the seed and its number alone", "[data][simulate]") 
   REQUIRE(simulate(*task, 0, 3).theta.empty());
 }
 
-TEST_CASE("theta stays in the support after rounding to float32", "[data][simulate]") {
-  // 0.1 rounds up: draws within 1.5e-9 of the bound would leave this box of width 3e-9 half the time.
-  const auto prior = data::make_prior({data::PriorKind::box, {0.1 - 1.5e-9}, {0.1}, {}, {}}, 1);
-  REQUIRE_USER_ERROR(([&] {
-                       std::vector<float> theta(1);
-                       data::draw_theta(*prior, 0, 0, theta);
-                     }()),
-                     says("float32"));
-  const auto wider = data::make_prior({data::PriorKind::box, {0.1 - 2e-8}, {0.1}, {}, {}}, 1);
+TEST_CASE("theta stays in the support after rounding", "[data][simulate]") {
+  const auto draw = [](double low, double high, int64_t row) {
+    const auto prior = data::make_prior({data::PriorKind::box, {low}, {high}, {}, {}}, 1);
+    std::vector<double> theta(1);
+    data::ThetaDraws(*prior, 0).draw(row, theta);
+    REQUIRE(prior->between_exact_ends(theta));
+    return theta[0];
+  };
   for (int64_t row = 0; row < 100; ++row) {
-    std::vector<float> theta(1);
-    data::draw_theta(*wider, 0, row, theta);
-    REQUIRE(wider->in_support(std::vector<double>{theta[0]}));
+    const double theta = draw(0.3, 0.4, row);  // 0.4 rounds up
+    CHECK(static_cast<double>(static_cast<float>(theta)) == theta);
   }
+}
+
+TEST_CASE("a prior that float32 cannot resolve is drawn from in float64", "[data][simulate]") {
+  for (const auto& [low, high] : {std::pair{1.7e9, 1.7e9 + 7200}, {0.1 - 2e-8, 0.1}, {1e40, 3e40}}) {
+    const auto prior = data::make_prior({data::PriorKind::box, {low}, {high}, {}, {}}, 1);
+    const data::ThetaDraws draws(*prior, 0);
+    std::set<double> distinct;
+    std::vector<double> theta(1);
+    for (int64_t row = 0; row < 1000; ++row) {
+      draws.draw(row, theta);
+      distinct.insert(theta[0]);
+    }
+    CHECK(distinct.size() == 1000);
+  }
+}
+
+TEST_CASE("simulations of a command with large offsets keep their digits", "[data][simulate][command]") {
+  const Scratch scratch;
+  data::SimulateRequest request;
+  request.output = scratch.path(GENERATE("a.npz", "a.csv"));
+  request.simulations = 500;
+  request.prior = {data::PriorKind::box, {1.7e9, -1}, {1.7e9 + 7200, 1}, {}, {}};
+  request.simulator.command = "awk -F, 'NR > 1 { printf \"%.3f %.3f\\n\", $1 + 0.125, $2 }'";
+  request.simulator.deterministic = true;
+  request.stop = [] { return 0; };
+  data::simulate_to_file(request);
+  data::DataOptions options;
+  options.file = request.output;
+  const auto dataset = data::open_dataset(options, 0);
+  std::vector<double> theta(1000), x(1000);
+  dataset.rows->theta().read(0, 500, theta);
+  dataset.rows->x().read(0, 500, x);
+  std::set<double> times, shifted;
+  for (size_t row = 0; row < 500; ++row) {
+    times.insert(theta[2 * row]);
+    shifted.insert(x[2 * row]);
+    CHECK(std::abs(x[2 * row] - theta[2 * row] - 0.125) < 1e-3);
+    CHECK(std::abs(x[2 * row + 1] - theta[2 * row + 1]) < 1e-3);
+  }
+  CHECK(times.size() == 500);
+  CHECK(shifted.size() >= 499);  // two times may lie within a millisecond
 }
 
 TEST_CASE("a file of simulations holds what simulate gives", "[data][simulate]") {

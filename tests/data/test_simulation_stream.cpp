@@ -24,7 +24,7 @@ constexpr int64_t round_rows = int64_t{1} << 40;
 class Doubler final : public data::RowSimulator {
  public:
   explicit Doubler(std::function<bool(int64_t)> fails) : fails_(std::move(fails)) {}
-  data::SimulatedBatch run(int64_t first_row, std::span<const float> theta) override {
+  data::SimulatedBatch run(int64_t first_row, std::span<const double> theta) override {
     ++runs;
     data::SimulatedBatch batch;
     batch.x_dim = 1;
@@ -32,7 +32,7 @@ class Doubler final : public data::RowSimulator {
       const int64_t row = first_row + static_cast<int64_t>(i);
       const bool fails = fails_(row);
       batch.failed.push_back(fails);
-      batch.x.push_back(fails ? std::numeric_limits<float>::quiet_NaN() : 2 * theta[i]);
+      batch.x.push_back(fails ? std::numeric_limits<double>::quiet_NaN() : 2 * theta[i]);
       if (fails && batch.first_failure.empty())
         batch.first_failure = "row " + std::to_string(row) + ": no luck";
     }
@@ -56,7 +56,7 @@ StreamSetup setup_of(std::shared_ptr<data::RowSimulator> simulator, int64_t piec
 }
 
 struct Pairs {
-  std::vector<float> theta, x;
+  std::vector<double> theta, x;
   bool operator==(const Pairs&) const = default;
 };
 
@@ -67,8 +67,8 @@ Pairs read(SimulationStream& stream, int64_t first, int64_t count) {
 }
 
 Pairs part(const Pairs& all, int64_t first, int64_t count) {
-  const auto cut = [&](const std::vector<float>& side) {
-    return std::vector<float>(side.begin() + first, side.begin() + first + count);
+  const auto cut = [&](const std::vector<double>& side) {
+    return std::vector<double>(side.begin() + first, side.begin() + first + count);
   };
   return {cut(all.theta), cut(all.x)};
 }
@@ -158,7 +158,7 @@ TEST_CASE("a signal ends the wait for a simulation", "[data][online]") {
   class Sleeper final : public data::RowSimulator {
    public:
     explicit Sleeper(std::shared_ptr<std::atomic<int>> ends) : ends_(std::move(ends)) {}
-    data::SimulatedBatch run(int64_t, std::span<const float>) override {
+    data::SimulatedBatch run(int64_t, std::span<const double>) override {
       while (!*ends_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       data::SimulatedBatch batch;
       batch.stopped = true;

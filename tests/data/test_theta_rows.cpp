@@ -18,12 +18,12 @@ using test::Scratch;
 
 namespace {
 
-using Values = std::vector<float>;
+using Values = std::vector<double>;
 
 std::string save(const Scratch& scratch, const std::string& name, const std::string& key,
                  const Values& values, const std::vector<int64_t>& shape) {
   const std::string path = scratch.path(name);
-  io::save_arrays(path, {{key, io::Array::from(std::span<const float>(values), shape)}});
+  io::save_arrays(path, {{key, io::Array::from(std::span<const double>(values), shape)}});
   return path;
 }
 
@@ -34,7 +34,7 @@ std::string save_samples(const Scratch& scratch, const Values& values, const std
   io::Array text{io::DType::u8, {std::ssize(bytes)}, {bytes.begin(), bytes.end()}};
   const std::string path = scratch.path("samples.npz");
   io::save_arrays(path,
-                  {{"samples", io::Array::from(std::span<const float>(values), shape)}, {"meta", text}});
+                  {{"samples", io::Array::from(std::span<const double>(values), shape)}, {"meta", text}});
   return path;
 }
 
@@ -50,7 +50,7 @@ data::SimulateRequest request_for(const Scratch& scratch, const std::string& the
 }
 
 Values array_of(const std::string& path, const std::string& key) {
-  return io::load_arrays(path).arrays.at(key).to_float();
+  return io::load_arrays(path).arrays.at(key).to_double();
 }
 
 }  // namespace
@@ -108,14 +108,15 @@ TEST_CASE("draws that were not filled are left out, other NaN are refused", "[da
   REQUIRE_USER_ERROR(load_theta_rows(save(scratch, "v.npz", "other", holes, {2, 3}), 2, {}), says("theta"));
 }
 
-TEST_CASE("theta that float32 cannot tell apart is remarked on", "[data][theta_rows]") {
+TEST_CASE("theta that is given keeps its digits to the program and to the file",
+          "[data][theta_rows][command]") {
   const Scratch scratch;
-  const std::vector<double> times{1.7e9, 1.7e9 + 60.5, 1.7e9 + 3600};
-  io::save_arrays(scratch.path("t.npy"),
-                  {{"array", io::Array::from(std::span<const double>(times), {3, 1})}});
-  const auto rows = load_theta_rows(scratch.path("t.npy"), 1, {});
-  REQUIRE(rows.remarks.size() == 1);
-  CHECK(rows.remarks[0].find("steps of 128") != std::string::npos);
+  const Values times{1.7e9 + 0.125, 1.7e9 + 60.5, 1.7e9 + 3600.1};
+  auto request = request_for(scratch, save(scratch, "t.npy", "array", times, {3, 1}));
+  request.simulator.command = "awk -F, 'NR > 1 { printf \"%.3f,%.3f\\n\", $1 - 1.7e9, $1 }'";
+  data::simulate_to_file(request);
+  CHECK(array_of(request.output, "theta") == times);
+  CHECK(array_of(request.output, "x") == Values{0.125, times[0], 60.5, times[1], 3600.1, times[2]});
 }
 
 TEST_CASE("a command simulates at the rows that are given", "[data][theta_rows][command]") {
@@ -140,10 +141,9 @@ TEST_CASE("a built-in task simulates at the rows that are given", "[data][theta_
   data::SimulateRequest request;
   request.output = scratch.path("out.npz");
   request.task = "two_moons";
-  request.theta_file =
-      save(scratch, "t.npy", "array", {0.5F, 0.25F, 30, 30}, {2, 2});  // 30: outside its prior
+  request.theta_file = save(scratch, "t.npy", "array", {0.5, 0.25, 30, 30}, {2, 2});  // 30: outside its prior
   CHECK(data::simulate_to_file(request).rows == 2);
-  CHECK(array_of(request.output, "theta") == Values{0.5F, 0.25F, 30, 30});
+  CHECK(array_of(request.output, "theta") == Values{0.5, 0.25, 30, 30});
   request.theta_file = save(scratch, "u.npy", "array", {1, 2, 3}, {1, 3});
   request.force = true;
   REQUIRE_USER_ERROR(data::simulate_to_file(request), says("theta has 2 components, a row of the file 3"));

@@ -175,6 +175,53 @@ TEST_CASE("auto sees decades, tails and extremes, and leaves ordinary columns al
   }
 }
 
+TEST_CASE("extremes too rare for a sample make a column robust, and its signs are those of all rows",
+          "[data][transform][auto]") {
+  auto values = numbers(5000, [](core::Philox& r) { return r.normal(); });
+  data::ColumnTally tally;
+  for (int i = 0; i < 200; ++i) {
+    for (const double value : values) tally.add(value);
+  }
+  CHECK(data::choose_transform(values, &tally).transform.kind == TransformKind::none);
+  for (int i = 0; i < 10; ++i) tally.add(1e20);
+  const auto choice = data::choose_transform(values, &tally);
+  CHECK(choice.robust);
+  CHECK(choice.reason.find("less than 0.01 %") != std::string::npos);
+
+  values = numbers(5000, [](core::Philox& r) { return std::pow(10, 4 * r.uniform()); });
+  data::ColumnTally positive;
+  for (const double value : values) positive.add(value);
+  CHECK(data::choose_transform(values, &positive).transform.kind == TransformKind::log);
+  positive.add(-1);
+  CHECK(data::choose_transform(values, &positive).transform.kind != TransformKind::log);
+}
+
+TEST_CASE("a fill value in ten rows of many changes the transform of the fit", "[data][transform][auto]") {
+  const int64_t rows = 60000;
+  auto x = numbers(rows, [](core::Philox& r) { return r.normal(); });
+  const auto theta = numbers(rows, [](core::Philox& r) { return r.uniform(); });
+  const auto fit_of = [&](const std::vector<double>& side) {
+    data::Dataset dataset;
+    dataset.shape.theta_dim = dataset.shape.x_dim = 1;
+    const auto array = [&](const std::vector<double>& values) {
+      return data::rows_in_memory(io::Array::from(std::span<const double>(values), {rows, 1}));
+    };
+    dataset.rows = std::make_shared<data::RowSource>(array(theta), array(side));
+    dataset.theta_names = {"theta_0"};
+    dataset.x_names = {"x_0"};
+    data::DataOptions options;
+    data::resolve(options, "per_feature");
+    return data::survey(dataset, options, 1);
+  };
+  CHECK(fit_of(x).x.transforms.empty());
+  for (int64_t i = 0; i < 10; ++i)
+    x[static_cast<size_t>(6000 * i + 1)] = 1e20;  // none is a multiple of three
+  const auto found = fit_of(x);
+  REQUIRE(found.x.transforms.size() == 1);
+  CHECK(found.x.transforms[0].kind == TransformKind::asinh);
+  REQUIRE(found.remarks.size() == 1);
+}
+
 TEST_CASE("one per cent of fill values spoils no robust column", "[data][transform][auto]") {
   const auto values = numbers(5000, [](core::Philox& r) { return r.uniform() < 0.01 ? 1e20 : r.normal(); });
   const auto choice = data::choose_transform(values);

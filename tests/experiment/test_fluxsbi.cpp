@@ -68,6 +68,12 @@ TEST_CASE("a C++ program trains on simulations in memory and draws what the mode
   CHECK(std::isfinite(pairs[0]));
   CHECK(std::abs(pairs[0] - one_for_all[0]) < 1e-4);  // the solver's tolerance
 
+  CHECK(posterior.unlike_training(x).empty());
+  const auto unlike = posterior.unlike_training(std::vector<double>{0, 0, 0, 90, 0, 0});
+  REQUIRE(unlike.size() == 1);
+  CHECK_THAT(unlike[0], ContainsSubstring("row 1: x_0 = 90 is"));
+  CHECK_THROWS_AS(posterior.unlike_training(std::vector<double>(4)), core::UserError);
+
   resume_training(run);  // has finished: nothing changes
   CHECK(Posterior(run, "cpu").sample(x, 5, 9) == samples);
 }

@@ -49,6 +49,21 @@ TEST_CASE("a comment of a recommended config stays within 100 columns", "[experi
   }
 }
 
+TEST_CASE("a recommended config says of the data what it was told", "[experiment][recommend]") {
+  auto source = task("two_moons");
+  source.nan = data::NanPolicy::drop;
+  source.theta_names = {"mass", "spin"};
+  source.ignore = {"id"};
+  source.transposed = false;
+  const auto read =
+      experiment::read_experiment(config::parse_yaml(experiment::recommended_config(source), "recommended"));
+  CHECK(read.data.nan == data::NanPolicy::drop);
+  CHECK(read.data.theta_names == source.theta_names);
+  CHECK(read.data.x_names.empty());
+  CHECK(read.data.ignore == source.ignore);
+  CHECK(read.data.transposed == false);
+}
+
 TEST_CASE("a recommendation for no task or no model is a user's error", "[experiment][recommend][errors]") {
   CHECK_THROWS_AS(experiment::recommended_config(task("two_mons")), core::UserError);
   CHECK_THROWS_WITH(experiment::recommended_config(task("two_moons"), "fluks"), ContainsSubstring("flux1"));

@@ -5,6 +5,7 @@
 
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
+#include "io/lock.hpp"
 #include "io/safetensors.hpp"
 #include "io/support.hpp"
 
@@ -45,6 +46,17 @@ TEST_CASE("a file appears whole at commit and not before", "[io][atomic]") {
   file.commit();
   CHECK(read_file(path) == "hello " + std::string(1 << 20, 'x') + "\n");
   CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a folder is locked once at a time", "[io][lock]") {
+  const Folder folder;
+  {
+    const auto lock = lock_folder(folder.file("."));
+    CHECK(lock.is_open());
+    CHECK_THROWS_WITH(lock_folder(folder.file(".")), ContainsSubstring("another fluxsbi command"));
+  }
+  CHECK(lock_folder(folder.file(".")).is_open());
+  CHECK_FALSE(lock_folder(folder.file("absent")).is_open());
 }
 
 TEST_CASE("a file that is not committed leaves the old one and no trace", "[io][atomic]") {

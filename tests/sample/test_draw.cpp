@@ -210,6 +210,21 @@ TEST_CASE("rejection says where its draws lie and how long the others take", "[s
   CHECK(pending.empty());
 }
 
+TEST_CASE("a time limit that leaves more than half empty ends rejection at once", "[sample][reject]") {
+  const auto prior = box(0.001, 1);
+  sample::SamplingOptions options;
+  options.max_seconds = 10;
+  sample::Rejection rejection(1, prior.get(), {"mass", "radius"}, options);
+  const std::vector<double> out{-2.9, 0.5};
+  for (int i = 0; i < 990; ++i) rejection.count(0, false, out);
+  for (int i = 0; i < 10; ++i) rejection.count(0, true, {});
+  // 990 draws of 100 tries each at 1000 tries a second: 99 s, and 20 s are the limit.
+  CHECK(rejection.out_of_time(1));
+  CHECK(!rejection.out_of_time(0.1));
+  options.max_seconds = 60;
+  CHECK(!sample::Rejection(rejection).out_of_time(0.5));
+}
+
 TEST_CASE("samples outside the support stay where rejection is off", "[sample][reject]") {
   GaussianPosterior posterior;
   posterior.prior = box(1000, 1001);

@@ -160,7 +160,11 @@ SidePair same_rows(SidePair pair, const FileKeys& keys, const std::string& sourc
   }
   if (pair.theta.rows == pair.x.rows) return pair;
   throw core::UserError(source + ": theta has " + std::to_string(pair.theta.rows) + " rows, x has " +
-                        std::to_string(pair.x.rows) + "; row i of both must be one simulation");
+                        std::to_string(pair.x.rows) + "; row i of both must be one simulation" +
+                        (x.size() == 2 && x.back() == pair.theta.rows ? " (save x.T, whose rows are as many)"
+                         : theta.size() == 2 && theta.back() == pair.x.rows
+                             ? " (save theta.T, whose rows are as many)"
+                             : ""));
 }
 
 uint64_t bytes_of(const std::optional<io::ArrayInfo>& info) {
@@ -190,7 +194,7 @@ SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file,
 
 SidePair open_pair(const std::string& path, const std::vector<std::string>& theta_names,
                    const std::vector<std::string>& x_names, Loading loading, const FileKeys& keys) {
-  if (io::is_text_table(path)) return load_text_pair(path, theta_names, x_names);
+  if (io::is_text_table(path)) return load_text_pair(path, theta_names, x_names, keys.ignore);
   if (const auto files = npy_files(path)) return open_npy_pair(files->first, files->second, loading, keys);
   return same_rows(open_keys(path, keys, loading), keys, path);
 }

@@ -34,14 +34,15 @@ struct SidePair {
 struct FileKeys {
   std::string theta = "theta", x = "x";  ///< keys of .npz, paths of datasets in HDF5 ("group/name")
   std::optional<bool> transposed = {};   ///< axes stand in the opposite order; absent: refused if it looks so
+  std::vector<std::string> ignore = {};  ///< columns of text that are left out
 };
 
-/// .npz, .h5 (`keys`), text (columns of the given names; without names theta_0, ... and x_0, ...; text_pair.hpp),
-/// or OUT.npy for the pair OUT_theta.npy and OUT_x.npy. A file without x must hold theta alone: next to
-/// anything else a missing x is more likely a wrong name. Arrays are [n], [n, d], [n, d, c] or [n, h, w, c];
-/// h * w are the tokens, row by row. Throws UserError for another rank, for an array without rows or values,
-/// for missing keys and columns, naming those there are, for arrays that cannot be read, for sides of different length,
-/// and for rows that seem to lie along the last axis.
+/// .npz, .h5 (`keys`), text (columns of the given names; without names theta_0, ... and x_0, ...;
+/// text_pair.hpp), or OUT.npy for the pair OUT_theta.npy and OUT_x.npy. A file without x must hold theta
+/// alone: next to anything else a missing x is more likely a wrong name. Arrays are [n], [n, d], [n, d, c] or
+/// [n, h, w, c]; h * w are the tokens, row by row. Throws UserError for another rank, for an array without
+/// rows or values, for missing keys and columns, naming those there are, for arrays that cannot be read, for
+/// sides of different length, and for rows that seem to lie along the last axis.
 SidePair open_pair(const std::string& path, const std::vector<std::string>& theta_names,
                    const std::vector<std::string>& x_names, Loading loading, const FileKeys& keys = {});
 SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file, Loading loading,
@@ -59,7 +60,8 @@ std::string channels_first_problem(const Side& x);
 uint64_t bytes_by_row(const std::string& path, const FileKeys& keys = {});
 uint64_t bytes_by_row(const std::string& theta_file, const std::string& x_file);
 
-/// The columns `columns` of a CSV table [rows, header.size()] as [rows, columns.size()]; T is float or double.
+/// The columns `columns` of a CSV table [rows, header.size()] as [rows, columns.size()]; T is float or
+/// double.
 template <class T>
 std::vector<T> pick_columns(const io::Array& table, const std::vector<int64_t>& columns);
 

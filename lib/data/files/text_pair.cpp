@@ -27,13 +27,15 @@ bool among(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// stem_0, stem_1, ... as far as the header has them.
-Names numbered_columns(const Names& header, const std::string& stem) {
+/// stem_0, stem_1, ... as far as the header has them, and those of `ignore`, which are then left out.
+Names numbered_columns(const Names& header, const std::string& stem, const Names& ignore) {
   Names names;
-  for (;;) {
-    const std::string name = stem + "_" + std::to_string(names.size());
-    if (std::find(header.begin(), header.end(), name) == header.end()) break;
-    names.push_back(name);
+  int64_t number = 0;
+  for (;; ++number) {
+    const std::string name = stem + "_" + std::to_string(number);
+    const bool ignored = among(ignore, name);
+    if (!ignored && !among(header, name)) break;
+    if (!ignored) names.push_back(name);
   }
   const auto numbered =
       std::count_if(header.begin(), header.end(), [&](const auto& name) { return is_numbered(name, stem); });
@@ -41,9 +43,17 @@ Names numbered_columns(const Names& header, const std::string& stem) {
   return names;
 }
 
+void require_ignored(const std::string& path, const Names& seen, const Names& ignore) {
+  for (const std::string& name : ignore) {
+    if (among(seen, name)) continue;
+    throw core::UserError(path + " has no column '" + name +
+                          "' of data.ignore (there are: " + core::join(seen) + ")");
+  }
+}
+
 Side take_columns(const std::string& path, const Names& header, const io::Csv& csv, const std::string& stem,
-                  Names& names) {
-  if (names.empty()) names = numbered_columns(header, stem);
+                  Names& names, const Names& ignore) {
+  if (names.empty()) names = numbered_columns(header, stem, ignore);
   if (names.empty()) {
     throw core::UserError(path + " has no columns " + stem + "_0, " + stem +
                           "_1, ... without a gap; name the columns of " + stem + " in data.names." + stem +
@@ -82,23 +92,34 @@ void name_columns(const std::string& path, int64_t width, Names& theta_names, Na
 
 }  // namespace
 
-SidePair load_text_pair(const std::string& path, Names theta_names, Names x_names) {
-  Names header;
+SidePair load_text_pair(const std::string& path, Names theta_names, Names x_names, const Names& ignore) {
+  Names header, seen;
+  // Which columns are x may depend on those that follow: where it does, all are read.
+  const bool others_are_x = !ignore.empty() && !theta_names.empty() && x_names.empty();
   const auto wanted = [&](const std::string& name) {
+    seen.push_back(name);
+    if (among(ignore, name)) return false;
     header.push_back(name);
-    return (theta_names.empty() ? is_numbered(name, "theta") : among(theta_names, name)) ||
+    return others_are_x || (theta_names.empty() ? is_numbered(name, "theta") : among(theta_names, name)) ||
            (x_names.empty() ? is_numbered(name, "x") : among(x_names, name));
   };
   io::Csv csv = io::load_csv(path, {false, wanted});
+  require_ignored(path, seen, ignore);
+  if (others_are_x && numbered_columns(header, "x", ignore).empty()) {
+    for (const std::string& name : header) {
+      if (!among(theta_names, name)) x_names.push_back(name);
+    }
+    core::log::info_once(path + ": x are the columns " + core::list_first(x_names));
+  }
   if (header.empty()) {
     name_columns(path, csv.values.shape[1], theta_names, x_names);
     header = theta_names;
     header.insert(header.end(), x_names.begin(), x_names.end());
     csv.columns = header;
   }
-  Side theta = take_columns(path, header, csv, "theta", theta_names);
+  Side theta = take_columns(path, header, csv, "theta", theta_names, ignore);
   const bool theta_alone = x_names.empty() && header.size() == theta_names.size();
-  Side x = theta_alone ? no_x(theta) : take_columns(path, header, csv, "x", x_names);
+  Side x = theta_alone ? no_x(theta) : take_columns(path, header, csv, "x", x_names, ignore);
   return {std::move(theta), std::move(x), std::move(theta_names), std::move(x_names)};
 }
 

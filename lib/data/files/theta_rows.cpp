@@ -42,7 +42,8 @@ Table table_of(const io::Array& array, const std::string& path, const std::strin
   return table;
 }
 
-// The parameters' names in the JSON that `fluxsbi sample` writes beside the samples, all tokens for joint questions.
+// The parameters' names in the JSON that `fluxsbi sample` writes beside the samples, all tokens for joint
+// questions.
 std::vector<std::string> names_in(const io::Array& meta, const std::string& path) {
   const std::string text(reinterpret_cast<const char*>(meta.bytes.data()), meta.bytes.size());
   std::vector<std::string> names;
@@ -138,15 +139,14 @@ std::vector<int64_t> finite_rows(const Table& table, const std::vector<int64_t>&
   for (int64_t row = 0; row < table.rows; ++row) {
     const auto bad = std::find_if(columns.begin(), columns.end(), [&](int64_t column) {
       const double value = table.values[static_cast<size_t>(row * table.columns + column)];
-      return !std::isfinite(static_cast<float>(value));
+      return !std::isfinite(value);
     });
     if (bad == columns.end()) {
       kept.push_back(row);
     } else if (!table.draws) {
       const double value = table.values[static_cast<size_t>(row * table.columns + *bad)];
       throw core::UserError(table.source + ": row " + std::to_string(row) + " (counted from 0) has " +
-                            core::number_text(value) +
-                            ", which is not finite in float32; leave such rows out");
+                            core::number_text(value) + ", which is not finite; leave such rows out");
     }
   }
   if (kept.empty()) throw core::UserError(table.source + ": no row of theta is finite");
@@ -159,31 +159,6 @@ std::vector<int64_t> finite_rows(const Table& table, const std::vector<int64_t>&
   return kept;
 }
 
-// A simulator gets theta in float32: says where that joins values which the file tells apart.
-void remark_on_rounding(const Table& table, const std::vector<int64_t>& columns,
-                        const std::vector<int64_t>& rows, ThetaRows& result) {
-  constexpr double fewest_steps = 1000;  // of float32 across the column's range
-  for (size_t i = 0; i < columns.size(); ++i) {
-    double low = 0, high = 0;
-    bool changed = false;
-    for (const int64_t row : rows) {
-      const double value = table.values[static_cast<size_t>(row * table.columns + columns[i])];
-      low = row == rows.front() ? value : std::min(low, value);
-      high = row == rows.front() ? value : std::max(high, value);
-      changed = changed || static_cast<double>(static_cast<float>(value)) != value;
-    }
-    const auto largest = static_cast<float>(std::max(std::abs(low), std::abs(high)));
-    const double step = std::nextafter(largest, 2 * largest + 1) - largest;
-    if (!changed || high <= low || high - low >= fewest_steps * step) continue;
-    const std::string name = table.header.empty() ? "component " + std::to_string(i)
-                                                  : table.header[static_cast<size_t>(columns[i])];
-    result.remarks.push_back(table.source + ": " + name + " lies between " + core::number_text(low) +
-                             " and " + core::number_text(high) +
-                             ", where float32, in which simulations are written, has steps of " +
-                             core::number_text(step) + "; subtract an offset that the simulator adds again");
-  }
-}
-
 }  // namespace
 
 ThetaRows load_theta_rows(const std::string& path, int64_t dim, const std::vector<std::string>& names) {
@@ -192,12 +167,10 @@ ThetaRows load_theta_rows(const std::string& path, int64_t dim, const std::vecto
   ThetaRows result;
   result.source = table.source;
   const auto rows = finite_rows(table, columns, result);
-  remark_on_rounding(table, columns, rows, result);
   result.rows = std::ssize(rows);
   for (const int64_t row : rows) {
     for (const int64_t column : columns)
-      result.theta.push_back(
-          static_cast<float>(table.values[static_cast<size_t>(row * table.columns + column)]));
+      result.theta.push_back(table.values[static_cast<size_t>(row * table.columns + column)]);
   }
   return result;
 }

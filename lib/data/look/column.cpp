@@ -71,8 +71,8 @@ bool holds(std::span<const RepeatedValue> list, double value) {
   return std::any_of(list.begin(), list.end(), [&](const RepeatedValue& run) { return run.value == value; });
 }
 
-// The distance of the smallest or largest value from the nearest other one; -1 for a value between others. Values that
-// were cut at a limit come close to it, those that stand for "none" do not.
+// The distance of the smallest or largest value from the nearest other one; -1 for a value between others.
+// Values that were cut at a limit come close to it, those that stand for "none" do not.
 double gap_inwards(std::span<const RepeatedValue> runs, double value) {
   if (runs.size() < 2) return -1;
   if (value == runs.front().value) return runs[1].value - value;
@@ -97,12 +97,81 @@ void find_repeated(ColumnFacts& facts, std::span<const RepeatedValue> runs) {
     if (holds(facts.fills, run.value)) continue;
     const double gap = gap_inwards(runs, run.value);
     const double z = facts.spread > 0 ? std::abs(run.value - facts.median) / facts.spread : 0;
-    if (customary(run.value) || z > repeated_z || (facts.spread > 0 && gap > facts.spread)) {
+    const bool alone = facts.spread > 0 && gap > facts.spread;
+    const bool lone_negative =
+        run.value < 0 && runs.size() > 1 && run.value == runs[0].value && runs[1].value >= 0;
+    if (customary(run.value) || z > repeated_z || alone || lone_negative) {
       facts.fills.push_back(run);
     } else if (gap >= 0) {
       facts.limits.push_back(run);
+    } else {
+      facts.repeats.push_back(run);
     }
   }
+}
+
+// The runs of a sample between the ends that are known of all values.
+std::vector<RepeatedValue> with_ends(std::span<const RepeatedValue> sample, const ColumnTally& all) {
+  const auto low = all.low().values(), high = all.high().values();
+  std::vector<RepeatedValue> runs(low.begin(), low.end());
+  for (const RepeatedValue& run : sample) {
+    if (run.value > low.back().value && run.value < high.back().value) runs.push_back(run);
+  }
+  for (auto run = high.rbegin(); run != high.rend(); ++run) {
+    if (run->value > runs.back().value) runs.push_back(*run);  // few different values are in both ends
+  }
+  return runs;
+}
+
+// A repeated end that is too rare for a sample.
+void find_rare(ColumnFacts& facts, std::span<const RepeatedValue> runs) {
+  for (const RepeatedValue& run : {runs.front(), runs.back()}) {
+    const double gap = gap_inwards(runs, run.value);
+    if (run.count < 2 || holds(facts.fills, run.value) || !(facts.spread > 0) || !(gap > facts.spread))
+      continue;
+    if (customary(run.value) || std::abs(run.value - facts.median) / facts.spread > repeated_z)
+      facts.fills.push_back(run);
+  }
+}
+
+void find_farthest(ColumnFacts& facts) {
+  if (!(facts.spread > 0)) return;
+  const bool below = facts.median - facts.smallest > facts.largest - facts.median;
+  facts.farthest = below ? facts.smallest : facts.largest;
+  facts.largest_z = std::abs(facts.farthest - facts.median) / facts.spread;
+}
+
+// Puts the facts about all values in place of those about a sample of them.
+void complete_facts(ColumnFacts& facts, std::span<const RepeatedValue> sample, const ColumnTally& all) {
+  const double scale = static_cast<double>(all.count()) / static_cast<double>(facts.count);
+  const bool continuous = static_cast<double>(sample.size()) >= rarely * static_cast<double>(facts.count);
+  const auto runs = with_ends(sample, all);
+  const auto count_of_all = [&](RepeatedValue& run) {
+    run.count = std::llround(scale * static_cast<double>(run.count));
+    for (const auto& end : {all.low().values(), all.high().values()}) {
+      for (const RepeatedValue& exact : end) {
+        if (exact.value == run.value) run.count = exact.count;
+      }
+    }
+  };
+  for (auto* list : {&facts.fills, &facts.limits, &facts.repeats})
+    std::for_each(list->begin(), list->end(), count_of_all);
+  facts.extremes = std::llround(scale * static_cast<double>(facts.extremes));
+  facts.count = all.count();
+  facts.missing = all.missing();
+  facts.smallest = runs.front().value;
+  facts.largest = runs.back().value;
+  facts.mean = all.mean();
+  facts.deviation = all.deviation();
+  facts.whole = all.whole();
+  facts.distinct = std::max(facts.distinct, std::ssize(runs));
+  find_farthest(facts);
+  if (facts.largest_z > extreme_z) facts.extremes = std::max<int64_t>(facts.extremes, 1);
+  for (const RepeatedValue& run : isolated(runs, all.count())) {
+    if (!holds(facts.fills, run.value)) facts.fills.push_back(run);
+  }
+  if (continuous) find_rare(facts, runs);
+  std::erase_if(facts.limits, [&](const RepeatedValue& run) { return holds(facts.fills, run.value); });
 }
 
 void find_extremes(ColumnFacts& facts, std::span<const double> sorted) {
@@ -111,9 +180,7 @@ void find_extremes(ColumnFacts& facts, std::span<const double> sorted) {
   const auto low = std::lower_bound(sorted.begin(), sorted.end(), facts.median - reach);
   const auto high = std::upper_bound(sorted.begin(), sorted.end(), facts.median + reach);
   facts.extremes = (low - sorted.begin()) + (sorted.end() - high);
-  const bool below = facts.median - facts.smallest > facts.largest - facts.median;
-  facts.farthest = below ? facts.smallest : facts.largest;
-  facts.largest_z = std::abs(facts.farthest - facts.median) / facts.spread;
+  find_farthest(facts);
 }
 
 void find_histogram(ColumnFacts& facts, std::span<const double> sorted) {
@@ -144,7 +211,8 @@ bool is_finite_single(double value) {
   return std::isfinite(static_cast<float>(value));
 }
 
-ColumnFacts column_facts(std::string name, std::vector<double> values, int64_t missing) {
+ColumnFacts column_facts(std::string name, std::vector<double> values, int64_t missing,
+                         const ColumnTally* all) {
   ColumnFacts facts;
   facts.name = std::move(name);
   facts.missing =
@@ -168,6 +236,7 @@ ColumnFacts column_facts(std::string name, std::vector<double> values, int64_t m
   facts.fills = isolated(runs, facts.count);
   find_repeated(facts, runs);
   find_histogram(facts, values);
+  if (all && all->count() > facts.count) complete_facts(facts, runs, *all);
   return facts;
 }
 

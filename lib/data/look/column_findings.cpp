@@ -16,7 +16,7 @@ constexpr double quartiles_of_normal = 1.3489795003921634;  // between the quart
 using Items = std::vector<FindingItem>;
 
 struct ColumnItems {
-  Items fills, squeezed, extremes, limits, discrete, constant, missing, empty;
+  Items fills, squeezed, extremes, coarse, limits, repeats, discrete, constant, missing, empty;
 };
 
 // Spread of the middle half of each column as the network sees it, in units in which a normal column has 1.
@@ -51,10 +51,10 @@ bool find_fills(const ColumnFacts& column, Items& fills) {
   return true;
 }
 
-void find_limits(const ColumnFacts& column, Items& limits) {
-  for (const RepeatedValue& limit : column.limits) {
-    const double share = static_cast<double>(limit.count) / static_cast<double>(column.count);
-    limits.push_back({column.name, percent_text(share) + " are " + core::brief_text(limit.value), share});
+void list_repeated(const ColumnFacts& column, const std::vector<RepeatedValue>& repeated, Items& items) {
+  for (const RepeatedValue& run : repeated) {
+    const double share = static_cast<double>(run.count) / static_cast<double>(column.count);
+    items.push_back({column.name, percent_text(share) + " are " + core::brief_text(run.value), share});
   }
 }
 
@@ -79,6 +79,14 @@ void report_columns(const SideOfLook& side, ColumnItems& found, std::vector<Find
     findings.push_back(grouped(Severity::warning, "extremes", std::move(found.squeezed),
                                "extremes set the scale on which the network sees ", "", remedy, standardise));
   }
+  if (!found.coarse.empty()) {
+    findings.push_back(
+        grouped(Severity::warning, "coarse", std::move(found.coarse),
+                "the type of the file keeps too few digits of ", "",
+                "save float64, and subtract a large offset before the numbers are rounded (float64 "
+                "holds whole numbers up to 2^53)",
+                ""));
+  }
   if (!found.extremes.empty())
     findings.push_back(grouped(Severity::note, "heavy-tails", std::move(found.extremes),
                                "extreme values: ", "", "", standardise));
@@ -90,6 +98,11 @@ void report_facts(const SideOfLook& side, ColumnItems& found, std::vector<Findin
     findings.push_back(grouped(Severity::note, "limits", std::move(found.limits),
                                "columns that repeat their smallest or largest value: ", "",
                                "a limit of detection, clipping, or a value for \"none\"?", ""));
+  }
+  if (!found.repeats.empty()) {
+    findings.push_back(grouped(Severity::note, "repeated-values", std::move(found.repeats),
+                               "columns that repeat one value among others that hardly repeat: ", "",
+                               "a value for \"none\"? Then write NaN in its place", "data.nan"));
   }
   if (!found.discrete.empty()) {
     findings.push_back(grouped(
@@ -117,7 +130,7 @@ void report_facts(const SideOfLook& side, ColumnItems& found, std::vector<Findin
 std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_are_out) {
   const std::vector<double> of_middle = middles(side);
   ColumnItems found;
-  auto& [fills, squeezed, extremes, limits, discrete, constant, missing, empty] = found;
+  auto& [fills, squeezed, extremes, coarse, limits, repeats, discrete, constant, missing, empty] = found;
   for (size_t i = 0; i < side.columns.size(); ++i) {
     const ColumnFacts& column = side.columns[i];
     const auto all = static_cast<double>(column.count + (failed_are_out ? 0 : column.missing));
@@ -127,7 +140,13 @@ std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_ar
     if (column.count == 0) continue;
     if (column.constant()) constant.push_back({column.name, "= " + core::brief_text(column.smallest), 1});
     if (column.discrete()) discrete.push_back({column.name, std::to_string(column.distinct) + " values", 1});
-    find_limits(column, limits);
+    list_repeated(column, column.limits, limits);
+    list_repeated(column, column.repeats, repeats);
+    if (column.coarse() && !column.constant())
+      coarse.push_back({column.name,
+                        "steps of " + core::brief_text(column.step) + ", and its spread is " +
+                            core::brief_text(column.spread),
+                        column.step / column.spread});
     if (find_fills(column, fills)) continue;
     if (column.extremes == 0) continue;
     const double share = static_cast<double>(column.extremes) / static_cast<double>(column.count);

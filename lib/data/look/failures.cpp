@@ -40,18 +40,18 @@ std::string dependence_text(const RowSample& sample, std::span<const ColumnFacts
 
 }  // namespace
 
-std::vector<Finding> find_failures(const RowSample& sample, std::span<const ColumnFacts> theta,
-                                   NanPolicy policy, bool joint) {
-  const int64_t failures = sample.failures();
-  if (failures == 0) return {};
-  const double share = static_cast<double>(failures) / static_cast<double>(sample.rows);
+std::vector<Finding> find_failures(const RowSample& sample, FailedRows counted,
+                                   std::span<const ColumnFacts> theta, NanPolicy policy, bool joint) {
+  if (counted.failed == 0) return {};
+  const double share = static_cast<double>(counted.failed) / static_cast<double>(counted.rows);
   Finding finding{Severity::note, "failed-rows", {}, share, "", "", "data.nan"};
-  finding.text = rows_text(failures, sample.rows) + " hold NaN or infinite values";
+  finding.text = rows_text(counted.failed, counted.rows) +
+                 " hold NaN, infinite values or values beyond float32's range (3.4e38)";
   if (policy == NanPolicy::error) {
     finding.severity = Severity::error;
     finding.remedy =
-        "correct them, or set data.nan: drop to leave such rows out, or impute where values of x "
-        "alone are missing";
+        "correct them (another unit for numbers that are too large), or set data.nan: drop to leave such rows "
+        "out, or impute where values of x alone are missing";
   } else if (policy == NanPolicy::drop) {
     finding.severity = share > few_failures ? Severity::warning : Severity::note;
     finding.text += " and are left out";

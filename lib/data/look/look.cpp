@@ -14,6 +14,7 @@
 #include "data/look/outside.hpp"
 #include "data/look/relations.hpp"
 #include "data/look/sample.hpp"
+#include "data/precision.hpp"
 #include "io/atomic_file.hpp"
 
 namespace fluxsbi::data {
@@ -23,8 +24,8 @@ namespace {
 constexpr int64_t few_rows = 100;
 constexpr double often_repeated = 0.01;  // share of rows that occur before
 
-std::vector<ColumnFacts> facts_of(const RowSample& sample, const std::vector<std::string>& names,
-                                  bool theta) {
+std::vector<ColumnFacts> facts_of(const RowSample& sample, const std::vector<std::string>& names, bool theta,
+                                  std::span<const ColumnTally> tallies, bool single) {
   std::vector<ColumnFacts> facts;
   for (size_t i = 0; i < names.size(); ++i) {
     std::vector<double> values;
@@ -37,7 +38,11 @@ std::vector<ColumnFacts> facts_of(const RowSample& sample, const std::vector<std
         values.push_back(value);
       }
     }
-    facts.push_back(column_facts(names[i], std::move(values), missing));
+    facts.push_back(
+        column_facts(names[i], std::move(values), missing, tallies.empty() ? nullptr : &tallies[i]));
+    ColumnFacts& column = facts.back();
+    const double size = std::max(std::abs(column.smallest), std::abs(column.largest));
+    column.step = single ? single_step(size) : std::nextafter(size, 2 * size + 1) - size;
   }
   return facts;
 }
@@ -52,20 +57,33 @@ double rounded(double value) {
 class Looking {
  public:
   Looking(const Dataset& dataset, const DataOptions& options, const LookRequest& request)
-      : options_(options),
+      : dataset_(dataset),
+        options_(options),
         request_(request),
         sample_(sample_rows(dataset, options, request.seed, request.most_numbers)) {
     look_.rows = dataset.rows->rows();
     look_.looked_at = sample_.rows;
     look_.failed = sample_.failures();
-    look_.theta = facts_of(sample_, feature_names(dataset.theta_names, dataset.shape.theta_channels), true);
-    look_.x = facts_of(sample_, feature_names(dataset.x_names, dataset.shape.x_channels), false);
+    look_.exact =
+        request.theta_tallies.size() == sample_.theta_size && request.x_tallies.size() == sample_.x_size;
+    look_.theta = facts_of(sample_, feature_names(dataset.theta_names, dataset.shape.theta_channels), true,
+                           request.theta_tallies, dataset.rows->theta().is_single());
+    look_.x = facts_of(sample_, feature_names(dataset.x_names, dataset.shape.x_channels), false,
+                       request.x_tallies, dataset.rows->x().is_single());
   }
 
   Look run() {
     find_row_findings();
-    add(find_failures(sample_, look_.theta, options_.nan, request_.joint));
-    if (request_.prior) add(find_outside(sample_, *request_.prior, look_.theta));
+    const bool counted = look_.rows > look_.looked_at && sample_.failed_are_out && request_.dropped;
+    if (counted) look_.failed = *request_.dropped;
+    add(find_failures(sample_,
+                      {counted ? look_.failed : sample_.failures(), counted ? look_.rows : sample_.rows},
+                      look_.theta, options_.nan, request_.joint));
+    if (request_.prior) {
+      auto outside = find_outside(sample_, dataset_.rows->theta(), *request_.prior, look_.theta);
+      if (outside.empty()) outside = find_other_distribution(sample_, *request_.prior, look_.theta);
+      add(std::move(outside));
+    }
     const bool out = sample_.failed_are_out;
     add(find_column_findings({"theta", look_.theta, request_.theta, options_.standardise_theta}, out));
     add(find_column_findings({"x", look_.x, request_.x, options_.standardise_x}, out));
@@ -81,7 +99,9 @@ class Looking {
   void add(std::vector<Finding> findings) {
     for (Finding& finding : findings) add(std::move(finding));
   }
-  int64_t used_rows() const { return sample_.failed_are_out ? sample_.rows - look_.failed : sample_.rows; }
+  int64_t used_rows() const {
+    return sample_.failed_are_out ? sample_.rows - sample_.failures() : sample_.rows;
+  }
 
   void find_row_findings() {
     if (look_.rows == look_.looked_at && used_rows() < few_rows) {
@@ -89,7 +109,8 @@ class Looking {
            "few-rows",
            {},
            static_cast<double>(used_rows()),
-           "there are only " + std::to_string(used_rows()) + " rows to train and validate on",
+           "there " + std::string(used_rows() == 1 ? "is" : "are") + " only " +
+               core::count_text(used_rows(), "row") + " to train and validate on",
            "a network needs hundreds at least; simulate more",
            ""});
     }
@@ -153,6 +174,7 @@ class Looking {
     }
   }
 
+  const Dataset& dataset_;
   const DataOptions& options_;
   const LookRequest& request_;
   RowSample sample_;

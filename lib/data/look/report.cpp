@@ -83,6 +83,8 @@ std::string column_json(const ColumnFacts& column, const char* side) {
                       {"outside_prior", json_number(column.outside)},
                       {"fills", repeated_json(column.fills)},
                       {"limits", repeated_json(column.limits)},
+                      {"repeats", repeated_json(column.repeats)},
+                      {"step", json_number(column.step)},
                       {"histogram", histogram_json(column.histogram)}});
 }
 
@@ -101,9 +103,15 @@ using Row = std::vector<std::string>;
 Row table_row(const ColumnFacts& column) {
   Row row{column.name, std::to_string(column.count), std::to_string(column.missing),
           std::to_string(column.distinct)};
-  for (const double value :
-       {column.smallest, column.median, column.largest, column.mean, column.deviation, column.spread})
-    row.push_back(column.count > 0 ? core::brief_text(value) : "-");
+  // All digits where four would make one number of several.
+  const bool alike = column.smallest != column.largest &&
+                     core::brief_text(column.smallest) == core::brief_text(column.largest);
+  const auto text = [&](double value, bool all) {
+    return column.count == 0 ? "-" : all ? core::number_text(value) : core::brief_text(value);
+  };
+  for (const double value : {column.smallest, column.median, column.largest, column.mean})
+    row.push_back(text(value, alike));
+  for (const double value : {column.deviation, column.spread}) row.push_back(text(value, false));
   return row;
 }
 
@@ -111,9 +119,12 @@ Row table_row(const ColumnFacts& column) {
 
 std::string summary_line(const Look& look) {
   std::string line = "look at the data: " + core::count_text(look.rows, "row");
-  if (look.looked_at < look.rows)
+  if (look.looked_at < look.rows && look.exact) {
+    line += " (counts, ends and means of all; quantiles of " + std::to_string(look.looked_at) + " at random)";
+  } else if (look.looked_at < look.rows) {
     line += ", of which " + std::to_string(look.looked_at) + " at random were looked at";
-  line += ", " + std::to_string(look.theta.size()) + " numbers of theta and " +
+  }
+  line += ", " + core::count_text(std::ssize(look.theta), "number") + " of theta and " +
           std::to_string(look.x.size()) + " of x";
   const int64_t errors = look.count(Severity::error), warnings = look.count(Severity::warning);
   if (errors > 0) line += "; " + core::count_text(errors, "error");

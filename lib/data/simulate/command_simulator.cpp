@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/io_problem.hpp"
 #include "core/log.hpp"
 #include "core/process.hpp"
 #include "core/system.hpp"
@@ -34,9 +35,20 @@ std::string reason_of(const core::CommandResult& result, const SimulatorOptions&
   if (result.too_long) return "wrote more than " + core::bytes_text(core::max_command_output);
   if (result.status > 128) return "ended by signal " + std::to_string(result.status - 128);
   if (result.status != 0) return "exit status " + std::to_string(result.status);
-  if (lines != rows) {
-    return "wrote " + std::to_string(lines) + " rows of x for " + std::to_string(rows) + " of theta";
-  }
+  const auto wanted = rows * static_cast<size_t>(options.lines);
+  if (lines == wanted) return {};
+  if (options.lines > 1)
+    return "wrote " + core::count_text(static_cast<int64_t>(lines), "line") + " of x for " +
+           core::count_text(static_cast<int64_t>(rows), "row") + " of theta, which take " +
+           std::to_string(wanted) + " (simulator.lines = " + std::to_string(options.lines) + ")";
+  const std::string wrote = "wrote " + core::count_text(static_cast<int64_t>(lines), "row") + " of x for " +
+                            std::to_string(rows) + " of theta";
+  const auto text = core::trimmed(std::string_view(result.output).substr(0, result.output.find('\n')));
+  if (lines == 0 && !text.empty())
+    return wrote + " (its first line is no row of numbers: '" + std::string(text.substr(0, 60)) + "')";
+  if (lines == 0 || lines % rows != 0) return wrote;
+  return wrote +
+         "; if a simulation takes several lines, set simulator.lines: " + std::to_string(lines / rows);
   return {};
 }
 
@@ -44,7 +56,7 @@ core::CommandResult run_shell(const core::Command& command) {
   try {
     return core::run(command);
   } catch (const std::system_error& problem) {
-    throw core::UserError(std::string("cannot run simulator.command: ") + problem.what());
+    throw core::UserError("cannot run simulator.command: " + core::io_problem(problem.code().value()));
   }
 }
 
@@ -77,7 +89,8 @@ std::string with_last_lines(const std::string& reason, const std::string& error_
   return reason + "; standard error ends with: " + text;
 }
 
-// One thread for each worker, unless the user has chosen: libraries would start as many as there are cores in each.
+// One thread for each worker, unless the user has chosen: libraries would start as many as there are cores in
+// each.
 std::vector<std::string> thread_limits(const SimulatorOptions& options) {
   std::vector<std::string> limits;
   const int64_t workers = options.workers.value_or(core::usable_threads());
@@ -93,7 +106,7 @@ bool any_succeeded(const SimulatedBatch& batch) {
 
 /// Adds the rows of `part` to `whole`.
 void append(SimulatedBatch& whole, const SimulatedBatch& part) {
-  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   if (whole.x_dim == 0 && part.x_dim > 0) {
     whole.x_dim = part.x_dim;
     whole.x.assign(whole.failed.size() * static_cast<size_t>(part.x_dim), nan);
@@ -124,6 +137,8 @@ const config::Table<SimulatorOptions>& simulator_table() {
                "the time in seconds after which a run of the command is stopped; 0: no limit")
           .add("retries", &SimulatorOptions::retries, config::integer_between(0, 100),
                "how often a row is tried again that failed on its own")
+          .add("lines", &SimulatorOptions::lines, config::integer_between(1, 10000000),
+               "how many lines of output hold the x of one simulation, one after the other")
           .add(
               "max_length", &SimulatorOptions::max_length,
               config::if_given(config::integer_between(1, 10000000)),
@@ -144,12 +159,12 @@ CommandSimulator::CommandSimulator(SimulatorOptions options, std::vector<std::st
       stop_(std::move(stop)),
       x_dim_(options_.max_length.value_or(x_dim)) {}
 
-CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const float> theta) {
+CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const double> theta) {
   const uint64_t seed = core::derive_seed(seed_, core::Purpose::simulator, static_cast<uint64_t>(first_row));
   return attempt(first_row, theta, seed, options_.timeout_seconds);
 }
 
-CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const float> theta,
+CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const double> theta,
                                                     uint64_t seed, double timeout_seconds) {
   const size_t rows = theta.size() / theta_names_.size();
   // 31 bits: what every language's seed function takes
@@ -168,12 +183,12 @@ CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span
   attempt.batch.stopped = result.stopped;
   attempt.timed_out = result.timed_out;
   if (result.stopped) return attempt;
-  const auto lines = read_rows(result.output);
+  auto lines = read_rows(result.output);
   attempt.reason = reason_of(result, options_, rows, lines.size());
   if (!attempt.reason.empty()) attempt.reason = with_last_lines(attempt.reason, result.error_tail);
   attempt.no_such_command = result.status == 126 || result.status == 127;
   if (!attempt.reason.empty()) return attempt;
-  check_lines(lines, first_row, attempt.batch);
+  check_lines(joined_lines(std::move(lines), static_cast<size_t>(options_.lines)), first_row, attempt.batch);
   return attempt;
 }
 
@@ -181,7 +196,7 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
                                    SimulatedBatch& batch) {
   const auto finite = [](const ParsedRow& line) {
     return line.problem.empty() && !line.values.empty() &&
-           std::all_of(line.values.begin(), line.values.end(), [](float v) { return std::isfinite(v); });
+           std::all_of(line.values.begin(), line.values.end(), [](double v) { return std::isfinite(v); });
   };
   const std::scoped_lock lock(guard_);
   if (x_dim_ == 0) {
@@ -193,12 +208,12 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
     std::string problem = line.problem;
     const int64_t length = std::ssize(line.values);
     if (problem.empty() && options_.max_length && length > x_dim_) {
-      problem =
-          std::to_string(length) + " values of x, more than simulator.max_length = " + std::to_string(x_dim_);
+      problem = core::count_text(length, "value") +
+                " of x, more than simulator.max_length = " + std::to_string(x_dim_);
     } else if (problem.empty() && !options_.max_length && length != x_dim_ && x_dim_ > 0) {
-      problem = std::to_string(length) + " values of x instead of " + std::to_string(x_dim_);
+      problem = core::count_text(length, "value") + " of x instead of " + std::to_string(x_dim_);
     }
-    if (problem.empty() && !finite(line)) problem = "x is not finite in float32";
+    if (problem.empty() && !finite(line)) problem = "x is not finite";
     batch.failed.push_back(!problem.empty());
     const auto row_end = batch.failed.size() * static_cast<size_t>(x_dim_);
     if (problem.empty()) {
@@ -207,7 +222,7 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
       batch.first_failure =
           "row " + std::to_string(first_row + std::ssize(batch.failed) - 1) + ": " + problem;
     }
-    batch.x.resize(row_end, std::numeric_limits<float>::quiet_NaN());
+    batch.x.resize(row_end, std::numeric_limits<double>::quiet_NaN());
   }
 }
 
@@ -228,18 +243,18 @@ void CommandSimulator::note(const Attempt& attempt) {
                         last_words(attempt.error_tail));
 }
 
-CommandSimulator::Probe CommandSimulator::probe(std::span<const float> theta, int64_t rows, uint64_t seed,
+CommandSimulator::Probe CommandSimulator::probe(std::span<const double> theta, int64_t rows, uint64_t seed,
                                                 double timeout_seconds) {
-  std::vector<float> copies;
+  std::vector<double> copies;
   for (int64_t i = 0; i < rows; ++i) copies.insert(copies.end(), theta.begin(), theta.end());
   const Attempt tried = attempt(0, copies, seed, timeout_seconds);
   const auto& failed = tried.batch.failed;
   const bool good =
       tried.reason.empty() && !failed.empty() && std::count(failed.begin(), failed.end(), 0) == rows;
-  return {good ? tried.batch.x : std::vector<float>(), tried.timed_out, tried.batch.stopped};
+  return {good ? tried.batch.x : std::vector<double>(), tried.timed_out, tried.batch.stopped};
 }
 
-CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<const float> theta) {
+CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<const double> theta) {
   Attempt last;
   for (int64_t tried = 0; tried <= options_.retries; ++tried) {
     last = attempt(row, theta);
@@ -250,7 +265,7 @@ CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<con
   return last;
 }
 
-SimulatedBatch CommandSimulator::run(int64_t first_row, std::span<const float> theta) {
+SimulatedBatch CommandSimulator::run(int64_t first_row, std::span<const double> theta) {
   const size_t dim = theta_names_.size(), rows = theta.size() / dim;
   if (rows > 1) {
     Attempt together = attempt(first_row, theta);

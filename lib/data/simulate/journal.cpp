@@ -21,7 +21,8 @@ struct RecordHead {
     for (const int64_t n : {rows, theta_dim, x_dim}) {
       if (n < 0 || n > limit) return false;
     }
-    const auto row_bytes = 4 * (static_cast<uint64_t>(theta_dim) + static_cast<uint64_t>(x_dim)) + 1;
+    const auto row_bytes =
+        sizeof(double) * (static_cast<uint64_t>(theta_dim) + static_cast<uint64_t>(x_dim)) + 1;
     return first_row >= 0 && rows > 0 && bytes % row_bytes == 0 &&
            bytes / row_bytes == static_cast<uint64_t>(rows);
   }
@@ -58,7 +59,7 @@ std::optional<JournalRecord> record_of(std::span<const std::byte> bytes) {
 }  // namespace
 
 Journal::Journal(std::string path, const std::string& description, bool discard_others, const Visit& visit)
-    : file_(std::move(path), {"FLXSIM02", "simulations", "simulate"}, description, discard_others) {
+    : file_(std::move(path), {"FLXSIM03", "simulations", "simulate"}, description, discard_others) {
   while (const auto bytes = file_.next()) {
     if (const auto record = record_of(*bytes)) visit(*record);
   }
@@ -69,7 +70,8 @@ void Journal::append(const JournalRecord& record) {
   const std::array<RecordHead, 1> head{
       RecordHead{record.first_row, std::ssize(record.failed), record.theta_dim, record.x_dim}};
   std::vector<std::byte> bytes;
-  bytes.reserve(sizeof(RecordHead) + 4 * (record.theta.size() + record.x.size()) + record.failed.size());
+  bytes.reserve(sizeof(RecordHead) + sizeof(double) * (record.theta.size() + record.x.size()) +
+                record.failed.size());
   add_bytes(bytes, head);
   add_bytes(bytes, record.theta);
   add_bytes(bytes, record.x);

@@ -16,8 +16,8 @@ struct JournalRecord {
   int64_t first_row = 0;
   int64_t theta_dim = 0;
   int64_t x_dim = 0;
-  std::vector<float> theta;     ///< [rows, theta_dim]
-  std::vector<float> x;         ///< [rows, x_dim]
+  std::vector<double> theta;    ///< [rows, theta_dim]
+  std::vector<double> x;        ///< [rows, x_dim]
   std::vector<uint8_t> failed;  ///< [rows]
 };
 

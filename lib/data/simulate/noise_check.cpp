@@ -16,23 +16,23 @@ constexpr uint64_t first_seed = uint64_t{1} << 40,
                    second_seed = uint64_t{7} << 50;  // of which the program sees 31 bits
 
 // Last digits may differ where threads add up in another order.
-bool same_noise(const std::vector<float>& a, const std::vector<float>& b) {
-  constexpr float tolerance = 1e-5f;
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](float v, float w) {
+bool same_noise(const std::vector<double>& a, const std::vector<double>& b) {
+  constexpr double tolerance = 1e-5;
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double v, double w) {
     const bool both_absent = std::isnan(v) && std::isnan(w);  // beyond the end of a shorter row
     return both_absent || std::abs(v - w) <= tolerance * std::max(std::abs(v), std::abs(w));
   });
 }
 
-bool same_number(float v, float w) {
+bool same_number(double v, double w) {
   return v == w || (std::isnan(v) && std::isnan(w));
 }
 
-bool equal(const std::vector<float>& a, const std::vector<float>& b) {
+bool equal(const std::vector<double>& a, const std::vector<double>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same_number);
 }
 
-bool rows_differ(const std::vector<float>& x, int64_t rows) {
+bool rows_differ(const std::vector<double>& x, int64_t rows) {
   const auto width = std::ssize(x) / rows;
   return rows > 1 && !std::equal(x.begin(), x.begin() + width, x.begin() + width, same_number);
 }
@@ -40,13 +40,13 @@ bool rows_differ(const std::vector<float>& x, int64_t rows) {
 }  // namespace
 
 std::string noise_problem(CommandSimulator& simulator, int64_t batch,
-                          const std::function<std::vector<float>(int64_t row)>& theta_of) {
+                          const std::function<std::vector<double>(int64_t row)>& theta_of) {
   const int64_t rows = std::min<int64_t>(batch, 2);
-  const auto run = [&](const std::vector<float>& theta, uint64_t seed) {
+  const auto run = [&](const std::vector<double>& theta, uint64_t seed) {
     return simulator.probe(theta, rows, seed, most_seconds);
   };
   for (int64_t row = 0; row < most_rows_tried; ++row) {
-    const std::vector<float> theta = theta_of(row);
+    const std::vector<double> theta = theta_of(row);
     const auto first = run(theta, first_seed);
     if (first.stopped) return {};
     if (first.timed_out) {

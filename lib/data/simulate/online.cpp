@@ -9,6 +9,7 @@
 #include "core/log.hpp"
 #include "core/system.hpp"
 #include "data/files/names.hpp"
+#include "data/precision.hpp"
 #include "data/simulate/command_prior.hpp"
 #include "data/simulate/noise_check.hpp"
 #include "data/simulate/simulate.hpp"
@@ -76,12 +77,14 @@ Source make_source(const DataOptions& options, const SimulatorOptions& simulator
   return source;
 }
 
-/// Warns of noise that repeats from piece to piece, and of noise that a seed does not repeat, which no resume survives.
+/// Warns of noise that repeats from piece to piece, and of noise that a seed does not repeat, which no resume
+/// survives.
 void check_noise(const Source& source, const SimulatorOptions& simulator) {
   if (!source.command || simulator.deterministic) return;
+  const ThetaDraws draws(*source.setup.prior, source.setup.seed);
   const std::string problem = noise_problem(*source.command, simulator.batch, [&](int64_t row) {
-    std::vector<float> theta(static_cast<size_t>(source.setup.prior->dim()));
-    draw_theta(*source.setup.prior, source.setup.seed, row, theta);
+    std::vector<double> theta(static_cast<size_t>(source.setup.prior->dim()));
+    draws.draw(row, theta);
     return theta;
   });
   if (!problem.empty()) core::log::warning(problem);
@@ -89,7 +92,7 @@ void check_noise(const Source& source, const SimulatorOptions& simulator) {
 
 /// The first rows, read in parts so that the progress line moves.
 Dataset first_rows(SimulationStream& stream, const std::string& name, int64_t rows, int64_t part) {
-  std::vector<float> all_theta, all_x, theta, x;
+  std::vector<double> all_theta, all_x, theta, x;
   for (int64_t row = 0; row < rows; row += part) {
     stream.read(row, std::min(part, rows - row), theta, x);
     all_theta.insert(all_theta.end(), theta.begin(), theta.end());
@@ -98,11 +101,15 @@ Dataset first_rows(SimulationStream& stream, const std::string& name, int64_t ro
                         std::to_string(rows));
   }
   core::log::end_progress();
-  const auto side = [&](const std::vector<float>& values) {
-    return rows_in_memory(io::Array::from(std::span<const float>(values), {rows, std::ssize(values) / rows}));
+  // Float32 where it is fine enough, as in a file of simulations.
+  const bool wide_theta = !fits_single(all_theta),
+             wide_x = coarse_in_single(all_x, static_cast<size_t>(std::ssize(all_x) / rows)).has_value();
+  if (!wide_x) stream.round_x();
+  const auto side = [&](const std::vector<double>& values, bool wide) {
+    return rows_in_memory(array_of(values, {rows, std::ssize(values) / rows}, wide));
   };
   Dataset dataset;
-  dataset.rows = std::make_shared<RowSource>(side(all_theta), side(all_x));
+  dataset.rows = std::make_shared<RowSource>(side(all_theta, wide_theta), side(all_x, wide_x));
   return dataset;
 }
 
@@ -147,7 +154,7 @@ DataShape online_shape(const DataOptions& options, const SimulatorOptions& simul
   Source source = make_source(options, simulator, prior, 0);
   if (source.shape.x_dim > 0) return source.shape;
   source.setup.workers = 1;
-  std::vector<float> theta, x;
+  std::vector<double> theta, x;
   SimulationStream(std::move(source.setup)).read(0, 1, theta, x);
   source.shape.x_dim = std::ssize(x);
   return source.shape;

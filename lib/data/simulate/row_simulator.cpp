@@ -6,20 +6,19 @@
 
 namespace fluxsbi::data {
 
-SimulatedBatch TaskSimulator::run(int64_t first_row, std::span<const float> theta) {
+SimulatedBatch TaskSimulator::run(int64_t first_row, std::span<const double> theta) {
   const auto theta_dim = static_cast<size_t>(task_.theta_dim()), x_dim = static_cast<size_t>(task_.x_dim());
   const size_t rows = theta.size() / theta_dim;
   SimulatedBatch batch;
   batch.x_dim = task_.x_dim();
   batch.x.reserve(rows * x_dim);
   batch.failed.assign(rows, 0);
-  std::vector<double> exact(theta_dim), x(x_dim);
+  std::vector<double> x(x_dim);
   for (size_t row = 0; row < rows; ++row) {
     const auto values = theta.subspan(row * theta_dim, theta_dim);
-    std::copy(values.begin(), values.end(), exact.begin());
     core::Philox random(seed_, core::Purpose::simulator, static_cast<uint64_t>(first_row) + row);
-    task_.simulate(exact, random, x);
-    batch.x.insert(batch.x.end(), x.begin(), x.end());
+    task_.simulate(values, random, x);
+    for (const double value : x) batch.x.push_back(static_cast<float>(value));
   }
   if (!task_.shape().padded) mark_failures(batch, first_row);  // NaN in a set is an absent element
   return batch;
@@ -29,14 +28,14 @@ void mark_failures(SimulatedBatch& batch, int64_t first_row) {
   const auto x_dim = static_cast<size_t>(batch.x_dim);
   for (size_t row = 0; row < batch.failed.size(); ++row) {
     const auto x = std::span(batch.x).subspan(row * x_dim, x_dim);
-    const bool finite = std::all_of(x.begin(), x.end(), [](float v) { return std::isfinite(v); });
+    const bool finite = std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
     if (finite) continue;
     if (!batch.failed[row] && batch.first_failure.empty()) {
       batch.first_failure =
-          "row " + std::to_string(first_row + static_cast<int64_t>(row)) + ": x is not finite in float32";
+          "row " + std::to_string(first_row + static_cast<int64_t>(row)) + ": x is not finite";
     }
     batch.failed[row] = 1;
-    std::fill(x.begin(), x.end(), std::numeric_limits<float>::quiet_NaN());
+    std::fill(x.begin(), x.end(), std::numeric_limits<double>::quiet_NaN());
   }
 }
 

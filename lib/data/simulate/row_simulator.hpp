@@ -13,7 +13,7 @@ namespace fluxsbi::data {
 /// The simulations of one batch of rows.
 struct SimulatedBatch {
   int64_t x_dim = 0;            ///< 0: not known, as every row failed
-  std::vector<float> x;         ///< [rows, x_dim], NaN where failed
+  std::vector<double> x;        ///< [rows, x_dim], NaN where failed
   std::vector<uint8_t> failed;  ///< [rows]
   std::string first_failure;    ///< "row 17: exit status 1", empty if none failed
   bool stopped = false;         ///< ended by a stop signal; the rest is void
@@ -24,14 +24,14 @@ class RowSimulator {
   virtual ~RowSimulator() = default;
   /// Simulates the consecutive rows that begin with number first_row; theta [rows, theta_dim]. Safe to call
   /// from several threads.
-  virtual SimulatedBatch run(int64_t first_row, std::span<const float> theta) = 0;
+  virtual SimulatedBatch run(int64_t first_row, std::span<const double> theta) = 0;
 };
 
-/// A built-in task; row i draws from the stream (seed, i).
+/// A built-in task; row i draws from the stream (seed, i). Its x are numbers of float32.
 class TaskSimulator final : public RowSimulator {
  public:
   TaskSimulator(const Task& task, uint64_t seed) : task_(task), seed_(seed) {}
-  SimulatedBatch run(int64_t first_row, std::span<const float> theta) override;
+  SimulatedBatch run(int64_t first_row, std::span<const double> theta) override;
 
  private:
   const Task& task_;

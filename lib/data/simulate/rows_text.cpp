@@ -1,9 +1,11 @@
 #include "data/simulate/rows_text.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include "core/text.hpp"
 
@@ -33,8 +35,30 @@ std::vector<std::string_view> fields_of(std::string_view line) {
   return fields;
 }
 
+// "0,5;-0,25": each of several words has one comma, between digits. Taken for separators the commas would
+// double the row.
+bool has_decimal_commas(std::string_view line) {
+  constexpr std::string_view ends = "; \t\r";
+  int64_t words = 0;
+  for (size_t at = 0; (at = line.find_first_not_of(ends, at)) != std::string_view::npos; ++words) {
+    const std::string_view word = line.substr(at, std::min(line.find_first_of(ends, at), line.size()) - at);
+    const size_t comma = word.find(',');
+    const auto digit = [&](size_t i) { return i < word.size() && word[i] >= '0' && word[i] <= '9'; };
+    const bool decimal = comma != std::string_view::npos && comma > 0 && digit(comma - 1) &&
+                         digit(comma + 1) && word.find(',', comma + 1) == std::string_view::npos &&
+                         word.find('.') == std::string_view::npos;
+    if (!decimal) return false;
+    at += word.size();
+  }
+  return words > 1;
+}
+
 ParsedRow parse(std::string_view line) {
   ParsedRow row;
+  if (has_decimal_commas(line)) {
+    row.problem = "'" + std::string(line.substr(0, 40)) + "' has commas for decimal points; print points";
+    return row;
+  }
   for (const auto field : fields_of(line)) {
     const std::optional<double> value =
         field.empty() ? std::numeric_limits<double>::quiet_NaN() : core::parse_decimal(field);
@@ -42,21 +66,26 @@ ParsedRow parse(std::string_view line) {
       row.problem = "'" + std::string(field.substr(0, 40)) + "' is not a number";
       return row;
     }
-    row.values.push_back(static_cast<float>(*value));  // infinite beyond float32's range, 0 below it
+    row.values.push_back(*value);
   }
   return row;
 }
 
 }  // namespace
 
-std::string write_rows(std::span<const std::string> names, std::span<const float> values) {
+std::string write_rows(std::span<const std::string> names, std::span<const double> values) {
   std::string text;
   for (size_t i = 0; i < names.size(); ++i) text += (i ? "," : "") + names[i];
   text += '\n';
   std::array<char, 32> buffer;
   for (size_t i = 0; i < values.size(); ++i) {
-    const int length = std::snprintf(buffer.data(), buffer.size(), "%.9g", static_cast<double>(values[i]));
-    text.append(buffer.data(), static_cast<size_t>(length));
+    const bool single = static_cast<double>(static_cast<float>(values[i])) == values[i];
+    if (single) {
+      const int length = std::snprintf(buffer.data(), buffer.size(), "%.9g", values[i]);
+      text.append(buffer.data(), static_cast<size_t>(length));
+    } else {
+      text.append(buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), values[i]).ptr);
+    }
     text += (i + 1) % names.size() == 0 ? '\n' : ',';
   }
   return text;
@@ -72,11 +101,22 @@ std::vector<ParsedRow> read_rows(std::string_view text) {
     at = end + 1;
     if (line.empty()) continue;
     ParsedRow row = parse(line);
-    const bool header = first && !row.problem.empty();
+    const bool header = first && !row.problem.empty() && !has_decimal_commas(line);
     first = false;
     if (!header) rows.push_back(std::move(row));
   }
   return rows;
+}
+
+std::vector<ParsedRow> joined_lines(std::vector<ParsedRow> rows, size_t lines) {
+  if (lines == 1) return rows;
+  std::vector<ParsedRow> joined(rows.size() / lines);
+  for (size_t i = 0; i < joined.size() * lines; ++i) {
+    ParsedRow& row = joined[i / lines];
+    if (row.problem.empty()) row.problem = std::move(rows[i].problem);
+    row.values.insert(row.values.end(), rows[i].values.begin(), rows[i].values.end());
+  }
+  return joined;
 }
 
 }  // namespace fluxsbi::data

@@ -11,16 +11,20 @@ namespace fluxsbi::data {
 
 /// One line of a simulator's output.
 struct ParsedRow {
-  std::vector<float> values;
+  std::vector<double> values;
   std::string problem;  ///< "'abc' is not a number"; the values are then void
 };
 
-/// CSV of `values` [rows, names.size()] with a header, 9 significant digits.
-std::string write_rows(std::span<const std::string> names, std::span<const float> values);
+/// CSV of `values` [rows, names.size()] with a header: 9 significant digits for numbers of float32, as
+/// many as tell it from its neighbours for any other.
+std::string write_rows(std::span<const std::string> names, std::span<const double> values);
 
-/// The rows of a text: numbers separated by commas, semicolons, blanks and tabs in any mixture, with exponents of E or
-/// of Fortran's D. What follows a # is comment. Empty lines are skipped, nothing between two commas is NaN. A first
-/// line with a field that is no number is a header and skipped.
+/// The rows of a text: numbers separated by commas, semicolons, blanks and tabs in any mixture, with
+/// exponents of E or of Fortran's D. What follows a # is comment. Empty lines are skipped, nothing between
+/// two commas is NaN. A first line with a field that is no number is a header and skipped.
 std::vector<ParsedRow> read_rows(std::string_view text);
+
+/// Each `lines` rows as one; what is left over at the end is dropped.
+std::vector<ParsedRow> joined_lines(std::vector<ParsedRow> rows, size_t lines);
 
 }  // namespace fluxsbi::data

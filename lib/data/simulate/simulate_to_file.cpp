@@ -36,9 +36,9 @@ std::vector<JournalRecord> succeeded_parts(const JournalRecord& record) {
     if (record.failed[first]) continue;
     size_t end = first;
     while (end < rows && !record.failed[end]) ++end;
-    const auto cut = [&](const std::vector<float>& values, int64_t width) {
+    const auto cut = [&](const std::vector<double>& values, int64_t width) {
       const auto begin = values.begin() + static_cast<int64_t>(first) * width;
-      return std::vector<float>(begin, begin + static_cast<int64_t>(end - first) * width);
+      return std::vector<double>(begin, begin + static_cast<int64_t>(end - first) * width);
     };
     parts.push_back({record.first_row + static_cast<int64_t>(first), record.theta_dim, record.x_dim,
                      cut(record.theta, record.theta_dim), cut(record.x, record.x_dim),
@@ -138,8 +138,8 @@ class Run {
         command_ && !request_.simulator.deterministic && outcome_.resumed == 0 && plan_.rows > plan_.batch;
     if (!checked) return;
     const std::string problem = noise_problem(*command_, plan_.batch, [&](int64_t row) {
-      std::vector<float> theta(static_cast<size_t>(plan_.dim));
-      plan_.theta_of(row, request_.seed, theta);
+      std::vector<double> theta(static_cast<size_t>(plan_.dim));
+      plan_.theta_of(row, theta);
       return theta;
     });
     if (!problem.empty()) core::log::warning(problem);
@@ -159,15 +159,15 @@ class Run {
                             "; --retry-failed needs the command that wrote it, with as many rows or more");
     }
     std::vector<double> theta(static_cast<size_t>(dim)), x(static_cast<size_t>(x_dim));
-    std::vector<float> drawn(theta.size());
+    std::vector<double> drawn(theta.size());
     JournalRecord record{0, dim, x_dim, {}, {}, {}};
     for (int64_t row = 0; row < rows; ++row) {
       pair.theta.values->read(row, 1, theta);
       pair.x.values->read(row, 1, x);
-      plan_.theta_of(row, request_.seed, drawn);
-      const auto same = [](float a, double b) {
-        return a == static_cast<float>(b);
-      };  // text has shortest digits
+      plan_.theta_of(row, drawn);
+      const auto same = [](double a, double b) {
+        return a == b || a == static_cast<float>(b);
+      };  // text has float32's shortest digits
       if (!std::equal(drawn.begin(), drawn.end(), theta.begin(), same))
         throw core::UserError(
             request_.output + ": theta of row " + std::to_string(row) +
@@ -202,8 +202,7 @@ class Run {
     record.theta_dim = plan_.dim;
     record.theta.resize(static_cast<size_t>(batch.end - batch.first) * dim);
     for (int64_t row = batch.first; row < batch.end; ++row) {
-      plan_.theta_of(row, request_.seed,
-                     std::span(record.theta).subspan(static_cast<size_t>(row - batch.first) * dim, dim));
+      plan_.theta_of(row, std::span(record.theta).subspan(static_cast<size_t>(row - batch.first) * dim, dim));
     }
     SimulatedBatch simulated = simulator_->run(batch.first, record.theta);
     if (simulated.stopped) return;
@@ -237,7 +236,7 @@ class Run {
     Simulations all{plan_.rows, plan_.dim, x_dim_, {}, {}, {}};
     if (plan_.task) all.x_shape = plan_.task->x_shape();
     all.theta.resize(rows * dim);
-    all.x.assign(rows * x_dim, std::numeric_limits<float>::quiet_NaN());
+    all.x.assign(rows * x_dim, std::numeric_limits<double>::quiet_NaN());
     all.failed.assign(rows, 1);
     journal_.replay([&](const JournalRecord& record) {
       core::require(record.x_dim == 0 || record.x_dim == x_dim_, "records of one length");

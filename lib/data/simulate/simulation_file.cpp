@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/names.hpp"
+#include "data/precision.hpp"
 #include "io/files.hpp"
 #include "io/named_axes.hpp"
 #include "io/output.hpp"
@@ -13,13 +15,34 @@ namespace fluxsbi::data {
 
 namespace {
 
-void save_csv(const std::string& output, const Simulations& all, bool with_failed,
+struct Wide {
+  bool theta = false, x = false;  ///< in float64
+};
+
+// Says what is float64, and why.
+Wide wide_sides(const std::string& output, const Simulations& all,
+                const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names) {
+  Wide wide{!fits_single(all.theta), false};
+  if (wide.theta)
+    core::log::info(output + ": theta is float64, because it holds " +
+                    core::list_first(resolve_names(theta_names, "theta", all.theta_dim), 3) +
+                    " in more digits than float32 has");
+  if (fits_single(all.x)) return wide;
+  const auto coarse = coarse_in_single(all.x, static_cast<size_t>(all.x_dim));
+  if (!coarse) return wide;
+  wide.x = true;
+  core::log::info(output + ": x is float64, because float32 cannot resolve a thousandth of the spread of " +
+                  resolve_names(x_names, "x", all.x_dim)[*coarse]);
+  return wide;
+}
+
+void save_csv(const std::string& output, const Simulations& all, Wide wide, bool with_failed,
               const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names) {
   std::vector<std::string> columns = resolve_names(theta_names, "theta", all.theta_dim);
   const auto x_columns = resolve_names(x_names, "x", all.x_dim);
   columns.insert(columns.end(), x_columns.begin(), x_columns.end());
   if (with_failed) columns.push_back("failed");
-  std::vector<float> table;  // [rows, columns]
+  std::vector<double> table;  // [rows, columns]
   table.reserve(static_cast<size_t>(all.rows) * columns.size());
   for (int64_t row = 0; row < all.rows; ++row) {
     const auto theta = all.theta.begin() + row * all.theta_dim, x = all.x.begin() + row * all.x_dim;
@@ -27,8 +50,8 @@ void save_csv(const std::string& output, const Simulations& all, bool with_faile
     table.insert(table.end(), x, x + all.x_dim);
     if (with_failed) table.push_back(all.failed[static_cast<size_t>(row)]);
   }
-  const std::span<const float> values(table);
-  io::save_arrays(output, {{"array", io::Array::from(values, {all.rows, std::ssize(columns)})}}, columns);
+  io::save_arrays(output, {{"array", array_of(table, {all.rows, std::ssize(columns)}, wide.theta || wide.x)}},
+                  columns);
 }
 
 }  // namespace
@@ -47,16 +70,16 @@ std::vector<std::string> simulation_files(const std::string& output) {
 
 void save_simulations(const std::string& output, const Simulations& all, bool with_failed,
                       const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names) {
+  const Wide wide = wide_sides(output, all, theta_names, x_names);
   if (io::extension_of(output) == ".csv") {
-    save_csv(output, all, with_failed, theta_names, x_names);
+    save_csv(output, all, wide, with_failed, theta_names, x_names);
     return;
   }
-  const std::span<const float> theta_values(all.theta), x_values(all.x);
-  auto theta = io::Array::from(theta_values, {all.rows, all.theta_dim});
+  auto theta = array_of(all.theta, {all.rows, all.theta_dim}, wide.theta);
   std::vector<int64_t> x_shape{all.rows};
   if (all.x_shape.empty()) x_shape.push_back(all.x_dim);
   x_shape.insert(x_shape.end(), all.x_shape.begin(), all.x_shape.end());
-  auto x = io::Array::from(x_values, x_shape);
+  auto x = array_of(all.x, x_shape, wide.x);
   const auto files = simulation_files(output);
   if (files.size() == 2) {
     io::save_arrays(files[0], {{"theta", std::move(theta)}});

@@ -82,8 +82,8 @@ std::string program_note(const std::string& output) {
 
 }  // namespace
 
-void SimulationPlan::theta_of(int64_t row, uint64_t seed, std::span<float> theta) const {
-  if (!given) return draw_theta(*prior, seed, row, theta);
+void SimulationPlan::theta_of(int64_t row, std::span<double> theta) const {
+  if (!given) return draws->draw(row, theta);
   std::copy_n(given->theta.begin() + row * dim, dim, theta.begin());
 }
 
@@ -107,7 +107,11 @@ SimulationPlan make_plan(const SimulateRequest& request) {
     plan_command(request, plan);
   }
   plan.rows = request.simulations;
-  if (request.theta_file) plan_theta(request, plan);
+  if (request.theta_file) {
+    plan_theta(request, plan);
+  } else {
+    plan.draws.emplace(*plan.prior, request.seed);
+  }
   plan.theta_names = resolve_names(request.theta_names, "theta", plan.dim);
   plan.description += "seed " + std::to_string(request.seed);
   return plan;

@@ -16,8 +16,9 @@ namespace fluxsbi::data {
 /// Makes one piece.
 class SimulationStream::Maker {
  public:
-  Maker(const StreamSetup& setup, int64_t number)
+  Maker(const StreamSetup& setup, const ThetaDraws& draws, int64_t number)
       : setup_(setup),
+        draws_(draws),
         first_row_(number * setup.piece_rows),
         dim_(static_cast<size_t>(setup.prior->dim())),
         open_(static_cast<size_t>(setup.piece_rows)) {
@@ -35,11 +36,9 @@ class SimulationStream::Maker {
 
   /// Rows first, ... for the open places; those that succeed take the first of them.
   void simulate(int64_t first) {
-    std::vector<float> theta(open_.size() * dim_);
-    for (size_t i = 0; i < open_.size(); ++i) {
-      draw_theta(*setup_.prior, setup_.seed, first + static_cast<int64_t>(i),
-                 std::span(theta).subspan(i * dim_, dim_));
-    }
+    std::vector<double> theta(open_.size() * dim_);
+    for (size_t i = 0; i < open_.size(); ++i)
+      draws_.draw(first + static_cast<int64_t>(i), std::span(theta).subspan(i * dim_, dim_));
     const SimulatedBatch batch = setup_.simulator->run(first, theta);
     if (batch.stopped) throw core::Stopped("the simulator was stopped");
     if (piece_.first_failure.empty()) piece_.first_failure = batch.first_failure;
@@ -56,8 +55,8 @@ class SimulationStream::Maker {
                           " simulations in a row failed (" + batch.first_failure + ")");
   }
 
-  void take(const std::vector<float>& theta, const SimulatedBatch& batch, size_t row, size_t place) {
-    const auto copy = [&](const std::vector<float>& from, size_t size, std::vector<float>& to) {
+  void take(const std::vector<double>& theta, const SimulatedBatch& batch, size_t row, size_t place) {
+    const auto copy = [&](const std::vector<double>& from, size_t size, std::vector<double>& to) {
       std::copy_n(from.begin() + static_cast<int64_t>(row * size), size,
                   to.begin() + static_cast<int64_t>(place * size));
     };
@@ -68,6 +67,7 @@ class SimulationStream::Maker {
   }
 
   const StreamSetup& setup_;
+  const ThetaDraws& draws_;
   const int64_t first_row_;
   const size_t dim_;
   std::vector<size_t> open_;  ///< places without a simulation, ascending
@@ -76,7 +76,7 @@ class SimulationStream::Maker {
 };
 
 SimulationStream::SimulationStream(StreamSetup setup)
-    : setup_(std::move(setup)), most_ahead_(setup_.workers) {
+    : setup_(std::move(setup)), draws_(*setup_.prior, setup_.seed), most_ahead_(setup_.workers) {
   for (int i = 0; i < setup_.workers; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -99,7 +99,7 @@ void SimulationStream::work() {
     lock.unlock();
     Piece piece;
     try {
-      piece = Maker(setup_, number).make();
+      piece = Maker(setup_, draws_, number).make();
     } catch (...) {
       piece.problem = std::current_exception();
     }
@@ -145,7 +145,8 @@ void SimulationStream::note_failures(const Piece& piece) {
   counts_.failed += piece.failed;
 }
 
-void SimulationStream::read(int64_t first, int64_t count, std::vector<float>& theta, std::vector<float>& x) {
+void SimulationStream::read(int64_t first, int64_t count, std::vector<double>& theta,
+                            std::vector<double>& x) {
   std::unique_lock lock(guard_);
   if (first != position_) begin_at(first);
   position_ = -1;  // until all is well
@@ -155,7 +156,7 @@ void SimulationStream::read(int64_t first, int64_t count, std::vector<float>& th
     const int64_t number = row / setup_.piece_rows, begin = row % setup_.piece_rows;
     const int64_t end = std::min(setup_.piece_rows, begin + first + count - row);
     const Piece& piece = wait_for(number, lock);
-    const auto add = [&](const std::vector<float>& from, std::vector<float>& to) {
+    const auto add = [&](const std::vector<double>& from, std::vector<double>& to) {
       const int64_t size = std::ssize(from) / setup_.piece_rows;
       to.insert(to.end(), from.begin() + begin * size, from.begin() + end * size);
     };
@@ -168,6 +169,8 @@ void SimulationStream::read(int64_t first, int64_t count, std::vector<float>& th
     oldest_ = number + 1;
     wanted_.notify_all();
   }
+  if (rounds_x_)
+    std::transform(x.begin(), x.end(), x.begin(), [](double v) { return static_cast<float>(v); });
   counts_.rows += count;
   position_ = first + count;
 }
@@ -176,6 +179,11 @@ void SimulationStream::keep_ahead(int64_t rows) {
   const std::scoped_lock lock(guard_);
   most_ahead_ = std::max<int64_t>(setup_.workers, (rows + setup_.piece_rows - 1) / setup_.piece_rows + 1);
   wanted_.notify_all();
+}
+
+void SimulationStream::round_x() {
+  const std::scoped_lock lock(guard_);
+  rounds_x_ = true;
 }
 
 StreamCounts SimulationStream::counts() const {

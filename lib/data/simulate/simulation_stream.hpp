@@ -15,6 +15,7 @@
 
 #include "data/prior/prior.hpp"
 #include "data/simulate/row_simulator.hpp"
+#include "data/simulate/simulate.hpp"
 
 namespace fluxsbi::data {
 
@@ -39,12 +40,13 @@ struct StreamCounts {
   double waited_seconds = 0;  ///< by the reader, for simulations
 };
 
-/// Row i of the stream is a draw of the prior and its simulation; it depends on the seed, i and, for a command, on
-/// the cut into pieces of piece_rows rows. Worker threads simulate the pieces that come next, up to a limit.
+/// Row i of the stream is a draw of the prior and its simulation; it depends on the seed, i and, for a
+/// command, on the cut into pieces of piece_rows rows. Worker threads simulate the pieces that come next, up
+/// to a limit.
 ///
-/// A simulation that fails gives its place to another draw. Those of a piece are drawn again together, as the rows
-/// round * 2^40 + first row of the piece, ..., until every place is taken; so a row is the same again whoever reads
-/// it, and whatever was read before.
+/// A simulation that fails gives its place to another draw. Those of a piece are drawn again together, as the
+/// rows round * 2^40 + first row of the piece, ..., until every place is taken; so a row is the same again
+/// whoever reads it, and whatever was read before.
 class SimulationStream {
  public:
   /// So many failures in a row within a piece, with no success among them, end the stream.
@@ -55,21 +57,24 @@ class SimulationStream {
   SimulationStream(const SimulationStream&) = delete;
   SimulationStream& operator=(const SimulationStream&) = delete;
 
-  /// Rows first, ..., first + count - 1: theta [count, theta dim] and x [count, x dim]. Waits for them. Rows that do
-  /// not follow those read last begin anew there. The first failure is logged as a warning. Throws UserError where the
-  /// simulator has broken down, and core::Interrupted where a signal asks to stop while it waits; the same rows can be
-  /// asked for again. For one thread at a time.
-  void read(int64_t first, int64_t count, std::vector<float>& theta, std::vector<float>& x);
+  /// Rows first, ..., first + count - 1: theta [count, theta dim] and x [count, x dim]. Waits for them. Rows
+  /// that do not follow those read last begin anew there. The first failure is logged as a warning. Throws
+  /// UserError where the simulator has broken down, and core::Interrupted where a signal asks to stop while
+  /// it waits; the same rows can be asked for again. For one thread at a time.
+  void read(int64_t first, int64_t count, std::vector<double>& theta, std::vector<double>& x);
 
   /// Simulates up to so many rows ahead of the reader (default: a piece for each worker).
   void keep_ahead(int64_t rows);
+
+  /// Rounds all x that are read from now on to float32.
+  void round_x();
 
   StreamCounts counts() const;
   int workers() const { return setup_.workers; }
 
  private:
   struct Piece {
-    std::vector<float> theta, x;  ///< [piece_rows, dim]
+    std::vector<double> theta, x;  ///< [piece_rows, dim]
     int64_t failed = 0;
     std::string first_failure;
     std::exception_ptr problem;  ///< instead of rows
@@ -82,6 +87,7 @@ class SimulationStream {
   void note_failures(const Piece& piece);
 
   const StreamSetup setup_;
+  const ThetaDraws draws_;
   mutable std::mutex guard_;
   std::condition_variable wanted_, made_;
   int64_t turn_ =
@@ -89,7 +95,7 @@ class SimulationStream {
   int64_t position_ = -1;          ///< the row after those read last; -1: none
   int64_t oldest_ = 0, next_ = 0;  ///< numbers of the pieces: not yet read to its end, to be made next
   int64_t most_ahead_;             ///< pieces
-  bool ends_ = false;
+  bool ends_ = false, rounds_x_ = false;
   std::map<int64_t, Piece> pieces_;
   StreamCounts counts_;
   std::vector<std::thread> threads_;

@@ -7,6 +7,7 @@
 
 #include "core/version.hpp"
 #include "data/files/names.hpp"
+#include "data/precision.hpp"
 #include "io/files.hpp"
 #include "io/named_axes.hpp"
 #include "io/output.hpp"
@@ -94,7 +95,7 @@ void save_modes(const std::string& path, const Modes& modes, int64_t channels, c
   if (channels > 1) shape.push_back(channels);
   const bool wide =
       choose_float64(type, modes.coarse, data::feature_names(origin.theta_names, channels), path);
-  io::Arrays arrays{{"map", array_of(modes.theta, shape, wide)}};
+  io::Arrays arrays{{"map", data::array_of(modes.theta, shape, wide)}};
   if (extension != ".npy") {
     arrays.emplace("log_prob", io::Array::from(modes.log_prob, {rows}));
     arrays.emplace("meta", meta_of(origin));

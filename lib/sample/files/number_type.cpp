@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/precision.hpp"
 
 namespace fluxsbi::sample {
 
@@ -15,29 +16,6 @@ namespace {
 
 // Parts of the spread that a file keeps apart.
 constexpr double parts_of_spread = 100;
-
-// Count, mean and squares of some draws of one column (Welford 1962), and the largest of them in size.
-struct Spread {
-  void add(double value) {
-    if (!std::isfinite(value)) return;
-    ++count;
-    const double difference = value - mean;
-    mean += difference / static_cast<double>(count);
-    squares += difference * (value - mean);
-    largest = std::max(largest, std::abs(value));
-  }
-  bool coarse() const {
-    if (count < 2) return false;
-    const double deviation = std::sqrt(squares / static_cast<double>(count));
-    // Equal draws have no spread but that of rounding.
-    if (!(deviation > 4 * std::numeric_limits<double>::epsilon() * largest)) return false;
-    const auto single = static_cast<float>(largest);
-    const double step = std::nextafter(single, std::numeric_limits<float>::infinity()) - single;
-    return !(step <= deviation / parts_of_spread);  // NaN beyond float32's range
-  }
-  int64_t count = 0;
-  double mean = 0, squares = 0, largest = 0;
-};
 
 }  // namespace
 
@@ -58,32 +36,22 @@ std::optional<int64_t> coarse_column(std::span<const double> values, int64_t row
                                      int64_t size) {
   const bool by_row = draws > 1;
   const int64_t groups = by_row ? rows : 1, of_group = by_row ? draws : rows * draws;
-  std::vector<Spread> spreads(static_cast<size_t>(size));
+  std::vector<data::ColumnSpread> spreads(static_cast<size_t>(size));
   std::optional<int64_t> first;
   for (int64_t group = 0; group < groups; ++group) {
-    std::fill(spreads.begin(), spreads.end(), Spread{});
+    std::fill(spreads.begin(), spreads.end(), data::ColumnSpread{});
     const double* from = values.data() + group * of_group * size;
     for (int64_t draw = 0; draw < of_group; ++draw) {
       for (int64_t j = 0; j < size; ++j) spreads[static_cast<size_t>(j)].add(*from++);
     }
-    const auto coarse =
-        std::find_if(spreads.begin(), spreads.end(), [](const Spread& s) { return s.coarse(); });
+    const auto coarse = std::find_if(spreads.begin(), spreads.end(), [](const data::ColumnSpread& s) {
+      return s.coarse_in_single(parts_of_spread);
+    });
     if (coarse == spreads.end()) continue;
     const int64_t column = coarse - spreads.begin();
     first = std::min(column, first.value_or(column));
   }
   return first;
-}
-
-io::Array array_of(std::span<const double> values, std::vector<int64_t> shape, bool as_float64) {
-  if (as_float64) return io::Array::from(values, std::move(shape));
-  const std::vector<float> single(values.begin(), values.end());
-  return io::Array::from(std::span<const float>(single), std::move(shape));
-}
-
-bool fits_float32(std::span<const double> values) {
-  return std::all_of(values.begin(), values.end(),
-                     [](double v) { return std::isnan(v) || static_cast<float>(v) == v; });
 }
 
 bool choose_float64(NumberType type, const std::optional<int64_t>& coarse,

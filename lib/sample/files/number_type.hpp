@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "io/array.hpp"
-
 namespace fluxsbi::sample {
 
 /// automatic: float32, but float64 where float32 cannot resolve a hundredth of the spread of the draws.
@@ -25,12 +23,6 @@ NumberType number_type(const std::string& word, const std::string& option);
 /// draws that are all equal, as given values are. Nothing if there is no such column.
 std::optional<int64_t> coarse_column(std::span<const double> values, int64_t rows, int64_t draws,
                                      int64_t size);
-
-/// The values as an array of float64 or, rounded, of float32.
-io::Array array_of(std::span<const double> values, std::vector<int64_t> shape, bool as_float64);
-
-/// Whether every value is a number of float32, or NaN.
-bool fits_float32(std::span<const double> values);
 
 /// Which type `type` stands for, given the coarse column: true for float64. Says in one line, naming the
 /// column, that float32 was too coarse.

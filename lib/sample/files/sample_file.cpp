@@ -10,6 +10,7 @@
 #include "core/version.hpp"
 #include "data/files/given.hpp"
 #include "data/files/names.hpp"
+#include "data/precision.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "io/named_axes.hpp"
@@ -249,14 +250,14 @@ void save_samples(const std::string& path, Samples samples, const Question& ques
   const auto coarse =
       coarse_column(samples.values, samples.rows, samples.draws, samples.tokens * samples.channels);
   const bool wide = choose_float64(type, coarse, column_names(question.kind, origin, samples.channels), path);
-  part.samples =
-      array_of(samples.values,
-               shape_with_channels({samples.rows, samples.draws, samples.tokens}, samples.channels), wide);
+  part.samples = data::array_of(
+      samples.values, shape_with_channels({samples.rows, samples.draws, samples.tokens}, samples.channels),
+      wide);
   samples.values = {};
   part.filled = io::Array::from_bool(samples.filled, {samples.rows, samples.draws});
-  const bool exact = type == NumberType::float32 || fits_float32(question.values);
-  part.question = array_of(question.values,
-                           shape_with_channels({samples.rows, question.tokens}, question.channels), !exact);
+  const bool exact = type == NumberType::float32 || data::fits_single(question.values);
+  part.question = data::array_of(
+      question.values, shape_with_channels({samples.rows, question.tokens}, question.channels), !exact);
   write(path, std::move(part));
 }
 

@@ -1,0 +1,33 @@
+#include "io/lock.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include "core/error.hpp"
+#include "core/system.hpp"
+
+namespace fluxsbi::io {
+
+bool take_lock(int descriptor) {
+  constexpr double patience = 1;  // seconds
+  const double begin = core::steady_seconds();
+  while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK || core::steady_seconds() - begin > patience) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return true;
+}
+
+core::FileDescriptor lock_folder(const std::string& folder) {
+  core::FileDescriptor open_folder(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!open_folder.is_open() || take_lock(open_folder.number())) return open_folder;
+  if (errno != EWOULDBLOCK) return core::FileDescriptor();
+  throw core::UserError(
+      folder + " is being written by another fluxsbi command; wait for it, or choose another folder");
+}
+
+}  // namespace fluxsbi::io
