@@ -216,6 +216,15 @@ bool adopt(const SideChoice& of_all, SideChoice& choice) {
   return differs;
 }
 
+/// Puts the choice that all values speak for in place of one by a sample. Where nothing was tallied, it takes
+/// back what does not hold for all values.
+bool reconsider(const SideSurvey& side, const SideChoice& of_all, SideChoice& choice) {
+  if (adopt(of_all, choice)) return true;
+  if (side.refuted().empty()) return false;
+  forget_refuted(side, choice);
+  return true;
+}
+
 }  // namespace
 
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed, const ThetaEnds& theta_ends,
@@ -232,26 +241,20 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
     pass.run(result.split.validation);
     return pass;
   };
-  const auto run = [&](int64_t kept) {
-    Pass pass = run_once(kept);
-    if (pass.theta().refuted().empty() && pass.x().refuted().empty()) return pass;
-    forget_refuted(pass.theta(), choices.theta);
-    forget_refuted(pass.x(), choices.x);
-    return run_once(kept);
-  };
-  Pass pass = run(rows);
+  Pass pass = run_once(rows);
   pass.check_rows();
   const auto bad = pass.bad();
   result.dropped = std::ssize(bad);
   result.split = split_rows(rows - result.dropped, options, seed);
   require_spread(dataset, options, result.split);
   const Choices of_all = chooser.choose(pass.theta().tallies(), pass.x().tallies());
-  const bool theta_changes = adopt(of_all.theta, choices.theta), x_changes = adopt(of_all.x, choices.x);
+  const bool theta_changes = reconsider(pass.theta(), of_all.theta, choices.theta),
+             x_changes = reconsider(pass.x(), of_all.x, choices.x);
   if (bad.empty() && !theta_changes && !x_changes) {
     pass.finish(result);
   } else {
     result.kept = Complement(rows, bad);
-    run(rows - result.dropped).finish(result);
+    run_once(rows - result.dropped).finish(result);
   }
   return result;
 }

@@ -132,7 +132,7 @@ TEST_CASE("a limit on open files is told with its remedy", "[app][durability]") 
        {std::string("simulate two_moons"), "simulate --config " + folder.file("sim.yaml")}) {
     // Three files are open before the program opens one.
     const std::string command =
-        "ulimit -n 4; exec " FLUXSBI_PROGRAM " " + words + " -n 20 -o " + folder.file("out.npz") + " 2>&1";
+        "exec 2>&1; ulimit -n 4; exec " FLUXSBI_PROGRAM " " + words + " -n 20 -o " + folder.file("out.npz");
     FILE* pipe = popen(command.c_str(), "r");
     REQUIRE(pipe);
     std::string said;

@@ -216,9 +216,9 @@ TEST_CASE("what auto guessed gives way to rows that it did not see, and what was
 
   table.x[2] = -1;  // u of row 1
   const auto refuted = data::survey(table.dataset(), options, 1);
-  CHECK(refuted.x.transforms[0].kind == data::TransformKind::none);
+  CHECK(refuted.x.transforms[0].kind == data::TransformKind::asinh);
   CHECK(refuted.x.transforms[1].kind == data::TransformKind::logit);
-  CHECK(says("data.transform_x (auto): u: none after all").match(refuted.remarks.back()));
+  CHECK(says("data.transform_x (auto): u: asinh").match(refuted.remarks.back()));
 
   table.x[3] = 2;  // v of the same row
   REQUIRE_USER_ERROR(data::survey(table.dataset(), options, 1),

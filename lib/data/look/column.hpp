@@ -43,7 +43,7 @@ struct ColumnFacts {
   Histogram histogram;
   /// Values between others that an otherwise continuous column repeats.
   std::vector<RepeatedValue> repeats;
-  double step = 0;  ///< between neighbouring numbers of the file's type at the largest value; 0: not known
+  double step = 0;  ///< between neighbouring numbers of the file's type at the larger quartile
 
   /// Rounded so that a hundredth of the spread is lost.
   bool coarse() const { return spread > 0 && step > spread / 100; }

@@ -41,7 +41,7 @@ std::vector<ColumnFacts> facts_of(const RowSample& sample, const std::vector<std
     facts.push_back(
         column_facts(names[i], std::move(values), missing, tallies.empty() ? nullptr : &tallies[i]));
     ColumnFacts& column = facts.back();
-    const double size = std::max(std::abs(column.smallest), std::abs(column.largest));
+    const double size = std::max(std::abs(column.lower_quartile), std::abs(column.upper_quartile));
     column.step = single ? single_step(size) : std::nextafter(size, 2 * size + 1) - size;
   }
   return facts;

@@ -1,6 +1,8 @@
 #include "data/simulate/simulation_file.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <span>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -19,14 +21,28 @@ struct Wide {
   bool theta = false, x = false;  ///< in float64
 };
 
+// The columns of theta that hold numbers which float32 does not.
+std::vector<std::string> wide_names(const Simulations& all, const std::vector<std::string>& theta_names) {
+  const auto names = resolve_names(theta_names, "theta", all.theta_dim);
+  std::vector<uint8_t> wide(names.size(), 0);
+  for (size_t i = 0; i < all.theta.size(); ++i) {
+    if (!fits_single(std::span(&all.theta[i], 1))) wide[i % names.size()] = 1;
+  }
+  std::vector<std::string> found;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (wide[i]) found.push_back(names[i]);
+  }
+  return found;
+}
+
 // Says what is float64, and why.
 Wide wide_sides(const std::string& output, const Simulations& all,
                 const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names) {
-  Wide wide{!fits_single(all.theta), false};
+  const auto names = wide_names(all, theta_names);
+  Wide wide{!names.empty(), false};
   if (wide.theta)
-    core::log::info(output + ": theta is float64, because it holds " +
-                    core::list_first(resolve_names(theta_names, "theta", all.theta_dim), 3) +
-                    " in more digits than float32 has");
+    core::log::info(output + ": theta is float64, because " + core::list_first(names, 3) +
+                    (names.size() == 1 ? " has" : " have") + " more digits than float32");
   if (fits_single(all.x)) return wide;
   const auto coarse = coarse_in_single(all.x, static_cast<size_t>(all.x_dim));
   if (!coarse) return wide;
