@@ -81,7 +81,7 @@ std::vector<double> draws_of(const data::FittedDensity& density, size_t dim, siz
   return draws;
 }
 
-data::SimulatedBatch simulated_at(const std::string& task, const std::vector<float>& theta) {
+data::SimulatedBatch simulated_at(const std::string& task, const std::vector<double>& theta) {
   const auto built_in = data::make_task(task);
   return data::TaskSimulator(*built_in, 1).run(0, theta);
 }
@@ -149,8 +149,8 @@ TEST_CASE("a simulation whose solver fails is a row of NaN that counts as failed
   const auto name = GENERATE("sir", "lotka_volterra");
   const auto task = data::make_task(name);
   const auto dim = static_cast<size_t>(task->theta_dim());
-  std::vector<float> theta(3 * dim, 0.1F);
-  for (size_t j = 0; j < dim; ++j) theta[dim + j] = std::numeric_limits<float>::infinity();
+  std::vector<double> theta(3 * dim, 0.1);
+  for (size_t j = 0; j < dim; ++j) theta[dim + j] = std::numeric_limits<double>::infinity();
   const auto batch = simulated_at(name, theta);
   CHECK(batch.failed == std::vector<uint8_t>{0, 1, 0});
   const auto x_dim = static_cast<size_t>(task->x_dim());
