@@ -159,9 +159,17 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
   read_losses(request.pairs.model, diagnosis.evidence);
   for (const diagnose::TestRow* row : tests) {
     core::interruption_point();
-    auto found = run_test(*row, diagnosis.evidence, request.test);
-    std::move(found.begin(), found.end(), std::back_inserter(diagnosis.findings));
+    try {
+      auto found = run_test(*row, diagnosis.evidence, request.test);
+      std::move(found.begin(), found.end(), std::back_inserter(diagnosis.findings));
+    } catch (const core::UserError& problem) {  // too many draws that could not be filled, say
+      if (!request.tests.empty()) throw;
+      diagnosis.left_out.push_back(std::string(row->name) + ": " + problem.what());
+      core::log::warning(diagnosis.left_out.back());
+    }
   }
+  if (diagnosis.findings.empty())
+    throw core::UserError("no test could be made: " + core::join(diagnosis.left_out, "; "));
   diagnose::judge(diagnosis.findings, request.test.level);
   save(request.pairs.folder, diagnosis.findings);
   save_ranks(request.pairs.folder, diagnosis.evidence, request.test.seed);
