@@ -140,6 +140,15 @@ void save_ranks(const std::string& folder, const diagnose::Evidence& evidence, u
   io::save_npz((fs::path(folder) / "pit.npz").string(), arrays);
 }
 
+[[noreturn]] void refuse_nothing(const std::vector<std::string>& tests,
+                                 const std::vector<std::string>& problems) {
+  if (!problems.empty()) throw core::UserError(core::join(problems, "; "));
+  throw core::UserError(
+      core::join(tests) +
+      ": nothing to look at; prior needs a model whose prior can be drawn from, training a run "
+      "folder with at least eight validation losses");
+}
+
 }  // namespace
 
 Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request) {
@@ -150,29 +159,28 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
   const auto tests = choose_tests(request, question, diagnosis.left_out);
   const diagnose::Needs needs = joined(tests);
   const Pairs pairs = load_pairs(request.pairs, posterior.shape());
-  diagnosis.pairs_source = pairs.source;
   core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
   const bool observes = !request.x.empty() || needs.observation || needs.fine || needs.predictive;
   const ObservedRows rows = observes ? observed_rows(posterior, request, pairs) : ObservedRows{};
-  diagnosis.evidence = gather(posterior, question, pairs, needs, request.gather);
-  diagnosis.evidence.observations = observe(posterior, rows, needs, request.observed, request.gather);
-  read_losses(request.pairs.model, diagnosis.evidence);
+  diagnose::Evidence evidence = gather(posterior, question, pairs, needs, request.gather);
+  evidence.observations = observe(posterior, rows, needs, request.observed, request.gather);
+  read_losses(request.pairs.model, evidence);
+  std::vector<std::string> problems;
   for (const diagnose::TestRow* row : tests) {
     core::interruption_point();
     try {
-      auto found = run_test(*row, diagnosis.evidence, request.test);
+      auto found = run_test(*row, evidence, request.test);
       std::move(found.begin(), found.end(), std::back_inserter(diagnosis.findings));
     } catch (const core::UserError& problem) {  // too many draws that could not be filled, say
       if (!request.tests.empty()) throw;
-      diagnosis.left_out.push_back(std::string(row->name) + ": " + problem.what());
-      core::log::warning(diagnosis.left_out.back());
+      problems.push_back(std::string(row->name) + " could not be made: " + problem.what());
+      core::log::warning(problems.back());
     }
   }
-  if (diagnosis.findings.empty())
-    throw core::UserError("no test could be made: " + core::join(diagnosis.left_out, "; "));
+  if (diagnosis.findings.empty()) refuse_nothing(request.tests, problems);
   diagnose::judge(diagnosis.findings, request.test.level);
   save(request.pairs.folder, diagnosis.findings);
-  save_ranks(request.pairs.folder, diagnosis.evidence, request.test.seed);
+  save_ranks(request.pairs.folder, evidence, request.test.seed);
   diagnosis.seconds = core::steady_seconds() - begin;
   return diagnosis;
 }

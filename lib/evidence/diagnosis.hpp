@@ -25,9 +25,7 @@ struct DiagnosisRequest {
 
 struct Diagnosis {
   std::vector<diagnose::Finding> findings;  ///< with verdicts
-  std::vector<std::string> left_out;        ///< "ppc: needs an observation; name one with --x FILE"
-  diagnose::Evidence evidence;
-  std::string pairs_source;
+  std::vector<std::string> left_out;        ///< "ppc needs an observation; name one with --x FILE"
   double seconds = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "core/philox.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "experiment/draw_densities.hpp"
 
 namespace fluxsbi::evidence {
 
@@ -63,16 +64,18 @@ class Gatherer {
     return samples;
   }
 
+  // [rows, draws_a_row]
   std::vector<double> densities(std::span<const double> draws, int64_t draws_a_row, const std::string& what) {
     std::vector<double> values;
     const auto progress = options_.progress ? options_.progress("log-densities") : sample::Progress{};
     in_parts(what, pairs_.rows, [&](int64_t first, int64_t end) {
-      // Observations are repeated for their draws.
-      constexpr int64_t most_numbers = int64_t{1} << 24;
-      const int64_t group = std::max<int64_t>(1, most_numbers / (draws_a_row * row_size()));
-      for (int64_t begin = first; begin < end; begin += group) {
-        density_of_group(begin, std::min(end, begin + group), draws, draws_a_row, progress, values);
-      }
+      const auto some =
+          draws.subspan(static_cast<size_t>(first * draws_a_row) * question_.inferred.size(),
+                        static_cast<size_t>((end - first) * draws_a_row) * question_.inferred.size());
+      const auto shown = shifted(progress, first * draws_a_row, pairs_.rows * draws_a_row);
+      const auto found = question_.theta_given_x ? densities_of_theta(first, end, some, draws_a_row, shown)
+                                                 : densities_given(first, end, some, draws_a_row, shown);
+      values.insert(values.end(), found.begin(), found.end());
     });
     core::log::end_progress();
     return values;
@@ -121,44 +124,42 @@ class Gatherer {
     }
   }
 
-  // Pairs first .. end - 1: a density has no value where a draw has none.
-  void density_of_group(int64_t first, int64_t end, std::span<const double> draws, int64_t draws_a_row,
-                        const sample::Progress& progress, std::vector<double>& values) {
-    const size_t width = question_.inferred.size();
-    std::vector<double> theta, x, rows;
-    std::vector<size_t> places;
-    const size_t begin = values.size();
-    values.resize(begin + static_cast<size_t>((end - first) * draws_a_row), not_a_number);
-    for (int64_t i = first * draws_a_row; i < end * draws_a_row; ++i) {
-      const auto draw = draws.subspan(static_cast<size_t>(i) * width, width);
-      if (!std::isfinite(draw.front())) continue;
-      places.push_back(begin + static_cast<size_t>(i - first * draws_a_row));
-      const int64_t pair = i / draws_a_row;
-      if (question_.theta_given_x) {
-        theta.insert(theta.end(), draw.begin(), draw.end());
-        const auto one_x = x_of(pair, pair + 1);
-        x.insert(x.end(), one_x.begin(), one_x.end());
-      } else {
-        std::vector<double> row = whole_row(pair);
-        for (size_t j = 0; j < width; ++j) row[question_.inferred[j]] = draw[j];
-        rows.insert(rows.end(), row.begin(), row.end());
-      }
-    }
-    if (places.empty()) return;
-    const auto found = density_of(theta, x, rows, std::ssize(places),
-                                  shifted(progress, first * draws_a_row, pairs_.rows * draws_a_row));
-    for (size_t i = 0; i < places.size(); ++i) values[places[i]] = found.values[i];
+  std::vector<double> densities_of_theta(int64_t first, int64_t end, std::span<const double> draws,
+                                         int64_t draws_a_row, const sample::Progress& progress) {
+    return experiment::densities_of_draws(posterior_, {draws, x_of(first, end), end - first, draws_a_row}, {},
+                                          density_rule(), progress)
+        .values;
   }
 
-  sample::LogProbs density_of(std::span<const double> theta, std::span<const double> x,
-                              std::span<const double> rows, int64_t count, const sample::Progress& progress) {
+  // Whole rows repeat what is given for each draw, so they are made for some pairs at a time.
+  std::vector<double> densities_given(int64_t first, int64_t end, std::span<const double> draws,
+                                      int64_t draws_a_row, const sample::Progress& progress) {
+    constexpr int64_t most_numbers = int64_t{1} << 24;
+    const int64_t group = std::max<int64_t>(1, most_numbers / (draws_a_row * row_size()));
+    std::vector<double> values;
+    for (int64_t begin = first; begin < end; begin += group) {
+      const int64_t rows = std::min(end - begin, group), before = (begin - first) * draws_a_row;
+      experiment::Answers answers{
+          rows, draws_a_row, {}, std::vector(static_cast<size_t>(rows), question_.mask)};
+      for (int64_t i = before; i < before + rows * draws_a_row; ++i) {
+        std::vector<double> row = whole_row(first + i / draws_a_row);
+        for (size_t j = 0; j < question_.inferred.size(); ++j)
+          row[question_.inferred[j]] = draws[static_cast<size_t>(i) * question_.inferred.size() + j];
+        answers.values.insert(answers.values.end(), row.begin(), row.end());
+      }
+      const auto found = experiment::densities_of_answers(
+          posterior_, answers, {}, density_rule(), shifted(progress, before, (end - first) * draws_a_row));
+      values.insert(values.end(), found.values.begin(), found.values.end());
+    }
+    return values;
+  }
+
+  sample::SamplingOptions density_rule() const {
     sample::SamplingOptions rule = options_.sampling;
     rule.solver = options_.density_solver;
     rule.steps = options_.density_steps;
     rule.spacing.reset();
-    return question_.theta_given_x
-               ? posterior_.log_prob(theta, count, x, count, {}, rule, progress)
-               : posterior_.log_prob_given(rows, count, question_.mask, {}, rule, progress);
+    return rule;
   }
 
   sample::Posterior& posterior_;

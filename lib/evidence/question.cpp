@@ -1,35 +1,13 @@
 #include "evidence/question.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include "core/error.hpp"
-#include "core/text.hpp"
 #include "data/files/given.hpp"
 #include "data/files/names.hpp"
+#include "experiment/draw_densities.hpp"
 
 namespace fluxsbi::evidence {
-
-namespace {
-
-sample::GivenMask mask_of(const std::vector<std::string>& given, const std::vector<std::string>& tokens) {
-  sample::GivenMask mask(tokens.size(), 0);
-  for (const std::string& name : given) {
-    const auto place = std::find(tokens.begin(), tokens.end(), name);
-    if (place == tokens.end()) {
-      throw core::UserError("--given-names: the model knows no column " + core::quoted(name) +
-                            core::did_you_mean(name, tokens));
-    }
-    uint8_t& mark = mask[static_cast<size_t>(place - tokens.begin())];
-    if (mark) throw core::UserError("--given-names: " + core::quoted(name) + " stands twice");
-    mark = 1;
-  }
-  if (std::count(mask.begin(), mask.end(), uint8_t{1}) == std::ssize(mask))
-    throw core::UserError("--given-names names all columns, so none is left to be inferred");
-  return mask;
-}
-
-}  // namespace
 
 Question make_question(const sample::Posterior& posterior, const std::vector<std::string>& given_names) {
   const data::DataShape& shape = posterior.shape();
@@ -39,7 +17,7 @@ Question make_question(const sample::Posterior& posterior, const std::vector<std
   question.mask.assign(tokens.size(), 1);
   std::fill_n(question.mask.begin(), theta_tokens, uint8_t{0});
   if (!given_names.empty()) {
-    const auto asked = mask_of(given_names, tokens);
+    const auto asked = experiment::mask_of_names(given_names, tokens);
     question.theta_given_x = asked == question.mask;
     question.mask = asked;
   }

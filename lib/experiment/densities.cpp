@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <limits>
+#include <span>
 #include <utility>
 
 #include "core/error.hpp"
@@ -14,10 +13,8 @@
 #include "data/files/names.hpp"
 #include "data/files/observations.hpp"
 #include "data/files/parameters.hpp"
-#include "experiment/answer_densities.hpp"
+#include "experiment/draw_densities.hpp"
 #include "experiment/observation_check.hpp"
-#include "io/files.hpp"
-#include "io/output.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -68,115 +65,11 @@ Points read_pair(const PointFiles& files, const std::string& x_file, const sampl
           parameters.draws};
 }
 
-// The densities of samples [rows, draws]: each draw given its row's observation. Draws that were not filled
-// have none.
-class DensitiesOfDraws {
- public:
-  DensitiesOfDraws(sample::Posterior& posterior, const Points& points,
-                   const sample::DivergenceOptions& divergence, const sample::SamplingOptions& options,
-                   const sample::Progress& progress)
-      : posterior_(posterior),
-        points_(points),
-        divergence_(divergence),
-        options_(options),
-        progress_(progress),
-        rows_(points.rows / points.draws),
-        theta_size_(posterior.shape().theta_size()),
-        x_size_(posterior.shape().x_size()) {}
-
-  sample::LogProbs run() {
-    found_.values.assign(static_cast<size_t>(points_.rows), std::numeric_limits<double>::quiet_NaN());
-    // Observations are repeated for their draws; a large one is not, and has a call of its own.
-    constexpr int64_t most_numbers = int64_t{1} << 24;
-    const int64_t group =
-        points_.x_rows == 1
-            ? rows_
-            : std::max<int64_t>(1, most_numbers / std::max<int64_t>(1, points_.draws * x_size_));
-    for (int64_t first = 0; first < rows_; first += group) run_group(first, std::min(rows_, first + group));
-    return std::move(found_);
-  }
-
- private:
-  void run_group(int64_t first, int64_t end) {
-    const bool one_x = points_.x_rows == 1 || end - first == 1;
-    Points group;
-    std::vector<int64_t> places;
-    const auto copy = [](const auto& from, int64_t index, int64_t size, auto& to) {
-      to.insert(to.end(), from.begin() + index * size, from.begin() + (index + 1) * size);
-    };
-    for (int64_t place = first * points_.draws; place < end * points_.draws; ++place) {
-      if (std::isnan(points_.theta[static_cast<size_t>(place * theta_size_)])) continue;
-      copy(points_.theta, place, theta_size_, group.theta);
-      if (!one_x) copy(points_.x, place / points_.draws, x_size_, group.x);
-      places.push_back(place);
-    }
-    if (places.empty()) return;
-    if (one_x) copy(points_.x, points_.x_rows == 1 ? 0 : first, x_size_, group.x);
-    const auto done_before = first * points_.draws;
-    const auto progress = [&](int64_t done, int64_t) {
-      if (progress_) progress_(done_before + done, points_.rows);
-    };
-    const auto part = posterior_.log_prob(group.theta, std::ssize(places), group.x,
-                                          one_x ? 1 : std::ssize(places), divergence_, options_, progress);
-    put(part, places, found_);
-  }
-
-  sample::Posterior& posterior_;
-  const Points& points_;
-  const sample::DivergenceOptions& divergence_;
-  const sample::SamplingOptions& options_;
-  const sample::Progress& progress_;
-  int64_t rows_, theta_size_, x_size_;
-  sample::LogProbs found_;
-};
-
-// Draws that were not filled have no density.
-sample::LogProbs log_prob_of_values(sample::Posterior& posterior, const Points& points,
-                                    const sample::GivenMask& mask,
-                                    const sample::DivergenceOptions& divergence,
-                                    const sample::SamplingOptions& options,
-                                    const sample::Progress& progress) {
-  const auto size = points.theta.size() / static_cast<size_t>(points.rows);
-  std::vector<double> values;
-  std::vector<size_t> places;
-  for (size_t row = 0; row < static_cast<size_t>(points.rows); ++row) {
-    const auto value = std::span(points.theta).subspan(row * size, size);
-    const bool filled = std::none_of(value.begin(), value.end(), [](double v) { return std::isnan(v); });
-    if (points.draws > 0 && !filled) continue;
-    values.insert(values.end(), value.begin(), value.end());
-    places.push_back(row);
-  }
-  if (places.empty()) throw core::UserError("--values holds no draw that was filled; nothing was computed");
-  sample::LogProbs found =
-      posterior.log_prob_given(values, std::ssize(places), mask, divergence, options, progress);
-  if (std::ssize(places) == points.rows) return found;
-  const auto spread = [&](std::vector<double>& part) {
-    if (part.empty()) return;
-    std::vector<double> all(static_cast<size_t>(points.rows), std::numeric_limits<double>::quiet_NaN());
-    for (size_t i = 0; i < places.size(); ++i) all[places[i]] = part[i];
-    part = std::move(all);
-  };
-  spread(found.values);
-  spread(found.standard_errors);
-  return found;
-}
-
-// True for a file that `fluxsbi sample` wrote of all columns of a joint model.
-bool holds_samples(const std::string& path) {
-  if (io::is_text_table(path) || io::extension_of(path) == ".npy" || !std::filesystem::exists(path))
-    return false;
-  bool samples = false, theta = false;
-  for (const io::ArrayInfo& info : io::list_arrays(path)) {
-    samples = samples || info.name == "samples";
-    theta = theta || info.name == "theta";
-  }
-  return samples && !theta;
-}
-
 // Rows of theta and x as a joint model has them.
 Points read_values(const PointFiles& files, const sample::Posterior& posterior) {
   const data::DataShape& shape = posterior.shape();
-  if (shape.x_dim > 0 && holds_samples(files.values)) {
+  // a file of draws of all columns
+  if (shape.x_dim > 0 && file_holds(files.values, "samples") && !file_holds(files.values, "theta")) {
     data::DataShape all = shape;
     all.theta_dim += shape.x_dim;
     all.x_dim = 0;
@@ -202,21 +95,23 @@ Points read_values(const PointFiles& files, const sample::Posterior& posterior) 
   return points;
 }
 
-// [L], 1 for each token of the list.
-sample::GivenMask mask_of_names(const std::vector<std::string>& given,
-                                const std::vector<std::string>& names) {
-  sample::GivenMask mask(names.size(), 0);
-  for (const std::string& name : given) {
-    const auto place = std::find(names.begin(), names.end(), name);
-    if (place == names.end()) {
-      throw core::UserError("--given-names: the model knows no column " + core::quoted(name) +
-                            core::did_you_mean(name, names));
-    }
-    mask[static_cast<size_t>(place - names.begin())] = 1;
-  }
-  if (std::count(mask.begin(), mask.end(), uint8_t{1}) == std::ssize(mask))
-    throw core::UserError("--given-names names all columns, so none is left whose density could be computed");
-  return mask;
+// Points of theta and x, or draws of them that were all asked the same question.
+sample::LogProbs log_prob_of_values(sample::Posterior& posterior, const Points& points,
+                                    const sample::GivenMask& mask,
+                                    const sample::DivergenceOptions& divergence,
+                                    const sample::SamplingOptions& options,
+                                    const sample::Progress& progress) {
+  if (points.draws == 0)
+    return posterior.log_prob_given(points.theta, points.rows, mask, divergence, options, progress);
+  const int64_t rows = points.rows / points.draws;
+  const Answers answers{rows, points.draws, points.theta, std::vector(static_cast<size_t>(rows), mask)};
+  return densities_of_answers(posterior, answers, divergence, options, progress);
+}
+
+// Throws UserError where no density is there, since no draw was filled.
+void require_filled(std::span<const double> draws, const std::string& file) {
+  if (std::any_of(draws.begin(), draws.end(), [](double value) { return !std::isnan(value); })) return;
+  throw core::UserError(file + " holds no draw that was filled; nothing was computed");
 }
 
 // "0110"
@@ -273,6 +168,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   const double begin = core::steady_seconds();
   if (const std::string file = file_of_answers(files); !file.empty()) {
     const Answers answers = load_answers(file, posterior);
+    require_filled(answers.values, file);
     work.add("values", std::span(answers.values));
     for (const sample::GivenMask& mask : answers.masks) work.add("given", mask_text(mask));
     keep();
@@ -288,13 +184,17 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     keep();
     origin.given = posterior.x_names();
     outcome.found = outcome.kept->run([&] {
-      if (points.draws > 0) return DensitiesOfDraws(posterior, points, divergence, options, progress).run();
+      if (points.draws > 0) {
+        const DrawsGivenX draws{points.theta, points.x, points.rows / points.draws, points.draws};
+        return densities_of_draws(posterior, draws, divergence, options, progress);
+      }
       return posterior.log_prob(points.theta, points.rows, points.x, points.x_rows, divergence, options,
                                 progress);
     });
     origin.draws = points.draws;
   } else {
     const Points points = read_values(files, posterior);
+    if (points.draws > 0) require_filled(points.theta, files.values);
     check_observations(posterior, points.theta, {0, points.rows}, files.values, files.strict);
     const auto names = data::joint_names(posterior.theta_names(), posterior.x_names());
     const sample::GivenMask mask = mask_of_names(files.given_names, names);

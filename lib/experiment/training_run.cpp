@@ -114,7 +114,6 @@ TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execu
       execution_(std::move(execution)),
       device_(engine::choose_device(execution_.device)),
       seed_(static_cast<uint64_t>(experiment_.training.seed)) {
-  core::log::info(device_.sentence);
   setup_.run = std::move(run);
 }
 
@@ -193,6 +192,7 @@ void TrainingRun::require_same_data(const checkpoint::TrainingState& state) cons
 }
 
 void TrainingRun::build() {
+  core::log::info(device_.sentence);
   const auto network = [&] {
     auto built = model::build_network(*experiment_.model, experiment_.embedding);
     built->initialise(seed_);

@@ -80,16 +80,17 @@ void write_headline(Html& html, const std::vector<Finding>& findings) {
   const size_t judged = failed + passed;
   std::string text;
   if (failed > 0) {
-    text = std::to_string(failed) + " of " + core::count_text(static_cast<int64_t>(judged), "test") +
+    text = std::to_string(failed) + " of " + core::count_text(static_cast<int64_t>(judged), "finding") +
            " failed. Do what is said below before you rely on this posterior.";
   } else if (judged > 0) {
-    text = judged == 1 ? "The one test that was run passed."
-                       : "All " + std::to_string(judged) + " tests passed.";
+    text = judged == 1 ? "The one finding with a verdict passed."
+                       : "All " + std::to_string(judged) + " findings passed.";
   } else {
     text = "No test has judged this posterior.";
   }
   if (open > 0)
-    text += " " + core::count_text(static_cast<int64_t>(open), "test") + " had too few data for a verdict.";
+    text +=
+        " " + core::count_text(static_cast<int64_t>(open), "finding") + " had too few data for a verdict.";
   html.paragraph(text, failed > 0   ? "class=\"verdict bad\""
                        : judged > 0 ? "class=\"verdict good\""
                                     : "class=\"verdict\"");

@@ -154,8 +154,8 @@ TEST_CASE("a report holds its sections in order, well-formed, with names that tr
   CHECK(elements(*root, "script").empty());
   CHECK(root->attribute("lang") == "en");
   CHECK(elements(*root, "h1").at(0)->text == "<b>&\"'ü\uFFFD");
-  CHECK_THAT(page, ContainsSubstring("1 of 2 tests failed") && ContainsSubstring("Train longer.") &&
-                       ContainsSubstring("1 test had too few data"));
+  CHECK_THAT(page, ContainsSubstring("1 of 2 findings failed") && ContainsSubstring("Train longer.") &&
+                       ContainsSubstring("1 finding had too few data"));
   CHECK(page.size() < 400'000);
 
   std::set<std::string> ids;
@@ -221,7 +221,7 @@ TEST_CASE("a report of one draw, of many parameters and of many tests is made", 
   content.findings.content = many;
   const std::string page = page_of(content);
   CHECK_THAT(page, ContainsSubstring("first 12 of 13 parameters") &&
-                       ContainsSubstring("All 40 tests passed") &&
+                       ContainsSubstring("All 40 findings passed") &&
                        ContainsSubstring("40 figures of tests that did not fail"));
   CHECK(page.size() < 3'000'000);
 
