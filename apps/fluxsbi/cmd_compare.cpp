@@ -61,6 +61,7 @@ void print(const evidence::Comparison& comparison) {
 int compare(CompareArguments arguments) {
   evidence::ComparisonRequest& request = arguments.request;
   request.pairs.seed = request.gather.seed;
+  request.pairs.folder = diagnostics_folder(request.models.front());
   request.gather.progress = [](const std::string& what) { return show_progress(what, "draws"); };
   const auto comparison = evidence::compare_models(request);
   if (arguments.json) {

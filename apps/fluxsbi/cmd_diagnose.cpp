@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -72,6 +71,23 @@ void print_advice(const std::vector<diagnose::Finding>& findings) {
   }
 }
 
+std::string conclusion(const std::vector<diagnose::Finding>& findings) {
+  const auto count = [&](diagnose::Verdict verdict) {
+    return std::count_if(findings.begin(), findings.end(),
+                         [verdict](const diagnose::Finding& finding) { return finding.verdict == verdict; });
+  };
+  const auto failed = count(diagnose::Verdict::fail), open = count(diagnose::Verdict::not_enough);
+  if (failed > 0)
+    return core::count_text(failed, "finding") +
+           " failed: do not rely on these posteriors before the cause is found";
+  if (open > 0)
+    return core::count_text(open, "test") + " had too few data for a verdict; " +
+           (count(diagnose::Verdict::pass) > 0 ? "nothing else speaks against these posteriors"
+                                               : "nothing is known of these posteriors");
+  return count(diagnose::Verdict::pass) > 0 ? "nothing speaks against these posteriors"
+                                            : "no test with a verdict was made";
+}
+
 int print(const evidence::Diagnosis& diagnosis, const DiagnoseArguments& arguments) {
   const bool failed = diagnose::any_failed(diagnosis.findings);
   if (arguments.json) {
@@ -79,14 +95,7 @@ int print(const evidence::Diagnosis& diagnosis, const DiagnoseArguments& argumen
   } else {
     print_table(diagnosis.findings);
     print_advice(diagnosis.findings);
-    const auto failures = std::count_if(
-        diagnosis.findings.begin(), diagnosis.findings.end(),
-        [](const diagnose::Finding& finding) { return finding.verdict == diagnose::Verdict::fail; });
-    std::cout << "\n"
-              << (failed ? core::count_text(failures, "finding") +
-                               " failed: do not rely on these posteriors before the cause is found"
-                         : "nothing speaks against these posteriors")
-              << "\n";
+    std::cout << "\n" << conclusion(diagnosis.findings) << "\n";
   }
   for (const std::string& line : diagnosis.left_out) core::log::info("not made: " + line);
   core::log::info(arguments.request.pairs.folder + ": findings with the numbers of their pictures, in " +
@@ -94,17 +103,10 @@ int print(const evidence::Diagnosis& diagnosis, const DiagnoseArguments& argumen
   return static_cast<int>(failed ? core::ExitCode::diagnostic_failed : core::ExitCode::good);
 }
 
-std::string default_folder(const std::string& model) {
-  const std::filesystem::path path(model);
-  std::error_code ignored;
-  return ((std::filesystem::is_directory(path, ignored) ? path : path.parent_path()) / "diagnostics")
-      .string();
-}
-
 int diagnose_command(DiagnoseArguments arguments) {
   evidence::DiagnosisRequest& request = arguments.request;
   request.pairs.model = request.observed.run = arguments.model;
-  if (arguments.folder.empty()) arguments.folder = default_folder(arguments.model);
+  if (arguments.folder.empty()) arguments.folder = diagnostics_folder(arguments.model);
   request.pairs.folder = request.observed.folder = arguments.folder;
   request.pairs.seed = request.test.seed = request.gather.seed;
   request.test.tarp_reference_from_prior = arguments.references == "prior";

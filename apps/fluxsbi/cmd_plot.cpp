@@ -13,11 +13,15 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/philox.hpp"
+#include "core/text.hpp"
 #include "data/prior/prior.hpp"
+#include "diagnose/finding_json.hpp"
 #include "diagnose/samples.hpp"
 #include "io/output.hpp"
+#include "io/source.hpp"
 #include "report/corner.hpp"
 #include "report/curves.hpp"
+#include "report/findings_figure.hpp"
 #include "report/picture.hpp"
 
 namespace fluxsbi::app {
@@ -62,6 +66,10 @@ diagnose::SampleSet load_beside(const std::string& path, int64_t row,
                                 const std::vector<std::string>& columns) {
   diagnose::SampleSet beside = load_named(path, row);
   if (beside.dimensions == std::ssize(columns)) return beside;
+  if (beside.dimensions < std::ssize(columns))
+    throw core::UserError(path + " holds " + core::count_text(beside.dimensions, "parameter") +
+                          ", but the plot draws " + std::to_string(columns.size()) +
+                          "; choose those that both files have with --columns, or leave the file out");
   return diagnose::with_columns(beside, columns);
 }
 
@@ -136,10 +144,21 @@ report::Figure curves_of_run(const PlotArguments& arguments) {
   return report::curves_figure(curves);
 }
 
+report::Figure graphs_of_findings(const PlotArguments& arguments) {
+  const auto bytes = io::FileSource(arguments.input).read_all();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return report::findings_figure(diagnose::findings_from_json(text, arguments.input), arguments.title);
+}
+
+report::Figure figure_of(const PlotArguments& arguments) {
+  if (std::filesystem::is_directory(arguments.input)) return curves_of_run(arguments);
+  return io::extension_of(arguments.input) == ".json" ? graphs_of_findings(arguments)
+                                                      : samples_figure(arguments);
+}
+
 int plot(const PlotArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, {".png", ".svg"});
-  const bool is_run = std::filesystem::is_directory(arguments.input);
-  const report::Figure figure = is_run ? curves_of_run(arguments) : samples_figure(arguments);
+  const report::Figure figure = figure_of(arguments);
   core::log::info("wrote " + report::write_picture(figure, arguments.output.path, arguments.output.force));
   return 0;
 }
@@ -149,7 +168,8 @@ int plot(const PlotArguments& arguments) {
 Action declare_plot(CLI::App& app) {
   auto arguments = std::make_shared<PlotArguments>();
   app.add_option("input", arguments->input,
-                 "file of samples (.npz, .h5, .npy, .csv), or a run folder, whose training curves are drawn")
+                 "file of samples (.npz, .h5, .npy, .csv), a run folder, whose training curves are drawn, or "
+                 "findings of diagnose (.json)")
       ->required();
   app.add_option("--row", arguments->row,
                  "index of the observation in 'samples' [rows, n, d], counted from 0");

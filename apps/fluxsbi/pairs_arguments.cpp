@@ -1,5 +1,7 @@
 #include "pairs_arguments.hpp"
 
+#include <filesystem>
+
 #include <CLI/CLI.hpp>
 
 #include "evidence/pairs.hpp"
@@ -17,6 +19,13 @@ void add_pairs(CLI::App& app, evidence::PairsRequest& pairs) {
   app.add_option("--pairs", pairs.most, "how many pairs are used at most")
       ->check(above_zero())
       ->capture_default_str();
+}
+
+std::string diagnostics_folder(const std::string& model) {
+  const std::filesystem::path path(model);
+  std::error_code ignored;
+  return ((std::filesystem::is_directory(path, ignored) ? path : path.parent_path()) / "diagnostics")
+      .string();
 }
 
 }  // namespace fluxsbi::app

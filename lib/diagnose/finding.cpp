@@ -32,9 +32,9 @@ void judge(std::vector<Finding>& findings, double level) {
     rejects = rejects && *judged[i]->p_value <= level / static_cast<double>(judged.size() - i);
     Finding& finding = *judged[i];
     finding.verdict = rejects ? Verdict::fail : Verdict::pass;
+    const std::string of_pass = std::exchange(finding.meaning_of_pass, "");
     if (rejects) continue;
-    if (!finding.meaning_of_pass.empty()) finding.meaning = std::move(finding.meaning_of_pass);
-    finding.meaning_of_pass.clear();
+    if (!of_pass.empty()) finding.meaning = of_pass;
     finding.next.clear();
   }
 }

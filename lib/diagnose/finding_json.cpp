@@ -76,6 +76,7 @@ Json finding_json(const Finding& finding) {
   json["verdict"] = name_in(verdict_names, finding.verdict);
   json["meaning"] = finding.meaning;
   json["next"] = finding.next;
+  if (!finding.meaning_of_pass.empty()) json["meaning_of_pass"] = finding.meaning_of_pass;
   json["graphs"] = Json::array();
   for (const Graph& graph : finding.graphs) json["graphs"].push_back(graph_json(graph));
   return json;
@@ -200,6 +201,7 @@ Finding finding_of(const Members& members) {
   members.read("verdict", finding.verdict, verdict_names);
   members.read("meaning", finding.meaning);
   members.read("next", finding.next);
+  members.read("meaning_of_pass", finding.meaning_of_pass);
   members.each("graphs", [&](const Members& entry) { finding.graphs.push_back(graph_of(entry)); });
   return finding;
 }

@@ -39,7 +39,7 @@ double tail_probability(std::vector<double> null, double value) {
   const double counted = static_cast<double>(larger + 1) / static_cast<double>(n + 1);
   const size_t m = std::min(std::max(least_counted, n / 5), most_fitted);
   if (larger >= least_counted || n <= m) return counted;
-  return std::min(counted, static_cast<double>(m) / static_cast<double>(n) * fitted_tail(null, m, value));
+  return static_cast<double>(m) / static_cast<double>(n) * fitted_tail(null, m, value);
 }
 
 }  // namespace fluxsbi::diagnose

@@ -9,6 +9,7 @@
 #include "diagnose/lc2st.hpp"
 #include "diagnose/ppc.hpp"
 #include "diagnose/prior_check.hpp"
+#include "diagnose/regions.hpp"
 #include "diagnose/sbc.hpp"
 #include "diagnose/sharpness.hpp"
 #include "diagnose/solver.hpp"
@@ -37,6 +38,10 @@ constexpr std::array rows = {
             run_coverage},
     TestRow{"tarp", "coverage of balls about random points, of the whole theta", {.pairs = true}, run_tarp},
     TestRow{"data_averaged", "draws over all x against the prior", {.pairs = true}, run_data_averaged},
+    TestRow{"regions",
+            "theta* among the draws where posteriors lie near each other, and at the observation",
+            {.pairs = true},
+            run_regions},
     TestRow{"ppc",
             "simulations at draws of the posterior against the observation",
             {.observation = true, .predictive = true},

@@ -10,6 +10,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "diagnose/sbc.hpp"
+#include "evidence/kept_diagnosis.hpp"
 #include "experiment/open_posterior.hpp"
 
 namespace fluxsbi::evidence {
@@ -74,7 +75,7 @@ Judged judge_model(sample::Posterior& posterior, const Pairs& pairs, const Compa
   needs.pairs = true;
   const diagnose::Evidence evidence = gather(posterior, question, pairs, needs, gather_options);
   return {log_density(posterior, question, pairs, evidence.theta, 1, gather_options,
-                      "log-densities of " + core::count_text(pairs.rows, "theta*")),
+                      "log-densities of theta* of " + core::count_text(pairs.rows, "pair")),
           calibration_of(evidence, request)};
 }
 
@@ -133,6 +134,7 @@ Comparison compare_models(const ComparisonRequest& request) {
     comparison.models.push_back({request.models[m], 0, 0, 0, 0, 0, ""});
     judged.push_back(judge_model(posterior, pairs, request));
   }
+  forget_simulations(request.pairs.folder);
   comparison.pairs = pairs.rows;
   comparison.source = pairs.source;
   score(judged, comparison);

@@ -14,6 +14,7 @@
 #include "core/text.hpp"
 #include "diagnose/finding_json.hpp"
 #include "diagnose/ranks.hpp"
+#include "evidence/kept_diagnosis.hpp"
 #include "io/array.hpp"
 #include "io/atomic_file.hpp"
 #include "io/npz.hpp"
@@ -140,6 +141,37 @@ void save_ranks(const std::string& folder, const diagnose::Evidence& evidence, u
   io::save_npz((fs::path(folder) / "pit.npz").string(), arrays);
 }
 
+std::string names_of(const std::vector<const diagnose::TestRow*>& tests) {
+  std::vector<std::string> names;
+  for (const diagnose::TestRow* row : tests) names.emplace_back(row->name);
+  return core::join(names);
+}
+
+// All that decides the findings.
+experiment::WorkDescription work_of(sample::Posterior& posterior, const DiagnosisRequest& request,
+                                    const std::vector<const diagnose::TestRow*>& tests,
+                                    const Question& question, const Pairs& pairs, const ObservedRows& rows) {
+  const GatherOptions& gather = request.gather;
+  const auto number = [](auto value) { return core::number_text(static_cast<double>(value)); };
+  experiment::WorkDescription work("diagnose", posterior);
+  work.add("tests", names_of(tests));
+  work.add("theta of the pairs", pairs.theta);
+  work.add("x of the pairs", pairs.x);
+  work.add("observations", rows.x);
+  work.add("given", std::vector<double>(question.mask.begin(), question.mask.end()));
+  work.add("draws of a pair", number(gather.draws));
+  work.add("draws with log-density", number(gather.density_draws));
+  work.add("solver of log-densities", gather.density_solver + " " + number(gather.density_steps.value_or(0)));
+  work.add("draws of an observation", number(request.observed.draws));
+  work.add("simulations at them", number(request.observed.simulations));
+  work.add("seed", std::to_string(gather.seed));
+  work.add("level", core::number_text(request.test.level));
+  work.add("permutations", number(request.test.permutations));
+  work.add("references", request.test.tarp_reference_from_prior ? "prior" : "box");
+  work.add(gather.sampling);
+  return work;
+}
+
 [[noreturn]] void refuse_nothing(const std::vector<std::string>& tests,
                                  const std::vector<std::string>& problems) {
   if (!problems.empty()) throw core::UserError(core::join(problems, "; "));
@@ -147,6 +179,27 @@ void save_ranks(const std::string& folder, const diagnose::Evidence& evidence, u
       core::join(tests) +
       ": nothing to look at; prior needs a model whose prior can be drawn from, training a run "
       "folder with at least eight validation losses");
+}
+
+std::vector<diagnose::Finding> run_tests(const std::vector<const diagnose::TestRow*>& tests,
+                                         const diagnose::Evidence& evidence, const DiagnosisRequest& request,
+                                         KeptDiagnosis& kept) {
+  std::vector<diagnose::Finding> findings;
+  std::vector<std::string> problems;
+  for (const diagnose::TestRow* row : tests) {
+    core::interruption_point();
+    try {
+      auto found =
+          kept.findings(std::string(row->name), [&] { return run_test(*row, evidence, request.test); });
+      std::move(found.begin(), found.end(), std::back_inserter(findings));
+    } catch (const core::UserError& problem) {  // too many draws that could not be filled, say
+      if (!request.tests.empty()) throw;
+      problems.push_back(std::string(row->name) + " could not be made: " + problem.what());
+      core::log::warning(problems.back());
+    }
+  }
+  if (findings.empty()) refuse_nothing(request.tests, problems);
+  return findings;
 }
 
 }  // namespace
@@ -162,25 +215,20 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
   core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
   const bool observes = !request.x.empty() || needs.observation || needs.fine || needs.predictive;
   const ObservedRows rows = observes ? observed_rows(posterior, request, pairs) : ObservedRows{};
-  diagnose::Evidence evidence = gather(posterior, question, pairs, needs, request.gather);
-  evidence.observations = observe(posterior, rows, needs, request.observed, request.gather);
-  read_losses(request.pairs.model, evidence);
-  std::vector<std::string> problems;
-  for (const diagnose::TestRow* row : tests) {
-    core::interruption_point();
-    try {
-      auto found = run_test(*row, evidence, request.test);
-      std::move(found.begin(), found.end(), std::back_inserter(diagnosis.findings));
-    } catch (const core::UserError& problem) {  // too many draws that could not be filled, say
-      if (!request.tests.empty()) throw;
-      problems.push_back(std::string(row->name) + " could not be made: " + problem.what());
-      core::log::warning(problems.back());
-    }
-  }
-  if (diagnosis.findings.empty()) refuse_nothing(request.tests, problems);
-  diagnose::judge(diagnosis.findings, request.test.level);
-  save(request.pairs.folder, diagnosis.findings);
-  save_ranks(request.pairs.folder, evidence, request.test.seed);
+  fs::create_directories(request.pairs.folder);
+  KeptDiagnosis kept(posterior, request.pairs.folder,
+                     work_of(posterior, request, tests, question, pairs, rows));
+  request.gather.resumed = kept.resumed();
+  kept.run([&] {
+    diagnose::Evidence evidence = gather(posterior, question, pairs, needs, request.gather);
+    evidence.observations = observe(posterior, rows, needs, request.observed, request.gather);
+    read_losses(request.pairs.model, evidence);
+    diagnosis.findings = run_tests(tests, evidence, request, kept);
+    diagnose::judge(diagnosis.findings, request.test.level);
+    save(request.pairs.folder, diagnosis.findings);
+    save_ranks(request.pairs.folder, evidence, request.test.seed);
+  });
+  kept.finish();
   diagnosis.seconds = core::steady_seconds() - begin;
   return diagnosis;
 }

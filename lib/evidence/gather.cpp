@@ -22,14 +22,19 @@ constexpr int64_t prior_draws = 10000;
 
 // Calls part(first, end) for the first row, which also warms up, for a fiftieth of the rows, after which it says what
 // all will take, and for the rest.
-void in_parts(const std::string& what, int64_t rows, const std::function<void(int64_t, int64_t)>& part) {
+void in_parts(const std::string& what, int64_t rows, bool resumed,
+              const std::function<void(int64_t, int64_t)>& part) {
   const int64_t timed = std::min(rows, 1 + std::max<int64_t>(1, rows / 50));
   part(0, 1);
   const double begin = core::steady_seconds();
   if (timed > 1) part(1, timed);
   const double each = (core::steady_seconds() - begin) / static_cast<double>(std::max<int64_t>(1, timed - 1));
-  core::log::info(what +
-                  (timed > 1 ? ": about " + core::duration_text(each * static_cast<double>(rows)) : ""));
+  if (resumed) {
+    core::log::info(what + ": going on from what was finished");
+  } else {
+    core::log::info(what +
+                    (timed > 1 ? ": about " + core::duration_text(each * static_cast<double>(rows)) : ""));
+  }
   if (timed < rows) part(timed, rows);
 }
 
@@ -48,7 +53,7 @@ class Gatherer {
   // [rows, draws, inferred]
   std::vector<double> samples() {
     const auto width = question_.inferred.size();
-    const std::string what = std::to_string(options_.draws) + " posterior draws for each of " +
+    const std::string what = core::count_text(options_.draws, "posterior draw") + " for each of " +
                              core::count_text(pairs_.rows, "pair");
     core::require_memory(
         static_cast<double>(pairs_.rows * options_.draws) * static_cast<double>(row_size()) * sizeof(double),
@@ -56,7 +61,7 @@ class Gatherer {
     std::vector<double> samples;
     samples.reserve(static_cast<size_t>(pairs_.rows * options_.draws) * width);
     const auto progress = options_.progress ? options_.progress("sampling") : sample::Progress{};
-    in_parts(what, pairs_.rows, [&](int64_t first, int64_t end) {
+    in_parts(what, pairs_.rows, options_.resumed, [&](int64_t first, int64_t end) {
       const auto some = shifted(progress, first * options_.draws, pairs_.rows * options_.draws);
       append(question_.theta_given_x ? draw_theta(first, end, some) : draw_given(first, end, some), samples);
     });
@@ -68,7 +73,7 @@ class Gatherer {
   std::vector<double> densities(std::span<const double> draws, int64_t draws_a_row, const std::string& what) {
     std::vector<double> values;
     const auto progress = options_.progress ? options_.progress("log-densities") : sample::Progress{};
-    in_parts(what, pairs_.rows, [&](int64_t first, int64_t end) {
+    in_parts(what, pairs_.rows, options_.resumed, [&](int64_t first, int64_t end) {
       const auto some =
           draws.subspan(static_cast<size_t>(first * draws_a_row) * question_.inferred.size(),
                         static_cast<size_t>((end - first) * draws_a_row) * question_.inferred.size());
@@ -216,8 +221,8 @@ diagnose::Evidence gather(sample::Posterior& posterior, const Question& question
   }
   if (!needs.densities) return evidence;
   evidence.density_draws = std::min(options.density_draws, options.draws);
-  evidence.log_theta =
-      gatherer.densities(evidence.theta, 1, "log-densities of " + core::count_text(pairs.rows, "theta*"));
+  evidence.log_theta = gatherer.densities(
+      evidence.theta, 1, "log-densities of theta* of " + core::count_text(pairs.rows, "pair"));
   std::vector<double> first_draws;
   const size_t width = question.inferred.size();
   for (int64_t row = 0; row < pairs.rows; ++row) {
@@ -227,7 +232,7 @@ diagnose::Evidence gather(sample::Posterior& posterior, const Question& question
   }
   evidence.log_samples = gatherer.densities(
       first_draws, evidence.density_draws,
-      "log-densities of " + std::to_string(evidence.density_draws) + " draws of each pair");
+      "log-densities of " + core::count_text(evidence.density_draws, "draw") + " of each pair");
   return evidence;
 }
 

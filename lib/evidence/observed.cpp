@@ -10,8 +10,8 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "data/files/observations.hpp"
-#include "data/simulate/simulate_to_file.hpp"
 #include "data/simulate/simulation_config.hpp"
+#include "evidence/kept_diagnosis.hpp"
 #include "io/array.hpp"
 #include "io/npz.hpp"
 #include "sample/solver/solver.hpp"
@@ -59,12 +59,13 @@ std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, int64_
   points["theta"] = io::Array::from(std::span<const double>(theta), {count, static_cast<int64_t>(width)});
   io::save_npz(stem + "_theta.npz", points);
   data::SimulateRequest simulate;
-  data::take_simulator((fs::path(observed.run) / "config.yaml").string(), simulate);
+  const std::string config = (fs::path(observed.run) / "config.yaml").string();
+  data::take_simulator(config, simulate);
   simulate.output = stem + ".npz";
   simulate.theta_file = stem + "_theta.npz";
   simulate.seed = core::derive_seed(options.seed, core::Purpose::held_out, row + 1);
   simulate.force = true;
-  data::simulate_to_file(simulate);
+  simulate_once(simulate, config);
   const io::Array x = io::load_npz(simulate.output).at("x");
   std::vector<double> values = x.to_double();
   if (std::ssize(values) != count * x_size)

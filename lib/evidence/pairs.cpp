@@ -13,8 +13,8 @@
 #include "core/philox.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
-#include "data/simulate/simulate_to_file.hpp"
 #include "data/simulate/simulation_config.hpp"
+#include "evidence/kept_diagnosis.hpp"
 #include "experiment/validation_rows.hpp"
 
 namespace fluxsbi::evidence {
@@ -104,9 +104,9 @@ Pairs fresh_pairs(const PairsRequest& request, const data::DataShape& shape) {
     core::log::progress("simulating " + std::to_string(done) + " of " + std::to_string(total));
   };
   fs::create_directories(request.folder);
-  const auto made = data::simulate_to_file(simulate);
+  const auto made = simulate_once(simulate, config_of(request.model));
   core::log::end_progress();
-  if (made.failed > 0) core::log::info(made.first_failure);
+  if (made && made->failed > 0) core::log::info(made->first_failure);
   PairsRequest all = request;
   all.most = request.simulations;
   return pairs_of_file(simulate.output, all, shape);

@@ -49,6 +49,8 @@ class KeptWork {
   }
   /// The output is written: what was kept goes.
   void finish();
+  /// For what is kept beside the chunks of `posterior`; null where nothing is.
+  sample::ChunkJournal* journal() const { return journal_.get(); }
 
  private:
   void stop(const core::Interrupted& interrupted);

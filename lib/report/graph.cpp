@@ -18,6 +18,7 @@ constexpr size_t most_named = 12;     // curves in the legend
 constexpr size_t most_described = 4;  // curves in words
 constexpr size_t most_points = 2000,
                  many_points = 200;      // of a curve of points; of more, some at equal distances
+constexpr size_t most_ranges = 60;       // beside each other; those of more points in order are one band
 constexpr size_t most_rows = 5000;       // among the numbers
 constexpr double line_tolerance = 0.05;  // pixels
 constexpr double share_of_margin = 0.05;
@@ -127,7 +128,8 @@ class GraphDrawing {
 
   void draw_band() {
     if (!has_band()) return;
-    if (graph_.kind == Graph::Kind::points || graph_.x.size() == 1) {
+    const bool dense = graph_.x.size() > most_ranges && std::is_sorted(graph_.x.begin(), graph_.x.end());
+    if ((graph_.kind == Graph::Kind::points && !dense) || graph_.x.size() == 1) {
       for (size_t i = 0; i < graph_.x.size(); ++i) {
         const Pixel top = panel_.at(graph_.x[i], graph_.high[i]),
                     bottom = panel_.at(graph_.x[i], graph_.low[i]);

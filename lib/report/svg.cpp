@@ -183,6 +183,12 @@ void Svg::close_clip() {
   out_ += "</svg>\n";
 }
 
+void Svg::place(const Svg& marks, Pixel corner) {
+  out_ += "<g" +
+          attribute("transform", "translate(" + pixel_text(corner.x) + " " + pixel_text(corner.y) + ")") +
+          ">\n" + marks.elements() + "</g>\n";
+}
+
 void Svg::line(Pixel from, Pixel to, std::string_view classes) {
   const std::array<Pixel, 2> points{from, to};
   if (is_place(from) && is_place(to)) polyline(points, classes);

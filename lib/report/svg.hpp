@@ -70,6 +70,9 @@ class Svg {
   /// `at` is on the baseline.
   void text(const Label& label, Pixel at, const TextLook& look = {});
 
+  /// All marks of another picture, with its corner at this place.
+  void place(const Svg& marks, Pixel corner);
+
   const std::string& elements() const { return out_; }
 
  private:

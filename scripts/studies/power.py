@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Which fault each test of a posterior sees, and with how many pairs (docs/diagnostics.md).
 
-power.py OUT [--program PATH] [--only run|table|draw]
+power.py OUT [--program PATH] [--fluxsbi PATH] [--only run|table|draw] [--cases NAME]
 
 Runs the hidden cases of fluxsbi_test_diagnose on posteriors in closed form that are right or wrong on purpose
 (tests/diagnose/toy.cpp), prints the tables as Markdown, and draws a pass and a fail of each test as OUT/diagnostics.png.
-The run takes half an hour on one core. Needs matplotlib to draw.
+The run takes hours on one core; --cases chooses among its cases.
 """
 import argparse
 import csv
@@ -15,15 +15,15 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = ["lines", "histogram", "points"]
-# Of each test, the graph that says most: (test, number of the finding with graphs, number of the graph).
-SHOWN = [("sbc", 0, 0), ("sbc", 0, 1), ("coverage", 0, 0), ("tarp", 0, 0), ("hpd", 0, 0), ("data_averaged", 0, 0),
-         ("lc2st", 0, 1), ("lc2st", 1, 0), ("ppc", 0, 0), ("inside", 1, 0), ("solver", 0, 0)]
+# Of each test the graph that says most: (test, number of the finding with graphs, number of the graph).
+SHOWN = [("sbc", 0, 0), ("sbc", 0, 1), ("coverage", 0, 0), ("hpd", 0, 0), ("tarp", 0, 0), ("data_averaged", 0, 0),
+         ("regions", 0, 0), ("lc2st", 0, 1), ("lc2st", 1, 0), ("sharpness", 0, 0), ("prior", 0, 0),
+         ("training", 0, 0), ("ppc", 0, 0), ("inside", 1, 0), ("solver", 0, 0)]
 
 
-def run(program, out):
+def run(program, cases, out):
     environment = dict(os.environ, FLUXSBI_POWER=str(out.resolve()))
-    subprocess.run([program, "[power]"], check=True, env=environment)
+    subprocess.run([program, cases], check=True, env=environment)
 
 
 def rows_of(file):
@@ -58,60 +58,44 @@ def print_alarms(out):
         print(f"| {posterior} | " + " | ".join(cells) + " |")
 
 
-def draw_graph(axes, graph, verdict):
-    x = graph["x"]
-    if KINDS[graph["kind"]] == "histogram":
-        for curve in graph["curves"]:
-            axes.stairs(curve["y"], x, label=curve["label"])
-        if graph["low"]:
-            axes.fill_between(x, graph["low"] + graph["low"][-1:], graph["high"] + graph["high"][-1:], step="post",
-                              color="grey", alpha=0.3)
-    else:
-        style = "." if KINDS[graph["kind"]] == "points" else "-"
-        for curve in graph["curves"]:
-            axes.plot(x, curve["y"], "o" if len(x) < 5 else style, markersize=3, label=curve["label"])
-        if graph["low"]:
-            axes.fill_between(x, graph["low"], graph["high"], color="grey", alpha=0.3)
-    if graph["diagonal"]:
-        axes.plot([0, 1], [0, 1], "k:", linewidth=1)
-    if "expected" in graph:
-        axes.axhline(graph["expected"], color="k", linestyle=":", linewidth=1)
-    axes.set_title(f"{graph['title']}: {verdict}", fontsize=8)
-    axes.set_xlabel(graph["x_label"], fontsize=7)
-    axes.set_ylabel(graph["y_label"], fontsize=7)
-    axes.tick_params(labelsize=6)
-    if len(graph["curves"]) > 1:
-        axes.legend(fontsize=6)
+def print_local(out):
+    rows = rows_of(out / "local.csv")
+    columns = list(dict.fromkeys((row["test"], row["pairs"]) for row in rows))
+    print("| fault | " + " | ".join(f"{test}, {pairs} pairs" for test, pairs in columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    for fault in dict.fromkeys(row["fault"] for row in rows):
+        found = {(r["test"], r["pairs"]): f"{r['failed']} of {r['seeds']}" for r in rows if r["fault"] == fault}
+        print(f"| {fault} | " + " | ".join(found.get(column, "") for column in columns) + " |")
 
 
-def draw(out):
-    import matplotlib
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-    findings = json.loads((out / "findings.json").read_text())
-    figure, axes = plt.subplots(len(SHOWN), 2, figsize=(9, 2.6 * len(SHOWN)))
-    for row, (test, finding, graph) in zip(axes, SHOWN):
-        for cell, wrong in zip(row, (False, True)):
-            drawn = [f for f in findings if f["test"] == test and f["wrong"] == wrong and f["graphs"]][finding]
-            draw_graph(cell, drawn["graphs"][graph], drawn["verdict"])
-    figure.tight_layout()
-    figure.savefig(out / "diagnostics.png", dpi=80)
+def draw(fluxsbi, out):
+    """A graph that passes and one that fails side by side, by the program's own drawing."""
+    drawn = []
+    for test, number, graph in SHOWN:
+        for name in ("pass.json", "fail.json"):
+            findings = [f for f in json.loads((out / name).read_text()) if f["test"] == test and f["graphs"]]
+            drawn.append(dict(findings[number], graphs=[findings[number]["graphs"][graph]]))
+    (out / "findings.json").write_text(json.dumps(drawn))
+    subprocess.run([fluxsbi, "plot", out / "findings.json", "-o", out / "diagnostics.png", "--force"], check=True)
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path, help="folder of the tables and the picture")
     ap.add_argument("--program", default=ROOT / "build/tests/diagnose/fluxsbi_test_diagnose")
+    ap.add_argument("--fluxsbi", default=ROOT / "build/fluxsbi")
+    ap.add_argument("--cases", default="[power]", help="hidden cases to run, as Catch2 chooses them")
     ap.add_argument("--only", nargs="*", default=["run", "table", "draw"], choices=["run", "table", "draw"])
     options = ap.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if "run" in options.only:
-        run(options.program, options.out)
+        run(options.program, options.cases, options.out)
     if "table" in options.only:
-        print_power(options.out)
-        print_alarms(options.out)
+        for file, print_table in (("power", print_power), ("alarms", print_alarms), ("local", print_local)):
+            if (options.out / f"{file}.csv").exists():
+                print_table(options.out)
     if "draw" in options.only:
-        draw(options.out)
+        draw(options.fluxsbi, options.out)
 
 
 if __name__ == "__main__":

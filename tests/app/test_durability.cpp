@@ -95,6 +95,38 @@ TEST_CASE("sampling that was stopped and killed goes on by the same command, and
   CHECK(bytes_of(posterior.at("parts.npz")) == bytes_of(posterior.at("whole.npz")));
 }
 
+TEST_CASE("a diagnosis that was stopped and killed goes on by the same command and finds the same numbers",
+          "[app][durability]") {
+  const TinyPosterior posterior;
+  const auto diagnosis = [&](const std::string& out) -> std::vector<std::string> {
+    return {"diagnose", posterior.at("run"), "sbc", "tarp", "--pairs",        "100", "-n",
+            "1500",     "--steps",           "40",  "-o",   posterior.at(out)};
+  };
+  const std::string partial = posterior.at("parts/unfinished.partial");
+  const int whole = run(diagnosis("whole")).code;
+  CHECK((whole == 0 || whole == 2));
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    Running diagnosing(diagnosis("parts"));
+    if (signal == SIGTERM) {
+      wait_for_journal(posterior.at("parts/unfinished"));
+    } else {
+      const auto kept = fs::file_size(partial);
+      for (int i = 0; i < 500 && fs::exists(partial) && fs::file_size(partial) <= kept; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    diagnosing.send(signal);
+    CHECK(diagnosing.wait() == (signal == SIGTERM ? 75 : 128 + SIGKILL));
+    REQUIRE(fs::exists(partial));
+    CHECK_FALSE(fs::exists(posterior.at("parts/sbc.json")));
+  }
+  const Outcome rest = run(diagnosis("parts"));
+  CHECK(rest.code == whole);
+  CHECK(holds(rest.output, "going on from what was finished"));
+  CHECK_FALSE(fs::exists(partial));
+  for (const std::string name : {"sbc.json", "tarp.json", "pit.npz"})
+    CHECK(bytes_of(posterior.at("parts/" + name)) == bytes_of(posterior.at("whole/" + name)));
+}
+
 TEST_CASE("a signal before anything is kept has an exit code for which no scheduler starts the work again",
           "[app][durability]") {
   const TinyPosterior posterior;

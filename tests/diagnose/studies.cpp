@@ -1,21 +1,23 @@
 // The studies of docs/diagnostics.md, which take minutes: they are hidden and run by scripts/studies/power.py and
 // scripts/studies/peer_diagnostics.py.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
-#include <nlohmann/json.hpp>
 
 #include "core/parallel.hpp"
 #include "core/registry.hpp"
+#include "diagnose/finding_json.hpp"
 #include "diagnose/lc2st.hpp"
 #include "diagnose/pair_rows.hpp"
 #include "diagnose/ranks.hpp"
 #include "diagnose/tarp.hpp"
 #include "diagnose/tests.hpp"
 #include "diagnose/toy.hpp"
+#include "io/atomic_file.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;
@@ -24,6 +26,9 @@ using namespace fluxsbi::diagnose;
 namespace {
 
 constexpr double level = 0.01;
+// Those that look at pairs alone.
+const std::vector<std::string> averaged_tests = {"sbc",     "coverage", "tarp", "data_averaged",
+                                                 "regions", "lc2st",    "hpd"};
 
 std::vector<Finding> findings_of(const std::string& name, const Evidence& evidence, uint64_t seed) {
   TestOptions options;
@@ -53,22 +58,6 @@ std::string folder_of(const char* variable) {
   return folder;
 }
 
-nlohmann::json json_of(const Graph& graph) {
-  nlohmann::json curves = nlohmann::json::array();
-  for (const Graph::Curve& curve : graph.curves) curves.push_back({{"label", curve.label}, {"y", curve.y}});
-  nlohmann::json json = {{"kind", static_cast<int>(graph.kind)},
-                         {"title", graph.title},
-                         {"x_label", graph.x_label},
-                         {"y_label", graph.y_label},
-                         {"x", graph.x},
-                         {"curves", curves},
-                         {"low", graph.low},
-                         {"high", graph.high},
-                         {"diagonal", graph.diagonal}};
-  if (graph.expected) json["expected"] = *graph.expected;
-  return json;
-}
-
 // What the remembered training data of the Gaussian toy are.
 data::Reference reference_of(const Evidence& training) {
   data::Reference reference;
@@ -82,7 +71,7 @@ data::Reference reference_of(const Evidence& training) {
 }
 
 Evidence complete_evidence(const test::Fault& fault, bool far) {
-  Evidence evidence = test::make_evidence(fault, {1000, 200, 100, 1, 500}, 1);
+  Evidence evidence = test::make_evidence(fault, {2000, 200, 100, 1, 500}, 1);
   evidence.reference = reference_of(test::make_evidence(fault, {256, 1, 0}, 2));
   Observation& observation = evidence.observations[0];
   observation.name = "x_o";
@@ -94,6 +83,16 @@ Evidence complete_evidence(const test::Fault& fault, bool far) {
   return evidence;
 }
 
+// What a picture of a failing test is of.
+test::Fault fault_for(std::string_view test, bool wrong) {
+  if (test == "regions")
+    return {"", test::Toy::box, wrong ? test::Wrong::ignored_prior : test::Wrong::nothing, 0};
+  if (!wrong) return test::faults()[0];
+  if (test == "data_averaged" || test == "lc2st") return {"", test::Toy::gaussian, test::Wrong::shift, 0.5};
+  if (test == "sharpness") return {"", test::Toy::gaussian, test::Wrong::prior, 0};
+  return {"", test::Toy::gaussian, test::Wrong::width, 0.8};
+}
+
 }  // namespace
 
 TEST_CASE("power of the tests of a posterior", "[.][power]") {
@@ -101,12 +100,12 @@ TEST_CASE("power of the tests of a posterior", "[.][power]") {
   constexpr int seeds = 20;
   std::ofstream table(folder + "/power.csv");
   table << "test,fault,pairs,seeds,failed" << std::endl;
-  for (const int64_t pairs : {100, 300, 1000}) {
+  for (const int64_t pairs : {100, 300, 1000, 2000}) {
     for (const test::Fault& fault : test::faults()) {
       std::vector<Evidence> evidence;
       for (uint64_t seed = 1; seed <= seeds; ++seed)
         evidence.push_back(test::make_evidence(fault, {pairs, 200, 100}, seed));
-      for (const std::string name : {"sbc", "coverage", "tarp", "data_averaged", "lc2st", "hpd"}) {
+      for (const std::string& name : averaged_tests) {
         std::vector<uint8_t> failed(seeds);
         core::for_each_in_parallel(seeds, 0, [&](int64_t k) {
           const auto index = static_cast<size_t>(k);
@@ -126,7 +125,6 @@ TEST_CASE("false alarms over 200 seeds", "[.][power]") {
   constexpr int seeds = 200;
   std::ofstream table(folder + "/alarms.csv");
   table << "posterior,test,seeds,alarms_at_0.1,alarms_at_0.01" << std::endl;
-  const std::vector<std::string> names = {"sbc", "coverage", "tarp", "data_averaged", "lc2st", "hpd"};
   for (const std::string posterior :
        {"gaussian toy", "two_moons", "gaussian_linear", "gaussian_mixture", "slcp"}) {
     const bool toy = posterior == "gaussian toy";
@@ -135,7 +133,7 @@ TEST_CASE("false alarms over 200 seeds", "[.][power]") {
       const auto seed = static_cast<uint64_t>(k + 1);
       const Evidence evidence = toy ? test::make_evidence(test::faults()[0], {200, 80, 80}, seed)
                                     : test::make_task_evidence(posterior, 200, 80, seed);
-      for (const std::string& name : names) {
+      for (const std::string& name : averaged_tests) {
         const bool can = name != "hpd" || toy;
         found[static_cast<size_t>(k)].push_back(can ? findings_of(name, evidence, seed)
                                                     : std::vector<Finding>());
@@ -151,74 +149,83 @@ TEST_CASE("false alarms over 200 seeds", "[.][power]") {
       }
       return count;
     };
-    for (size_t k = 0; k <= names.size(); ++k) {
-      const bool whole = k == names.size();
+    for (size_t k = 0; k <= averaged_tests.size(); ++k) {
+      const bool whole = k == averaged_tests.size();
       if (!whole && found[0][k].empty()) continue;
       const size_t first = whole ? 0 : k, last = whole ? k : k + 1;
-      table << posterior << ',' << (whole ? "all together" : names[k]) << ',' << seeds << ','
+      table << posterior << ',' << (whole ? "all together" : averaged_tests[k]) << ',' << seeds << ','
             << alarms(first, last, 0.1) << ',' << alarms(first, last, 0.01) << std::endl;
     }
   }
   CHECK(table.good());
 }
 
-// One x_o for each fault, where the fault is: L-C2ST there, of pairs everywhere.
-TEST_CASE("power of the local test at an observation", "[.][power]") {
+// At one x_o, where the faults are, of pairs everywhere. A hundred trainings a set are what lc2st costs there.
+TEST_CASE("power of the local tests at an observation", "[.][power]") {
   const std::string folder = folder_of("FLUXSBI_POWER");
-  constexpr int seeds = 10;
+  const std::vector<double> x = {0.9, 0.9};
+  constexpr int64_t seeds = 20;
   std::ofstream table(folder + "/local.csv");
-  table << "fault,pairs,seeds,failed" << std::endl;
+  table << "test,fault,pairs,seeds,failed" << std::endl;
   const std::vector<test::Fault> all = test::faults();
-  for (const int64_t pairs : {500, 2000}) {
-    for (const size_t number : {0, 3, 7, 8, 9}) {
-      int64_t count = 0;
-      for (uint64_t seed = 1; seed <= seeds; ++seed) {
-        const std::vector<double> x = {0.9, 0.9};
-        TestOptions options;
-        options.seed = seed;
-        std::vector<Finding> findings =
-            run_lc2st(test::make_evidence_at(all[number], {pairs, 100, 0, 1, 500}, seed, x), options);
-        count += *findings[1].p_value <= level;
+  for (const std::string name : {"regions", "lc2st"}) {
+    for (const int64_t pairs : {300, 1000, 2000}) {
+      if (name == "lc2st" && pairs > 1000) continue;
+      for (const size_t number : {0, 2, 3, 4, 5, 6, 7, 8, 9}) {
+        std::vector<uint8_t> failed(seeds);
+        core::for_each_in_parallel(seeds, 0, [&](int64_t k) {
+          const auto seed = static_cast<uint64_t>(k + 1);
+          const Evidence evidence = test::make_evidence_at(all[number], {pairs, 200, 0, 1, 500}, seed, x);
+          failed[static_cast<size_t>(k)] = *findings_of(name, evidence, seed)[1].p_value <= level;
+        });
+        table << name << ',' << all[number].name << ',' << pairs << ',' << seeds << ','
+              << std::count(failed.begin(), failed.end(), uint8_t{1}) << std::endl;
       }
-      table << all[number].name << ',' << pairs << ',' << seeds << ',' << count << std::endl;
     }
   }
   CHECK(table.good());
 }
 
+// 200 seeds scatter: of lc2st there are more.
+TEST_CASE("false alarms of the classifier over 2,000 seeds", "[.][power]") {
+  const std::string folder = folder_of("FLUXSBI_POWER");
+  constexpr int64_t seeds = 2000;
+  std::vector<double> p_values(seeds);
+  core::for_each_in_parallel(seeds, 0, [&](int64_t k) {
+    PairRowOptions options;
+    options.seed = static_cast<uint64_t>(k + 1);
+    const Evidence evidence = test::make_evidence(test::faults()[0], {200, 80, 0}, options.seed);
+    p_values[static_cast<size_t>(k)] =
+        learned_rank(make_pair_rows(evidence, options, "lc2st"), options.seed).p_value;
+  });
+  const auto alarms = [&](double at) {
+    return std::count_if(p_values.begin(), p_values.end(), [at](double p) { return p <= at; });
+  };
+  std::ofstream table(folder + "/classifier.csv");
+  table << "seeds,alarms_at_0.1,alarms_at_0.01\n"
+        << seeds << ',' << alarms(0.1) << ',' << alarms(0.01) << '\n';
+  CHECK(table.good());
+}
+
 TEST_CASE("graphs of a pass and of a fail of each test", "[.][power]") {
   const std::string folder = folder_of("FLUXSBI_POWER");
-  nlohmann::json all = nlohmann::json::array();
-  const test::Fault narrow{"", test::Toy::gaussian, test::Wrong::width, 0.8};
-  const test::Fault shifted{"", test::Toy::gaussian, test::Wrong::shift, 0.5};
-  for (const TestRow& row : tests()) {
-    for (const bool wrong : {false, true}) {
-      const bool by_shift = row.name == "data_averaged" || row.name == "lc2st";
+  for (const bool wrong : {false, true}) {
+    std::vector<Finding> all;
+    for (const TestRow& row : tests()) {
       const bool far = wrong && row.needs.observation;
-      const Evidence evidence =
-          complete_evidence(wrong ? (by_shift ? shifted : narrow) : test::faults()[0], far);
-      TestOptions options;
-      std::vector<Finding> findings = row.run(evidence, options);
-      judge(findings, level);
-      for (const Finding& finding : findings) {
-        nlohmann::json graphs = nlohmann::json::array();
-        for (const Graph& graph : finding.graphs) graphs.push_back(json_of(graph));
-        all.push_back({{"test", row.name},
-                       {"wrong", wrong},
-                       {"variable", finding.variable},
-                       {"statistic", finding.statistic},
-                       {"value", finding.value},
-                       {"p_value", finding.p_value ? nlohmann::json(*finding.p_value) : nlohmann::json()},
-                       {"verdict", text_of(finding.verdict)},
-                       {"meaning", finding.meaning},
-                       {"next", finding.next},
-                       {"graphs", graphs}});
-      }
+      Evidence evidence = complete_evidence(fault_for(row.name, wrong), far);
+      evidence.loss_steps = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+      for (const double step : evidence.loss_steps)
+        evidence.losses.push_back(wrong ? 3 - 0.1 * step : 1 + std::exp(-step));
+      evidence.prior_known = true;
+      if (wrong && row.name == "prior")
+        for (double& value : evidence.prior) value += 0.5;
+      std::vector<Finding> found = row.run(evidence, {});
+      all.insert(all.end(), found.begin(), found.end());
     }
+    judge(all, level);
+    io::write_text(folder + (wrong ? "/fail.json" : "/pass.json"), to_json(all));
   }
-  std::ofstream file(folder + "/findings.json");
-  file << all.dump(1);
-  CHECK(file.good());
 }
 
 // pairs.npz: theta [N, d], x [N, x_dim], samples [N, L, d], references [N, d], x_o [x_dim], theta_o [M, d].

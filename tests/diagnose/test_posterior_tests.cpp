@@ -60,7 +60,7 @@ int64_t false_alarms(const std::string& name, const test::Fault& fault, const Ev
 TEST_CASE("right posteriors fail a calibration test no more often than the level says",
           "[diagnose][posterior]") {
   // At level 0.1 over 200 seeds: 20 expected at most, 3 standard deviations are 12.7; over 100 seeds 10 and 9.
-  for (const std::string name : {"sbc", "coverage", "hpd", "tarp", "data_averaged"}) {
+  for (const std::string name : {"sbc", "coverage", "hpd", "tarp", "data_averaged", "regions"}) {
     CAPTURE(name);
     CHECK(false_alarms(name, right, {100, 40, 40}, 200, 0.1) <= 32);
   }
@@ -228,6 +228,61 @@ TEST_CASE("an observation far from the training data is not inside", "[diagnose]
   CHECK(findings[1].verdict == Verdict::fail);
   evidence.reference = {};
   CHECK(judged("inside", evidence)[0].verdict == Verdict::not_enough);
+}
+
+TEST_CASE("a fault in a corner of the prior is found, and where it is", "[diagnose][posterior]") {
+  const test::Fault corner{"", Toy::box, Wrong::ignored_prior, 0};
+  const Evidence evidence = test::make_evidence(corner, {2000, 100, 0}, 1);
+  CHECK_FALSE(any_failed(judged("sbc", evidence)));
+  const auto found = judged("regions", evidence);
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].verdict == Verdict::fail);
+  CHECK_THAT(found[0].meaning, ContainsSubstring("posterior means lie near a = 1.") &&
+                                   ContainsSubstring("a too high by") && ContainsSubstring("b too high by"));
+  CHECK_THAT(found[0].next, ContainsSubstring("More simulations from that part of the prior"));
+  REQUIRE(found[0].graphs.size() == 1);
+  CHECK(found[0].graphs[0].x.size() == 200);
+  CHECK(found[0].graphs[0].low.size() == 200);
+}
+
+TEST_CASE("regions around an observation judge the posterior there", "[diagnose][posterior]") {
+  const test::Fault corner{"", Toy::box, Wrong::ignored_prior, 0};
+  const EvidenceSize size{1000, 100, 0, 1, 300};
+  const auto there = judged("regions", test::make_evidence_at(corner, size, 1, {0.9, 0.9}));
+  REQUIRE(there.size() == 2);
+  CHECK(there[1].verdict == Verdict::fail);
+  CHECK_THAT(there[1].meaning, ContainsSubstring("nearest to that at toy row"));
+  const auto elsewhere = judged("regions", test::make_evidence_at(corner, size, 1, {-0.5, -0.5}));
+  CHECK(elsewhere[1].verdict == Verdict::pass);
+  CHECK_THAT(elsewhere[1].meaning, ContainsSubstring("would have been seen"));
+  int64_t alarms = 0;
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    TestOptions options;
+    options.seed = seed;
+    alarms += *run("regions", test::make_evidence_at(right, {100, 40, 0, 1, 50}, seed, {1.5, -1}), options)[1]
+                   .p_value <= 0.1;
+  }
+  CHECK(alarms <= 32);
+  CHECK(judged("regions", test::make_evidence(right, {99, 40, 0}, 1))[0].verdict == Verdict::not_enough);
+}
+
+TEST_CASE("a width that is wrong in one region alone is told as such", "[diagnose][posterior]") {
+  Evidence evidence = test::make_evidence(right, {1000, 100, 0}, 1);
+  for (size_t n = 0; n < 1000; ++n) {  // where x_0 is large, draws lie twice as far from their mean
+    if (evidence.x[2 * n] < 1.2) continue;
+    for (size_t j = 0; j < 2; ++j) {
+      double mean = 0;
+      for (size_t l = 0; l < 100; ++l) mean += evidence.samples[(100 * n + l) * 2 + j] / 100;
+      for (size_t l = 0; l < 100; ++l) {
+        double& value = evidence.samples[(100 * n + l) * 2 + j];
+        value = mean + 2 * (value - mean);
+      }
+    }
+  }
+  const auto found = judged("regions", evidence);
+  CHECK(found[0].verdict == Verdict::fail);
+  CHECK_THAT(found[0].statistic, ContainsSubstring("of a width"));
+  CHECK_THAT(found[0].meaning, ContainsSubstring("times as wide as it should be"));
 }
 
 TEST_CASE("tarp sees widths and lost modes", "[diagnose][posterior]") {

@@ -6,10 +6,12 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "core/error.hpp"
 #include "core/philox.hpp"
 #include "report/corner.hpp"
 #include "report/curves.hpp"
 #include "report/drawn.hpp"
+#include "report/findings_figure.hpp"
 #include "report/graph.hpp"
 
 using namespace fluxsbi;
@@ -212,6 +214,50 @@ TEST_CASE("graphs of histograms and points draw bars from zero and ranges at the
   REQUIRE(ranges.size() == 3);
   CHECK(y(ranges[1]->number("y")) == Approx(1.5).margin(size_of(y)));
   CHECK(ranges[1]->number("height") * std::abs(y.slope) == Approx(1).margin(2 * size_of(y)));
+}
+
+TEST_CASE("the ranges of many points in order are one band", "[report][graph]") {
+  diagnose::Graph graph;
+  graph.kind = diagnose::Graph::Kind::points;
+  graph.curves = {{"a", {}}};
+  for (int i = 0; i < 100; ++i) {
+    graph.x.push_back(i);
+    graph.curves[0].y.push_back(0);
+    graph.low.push_back(-1);
+    graph.high.push_back(1);
+  }
+  auto root = read_xml(report::svg_file(report::graph_figure(graph)));
+  CHECK(elements(*drawn_panels(*root)[0].inside, "rect", "band").empty());
+  CHECK(elements(*drawn_panels(*root)[0].inside, "path", "band").size() == 1);
+  std::swap(graph.x[0], graph.x[1]);
+  root = read_xml(report::svg_file(report::graph_figure(graph)));
+  CHECK(elements(*drawn_panels(*root)[0].inside, "rect", "band").size() == 100);
+}
+
+TEST_CASE("all graphs of findings stand in one picture with their verdicts", "[report][graph]") {
+  diagnose::Finding finding;
+  finding.verdict = diagnose::Verdict::fail;
+  for (const std::string name : {"first", "second"}) {
+    diagnose::Graph graph;
+    graph.title = name;
+    graph.x = {1, 2};
+    graph.curves = {{"a", {3, 4}}};
+    finding.graphs.push_back(graph);
+  }
+  std::vector<diagnose::Finding> findings(2, finding);
+  findings[1].verdict = diagnose::Verdict::pass;
+  findings[1].graphs.pop_back();
+  findings.emplace_back();  // one without graphs
+  const report::Figure figure = report::findings_figure(findings, "of a run");
+  const std::string file = report::svg_file(figure);
+  const auto root = read_xml(file);
+  CHECK(elements(*root, "g").size() >= 3);
+  for (const std::string words : {"of a run", "first: FAIL", "second: FAIL", "first: pass", "translate(440"})
+    CHECK_THAT(file, ContainsSubstring(words));
+  CHECK(figure.width == 880);
+  CHECK(figure.height > 600);
+  CHECK(figure.numbers.columns.size() == 6);
+  CHECK_THROWS_AS(report::findings_figure(std::span(findings).last(1), ""), core::UserError);
 }
 
 TEST_CASE("graphs of very many points stay small, and say what they leave out", "[report][graph]") {
