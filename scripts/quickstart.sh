@@ -28,7 +28,8 @@ mkdir -p "$run"
 if [ -e "$run/model/config.yaml" ]; then
   "$fluxsbi" resume "$run/model" # if the training is complete, it says so and ends
 else
-  "$fluxsbi" train "$root/configs/quickstart.yaml" --data "$run/simulations.npz" -o "$run/model" --force
+  # No config: everything is chosen for the data, and the log says what and why.
+  "$fluxsbi" train --data "$run/simulations.npz" --minutes 3 --seed 0 -o "$run/model" --force
 fi
 
 # One observation, drawn from the task, and its exact posterior, which two moons can draw in closed form.
@@ -59,5 +60,5 @@ The samples       $run/samples.npz
 The trained model $run/model/model.safetensors
 The program       $fluxsbi
 This took $((SECONDS - started)) s. Now train on your own simulations:
-  build/fluxsbi train configs/own_data.yaml --data simulations.npz -o runs/mine
+  build/fluxsbi train --data simulations.npz -o runs/mine
 END

@@ -25,24 +25,19 @@ struct CheckArguments {
   OutputArgument json;
 };
 
-// Without a config the one that `recommend` writes for the data.
-config::Value written_or_recommended(const CheckArguments& arguments) {
-  if (!arguments.config.empty()) return config::load_yaml(arguments.config);
-  if (!arguments.data.names_data())
-    throw core::UserError(
-        "nothing to check: name a file with --data F, a built-in task with --task NAME, or a config");
-  return config::parse_yaml(
-      experiment::recommended_config(data_options(arguments.data, arguments.assignments)),
-      "the recommended config");
-}
-
+// What a config leaves open the recipe chooses, as `train` does it.
 config::Value document_of(const CheckArguments& arguments) {
   require_one_source(arguments.data);
-  config::Value document = written_or_recommended(arguments);
+  if (arguments.config.empty() && !arguments.data.names_data())
+    throw core::UserError(
+        "nothing to check: name a file with --data F, a built-in task with --task NAME, or a config");
+  config::Value document = arguments.config.empty() ? config::parse_yaml("{}", "the command line")
+                                                    : config::load_yaml(arguments.config);
+  const bool by_recipe = experiment::leaves_training_open(document);
   put_into(arguments.data, document);
   if (arguments.data.names_data()) config::set_from_command_line(document, "data.online=false");
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
-  return document;
+  return by_recipe ? experiment::recommend(document).document : document;
 }
 
 int check(const CheckArguments& arguments) {

@@ -27,7 +27,9 @@ std::span<const CommandRow> commands() {
                  network(declare_check)},
       CommandRow{
           "train", "train a posterior estimator and write a run folder",
-          "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=600",
+          "fluxsbi train configs/quickstart.yaml --task two_moons -o runs/moons --set training.nsteps=600\n\n"
+          "  # without a config everything is chosen for the data; half a minute is for a first look\n"
+          "  fluxsbi train --data simulations.npz --minutes 0.5 -o runs/first",
           network(declare_train)},
       CommandRow{"resume", "continue a run from its last checkpoint", "fluxsbi resume runs/moons",
                  network(declare_resume)},
@@ -90,7 +92,7 @@ std::span<const CommandRow> commands() {
                  "fluxsbi export samples.npz --prior runs/moons -o posterior.nc", declare_export},
       CommandRow{"info", "say what a run or file holds, or what this machine and build offer",
                  "fluxsbi info runs/moons", declare_info, asks_about_build},
-      CommandRow{"recommend", "say which model suits your data and why, and write a config that trains it",
+      CommandRow{"recommend", "say what train chooses for your data and why, as a config to change",
                  "fluxsbi recommend --task two_moons -o recommended.yaml", network(declare_recommend)},
       CommandRow{"import", "make a model file from the weights and the YAML of another program (GenSBI)",
                  "fluxsbi import gensbi tests/data/golden/gensbi_export/flux1_rope1d_ema.safetensors "

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "config/reader.hpp"
 #include "config/rules.hpp"
 #include "core/error.hpp"
 
@@ -42,20 +41,6 @@ void put_into(const DataArguments& arguments, config::Value& document) {
   if (!arguments.task.empty()) set("data.task=" + config::emit(arguments.task));
   if (!arguments.theta_key.empty()) set("data.theta_key=" + config::emit(arguments.theta_key));
   if (!arguments.x_key.empty()) set("data.x_key=" + config::emit(arguments.x_key));
-}
-
-data::DataOptions data_options(const DataArguments& arguments, const std::vector<std::string>& assignments) {
-  config::Value document = config::parse_yaml("data: {}\n", "the command line");
-  put_into(arguments, document);
-  for (const auto& assignment : assignments) {
-    if (assignment.starts_with("data.")) config::set_from_command_line(document, assignment);
-  }
-  data::DataOptions options;
-  config::Reader reader(document);
-  reader.read(data::data_table(), options);
-  reader.read(data::data_names_table(), options);
-  reader.finish();
-  return options;
 }
 
 }  // namespace fluxsbi::app

@@ -6,7 +6,6 @@
 
 #include "common.hpp"
 #include "config/value.hpp"
-#include "data/data_options.hpp"
 
 namespace fluxsbi::app {
 
@@ -25,9 +24,5 @@ void forget_files(config::Value& document);
 
 /// Puts them in place of the document's own source of data, which gives way. They must have been checked.
 void put_into(const DataArguments& arguments, config::Value& document);
-
-/// The section `data` that they alone make.
-data::DataOptions data_options(const DataArguments& arguments,
-                               const std::vector<std::string>& assignments = {});
 
 }  // namespace fluxsbi::app

@@ -1,11 +1,10 @@
-#include "data/dataset.hpp"
-
 #include <span>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/dataset_size.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
 #include "data/simulate/simulate.hpp"
@@ -79,7 +78,7 @@ FileKeys keys_of(const DataOptions& options) {
   return {options.theta_key, options.x_key, options.transposed, options.ignore};
 }
 
-/// The parts that the options name, as pairs; one without values for a shape.
+/// The parts that the options name, as pairs.
 std::vector<SidePair> open_parts(const DataOptions& options, const std::vector<std::string>& paths,
                                  Loading loading) {
   if (options.theta_file)
@@ -88,7 +87,6 @@ std::vector<SidePair> open_parts(const DataOptions& options, const std::vector<s
   for (const auto& path : paths) {
     parts.push_back(open_pair(path, options.theta_names, options.x_names, loading, keys_of(options)));
     require_shape(parts.back(), path, parts.front(), paths.front());
-    if (loading == Loading::shape) break;
   }
   return parts;
 }
@@ -142,7 +140,18 @@ Dataset from_files(const DataOptions& options) {
 DataShape dataset_shape(const DataOptions& options) {
   check_source(options);
   if (options.task) return make_task(*options.task)->shape();
-  return shape_of(open_parts(options, paths_of(options), Loading::shape).front());
+  std::vector<std::string> paths = paths_of(options);
+  if (paths.size() > 1) paths.resize(1);
+  return shape_of(open_parts(options, paths, Loading::shape).front());
+}
+
+DatasetSize dataset_size(const DataOptions& options) {
+  check_source(options);
+  if (options.task) return {make_task(*options.task)->shape(), options.simulations};
+  const auto parts = open_parts(options, paths_of(options), Loading::shape);
+  DatasetSize size{shape_of(parts.front())};
+  for (const SidePair& part : parts) size.rows += part.theta.rows;
+  return size;
 }
 
 void complete(Dataset& dataset, const DataOptions& options) {

@@ -5,19 +5,13 @@
 #include "data/data_section.hpp"
 #include "data/dataset.hpp"
 #include "data/simulate/online.hpp"
-#include "model/cards.hpp"
+#include "experiment/recommendation.hpp"
 
 namespace fluxsbi::experiment {
 
 namespace {
 
-data::DataShape shape_of(const Experiment& experiment) {
-  const data::DataOptions& data = experiment.data;
-  return data.online ? data::online_shape(data, experiment.simulator, experiment.prior)
-                     : data::dataset_shape(data);
-}
-
-// Puts the model that the cards choose for the data in place of `auto`, and says by which rule in `choice`.
+// Puts the model that the recipe chooses for the data in place of `auto`, and says by which rule in `choice`.
 void choose_for_data(Experiment& experiment, config::Reader& reader) {
   experiment.strategy.model = method::StrategyOptions().model;
   if (!experiment.data.has_source()) {
@@ -26,10 +20,12 @@ void choose_for_data(Experiment& experiment, config::Reader& reader) {
                    "--task NAME or the section data");
     return;
   }
-  const auto& rule = model::choose_model(shape_of(experiment), experiment.embedding.active());
+  RecipeFacts facts = data_facts(experiment.data, experiment.simulator, experiment.prior);
+  facts.embedded = experiment.embedding.active();
+  const ModelRule& rule = choose_model(facts);
   experiment.strategy.model = rule.model;
   experiment.choice = "strategy.model: auto chose " + std::string(rule.model) + " [" + std::string(rule.id) +
-                      "]: " + std::string(rule.card);
+                      "]: " + std::string(rule.reason);
 }
 
 void check_online(config::Reader& reader, const Experiment& experiment) {

@@ -67,16 +67,13 @@ Simulations load_simulations(const std::string& file) {
 
 void train_posterior(const std::string& simulations, const std::string& run,
                      const TrainingSettings& settings) {
-  std::string yaml = settings.config;
-  if (yaml.empty()) {
-    data::DataOptions source;
-    source.file = simulations;
-    yaml = experiment::recommended_config(source);
-  }
-  config::Value document = config::parse_yaml(yaml, "config of " + run);
+  config::Value document = config::parse_yaml(settings.config, "config of " + run);
+  experiment::NewRun start{run, settings.replace, {settings.device, settings.engine}};
+  start.by_recipe = experiment::leaves_training_open(document);
+  if (settings.minutes != 0) start.minutes = settings.minutes;
   config::set_from_command_line(document, "data.file=" + config::emit(simulations));
   for (const std::string& assignment : settings.set) config::set_from_command_line(document, assignment);
-  experiment::start_run(document, {run, settings.replace, {settings.device, settings.engine}});
+  experiment::start_run(document, start);
 }
 
 void train_posterior(const Simulations& simulations, const std::string& run,

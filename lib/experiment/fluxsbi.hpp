@@ -29,10 +29,12 @@ struct Simulations {
 Simulations load_simulations(const std::string& file);
 
 struct TrainingSettings {
-  /// YAML as in docs/config.md, without a source of data; empty: what `fluxsbi recommend` writes for the
-  /// data.
+  /// YAML as in docs/config.md, without a source of data. Empty, or without the sections that say what is
+  /// trained and how (a prior alone, say): the recipe chooses for the data (docs/recipe.md), and the log
+  /// says what and why.
   std::string config;
   std::vector<std::string> set;  ///< "section.key=value", over the config
+  double minutes = 0;            ///< how long training may take, as `train --minutes`; 0: not limited by you
   bool replace = false;          ///< replace a run that the folder holds
   std::string device = "auto";   ///< auto, cpu, cuda or cuda:i
   std::string engine = "auto";   ///< auto, reference or tile

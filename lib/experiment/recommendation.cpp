@@ -1,14 +1,16 @@
 #include "experiment/recommendation.hpp"
 
 #include <algorithm>
-#include <sstream>
+#include <array>
 #include <utility>
-#include <vector>
 
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "data/dataset.hpp"
+#include "data/data_section.hpp"
+#include "data/dataset_size.hpp"
+#include "data/simulate/online.hpp"
+#include "data/tasks/task.hpp"
 #include "experiment/experiment.hpp"
 #include "model/cards.hpp"
 #include "model/embedding/embedded_network.hpp"
@@ -17,117 +19,330 @@ namespace fluxsbi::experiment {
 
 namespace {
 
-std::string shape_line(const data::DataShape& shape) {
-  return "theta: " + core::count_text(shape.theta_dim, "token") + " of " +
-         core::count_text(shape.theta_channels, "channel") +
-         "; x: " + core::count_text(shape.x_dim, "token") + " of " +
-         core::count_text(shape.x_channels, "channel");
+using config::Value;
+
+// In the order in which a config is written; others follow.
+constexpr std::array sections{"strategy", "model",     "condition_mask", "embedding", "data",
+                              "prior",    "simulator", "optimizer",      "training"};
+
+const Value* find(const Value& document, const std::string& path) {
+  const Value* value = &document;
+  for (size_t begin = 0; value && begin < path.size();) {
+    const size_t end = std::min(path.find('.', begin), path.size());
+    value = value->find(path.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return value;
+}
+
+// The text of a key that holds a word; "" where it is absent or `otherwise`.
+std::string word(const Value& document, const std::string& path, const std::string& otherwise) {
+  const Value* value = find(document, path);
+  if (!value || value->kind != Value::Kind::scalar || value->scalar == otherwise) return "";
+  return value->scalar;
+}
+
+struct Given {
+  data::DataOptions data;
+  data::PriorOptions prior;
+  data::SimulatorOptions simulator;
+};
+
+Given read_given(const Value& document) {
+  Given given;
+  config::Reader reader(document);
+  data::read_data_section(reader, given.data);
+  reader.read(data::prior_table(), given.prior);
+  data::resolve(given.prior, reader);
+  reader.read(data::simulator_table(), given.simulator);
+  data::adopt_names(given.prior, given.data.theta_names, reader);
+  const std::string problem = given.data.online ? data::online_problem(given.data, given.simulator) : "";
+  if (!problem.empty()) reader.problem("data.online", problem);
+  reader.finish_part();
+  if (!given.data.has_source())
+    throw core::UserError(document.place.file +
+                          ": no data: name a file with --data F or a built-in task with "
+                          "--task NAME");
+  return given;
+}
+
+std::optional<bool> wanted_levels(const Value& document) {
+  const std::string levels = word(document, "strategy.levels", "");
+  if (!levels.empty()) return levels == config::name_of(method::Levels::learned);
+  for (const char* key : {"time_distribution", "time_alpha", "time_mean", "time_std", "sigma_mean", "P_mean",
+                          "sigma_std", "P_std", "times"}) {
+    if (find(document, std::string("strategy.") + key)) return false;  // keys of fixed levels
+  }
+  return {};
+}
+
+RecipeFacts facts_of(const Value& document) {
+  const Given given = read_given(document);
+  RecipeFacts facts = data_facts(given.data, given.simulator, given.prior);
+  facts.embedded = !word(document, "embedding.network", "none").empty();
+  const std::string model = word(document, "strategy.model", "auto"),
+                    method = word(document, "strategy.method", "");
+  if (!model.empty()) facts.model = model::make_spec(model)->name();
+  if (!method.empty()) facts.method = method::make_spec(method)->name();
+  facts.learned_levels = wanted_levels(document);
+  return facts;
+}
+
+// Puts the entries of `given` over those of `base`, section by section.
+void put_over(Value& base, const Value& given) {
+  for (size_t i = 0; i < given.map.size(); ++i) {
+    const auto& [key, value] = given.map[i];
+    const auto found = std::find_if(base.map.begin(), base.map.end(),
+                                    [&, name = key](const auto& entry) { return entry.first == name; });
+    if (found == base.map.end()) {
+      base.map.emplace_back(key, value);
+      base.key_places.push_back(given.key_places[i]);
+    } else if (found->second.kind == Value::Kind::map && value.kind == Value::Kind::map) {
+      put_over(found->second, value);
+    } else {
+      found->second = value;
+      base.key_places[static_cast<size_t>(found - base.map.begin())] = given.key_places[i];
+    }
+  }
+}
+
+// Keys with their values as a document.
+Value document_of(const std::vector<RecipeChoice>& choices) {
+  std::string text;
+  for (const char* section : sections) {
+    std::string lines;
+    const std::string head = std::string(section) + ".";
+    for (const RecipeChoice& choice : choices) {
+      for (const RecipeKey& key : choice.keys) {
+        if (key.path.starts_with(head))
+          lines += "  " + key.path.substr(head.size()) + ": " + key.value + "\n";
+      }
+    }
+    if (!lines.empty()) text += std::string(section) + ":\n" + lines;
+  }
+  return config::parse_yaml(text, "the recipe");
+}
+
+// True for text that YAML takes as it stands, in any place.
+bool is_plain(const std::string& text) {
+  const auto is_plain_character = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           std::string_view("_./+-").find(c) != std::string_view::npos;
+  };
+  return !text.empty() && text != "-" && std::all_of(text.begin(), text.end(), is_plain_character);
+}
+
+std::string scalar_text(const Value& value) {
+  return !value.quoted && is_plain(value.scalar) ? value.scalar : config::emit(value.scalar);
+}
+
+std::string key_text(const std::string& key) {
+  return is_plain(key) ? key : config::emit(key);
+}
+
+// A value in one line.
+std::string flow_text(const Value& value) {
+  std::string text;
+  const auto more = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  switch (value.kind) {
+    case Value::Kind::null:
+      return "null";
+    case Value::Kind::scalar:
+      return scalar_text(value);
+    case Value::Kind::list:
+      for (const Value& item : value.list) more(flow_text(item));
+      return "[" + text + "]";
+    case Value::Kind::map:
+      for (const auto& [key, item] : value.map) more(key_text(key) + ": " + flow_text(item));
+      return "{" + text + "}";
+  }
+  return text;
+}
+
+// True for what the keys of another source of data leave behind.
+bool says_nothing(const Value& value) {
+  return value.kind == Value::Kind::null || (value.kind == Value::Kind::list && value.list.empty());
 }
 
 // A comment of a YAML file, broken at 100 columns.
 std::string comment(const std::string& text, const std::string& indent = "") {
   constexpr size_t width = 100;
-  std::string lines, line = "# " + indent;
-  size_t begin = 0;
-  while (begin < text.size()) {
+  const std::string head = indent + "#";
+  std::string lines, line = head;
+  for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find(' ', begin), text.size());
-    if (line.size() + end - begin > width) {
+    if (line.size() + 1 + end - begin > width && line != head) {
       lines += line + "\n";
-      line = "# " + indent;
+      line = head + "  ";
     }
-    line += (line.back() == ' ' ? "" : " ") + text.substr(begin, end - begin);
+    line += " " + text.substr(begin, end - begin);
     begin = end + 1;
   }
   return lines + line + "\n";
 }
 
-std::vector<std::string> lines_of(const data::DataOptions& options) {
-  config::Writer writer;
-  writer.add(data::data_table(), options);
-  writer.add(data::data_names_table(), options);
-  std::vector<std::string> lines;
-  std::istringstream text(writer.text());
-  for (std::string line; std::getline(text, line);) lines.push_back(line);
-  return lines;
-}
-
-// The keys of the section `data` that are not as usual, a line each.
-std::string data_lines(const data::DataOptions& source) {
-  const auto lines = lines_of(source), usual = lines_of({});
-  core::require(lines.size() == usual.size(), "an option is a line");
-  std::string text, parent;
-  for (size_t i = 1; i < lines.size(); ++i) {  // behind "data:"
-    if (lines[i].ends_with(":")) parent = lines[i] + "\n";
-    const bool to_change = source.task && lines[i].starts_with("  simulations:");
-    if (lines[i] == usual[i] && !to_change) continue;
-    if (lines[i].starts_with("    ")) text += std::exchange(parent, "");
-    text += lines[i] + "\n";
+std::string section_text(const std::string& name, const Value& section,
+                         const std::vector<RecipeChoice>& choices) {
+  if (section.kind != Value::Kind::map)
+    return says_nothing(section) ? "" : "\n" + name + ": " + flow_text(section) + "\n";
+  std::string text;
+  for (const auto& [key, value] : section.map) {
+    if (name == "data" && (says_nothing(value) || (key == "online" && value.scalar == "false"))) continue;
+    for (const RecipeChoice& choice : choices) {
+      if (!choice.keys.empty() && choice.keys.front().path == name + "." + key)
+        text += comment(choice.line(), "  ");
+    }
+    text += "  " + key_text(key) + ":";
+    if (value.kind != Value::Kind::map) {
+      text += " " + flow_text(value) + "\n";
+      continue;
+    }
+    text += "\n";
+    for (const auto& [inner, inside] : value.map)
+      text += "    " + key_text(inner) + ": " + flow_text(inside) + "\n";
   }
-  return text;
+  return text.empty() ? "" : "\n" + name + ":\n" + text;
 }
 
-std::string config_text(const data::DataOptions& source, const std::string& model,
-                        const data::DataShape& shape) {
-  const std::string embedding(model::recommended_embedding(model, shape));
-  // A posterior is one of the conditionals that a joint model learns.
-  const bool joint = model != "flux1" && shape.x_dim > 0;
-  return "strategy:\n  method: flow\n  model: " + model +
-         "\n  time_distribution: logit_normal  # favours times near the data, but not only those\n"
-         "  time_mean: 1.0\n  time_std: 1.5\n\nmodel:\n" +
-         model::recommended_section(model, shape) +
-         (joint ? "\ncondition_mask:\n  posterior: 0.8            # half of the rows train the posterior\n"
-                : "") +
-         (embedding.empty() ? "" : "\nembedding:\n  network: " + embedding + "\n") + "\ndata:\n" +
-         data_lines(source) +
-         "\noptimizer:\n  max_lr: 1.0e-3\n  min_lr: 1.0e-6\n"
-         "  decay_transition: 0.3     # the rate falls after three tenths of the steps\n\n"
-         "training:                   # take more steps if the validation loss still falls at the end\n"
-         "  nsteps: 12000\n  batch_size: 256\n  val_every: 200\n  early_stopping: true\n";
+// Leaves the keys out that the user gave or that do not fit what the user gave.
+void yield_to(const Value& given, RecipeChoice& choice) {
+  std::vector<std::string> theirs;
+  const auto is_given = [&](const std::string& path) {
+    const Value* value = find(given, path);
+    if (!value) return false;
+    const std::string shown = path + " = " + flow_text(*value);
+    if (std::find(theirs.begin(), theirs.end(), shown) == theirs.end()) theirs.push_back(shown);
+    return true;
+  };
+  const std::string own_choice = choice.choice;
+  std::erase_if(choice.keys, [&](const RecipeKey& key) {
+    const bool own = is_given(key.path);
+    return std::any_of(key.rivals.begin(), key.rivals.end(), is_given) || own;
+  });
+  if (theirs.empty() || choice.what == "model" || choice.what == "method") return;
+  choice.choice = core::join(theirs);
+  choice.reason = "you chose it; the recipe has " + own_choice;
 }
 
-// What the table says about the config's own model.
-std::string finding_lines(const std::string& yaml, const data::DataShape& shape) {
-  const config::Value document = config::parse_yaml(yaml, "the recommended config");
+// What the cards say about the config's own model.
+std::vector<std::string> find_findings(const Value& document, const data::DataShape& shape) {
   Experiment experiment = read_experiment(document);
   model::resolve(*experiment.model, experiment.embedding, shape);
-  std::string lines;
+  std::vector<std::string> lines;
   for (const auto& finding : model::findings(*experiment.model, shape)) {
-    lines += comment((finding.rule->warns ? "warning: " : "note: ") + finding.text()) +
-             comment("\"" + std::string(finding.rule->card) + "\"", "  ");
+    lines.push_back((finding.rule->warns ? "warning: " : "note: ") + finding.text() + " \"" +
+                    std::string(finding.rule->card) + "\"");
   }
   return lines;
+}
+
+// Says so where the cards would take another model than the rules.
+void name_contradiction(const Recommendation& made, RecipeChoice& choice) {
+  const auto& card = model::choose_model(made.facts.shape, made.facts.embedded);
+  if (choice.what == "model" && card.model != made.recipe.rule->model)
+    choice.reason += "; the model cards take " + std::string(card.model) + " here: \"" +
+                     std::string(card.card) + "\" [" + std::string(card.id) + "]";
+}
+
+// A task's simulations are a number that users will want to change.
+void name_simulations(Value& document) {
+  if (find(document, "data.task") && !says_nothing(*find(document, "data.task")) &&
+      !find(document, "data.simulations") && !find(document, "data.num_simulations") &&
+      !find(document, "data.n"))
+    config::set_from_command_line(document,
+                                  "data.simulations=" + std::to_string(data::DataOptions{}.simulations));
 }
 
 }  // namespace
 
-std::string recommended_config(const data::DataOptions& source, const std::string& wanted) {
-  const data::DataShape shape = data::dataset_shape(source);
-  const model::ChoiceRule& rule = model::choose_model(shape, /*embedded=*/false);
-  const std::string model =
-      wanted.empty() ? std::string(rule.model) : std::string(model::make_spec(wanted)->name());
-  const std::string config = config_text(source, model, shape);
-  const std::string choice =
-      wanted.empty() ? "model " + model + ", by the model cards' rule ["
-                     : "the model cards' choice is " + std::string(rule.model) + ", by the rule [";
-  std::string text = comment(shape_line(shape));
-  text += comment(choice + std::string(rule.id) + "]:");
-  text += comment("\"" + std::string(rule.card) + "\"", "  ");
-  text += finding_lines(config, shape);
-  if (model != "flux1joint" && shape.theta_channels == shape.x_channels) {
-    text += comment(
-        "take --model flux1joint if the likelihood dominates the problem, or if you will ask for other "
-        "conditionals than the posterior");
+RecipeFacts data_facts(const data::DataOptions& data, const data::SimulatorOptions& simulator,
+                       const data::PriorOptions& prior) {
+  RecipeFacts facts;
+  if (data.online) {
+    facts.shape = data::online_shape(data, simulator, prior);
+  } else {
+    const data::DatasetSize size = data::dataset_size(data);
+    facts.shape = size.shape;
+    facts.rows = size.rows;
   }
-  return text + "\n" + config;
+  facts.shape.padded = data.nan == data::NanPolicy::pad;
+  facts.prior_known = data.task || prior.kind != data::PriorKind::none;
+  return facts;
+}
+
+std::string Recommendation::subject() const {
+  const data::DataShape& shape = facts.shape;
+  const auto side = [](int64_t tokens, int64_t channels) {
+    return core::count_text(tokens, "token") +
+           (channels > 1 ? " of " + std::to_string(channels) + " channels" : "");
+  };
+  return (facts.rows > 0 ? core::count_text(facts.rows, "simulation") : "simulations without end") +
+         ", theta " + side(shape.theta_dim, shape.theta_channels) +
+         (shape.x_dim > 0 ? ", x " + side(shape.x_dim, shape.x_channels) : ", no x");
+}
+
+std::string Recommendation::yaml() const {
+  std::string text = comment("the recipe for " + subject() + " (docs/recipe.md)");
+  for (const std::string& finding : findings) text += comment(finding);
+  for (const RecipeChoice& choice : choices) {
+    if (choice.keys.empty()) text += comment(choice.line());
+  }
+  for (const char* section : sections) {
+    if (const Value* value = document.find(section)) text += section_text(section, *value, choices);
+  }
+  for (const auto& [name, value] : document.map) {
+    if (std::find(sections.begin(), sections.end(), name) == sections.end())
+      text += section_text(name, value, choices);
+  }
+  return text;
+}
+
+Value Recommendation::with_small_network() const {
+  Value small = document;
+  put_over(small, document_of({{"", "", "", network_keys(recipe.small_network, facts.shape)}}));
+  return small;
+}
+
+bool leaves_training_open(const Value& config) {
+  return std::none_of(config.map.begin(), config.map.end(), [](const auto& entry) {
+    for (const char* section :
+         {"strategy", "model", "condition_mask", "embedding", "optimizer", "training", "path"}) {
+      if (entry.first == section) return true;
+    }
+    return false;
+  });
+}
+
+Recommendation recommend(const Value& given) {
+  Recommendation made;
+  made.facts = facts_of(given);
+  made.recipe = make_recipe(made.facts);
+  made.choices = choices_of(made.recipe, made.facts);
+  for (RecipeChoice& choice : made.choices) {
+    name_contradiction(made, choice);
+    yield_to(given, choice);
+  }
+  made.document = document_of(made.choices);
+  put_over(made.document, given);
+  const Value* model = given.find("model");
+  made.chose_network = !model || model->map.empty();
+  name_simulations(made.document);
+  made.findings = find_findings(made.document, made.facts.shape);
+  return made;
 }
 
 std::string recommendation_rules() {
   std::string text = "Which model (strategy.model: auto takes the first rule that holds):\n";
+  for (const auto& rule : model_rules()) {
+    text += "  " + std::string(rule.id) + " -> " + std::string(rule.model) + "\n    " +
+            std::string(rule.reason) + "\n";
+  }
+  text += "Which model the model cards take:\n";
   for (const auto& rule : model::choice_rules()) {
     text += "  " + std::string(rule.id) + " -> " + std::string(rule.model) + "\n    " +
             std::string(rule.card) + "\n";
   }
-  text += "What a model's numbers should be:\n";
+  text += "What the cards say of a model's numbers:\n";
   for (const auto& rule : model::card_rules()) {
     text += "  " + std::string(rule.id) + ": " + std::string(rule.what) + "\n    " + std::string(rule.card) +
             "\n";

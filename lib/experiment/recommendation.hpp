@@ -1,20 +1,53 @@
-// Which model suits some data, and a config that trains it: the model cards' advice as text.
+// A config made by the recipe (recipe.hpp): for `train` without one, for `recommend` and for `check`.
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "config/value.hpp"
 #include "data/data_options.hpp"
+#include "data/prior/prior.hpp"
+#include "data/simulate/command_simulator.hpp"
+#include "experiment/recipe.hpp"
 
 namespace fluxsbi::experiment {
 
-/// YAML of a config for the data that `source` names by `file` or `task`, with all keys of `source` that are
-/// not as usual (names, data.nan, ...). Its comments say which rule of the cards
-/// chose the model, and what the cards say of the model's numbers. `model`: another model than the cards';
-/// empty: theirs. Simulates nothing; a file is read for its shape. Throws UserError for a source that cannot
-/// be read and for an unknown model.
-std::string recommended_config(const data::DataOptions& source, const std::string& model = "");
+/// What the recipe looks at of data: their shape and rows, and whether their prior is known. It simulates
+/// nothing (of data.online one piece) and reads no values but those of text files. Throws UserError for
+/// data that cannot be opened.
+RecipeFacts data_facts(const data::DataOptions& data, const data::SimulatorOptions& simulator,
+                       const data::PriorOptions& prior);
 
-/// All rules of the cards, for reading.
+/// A whole config and how it came about.
+struct Recommendation {
+  config::Value document;
+  RecipeFacts facts;
+  Recipe recipe;
+  /// All choices. Of those keys that the user gave, or that would not fit what the user gave, are left out,
+  /// and `line()` then says so.
+  std::vector<RecipeChoice> choices;
+  std::vector<std::string> findings;  ///< what the model cards say of the model and its numbers, a line each
+
+  /// "10000 simulations, 2 tokens of theta, 2 of x"
+  std::string subject() const;
+  /// The config as a file, with its choices and their reasons as comments.
+  std::string yaml() const;
+  /// The same document with the recipe's small network.
+  config::Value with_small_network() const;
+  /// True unless the user gave keys of the section `model`.
+  bool chose_network = false;
+};
+
+/// The sections that say what is trained and how: a config without any of them leaves that to the recipe.
+bool leaves_training_open(const config::Value& config);
+
+/// The recipe for the data that `given` names, under what `given` says itself: data, prior, simulator, and
+/// single keys of any section, which go before the recipe's. Simulates nothing (a simulator of data.online
+/// but one piece); a file is read for its shape. Throws UserError for data that are not named or cannot be
+/// read and for names that do not exist, UserErrors for everything that is wrong with the keys of `given`.
+Recommendation recommend(const config::Value& given);
+
+/// The recipe's rules for models and the cards' rules, for reading.
 std::string recommendation_rules();
 
 }  // namespace fluxsbi::experiment

@@ -6,8 +6,10 @@
 #include "checkpoint/training_state.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/system.hpp"
 #include "core/text.hpp"
 #include "experiment/experiment.hpp"
+#include "experiment/recommendation.hpp"
 #include "experiment/training_run.hpp"
 #include "io/lock.hpp"
 #include "train/schedule.hpp"
@@ -115,10 +117,52 @@ config::Value config_of_run(const std::string& folder, std::optional<int64_t> st
   return document;
 }
 
+constexpr double most_minutes = 60 * 24 * 365;
+
+void log_choices(const Recommendation& chosen) {
+  core::log::info("the recipe for " + chosen.subject() + " (docs/recipe.md; --set changes a choice):");
+  for (const RecipeChoice& choice : chosen.choices) core::log::info("  " + choice.line());
+}
+
+bool is_given(const config::Value& config, const char* section, const char* key) {
+  const config::Value* keys = config.find(section);
+  const config::Value* value = keys ? keys->find(key) : nullptr;
+  return value && value->kind != config::Value::Kind::null;
+}
+
+// The recipe's own limit does not touch steps that the user chose.
+std::optional<TimeBudget> time_budget(const config::Value& config, const NewRun& run,
+                                      const std::optional<Recommendation>& chosen, double started) {
+  if (!run.minutes && (!chosen || is_given(config, "training", "nsteps"))) return {};
+  TimeBudget budget;
+  budget.started = started;
+  budget.asked = run.minutes.has_value();
+  budget.sets_interval = !is_given(config, "training", "val_every");
+  budget.sets_warmup = !is_given(config, "optimizer", "warmup_steps");
+  if (chosen) {
+    budget.most_steps = chosen->recipe.steps;
+    budget.least_steps = chosen->recipe.least_steps;
+    if (chosen->chose_network) {
+      budget.small_network = read_experiment(chosen->with_small_network()).model;
+      budget.small_text = network_text(chosen->recipe.small_network, chosen->facts.shape);
+    }
+  }
+  budget.minutes = run.minutes ? *run.minutes : chosen->recipe.minutes;
+  return budget;
+}
+
 }  // namespace
 
 void start_run(const config::Value& config, const NewRun& run) {
-  Experiment experiment = read_experiment(config);
+  const double started = core::steady_seconds();
+  if (run.minutes && !(*run.minutes > 0 && *run.minutes <= most_minutes))
+    throw core::UserError("--minutes " + core::number_text(*run.minutes) + ": must be above 0 and at most " +
+                          core::number_text(most_minutes));
+  check_run_folder(run.folder, run.force);
+  std::optional<Recommendation> chosen;
+  if (run.by_recipe) chosen = recommend(config);
+  if (chosen) log_choices(*chosen);
+  Experiment experiment = read_experiment(chosen ? chosen->document : config);
   for (const auto& warning : experiment.warnings) core::log::warning(warning);
   const data::DataOptions& data = experiment.data;
   if (!data.has_source()) {
@@ -127,9 +171,9 @@ void start_run(const config::Value& config, const NewRun& run) {
                           "data.file in the config");
   }
   make_absolute(experiment.data);
-  check_run_folder(run.folder, run.force);
+  const auto budget = time_budget(config, run, chosen, started);
   use_all_threads();
-  start_training(run.folder, std::move(experiment), run.execution);
+  start_training(run.folder, std::move(experiment), run.execution, budget);
 }
 
 void resume_run(const std::string& folder, const Continuation& how, const Execution& execution) {

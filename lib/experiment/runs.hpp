@@ -15,10 +15,18 @@ namespace fluxsbi::experiment {
 struct NewRun {
   std::string folder;
   bool force = false;  ///< replace a run that the folder holds
-  Execution execution;
+  Execution execution = {};
+  /// The recipe chooses what the config does not say (recommendation.hpp); else the options' defaults hold.
+  bool by_recipe = false;
+  /// How long the command may take: the steps are fitted to it by a short measurement. None: as many steps
+  /// as the config says; with the recipe, unless the config does, at most those that its own limit of time
+  /// holds.
+  std::optional<double> minutes = {};
 };
 
-/// Reads the whole config, logs its warnings and trains to the end (training_run.hpp). Throws core::UserErrors for
+/// Reads the whole config, logs its warnings and trains to the end (training_run.hpp). The steps that a
+/// measurement chose stand in the run's config.yaml, so that resume and repeated trainings are exact.
+/// Throws core::UserErrors for
 /// what is wrong with the config, UserError for a config that names no data, a folder that holds a run, and all that
 /// start_training refuses; core::Stopped when a signal asked to stop, after a checkpoint.
 void start_run(const config::Value& config, const NewRun& run);

@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
+#include "experiment/recipe.hpp"
 #include "model/embedding/embedded_network.hpp"
 
 namespace fluxsbi::experiment {
@@ -22,7 +23,6 @@ constexpr double worth_measuring = 2e10;            // rough operations of a ste
 constexpr double slow_step = 5;                     // seconds
 constexpr int64_t short_row = 256, long_row = 512;  // tokens of x that are timed
 constexpr int64_t timed_rows = 16;                  // one tile a thread
-constexpr int64_t many_tokens = 100;                // the cards' limit without an embedding network
 // Of all layers' activations that live at once: the tile engine computes blocks again on the way back.
 constexpr double copies_of_tiles = 1, copies_of_modules = 2;
 constexpr int64_t tile_rows = 16;
@@ -124,37 +124,24 @@ double measured_seconds(const StepSubject& subject) {
   }
 }
 
-// The largest divisor of `length` that leaves at least 16 pieces, or 1.
-int64_t patch_of(int64_t length) {
-  for (int64_t pieces = 16; pieces <= 128; ++pieces) {
-    if (length % pieces == 0) return length / pieces;
-  }
-  return 1;
-}
-
-// Blocks of convolutions that keep every stride-th place until at most `most` are left of `length`.
-std::string channels_of(int64_t length, int64_t stride, int64_t most) {
-  std::string list;
-  for (int64_t block = 0; block == 0 || (length > most && block < 8);
-       ++block, length = (length + stride - 1) / stride)
-    list += block == 0 ? "16" : ", 32";
-  return "[" + list + "]";
-}
-
 std::string step_text(const StepCost& cost, const StepSubject& subject) {
   return "a step of " + std::to_string(rows_of_step(subject)) + " rows with " +
          core::count_text(cost.theta_tokens, "token") + " of theta and " + std::to_string(cost.x_tokens) +
          " of x";
 }
 
+std::string embedding_section(const StepSubject& subject) {
+  return "embedding: " + choose_embedding(subject.shape).yaml();
+}
+
 std::string remedy_of(const StepSubject& subject) {
   const bool embeds = !subject.joint && !subject.experiment.embedding.active();
-  if (embeds && subject.shape.x_dim > many_tokens)
-    return "add an embedding section, such as\n  " + embedding_section(subject.shape) +
+  if (embeds && subject.shape.x_dim > most_tokens)
+    return "add an embedding section, such as\n  " + embedding_section(subject) +
            "\n  or lower training.batch_size";
-  const std::string joint = subject.joint && subject.shape.x_dim > many_tokens
+  const std::string joint = subject.joint && subject.shape.x_dim > most_tokens
                                 ? "take strategy.model: flux1 with an embedding section, such as\n  " +
-                                      embedding_section(subject.shape) + "\n  or "
+                                      embedding_section(subject) + "\n  or "
                                 : "";
   return joint + "lower training.batch_size or the model's size";
 }
@@ -198,21 +185,6 @@ std::vector<data::Finding> findings_of(const StepCost& cost, const StepSubject& 
                       remedy_of(subject),
                       large ? "training.batch_size" : "embedding"});
   return findings;
-}
-
-std::string embedding_section(const data::DataShape& shape) {
-  if (!shape.x_grid.empty()) {
-    const int64_t side = *std::max_element(shape.x_grid.begin(), shape.x_grid.end());
-    return "embedding: {network: cnn2d, channels: " + channels_of(side, 2, 8) + ", features: 32}";
-  }
-  if (shape.x_channels > 1)
-    return "embedding: {network: cnn1d, channels: " + channels_of(shape.x_dim, 4, 64) +
-           ", stride: 4, features: 32}";
-  const int64_t patch = patch_of(shape.x_dim);
-  if (shape.x_dim >= 1000 && patch > 1)
-    return "embedding: {network: patchify, patch: [" + std::to_string(patch) +
-           "], positions: learned, features: 32}";
-  return "embedding: {network: residual_mlp, hidden: 64, features: 32}";
 }
 
 }  // namespace fluxsbi::experiment

@@ -41,8 +41,4 @@ StepCost estimate_step(const StepSubject& subject);
 /// can be pasted is among them where x has more than 100 tokens and none is set.
 std::vector<data::Finding> findings_of(const StepCost& cost, const StepSubject& subject);
 
-/// A section `embedding` that suits x: cnn2d for images, cnn1d for series of several channels, patchify for vectors
-/// that are long, residual_mlp else.
-std::string embedding_section(const data::DataShape& shape);
-
 }  // namespace fluxsbi::experiment

@@ -193,17 +193,8 @@ void TrainingRun::require_same_data(const checkpoint::TrainingState& state) cons
 
 void TrainingRun::build() {
   core::log::info(device_.sentence);
-  const auto network = [&] {
-    auto built = model::build_network(*experiment_.model, experiment_.embedding);
-    built->initialise(seed_);
-    return built;
-  };
-  auto trained = network();
-  joint_ = trained->joint();
-  setup_.config = resolved_yaml(experiment_);
-  setup_.training = experiment_.training;
-  setup_.optimizer = experiment_.optimizer;
-  setup_.output = experiment_.output;
+  build_engines();
+  set_options();
   setup_.data.condition_mask =
       condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
   setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
@@ -215,7 +206,25 @@ void TrainingRun::build() {
       core::log::info("a token of x of which a channel is missing is missing as a whole: the model is joint");
   }
   setup_.method = build_method(experiment_, joint_, device_.device);
-  if (experiment_.strategy.levels == method::Levels::learned) learn_levels();
+  if (experiment_.strategy.levels == method::Levels::learned)
+    setup_.data.levels = setup_.method->training_levels();
+}
+
+void TrainingRun::set_options() {
+  setup_.config = resolved_yaml(experiment_);
+  setup_.training = experiment_.training;
+  setup_.optimizer = experiment_.optimizer;
+  setup_.output = experiment_.output;
+}
+
+void TrainingRun::build_engines() {
+  const auto network = [&] {
+    auto built = model::build_network(*experiment_.model, experiment_.embedding);
+    built->initialise(seed_);
+    return built;
+  };
+  auto trained = network();
+  joint_ = trained->joint();
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
                              engine::has_bfloat16(device_.device));
@@ -228,11 +237,10 @@ void TrainingRun::build() {
   engine_sentence_ = std::move(chosen.sentence);
 }
 
-void TrainingRun::learn_levels() {
-  setup_.data.levels = setup_.method->training_levels();
+void TrainingRun::check_levels() const {
   const train::TrainingOptions& training = experiment_.training;
   const int64_t moves = training.nsteps - std::max(training.val_every, train::LearnedLevels::first_step);
-  if (moves > 0) return;
+  if (!setup_.data.levels || moves > 0) return;
   core::log::warning(
       "strategy.levels: learned has no effect on a training this short: the levels of training move at "
       "validations (training.val_every = " +
@@ -290,7 +298,6 @@ void TrainingRun::take_rows() {
   auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
                                                              survey_.theta, survey_.x);
   if (dataset_.stream) {
-    before_training_ = dataset_.stream->counts();
     setup_.data.training = train::online_rows(
         {dataset_.stream, first, experiment_.data.reuse, survey_.theta, survey_.x}, layout);
   } else {
@@ -301,10 +308,74 @@ void TrainingRun::take_rows() {
       stays ? train::stream_rows(rows, validation, layout) : train::gather_rows(*rows, validation, layout);
 }
 
+train::Pace TrainingRun::measure(const TimeBudget& budget) {
+  constexpr double part = 0.03, shortest = 0.2, longest = 4;  // seconds
+  return train::measure_pace(setup_, std::clamp(part * budget.left(), shortest, longest));
+}
+
+void TrainingRun::fit_to(const TimeBudget& budget) {
+  const int64_t val_every = budget.sets_interval ? 0 : experiment_.training.val_every;
+  train::Pace pace = measure(budget);
+  FittedSteps fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
+  std::string network;
+  if (budget.small_network && fitted.steps < budget.least_steps) {
+    network = take_small_network(budget, fitted.steps);
+    pace = measure(budget);
+    fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
+  }
+  if (fitted.steps < fewest_fitted_steps) {
+    const double spent = 60 * budget.minutes - budget.left();
+    const double needed = spent + fit_steps(pace, 1e9, val_every, fewest_fitted_steps).seconds;
+    const std::string least = core::brief_text(std::ceil(100 * needed / 60) / 100);
+    if (budget.asked) {
+      throw core::UserError(
+          "--minutes " + core::number_text(budget.minutes) + " leaves time for " +
+          std::to_string(fitted.steps) + " steps of " + std::to_string(experiment_.training.batch_size) +
+          " rows, and fewer than " + std::to_string(fewest_fitted_steps) +
+          " teach a network nothing; give at least --minutes " + least + ", or a smaller network or batch");
+    }
+    fitted = fit_steps(pace, 1e9, val_every, fewest_fitted_steps);
+  }
+  core::log::info(fitted_text(budget, pace, fitted, network));
+  set_steps(budget, fitted);
+}
+
+std::string TrainingRun::take_small_network(const TimeBudget& budget, int64_t steps) {
+  experiment_.model = budget.small_network->clone();
+  unresolved_ = experiment_.model->clone();
+  seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
+  build_engines();
+  return "a smaller network of " + budget.small_text + " is trained, because the usual one would take " +
+         std::to_string(steps) + " steps, fewer than " + std::to_string(budget.least_steps) + "; ";
+}
+
+void TrainingRun::set_steps(const TimeBudget& budget, const FittedSteps& fitted) {
+  train::TrainingOptions& training = experiment_.training;
+  train::OptimizerOptions& optimizer = experiment_.optimizer;
+  setup_.planned_seconds = fitted.seconds;
+  const bool changes = budget.asked || fitted.steps != training.nsteps;
+  if (changes) {
+    training.nsteps = fitted.steps;
+    if (budget.sets_interval) training.val_every = fitted.val_every;
+    const bool too_long = optimizer.warmup_steps.value_or(0) > fitted.steps;
+    if (too_long && !budget.sets_warmup)
+      core::log::warning(
+          "optimizer.warmup_steps is longer than the training; it is a tenth of the steps now");
+    if (optimizer.warmup_steps && (budget.sets_warmup || too_long))
+      optimizer.warmup_steps = train::default_warmup(fitted.steps);
+    if (optimizer.schedule_steps)
+      core::log::warning(
+          "optimizer.schedule_steps gives way: the learning rate takes its course over the steps that fit");
+    optimizer.schedule_steps.reset();
+  }
+  set_options();
+}
+
 void TrainingRun::train(const std::optional<checkpoint::TrainingState>& state) {
+  check_levels();
   core::log::info(compute_reason_);
   core::log::info(engine_sentence_);
-  take_rows();
+  if (dataset_.stream) before_training_ = dataset_.stream->counts();
   report(train::train(setup_, state));
 }
 
@@ -335,7 +406,8 @@ void check_run_folder(const std::string& run, bool force) {
   }
 }
 
-void start_training(const std::string& run, Experiment experiment, const Execution& execution) {
+void start_training(const std::string& run, Experiment experiment, const Execution& execution,
+                    const std::optional<TimeBudget>& budget) {
   TrainingRun training(run, std::move(experiment), execution);
   training.open_data();
   training.survey_data();
@@ -343,6 +415,8 @@ void start_training(const std::string& run, Experiment experiment, const Executi
   training.look_at_data();
   training.estimate_step();
   log_look(training.look());
+  training.take_rows();
+  if (budget) training.fit_to(*budget);
   training.open_folder(/*anew=*/true);
   training.train(std::nullopt);
 }
@@ -355,6 +429,7 @@ void continue_training(const std::string& run, Experiment experiment, const Exec
   if (state) training.require_same_data(*state);
   training.build();
   training.look_at_data();  // train.log has what it found; the model file remembers the data
+  training.take_rows();
   training.open_folder(/*anew=*/false);
   training.train(state);
 }

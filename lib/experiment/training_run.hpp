@@ -13,6 +13,7 @@
 #include "engine/device.hpp"
 #include "experiment/execution.hpp"
 #include "experiment/experiment.hpp"
+#include "experiment/time_budget.hpp"
 #include "train/trainer.hpp"
 
 namespace fluxsbi::experiment {
@@ -24,7 +25,9 @@ void check_run_folder(const std::string& run, bool force);
 /// Loads the data, fits the standardisers, builds the networks and trains to the end. The folder is made, and
 /// the files of an old run in it removed, once all that can be wrong with config and data has been checked;
 /// config.yaml (resolved) is written before the training.
-void start_training(const std::string& run, Experiment experiment, const Execution& execution);
+/// With `budget` the pace is measured first, and the steps are those that the time holds.
+void start_training(const std::string& run, Experiment experiment, const Execution& execution,
+                    const std::optional<TimeBudget>& budget = {});
 
 /// The same for a run that the folder holds, from `state` or, without a checkpoint, from step 0. Nothing is
 /// removed. Throws UserError for a state that was trained on other data.
@@ -50,10 +53,15 @@ class TrainingRun {
   void look_at_data();
   /// Adds what a step takes to the look, where that is much.
   void estimate_step();
+  /// Measures the pace and fits the steps to the time; rows() have been taken. Throws UserError where the
+  /// time is too short to learn anything.
+  void fit_to(const TimeBudget& budget);
   /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml; data.json,
   /// the look at the data, for a new run alone.
   void open_folder(bool anew);
-  /// Hands the rows to the trainer and trains to the end.
+  /// Hands the rows to the trainer; the data are not looked at afterwards.
+  void take_rows();
+  /// Trains to the end.
   void train(const std::optional<checkpoint::TrainingState>& state);
 
   const data::Dataset& dataset() const { return dataset_; }
@@ -63,9 +71,16 @@ class TrainingRun {
  private:
   /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.
   void note_missing();
-  /// Leaves the levels of training to the trainer.
-  void learn_levels();
-  void take_rows();
+  /// Gives the trainer the options of the experiment.
+  void set_options();
+  /// Builds networks and engines.
+  void build_engines();
+  /// Says where a training is too short for learned levels.
+  void check_levels() const;
+  train::Pace measure(const TimeBudget& budget);
+  /// Takes the budget's small network, and says so in the returned words.
+  std::string take_small_network(const TimeBudget& budget, int64_t steps);
+  void set_steps(const TimeBudget& budget, const FittedSteps& fitted);
   void report(const train::TrainingResult& result) const;
 
   Experiment experiment_;

@@ -56,8 +56,8 @@ const config::Table<StrategyOptions>& strategy_table() {
       config::Table<StrategyOptions>("strategy", "What is trained, and how noise becomes data.")
           .add("method", &StrategyOptions::method, one_row_of(rows), "the generative method")
           .add("model", &StrategyOptions::model, one_row_of(model::models()),
-               "the network; auto chooses it from the data's shape by the rules of the model cards (`fluxsbi "
-               "recommend` explains them)")
+               "the network; auto takes the one that the recipe has for the data (docs/recipe.md; `fluxsbi "
+               "recommend` says which and why)")
           .add("condition_drop_rate", &StrategyOptions::condition_drop_rate, config::fraction_below_one(),
                "the probability that a training row is shown without its x, which guidance needs "
                "(docs/guidance.md); 0: the model learns no null condition")

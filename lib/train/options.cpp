@@ -85,7 +85,7 @@ void resolve_cosine(OptimizerOptions& o, const TrainingOptions& training, config
                        std::to_string(steps) + " steps (" +
                        (o.schedule_steps ? "optimizer.schedule_steps)" : "training.nsteps)"));
   }
-  o.warmup_steps = o.warmup_steps.value_or(std::min(longest_default_warmup, steps / 10));
+  o.warmup_steps = o.warmup_steps.value_or(default_warmup(steps));
 }
 
 }  // namespace
@@ -150,6 +150,12 @@ const Table<TrainingOptions>& training_table() {
                "the number of batches whose gradients are averaged for a step")
           .add("val_every", &T::val_every, integer_between(1, most_steps),
                "the number of steps between validations of the averaged weights")
+          .add("validation_evaluations", &T::validation_evaluations,
+               if_given(integer_between(1, 100'000'000)),
+               "how often a validation evaluates the network at least, each row as often as the others, with "
+               "noise levels at evenly spaced quantiles of those of training; more tell good weights more "
+               "surely from the best. null: once a row with levels that are drawn (strategy.levels: fixed), "
+               "4096 times with levels spread over the whole range (learned)")
           .add("save_every", &T::save_every, integer_between(1, most_steps),
                "the number of steps between checkpoints")
           .add("keep_checkpoints", &T::keep_checkpoints, integer_between(1, 1'000'000),
@@ -191,6 +197,10 @@ const Table<OutputOptions>& output_table() {
                                 .add("tensorboard", &OutputOptions::tensorboard, config::any<bool>(),
                                      "true: the metrics are also written as a TensorBoard events file");
   return table;
+}
+
+int64_t default_warmup(int64_t steps) {
+  return std::min(longest_default_warmup, steps / 10);
 }
 
 void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader) {

@@ -56,6 +56,7 @@ struct TrainingOptions {
   double val_error_ratio = 1.3;
   int64_t val_patience = 10;
   int64_t plateau_patience = 20;
+  std::optional<int64_t> validation_evaluations;  ///< null: one a row (fixed levels), 4096 (learned levels)
   int64_t seed = 0;
   std::string compute = "auto";  ///< auto, float32, bfloat16; alias model.dtype
 };
@@ -68,6 +69,9 @@ struct OutputOptions {
 const config::Table<OptimizerOptions>& optimizer_table();
 const config::Table<TrainingOptions>& training_table();
 const config::Table<OutputOptions>& output_table();
+
+/// The steps of the warm-up where optimizer.warmup_steps leaves them open.
+int64_t default_warmup(int64_t steps);
 
 /// Checks across keys (warm-up longer than the run, keys of both schedules, min_lr above max_lr) and fills
 /// the values left open, among them training.nsteps, which is 30000 with the plateau schedule unless it is

@@ -13,6 +13,7 @@
 #include "core/version.hpp"
 #include "engine/weights.hpp"
 #include "train/learned_levels.hpp"
+#include "train/pace.hpp"
 #include "train/plateau.hpp"
 #include "train/reporter.hpp"
 #include "train/schedule.hpp"
@@ -95,6 +96,7 @@ class Trainer {
   int64_t best_step_ = 0;    // 0: no validation yet
   int64_t high_losses_ = 0;  // validation losses in a row beyond val_error_ratio * best
   bool stopped_early_ = false;
+  PaceWatch watch_;
   Plateau plateau_;
   std::optional<LearnedLevels> levels_;
   bool validation_due_ = false;   // the last step was done, but its validation was interrupted
@@ -112,12 +114,14 @@ Trainer::Trainer(TrainingSetup& setup, const TrainingState* state)
       optimiser_(setup.engine->parameters(), setup.ema_engine->parameters().master, setup.optimizer,
                  options_.ema_decay),
       step_function_(*setup.engine, *setup.method, setup.data, optimiser_, options_),
-      validation_(*setup.ema_engine, *setup.method, setup.data, static_cast<uint64_t>(options_.seed)),
+      validation_(*setup.ema_engine, *setup.method, setup.data, static_cast<uint64_t>(options_.seed),
+                  options_.validation_evaluations),
       schedule_(make_schedule(setup.optimizer, options_)),
       reporter_(setup.run, options_.nsteps, setup.output.tensorboard, reporter_start(state)),
       direct_(engine::make_direct_runner()),
       runner_(setup.runner ? *setup.runner : *direct_),
-      best_average_(at::zeros_like(setup.engine->parameters().master)) {
+      best_average_(at::zeros_like(setup.engine->parameters().master)),
+      watch_(setup.planned_seconds, state ? state->step : 0, options_.nsteps) {
   if (setup_.data.levels) {
     levels_.emplace(*setup_.data.levels, setup_.engine->device());
     step_function_.levels = &levels_->table();
@@ -290,6 +294,8 @@ void Trainer::report(std::optional<double> validation_loss) {
   metrics.validation_loss = validation_loss;
   metrics.best_validation_loss = best_loss_;
   writing([&] { reporter_.report(metrics); });
+  if (const std::string slow = watch_.observe(step_, reporter_.seconds()); !slow.empty())
+    core::log::warning(slow);
   step_function_.loss_sum.zero_();
   step_function_.norm_sum.zero_();
   reported_step_ = step_;

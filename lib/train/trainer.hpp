@@ -39,6 +39,8 @@ struct TrainingSetup {
       ema_engine;  ///< two copies of one network; `engine` holds the start values
   std::unique_ptr<method::Method> method;
   TrainingData data;
+  double planned_seconds =
+      0;  ///< of the whole training; a warning says where it takes far longer; 0: no plan
   std::unique_ptr<engine::StepRunner> runner;  ///< null: the step is called directly
   /// The number of the signal that asked to stop, or 0; looked at after every step.
   std::function<int()> stop_requested = core::stop_requested;

@@ -28,15 +28,16 @@ method::Noise noise_of_rows(const method::Noise& noise, int64_t first, int64_t c
 }
 
 // Evaluations of a validation over all levels: a hundred for each bin.
-constexpr int64_t least_evaluations = 4096;
+constexpr int64_t evaluations_of_levels = 4096;
 
 }  // namespace
 
 Validation::Validation(engine::Engine& engine, const method::Method& method, const TrainingData& data,
-                       uint64_t seed)
+                       uint64_t seed, std::optional<int64_t> evaluations)
     : engine_(engine), method_(method), data_(data) {
   const int64_t rows = data.validation->size();
-  if (data.levels) repeats_ = std::max<int64_t>(1, (least_evaluations + rows - 1) / rows);
+  const int64_t least = evaluations.value_or(data.levels ? evaluations_of_levels : 1);
+  repeats_ = std::max<int64_t>(1, (least + rows - 1) / rows);
   noise_ = empty_noise(data, {repeats_ * rows}, engine.device());
   at::Generator generator = make_generator(engine.device());
   uint64_t chunk = 0;
@@ -46,16 +47,25 @@ Validation::Validation(engine::Engine& engine, const method::Method& method, con
                  core::derive_seed(seed, core::Purpose::validation_noise, chunk++));
     });
   }
-  if (data.levels) spread_levels(*data.levels);
+  if (data.levels) {
+    spread_levels(*data.levels);
+  } else if (evaluations) {  // float32 must not round a place to 0 or 1, where some methods have no level
+    noise_.uniform.copy_(even_places().clamp_(0x1p-24, 1 - 0x1p-24));
+  }
 }
 
-// Any part of the rows is spread evenly, by the golden ratio, and so are the evaluations of each row.
-void Validation::spread_levels(const method::LevelRange& range) {
+// [repeats n] in [0, 1). Any part of the rows is spread evenly, by the golden ratio, and so are the
+// evaluations of each row.
+at::Tensor Validation::even_places() const {
   const int64_t rows = data_.validation->size();
   const at::Tensor row = at::arange(rows, at::kDouble) * (std::numbers::phi - 1);
   const at::Tensor turn = at::arange(repeats_, at::kDouble) / static_cast<double>(repeats_);
   const at::Tensor sum = (turn.unsqueeze(1) + row.unsqueeze(0)).flatten();
-  const at::Tensor place = sum - sum.floor();  // [repeats n] in [0, 1)
+  return sum - sum.floor();
+}
+
+void Validation::spread_levels(const method::LevelRange& range) {
+  const at::Tensor place = even_places();
   bins_ = (place * static_cast<double>(method::level_bins)).to(at::kLong).clamp_max(method::level_bins - 1);
   noise_.level = (range.lowest + (range.highest - range.lowest) * place).to(noise_.uniform.options());
 }
@@ -75,12 +85,16 @@ at::Tensor Validation::losses_of(int64_t first, const method::Noise& noise) {
 
 double Validation::method_loss() {
   const int64_t rows = rows_.size(0);
+  const double turns = static_cast<double>(repeats_);
   at::Tensor total = at::zeros({}, noise_.uniform.options());
-  over_chunks(rows, [&](int64_t first, int64_t count) {
-    const at::Tensor terms = losses_of(first, noise_of_rows(noise_, first, count));
-    total.add_(terms.sum(), static_cast<double>(count) / static_cast<double>(rows));
-    rows_.narrow(0, first, count).copy_(terms.flatten(1).sum(1).mul_(static_cast<double>(count)));
-  });
+  for (int64_t begin = 0; begin < repeats_ * rows; begin += rows) {
+    over_chunks(rows, [&](int64_t first, int64_t count) {
+      const at::Tensor terms = losses_of(first, noise_of_rows(noise_, begin + first, count));
+      const auto weight = static_cast<double>(count);
+      total.add_(terms.sum(), weight / (static_cast<double>(rows) * turns));
+      rows_.narrow(0, first, count).add_(terms.flatten(1).sum(1).mul_(weight), 1 / turns);
+    });
+  }
   return total.item<double>();
 }
 

@@ -1,6 +1,7 @@
 // The loss of the averaged weights over the whole validation split.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "engine/engine.hpp"
@@ -11,11 +12,15 @@ namespace fluxsbi::train {
 
 /// Noise and condition masks are drawn once, keyed by (seed, chunk), so that two losses differ by the weights
 /// alone. So are noise levels: where training learns them, they lie evenly over the whole range, whatever
-/// training draws, so that the yardstick stands still while its levels move.
+/// training draws, so that the yardstick stands still while its levels move. Where they are fixed, each row
+/// has one that is drawn as in training; with `evaluations` they are that distribution's evenly spaced
+/// quantiles.
 class Validation {
  public:
-  /// `engine` holds the averaged weights. All references must outlive the validation.
-  Validation(engine::Engine& engine, const method::Method& method, const TrainingData& data, uint64_t seed);
+  /// `engine` holds the averaged weights. All references must outlive the validation. `evaluations`
+  /// (TrainingOptions::validation_evaluations): at least so many, each row as often as the others.
+  Validation(engine::Engine& engine, const method::Method& method, const TrainingData& data, uint64_t seed,
+             std::optional<int64_t> evaluations = {});
 
   /// Mean of the rows' losses. Publishes the engine's master weights first; waits for the device. Where
   /// levels are learned a row's loss is its (D - x1)^2 / s^2 (method::Method::information_weight), the mean
@@ -29,6 +34,7 @@ class Validation {
 
  private:
   void spread_levels(const method::LevelRange& range);
+  at::Tensor even_places() const;
   /// The losses' terms [count, L, C] of rows first, ..., with the noise of the evaluation of these rows that
   /// `noise` is.
   at::Tensor losses_of(int64_t first, const method::Noise& noise);

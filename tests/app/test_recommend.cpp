@@ -1,4 +1,4 @@
-// The model cards' advice: what is printed trains, and `strategy.model: auto` follows the same rules.
+// The recipe as a config: what is printed trains, and `strategy.model: auto` follows the same rules.
 #include <catch2/catch_test_macros.hpp>
 
 #include "app/expect.hpp"
@@ -42,8 +42,8 @@ TEST_CASE("recommended configs train as they stand, for few, some and many dimen
     std::string rule, model;
   };
   for (const Case& one :
-       {Case{2, 3, "choice.few-dimensions", "simformer"}, Case{6, 9, "choice.default", "flux1"},
-        Case{12, 104, "choice.many-dimensions", "flux1"}}) {
+       {Case{2, 3, "recipe.few-dimensions", "simformer"}, Case{6, 9, "recipe.default", "flux1"},
+        Case{12, 104, "recipe.many-dimensions", "flux1"}}) {
     const std::string name = folder.file(std::to_string(one.obs));
     save_data(name + ".npz", one.obs, one.cond);
     const Outcome told = run({"recommend", "--data", name + ".npz", "-o", name + ".yaml"});
@@ -68,7 +68,7 @@ TEST_CASE("another model may be asked for, and its config trains too", "[app][re
       {"recommend", "--data", folder.file("data.npz"), "--model", "flux1joint", "-o", folder.file("c.yaml")});
   INFO(told.output);
   REQUIRE(told.code == 0);
-  CHECK(holds(read_file(folder.file("c.yaml")), "the model cards' choice is simformer"));
+  CHECK(holds(read_file(folder.file("c.yaml")), "you chose it; the rules choose simformer"));
   CHECK(train({folder.file("c.yaml"), "-o", folder.file("run")}).code == 0);
   CHECK(run({"recommend", "--data", folder.file("data.npz"), "--model", "fluks"}).code == 1);
   CHECK(run({"recommend", "--data", folder.file("absent.npz")}).code == 1);
@@ -94,7 +94,7 @@ TEST_CASE("what the data need is said to recommend, and stands in its config", "
   succeed(words);
   const std::string config = read_file(folder.file("c.yaml"));
   INFO(config);
-  CHECK(holds(config, "  nan: \"drop\""));
+  CHECK(holds(config, "  nan: drop"));
   CHECK(holds(config, "  names:\n    theta:"));
   CHECK(train({folder.file("c.yaml"), "-o", folder.file("run")}).code == 0);
   words = {"check", "-q", "--data", folder.file("t.csv")};
@@ -102,7 +102,8 @@ TEST_CASE("what the data need is said to recommend, and stands in its config", "
   const std::string checked = succeed(words);
   CHECK(holds(checked, "spin"));
   CHECK(holds(checked, "width"));
-  refuses({"recommend", "--data", folder.file("t.csv"), "--set", "training.nsteps=3"}, "section data alone");
+  refuses({"recommend", "--data", folder.file("t.csv"), "--set", "training.nstep=3"},
+          "did you mean 'nsteps'");
 }
 
 TEST_CASE("auto chooses by the data, says by which rule, and is resolved in the run's config",
@@ -115,7 +116,7 @@ TEST_CASE("auto chooses by the data, says by which rule, and is resolved in the 
            "--set", "training.nsteps=2", "training.batch_size=2", "data.validation_fraction=0.1"});
   INFO(trained.output);
   REQUIRE(trained.code == 0);
-  CHECK(holds(trained.output, "auto chose simformer [choice.few-dimensions]"));
+  CHECK(holds(trained.output, "auto chose simformer [recipe.few-dimensions]"));
   CHECK(holds(read_file(folder.file("run/config.yaml")), "model: \"simformer\""));
   CHECK(run({"resume", folder.file("run"), "--steps", "4", "-q"}).code == 0);
 

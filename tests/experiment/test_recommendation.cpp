@@ -1,9 +1,10 @@
-// Recommended configs: whatever is recommended reads as a config of that very model and those data.
+// Recommended configs: whatever the recipe chooses reads as a config of that very model and those data.
 #include <string>
 
 #include "core/error.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
+#include "model/cards.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
@@ -11,10 +12,15 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-data::DataOptions task(const std::string& name) {
-  data::DataOptions source;
-  source.task = name;
-  return source;
+experiment::Recommendation recommend(const std::string& task, const std::vector<std::string>& sets = {}) {
+  config::Value given = config::parse_yaml("data: {task: " + task + "}", "given");
+  for (const auto& set : sets) config::set_from_command_line(given, set);
+  return experiment::recommend(given);
+}
+
+// What its file reads as.
+experiment::Experiment read_again(const experiment::Recommendation& made) {
+  return experiment::read_experiment(config::parse_yaml(made.yaml(), "recommended"));
 }
 
 }  // namespace
@@ -24,47 +30,131 @@ TEST_CASE("a recommended config reads as one of the model and the data that it n
   struct Case {
     std::string task, wanted, model, rule;
   };
-  for (const Case& one : {Case{"two_moons", "", "simformer", "choice.few-dimensions"},
-                          Case{"two_moons", "flux1", "flux1", "choice.few-dimensions"},
-                          Case{"two_moons", "flux1joint", "flux1joint", "choice.few-dimensions"},
-                          Case{"gaussian_linear", "", "flux1", "choice."}}) {
-    const std::string text = experiment::recommended_config(task(one.task), one.wanted);
-    INFO(text);
-    const auto read = experiment::read_experiment(config::parse_yaml(text, "recommended"));
-    CHECK(read.model->name() == one.model);
+  for (const Case& one :
+       {Case{"two_moons", "", "", "few-dimensions"}, Case{"two_moons", "flux1", "flux1", ""},
+        Case{"two_moons", "flux1joint", "flux1joint", ""}, Case{"gaussian_linear", "", "", "default"}}) {
+    const auto made =
+        recommend(one.task, one.wanted.empty() ? std::vector<std::string>{}
+                                               : std::vector<std::string>{"strategy.model=" + one.wanted});
+    INFO(made.yaml());
+    const auto read = read_again(made);
+    const std::string model = one.model.empty() ? std::string(made.recipe.rule->model) : one.model;
+    CHECK(read.model->name() == model);
     CHECK(read.data.task == one.task);
+    CHECK(read.data.simulations == data::DataOptions{}.simulations);
     CHECK(read.warnings.empty());
-    CHECK_THAT(text, ContainsSubstring("[" + one.rule));
-    CHECK(read.optimizer.max_lr == 1e-3);
+    CHECK_THAT(made.yaml(), ContainsSubstring("[recipe." + one.rule));
+    CHECK(read.optimizer.max_lr == made.recipe.max_lr);
+    CHECK(read.training.nsteps == made.recipe.steps);
     CHECK(read.condition_mask.posterior ==
-          (one.model == "flux1" ? method::ConditionMaskOptions{}.posterior : 0.8));
+          (model == "flux1" ? method::ConditionMaskOptions{}.posterior : made.recipe.posterior_weight));
+  }
+}
+
+TEST_CASE("a file of the recipe says the same as its document", "[experiment][recommend]") {
+  for (const char* task : {"two_moons", "slcp_distractors", "ar1_series", "blurred_source", "sir"}) {
+    const auto made = recommend(task, {"data.simulations=2000"});
+    INFO(made.yaml());
+    CHECK(experiment::resolved_yaml(read_again(made)) ==
+          experiment::resolved_yaml(experiment::read_experiment(made.document)));
   }
 }
 
 TEST_CASE("a comment of a recommended config stays within 100 columns", "[experiment][recommend]") {
-  const std::string text = experiment::recommended_config(task("slcp_distractors"));
+  const std::string text = recommend("slcp_distractors").yaml();
   for (size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
     end = text.find('\n', begin);
-    if (text[begin] == '#') CHECK(end - begin <= 100);
+    if (text.find('#', begin) < end) CHECK(end - begin <= 100);
   }
 }
 
 TEST_CASE("a recommended config says of the data what it was told", "[experiment][recommend]") {
-  auto source = task("two_moons");
-  source.nan = data::NanPolicy::drop;
-  source.theta_names = {"mass", "spin"};
-  source.ignore = {"id"};
-  source.transposed = false;
-  const auto read =
-      experiment::read_experiment(config::parse_yaml(experiment::recommended_config(source), "recommended"));
+  const auto made = recommend("two_moons", {"data.nan=drop", "data.names.theta=[mass, spin]",
+                                            "data.ignore=[id]", "data.transposed=false"});
+  INFO(made.yaml());
+  const auto read = read_again(made);
   CHECK(read.data.nan == data::NanPolicy::drop);
-  CHECK(read.data.theta_names == source.theta_names);
+  CHECK(read.data.theta_names == std::vector<std::string>{"mass", "spin"});
   CHECK(read.data.x_names.empty());
-  CHECK(read.data.ignore == source.ignore);
+  CHECK(read.data.ignore == std::vector<std::string>{"id"});
   CHECK(read.data.transposed == false);
 }
 
+TEST_CASE("text that YAML would take for something else stays text", "[experiment][recommend]") {
+  const auto made = recommend("two_moons", {"data.names.theta=['1', 'a, b']"});
+  INFO(made.yaml());
+  CHECK(read_again(made).data.theta_names == std::vector<std::string>{"1", "a, b"});
+}
+
+TEST_CASE("what the user sets goes before the recipe, and takes along what belongs to it",
+          "[experiment][recommend]") {
+  const auto steps = recommend("two_moons", {"training.nsteps=77"});
+  CHECK(read_again(steps).training.nsteps == 77);
+  CHECK_THAT(steps.yaml(),
+             ContainsSubstring("you chose it; the recipe has " + std::to_string(steps.recipe.steps)));
+
+  const auto uniform = read_again(recommend("two_moons", {"strategy.time_distribution=uniform"}));
+  CHECK(uniform.warnings.empty());
+  CHECK(uniform.strategy.levels == method::Levels::fixed);
+
+  const auto learned = read_again(recommend("two_moons", {"strategy.levels=learned"}));
+  CHECK(learned.warnings.empty());
+  CHECK(learned.strategy.levels == method::Levels::learned);
+
+  const auto plateau = read_again(recommend("two_moons", {"optimizer.schedule=plateau"}));
+  CHECK(plateau.warnings.empty());
+  CHECK(plateau.optimizer.patience == 10);
+
+  const auto slow = read_again(recommend("two_moons", {"optimizer.max_lr=1e-7"}));
+  CHECK(*slow.optimizer.min_lr < 1e-7);
+
+  for (const char* method : {"diffusion", "score_matching", "edm"}) {
+    const auto other = read_again(recommend("two_moons", {std::string("strategy.method=") + method}));
+    CHECK(other.warnings.empty());
+  }
+  const auto layers = read_again(
+      recommend("two_moons", {"strategy.model=simformer", "model.depth=7", "condition_mask.kind=posterior"}));
+  CHECK(layers.warnings.empty());
+  CHECK(layers.condition_mask.kind == method::MaskKind::posterior);
+
+  const auto set = read_again(recommend("two_moons", {"embedding.network=mlp"}));
+  CHECK(set.model->name() == "flux1");
+}
+
+TEST_CASE("a config of data and a prior leaves the training to the recipe", "[experiment][recommend]") {
+  const auto given = config::parse_yaml(
+      "data: {task: two_moons}\nprior: {kind: box, low: [-1, -1], high: [1, 1]}\n"
+      "output: {tensorboard: false}\n",
+      "a.yaml");
+  CHECK(experiment::leaves_training_open(given));
+  CHECK_FALSE(experiment::leaves_training_open(config::parse_yaml("training: {nsteps: 5}", "b.yaml")));
+  const auto read = read_again(experiment::recommend(given));
+  CHECK(read.prior.kind == data::PriorKind::box);
+  CHECK(read.prior.low == std::vector<double>{-1, -1});
+  CHECK_FALSE(read.output.tensorboard);
+}
+
+TEST_CASE("the networks of the recipe keep the limits of their own cards", "[experiment][recommend]") {
+  for (const char* task : {"two_moons", "slcp", "gaussian_linear", "sir"}) {
+    for (const char* model : {"flux1", "flux1joint", "simformer"}) {
+      const auto made = recommend(task, {std::string("strategy.model=") + model});
+      for (const auto& document : {made.document, made.with_small_network()}) {
+        auto read = experiment::read_experiment(document);
+        read.model->resolve(made.facts.shape);
+        for (const auto& finding : model::findings(*read.model, made.facts.shape)) {
+          INFO(task << " " << model << ": " << finding.text());
+          for (const char* number : {".depth-ratio", ".features", ".layers", ".width"})
+            CHECK_FALSE(finding.rule->id == std::string(model) + number);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("a recommendation for no task or no model is a user's error", "[experiment][recommend][errors]") {
-  CHECK_THROWS_AS(experiment::recommended_config(task("two_mons")), core::UserError);
-  CHECK_THROWS_WITH(experiment::recommended_config(task("two_moons"), "fluks"), ContainsSubstring("flux1"));
+  CHECK_THROWS_AS(recommend("two_mons"), core::UserError);
+  CHECK_THROWS_WITH(recommend("two_moons", {"strategy.model=fluks"}), ContainsSubstring("flux1"));
+  CHECK_THROWS_WITH(recommend("two_moons", {"training.nstep=3"}), ContainsSubstring("did you mean 'nsteps'"));
+  CHECK_THROWS_WITH(experiment::recommend(config::parse_yaml("{}", "the command line")),
+                    ContainsSubstring("--data"));
 }

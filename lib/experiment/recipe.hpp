@@ -1,0 +1,110 @@
+// The rule set that chooses a training for data: what `train` without a config trains and `recommend`
+// writes. Each rule's evidence stands in docs/recipe.md. All numbers stand in recipe.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/shape.hpp"
+
+namespace fluxsbi::experiment {
+
+/// What the rules look at: the data, and what the user has fixed already (empty: nothing).
+struct RecipeFacts {
+  data::DataShape shape;
+  int64_t rows = 0;          ///< simulations; 0: they are made while training, without end
+  bool prior_known = false;  ///< the support of theta is known
+  bool embedded = false;     ///< a config names an embedding network
+  std::string model, method;
+  std::optional<bool> learned_levels;
+};
+
+/// Which model suits which data: the first rule of the table that holds decides; the last one holds for all.
+struct ModelRule {
+  std::string_view id;  ///< "recipe.few-dimensions"
+  std::string_view model;
+  std::string_view reason;  ///< a model card's sentence in quotes, or what was measured
+  bool (*holds)(const RecipeFacts& facts);
+};
+std::span<const ModelRule> model_rules();
+const ModelRule& choose_model(const RecipeFacts& facts);
+
+/// A network of one model. Flux1 and Flux1Joint count features of a head, Simformer those of a token.
+struct NetworkNumbers {
+  std::string_view model;
+  int64_t double_blocks = 0;  ///< Flux1
+  int64_t blocks = 0;         ///< single-stream blocks; Simformer: layers
+  int64_t heads = 0;
+  int64_t value = 0, id = 0, condition = 0;  ///< features of value, id and condition mask
+};
+
+/// An embedding network that suits x, as keys of the section `embedding`.
+struct EmbeddingChoice {
+  std::string network;                                       ///< "" for none
+  std::vector<std::pair<std::string, std::string>> numbers;  ///< further keys and their values
+  std::string yaml() const;  ///< "{network: cnn2d, channels: [16, 32], features: 32}"
+};
+/// cnn2d for images, set for sets of varying size, cnn1d for series of several channels, patchify for
+/// vectors of 1,000 numbers or more, else residual_mlp. The tokens of x are many enough for one above
+/// `most_tokens`.
+EmbeddingChoice choose_embedding(const data::DataShape& shape);
+inline constexpr int64_t most_tokens = 100;  ///< the cards' limit for x without an embedding network
+
+struct Recipe {
+  const ModelRule* rule =
+      nullptr;  ///< the rules' own choice of the model, which is `model` unless the user chose
+  std::string model, method = "flow";
+  NetworkNumbers network;
+  NetworkNumbers small_network;  ///< for budgets of time in which `network` takes too few steps
+  EmbeddingChoice embedding;
+  bool learned_levels = false;
+  double level_mean = 0, level_std = 0;  ///< fixed levels: of ln(noise / signal)
+  double posterior_weight = 0;           ///< joint models: condition_mask.posterior; 0: no x to condition on
+  double max_lr = 0, min_lr = 0, decay_transition = 0;
+  int64_t batch = 0;
+  int64_t steps = 0;        ///< more are not known to help
+  int64_t least_steps = 0;  ///< with fewer the small network is better
+  double minutes = 0;       ///< what `train` without a config takes at most
+  double validation_fraction = 0;
+  int64_t validation_evaluations = 0;
+  int64_t val_every = 0;
+  bool early_stopping = false;
+};
+
+/// The recipe for these facts. A model or a method that the user names is one of the registries' own names.
+Recipe make_recipe(const RecipeFacts& facts);
+
+/// The number of steps between validations of a training of `steps` steps.
+int64_t validation_interval(int64_t steps);
+
+/// A key that a choice sets, "section.key" and its value in YAML. It is left out where the user gave one of
+/// `rivals`, which it would not fit.
+struct RecipeKey {
+  std::string path, value;
+  std::vector<std::string> rivals = {};
+};
+
+/// A choice for people and for a config.
+struct RecipeChoice {
+  std::string what;    ///< "learning rate"
+  std::string choice;  ///< "0.001, which falls after 0.3 of the steps"
+  std::string reason;
+  std::vector<RecipeKey> keys = {};  ///< none where defaults say it already
+
+  /// "learning rate 0.001: REASON"
+  std::string line() const;
+};
+
+/// Everything that the recipe chooses, in the order of a config's sections.
+std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& facts);
+
+/// The keys of the section `model` for a network.
+std::vector<RecipeKey> network_keys(const NetworkNumbers& network, const data::DataShape& shape);
+/// "2 double-stream and 4 single-stream blocks of 40 features"
+std::string network_text(const NetworkNumbers& network, const data::DataShape& shape);
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,148 @@
+// The rule set: shapes and numbers of simulations to choices, and steps to the time that is given.
+#include <set>
+
+#include <catch2/catch_approx.hpp>
+
+#include "experiment/recipe.hpp"
+#include "experiment/time_budget.hpp"
+#include "support/catch.hpp"
+
+using namespace fluxsbi;
+using experiment::RecipeFacts;
+
+namespace {
+
+RecipeFacts facts_with(int64_t theta, int64_t x, int64_t rows = 10'000) {
+  RecipeFacts facts;
+  facts.shape.theta_dim = theta;
+  facts.shape.x_dim = x;
+  facts.rows = rows;
+  return facts;
+}
+
+std::set<std::string> keys_for(const RecipeFacts& facts) {
+  std::set<std::string> keys;
+  for (const auto& choice : choices_of(make_recipe(facts), facts)) {
+    for (const auto& key : choice.keys) keys.insert(key.path);
+  }
+  return keys;
+}
+
+}  // namespace
+
+TEST_CASE("the first model rule that holds decides, and one holds for any data", "[experiment][recipe]") {
+  const auto rule = [](RecipeFacts facts) { return std::string(choose_model(facts).id); };
+  CHECK(rule(facts_with(2, 2)) == "recipe.few-dimensions");
+  CHECK(rule(facts_with(5, 5)) == "recipe.default");
+  CHECK(rule(facts_with(11, 3)) == "recipe.many-dimensions");
+  CHECK(rule(facts_with(2, 101)) == "recipe.many-dimensions");
+  CHECK(rule(facts_with(4, 0)) == "recipe.unconditional-few");
+  CHECK(rule(facts_with(20, 0)) == "recipe.unconditional");
+  auto channels = facts_with(2, 2);
+  channels.shape.x_channels = 3;
+  CHECK(rule(channels) == "recipe.channels");
+  auto embedded = facts_with(2, 2);
+  embedded.embedded = true;
+  CHECK(rule(embedded) == "recipe.embedding");
+  std::set<std::string_view> ids;
+  for (const auto& row : experiment::model_rules()) {
+    CHECK(ids.insert(row.id).second);
+    CHECK_FALSE(row.reason.empty());
+  }
+}
+
+TEST_CASE("more simulations never get fewer steps or less time", "[experiment][recipe]") {
+  int64_t steps = 0;
+  double minutes = 0;
+  for (const int64_t rows : {2, 10, 500, 1000, 2000, 5000, 10'000, 30'000, 100'000, 1'000'000}) {
+    const auto recipe = make_recipe(facts_with(5, 8, rows));
+    INFO(rows << " rows: " << recipe.steps << " steps");
+    CHECK(recipe.steps >= steps);
+    CHECK(recipe.minutes >= minutes);
+    CHECK(recipe.steps % 500 == 0);
+    CHECK(recipe.least_steps <= recipe.steps);
+    CHECK(recipe.val_every >= 1);
+    CHECK(recipe.val_every <= recipe.steps / 10);
+    CHECK(recipe.validation_fraction > 0);
+    CHECK(recipe.validation_fraction < 0.5);
+    CHECK(recipe.min_lr < recipe.max_lr);
+    steps = recipe.steps;
+    minutes = recipe.minutes;
+  }
+  // Simulations that never end are as many as the table knows.
+  CHECK(make_recipe(facts_with(5, 8, 0)).steps == steps);
+}
+
+TEST_CASE("every model has a network of its own, and a smaller one", "[experiment][recipe]") {
+  for (const std::string model : {"flux1", "flux1joint", "simformer"}) {
+    auto facts = facts_with(3, 4);
+    facts.model = model;
+    const auto recipe = make_recipe(facts);
+    CHECK(recipe.model == model);
+    CHECK(recipe.network.model == model);
+    CHECK(recipe.small_network.model == model);
+    CHECK(recipe.small_network.blocks < recipe.network.blocks);
+    // A posterior is one of the conditionals of a joint model.
+    CHECK(keys_for(facts).count("condition_mask.posterior") == (model == "flux1" ? 0u : 1u));
+  }
+  CHECK(keys_for(facts_with(3, 0)).count("condition_mask.posterior") == 0);
+}
+
+TEST_CASE("fixed levels are written in the words of each method", "[experiment][recipe]") {
+  auto facts = facts_with(2, 2);
+  facts.learned_levels = false;
+  CHECK(keys_for(facts).count("strategy.time_distribution") == 1);
+  for (const char* method : {"diffusion", "score_matching"}) {
+    facts.method = method;
+    CHECK(keys_for(facts).count("strategy.time_distribution") == 0);
+    CHECK(keys_for(facts).count("strategy.sigma_mean") == 1);
+  }
+  facts.learned_levels = true;
+  CHECK(keys_for(facts).count("strategy.levels") == 1);
+  CHECK(keys_for(facts).count("strategy.sigma_mean") == 0);
+}
+
+TEST_CASE("x of many tokens gets an embedding network of its kind, unless one is named",
+          "[experiment][recipe]") {
+  auto facts = facts_with(2, 128);
+  CHECK(make_recipe(facts).embedding.network == "residual_mlp");
+  facts.shape.x_dim = 2000;
+  CHECK(make_recipe(facts).embedding.network == "patchify");
+  facts.shape.x_channels = 2;
+  CHECK(make_recipe(facts).embedding.network == "cnn1d");
+  facts.shape.padded = true;
+  CHECK(make_recipe(facts).embedding.network == "set");
+  facts.shape.padded = false;
+  facts.shape.x_channels = 1;
+  facts.shape.x_dim = 1024;
+  facts.shape.x_grid = {32, 32};
+  CHECK(make_recipe(facts).embedding.network == "cnn2d");
+  CHECK(make_recipe(facts).embedding.yaml() == "{network: cnn2d, channels: [16, 32], features: 32}");
+  facts.embedded = true;
+  CHECK(make_recipe(facts).embedding.network.empty());
+  CHECK(make_recipe(facts_with(2, 100)).embedding.network.empty());
+}
+
+TEST_CASE("steps fill the time with their validations, and no more than are of use", "[experiment][recipe]") {
+  train::Pace pace;
+  pace.step_seconds = 0.01;
+  pace.validation_seconds = 0.02;
+  const auto fitted = experiment::fit_steps(pace, 100, 0, 0);
+  CHECK(fitted.steps > 9000);
+  CHECK(fitted.seconds <= 100);
+  CHECK(fitted.seconds > 95);
+  CHECK(fitted.val_every == experiment::validation_interval(fitted.steps));
+  CHECK(experiment::fit_steps(pace, 100, 0, 4000).steps == 4000);
+  CHECK(experiment::fit_steps(pace, 100, 0, 4000).room == fitted.room);
+  // Validations that take as long as 40 steps come every 1,340 steps, for 3 % of the time.
+  pace.validation_seconds = 0.4;
+  const auto rare = experiment::fit_steps(pace, 100, 0, 0);
+  CHECK(rare.val_every == 1340);
+  CHECK(rare.seconds <= 102);
+  // A config's own interval stays, and its validations take their time.
+  const auto kept = experiment::fit_steps(pace, 100, 10, 0);
+  CHECK(kept.val_every == 10);
+  CHECK(kept.steps == 2000);
+  CHECK(kept.seconds == Catch::Approx(100));
+  CHECK(experiment::fit_steps(pace, -3, 0, 0).steps == 0);
+}
