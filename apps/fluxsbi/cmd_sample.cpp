@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <cmath>
+#include <iostream>
 #include <memory>
 #include <optional>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "common.hpp"
@@ -27,7 +29,7 @@ struct SampleArguments {
   std::optional<int64_t> steps, chunk;
   std::optional<double> memory_gb, guidance_scale, guidance_min, guidance_max;
   std::vector<std::string> assignments;
-  bool no_reject = false, strict = false, partial = false;
+  bool no_reject = false, strict = false, partial = false, json = false;
   OutputArgument output;
   int64_t draws = 0;
   uint64_t seed = 0;
@@ -97,6 +99,15 @@ int sample_command(const SampleArguments& arguments) {
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();
   report(outcome, arguments.draws, output);
+  if (arguments.json) {
+    std::cout << nlohmann::ordered_json{{"rows", outcome.rows},
+                                        {"draws", arguments.draws},
+                                        {"evaluations", outcome.evaluations},
+                                        {"acceptance", outcome.acceptance},
+                                        {"seconds", outcome.seconds}}
+                     .dump()
+              << "\n";
+  }
   return 0;
 }
 
@@ -152,6 +163,9 @@ Action declare_sample(CLI::App& app) {
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
   app.add_flag("--partial", arguments->partial,
                "write the file even where not one sample lies inside the prior's support; it then holds NaN");
+  app.add_flag(
+      "--json", arguments->json,
+      "print one JSON object: rows, draws, evaluations of the network for a draw, acceptance, seconds");
   add_strict(app, arguments->strict);
   add_output(app, arguments->output, ".npz, .h5 or .npy file to write");
   return [arguments] { return sample_command(*arguments); };

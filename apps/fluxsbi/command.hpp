@@ -65,5 +65,7 @@ bool asks_about_build(std::span<char* const> words);
 Action declare_recommend(CLI::App& app);
 Action declare_import(CLI::App& app);
 Action declare_bench(CLI::App& app);
+Action declare_benchmark(CLI::App& app);
+Action declare_tune(CLI::App& app);
 
 }  // namespace fluxsbi::app

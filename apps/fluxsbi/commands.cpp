@@ -102,6 +102,21 @@ std::span<const CommandRow> commands() {
                  "measure the rates of training and sampling, and the error of each fast path, on this "
                  "machine",
                  "fluxsbi bench --seconds 5", network(declare_bench)},
+      CommandRow{"tune",
+                 "search for the settings of a config that suit your data best, by successive halving",
+                 "printf 'optimizer.max_lr: [1e-3, 3e-4]\\nmodel.depth: [1, 2]\\n' > space.yaml\n"
+                 "  fluxsbi tune configs/quickstart.yaml --task two_moons --space space.yaml --trials 4 "
+                 "--set training.nsteps=300 --pairs 100 -o runs/tuned",
+                 network(declare_tune)},
+      CommandRow{
+          "benchmark",
+          "train and score models on the SBI benchmark's tasks, beside published scores; goes on where it was "
+          "stopped",
+          "fluxsbi benchmark runs/benchmark --tasks two_moons --budgets 1000 --set training.nsteps=200 "
+          "--draws 500 --observations 0 --fresh 2\n\n"
+          "  # the table of what is there\n"
+          "  fluxsbi benchmark runs/benchmark --table-only --format markdown",
+          network(declare_benchmark)},
   };
   return rows;
 }

@@ -3,11 +3,14 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from c2st_forest import forest_c2st  # noqa: E402
 
 
 def arguments(description):
@@ -65,15 +68,10 @@ def reference(options, task, k):
 
 
 def random_forest(reference_file, samples):
-    """C2ST by scikit-learn's random forest: defaults, z-scored by the reference, five shuffled folds, seed 1."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.model_selection import KFold, cross_val_score
+    """C2ST by scikit-learn's random forest (scripts/c2st_forest.py)."""
     x = np.load(reference_file)[:len(samples)]
     y = samples[np.isfinite(samples).all(axis=1)]
-    data = (np.concatenate([x, y]) - x.mean(axis=0)) / x.std(axis=0)
-    side = np.concatenate([np.zeros(len(x)), np.ones(len(y))])
-    folds = KFold(n_splits=5, shuffle=True, random_state=1)
-    return float(cross_val_score(RandomForestClassifier(random_state=1), data, side, cv=folds).mean())
+    return float(forest_c2st(x, y).mean())
 
 
 def perceptron(options, reference_file, samples_file, row):

@@ -3,12 +3,11 @@
 
 solvers.py OUT --sbibm DIR [--stage train|score|draw] [--only WORD ...]
 
-Trains Flux1 with each method and configs/methods (a folder of methods.py serves as OUT, too), samples with every solver at
+Trains Flux1 with each method and configs/methods, samples with every solver at
 several numbers of evaluations, scores by scikit-learn's random forest and draws OUT/solvers.png. The same noise is used
 throughout, so that curves differ by their solvers alone. Needs numpy, scikit-learn and matplotlib.
 """
 import common
-import methods
 
 TASKS = ["two_moons", "slcp", "gaussian_linear", "gaussian_mixture"]
 EVALUATIONS = [6, 10, 16, 30, 100]
@@ -16,9 +15,35 @@ SOLVERS = {"euler": 1, "heun": 2, "adams_bashforth": 1, "dpmpp_2m": 1}  # with t
 # What the methods take by default, with the method's own spacing of steps, as everywhere here.
 AUTO = {"flow": "adams_bashforth", "edm": "adams_bashforth", "ve": "dpmpp_2m", "vp": "dpmpp_2m"}
 
+# Which training times a task takes. Sharp posteriors need little noise, broad ones the middle of the path
+# (docs/results.md; methods.sh has the same).
+SHARP = {
+    "flow": {"time_distribution": "logit_normal", "time_mean": 2.0, "time_std": 1.8},
+    "diffusion": {"sigma_mean": -2.0, "sigma_std": 1.8},
+    "score_matching": {"times": "log_normal", "sigma_mean": -2.0, "sigma_std": 1.8, "weighting": "denoised"},
+}
+BROAD = {
+    "flow": {"time_distribution": "power_law"},
+    "diffusion": {"sigma_mean": -0.7, "sigma_std": 1.2},
+    "score_matching": {"times": "log_normal", "sigma_mean": -0.7, "sigma_std": 1.2, "weighting": "denoised"},
+}
+TIMES = {"two_moons": SHARP, "slcp": BROAD, "gaussian_linear": BROAD, "gaussian_mixture": BROAD}
+METHODS = {
+    "flow": {"method": "flow"},
+    "edm": {"method": "diffusion", "preconditioning": "edm"},
+    "ve": {"method": "score_matching", "sde": "ve"},
+    "vp": {"method": "score_matching", "sde": "vp"},
+}
+
+
+def settings(task):
+    """The settings of each method by name."""
+    return {name: {f"strategy.{key}": value for key, value in {**keys, **TIMES[task][keys["method"]]}.items()}
+            for name, keys in METHODS.items()}
+
 
 def cells(options):
-    return common.cells(options, TASKS, methods.METHODS, "{}_flux1_{}")
+    return common.cells(options, TASKS, METHODS, "{}_flux1_{}")
 
 
 def points(options):
@@ -47,9 +72,9 @@ def draw(options, scores):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    figure, panels = plt.subplots(len(methods.METHODS), len(TASKS), figsize=(13, 11), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(len(METHODS), len(TASKS), figsize=(13, 11), sharex=True, layout="constrained")
     for task, method, name in cells(options):
-        panel = panels[list(methods.METHODS).index(method)][TASKS.index(task)]
+        panel = panels[list(METHODS).index(method)][TASKS.index(task)]
         for index, solver in enumerate(SOLVERS):
             found = [(e, scores.values.get(f"{name} {solver} {e}")) for e in EVALUATIONS]
             found = [(e, value) for e, value in found if value is not None]
@@ -78,7 +103,7 @@ def main():
     if options.stage in (None, "train"):
         for task, method, name in cells(options):
             config = common.ROOT / f"configs/methods/{task}_flux1.yaml"
-            common.train(options, config, options.out / name, methods.settings(task)[method])
+            common.train(options, config, options.out / name, settings(task)[method])
     if options.stage in (None, "score"):
         score(options, scores)
     if options.stage in (None, "draw"):

@@ -12,7 +12,7 @@ endfunction()
 
 expect("install" "" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
 foreach(file IN ITEMS bin/fluxsbi bin/fluxsbi-network include/fluxsbi/fluxsbi.hpp include/fluxsbi/core/version.hpp
-        ${LIBDIR}/cmake/fluxsbi/fluxsbiConfig.cmake)
+        ${LIBDIR}/cmake/fluxsbi/fluxsbiConfig.cmake share/fluxsbi/published.csv share/fluxsbi/c2st_forest.py)
   if(NOT EXISTS ${prefix}/${file})
     message(FATAL_ERROR "install: ${file} is missing")
   endif()
@@ -22,7 +22,7 @@ endforeach()
 foreach(text IN ITEMS share/man/man1/fluxsbi.1 share/bash-completion/completions/fluxsbi share/zsh/site-functions/_fluxsbi
         share/fish/vendor_completions.d/fluxsbi.fish)
   file(READ ${prefix}/${text} content)
-  foreach(word IN ITEMS simulate train resume sample merge c2st plot report info recommend import bench count workers)
+  foreach(word IN ITEMS simulate train resume sample merge c2st plot report info recommend import bench benchmark count workers)
     if(NOT content MATCHES "${word}")
       message(FATAL_ERROR "${text}: does not name ${word}")
     endif()

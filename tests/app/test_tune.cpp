@@ -1,0 +1,95 @@
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
+
+#include "app/expect.hpp"
+#include "app/program.hpp"
+#include "io/atomic_file.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fluxsbi::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Four trials in two rungs, of which the first has a rate that learns nothing.
+std::vector<std::string> tiny_search(const TemporaryFolder& folder, std::vector<std::string> more = {}) {
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  io::write_text(folder.file("space.yaml"),
+                 "optimizer.max_lr: [1.0e-9, 1.0e-3]\ntraining: {batch_size: [16, 32]}\n");
+  std::vector<std::string> command{"tune",     folder.file("tiny.yaml"),
+                                   "--space",  folder.file("space.yaml"),
+                                   "--trials", "4",
+                                   "--pairs",  "20",
+                                   "-o",       folder.file("out"),
+                                   "--set",    "optimizer.min_lr=1.0e-10",
+                                   "--set",    "optimizer.warmup_steps=10",
+                                   "--set",    "training.nsteps=300"};
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
+}
+
+nlohmann::json search_result(const TemporaryFolder& folder, std::vector<std::string> more = {}) {
+  more.insert(more.end(), {"--table-only", "--json", "-q"});
+  return nlohmann::json::parse(succeed(tiny_search(folder, more)));
+}
+
+TEST_CASE("a search finds the settings that learn, and trains them to the end", "[app][tune]") {
+  const TemporaryFolder folder;
+  REQUIRE(holds(succeed(tiny_search(folder)), "the best: optimizer.max_lr=1.0e-3"));
+  const auto trials = search_result(folder);
+  REQUIRE(trials.size() == 4);
+  REQUIRE(trials[0]["scores"].size() == 2);
+  REQUIRE(trials[0]["scores"][1]["steps"] == 300);
+  REQUIRE(trials[1]["scores"].size() == 1);
+  REQUIRE(trials[0]["scores"][0]["score"] > trials[3]["scores"][0]["score"]);
+  REQUIRE(fs::exists(folder.file("out/best.yaml")));
+  const std::string run = trials[0]["run"];
+  REQUIRE(holds(succeed({"info", run}), "step 300"));
+  REQUIRE_FALSE(holds(succeed(tiny_search(folder)), "train to step"));
+}
+
+TEST_CASE("a search that was stopped goes on", "[app][tune][serial]") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> by{"--by", "validation-loss", "--jobs", "2"};
+  Running first(tiny_search(folder, by));
+  for (int i = 0; i < 3000 && !fs::exists(folder.file("out/trial_01/tune/rung_1_trained")); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  first.send(SIGTERM);
+  const int code = first.wait();
+  REQUIRE((code == 75 || code == 0));
+  succeed(tiny_search(folder, by));
+  REQUIRE(search_result(folder, by)[0]["scores"].size() == 2);
+}
+
+TEST_CASE("what is wrong with a search is told before any work", "[app][tune]") {
+  const TemporaryFolder folder;
+  const auto wrong = [&](const std::string& space, const std::string& part,
+                         const std::string& by = "log-density") {
+    auto command = tiny_search(folder, {"--by", by});
+    io::write_text(folder.file("space.yaml"), space);
+    refuses(command, part);
+    CHECK_FALSE(fs::exists(folder.file("out")));
+  };
+  wrong("optimizer.max_rl: [1, 2]\n", "did you mean 'max_lr'");
+  wrong("model.num_heads: [3]\n", "trial model.num_heads=3");
+  wrong("training.nsteps: [10, 20]\n", "the first rungs for fewer");
+  wrong("training.seed: [1, 2]\n", "validation rows");
+  wrong("strategy.time_alpha: [1, 2]\n", "--by log-density", "validation-loss");
+  wrong("optimizer.max_lr: 1\n", "needs a list");
+}
+
+TEST_CASE("a folder keeps its search", "[app][tune]") {
+  const TemporaryFolder folder;
+  succeed(tiny_search(folder, {"--by", "validation-loss", "--set", "training.nsteps=30"}));
+  refuses(tiny_search(folder, {"--by", "validation-loss", "--set", "training.nsteps=60"}),
+          "training.nsteps is 30 there and 60 here");
+  refuses(tiny_search(folder, {"--by", "log-density", "--set", "training.nsteps=30"}), "criterion differs");
+}
+
+}  // namespace
+}  // namespace fluxsbi::test
