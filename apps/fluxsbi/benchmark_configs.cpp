@@ -25,10 +25,10 @@ std::string strategy_word(const config::Value& document, const std::string& key,
   return value && value->kind == config::Value::Kind::scalar ? value->scalar : absent;
 }
 
-// A section `strategy` of the method alone: keys of one method are unknown to another.
+// A section `strategy` of the method alone: keys of one method are unknown to another. No model: "".
 std::string strategy_setting(const std::string& method, const std::string& model) {
   const auto& row = core::row_named(benchmark::methods(), method, "unknown method");
-  return "strategy={" + std::string(row.keys) + ", model: " + model + "}";
+  return "strategy={" + std::string(row.keys) + (model.empty() ? "" : ", model: " + model) + "}";
 }
 
 // The document that training will read.
@@ -65,17 +65,16 @@ class ConfigMaker {
   }
 
  private:
-  // What `recommend` writes; its strategy gives way where another method is asked for.
+  // What `recommend` writes for the task, the model and the method.
   static benchmark::EntryConfig recommended(const benchmark::Entry& entry) {
+    config::Value given = config::parse_yaml("{}", "the benchmark's choice");
     DataArguments data;
     data.task = entry.task;
-    benchmark::EntryConfig config;
-    config.text = experiment::recommended_config(data_options(data, {simulations_setting(entry)}),
-                                                 entry.model == "auto" ? "" : entry.model);
-    const config::Value document = config::parse_yaml(config.text, "the recommended config");
-    if (entry.method != "flow")
-      config.settings.push_back(strategy_setting(entry.method, strategy_word(document, "model", "auto")));
-    return config;
+    put_into(data, given);
+    config::set_from_command_line(given, simulations_setting(entry));
+    config::set_from_command_line(given,
+                                  strategy_setting(entry.method, entry.model == "auto" ? "" : entry.model));
+    return {experiment::recommend(given).yaml(), {}};
   }
 
   benchmark::EntryConfig of_file(const benchmark::Entry& entry) const {
