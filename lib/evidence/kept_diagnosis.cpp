@@ -50,6 +50,11 @@ KeptDiagnosis::KeptDiagnosis(sample::Posterior& posterior, std::string folder,
   if (!resumed_) kept_.journal()->keep(beginning, {});
 }
 
+KeptDiagnosis::~KeptDiagnosis() {
+  std::error_code not_empty;
+  fs::remove(folder_, not_empty);
+}
+
 std::vector<diagnose::Finding> KeptDiagnosis::findings(
     const std::string& test, const std::function<std::vector<diagnose::Finding>()>& make) {
   if (!kept_.journal()) return make();

@@ -12,12 +12,17 @@
 
 namespace fluxsbi::evidence {
 
-/// Draws, log-densities and findings go into FOLDER/unfinished.partial. The same command goes on from there after a
-/// kill and finds the same numbers; for another model, other pairs or other options it begins anew.
+/// Draws, log-densities and findings go into FOLDER/unfinished.partial. The same command goes on from there
+/// after a kill and finds the same numbers; for another model, other pairs or other options it begins anew.
 class KeptDiagnosis {
  public:
   /// `work` is all that decides the findings. Throws UserError where another process diagnoses into this folder.
   KeptDiagnosis(sample::Posterior& posterior, std::string folder, const experiment::WorkDescription& work);
+
+  /// A folder to which nothing was written goes.
+  ~KeptDiagnosis();
+  KeptDiagnosis(const KeptDiagnosis&) = delete;
+  KeptDiagnosis& operator=(const KeptDiagnosis&) = delete;
 
   /// True where an earlier command had begun this work.
   bool resumed() const { return resumed_; }
@@ -44,9 +49,9 @@ class KeptDiagnosis {
   bool resumed_ = false;
 };
 
-/// As data::simulate_to_file, but for simulations that an unfinished diagnosis made by the same simulator and left at
-/// request.output. `config`: the file that names the simulator, a change of which makes others of them. Nothing is
-/// returned for those that are there already.
+/// As data::simulate_to_file, but for simulations that an unfinished diagnosis made by the same simulator and
+/// left at request.output: nothing is returned for those. `config`: the file that names the simulator, a
+/// change of which makes others of them.
 std::optional<data::SimulateOutcome> simulate_once(const data::SimulateRequest& request,
                                                    const std::string& config);
 /// The work that needed them is done: simulate_once makes those of this folder again from here on.

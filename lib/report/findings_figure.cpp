@@ -12,7 +12,7 @@ namespace fluxsbi::report {
 namespace {
 
 constexpr FigureSize graph_size{440, 300, 12};
-constexpr size_t side_by_side = 2;
+constexpr size_t many_graphs = 12;  // more stand four in a row, others two
 constexpr double title_letters = 16;
 
 std::vector<Figure> graphs_of(std::span<const diagnose::Finding> findings) {
@@ -31,6 +31,7 @@ std::vector<Figure> graphs_of(std::span<const diagnose::Finding> findings) {
 Figure findings_figure(std::span<const diagnose::Finding> findings, const std::string& title) {
   std::vector<Figure> graphs = graphs_of(findings);
   if (graphs.empty()) throw core::UserError("none of the findings has a graph to draw");
+  const size_t side_by_side = graphs.size() > many_graphs ? 4 : 2;
   Figure figure;
   figure.title = title.empty() ? "Tests of a posterior" : title;
   figure.width = graph_size.width * static_cast<double>(std::min(graphs.size(), side_by_side));

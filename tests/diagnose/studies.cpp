@@ -71,8 +71,8 @@ data::Reference reference_of(const Evidence& training) {
 }
 
 Evidence complete_evidence(const test::Fault& fault, bool far) {
-  Evidence evidence = test::make_evidence(fault, {2000, 200, 100, 1, 500}, 1);
-  evidence.reference = reference_of(test::make_evidence(fault, {256, 1, 0}, 2));
+  Evidence evidence = test::make_evidence(fault, {2000, 200, 100, 1, 500}, 2);
+  evidence.reference = reference_of(test::make_evidence(fault, {256, 1, 0}, 3));
   Observation& observation = evidence.observations[0];
   observation.name = "x_o";
   observation.draws_coarse = observation.draws_fine = observation.theta;
