@@ -26,6 +26,10 @@ std::string identity(const ModelFile& model) {
     for (const auto* numbers : {&low, &high, &asinh})
       crc = io::crc32(std::as_bytes(std::span(*numbers)), crc);
   }
+  for (const ModelFile& member : model.members) {
+    const std::string of_member = identity(member);
+    crc = io::crc32(std::as_bytes(std::span(of_member)), crc);
+  }
   char text[9];
   std::snprintf(text, sizeof text, "%08x", crc);
   return text;

@@ -140,6 +140,11 @@ json to_json(const ModelFile& model) {
               {"version", model.version},
               {"remarks", model.remarks}};
   if (!model.reference.empty()) object["reference"] = reference_json(model.reference);
+  for (const ModelFile& member : model.members) {
+    json one = to_json(member);
+    one["config"] = member.config;
+    object["members"].push_back(std::move(one));
+  }
   return object;
 }
 
@@ -166,6 +171,12 @@ ModelFile model_from_json(const json& object) {
   model.validation_loss = loss.is_null() ? std::numeric_limits<double>::quiet_NaN() : loss.get<double>();
   model.version = object.at("version");
   model.remarks = object.at("remarks").get<std::map<std::string, std::string>>();
+  if (!object.contains("members")) return model;
+  for (const json& one : object.at("members")) {
+    model.members.push_back(model_from_json(one));
+    model.members.back().config = one.at("config");
+  }
+  if (model.members.size() < 2) throw std::invalid_argument("an ensemble has two members or more");
   return model;
 }
 

@@ -1,6 +1,8 @@
 #include "checkpoint/model_file.hpp"
 
 #include <filesystem>
+#include <stdexcept>
+#include <utility>
 
 #include "checkpoint/metadata.hpp"
 #include "core/error.hpp"
@@ -12,13 +14,78 @@ namespace {
 
 const std::string format = "model";
 
+// What the names of a member's arrays begin with, counted from 1.
+std::string prefix_of(size_t member) {
+  return "member_" + std::to_string(member + 1) + "/";
+}
+
+// 1 and 2 are what older programs can read.
+int64_t format_of(const ModelFile& model) {
+  if (!model.members.empty()) return model_format;
+  return has_asinh(model.theta) || has_asinh(model.x) ? 2 : 1;
+}
+
+io::Arrays arrays_of(const ModelFile& model) {
+  io::Arrays arrays = model.weights;
+  for (size_t m = 0; m < model.members.size(); ++m) {
+    for (const auto& [name, array] : model.members[m].weights) arrays.emplace(prefix_of(m) + name, array);
+  }
+  return arrays;
+}
+
+bool same_variables(const ModelFile& a, const ModelFile& b) {
+  return a.theta_names == b.theta_names && a.x_names == b.x_names &&
+         a.shape.theta_channels == b.shape.theta_channels && a.shape.x_channels == b.shape.x_channels &&
+         a.shape.x_grid == b.shape.x_grid && a.shape.has_gaps() == b.shape.has_gaps();
+}
+
+// Gives each member its arrays. Throws std::invalid_argument for a member without, and for arrays of none.
+void take_arrays(io::Arrays arrays, ModelFile& model) {
+  if (model.members.empty()) {
+    model.weights = std::move(arrays);
+    return;
+  }
+  for (size_t m = 0; m < model.members.size(); ++m) {
+    const std::string prefix = prefix_of(m);
+    for (auto at = arrays.lower_bound(prefix); at != arrays.end() && at->first.starts_with(prefix);
+         at = arrays.erase(at))
+      model.members[m].weights.emplace(at->first.substr(prefix.size()), std::move(at->second));
+    if (model.members[m].weights.empty())
+      throw std::invalid_argument("it holds no weights of member " + std::to_string(m + 1) + " of " +
+                                  std::to_string(model.members.size()));
+  }
+  if (!arrays.empty())
+    throw std::invalid_argument("'" + arrays.begin()->first + "' belongs to none of its " +
+                                std::to_string(model.members.size()) + " members");
+}
+
 }  // namespace
+
+ModelFile join_members(std::vector<ModelFile> members, const std::string& config) {
+  core::require(members.size() > 1, "an ensemble has two members or more");
+  const ModelFile& first = members.front();
+  ModelFile ensemble = first;
+  ensemble.weights.clear();
+  ensemble.config = config;
+  ensemble.validation_loss = 0;
+  int64_t steps = 0;
+  for (size_t m = 0; m < members.size(); ++m) {
+    if (!same_variables(members[m], first))
+      throw core::UserError("member " + std::to_string(m + 1) +
+                            " of the ensemble was trained on other variables than member 1; train it again");
+    steps += members[m].step;
+    ensemble.validation_loss += members[m].validation_loss / static_cast<double>(members.size());
+    members[m].reference = {};
+  }
+  ensemble.step = steps / std::ssize(members);
+  ensemble.members = std::move(members);
+  return ensemble;
+}
 
 void save_model(const std::string& path, const ModelFile& model) {
   io::Safetensors file;
-  file.arrays = model.weights;
-  const bool newest = has_asinh(model.theta) || has_asinh(model.x);
-  write_metadata(file, format, newest ? model_format : 1, model.config, to_json(model));
+  file.arrays = arrays_of(model);
+  write_metadata(file, format, format_of(model), model.config, to_json(model));
   io::save_safetensors(path, file);
 }
 
@@ -26,7 +93,7 @@ ModelFile load_model(const std::string& path) {
   Content content = load_content(path, format, model_format);
   return naming_damage(path, "take another copy of it or train again", [&] {
     ModelFile model = model_from_json(content.json);
-    model.weights = std::move(content.arrays);
+    take_arrays(std::move(content.arrays), model);
     model.config = std::move(content.config);
     return model;
   });
@@ -47,6 +114,11 @@ std::string find_model(const std::string& run_or_file, std::string& note) {
     note = run_or_file + " has not finished training: using its best weights so far, " + best;
     return best;
   }
+  if (fs::is_directory(run_or_file + "/members", ignored))
+    throw core::UserError(run_or_file +
+                          " is an ensemble whose members have not all finished training; continue it with "
+                          "'fluxsbi resume " +
+                          run_or_file + "', or use one member alone: " + run_or_file + "/members/1");
   throw core::UserError(run_or_file +
                         " holds no model: neither model.safetensors (written when training has ended) nor " +
                         "checkpoints/best.safetensors (written with the first checkpoint); train it first");

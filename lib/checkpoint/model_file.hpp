@@ -14,7 +14,7 @@
 namespace fluxsbi::checkpoint {
 
 /// The format's version; an error says so if a file has a later one.
-inline constexpr int64_t model_format = 2;  // 1 where no feature is transformed by asinh
+inline constexpr int64_t model_format = 3;  // of ensembles; 2 of features that asinh transforms; else 1
 
 struct ModelFile {
   io::Arrays weights;  ///< float32, by module parameter name (EMA weights)
@@ -28,7 +28,14 @@ struct ModelFile {
   double validation_loss = 0;                  ///< of these weights
   std::string version;                         ///< fluxsbi's version that wrote the file
   std::map<std::string, std::string> remarks;  ///< free, for `info`: task, simulations, seed, commit, device
+  /// Of an ensemble: complete models of the same variables, whose equal mixture is the model; `weights` above
+  /// is empty then, and the standardisers are the first member's. `reference` stands above alone.
+  std::vector<ModelFile> members;
 };
+
+/// The ensemble of these models, two or more. step and validation_loss are the members' means. Throws
+/// UserError for models of other variables than the first one's.
+ModelFile join_members(std::vector<ModelFile> members, const std::string& config);
 
 /// Written atomically with a checksum (io::save_safetensors).
 void save_model(const std::string& path, const ModelFile& model);

@@ -11,6 +11,7 @@
 
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +69,14 @@ std::vector<char*> joined_environment(const std::vector<std::string>& extra) {
   return environment;
 }
 
+// The arguments as exec takes them; they end with a null pointer.
+std::vector<char*> words_of(const std::vector<std::string>& arguments) {
+  std::vector<char*> words;
+  for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  return words;
+}
+
 int status_of(int waited) {
   return WIFSIGNALED(waited) ? 128 + WTERMSIG(waited) : WEXITSTATUS(waited);
 }
@@ -77,9 +86,7 @@ int status_of(int waited) {
 Process Process::start_program(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& environment, const Streams& streams) {
   require(!arguments.empty(), "a program has a name");
-  std::vector<char*> words;
-  for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
-  words.push_back(nullptr);
+  const std::vector<char*> words = words_of(arguments);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, streams.input, STDIN_FILENO);
@@ -96,6 +103,26 @@ Process Process::start_program(const std::vector<std::string>& arguments,
   posix_spawnattr_destroy(&attributes);
   if (problem != 0) fail("no process", problem);
   return Process(child);
+}
+
+// Between fork and exec only what is safe in a child of a process with threads.
+Process Process::start_bound_program(const std::vector<std::string>& arguments,
+                                     const std::vector<std::string>& environment, const Streams& streams) {
+  require(!arguments.empty(), "a program has a name");
+  const std::vector<char*> words = words_of(arguments), variables = joined_environment(environment);
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child < 0) fail("no process", errno);
+  if (child > 0) return Process(child);
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  constexpr int no_program = 127;
+  if (getppid() != parent) _exit(no_program);  // it ended before it could be watched
+  dup2(streams.input, STDIN_FILENO);
+  dup2(streams.output, STDOUT_FILENO);
+  dup2(streams.error, STDERR_FILENO);
+  execve(words.front(), words.data(), variables.data());
+  _exit(no_program);
 }
 
 Process Process::start_work(const std::function<void()>& work) {
@@ -134,6 +161,10 @@ int Process::wait() {
   status_ = status_of(waited);
   id_ = -1;
   return status_;
+}
+
+void Process::ask_to_stop() {
+  if (id_ >= 0) ::kill(id_, SIGTERM);
 }
 
 void Process::end_group() {

@@ -24,6 +24,11 @@ class Process {
   static Process start_program(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& environment, const Streams& streams);
 
+  /// The same for a program named by its path that cannot outlive this process, however that ends: the kernel
+  /// kills it then. The caller's thread must live as long as the child.
+  static Process start_bound_program(const std::vector<std::string>& arguments,
+                                     const std::vector<std::string>& environment, const Streams& streams);
+
   /// Starts a copy of this process that calls work() and ends: exit status 0, or 1 after an exception. No
   /// destructors and exit handlers run in it, and it may use no threads. It stays in this process's group.
   /// Throws std::system_error.
@@ -37,6 +42,8 @@ class Process {
   bool has_ended();
   /// Waits for the end. Returns the exit status, or 128 + the number of the signal that ended the child.
   int wait();
+  /// Asks the child alone to stop: SIGTERM.
+  void ask_to_stop();
   /// Ends the child and its group: SIGTERM, then SIGKILL after two seconds. For start_program only.
   void end_group();
   /// SIGKILL for the child alone.

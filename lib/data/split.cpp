@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "core/error.hpp"
@@ -9,21 +10,56 @@
 
 namespace fluxsbi::data {
 
-Split split_rows(int64_t rows, const DataOptions& options, uint64_t seed) {
-  if (rows < 2) {
-    throw core::UserError("training needs at least 2 rows, one to train on and one to validate with; found " +
-                          std::to_string(rows));
-  }
-  const auto wanted = std::llround(options.validation_fraction * static_cast<double>(rows));
-  const int64_t count = std::clamp<int64_t>(std::min<int64_t>(wanted, options.max_validation), 1, rows - 1);
-  // Floyd's algorithm: a uniform subset of `count` rows with `count` draws.
+namespace {
+
+// Floyd's algorithm: a uniform subset of `count` rows with `count` draws.
+std::vector<int64_t> subset(int64_t rows, int64_t count, uint64_t seed) {
   core::Philox random(seed, core::Purpose::split);
   std::unordered_set<int64_t> chosen;
   for (int64_t last = rows - count; last < rows; ++last) {
     const auto row = static_cast<int64_t>(random.below(static_cast<uint64_t>(last) + 1));
     if (!chosen.insert(row).second) chosen.insert(last);
   }
-  std::vector<int64_t> validation(chosen.begin(), chosen.end());
+  return {chosen.begin(), chosen.end()};
+}
+
+// The first places of a uniform permutation of the rows (Fisher and Yates), of which fold number k has those
+// from k count on. Only the places that were swapped are kept.
+std::vector<int64_t> subset_of_fold(int64_t rows, int64_t count, uint64_t seed, const Fold& fold) {
+  constexpr uint64_t of_folds = 1;  // the stream; that of a single split is 0
+  core::Philox random(seed, core::Purpose::split, of_folds);
+  std::unordered_map<int64_t, int64_t> swapped;
+  const auto at = [&](int64_t place) {
+    const auto found = swapped.find(place);
+    return found == swapped.end() ? place : found->second;
+  };
+  std::vector<int64_t> chosen;
+  for (int64_t place = 0; place < (fold.number + 1) * count; ++place) {
+    const auto other = place + static_cast<int64_t>(random.below(static_cast<uint64_t>(rows - place)));
+    if (place >= fold.number * count) chosen.push_back(at(other));
+    swapped[other] = at(place);
+  }
+  return chosen;
+}
+
+}  // namespace
+
+Split split_rows(int64_t rows, const DataOptions& options, uint64_t seed, const Fold& fold) {
+  if (rows < 2) {
+    throw core::UserError("training needs at least 2 rows, one to train on and one to validate with; found " +
+                          std::to_string(rows));
+  }
+  const auto wanted = std::llround(options.validation_fraction * static_cast<double>(rows));
+  if (rows < fold.count) {
+    throw core::UserError(
+        "an ensemble of " + std::to_string(fold.count) +
+        " members needs as many rows, since each member validates by rows of its own; found " +
+        std::to_string(rows) + "; lower training.ensemble");
+  }
+  const int64_t most = fold.count > 1 ? rows / fold.count : rows - 1;
+  const int64_t count = std::clamp<int64_t>(std::min<int64_t>(wanted, options.max_validation), 1, most);
+  std::vector<int64_t> validation =
+      fold.count > 1 ? subset_of_fold(rows, count, seed, fold) : subset(rows, count, seed);
   std::sort(validation.begin(), validation.end());
   return {Complement(rows, validation), validation};
 }

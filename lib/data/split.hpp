@@ -15,7 +15,14 @@ struct Split {
   Complement training;
   std::vector<int64_t> validation;
 };
-/// Throws UserError if there are fewer than two rows.
-Split split_rows(int64_t rows, const DataOptions& options, uint64_t seed);
+/// One part of a K-fold split: the members of an ensemble validate by rows that differ.
+struct Fold {
+  int64_t number = 0;  ///< from 0
+  int64_t count = 1;   ///< K; 1: the rows are split once
+};
+
+/// The K validation sets of folds with the same seed are disjoint and of one size: validation_fraction of the
+/// rows, and at most a K-th of them. Throws UserError if there are fewer than two rows, or fewer than folds.
+Split split_rows(int64_t rows, const DataOptions& options, uint64_t seed, const Fold& fold = {});
 
 }  // namespace fluxsbi::data

@@ -228,7 +228,7 @@ bool reconsider(const SideSurvey& side, const SideChoice& of_all, SideChoice& ch
 }  // namespace
 
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed, const ThetaEnds& theta_ends,
-              int64_t most_numbers) {
+              int64_t most_numbers, const Fold& fold) {
   const int64_t rows = dataset.rows->rows();
   Survey result;
   result.kept = Complement(rows, {});
@@ -237,7 +237,7 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
   const auto run_once = [&](int64_t kept) {
     Pass pass(dataset, options, seed, choices, most_numbers);
     // Too few rows to split are an error that comes after those of the rows themselves.
-    if (kept >= 2) result.split = split_rows(kept, options, seed);
+    if (kept >= std::max<int64_t>(2, fold.count)) result.split = split_rows(kept, options, seed, fold);
     pass.run(result.split.validation);
     return pass;
   };
@@ -245,7 +245,7 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
   pass.check_rows();
   const auto bad = pass.bad();
   result.dropped = std::ssize(bad);
-  result.split = split_rows(rows - result.dropped, options, seed);
+  result.split = split_rows(rows - result.dropped, options, seed, fold);
   require_spread(dataset, options, result.split);
   const Choices of_all = chooser.choose(pass.theta().tallies(), pass.x().tallies());
   const bool theta_changes = reconsider(pass.theta(), of_all.theta, choices.theta),

@@ -41,6 +41,6 @@ struct Survey {
 /// with impute x may hold NaN, but not in every row), for sets that are none, for theta outside the ends of
 /// its transform, for transforms that do not fit, for constant columns, and for fewer than two rows.
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
-              const ThetaEnds& theta_ends = {}, int64_t most_numbers = block_numbers);
+              const ThetaEnds& theta_ends = {}, int64_t most_numbers = block_numbers, const Fold& fold = {});
 
 }  // namespace fluxsbi::data

@@ -72,7 +72,8 @@ class Drawing {
     const double begin = core::steady_seconds();
     std::vector<int64_t> pending = draw_all();
     const double now = core::steady_seconds(), deadline = now + options_.max_seconds;
-    if (!pending.empty() && finite_ > 0) rejection_.report_first_pass(std::ssize(pending), now - begin);
+    if (!pending.empty() && finite_ > 0)
+      rejection_.report_first_pass(std::ssize(pending), now - begin, source_.who);
     given_up_ = finite_ > 0 ? rejection_.give_up(pending, amount_.draws) : 0;
     if (!pending.empty() && finite_ > 0 && rejection_.out_of_time(now - begin)) {
       out_of_time_ = true;
@@ -131,7 +132,8 @@ class Drawing {
     core::interruption_point();
     std::vector<int64_t> rows;
     for (const int64_t item : items) rows.push_back(item / amount_.draws);
-    const uint64_t key = chunk_key(attempt, items);
+    constexpr int attempt_bits = 32;
+    const uint64_t key = chunk_key(attempt + (amount_.first_draw << attempt_bits), items);
     std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
     if (!chunk) {
       chunk = compute(items, rows, attempt);
@@ -150,7 +152,7 @@ class Drawing {
     const int64_t n = std::ssize(items), size = state_size();
     std::vector<NoiseKey> keys;
     for (const int64_t item : items)
-      keys.push_back({amount_.first_row + item / amount_.draws, item % amount_.draws, attempt});
+      keys.push_back({amount_.first_row + item / amount_.draws, number_of_draw(item), attempt});
     NormalNoise noise(amount_.seed, keys);
     const auto normal = [&] {  // [n, tokens, channels], on the host
       at::Tensor next = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
@@ -164,6 +166,10 @@ class Drawing {
       options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
     }
     return integrate_path(bound, options);
+  }
+
+  int64_t number_of_draw(int64_t item) const {
+    return amount_.first_draw + item % amount_.draws * amount_.draw_step;
   }
 
   // Takes fresh noise along the path of these conditions to the data, and counts evaluations.
@@ -277,7 +283,7 @@ class Drawing {
         : out_of_tries ? "sampling.max_tries was reached"
                        : "sampling.max_seconds was reached";
     const std::string where = rejection_.where();
-    core::log::warning(std::to_string(missing) + " of " + std::to_string(total_) +
+    core::log::warning(source_.who + std::to_string(missing) + " of " + std::to_string(total_) +
                        " samples could not be filled and are NaN: " + reason + " (acceptance rate " +
                        core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")" +
                        (where.empty() ? ""
@@ -289,7 +295,7 @@ class Drawing {
   void warn_exhausted() const {
     const std::vector<int64_t> rows(exhausted_.begin(), exhausted_.end());
     core::log::warning(
-        "samples of " + std::to_string(exhausted_.size()) +
+        source_.who + "samples of " + std::to_string(exhausted_.size()) +
         " observations ran into sampling.max_evaluations = " + std::to_string(options_.max_evaluations) +
         " and were drawn again; rows " + core::list_first(rows) +
         "; raise it, loosen sampling.atol and rtol, or take a fixed-step solver");

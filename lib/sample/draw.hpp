@@ -37,14 +37,17 @@ struct Source {
   std::span<const double> given;
   at::Device device{at::kCPU};
   ChunkJournal* journal = nullptr;  ///< where finished chunks are kept; null: nowhere
+  std::string who = {};             ///< what warnings begin with: "member 2: "; of a single model nothing
 };
 
-/// How much to draw. The noise of a draw is keyed by (seed, first_row + row, draw, attempt).
+/// How much to draw. The noise of draw i is keyed by (seed, first_row + row, first_draw + i draw_step,
+/// attempt).
 struct Amount {
   int64_t rows = 0, draws = 0;
   uint64_t seed = 0;
   int64_t first_row = 0;
   int64_t chunk = 0;  ///< samples a chunk, >= 1
+  int64_t first_draw = 0, draw_step = 1;
 };
 
 /// Called after every chunk with the number of samples that are final and their total.

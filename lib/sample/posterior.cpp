@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "sample/memory.hpp"
+#include "sample/mixture.hpp"
 #include "sample/posterior_parts.hpp"
 
 namespace fluxsbi::sample {
@@ -18,16 +19,34 @@ constexpr int64_t most_rows_cpu = 4096;
 
 }  // namespace
 
-Posterior::Posterior(PosteriorContent content) : parts_(std::make_shared<Parts>(std::move(content))) {}
+Posterior::Posterior(PosteriorContent content) {
+  members_.push_back(std::make_shared<Parts>(std::move(content)));
+}
+
+Posterior::Posterior(std::vector<PosteriorContent> members) {
+  core::require(!members.empty(), "a posterior has a model");
+  for (PosteriorContent& content : members) {
+    members_.push_back(std::make_shared<Parts>(std::move(content)));
+    Parts& member = *members_.back();
+    if (members.size() > 1) member.who = "member " + std::to_string(members_.size()) + ": ";
+    member.speaks = members_.size() == 1;
+    core::require(member.tokens() == front().tokens() && member.shape.x_size() == front().shape.x_size(),
+                  "the members of an ensemble are of the same variables");
+  }
+}
 
 Samples Posterior::sample(std::span<const double> x, int64_t rows, int64_t draws, uint64_t seed,
                           int64_t first_row, const SamplingOptions& options, const Progress& progress) {
-  parts_->check_observations(x, rows);
-  Samples samples;
-  parts_->with_source(x, rows, [&](const Source& source) {
-    samples = draw(source, {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
-  });
-  return samples;
+  front().check_observations(x, rows);
+  return draw_mixture(members(), {rows, draws, seed, first_row, chunk_size(options)}, progress,
+                      [&](int64_t m, const Amount& share, const Progress& shown) {
+                        Samples samples;
+                        const Parts& member = *members_[static_cast<size_t>(m)];
+                        member.with_source(x, rows, [&](const Source& source) {
+                          samples = draw(source, share, options, shown);
+                        });
+                        return samples;
+                      });
 }
 
 Samples Posterior::sample_given(std::span<const double> given, int64_t rows, int64_t draws, uint64_t seed,
@@ -37,71 +56,79 @@ Samples Posterior::sample_given(std::span<const double> given, int64_t rows, int
         "the model cannot infer blank cells: it was trained for theta given x; use --x, or train "
         "flux1joint or simformer");
   }
-  const JointCondition condition = parts_->condition_of(given, rows);
-  return draw(parts_->joint_source(condition, given, parts_->tokens()),
-              {rows, draws, seed, first_row, chunk_size(options)}, options, progress);
+  return draw_mixture(members(), {rows, draws, seed, first_row, chunk_size(options)}, progress,
+                      [&](int64_t m, const Amount& share, const Progress& shown) {
+                        const Parts& member = *members_[static_cast<size_t>(m)];
+                        const JointCondition condition = member.condition_of(given, rows);
+                        return draw(member.joint_source(condition, given, member.tokens()), share, options,
+                                    shown);
+                      });
 }
 
 void Posterior::keep_in(std::shared_ptr<ChunkJournal> journal) {
-  parts_->journal = std::move(journal);
+  for (const auto& member : members_) member->journal = journal;
 }
 
 int64_t Posterior::chunk_size(const SamplingOptions& options) const {
-  const bool cuda = parts_->engine->device().is_cuda();
+  const bool cuda = front().engine->device().is_cuda();
   const int64_t most = cuda ? most_rows_cuda : most_rows_cpu;
   if (options.chunk > 0) return cuda ? std::min(options.chunk, most) : options.chunk;
   const double fitting = options.memory_gb * 1e9 /
-                         bytes_per_sample(parts_->engine->parameters(), parts_->seen,
-                                          parts_->tokens() * parts_->shape.theta_channels);
+                         bytes_per_sample(front().engine->parameters(), front().seen,
+                                          front().tokens() * front().shape.theta_channels);
   return static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(most)));
 }
 
 bool Posterior::joint() const {
-  return parts_->mask.has_value();
+  return front().mask.has_value();
 }
 
 const std::string& Posterior::execution() const {
-  return parts_->execution;
+  return front().execution;
 }
 
 const data::Prior* Posterior::prior() const {
-  return parts_->prior.get();
+  return front().prior.get();
 }
 
 const data::DataShape& Posterior::shape() const {
-  return parts_->shape;
+  return front().shape;
 }
 
 const std::vector<std::string>& Posterior::theta_names() const {
-  return parts_->theta_names;
+  return front().theta_names;
 }
 
 const std::vector<std::string>& Posterior::x_names() const {
-  return parts_->x_names;
+  return front().x_names;
 }
 
 const data::Reference& Posterior::reference() const {
-  return parts_->reference;
+  return front().reference;
+}
+
+const data::Standardiser& Posterior::standardiser(bool all_tokens) const {
+  return all_tokens ? front().row : front().theta;
 }
 
 const SamplingOptions& Posterior::sampling() const {
-  return parts_->sampling;
+  return front().sampling;
 }
 
 const std::string& Posterior::identity() const {
-  return parts_->identity;
+  return front().identity;
 }
 
 engine::Engine& Posterior::engine() {
-  return *parts_->engine;
+  return *front().engine;
 }
 
 const method::StrategyOptions& Posterior::strategy() const {
-  return parts_->strategy;
+  return front().strategy;
 }
 
 const method::Method& Posterior::method() const {
-  return *parts_->method;
+  return *front().method;
 }
 
 }  // namespace fluxsbi::sample

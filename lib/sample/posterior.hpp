@@ -1,6 +1,7 @@
 // A trained posterior estimator that is ready to draw from.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,13 +43,20 @@ struct PosteriorContent {
 class Posterior {
  public:
   explicit Posterior(PosteriorContent content);
+  /// An ensemble: the equal mixture of posteriors of the same variables. What is not theirs alone (names,
+  /// prior, reference, sampling, identity, ...) is taken from the first. Each member has its own
+  /// standardisers.
+  explicit Posterior(std::vector<PosteriorContent> members);
+
+  /// How many models answer: K of an ensemble, else 1.
+  int64_t members() const { return std::ssize(members_); }
 
   /// `draws` samples of theta for each of `rows` observations x [rows, x_dim, x_channels] in the data's
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
   /// change nothing beyond float32 rounding of batched products (1e-5 relative seen) and, for adaptive
   /// solvers, what that rounding does to a step's acceptance (their tolerance). `progress` is called after
-  /// every chunk. Throws UserError for x that does not fit or is not finite, core::Interrupted when a
-  /// signal asked to stop.
+  /// every chunk. Draw d of an ensemble is of member d mod K, which alone redraws it. Throws UserError for x
+  /// that does not fit or is not finite, core::Interrupted when a signal asked to stop.
   Samples sample(std::span<const double> x, int64_t rows, int64_t draws, uint64_t seed, int64_t first_row,
                  const SamplingOptions& options, const Progress& progress = {});
 
@@ -62,8 +70,9 @@ class Posterior {
   /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows =
   /// rows, or 1 for all of theta; both in the data's units, in which the density is too (log_prob.hpp says
   /// what is computed). Of `options` it uses solver (auto: dopri5), steps, atol, rtol, max_evaluations,
-  /// memory_gb and chunk (network evaluations with gradient at once). Throws UserError for what is not
-  /// finite, for x that does not fit, and for a solver that is not Runge-Kutta.
+  /// memory_gb and chunk (network evaluations with gradient at once). An ensemble's is the mean of its
+  /// members' densities (mixture.hpp). Throws UserError for what is not finite, for x that does not fit, and
+  /// for a solver that is not Runge-Kutta.
   LogProbs log_prob(std::span<const double> theta, int64_t rows, std::span<const double> x, int64_t x_rows,
                     const DivergenceOptions& divergence, const SamplingOptions& options,
                     const Progress& progress = {});
@@ -96,6 +105,9 @@ class Posterior {
   const std::vector<std::string>& x_names() const;
   /// What observations are compared with; empty for models without x.
   const data::Reference& reference() const;
+  /// Of theta's features, or of those of all tokens that sample_given draws; an ensemble's is its first
+  /// member's.
+  const data::Standardiser& standardiser(bool all_tokens) const;
   /// The section `sampling` that was saved with the model; the options of a command override it.
   const SamplingOptions& sampling() const;
   /// Eight hexadecimal digits over weights, config and standardisers: equal for equal posteriors.
@@ -108,8 +120,16 @@ class Posterior {
 
  private:
   struct Parts;
+  Parts& front() const { return *members_.front(); }
   DensityMemory density_memory(const SamplingOptions& options) const;
-  std::shared_ptr<Parts> parts_;
+  /// The mixture of what `of_member` gives for each of them, with probes of its own.
+  LogProbs mixed(const DivergenceOptions& divergence, const Progress& progress,
+                 const std::function<LogProbs(const Parts&, const DivergenceOptions&, const Progress&)>&
+                     of_member) const;
+  /// Calls work with the members' sources of draws of theta given rows of x.
+  void with_sources(std::span<const double> x, int64_t rows,
+                    const std::function<void(std::span<const Source* const>)>& work) const;
+  std::vector<std::shared_ptr<Parts>> members_;
 };
 
 }  // namespace fluxsbi::sample

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/philox.hpp"
 #include "sample/memory.hpp"
+#include "sample/mixture.hpp"
 #include "sample/posterior_parts.hpp"
 
 namespace fluxsbi::sample {
@@ -13,7 +15,7 @@ namespace fluxsbi::sample {
 LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::span<const double> x,
                              int64_t x_rows, const DivergenceOptions& divergence,
                              const SamplingOptions& options, const Progress& progress) {
-  const Parts& parts = *parts_;
+  const Parts& parts = front();
   core::require(x_rows == rows || x_rows == 1, "theta and x need as many rows, or x one");
   parts.check_observations(x, x_rows);
   parts.require_density(x);
@@ -21,24 +23,53 @@ LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::
   const auto width = static_cast<size_t>(parts.shape.theta_size()),
              size = static_cast<size_t>(parts.shape.x_size());
   const std::vector<double> theta = parts.onto_ends(points, width);
-  LogProbs found;
-  parts.with_source(x, x_rows, [&](Source source) {
-    if (x_rows == 1) {
-      source.bind = [all = std::move(source.bind)](std::span<const int64_t> chosen) {
-        return all(std::vector<int64_t>(chosen.size(), 0));
-      };
-    }
-    std::vector<double> values;
-    for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
-      const auto left = std::span(theta).subspan(row * width, width);
-      values.insert(values.end(), left.begin(), left.end());
-      if (!parts.mask) continue;
-      const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
-      values.insert(values.end(), right.begin(), right.end());
-    }
-    found = sample::log_prob(source, values, rows, divergence, options, density_memory(options), progress);
-  });
-  return found;
+  const auto of_member = [&](const Parts& member, const DivergenceOptions& own, const Progress& shown) {
+    LogProbs found;
+    member.with_source(x, x_rows, [&](Source source) {
+      if (x_rows == 1) {
+        source.bind = [all = std::move(source.bind)](std::span<const int64_t> chosen) {
+          return all(std::vector<int64_t>(chosen.size(), 0));
+        };
+      }
+      std::vector<double> values;
+      for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
+        const auto left = std::span(theta).subspan(row * width, width);
+        values.insert(values.end(), left.begin(), left.end());
+        if (!member.mask) continue;
+        const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
+        values.insert(values.end(), right.begin(), right.end());
+      }
+      found = sample::log_prob(source, values, rows, own, options, density_memory(options), shown);
+    });
+    return found;
+  };
+  return mixed(divergence, progress, of_member);
+}
+
+LogProbs Posterior::mixed(
+    const DivergenceOptions& divergence, const Progress& progress,
+    const std::function<LogProbs(const Parts&, const DivergenceOptions&, const Progress&)>& of_member) const {
+  std::vector<LogProbs> found;
+  for (int64_t m = 0; m < members(); ++m) {
+    DivergenceOptions own = divergence;
+    if (m > 0)
+      own.seed = core::derive_seed(divergence.seed, core::Purpose::divergence, static_cast<uint64_t>(m));
+    found.push_back(of_member(*members_[static_cast<size_t>(m)], own, part_of(progress, m, members())));
+  }
+  return found.size() == 1 ? std::move(found.front()) : mix(found);
+}
+
+void Posterior::with_sources(std::span<const double> x, int64_t rows,
+                             const std::function<void(std::span<const Source* const>)>& work) const {
+  std::vector<const Source*> sources;
+  const std::function<void()> add = [&] {
+    if (sources.size() == members_.size()) return work(sources);
+    members_[sources.size()]->with_source(x, rows, [&](const Source& source) {
+      sources.push_back(&source);
+      add();
+    });
+  };
+  add();
 }
 
 LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows, const GivenMask& mask,
@@ -49,7 +80,7 @@ LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows,
         "the model was trained for theta given x and knows no other density; use --theta and --x, or train "
         "flux1joint or simformer");
   }
-  const Parts& parts = *parts_;
+  const Parts& parts = front();
   const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.theta_channels);
   check_points(points, size);
   const std::vector<double> values = parts.onto_ends(points, size);
@@ -75,15 +106,18 @@ LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows,
         " (counted from 0): the given components of theta lie outside the prior's support together: "
         "the model never saw such a theta");
   }
-  const JointCondition condition = parts.condition_of(given, rows);
-  return sample::log_prob(parts.joint_source(condition, given, parts.tokens()), values, rows, divergence,
-                          options, density_memory(options), progress);
+  const auto of_member = [&](const Parts& member, const DivergenceOptions& own, const Progress& shown) {
+    const JointCondition condition = member.condition_of(given, rows);
+    return sample::log_prob(member.joint_source(condition, given, member.tokens()), values, rows, own,
+                            options, density_memory(options), shown);
+  };
+  return mixed(divergence, progress, of_member);
 }
 
 Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                             const SamplingOptions& options, const Progress& progress) {
   constexpr int64_t most_samples = 200000;  // of all the rows that are worked on together
-  const Parts& parts = *parts_;
+  const Parts& parts = front();
   parts.check_observations(x, rows);
   parts.require_density(x);
   const int64_t group = std::max<int64_t>(1, most_samples / modes.draws);
@@ -92,9 +126,12 @@ Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t se
     const int64_t count = std::min(group, rows - first), size = parts.shape.x_size();
     const auto some = x.subspan(static_cast<size_t>(first * size), static_cast<size_t>(count * size));
     Modes found;
-    parts.with_source(some, count, [&](const Source& source) {
-      const Samples samples = draw(source, {count, modes.draws, seed, first, chunk_size(options)}, options);
-      found = sample::find_modes(source, samples, modes, options, density_memory(options));
+    with_sources(some, count, [&](std::span<const Source* const> sources) {
+      const Samples samples = draw_mixture(members(), {count, modes.draws, seed, first, chunk_size(options)},
+                                           {}, [&](int64_t m, const Amount& share, const Progress&) {
+                                             return draw(*sources[static_cast<size_t>(m)], share, options);
+                                           });
+      found = sample::find_modes(sources, samples, modes, options, density_memory(options));
     });
     all.theta.insert(all.theta.end(), found.theta.begin(), found.theta.end());
     all.log_prob.insert(all.log_prob.end(), found.log_prob.begin(), found.log_prob.end());
@@ -106,7 +143,7 @@ Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t se
 }
 
 DensityMemory Posterior::density_memory(const SamplingOptions& options) const {
-  const Parts& parts = *parts_;
+  const Parts& parts = front();
   const double bytes = bytes_per_pull_back(parts.engine->parameters(), parts.seen);
   const int64_t fitting = std::max<int64_t>(1, static_cast<int64_t>(options.memory_gb * 1e9 / bytes));
   return {std::min(chunk_size(options), fitting), options.memory_gb * 1e9};

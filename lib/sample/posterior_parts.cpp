@@ -157,6 +157,7 @@ Source Posterior::Parts::source() const {
   source.channels = shape.theta_channels;
   source.device = engine->device();
   source.journal = journal.get();
+  source.who = who;
   return source;
 }
 
@@ -173,14 +174,14 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
 
 JointCondition Posterior::Parts::condition_of(std::span<const double> given, int64_t rows,
                                               std::span<const uint8_t> missing) const {
-  warn_of_moved(row, given);
+  if (speaks) warn_of_moved(row, given);
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device(), missing);
   check_questions(condition, *mask, config::name_of(condition_mask.kind), shape);
   return condition;
 }
 
 at::Tensor Posterior::Parts::embed(std::span<const double> observations, int64_t rows) const {
-  warn_of_moved(x, observations);
+  if (speaks) warn_of_moved(x, observations);
   std::vector<float> standardised = x.apply(observations);
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, shape.x_dim, shape.x_channels}, at::kFloat)
@@ -196,7 +197,7 @@ void Posterior::Parts::with_source(std::span<const double> observations, int64_t
     const std::vector<uint8_t> missing = blank_tokens(given, rows, shape);
     if (shape.has_gaps()) given = given_x(filled(observations), rows, shape);
     const bool learnt = shape.has_gaps() && !missing.empty();
-    if (!learnt && !missing.empty()) {
+    if (speaks && !learnt && !missing.empty()) {
       core::log::info(
           "values of x are missing (NaN): the joint model, trained on complete data, infers them beside "
           "theta, and they are left out of the result");

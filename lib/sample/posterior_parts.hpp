@@ -17,6 +17,8 @@ struct Posterior::Parts : PosteriorContent {
   explicit Parts(PosteriorContent content);
 
   std::shared_ptr<ChunkJournal> journal;  // of finished chunks; null: none is kept
+  std::string who;                        // see Source::who
+  bool speaks = true;  // says what concerns the observations; of an ensemble the first member does
 
   // joint models
   data::Standardiser row;                     // of theta and x

@@ -71,7 +71,7 @@ bool Rejection::out_of_time(double seconds) const {
          time_to_fill(seconds, /*all=*/false) > 2 * options_.max_seconds;
 }
 
-void Rejection::report_first_pass(int64_t pending, double seconds) const {
+void Rejection::report_first_pass(int64_t pending, double seconds, const std::string& who) const {
   const Tries all = total();
   if (all.tried == 0 || static_cast<double>(all.kept) >= worth_saying * static_cast<double>(all.tried))
     return;
@@ -87,7 +87,7 @@ void Rejection::report_first_pass(int64_t pending, double seconds) const {
                 (time > options_.max_seconds ? ", more than sampling.max_seconds = " +
                                                    core::number_text(options_.max_seconds) + " allows"
                                              : "");
-  core::log::info(kept + (places.empty() ? "" : " (" + places + ")"));
+  core::log::info(who + kept + (places.empty() ? "" : " (" + places + ")"));
 }
 
 bool Rejection::hopeless(const Tries& tries) const {

@@ -32,8 +32,8 @@ class Rejection {
   /// A draw that was not finite.
   void count_broken(int64_t row) { ++rows_[static_cast<size_t>(row)].tried; }
   /// Says after the first pass, which took `seconds`, how many draws were kept and how long it takes to fill
-  /// the `pending` others; nothing where most were kept.
-  void report_first_pass(int64_t pending, double seconds) const;
+  /// the `pending` others; nothing where most were kept. The line begins with `who`.
+  void report_first_pass(int64_t pending, double seconds, const std::string& who) const;
   /// True where filling the others would take more than twice options.max_seconds after a first pass that
   /// took `seconds`: more than half of them would still be missing then.
   bool out_of_time(double seconds) const;

@@ -6,6 +6,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "checkpoint/example.hpp"
+#include "checkpoint/identity.hpp"
 #include "checkpoint/model_file.hpp"
 #include "core/error.hpp"
 #include "io/safetensors.hpp"
@@ -127,7 +128,9 @@ TEST_CASE("a file of another kind or of a newer version is refused with a senten
     io::save_safetensors(path, file);
   };
   using Metadata = std::map<std::string, std::string>;
-  rewrite([](Metadata& metadata) { metadata["fluxsbi.format_version"] = "3"; });
+  rewrite([](Metadata& metadata) {
+    metadata["fluxsbi.format_version"] = std::to_string(checkpoint::model_format + 1);
+  });
   CHECK_THROWS_WITH(checkpoint::load_model(path),
                     ContainsSubstring(path) && ContainsSubstring("update fluxsbi"));
   rewrite([](Metadata& metadata) { metadata.erase("fluxsbi.format"); });
@@ -164,6 +167,85 @@ TEST_CASE("find_model takes the finished model, else the best checkpoint and say
   CHECK(checkpoint::find_model(folder.path(), note) == folder.file("model.safetensors"));
   CHECK(note.empty());
   CHECK(checkpoint::find_model(folder.file("model.safetensors"), note) == folder.file("model.safetensors"));
+}
+
+// Two members whose weights and standardisers differ.
+ModelFile two_members() {
+  ModelFile first = test::example_model(), second = first;
+  second.weights["b"] = io::Array::from(std::span<const float>(std::vector<float>{-4}), {1});
+  second.theta.mean[0] = 7;
+  second.step = 1236;
+  second.config += "training:\n  member: 2\n";
+  first.reference = {std::vector<double>(6, 1),
+                     std::vector<double>(6, 1),
+                     std::vector<double>(6, 0),
+                     std::vector<double>(6, 2),
+                     {},
+                     {},
+                     {}};
+  return checkpoint::join_members({first, second}, "training:\n  ensemble: 2\n");
+}
+
+TEST_CASE("an ensemble's file gives back every member", "[checkpoint][model][ensemble]") {
+  const test::TemporaryFolder folder;
+  const ModelFile model = two_members();
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  const ModelFile read = checkpoint::load_model(folder.file("m.safetensors"));
+  CHECK(read.config == "training:\n  ensemble: 2\n");
+  CHECK(read.weights.empty());
+  CHECK(read.step == 1235);
+  CHECK(read.theta_names == test::example_model().theta_names);
+  CHECK(read.reference.mean == std::vector<double>(6, 1));
+  REQUIRE(read.members.size() == 2);
+  for (size_t m = 0; m < 2; ++m) {
+    CAPTURE(m);
+    CHECK(read.members[m].config == model.members[m].config);
+    CHECK(read.members[m].theta.mean == model.members[m].theta.mean);
+    CHECK(read.members[m].step == model.members[m].step);
+    CHECK(read.members[m].reference.empty());
+    REQUIRE(read.members[m].weights.size() == 2);
+    for (const auto& [name, array] : model.members[m].weights)
+      CHECK(read.members[m].weights.at(name).bytes == array.bytes);
+  }
+  CHECK(checkpoint::identity(read) == checkpoint::identity(model));
+  ModelFile other = model;
+  other.members[1].weights["b"] = other.members[0].weights["b"];
+  CHECK(checkpoint::identity(other) != checkpoint::identity(model));
+}
+
+TEST_CASE("an ensemble's file is of a format that older programs refuse, a single model's is not",
+          "[checkpoint][model][ensemble]") {
+  const test::TemporaryFolder folder;
+  checkpoint::save_model(folder.file("two.safetensors"), two_members());
+  checkpoint::save_model(folder.file("one.safetensors"), test::example_model());
+  const auto format = [&](const char* name) {
+    return io::load_safetensors(folder.file(name)).metadata.at("fluxsbi.format_version");
+  };
+  CHECK(format("two.safetensors") == "3");
+  CHECK(format("one.safetensors") == "1");
+}
+
+TEST_CASE("a file that lacks a member's weights or holds more is damaged", "[checkpoint][model][ensemble]") {
+  const test::TemporaryFolder folder;
+  checkpoint::save_model(folder.file("m.safetensors"), two_members());
+  const io::Safetensors whole = io::load_safetensors(folder.file("m.safetensors"));
+  io::Safetensors fewer = whole, more = whole;
+  fewer.arrays.erase("member_2/a.weight");
+  fewer.arrays.erase("member_2/b");
+  io::save_safetensors(folder.file("fewer.safetensors"), fewer);
+  CHECK_THROWS_WITH(checkpoint::load_model(folder.file("fewer.safetensors")),
+                    ContainsSubstring("holds no weights of member 2 of 2"));
+  more.arrays["member_3/b"] = whole.arrays.at("member_2/b");
+  io::save_safetensors(folder.file("more.safetensors"), more);
+  CHECK_THROWS_WITH(checkpoint::load_model(folder.file("more.safetensors")),
+                    ContainsSubstring("'member_3/b' belongs to none of its 2 members"));
+}
+
+TEST_CASE("models of other variables do not join", "[checkpoint][model][ensemble]") {
+  ModelFile other = test::example_model();
+  other.theta_names[1] = "age";
+  CHECK_THROWS_WITH(checkpoint::join_members({test::example_model(), other}, ""),
+                    ContainsSubstring("member 2 of the ensemble was trained on other variables"));
 }
 
 }  // namespace

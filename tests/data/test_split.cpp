@@ -56,3 +56,34 @@ TEST_CASE("the split depends on the seed, and every row validates equally often"
   constexpr double expected = 0.3 * seeds, error = 5 * 28.98;  // binomial sd sqrt(4000 0.3 0.7), five of them
   for (const int count : counts) REQUIRE(std::abs(count - expected) < error);
 }
+
+TEST_CASE("the folds of one seed validate by rows of which no two share one", "[data][split]") {
+  DataOptions options;
+  options.validation_fraction = 0.15;
+  constexpr int64_t rows = 200, folds = 5, each = 30;
+  std::set<int64_t> all;
+  for (int64_t number = 0; number < folds; ++number) {
+    const auto split = split_rows(rows, options, 9, {number, folds});
+    REQUIRE(std::ssize(split.validation) == each);
+    REQUIRE(std::is_sorted(split.validation.begin(), split.validation.end()));
+    REQUIRE(split.training.size() == rows - each);
+    for (const int64_t row : split.validation) REQUIRE((row >= 0 && row < rows));
+    all.insert(split.validation.begin(), split.validation.end());
+  }
+  REQUIRE(std::ssize(all) == folds * each);
+  REQUIRE(split_rows(rows, options, 9, {1, folds}).validation !=
+          split_rows(rows, options, 10, {1, folds}).validation);
+}
+
+TEST_CASE("folds are a K-th of the rows at most, and need a row each", "[data][split]") {
+  DataOptions options;
+  options.validation_fraction = 0.5;
+  std::set<int64_t> all;
+  for (int64_t number = 0; number < 3; ++number) {
+    const auto split = split_rows(11, options, 2, {number, 3});
+    REQUIRE(std::ssize(split.validation) == 3);
+    all.insert(split.validation.begin(), split.validation.end());
+  }
+  REQUIRE(std::ssize(all) == 9);
+  REQUIRE_USER_ERROR(split_rows(4, options, 2, {0, 5}), says("lower training.ensemble"));
+}

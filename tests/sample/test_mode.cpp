@@ -23,6 +23,12 @@ sample::Samples draw_from(const ExactSource& exact, int64_t rows, int64_t draws)
   return sample::draw(exact.source, {rows, draws, 3, 0, 1000}, {});
 }
 
+sample::Modes modes_of(const sample::Source& source, const sample::Samples& samples,
+                       const sample::ModeOptions& modes) {
+  const sample::Source* const one = &source;
+  return sample::find_modes(std::span(&one, 1), samples, modes, {}, memory);
+}
+
 }  // namespace
 
 TEST_CASE("the mode of a Gaussian is its mean, far nearer than the best sample", "[sample][mode]") {
@@ -32,7 +38,7 @@ TEST_CASE("the mode of a Gaussian is its mean, far nearer than the best sample",
   ExactSource exact(name, [&](const method::Path& path) { return data.network(path); });
   exact.units = {{10, -4}, {2, 0.5}};
   const auto samples = draw_from(exact, 2, 40);
-  const auto found = sample::find_modes(exact.source, samples, {40, 3}, {}, memory);
+  const auto found = modes_of(exact.source, samples, {40, 3});
   REQUIRE(found.theta.size() == 4);
   CHECK(found.climbed == 2);
   for (size_t i = 0; i < found.theta.size(); ++i) {
@@ -52,7 +58,7 @@ TEST_CASE("the mode of theta learned on the whole line is that of theta", "[samp
   const Gaussian data;
   ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
   exact.units = {{0.5, 0}, {1, 1.5}, data::between({{0, -1}, {4, 1}})};
-  const auto found = sample::find_modes(exact.source, draw_from(exact, 1, 60), {60, 5}, {}, memory);
+  const auto found = modes_of(exact.source, draw_from(exact, 1, 60), {60, 5});
   const std::vector<double> at_mean = exact.units.invert(
       std::vector<float>{static_cast<float>(data.mean[0]), static_cast<float>(data.mean[1])});
   std::vector<double> grid;
@@ -71,7 +77,7 @@ TEST_CASE("the mode of theta learned on the whole line is that of theta", "[samp
 TEST_CASE("of two bumps the higher one holds the mode", "[sample][mode]") {
   const test::Mixture data;
   const ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
-  const auto found = sample::find_modes(exact.source, draw_from(exact, 1, 60), {60, 10}, {}, memory);
+  const auto found = modes_of(exact.source, draw_from(exact, 1, 60), {60, 10});
   CHECK(std::abs(found.theta[0] - 0.9) < 0.03);
   CHECK(std::abs(found.theta[1] + 0.1) < 0.03);
 }
@@ -83,7 +89,7 @@ TEST_CASE("a mode beyond the prior's support ends at its edge", "[sample][mode][
       data::make_prior({data::PriorKind::box, {-5, -5}, {0.1, 5}, {}, {}}, 2);  // the mean has 0.3 there
   exact.source.prior = prior.get();
   const auto samples = draw_from(exact, 1, 200);
-  const auto found = sample::find_modes(exact.source, samples, {200, 10}, {}, memory);
+  const auto found = modes_of(exact.source, samples, {200, 10});
   CHECK(found.theta[0] <= 0.1F);
   CHECK(found.theta[0] > 0.05F);
   CHECK(std::isfinite(found.log_prob[0]));
@@ -94,7 +100,7 @@ TEST_CASE("a row without a sample has no mode", "[sample][mode]") {
   const ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
   auto samples = draw_from(exact, 2, 5);
   std::fill_n(samples.filled.begin(), 5, uint8_t{0});
-  const auto found = sample::find_modes(exact.source, samples, {5, 2}, {}, memory);
+  const auto found = modes_of(exact.source, samples, {5, 2});
   CHECK(std::isnan(found.theta[0]));
   CHECK(std::isnan(found.log_prob[0]));
   CHECK(std::isfinite(found.log_prob[1]));

@@ -177,8 +177,8 @@ class Evaluation {
       core::log::warning("one probe has no standard error: log_prob_se is NaN; take 2 probes or more");
     if (failed_.empty()) return;
     core::log::warning(
-        "log_prob is NaN for " + std::to_string(failed_.size()) + " of " + std::to_string(rows_) +
-        " rows: " + core::list_first(failed_) + "; " +
+        source_.who + "log_prob is NaN for " + std::to_string(failed_.size()) + " of " +
+        std::to_string(rows_) + " rows: " + core::list_first(failed_) + "; " +
         (exhausted_ > 0 ? "sampling.max_evaluations = " + std::to_string(solver_options_.max_evaluations) +
                               " was reached: raise it, loosen --atol and --rtol, or take a fixed-step solver"
                         : "the network's output is not finite there, or its slope too steep for float32"));

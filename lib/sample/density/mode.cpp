@@ -13,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/stop.hpp"
 #include "sample/files/number_type.hpp"
+#include "sample/mixture.hpp"
 #include "sample/solver/equation.hpp"
 
 namespace fluxsbi::sample {
@@ -32,12 +33,14 @@ struct Points {
   std::vector<int64_t> rows;     // whose posterior, [items]
   std::vector<double> values;    // [items, L C], data's units
   std::vector<double> log_prob;  // [items]; -infinity where it is not known
+  std::vector<double> shares;    // [items, members] of each member in the density
 };
 
 class Ascent {
  public:
-  Ascent(const Source& source, const SamplingOptions& options, const DensityMemory& memory)
-      : source_(source), options_(options), memory_(memory), path_(source.method->path()) {
+  Ascent(std::span<const Source* const> sources, const SamplingOptions& options, const DensityMemory& memory)
+      : sources_(sources), source_(*sources.front()), options_(options), memory_(memory) {
+    for (const Source* source : sources) paths_.push_back(source->method->path());
     options_.solver = "auto";
     options_.steps.reset();
   }
@@ -67,10 +70,10 @@ class Ascent {
   // Moves points where that finds a higher density.
   void climb(Points& points) const {
     const auto level_of = [&](double t) {
-      const method::Level level = path_->level(at::scalar_tensor(t, at::kDouble));
+      const method::Level level = paths_.front()->level(at::scalar_tensor(t, at::kDouble));
       return (level.noise / level.signal).item<double>();
     };
-    const double least = level_of(path_->end());
+    const double least = level_of(paths_.front()->end());
     for (const double level : levels) {
       if (level <= least) break;
       Points moved = points;
@@ -104,58 +107,97 @@ class Ascent {
 
   void replace(Points& points, size_t item, const Points& by) const {
     points.log_prob[item] = by.log_prob[item];
+    std::copy_n(by.shares.begin() + static_cast<std::ptrdiff_t>(item * sources_.size()), sources_.size(),
+                points.shares.begin() + static_cast<std::ptrdiff_t>(item * sources_.size()));
     std::copy_n(by.values.begin() + static_cast<std::ptrdiff_t>(item * size()), size(),
                 points.values.begin() + static_cast<std::ptrdiff_t>(item * size()));
   }
 
   void evaluate(Points& points, double tolerance) const {
-    Source of_items = source_;
+    std::vector<std::vector<double>> of_members;
+    for (const Source* source : sources_) of_members.push_back(densities(*source, points, tolerance));
+    const size_t members = sources_.size(), items = points.rows.size();
+    points.log_prob.resize(items);
+    points.shares.assign(items * members, 1);
+    std::vector<double> logs(members);
+    for (size_t i = 0; i < items; ++i) {
+      for (size_t m = 0; m < members; ++m) logs[m] = of_members[m][i];
+      points.log_prob[i] = members == 1
+                               ? logs.front()
+                               : log_mean(logs, std::span(points.shares).subspan(i * members, members));
+    }
+  }
+
+  std::vector<double> densities(const Source& source, const Points& points, double tolerance) const {
+    Source of_items = source;
     of_items.bind = [&](std::span<const int64_t> items) {
       std::vector<int64_t> rows;
       for (const int64_t item : items) rows.push_back(points.rows[static_cast<size_t>(item)]);
-      return source_.bind(rows);
+      return source.bind(rows);
     };
     SamplingOptions options = options_;
     options.rtol = tolerance;
     options.atol = std::max(options.atol, tolerance);
-    points.log_prob = log_prob(of_items, points.values, std::ssize(points.rows), {}, options, memory_).values;
-    for (double& value : points.log_prob) {
+    auto found = log_prob(of_items, points.values, std::ssize(points.rows), {}, options, memory_).values;
+    for (double& value : found) {
       if (std::isnan(value)) value = -std::numeric_limits<double>::infinity();
     }
+    return found;
   }
 
   // steps_a_level steps of the mean shift at a noise level, towards higher densities of the data's units.
   void shift(Points& points, double level) const {
-    const double t = path_->time_of(level);
     const int64_t total = std::ssize(points.rows);
     for (int64_t begin = 0; begin < total; begin += memory_.pull_backs) {
       const auto first = static_cast<size_t>(begin),
                  count = static_cast<size_t>(std::min(memory_.pull_backs, total - begin));
       const auto values = std::span(points.values).subspan(first * size(), count * size());
-      const Bound bound = source_.bind(std::span(points.rows).subspan(first, count));
-      const PathEquation equation(*path_, bound.network, bound.given);
+      const auto shares = std::span(points.shares).subspan(first * sources_.size(), count * sources_.size());
+      std::vector<PathEquation> equations;
+      for (size_t m = 0; m < sources_.size(); ++m) {
+        const Bound bound = sources_[m]->bind(std::span(points.rows).subspan(first, count));
+        equations.emplace_back(*paths_[m], bound.network, bound.given);
+      }
       for (int step = 0; step < steps_a_level; ++step) {
         core::interruption_point();
-        advance(values, shifted(equation, t, level, values));
+        advance(values, step_of_all(equations, level, values, shares));
       }
     }
   }
 
-  // Where a step of the mean shift leads from values [n, L C], in the data's units.
-  std::vector<double> shifted(const PathEquation& equation, double t, double level,
-                              std::span<const double> values) const {
-    std::vector<float> z = source_.standardiser->apply(values);
-    const auto n = static_cast<int64_t>(z.size() / size());
+  // Where a step of the mean shift leads from values [n, L C], in the data's units: the mean over members by
+  // shares [n, members].
+  std::vector<double> step_of_all(std::span<const PathEquation> equations, double level,
+                                  std::span<const double> values, std::span<const double> shares) const {
+    const size_t members = sources_.size();
+    std::vector<double> mean(members == 1 ? 0 : values.size(), 0);
+    for (size_t m = 0; m < members; ++m) {
+      const double t = paths_[m]->time_of(level);
+      std::vector<double> next = shifted(*sources_[m], equations[m], t, level, values);
+      if (members == 1) return next;
+      for (size_t i = 0; i < next.size(); ++i) {
+        const double share = shares[i / size() * members + m];
+        if (share > 0) mean[i] += share * next[i];
+      }
+    }
+    return mean;
+  }
+
+  // Where a member's step leads.
+  static std::vector<double> shifted(const Source& source, const PathEquation& equation, double t,
+                                     double level, std::span<const double> values) {
+    const auto size = static_cast<size_t>(source.tokens * source.channels);
+    std::vector<float> z = source.standardiser->apply(values);
+    const auto n = static_cast<int64_t>(z.size() / size);
     const at::Tensor state =
-        at::from_blob(z.data(), {n, source_.tokens, source_.channels}, at::kFloat).to(source_.device);
+        at::from_blob(z.data(), {n, source.tokens, source.channels}, at::kFloat).to(source.device);
     const double signal = equation.level(t).first;
     const at::Tensor clean = equation.denoised(t, state * signal).to(at::kCPU).contiguous();
     std::vector<float> next(clean.const_data_ptr<float>(), clean.const_data_ptr<float>() + z.size());
     for (size_t i = 0; i < z.size(); ++i) {
-      next[i] +=
-          static_cast<float>(level * level * source_.standardiser->log_slope_gradient(i % size(), z[i]));
+      next[i] += static_cast<float>(level * level * source.standardiser->log_slope_gradient(i % size, z[i]));
     }
-    return source_.standardiser->invert(next);
+    return source.standardiser->invert(next);
   }
 
   // Takes each inferred component to its new value, or towards it as far as the prior's support reaches.
@@ -188,22 +230,24 @@ class Ascent {
     return inside;
   }
 
-  const Source& source_;
+  const std::span<const Source* const> sources_;
+  const Source& source_;  // the first, whose prior, question and shape are those of all
   SamplingOptions options_;
   const DensityMemory& memory_;
-  const std::unique_ptr<method::Path> path_;
+  std::vector<std::unique_ptr<method::Path>> paths_;
 };
 
 }  // namespace
 
-Modes find_modes(const Source& source, const Samples& samples, const ModeOptions& modes,
+Modes find_modes(std::span<const Source* const> sources, const Samples& samples, const ModeOptions& modes,
                  const SamplingOptions& options, const DensityMemory& memory) {
   core::require(modes.draws >= 1 && modes.top >= 1, "a mode needs a sample and a start");
+  const Source& source = *sources.front();
   const at::NoGradGuard no_gradient;
   const core::InterruptScope stops;
   const size_t kept = static_cast<size_t>(source.kept * source.channels),
                size = static_cast<size_t>(source.tokens * source.channels);
-  const Ascent ascent(source, options, memory);
+  const Ascent ascent(sources, options, memory);
   const Points starts = ascent.starts(samples, modes.top);
   Points points = starts;
   ascent.climb(points);

@@ -8,10 +8,15 @@
 // the gradient of log dz/dtheta is added. A component that would leave the prior's support stops at its edge.
 // After each level the log-density itself is computed, and a start whose density did not grow is put back.
 // The result is the best point that was seen, so its log_prob is never below that of the best sample.
+//
+// The density of an ensemble is the mean of its members' densities, and its score the mean of theirs weighted
+// by their shares of the density. So a step leads to the mean of where the members' steps lead, with the
+// shares that they have where the steps of a level begin.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "sample/density/log_prob.hpp"
@@ -33,9 +38,10 @@ struct Modes {
   std::optional<int64_t> coarse;
 };
 
-/// The modes from `samples` of the source's rows. Of `options` atol, rtol and max_evaluations count, for the
+/// The modes from `samples` of the sources' rows: one source, or those of an ensemble's members, which ask
+/// the same question of the same rows. Of `options` atol, rtol and max_evaluations count, for the
 /// log-densities, which dopri5 computes.
-Modes find_modes(const Source& source, const Samples& samples, const ModeOptions& modes,
+Modes find_modes(std::span<const Source* const> sources, const Samples& samples, const ModeOptions& modes,
                  const SamplingOptions& options, const DensityMemory& memory);
 
 }  // namespace fluxsbi::sample

@@ -74,6 +74,7 @@ void write(const std::string& path, Part part) {
               {"drawn", part.drawn},
               {"theta_names", origin.theta_names},
               {"x_names", origin.x_names}};
+    if (origin.members > 1) meta["members"] = origin.members;
     if (part.kind == Question::Kind::given)
       meta["names"] = data::joint_names(origin.theta_names, origin.x_names);
     arrays.emplace("samples", std::move(part.samples));
@@ -101,6 +102,7 @@ Origin read_meta(Part& part, const io::Array& meta) {
   origin.shard = {values.at("shard").at(0).get<int64_t>(), values.at("shard").at(1).get<int64_t>()};
   origin.theta_names = values.at("theta_names").get<std::vector<std::string>>();
   origin.x_names = values.at("x_names").get<std::vector<std::string>>();
+  origin.members = values.value("members", int64_t{1});
   return origin;
 }
 

@@ -7,7 +7,8 @@
 //   x        [rows, x_dim], the observations, float32 where that holds them exactly, else float64; or else
 //   given    [rows, joint_dim], what was given of theta and x, NaN where it was inferred, in such a type, too
 //   meta     uint8 [bytes], JSON in UTF-8: seed, model, first_row, total_rows, shard, drawn, version,
-//            theta_names, x_names; with `given` also names, one for each of its columns
+//            theta_names, x_names, of an ensemble members; with `given` also names, one for each of its
+//            columns
 //
 // .npy holds `samples` alone.
 #pragma once
@@ -30,6 +31,7 @@ struct Origin {
   int64_t first_row = 0, total_rows = 0;
   Shard shard;
   std::vector<std::string> theta_names, x_names;
+  int64_t members = 1;  ///< of an ensemble: draw d of a row is of member d mod members
 };
 
 /// What each row of samples was asked for.

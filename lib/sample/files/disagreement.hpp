@@ -1,0 +1,49 @@
+// Whether the members of an ensemble agree about an observation.
+//
+// Members saw nearly the same simulations, so where these say what theta is, members agree. Where they do
+// not, as for an observation far from all of them, each member guesses in its own way (Lakshminarayanan et
+// al. 2017, NeurIPS 30). Two numbers for each feature of theta tell that, of standardised draws, member m
+// having the mean mu_m, the standard deviation s_m and n_m draws:
+//   apart   the standard deviation of mu_m over members, in units of the root mean square of s_m
+//   factor  exp of the standard deviation of log s_m over members
+// Both are taken without what chance alone makes of so many draws: the mean of s_m^2 / n_m is subtracted from
+// the variance of mu_m, and the mean of (k_m - 1) / (4 n_m) from that of log s_m, k_m being the kurtosis.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/standardise.hpp"
+
+namespace fluxsbi::sample {
+
+/// Draws [rows, draws, features] in the data's units, of which draw d of a row is of member d mod `members`.
+struct MemberDraws {
+  std::span<const double> values;
+  std::span<const uint8_t> filled;  ///< [rows, draws]
+  int64_t rows = 0, draws = 0, members = 1;
+};
+
+struct Disagreement {
+  static constexpr int64_t least_draws = 50;  ///< of each member; with fewer nothing is said
+  /// The limits, by the study of docs/ensembles.md.
+  static constexpr double most_apart = 0.75, most_factor = 1.6;
+
+  int64_t row = 0;
+  double apart = 0, factor = 1;  ///< the largest over features
+  size_t apart_feature = 0, factor_feature = 0;
+
+  /// Whether one of the limits is exceeded.
+  bool warns() const { return apart > most_apart || factor > most_factor; }
+  /// "the 4 members of the ensemble disagree: their means of mass lie 1.3 posterior standard deviations
+  /// apart"; or how well they agree.
+  std::string text(int64_t members, std::span<const std::string> names) const;
+};
+
+/// One for each row whose members all have least_draws filled draws; none for a single model. Features that
+/// do not vary (given ones) are not looked at. `standardiser` is of the features, and its transforms count.
+std::vector<Disagreement> disagreements(const MemberDraws& draws, const data::Standardiser& standardiser);
+
+}  // namespace fluxsbi::sample

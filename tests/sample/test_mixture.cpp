@@ -1,0 +1,150 @@
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "sample/density/mode.hpp"
+#include "sample/exact_source.hpp"
+#include "sample/mixture.hpp"
+#include "support/catch.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::WithinAbs;
+using test::ExactSource;
+using test::Gaussian;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double density_tolerance = 2e-4;  // of the adaptive solver at its default tolerances
+constexpr sample::DensityMemory memory{4096, 1e9};
+
+// Two members whose posteriors are known: Gaussians of other means, of which the second has other units, too.
+struct TwoGaussians {
+  Gaussian left{{-0.6, 0.1}, {0.4, 0.5}, 0.3}, right{{0.5, -0.2}, {0.5, 0.3}, -0.2};
+  ExactSource first{"flow", [this](const method::Path& path) { return left.network(path); }};
+  ExactSource second{"flow", [this](const method::Path& path) { return right.network(path); }};
+
+  TwoGaussians() { second.units = {{1, -1}, {2, 0.5}}; }
+
+  // log of the mean of both densities at theta, in the data's units
+  double log_prob(double a, double b) const {
+    const auto at = [](double u, double v) { return at::tensor({u, v}, at::kDouble).view({1, 2, 1}); };
+    const double one = left.log_prob(at(a, b)).item<double>();
+    const double two = right.log_prob(at((a - 1) / 2, (b + 1) / 0.5)).item<double>() - std::log(2 * 0.5);
+    return std::log((std::exp(one) + std::exp(two)) / 2);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the mean of densities is taken without overflow, and shares are those of the density",
+          "[sample][ensemble]") {
+  std::vector<double> shares(2);
+  const std::vector<double> near{std::log(1.0), std::log(3.0)};
+  CHECK_THAT(sample::log_mean(near, shares), WithinAbs(std::log(2.0), 1e-12));
+  CHECK_THAT(shares[1], WithinAbs(0.75, 1e-12));
+  const std::vector<double> far{-2000, -1990};
+  CHECK_THAT(sample::log_mean(far, shares),
+             WithinAbs(-1990 - std::log(2.0) + std::log1p(std::exp(-10.0)), 1e-9));
+  const std::vector<double> nowhere{-infinity, -infinity};
+  CHECK(sample::log_mean(nowhere, shares) == -infinity);
+  CHECK(shares[0] == 0.5);
+}
+
+TEST_CASE("a mixture's standard error weighs the members by their shares", "[sample][ensemble]") {
+  sample::LogProbs one, two;
+  one.values = {std::log(1.0), -infinity, 0};
+  two.values = {std::log(3.0), 0, std::nan("")};
+  one.standard_errors = {0.4, 0, 0};
+  two.standard_errors = {0.2, 0.5, 0};
+  one.evaluations = 7;
+  two.evaluations = 9;
+  const auto mixed = sample::mix({one, two});
+  CHECK_THAT(mixed.values[0], WithinAbs(std::log(2.0), 1e-12));
+  CHECK_THAT(mixed.standard_errors[0], WithinAbs(std::hypot(0.25 * 0.4, 0.75 * 0.2), 1e-12));
+  CHECK_THAT(mixed.values[1], WithinAbs(-std::log(2.0), 1e-12));
+  CHECK_THAT(mixed.standard_errors[1], WithinAbs(0.5, 1e-12));
+  CHECK(std::isnan(mixed.values[2]));
+  CHECK(mixed.evaluations == 9);
+}
+
+TEST_CASE("draw d of a mixture is draw d of member d mod K, by any number of draws", "[sample][ensemble]") {
+  // A member's draw tells which member and which number it is.
+  const auto member = [](int64_t m, const sample::Amount& share, const sample::Progress& progress) {
+    sample::Samples samples;
+    samples.rows = share.rows;
+    samples.draws = share.draws;
+    samples.tokens = 1;
+    for (int64_t row = 0; row < share.rows; ++row) {
+      for (int64_t i = 0; i < share.draws; ++i)
+        samples.values.push_back(
+            static_cast<double>(100 * m + 1000 * row + share.first_draw + i * share.draw_step));
+    }
+    samples.filled.assign(samples.values.size(), 1);
+    samples.drawn = std::ssize(samples.values);
+    if (progress) progress(samples.drawn, samples.drawn);
+    return samples;
+  };
+  for (const int64_t draws : {1, 2, 3, 7, 9}) {
+    CAPTURE(draws);
+    int64_t done = 0;
+    const auto all = sample::draw_mixture(
+        3, {2, draws, 0, 0, 10},
+        [&](int64_t now, int64_t total) {
+          CHECK(now > done);
+          CHECK(total == 2 * draws);
+          done = now;
+        },
+        member);
+    REQUIRE(std::ssize(all.values) == 2 * draws);
+    CHECK(done == 2 * draws);
+    CHECK(all.drawn == 2 * draws);
+    CHECK(all.unfilled() == 0);
+    for (int64_t row = 0; row < 2; ++row) {
+      for (int64_t d = 0; d < draws; ++d)
+        CHECK(all.values[static_cast<size_t>(row * draws + d)] ==
+              static_cast<double>(100 * (d % 3) + 1000 * row + d));
+    }
+  }
+}
+
+TEST_CASE("a share of draws has the noise of its numbers", "[sample][ensemble]") {
+  const Gaussian data;
+  const ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  const auto all = sample::draw(exact.source, {2, 6, 3, 0, 100}, {});
+  const auto odd = sample::draw(exact.source, {2, 3, 3, 0, 100, 1, 2}, {});
+  for (size_t row = 0; row < 2; ++row) {
+    for (size_t i = 0; i < 3; ++i) {
+      for (size_t j = 0; j < 2; ++j)
+        CHECK_THAT(odd.values[(row * 3 + i) * 2 + j],
+                   WithinAbs(all.values[(row * 6 + 2 * i + 1) * 2 + j], 1e-5));
+    }
+  }
+}
+
+TEST_CASE("the density of two known members is the mean of theirs, and its mode the highest point",
+          "[sample][ensemble][mode]") {
+  const TwoGaussians two;
+  std::vector<double> points;
+  for (const double a : {-1.0, 0.0, 0.8, 2.0}) {
+    for (const double b : {-1.2, -0.3, 0.4}) points.insert(points.end(), {a, b});
+  }
+  const auto mixed = sample::mix({two.first.log_prob(points), two.second.log_prob(points)});
+  for (size_t i = 0; i < mixed.values.size(); ++i)
+    CHECK_THAT(mixed.values[i], WithinAbs(two.log_prob(points[2 * i], points[2 * i + 1]), density_tolerance));
+
+  const sample::Source* const sources[] = {&two.first.source, &two.second.source};
+  const auto samples = sample::draw_mixture(
+      2, {1, 80, 5, 0, 1000}, {}, [&](int64_t m, const sample::Amount& share, const sample::Progress&) {
+        return sample::draw(*sources[m], share, {});
+      });
+  const auto found = sample::find_modes(sources, samples, {80, 6}, {}, memory);
+  double highest = -infinity;
+  for (double a = -2; a < 4; a += 0.02) {
+    for (double b = -2.5; b < 1.5; b += 0.02) highest = std::max(highest, two.log_prob(a, b));
+  }
+  CHECK_THAT(found.log_prob[0], WithinAbs(two.log_prob(found.theta[0], found.theta[1]), density_tolerance));
+  CHECK(found.log_prob[0] > highest - 0.01);
+  CHECK(found.climbed == 1);
+}
