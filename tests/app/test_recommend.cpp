@@ -102,8 +102,7 @@ TEST_CASE("what the data need is said to recommend, and stands in its config", "
   const std::string checked = succeed(words);
   CHECK(holds(checked, "spin"));
   CHECK(holds(checked, "width"));
-  refuses({"recommend", "--data", folder.file("t.csv"), "--set", "training.nstep=3"},
-          "did you mean 'nsteps'");
+  refuses({"recommend", "--task", "two_moons", "--set", "training.nstep=3"}, "did you mean 'nsteps'");
 }
 
 TEST_CASE("auto chooses by the data, says by which rule, and is resolved in the run's config",

@@ -3,9 +3,12 @@
 
 #include <catch2/catch_approx.hpp>
 
-#include "experiment/recipe.hpp"
-#include "experiment/time_budget.hpp"
+#include "checkpoint/model_file.hpp"
+#include "core/system.hpp"
+#include "experiment/recommendation.hpp"
+#include "experiment/training_run.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace fluxsbi;
 using experiment::RecipeFacts;
@@ -121,6 +124,32 @@ TEST_CASE("x of many tokens gets an embedding network of its kind, unless one is
   facts.embedded = true;
   CHECK(make_recipe(facts).embedding.network.empty());
   CHECK(make_recipe(facts_with(2, 100)).embedding.network.empty());
+}
+
+TEST_CASE("where the time holds few steps the smaller network trains, as its config says",
+          "[experiment][recipe]") {
+  const test::TemporaryFolder folder;
+  config::Value given = config::parse_yaml(
+      "data: {task: two_moons, simulations: 300}\ntraining: {batch_size: 4, validation_evaluations: 1}\n"
+      "strategy: {model: simformer}\n",
+      "given");
+  const auto made = experiment::recommend(given);
+  experiment::TimeBudget budget;
+  budget.minutes = 1;
+  budget.asked = true;
+  budget.started = core::steady_seconds();
+  budget.most_steps = 210;
+  budget.least_steps = 1'000'000;  // no machine takes so many in a minute
+  budget.small_network = experiment::read_experiment(made.with_small_network()).model;
+  const std::string run = folder.file("run");
+  experiment::start_training(run, experiment::read_experiment(made.document), {}, budget);
+  const auto trained = experiment::read_experiment(config::load_yaml(run + "/config.yaml"));
+  CHECK(trained.training.nsteps == 210);
+  CHECK(trained.optimizer.warmup_steps == 21);
+  CHECK(experiment::resolved_yaml(trained).find(
+            "num_layers: " + std::to_string(made.recipe.small_network.blocks)) != std::string::npos);
+  const auto model = checkpoint::load_model(run + "/model.safetensors");
+  CHECK(model.config == experiment::resolved_yaml(trained));
 }
 
 TEST_CASE("steps fill the time with their validations, and no more than are of use", "[experiment][recipe]") {

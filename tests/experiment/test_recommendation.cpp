@@ -5,6 +5,7 @@
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
 #include "model/cards.hpp"
+#include "model/embedding/embedded_network.hpp"
 #include "support/catch.hpp"
 
 using namespace fluxsbi;
@@ -148,6 +149,28 @@ TEST_CASE("the networks of the recipe keep the limits of their own cards", "[exp
         }
       }
     }
+  }
+}
+
+TEST_CASE("every embedding network that the recipe chooses can be built", "[experiment][recommend]") {
+  data::DataShape series, image, set, vector, wide;
+  series.x_dim = 400;
+  series.x_channels = 2;
+  image.x_dim = 1024;
+  image.x_grid = {32, 32};
+  set.x_dim = 200;
+  set.x_channels = 2;
+  set.padded = true;
+  vector.x_dim = 128;
+  wide.x_dim = 2000;
+  for (data::DataShape shape : {series, image, set, vector, wide}) {
+    shape.theta_dim = 2;
+    const std::string section = experiment::choose_embedding(shape).yaml();
+    INFO(section);
+    auto read = experiment::read_experiment(
+        config::parse_yaml("strategy: {model: flux1}\nembedding: " + section + "\n", "section"));
+    const data::DataShape seen = model::resolve(*read.model, read.embedding, shape);
+    CHECK(seen.x_dim < shape.x_dim);
   }
 }
 
