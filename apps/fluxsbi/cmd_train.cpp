@@ -5,9 +5,11 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common.hpp"
 #include "core/error.hpp"
 #include "data_arguments.hpp"
 #include "experiment/runs.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -18,7 +20,8 @@ struct TrainArguments {
   DataArguments data;
   experiment::Execution execution;
   std::vector<std::string> assignments;
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed, ensemble;
+  experiment::Members members;
   bool online = false, force = false;
 };
 
@@ -35,6 +38,8 @@ void apply_arguments(const TrainArguments& arguments, config::Value& document) {
   }
   if (arguments.seed)
     config::set_from_command_line(document, "training.seed=" + std::to_string(*arguments.seed));
+  if (arguments.ensemble)
+    config::set_from_command_line(document, "training.ensemble=" + std::to_string(*arguments.ensemble));
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
 }
 
@@ -44,7 +49,7 @@ int train(const TrainArguments& arguments) {
   const std::string run = arguments.run.empty()
                               ? "runs/" + std::filesystem::path(arguments.config).stem().string()
                               : arguments.run;
-  experiment::start_run(document, {run, arguments.force, arguments.execution});
+  experiment::start_run(document, {run, arguments.force, arguments.execution, arguments.members});
   return 0;
 }
 
@@ -63,6 +68,10 @@ Action declare_train(CLI::App& app) {
   add_execution(app, arguments->execution);
   app.add_option("--seed", arguments->seed,
                  "seed of the data, the initial weights and the noise (training.seed)");
+  app.add_option("--ensemble", arguments->ensemble,
+                 "train so many models, which answer as one (training.ensemble)")
+      ->check(above_zero());
+  add_members(app, arguments->members);
   app.add_flag("--force", arguments->force, "replace a run that the folder holds");
   return [arguments] { return train(*arguments); };
 }

@@ -57,7 +57,9 @@ struct TrainingOptions {
   int64_t val_patience = 10;
   int64_t plateau_patience = 20;
   int64_t seed = 0;
-  std::string compute = "auto";  ///< auto, float32, bfloat16; alias model.dtype
+  std::string compute = "auto";   ///< auto, float32, bfloat16; alias model.dtype
+  int64_t ensemble = 1;           ///< members that are trained and answer as one model
+  std::optional<int64_t> member;  ///< which of them a run is, from 1; none: all of them
 };
 
 /// The `output` section.
@@ -69,9 +71,10 @@ const config::Table<OptimizerOptions>& optimizer_table();
 const config::Table<TrainingOptions>& training_table();
 const config::Table<OutputOptions>& output_table();
 
-/// Checks across keys (warm-up longer than the run, keys of both schedules, min_lr above max_lr) and fills
-/// the values left open, among them training.nsteps, which is 30000 with the plateau schedule unless it is
-/// given. Both sections must have been read. A resolved pair resolves to itself.
+/// Checks across keys (warm-up longer than the run, keys of both schedules, min_lr above max_lr, a member
+/// beyond the ensemble) and fills the values left open, among them training.nsteps, which is 30000 with the
+/// plateau schedule unless it is given. Both sections must have been read. A resolved pair resolves to
+/// itself.
 void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader);
 
 }  // namespace fluxsbi::train
