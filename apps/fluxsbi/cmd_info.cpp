@@ -31,17 +31,34 @@ int64_t parameter_count(const io::Arrays& weights) {
   return count;
 }
 
+void print_size(const checkpoint::ModelFile& file) {
+  if (file.members.empty()) {
+    line("parameters", std::to_string(parameter_count(file.weights)));
+    return;
+  }
+  line("ensemble", std::to_string(file.members.size()) + " members, which answer as the equal mixture");
+  line("parameters", std::to_string(parameter_count(file.members.front().weights)) + " of each member");
+}
+
+std::string weights_text(const checkpoint::ModelFile& member) {
+  return "step " + std::to_string(member.step) + ", validation loss " +
+         core::number_text(member.validation_loss);
+}
+
 void print_model(const std::string& path) {
   const checkpoint::ModelFile file = checkpoint::load_model(path);
   line("model file", path + " (fluxsbi " + file.version + ")");
-  line("parameters", std::to_string(parameter_count(file.weights)));
+  print_size(file);
   line("infers", core::join(file.theta_names) + "  " +
                      core::shape_text(std::vector<int64_t>{file.shape.theta_dim, file.shape.theta_channels}));
   const bool has_x = file.shape.x_dim > 0;
   line("from", !has_x ? "nothing: trained without x"
                       : core::join(file.x_names) + "  " +
                             core::shape_text(std::vector<int64_t>{file.shape.x_dim, file.shape.x_channels}));
-  if (std::isfinite(file.validation_loss)) {  // an imported model was trained elsewhere
+  for (size_t m = 0; m < file.members.size(); ++m)
+    line("member " + std::to_string(m + 1), weights_text(file.members[m]));
+  if (file.members.empty() &&
+      std::isfinite(file.validation_loss)) {  // an imported model was trained elsewhere
     line("step", std::to_string(file.step));
     line("validation loss", core::number_text(file.validation_loss));
   }
@@ -49,11 +66,34 @@ void print_model(const std::string& path) {
   std::cout << "\nconfiguration:\n" << file.config;
 }
 
+// "step 400, unfinished"
+std::string state_of_member(const std::string& folder) {
+  const auto state = checkpoint::load_latest_state(folder);
+  const bool finished = std::filesystem::exists(std::filesystem::path(folder) / "model.safetensors");
+  return (state ? "step " + std::to_string(state->step) : std::string("no checkpoint")) +
+         (finished ? ", finished" : ", unfinished");
+}
+
+// Members that have begun.
+void print_members(const std::string& run) {
+  for (int64_t number = 1;; ++number) {
+    const std::string folder = run + "/members/" + std::to_string(number);
+    if (!std::filesystem::exists(folder + "/config.yaml")) return;
+    line("member " + std::to_string(number), state_of_member(folder));
+  }
+}
+
 void print_run(const std::string& run) {
   line("run", run);
+  const bool finished = std::filesystem::exists(std::filesystem::path(run) / "model.safetensors");
+  if (std::filesystem::is_directory(run + "/members")) {
+    line("state", finished ? "finished" : "unfinished; continue with: fluxsbi resume " + run);
+    if (!finished) return print_members(run);
+    std::string no_note;
+    return print_model(checkpoint::find_model(run, no_note));
+  }
   const auto state = checkpoint::load_latest_state(run);
   line("last checkpoint", state ? "step " + std::to_string(state->step) : "none");
-  const bool finished = std::filesystem::exists(std::filesystem::path(run) / "model.safetensors");
   line("state", finished ? "finished" : "unfinished; continue with: fluxsbi resume " + run);
   std::string note;
   if (finished || state) {

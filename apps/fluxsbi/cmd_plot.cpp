@@ -139,6 +139,10 @@ report::Figure samples_figure(const PlotArguments& arguments) {
 }
 
 report::Figure curves_of_run(const PlotArguments& arguments) {
+  if (std::filesystem::is_directory(arguments.input + "/members"))
+    throw core::UserError(arguments.input +
+                          ": is an ensemble; each member has curves of its own: fluxsbi plot " +
+                          arguments.input + "/members/1");
   report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
   curves.title = arguments.title;
   return report::curves_figure(curves);

@@ -34,6 +34,7 @@ Action declare_resume(CLI::App& app) {
       "with --steps: stretch the cosine schedule over all steps, although that raises the learning rate; "
       "without it the rate goes on from where it has fallen to");
   add_execution(app, arguments->execution);
+  add_members(app, arguments->how.members);
   return [arguments] {
     experiment::resume_run(arguments->run, arguments->how, arguments->execution);
     return 0;

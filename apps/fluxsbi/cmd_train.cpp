@@ -6,11 +6,13 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common.hpp"
 #include "core/error.hpp"
 #include "data_arguments.hpp"
 #include "experiment/recommendation.hpp"
 #include "experiment/runs.hpp"
 #include "io/output.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -21,8 +23,9 @@ struct TrainArguments {
   DataArguments data;
   experiment::Execution execution;
   std::vector<std::string> assignments;
-  std::optional<int64_t> seed;
+  std::optional<int64_t> seed, ensemble;
   std::optional<double> minutes;
+  experiment::Members members;
   bool online = false, force = false;
 };
 
@@ -39,6 +42,8 @@ void apply_arguments(const TrainArguments& arguments, config::Value& document) {
   }
   if (arguments.seed)
     config::set_from_command_line(document, "training.seed=" + std::to_string(*arguments.seed));
+  if (arguments.ensemble)
+    config::set_from_command_line(document, "training.ensemble=" + std::to_string(*arguments.ensemble));
   for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
 }
 
@@ -89,6 +94,7 @@ int train(const TrainArguments& arguments) {
   run.by_recipe = experiment::leaves_training_open(document);
   run.minutes = arguments.minutes;
   apply_arguments(arguments, document);
+  run.members = arguments.members;
   if (arguments.minutes) refuse_steps(arguments);
   experiment::start_run(document, run);
   return 0;
@@ -117,6 +123,10 @@ Action declare_train(CLI::App& app) {
   add_execution(app, arguments->execution);
   app.add_option("--seed", arguments->seed,
                  "seed of the data, the initial weights and the noise (training.seed)");
+  app.add_option("--ensemble", arguments->ensemble,
+                 "train so many models, which answer as one (training.ensemble)")
+      ->check(above_zero());
+  add_members(app, arguments->members);
   app.add_flag("--force", arguments->force, "replace a run that the folder holds");
   return [arguments] { return train(*arguments); };
 }

@@ -7,6 +7,8 @@
 #include "core/log.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "experiment/runs.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -19,7 +21,8 @@ void add_strict(CLI::App& app, bool& strict) {
   app.add_flag(
       "--strict", strict,
       "stop with exit code 2, before anything is computed, where observations are unlike the training data "
-      "(otherwise a warning)");
+      "(otherwise a warning); `sample` of an ensemble ends with it, after the file is written, where members "
+      "disagree");
 }
 
 void add_execution(CLI::App& app, experiment::Execution& execution) {
@@ -29,6 +32,15 @@ void add_execution(CLI::App& app, experiment::Execution& execution) {
                  "CPU kernels)")
       ->capture_default_str()
       ->envname("FLUXSBI_ENGINE");
+}
+
+void add_members(CLI::App& app, experiment::Members& members) {
+  members.program = "/proc/self/exe";
+  app.add_option(
+         "--jobs", members.jobs,
+         "ensembles: how many members are trained side by side (default: one for each thread on a CPU, one "
+         "on a GPU); their results do not depend on it")
+      ->check(above_zero());
 }
 
 std::string file_with_key(const std::string& file, const std::string& key) {

@@ -10,6 +10,9 @@
 namespace CLI {
 class App;
 }
+namespace fluxsbi::experiment {
+struct Members;
+}
 
 namespace fluxsbi::app {
 
@@ -25,6 +28,9 @@ void add_strict(CLI::App& app, bool& strict);
 
 /// --device and --engine.
 void add_execution(CLI::App& app, experiment::Execution& execution);
+
+/// --jobs; each member of an ensemble is a process of this program.
+void add_members(CLI::App& app, experiment::Members& members);
 
 /// "FILE:KEY", which data::load_side reads; the file itself without a key.
 std::string file_with_key(const std::string& file, const std::string& key);

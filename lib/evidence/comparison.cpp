@@ -120,6 +120,7 @@ Comparison compare_models(const ComparisonRequest& request) {
     sample::Posterior posterior = experiment::open_posterior(request.models[m], request.execution, "float32");
     PairsRequest wanted = request.pairs;
     wanted.model = request.models[m];
+    if (wanted.folder.empty()) wanted.folder = request.models[m] + "/diagnostics";
     if (m == 0) {
       pairs = load_pairs(wanted, posterior.shape());
       names = posterior.theta_names();

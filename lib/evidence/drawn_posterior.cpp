@@ -8,6 +8,8 @@
 #include "data/look/reference.hpp"
 #include "evidence/gather.hpp"
 #include "evidence/observed.hpp"
+#include "report/run_folder.hpp"
+#include "sample/files/disagreement.hpp"
 
 namespace fluxsbi::evidence {
 
@@ -40,6 +42,10 @@ report::PosteriorContent drawn_posterior(sample::Posterior& posterior, const Dra
     throw core::UserError("--x " + request.x +
                           ": not one draw lies inside the prior's support; correct the prior " +
                           "or the observation");
+  for (const auto& row :
+       sample::disagreements({drawn.values, drawn.filled, 1, request.draws, posterior.members()},
+                             posterior.standardiser(/*all_tokens=*/false)))
+    content.remarks.push_back(report::agreement_sentence(row, posterior.members(), content.names));
   content.draws = std::move(drawn.values);
   draw_prior(posterior, request.seed, content.prior);
   return content;

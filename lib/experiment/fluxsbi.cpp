@@ -101,6 +101,10 @@ Posterior::Posterior(const std::string& run_or_file, const std::string& device, 
     : posterior_(std::make_shared<sample::Posterior>(
           experiment::open_posterior(run_or_file, {device, engine}, "float32"))) {}
 
+int64_t Posterior::members() const {
+  return posterior_->members();
+}
+
 int64_t Posterior::theta_size() const {
   return posterior_->shape().theta_size();
 }
@@ -120,7 +124,9 @@ const std::vector<std::string>& Posterior::x_names() const {
 std::vector<double> Posterior::sample(std::span<const double> x, int64_t draws, uint64_t seed) const {
   const int64_t rows = x_size() == 0 ? 0 : std::ssize(x) / x_size();  // what does not fit is refused there
   warn_of(*posterior_, x, rows);
-  return posterior_->sample(x, rows, draws, seed, 0, posterior_->sampling()).values;
+  sample::Samples samples = posterior_->sample(x, rows, draws, seed, 0, posterior_->sampling());
+  experiment::check_agreement(*posterior_, samples, {0, rows}, "x");
+  return std::move(samples.values);
 }
 
 std::vector<double> Posterior::log_prob(std::span<const double> theta, std::span<const double> x) const {

@@ -33,7 +33,9 @@ struct TrainingSettings {
   /// trained and how (a prior alone, say): the recipe chooses for the data (docs/recipe.md), and the log
   /// says what and why.
   std::string config;
-  std::vector<std::string> set;  ///< "section.key=value", over the config
+  /// "section.key=value", over the config; "training.ensemble=4" trains an ensemble, its members one after
+  /// another.
+  std::vector<std::string> set;
   double minutes = 0;            ///< how long training may take, as `train --minutes`; 0: not limited by you
   bool replace = false;          ///< replace a run that the folder holds
   std::string device = "auto";   ///< auto, cpu, cuda or cuda:i
@@ -62,14 +64,16 @@ class Posterior {
   explicit Posterior(const std::string& run_or_file, const std::string& device = "auto",
                      const std::string& engine = "auto");
 
+  int64_t members() const;     ///< of an ensemble (training.ensemble); 1 of a single model
   int64_t theta_size() const;  ///< numbers in one theta, over variables and channels
   int64_t x_size() const;
   const std::vector<std::string>& theta_names() const;
   const std::vector<std::string>& x_names() const;
 
   /// `draws` samples of theta for each of the rows of x [rows, x_size]: [rows, draws, theta_size]. A draw
-  /// depends on seed, row and draw alone. NaN where the prior's support could not be met. Logs a warning for
-  /// rows of x that are unlike the training data, as log_prob does.
+  /// depends on seed, row and draw alone; draw d of an ensemble is of member d mod members(). NaN where the
+  /// prior's support could not be met. Logs a warning for rows of x that are unlike the training data, as
+  /// log_prob does, and for rows about which an ensemble's members disagree.
   std::vector<double> sample(std::span<const double> x, int64_t draws, uint64_t seed = 0) const;
 
   /// Natural logarithm of the density of theta [rows, theta_size] given x [rows, x_size], or one x for all:

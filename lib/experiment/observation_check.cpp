@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "data/files/names.hpp"
 #include "data/look/reference.hpp"
+#include "sample/files/disagreement.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -52,6 +53,39 @@ void check_observations(const sample::Posterior& posterior, std::span<const doub
     throw core::DiagnosticFailed(file + ": " + core::count_text(std::ssize(found), "row") + " of " +
                                  std::to_string(range.rows) +
                                  " unlike the training data, and --strict was given; nothing was computed");
+}
+
+int64_t check_agreement(const sample::Posterior& posterior, const sample::Samples& samples,
+                        sample::RowRange range, const std::string& file) {
+  const int64_t members = posterior.members();
+  if (members == 1) return 0;
+  if (samples.draws < members)
+    core::log::warning("with " + core::count_text(samples.draws, "draw") +
+                       " for each row only the first of the " + std::to_string(members) +
+                       " members answer; draw " + std::to_string(members) + " or more (-n)");
+  if (samples.draws < members * sample::Disagreement::least_draws) {
+    core::log::info("fewer than " + std::to_string(sample::Disagreement::least_draws) +
+                    " draws of each member do not tell whether members agree");
+    return 0;
+  }
+  const data::DataShape& shape = posterior.shape();
+  const bool all_tokens = samples.tokens > shape.theta_dim;
+  auto names = data::feature_names(posterior.theta_names(), shape.theta_channels);
+  const auto of_x = data::feature_names(posterior.x_names(), shape.x_channels);
+  names.insert(names.end(), of_x.begin(), of_x.end());
+  auto found = sample::disagreements({samples.values, samples.filled, samples.rows, samples.draws, members},
+                                     posterior.standardiser(all_tokens));
+  std::erase_if(found, [](const sample::Disagreement& row) { return !row.warns(); });
+  const std::string place = file.empty() ? "the joint distribution" : file;
+  for (size_t i = 0; i < std::min(found.size(), most_lines); ++i) {
+    core::log::warning(
+        place + ", row " + std::to_string(range.first + found[i].row) + ": " + found[i].text(members, names) +
+        (i == 0 ? "; the simulations do not settle what theta is there, and the samples mix guesses" : ""));
+  }
+  if (found.size() > most_lines)
+    core::log::warning(place + ": the members disagree about " + core::and_more(found.size() - most_lines) +
+                       " of its " + std::to_string(range.rows) + " rows");
+  return std::ssize(found);
 }
 
 bool none_filled(const std::vector<uint8_t>& filled) {

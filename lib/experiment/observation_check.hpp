@@ -18,6 +18,12 @@ namespace fluxsbi::experiment {
 void check_observations(const sample::Posterior& posterior, std::span<const double> values,
                         sample::RowRange range, const std::string& file, bool strict);
 
+/// Draws of an ensemble: a warning for each of the first ten rows about which its members disagree
+/// (disagreement.hpp), and one for the others; the rows `range` of `file`. Says so where there are too few
+/// draws to tell. Returns how many rows these are; 0 for a single model.
+int64_t check_agreement(const sample::Posterior& posterior, const sample::Samples& samples,
+                        sample::RowRange range, const std::string& file);
+
 /// True where there are samples and none of them could be filled.
 bool none_filled(const std::vector<uint8_t>& filled);
 /// Throws the UserError of a file that would hold `count` samples of NaN alone.

@@ -1,6 +1,8 @@
 #include "experiment/open_posterior.hpp"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "checkpoint/identity.hpp"
 #include "core/log.hpp"
@@ -12,8 +14,11 @@
 
 namespace fluxsbi::experiment {
 
-sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
-                                 const std::string& compute) {
+namespace {
+
+// Of a single model or of one member of an ensemble.
+sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Execution& execution,
+                                    const std::string& compute) {
   Estimator estimator = read_estimator(config::parse_yaml(file.config, "the model's configuration"));
   sample::PosteriorContent content;
   content.shape = file.shape;
@@ -23,13 +28,11 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
   content.x = file.x;
   content.theta_names = file.theta_names;
   content.x_names = file.x_names;
-  content.reference = file.reference;
   content.prior = data::make_prior(estimator.prior, file.shape.theta_size());
   content.strategy = estimator.strategy;
   content.method = estimator.method->build();
   content.condition_mask = estimator.condition_mask;
   content.sampling = estimator.sampling;
-  content.identity = checkpoint::identity(file);
 
   const at::Device device = engine::choose_device(execution.device).device;
   const auto type =
@@ -40,7 +43,20 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
   content.engine = std::move(chosen.engine);
   content.execution = std::move(chosen.sentence);
   engine::load_weights(content.engine->parameters(), file.weights, "the model file");
-  return sample::Posterior(std::move(content));
+  return content;
+}
+
+}  // namespace
+
+sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
+                                 const std::string& compute) {
+  std::vector<sample::PosteriorContent> members;
+  if (file.members.empty()) members.push_back(content_of(file, execution, compute));
+  for (const checkpoint::ModelFile& member : file.members)
+    members.push_back(content_of(member, execution, compute));
+  members.front().identity = checkpoint::identity(file);
+  members.front().reference = file.reference;
+  return sample::Posterior(std::move(members));
 }
 
 sample::Posterior open_posterior(const std::string& run_or_file, const Execution& execution,
@@ -51,6 +67,9 @@ sample::Posterior open_posterior(const std::string& run_or_file, const Execution
   const checkpoint::ModelFile file = checkpoint::load_model(path);
   use_all_threads();
   sample::Posterior posterior = make_posterior(file, execution, compute);
+  if (posterior.members() > 1)
+    core::log::info("an ensemble of " + std::to_string(posterior.members()) +
+                    " members, which answer as the equal mixture");
   core::log::info(posterior.execution());
   return posterior;
 }

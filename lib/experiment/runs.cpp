@@ -8,6 +8,7 @@
 #include "core/log.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "experiment/ensemble.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
 #include "experiment/training_run.hpp"
@@ -151,6 +152,17 @@ std::optional<TimeBudget> time_budget(const config::Value& config, const NewRun&
   return budget;
 }
 
+void refuse_minutes(const NewRun& run) {
+  if (run.minutes)
+    throw core::UserError(
+        "--minutes fits the steps of one model; of an ensemble give the steps of each member: --set "
+        "training.nsteps=N");
+}
+
+void warn_of_jobs(const Members& members) {
+  if (members.jobs) core::log::warning("--jobs has no effect: it is for ensembles (training.ensemble)");
+}
+
 }  // namespace
 
 void start_run(const config::Value& config, const NewRun& run) {
@@ -171,14 +183,27 @@ void start_run(const config::Value& config, const NewRun& run) {
                           "data.file in the config");
   }
   make_absolute(experiment.data);
+  if (is_ensemble(experiment)) {
+    refuse_minutes(run);
+    return start_ensemble(std::move(experiment), run);
+  }
+  warn_of_jobs(run.members);
   const auto budget = time_budget(config, run, chosen, started);
   use_all_threads();
   start_training(run.folder, std::move(experiment), run.execution, budget);
 }
 
+void settle_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder) {
+  take_data(paths, data, folder);
+  make_absolute(data);
+  require_data(data, folder);
+}
+
 void resume_run(const std::string& folder, const Continuation& how, const Execution& execution) {
   const auto& steps = how.steps;
   Experiment experiment = read_experiment(config_of_run(folder, steps));
+  if (is_ensemble(experiment)) return resume_ensemble(folder, std::move(experiment), how, execution);
+  warn_of_jobs(how.members);
   io::lock_folder(folder);  // given up again until the training begins
   auto state = checkpoint::load_latest_state(folder);
   const bool finished = std::filesystem::exists(std::filesystem::path(folder) / "model.safetensors");
@@ -194,9 +219,7 @@ void resume_run(const std::string& folder, const Continuation& how, const Execut
     state->config = resolved_yaml(before);
     settle_schedule(experiment, before, state->step, how.restart_rate);
   }
-  take_data(how.data, experiment.data, folder);
-  make_absolute(experiment.data);
-  require_data(experiment.data, folder);
+  settle_data(how.data, experiment.data, folder);
   core::log::info(state ? "resuming at step " + std::to_string(state->step)
                         : "no checkpoint yet: starting at step 0");
   use_all_threads();

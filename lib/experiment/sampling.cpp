@@ -121,6 +121,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
     kept.finish();  // the next try would only repeat it
     refuse_unfilled(request.output, samples.filled.size());
   }
+  const int64_t disagreeing = check_agreement(posterior, samples, range, given ? request.given : request.x);
   sample::Origin origin;
   origin.seed = request.seed;
   origin.model = posterior.identity();
@@ -129,8 +130,13 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   origin.shard = request.shard;
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
+  origin.members = posterior.members();
   sample::save_samples(request.output, std::move(samples), question, origin, request.number_type);
   kept.finish();
+  if (request.strict && disagreeing > 0)
+    throw core::DiagnosticFailed("the members of the ensemble disagree about " +
+                                 core::count_text(disagreeing, "row") + " of " + std::to_string(range.rows) +
+                                 ", and --strict was given; " + request.output + " was written");
   return outcome;
 }
 

@@ -16,9 +16,11 @@ struct SamplingRequest {
   std::string output;    ///< one of sample::sample_extensions()
   int64_t draws = 0;     ///< for each row
   uint64_t seed = 0;
-  sample::Shard shard;   ///< the part of the rows that is drawn
-  bool force = false;    ///< a partial output of other work (kept_work.hpp) is dropped
-  bool strict = false;   ///< rows unlike the training data are an error, core::DiagnosticFailed
+  sample::Shard shard;  ///< the part of the rows that is drawn
+  bool force = false;   ///< a partial output of other work (kept_work.hpp) is dropped
+  /// Rows unlike the training data are an error, core::DiagnosticFailed, before anything is drawn; rows about
+  /// which the members of an ensemble disagree are one after the file is written.
+  bool strict = false;
   bool partial = false;  ///< a file without a single sample is written, too
   sample::NumberType number_type = sample::NumberType::automatic;  ///< of the file's samples
 };

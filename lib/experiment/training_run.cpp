@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/memory.hpp"
+#include "core/philox.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
@@ -34,14 +35,29 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array run_files{"config.yaml", "metrics.jsonl",     "train.log",
-                               "data.json",   "model.safetensors", "checkpoints"};
+constexpr std::array run_files{"config.yaml",       "metrics.jsonl", "train.log", "data.json",
+                               "model.safetensors", "checkpoints",   "members"};
 
 void remove_run(const fs::path& run) {
   for (const char* name : run_files) fs::remove_all(run / name);
   for (const auto& entry : fs::directory_iterator(run)) {
     if (entry.path().filename().string().rfind("events.out.tfevents.", 0) == 0) fs::remove(entry.path());
   }
+}
+
+// The seed of what tells the members of an ensemble apart; training.seed for a single model.
+uint64_t training_seed(const train::TrainingOptions& training) {
+  const auto seed = static_cast<uint64_t>(training.seed);
+  if (!training.member) return seed;
+  constexpr uint64_t beyond_parameters = uint64_t{1} << 40;  // streams of initialisation that no network has
+  constexpr int sign_bit = 1;  // the config's seeds are whole numbers from 0 to 2^63 - 1
+  const auto member = static_cast<uint64_t>(*training.member);
+  return core::derive_seed(seed, core::Purpose::initialisation, beyond_parameters + member) >> sign_bit;
+}
+
+// The validation rows of a run; of an ensemble as a whole those of its first member stand for all.
+data::Fold fold_of(const train::TrainingOptions& training) {
+  return {training.member.value_or(1) - 1, training.ensemble};
 }
 
 // How joint models learn their rows; nothing for models of theta given x.
@@ -113,7 +129,8 @@ TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execu
     : experiment_(std::move(experiment)),
       execution_(std::move(execution)),
       device_(engine::choose_device(execution_.device)),
-      seed_(static_cast<uint64_t>(experiment_.training.seed)) {
+      seed_(static_cast<uint64_t>(experiment_.training.seed)),
+      training_seed_(training_seed(experiment_.training)) {
   setup_.run = std::move(run);
 }
 
@@ -137,7 +154,8 @@ void TrainingRun::open_data() {
 void TrainingRun::survey_data() {
   const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
   const double begin = core::steady_seconds();
-  survey_ = data::survey(dataset_, experiment_.data, seed_, data::theta_ends(experiment_.prior, prior.get()));
+  survey_ = data::survey(dataset_, experiment_.data, seed_, data::theta_ends(experiment_.prior, prior.get()),
+                         data::block_numbers, fold_of(experiment_.training));
   core::log::debug("the survey of the data took " + core::number_text(core::steady_seconds() - begin) + " s");
   for (const std::string& remark : survey_.remarks) core::log::info(remark);
   const std::string training = std::to_string(survey_.split.training.size());
@@ -213,6 +231,7 @@ void TrainingRun::build() {
 void TrainingRun::set_options() {
   setup_.config = resolved_yaml(experiment_);
   setup_.training = experiment_.training;
+  setup_.training.seed = static_cast<int64_t>(training_seed_);
   setup_.optimizer = experiment_.optimizer;
   setup_.output = experiment_.output;
 }
@@ -220,7 +239,7 @@ void TrainingRun::set_options() {
 void TrainingRun::build_engines() {
   const auto network = [&] {
     auto built = model::build_network(*experiment_.model, experiment_.embedding);
-    built->initialise(seed_);
+    built->initialise(training_seed_);
     return built;
   };
   auto trained = network();

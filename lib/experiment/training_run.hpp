@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "checkpoint/training_state.hpp"
 #include "core/file_descriptor.hpp"
@@ -63,6 +64,8 @@ class TrainingRun {
   void take_rows();
   /// Trains to the end.
   void train(const std::optional<checkpoint::TrainingState>& state);
+  /// The lock of the folder that open_folder() took, for whoever outlives this object.
+  core::FileDescriptor take_lock() { return std::move(lock_); }
 
   const data::Dataset& dataset() const { return dataset_; }
   const data::Look& look() const { return look_; }
@@ -86,7 +89,8 @@ class TrainingRun {
   Experiment experiment_;
   Execution execution_;
   engine::DeviceChoice device_;
-  uint64_t seed_;
+  uint64_t seed_;           ///< of the data, the split and the look at them: of an ensemble all members' own
+  uint64_t training_seed_;  ///< of the initial weights, the order of rows and the noise
   data::Dataset dataset_;
   std::unique_ptr<model::Spec> unresolved_;  ///< the model before it is resolved for the data
   data::DataShape seen_;                     ///< what the network sees of the data's shape

@@ -133,7 +133,12 @@ Part<DataContent> read_data(const fs::path& run) {
 
 Part<TrainingCurves> read_curves(const fs::path& run) {
   if (!is_file(run / "metrics.jsonl"))
-    return {{}, "Made without training curves: the run folder holds no metrics.jsonl."};
+    return {
+        {},
+        fs::is_directory(run / "members")
+            ? "Made without training curves: the run is an ensemble, and each member has its own, as in " +
+                  (run / "members" / "1").string() + "."
+            : "Made without training curves: the run folder holds no metrics.jsonl."};
   try {
     return {read_metrics((run / "metrics.jsonl").string()), ""};
   } catch (const core::UserError& problem) {
@@ -187,7 +192,11 @@ void read_model(const std::string& run, ReportContent& content) {
   const bool finished = is_file(fs::path(run) / "model.safetensors");
   const std::string resume = " fluxsbi resume " + shell_word(run) + " continues a training that was stopped.";
   if (!finished && !is_file(fs::path(run) / "checkpoints" / "best.safetensors")) {
-    content.notices.push_back("This run has not finished and has no checkpoint yet." + resume);
+    const bool ensemble = fs::is_directory(fs::path(run) / "members");
+    content.notices.push_back(
+        (ensemble ? "This ensemble has no model yet, since its members have not all finished."
+                  : "This run has not finished and has no checkpoint yet.") +
+        resume);
     return;
   }
   std::string note;
@@ -201,8 +210,13 @@ void read_model(const std::string& run, ReportContent& content) {
   content.parameters = data::feature_names(model.theta_names, model.shape.theta_channels);
   content.versions.emplace_back("model",
                                 "written by fluxsbi " + model.version + ", identity " + content.model);
-  content.versions.emplace_back("weights", "of step " + std::to_string(model.step) + ", validation loss " +
-                                               core::brief_text(model.validation_loss));
+  if (!model.members.empty())
+    content.versions.emplace_back(
+        "ensemble", std::to_string(model.members.size()) + " members, which answer as the equal mixture");
+  content.versions.emplace_back("weights",
+                                std::string(model.members.empty() ? "of step " : "in the mean of step ") +
+                                    std::to_string(model.step) + ", validation loss " +
+                                    core::brief_text(model.validation_loss));
   for (const auto& [name, value] : model.remarks) {
     std::string words = name;
     std::replace(words.begin(), words.end(), '_', ' ');

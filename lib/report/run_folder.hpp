@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "report/content.hpp"
+#include "sample/files/disagreement.hpp"
 
 namespace fluxsbi::report {
 
@@ -27,6 +28,10 @@ struct SamplesRequest {
 /// cannot be read, for numbers that do not fit the samples, and for samples that another model than that of
 /// `run` drew.
 void add_samples(ReportContent& content, const std::string& run, const SamplesRequest& request);
+
+/// "The 4 members of the ensemble agree: ...", as the report says it.
+std::string agreement_sentence(const sample::Disagreement& row, int64_t members,
+                               const std::vector<std::string>& names);
 
 /// A word as a shell takes it: in single quotes where it holds more than letters, digits and harmless signs.
 std::string shell_word(const std::string& word);

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/model_file.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -82,6 +84,25 @@ void drop_inferred(PosteriorContent& posterior) {
   posterior.x_names = std::move(names);
 }
 
+// What the members of an ensemble say of a row of the file that `run` drew: of theta given x alone.
+void add_agreement(PosteriorContent& posterior, const std::string& run, const std::string& path, int64_t row,
+                   int64_t members) {
+  std::string note;
+  const data::Standardiser theta = checkpoint::load_model(checkpoint::find_model(run, note)).theta;
+  const io::Arrays arrays = io::load_arrays(path, {"samples", "filled"}).arrays;
+  const auto samples = arrays.find("samples"), filled = arrays.find("filled");
+  if (samples == arrays.end() || filled == arrays.end() || filled->second.shape.size() != 2) return;
+  const int64_t draws = filled->second.shape[1], size = std::ssize(theta.mean);
+  if (row >= filled->second.shape[0] || samples->second.elements() != filled->second.elements() * size)
+    return;
+  const std::vector<double> values = samples->second.to_double(), flags = filled->second.to_double();
+  const std::vector<uint8_t> of_row(flags.begin() + row * draws, flags.begin() + (row + 1) * draws);
+  const auto of_values =
+      std::span(values).subspan(static_cast<size_t>(row * draws * size), static_cast<size_t>(draws * size));
+  for (const auto& found : sample::disagreements({of_values, of_row, 1, draws, members}, theta))
+    posterior.remarks.push_back(agreement_sentence(found, members, posterior.names));
+}
+
 // Throws for draws of another model. Where the file does not say who drew them, at least their number of
 // parameters has to fit, and they get the model's names; returns a sentence for the reader then.
 std::string check_origin(const json& meta, diagnose::SampleSet& samples, const std::string& run,
@@ -104,6 +125,13 @@ std::string check_origin(const json& meta, diagnose::SampleSet& samples, const s
 
 }  // namespace
 
+std::string agreement_sentence(const sample::Disagreement& row, int64_t members,
+                               const std::vector<std::string>& names) {
+  std::string sentence = row.text(members, names) + ".";
+  sentence.front() = 'T';
+  return sentence;
+}
+
 void add_samples(ReportContent& content, const std::string& run, const SamplesRequest& request) {
   diagnose::SampleSet samples = diagnose::load_samples(request.path, request.row);
   PosteriorContent posterior;
@@ -121,6 +149,9 @@ void add_samples(ReportContent& content, const std::string& run, const SamplesRe
   if (samples.unfilled > 0)
     posterior.remarks.push_back(core::count_text(samples.unfilled, "draw") +
                                 " could not be filled and stand nowhere in what follows.");
+  if (meta.is_object() && meta.value("members", int64_t{1}) > 1)
+    add_agreement(posterior, run, request.path, std::max<int64_t>(request.row, 0),
+                  meta["members"].get<int64_t>());
   drop_inferred(posterior);
   posterior.observation = "the observation of " + samples.name;
   if (!request.prior.empty())

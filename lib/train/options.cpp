@@ -184,6 +184,14 @@ const Table<TrainingOptions>& training_table() {
                "auto: bfloat16 where the model allows it and the hardware multiplies it natively, otherwise "
                "float32")
           .alias("model.dtype")
+          .add(
+              "ensemble", &T::ensemble, integer_between(1, 1000),
+              "the number of models that are trained on the same data and answer as one, as the equal mixture "
+              "of their densities (docs/ensembles.md). They differ by initial weights, order of rows, noise and "
+              "validation rows, which are a part of the rows for each member")
+          .add("member", &T::member, if_given(integer_between(1, 1000)),
+               "which member of the ensemble this run is, from 1: `fluxsbi train` sets it in the run folders "
+               "of the members; null: the whole ensemble")
           .unused("experiment_id", "a run is named by its folder (-o RUN)")
           .unused("restore_model", "`fluxsbi resume RUN` continues from the last checkpoint")
           .unused("train_model", "the command decides: `fluxsbi train` or `fluxsbi sample`")
@@ -204,6 +212,10 @@ int64_t default_warmup(int64_t steps) {
 }
 
 void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader) {
+  if (training.member && *training.member > training.ensemble) {
+    reader.problem("training.member", "is " + std::to_string(*training.member) + ", but the ensemble has " +
+                                          std::to_string(training.ensemble) + " members (training.ensemble)");
+  }
   const bool plateau = optimizer.schedule == ScheduleKind::plateau ||
                        (optimizer.schedule == ScheduleKind::automatic && cosine_keys(optimizer).empty() &&
                         !plateau_keys(optimizer).empty());

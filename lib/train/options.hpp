@@ -58,7 +58,9 @@ struct TrainingOptions {
   int64_t plateau_patience = 20;
   std::optional<int64_t> validation_evaluations;  ///< null: one a row (fixed levels), 4096 (learned levels)
   int64_t seed = 0;
-  std::string compute = "auto";  ///< auto, float32, bfloat16; alias model.dtype
+  std::string compute = "auto";   ///< auto, float32, bfloat16; alias model.dtype
+  int64_t ensemble = 1;           ///< members that are trained and answer as one model
+  std::optional<int64_t> member;  ///< which of them a run is, from 1; none: all of them
 };
 
 /// The `output` section.
@@ -73,9 +75,10 @@ const config::Table<OutputOptions>& output_table();
 /// The steps of the warm-up where optimizer.warmup_steps leaves them open.
 int64_t default_warmup(int64_t steps);
 
-/// Checks across keys (warm-up longer than the run, keys of both schedules, min_lr above max_lr) and fills
-/// the values left open, among them training.nsteps, which is 30000 with the plateau schedule unless it is
-/// given. Both sections must have been read. A resolved pair resolves to itself.
+/// Checks across keys (warm-up longer than the run, keys of both schedules, min_lr above max_lr, a member
+/// beyond the ensemble) and fills the values left open, among them training.nsteps, which is 30000 with the
+/// plateau schedule unless it is given. Both sections must have been read. A resolved pair resolves to
+/// itself.
 void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Reader& reader);
 
 }  // namespace fluxsbi::train

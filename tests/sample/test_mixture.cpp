@@ -3,6 +3,8 @@
 #include <numeric>
 #include <vector>
 
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
 #include "sample/density/mode.hpp"
 #include "sample/exact_source.hpp"
 #include "sample/mixture.hpp"
