@@ -37,7 +37,7 @@ struct Standardiser {
   double log_slope(size_t i, double value) const;
   /// d log_slope / dz of feature i at z; 0 for features without a transform.
   double log_slope_gradient(size_t i, double z) const;
-  /// How many of the values [rows, size] a transform moves inside its ends (Transform::moves).
+  /// How many values [rows, size] Transform::moves, without those on an end: training took them the same way.
   int64_t moved(std::span<const double> values) const;
 };
 

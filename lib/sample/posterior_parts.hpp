@@ -17,6 +17,7 @@ struct Posterior::Parts : PosteriorContent {
   explicit Parts(PosteriorContent content);
 
   std::shared_ptr<ChunkJournal> journal;  // of finished chunks; null: none is kept
+  mutable bool warned_of_moved = false;   // values beyond the ends of transforms: said once
 
   // joint models
   data::Standardiser row;                     // of theta and x

@@ -149,6 +149,19 @@ TEST_CASE("few unfilled draws are passed over, many refuse the test", "[diagnose
                ContainsSubstring("are NaN, more than 1 %") && ContainsSubstring("sampling.max_tries"));
 }
 
+TEST_CASE("pairs that lack what is inferred have no density, and hpd says which column",
+          "[diagnose][posterior]") {
+  Evidence evidence = test::make_evidence(right, {100, 50, 50}, 1);
+  for (const size_t pair : {3U, 7U, 20U}) {
+    evidence.theta[2 * pair + 1] = std::nan("");
+    evidence.log_theta[pair] = std::nan("");
+  }
+  CHECK_THAT(
+      test::error_of([&] { run("hpd", evidence); }),
+      ContainsSubstring("3 of 100 pairs lack values of what is inferred (" + evidence.names[1] + ")") &&
+          ContainsSubstring("--given-names"));
+}
+
 TEST_CASE("too few pairs are a finding that says how many are needed", "[diagnose][posterior]") {
   const Evidence evidence = test::make_evidence(right, {20, 50, 50}, 1);
   for (const std::string name : {"sbc", "coverage", "hpd"}) {
