@@ -59,8 +59,8 @@ std::vector<std::string> columns_to_draw(const PlotArguments& arguments, const d
   return numbers;
 }
 
-// The dimensions of a file that is drawn beside the samples: all where it has as many as are drawn, else those of the
-// same name or number.
+// The dimensions of a file that is drawn beside the samples: all where it has as many as are drawn, else
+// those of the same name or number.
 diagnose::SampleSet load_beside(const std::string& path, int64_t row,
                                 const std::vector<std::string>& columns) {
   diagnose::SampleSet beside = load_named(path, row);
@@ -177,10 +177,10 @@ Action declare_plot(CLI::App& app) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
-  app.add_option(
-      "--prior", arguments->prior,
-      "whose prior is drawn on the diagonal: a run folder, a config (.yaml), or a file of draws of the prior, "
-      "such as simulations");
+  app.add_option("--prior", arguments->prior,
+                 "whose prior is drawn on the diagonal: a run folder, a config (.yaml), or a file of draws "
+                 "of the prior, "
+                 "such as simulations");
   app.add_option("--truth", arguments->truth,
                  "true parameters, one for each dimension of the file or of --columns")
       ->delimiter(',');

@@ -10,7 +10,7 @@ namespace fluxsbi::checkpoint {
 
 namespace {
 
-const std::string format = "model";
+const std::string model_kind = "model";
 
 }  // namespace
 
@@ -18,12 +18,12 @@ void save_model(const std::string& path, const ModelFile& model) {
   io::Safetensors file;
   file.arrays = model.weights;
   const bool newest = has_asinh(model.theta) || has_asinh(model.x);
-  write_metadata(file, format, newest ? model_format : 1, model.config, to_json(model));
+  write_metadata(file, model_kind, newest ? model_format : 1, model.config, to_json(model));
   io::save_safetensors(path, file);
 }
 
 ModelFile load_model(const std::string& path) {
-  Content content = load_content(path, format, model_format);
+  Content content = load_content(path, model_kind, model_format);
   return naming_damage(path, "take another copy of it or train again", [&] {
     ModelFile model = model_from_json(content.json);
     model.weights = std::move(content.arrays);

@@ -84,7 +84,8 @@ std::string density_meaning(Fault fault) {
       return "theta* lies where the density is high too often: regions of highest density hold more true "
              "values than their share, so the posterior is too wide.";
     default:
-      return "The density at theta* ranks unevenly among that at the draws, neither too low nor too high as a "
+      return "The density at theta* ranks unevenly among that at the draws, neither too low nor too high as "
+             "a "
              "whole: tails and centre err in opposite ways.";
   }
 }

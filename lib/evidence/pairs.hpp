@@ -27,10 +27,10 @@ struct PairsRequest {
   std::string folder;       ///< where fresh simulations are kept, as simulations.npz
 };
 
-/// The pairs of the file, or fresh simulations, or else the first validation rows of the run. Rows that the simulator
-/// could not make are left out, and the log counts them. Throws UserError: data or run that are not there, data that
-/// changed since the training, another shape than the model's, a run without simulator, no complete row. The message
-/// says how else pairs can be given.
+/// The pairs of the file, or fresh simulations, or else the first validation rows of the run. Rows that the
+/// simulator could not make are left out, and the log counts them. Throws UserError: data or run that are not
+/// there, data that changed since the training, another shape than the model's, a run without simulator, no
+/// complete row. The message says how else pairs can be given.
 Pairs load_pairs(const PairsRequest& request, const data::DataShape& shape);
 
 }  // namespace fluxsbi::evidence

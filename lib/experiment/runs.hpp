@@ -18,9 +18,10 @@ struct NewRun {
   Execution execution;
 };
 
-/// Reads the whole config, logs its warnings and trains to the end (training_run.hpp). Throws core::UserErrors for
-/// what is wrong with the config, UserError for a config that names no data, a folder that holds a run, and all that
-/// start_training refuses; core::Stopped when a signal asked to stop, after a checkpoint.
+/// Reads the whole config, logs its warnings and trains to the end (training_run.hpp). Throws
+/// core::UserErrors for what is wrong with the config, UserError for a config that names no data, a folder
+/// that holds a run, and all that start_training refuses; core::Stopped when a signal asked to stop, after a
+/// checkpoint.
 void start_run(const config::Value& config, const NewRun& run);
 
 /// How a run is to go on.
@@ -31,10 +32,11 @@ struct Continuation {
       false;  ///< the cosine schedule runs over the new total; else it never raises the rate again
 };
 
-/// Goes on where the run's last checkpoint stands, or from step 0 where there is none. A run that has finished is left
-/// as it is, and the log says so, unless `steps` asks for more. Where the data lie may have changed, by `data` or in
-/// config.yaml: their checksum decides whether they are the same. Throws as start_run does, for a path that is no run
-/// folder, and for data that are not where they were (naming --data).
+/// Goes on where the run's last checkpoint stands, or from step 0 where there is none. A run that has
+/// finished is left as it is, and the log says so, unless `steps` asks for more. Where the data lie may have
+/// changed, by `data` or in config.yaml: their checksum decides whether they are the same. Throws as
+/// start_run does, for a path that is no run folder, and for data that are not where they were (naming
+/// --data).
 void resume_run(const std::string& folder, const Continuation& how, const Execution& execution);
 
 }  // namespace fluxsbi::experiment

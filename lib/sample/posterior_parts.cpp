@@ -66,8 +66,8 @@ std::vector<double> given_x(std::span<const double> x, int64_t rows, const data:
   return given;
 }
 
-// Tokens of x that are NaN in some channel of given [rows, L, C] become NaN in all. Returns where they are, [rows, L];
-// empty where there are none.
+// Tokens of x that are NaN in some channel of given [rows, L, C] become NaN in all. Returns where they are,
+// [rows, L]; empty where there are none.
 template <class Values>
 std::vector<uint8_t> blank_tokens(Values& given, int64_t rows, const data::DataShape& shape) {
   const int64_t tokens = shape.theta_dim + shape.x_dim, channels = shape.theta_channels;
@@ -116,8 +116,9 @@ data::Standardiser side_by_side(data::Standardiser theta, const data::Standardis
   return theta;
 }
 
-// Says once of a model how many given values lie beyond the ends that the training data gave their transforms. A value on
-// an end, such as a count of 0, is nothing strange: training took those the same way, and said so.
+// Says once of a model how many given values lie beyond the ends that the training data gave their
+// transforms. A value on an end, such as a count of 0, is nothing strange: training took those the same way,
+// and said so.
 void warn_of_moved(const data::Standardiser& standardiser, std::span<const double> values, bool& warned) {
   const int64_t count = warned ? 0 : standardiser.moved(values);
   if (count == 0) return;

@@ -3,8 +3,9 @@
 
 methods.py OUT --sbibm DIR [--stage train|score|table] [--only WORD ...]
 
-Trains every cell of two tasks, three models and four methods with configs/methods, samples the benchmark's observations,
-scores by `fluxsbi c2st` (MLP) and by scikit-learn's random forest, and prints the table. Needs numpy and scikit-learn.
+Trains every cell of two tasks, three models and four methods with configs/methods, samples the benchmark's
+observations, scores by `fluxsbi c2st` (MLP) and by scikit-learn's random forest, and prints the table. Needs
+numpy and scikit-learn.
 """
 import common
 

@@ -4,7 +4,8 @@
 power.py OUT [--program PATH] [--only run|table|draw]
 
 Runs the hidden cases of fluxsbi_test_diagnose on posteriors in closed form that are right or wrong on purpose
-(tests/diagnose/toy.cpp), prints the tables as Markdown, and draws a pass and a fail of each test as OUT/diagnostics.png.
+(tests/diagnose/toy.cpp), prints the tables as Markdown, and draws a pass and a fail of each test as
+OUT/diagnostics.png.
 The run takes half an hour on one core. Needs matplotlib to draw.
 """
 import argparse
@@ -17,8 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ["lines", "histogram", "points"]
 # Of each test, the graph that says most: (test, number of the finding with graphs, number of the graph).
-SHOWN = [("sbc", 0, 0), ("sbc", 0, 1), ("coverage", 0, 0), ("tarp", 0, 0), ("hpd", 0, 0), ("data_averaged", 0, 0),
-         ("lc2st", 0, 1), ("lc2st", 1, 0), ("ppc", 0, 0), ("inside", 1, 0), ("solver", 0, 0)]
+SHOWN = [("sbc", 0, 0), ("sbc", 0, 1), ("coverage", 0, 0), ("tarp", 0, 0), ("hpd", 0, 0),
+         ("data_averaged", 0, 0), ("lc2st", 0, 1), ("lc2st", 1, 0), ("ppc", 0, 0), ("inside", 1, 0),
+         ("solver", 0, 0)]
 
 
 def run(program, out):
@@ -53,7 +55,11 @@ def print_alarms(out):
     print("| posterior | " + " | ".join(names) + " |")
     print("|---" * (len(names) + 1) + "|")
     for posterior in dict.fromkeys(row["posterior"] for row in rows):
-        found = {r["test"]: f"{r['alarms_at_0.1']}, {r['alarms_at_0.01']}" for r in rows if r["posterior"] == posterior}
+        found = {
+            r["test"]: f"{r['alarms_at_0.1']}, {r['alarms_at_0.01']}"
+            for r in rows
+            if r["posterior"] == posterior
+        }
         cells = [found.get(name, "") for name in names]
         print(f"| {posterior} | " + " | ".join(cells) + " |")
 
@@ -64,8 +70,12 @@ def draw_graph(axes, graph, verdict):
         for curve in graph["curves"]:
             axes.stairs(curve["y"], x, label=curve["label"])
         if graph["low"]:
-            axes.fill_between(x, graph["low"] + graph["low"][-1:], graph["high"] + graph["high"][-1:], step="post",
-                              color="grey", alpha=0.3)
+            axes.fill_between(x,
+                              graph["low"] + graph["low"][-1:],
+                              graph["high"] + graph["high"][-1:],
+                              step="post",
+                              color="grey",
+                              alpha=0.3)
     else:
         style = "." if KINDS[graph["kind"]] == "points" else "-"
         for curve in graph["curves"]:
@@ -92,7 +102,8 @@ def draw(out):
     figure, axes = plt.subplots(len(SHOWN), 2, figsize=(9, 2.6 * len(SHOWN)))
     for row, (test, finding, graph) in zip(axes, SHOWN):
         for cell, wrong in zip(row, (False, True)):
-            drawn = [f for f in findings if f["test"] == test and f["wrong"] == wrong and f["graphs"]][finding]
+            drawn = [f for f in findings if f["test"] == test and f["wrong"] == wrong and f["graphs"]
+                    ][finding]
             draw_graph(cell, drawn["graphs"][graph], drawn["verdict"])
     figure.tight_layout()
     figure.savefig(out / "diagnostics.png", dpi=80)

@@ -3,9 +3,10 @@
 
 solvers.py OUT --sbibm DIR [--stage train|score|draw] [--only WORD ...]
 
-Trains Flux1 with each method and configs/methods (a folder of methods.py serves as OUT, too), samples with every solver at
-several numbers of evaluations, scores by scikit-learn's random forest and draws OUT/solvers.png. The same noise is used
-throughout, so that curves differ by their solvers alone. Needs numpy, scikit-learn and matplotlib.
+Trains Flux1 with each method and configs/methods (a folder of methods.py serves as OUT, too), samples with
+every solver at several numbers of evaluations, scores by scikit-learn's random forest and draws
+OUT/solvers.png. The same noise is used throughout, so that curves differ by their solvers alone. Needs numpy,
+scikit-learn and matplotlib.
 """
 import common
 import methods
@@ -35,8 +36,8 @@ def score(options, scores):
         file = options.out / "solvers.npz"
         file.unlink(missing_ok=True)
         # With few evaluations most samples may lie outside the prior: those that do not are compared.
-        samples = common.sample(options, task, options.out / name, file, "--solver", solver, "--steps", str(steps),
-                                "--set", "sampling.max_tries=20")
+        samples = common.sample(options, task, options.out / name, file, "--solver", solver, "--steps",
+                                str(steps), "--set", "sampling.max_tries=20")
         scores.get(point, lambda: sum(
             common.random_forest(common.reference(options, task, k), samples[row])
             for row, k in enumerate(options.observations)) / len(options.observations))
@@ -47,7 +48,11 @@ def draw(options, scores):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    figure, panels = plt.subplots(len(methods.METHODS), len(TASKS), figsize=(13, 11), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(len(methods.METHODS),
+                                  len(TASKS),
+                                  figsize=(13, 11),
+                                  sharex=True,
+                                  layout="constrained")
     for task, method, name in cells(options):
         panel = panels[list(methods.METHODS).index(method)][TASKS.index(task)]
         for index, solver in enumerate(SOLVERS):
@@ -55,8 +60,12 @@ def draw(options, scores):
             found = [(e, value) for e, value in found if value is not None]
             auto = solver == AUTO[method]
             style = {"linewidth": 3, "zorder": 3} if auto else {"linewidth": 1}
-            panel.plot([e for e, _ in found], [value for _, value in found], marker="o", markersize=3, color=f"C{index}",
-                       label=f"{solver} (auto)" if auto else solver, **style)
+            panel.plot([e for e, _ in found], [value for _, value in found],
+                       marker="o",
+                       markersize=3,
+                       color=f"C{index}",
+                       label=f"{solver} (auto)" if auto else solver,
+                       **style)
         panel.set_xscale("log")
         panel.set_xticks(EVALUATIONS, [str(e) for e in EVALUATIONS])
         panel.minorticks_off()

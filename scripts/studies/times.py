@@ -3,8 +3,8 @@
 
 times.py OUT --sbibm DIR [--only WORD ...]
 
-Trains configs/methods with every candidate, 6,000 steps each, samples with the default solver, scores by scikit-learn's
-random forest and prints the table. Needs numpy and scikit-learn.
+Trains configs/methods with every candidate, 6,000 steps each, samples with the default solver, scores by
+scikit-learn's random forest and prints the table. Needs numpy and scikit-learn.
 """
 import common
 
@@ -49,7 +49,8 @@ def score(options, scores, task, name):
     run = folder(options, name)
     samples = common.sample(options, task, run, run.with_name(run.name + ".npz"))
     for row, k in enumerate(options.observations):
-        scores.get(f"{name} {k}", lambda: common.random_forest(common.reference(options, task, k), samples[row]))
+        scores.get(f"{name} {k}",
+                   lambda: common.random_forest(common.reference(options, task, k), samples[row]))
 
 
 def main():
@@ -59,8 +60,13 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     scores = common.Scores(options.out / "times.json")
     for task, candidate, name in common.cells(options, TASKS, CANDIDATES, "{} {}"):
-        settings = {f"strategy.{key}": value for key, value in CANDIDATES[candidate].items()} | {"training.nsteps": 6000}
-        common.train(options, common.ROOT / f"configs/methods/{task}_flux1.yaml", folder(options, name), settings)
+        settings = {
+            f"strategy.{key}": value for key, value in CANDIDATES[candidate].items()
+        } | {
+            "training.nsteps": 6000
+        }
+        common.train(options, common.ROOT / f"configs/methods/{task}_flux1.yaml", folder(options, name),
+                     settings)
         score(options, scores, task, name)
     print("| times | " + " | ".join(TASKS) + " |\n" + "|---" * (len(TASKS) + 1) + "|")
     for candidate in CANDIDATES:

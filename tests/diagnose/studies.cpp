@@ -1,5 +1,5 @@
-// The studies of docs/diagnostics.md, which take minutes: they are hidden and run by scripts/studies/power.py and
-// scripts/studies/peer_diagnostics.py.
+// The studies of docs/diagnostics.md, which take minutes: they are hidden and run by scripts/studies/power.py
+// and scripts/studies/peer_diagnostics.py.
 #include <cmath>
 #include <cstdlib>
 #include <fstream>

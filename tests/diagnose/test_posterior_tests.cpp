@@ -59,7 +59,8 @@ int64_t false_alarms(const std::string& name, const test::Fault& fault, const Ev
 
 TEST_CASE("right posteriors fail a calibration test no more often than the level says",
           "[diagnose][posterior]") {
-  // At level 0.1 over 200 seeds: 20 expected at most, 3 standard deviations are 12.7; over 100 seeds 10 and 9.
+  // At level 0.1 over 200 seeds: 20 expected at most, 3 standard deviations are 12.7; over 100 seeds 10 and
+  // 9.
   for (const std::string name : {"sbc", "coverage", "hpd", "tarp", "data_averaged"}) {
     CAPTURE(name);
     CHECK(false_alarms(name, right, {100, 40, 40}, 200, 0.1) <= 32);
