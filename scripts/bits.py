@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""Do the numbers stand still? Compares what a program computes with what a program of an earlier commit computed.
+"""Do the numbers stand still? Compares what a program computes with what a program of an earlier commit
+computed.
 
     scripts/bits.py compare build/fluxsbi     # against tests/data/bits
-    scripts/bits.py record OLD/fluxsbi        # writes tests/data/bits anew, from the program to be compared with
+    scripts/bits.py record OLD/fluxsbi        # writes tests/data/bits anew, from the program to be compared
+    with
 
-Each model is trained for 300 steps with each method on each engine, one thread, from the same simulations and seed; then
-the recorded models are sampled and asked for densities. What the tile engine computes must be the same to the last bit:
-weights, samples, densities. The reference engine adds in another order since its fused operations went. Of it losses,
-samples, densities, the first step's gradient and the weights after 1, 10, 100 and 300 steps are compared, the last two as
-vectors by their norms. The biases of keys are left out: they shift all scores of a softmax alike, so that their gradient
-is zero but for rounding, which AdamW makes steps of. docs/build.md has the figures. On a processor whose instruction set differs from the recording one's, LibTorch's own products round differently: the differences that are
-printed are then those of float32. The exit code is 1 where something differs by more than is allowed.
+Each model is trained for 300 steps with each method on each engine, one thread, from the same simulations and
+seed; then the recorded models are sampled and asked for densities. What the tile engine computes must be the
+same to the last bit:
+weights, samples, densities. The reference engine adds in another order since its fused operations went. Of it
+losses, samples, densities, the first step's gradient and the weights after 1, 10, 100 and 300 steps are
+compared, the last two as vectors by their norms. The biases of keys are left out: they shift all scores of a
+softmax alike, so that their gradient is zero but for rounding, which AdamW makes steps of. docs/build.md has
+the figures. On a processor whose instruction set differs from the recording one's, LibTorch's own products
+round differently: the differences that are printed are then those of float32. The exit code is 1 where
+something differs by more than is allowed.
 """
 
 import json
@@ -24,19 +29,22 @@ from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests/data/bits"
 MODELS = {
-    "flux1": "{depth: 1, depth_single_blocks: 1, num_heads: 2, val_emb_dim: 2, id_emb_dim: 2, id_merge_mode: concat, "
-             "id_embedding_strategy: [absolute, absolute], mlp_ratio: 2, param_dtype: float32}",
+    "flux1":
+        "{depth: 1, depth_single_blocks: 1, num_heads: 2, val_emb_dim: 2, id_emb_dim: 2, "
+        "id_merge_mode: concat, id_embedding_strategy: [absolute, absolute], mlp_ratio: 2, "
+        "param_dtype: float32}",
     "flux1joint": "{depth_single_blocks: 1, num_heads: 2, val_emb_dim: 2, id_emb_dim: 2, cond_emb_dim: 2, "
                   "id_merge_mode: concat, mlp_ratio: 2, param_dtype: float32}",
-    "simformer": "{dim_value: 4, dim_id: 2, dim_condition: 2, num_heads: 2, num_layers: 1, fourier_features: 16, "
-                 "param_dtype: float32}",
+    "simformer":
+        "{dim_value: 4, dim_id: 2, dim_condition: 2, num_heads: 2, num_layers: 1, fourier_features: 16, "
+        "param_dtype: float32}",
 }
 METHODS = {"flow": "flow", "edm": "diffusion", "score": "score_matching"}
-# The largest difference, relative to the largest number: of weights and losses, of samples, of densities, whose adaptive
-# solver chooses its steps by its errors and so turns a rounding into more.
+# The largest difference, relative to the largest number: of weights and losses, of samples, of densities,
+# whose adaptive solver chooses its steps by its errors and so turns a rounding into more.
 ENGINES = {"tile": (0.0, 0.0, 0.0), "reference": (1e-6, 1e-6, 5e-4)}
-# The reference engine's gradient (moment1 after a step is a tenth of it) and weights: the step of their checkpoint and the
-# array there.
+# The reference engine's gradient (moment1 after a step is a tenth of it) and weights: the step of their
+# checkpoint and the array there.
 VECTORS = {"gradient of step 1": (1, "moment1"), "weights after 1 step": (1, "master"),
            "weights after 10 steps": (10, "master"), "weights after 100 steps": (100, "master"),
            "weights after 300 steps": (300, "master")}
@@ -65,14 +73,21 @@ def read_tensors(path):
 def read_losses(path):
     """Training and validation losses of a metrics.jsonl."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    return [value for line in lines for key, value in sorted(line.items()) if key.endswith("_loss") and value is not None]
+    return [
+        value for line in lines for key, value in sorted(line.items())
+        if key.endswith("_loss") and value is not None
+    ]
 
 
 def write_tensors(path, tensors):
     header, body = {}, b""
     for name, values in tensors.items():
         packed = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {"dtype": "F32", "shape": [len(values)], "data_offsets": [len(body), len(body) + len(packed)]}
+        header[name] = {
+            "dtype": "F32",
+            "shape": [len(values)],
+            "data_offsets": [len(body), len(body) + len(packed)]
+        }
         body += packed
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -96,7 +111,7 @@ def config(model, method, engine):
 
 
 def key_biases(run):
-    """The places of the biases of keys in a checkpoint's arrays, found by what the model file holds under their names."""
+    """The places of the biases of keys in a checkpoint's arrays, found by their numbers in the model file."""
     best = read_tensors(run / "checkpoints/step_00000300.safetensors")["best_ema"]
     places = set()
     for name, values in read_tensors(run / "model.safetensors").items():
@@ -140,10 +155,32 @@ def answers(program, scratch, models):
     for path in sorted(models.glob("*.safetensors")):
         for engine, (_, of_samples, of_densities) in ENGINES.items():
             samples, density = scratch / "samples.npy", scratch / "density.npy"
-            run(program, "sample", path, "--x", observations, "-n", 40, "--seed", 9, "-o", samples, "--force", "-q",
+            run(program,
+                "sample",
+                path,
+                "--x",
+                observations,
+                "-n",
+                40,
+                "--seed",
+                9,
+                "-o",
+                samples,
+                "--force",
+                "-q",
                 engine=engine)
             yield f"samples.{path.stem}.{engine}", of_samples, read_npy(samples)
-            run(program, "log-prob", path, "--theta", theta, "--x", observations, "-o", density, "--force", "-q",
+            run(program,
+                "log-prob",
+                path,
+                "--theta",
+                theta,
+                "--x",
+                observations,
+                "-o",
+                density,
+                "--force",
+                "-q",
                 engine=engine)
             yield f"log_prob.{path.stem}.{engine}", of_densities, read_npy(density)
 
@@ -178,8 +215,8 @@ def difference(found, expected):
 
 
 def vector_differences(found, expected):
-    """The norm of the difference relative to that of `expected`, the largest difference, and the largest of a number
-    relative to that number."""
+    """The norm of the difference relative to that of `expected`, the largest difference, and the largest of a
+    number relative to that number."""
     gaps = [abs(a - b) for a, b in zip(found, expected, strict=True)]
     norm = math.sqrt(sum(b * b for b in expected))
     relative = max((gap / abs(b) if b else math.inf for gap, b in zip(gaps, expected) if gap), default=0.0)
@@ -200,18 +237,23 @@ def compare(program, scratch):
         fine = largest <= tolerance
         bad += not fine
         verdict = "the same bits" if largest == 0 else f"differs by {largest:.2g} of the largest number"
-        print(f"{'ok  ' if fine else 'BAD '} {name}: {verdict}{'' if fine else f', {tolerance:.2g} is allowed'}")
+        print(
+            f"{'ok  ' if fine else 'BAD '} {name}: {verdict}{'' if fine else f', {tolerance:.2g} is allowed'}"
+        )
 
     def judge_vector(name, found, recorded):
         nonlocal bad
         norm, largest, relative = vector_differences(found, recorded)
         fine = norm <= VECTOR_TOLERANCE
         bad += not fine
-        print(f"{'ok  ' if fine else 'BAD '} {name}: differs by {norm:.2g} of its norm, a number by at most {largest:.2g}"
-              f" and {relative:.2g} of itself{'' if fine else f'; {VECTOR_TOLERANCE:.2g} of the norm is allowed'}")
+        allowed = "" if fine else f"; {VECTOR_TOLERANCE:.2g} of the norm is allowed"
+        print(f"{'ok  ' if fine else 'BAD '} {name}: differs by {norm:.2g} of its norm, a number by at most "
+              f"{largest:.2g} and {relative:.2g} of itself{allowed}")
 
     for name, tolerance, numbers, _ in trainings(program, scratch):
-        recorded = {key.split("/", 1)[1]: values for key, values in expected.items() if key.startswith(name + "/")}
+        recorded = {
+            key.split("/", 1)[1]: values for key, values in expected.items() if key.startswith(name + "/")
+        }
         if set(numbers) != set(recorded):
             sys.exit(f"{name}: other weights than recorded: {sorted(set(numbers) ^ set(recorded))}")
         judge(name, tolerance, [(numbers[key], recorded[key]) for key in recorded if key not in VECTORS])

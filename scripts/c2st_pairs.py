@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes pairs of sample sets for comparing `fluxsbi c2st` with scikit-learn, and scikit-learn's scores of them.
+"""Writes pairs of sample sets for comparing `fluxsbi c2st` with scikit-learn, and scikit-learn's scores of
+them.
 
 c2st_pairs.py SBIBM OUT [--only NAME ...] [--no-scores]
 
@@ -47,25 +48,31 @@ def second_half(pool, change):
     return change(pool[5000:8000])
 
 
-# name: task, observation, rows, samples(pool of 10,000 reference draws, x_o, rng); the reference is the first rows
+# name: task, observation, rows, samples(pool of 10,000 reference draws, x_o, rng); the reference is the first
+# rows
 PAIRS = {
     "two_moons_exact": ("two_moons", 1, 10000, lambda pool, x, rng: two_moons_posterior(x, 10000, rng)),
     "two_moons_exact_4": ("two_moons", 4, 3000, lambda pool, x, rng: two_moons_posterior(x, 3000, rng)),
-    "two_moons_noise": ("two_moons", 2, 3000, lambda pool, x, rng: second_half(
-        pool, lambda s: s + rng.normal(0, 0.01, s.shape))),
-    "two_moons_scaled": ("two_moons", 3, 10000, lambda pool, x, rng: scaled(two_moons_posterior(x, 10000, rng), 1.02)),
-    "gaussian_mixture_moments": ("gaussian_mixture", 1, 3000, lambda pool, x, rng: same_moments(pool, 3000, rng)),
-    "sir_shifted": ("sir", 1, 3000, lambda pool, x, rng: second_half(pool, lambda s: s + 0.3 * pool.std(axis=0))),
-    "lotka_volterra_scaled": ("lotka_volterra", 1, 3000, lambda pool, x, rng: second_half(
-        pool, lambda s: scaled(s, 1.25))),
+    "two_moons_noise": ("two_moons", 2, 3000,
+                        lambda pool, x, rng: second_half(pool, lambda s: s + rng.normal(0, 0.01, s.shape))),
+    "two_moons_scaled":
+        ("two_moons", 3, 10000, lambda pool, x, rng: scaled(two_moons_posterior(x, 10000, rng), 1.02)),
+    "gaussian_mixture_moments":
+        ("gaussian_mixture", 1, 3000, lambda pool, x, rng: same_moments(pool, 3000, rng)),
+    "sir_shifted":
+        ("sir", 1, 3000, lambda pool, x, rng: second_half(pool, lambda s: s + 0.3 * pool.std(axis=0))),
+    "lotka_volterra_scaled":
+        ("lotka_volterra", 1, 3000, lambda pool, x, rng: second_half(pool, lambda s: scaled(s, 1.25))),
     "slcp_same": ("slcp", 1, 3000, lambda pool, x, rng: second_half(pool, lambda s: s)),
-    "slcp_noise": ("slcp", 2, 3000, lambda pool, x, rng: second_half(pool, lambda s: s + rng.normal(0, 0.15, s.shape))),
-    "gaussian_linear_exact": ("gaussian_linear", 1, 3000, lambda pool, x, rng: gaussian_linear_posterior(x, 3000, rng)),
-    "gaussian_linear_scaled": ("gaussian_linear", 2, 3000, lambda pool, x, rng: scaled(
-        gaussian_linear_posterior(x, 3000, rng), 1.15)),
+    "slcp_noise":
+        ("slcp", 2, 3000, lambda pool, x, rng: second_half(pool, lambda s: s + rng.normal(0, 0.15, s.shape))),
+    "gaussian_linear_exact":
+        ("gaussian_linear", 1, 3000, lambda pool, x, rng: gaussian_linear_posterior(x, 3000, rng)),
+    "gaussian_linear_scaled": ("gaussian_linear", 2, 3000,
+                               lambda pool, x, rng: scaled(gaussian_linear_posterior(x, 3000, rng), 1.15)),
     "bernoulli_glm_moments": ("bernoulli_glm", 1, 3000, lambda pool, x, rng: same_moments(pool, 3000, rng)),
-    "gaussian_linear_shifted_10k": ("gaussian_linear", 3, 10000, lambda pool, x, rng: gaussian_linear_posterior(
-        x, 10000, rng) + 0.02),
+    "gaussian_linear_shifted_10k":
+        ("gaussian_linear", 3, 10000, lambda pool, x, rng: gaussian_linear_posterior(x, 10000, rng) + 0.02),
 }
 
 
@@ -80,11 +87,16 @@ def c2st(reference, samples):
     labels = np.concatenate([np.zeros(len(reference)), np.ones(len(samples))])
     width = 10 * reference.shape[1]
     network = MLPClassifier(hidden_layer_sizes=(width, width), max_iter=10000, random_state=1)
-    return cross_val_score(network, data, labels, cv=KFold(5, shuffle=True, random_state=1), scoring="accuracy").mean()
+    return cross_val_score(network,
+                           data,
+                           labels,
+                           cv=KFold(5, shuffle=True, random_state=1),
+                           scoring="accuracy").mean()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sbibm")
     parser.add_argument("out")
     parser.add_argument("--only", nargs="+", choices=sorted(PAIRS), default=list(PAIRS), metavar="NAME")
@@ -95,7 +107,8 @@ def main():
     for name in arguments.only:
         task, observation, rows, draw = PAIRS[name]
         folder = os.path.join(arguments.sbibm, task)
-        pool = np.load(os.path.join(folder, f"num_observation_{observation}", "reference_posterior_samples.npy"))
+        pool = np.load(
+            os.path.join(folder, f"num_observation_{observation}", "reference_posterior_samples.npy"))
         x = np.load(os.path.join(folder, "observations.npy"))[observation - 1].astype(np.float64)
         rng = np.random.default_rng(list(PAIRS).index(name))
         reference, samples = pool[:rows], draw(pool.astype(np.float64), x, rng).astype(np.float32)

@@ -3,11 +3,12 @@
 
     scripts/check_exchange.py FLUXSBI [--keep FOLDER]
 
-FLUXSBI is the program. Two virtual environments with pinned versions are made once, in $FLUXSBI_CACHE (default
-${XDG_CACHE_HOME:-~/.cache}/fluxsbi): ArviZ 0.x with xarray, getdist, ChainConsumer and corner, and ArviZ 1.x, which
-needs Python 3.12. --keep leaves the files and pictures in FOLDER.
+FLUXSBI is the program. Two virtual environments with pinned versions are made once, in $FLUXSBI_CACHE
+(default ${XDG_CACHE_HOME:-~/.cache}/fluxsbi): ArviZ 0.x with xarray, getdist, ChainConsumer and corner, and
+ArviZ 1.x, which needs Python 3.12. --keep leaves the files and pictures in FOLDER.
 
-Exit code 0: all agree. 1: something differs. 77: nothing could be checked, for the reason that is printed (no network).
+Exit code 0: all agree. 1: something differs. 77: nothing could be checked, for the reason that is printed (no
+network).
 """
 
 import argparse
@@ -23,9 +24,12 @@ import tempfile
 from pathlib import Path
 
 SKIPPED = 77
-COMMON = ["xarray==2026.9.0", "h5netcdf==1.8.2", "h5py==3.16.0", "netCDF4==1.7.5.1.post1", "matplotlib==3.11.2"]
+COMMON = [
+    "xarray==2026.9.0", "h5netcdf==1.8.2", "h5py==3.16.0", "netCDF4==1.7.5.1.post1", "matplotlib==3.11.2"
+]
 ENVIRONMENTS = {  # name: (packages, oldest Python)
-    "arviz-0": (["arviz==0.23.4", "getdist==1.7.7", "ChainConsumer==1.3.0", "corner==2.3.0", *COMMON], (3, 11)),
+    "arviz-0": (["arviz==0.23.4", "getdist==1.7.7", "ChainConsumer==1.3.0", "corner==2.3.0",
+                 *COMMON], (3, 11)),
     "arviz-1": (["arviz==1.3.0", *COMMON], (3, 12)),
 }
 
@@ -75,7 +79,10 @@ def environment(name):
         pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check",
                "--retries", "1", "--timeout", "20", "--only-binary=:all:", *packages]
         for command in ([base, "-m", "venv", folder], pip):
-            done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+            done = subprocess.run([str(word) for word in command],
+                                  capture_output=True,
+                                  text=True,
+                                  check=False)
             if done.returncode != 0:
                 shutil.rmtree(folder, ignore_errors=True)
                 lines = (done.stderr or done.stdout).strip().splitlines()
@@ -85,7 +92,11 @@ def environment(name):
 
 
 def run_program(program, folder, *words):
-    done = subprocess.run([program, *words, "--force"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *words, "--force"],
+                          cwd=folder,
+                          capture_output=True,
+                          text=True,
+                          check=False)
     if done.returncode != 0:
         sys.exit(f"fluxsbi {' '.join(words)} ended with {done.returncode}: {done.stderr}")
 
@@ -107,7 +118,10 @@ def export_files(program, folder):
     def run(*words):
         run_program(program, folder, "export", "samples.npz", *words)
 
-    sides = ["--log-prob", "log_prob.npy", "--prior", "prior.npz", "--predictive", "predictive.npz", "--pit", "pit.npz"]
+    sides = [
+        "--log-prob", "log_prob.npy", "--prior", "prior.npz", "--predictive", "predictive.npz", "--pit",
+        "pit.npz"
+    ]
     run(*sides, "-o", "all.nc")
     run(*sides, "--row", "1", "-o", "one.nc")
     run("--row", "1", "--log-prob", "log_prob.npy", "--weights", "weights.npy", "-o", "one.csv")
@@ -152,20 +166,22 @@ def same(found, wanted, what):
 
 
 def check_groups(tree, wanted, row):
-    """A tree of datasets (xarray's or ArviZ's) against the arrays; row: None where the file holds all of them."""
+    """A tree of datasets (xarray's or ArviZ's) against the arrays; row: None where the file holds all."""
     many = row is None
     rows = slice(None) if many else row
     dims = ("chain", "draw", "observation") if many else ("chain", "draw")
     for j, name in enumerate(("theta_0", "theta_1")):
         variable = tree["posterior"][name]
         assert variable.dims == dims, f"{name}: dimensions {variable.dims}"
-        same(variable.values[0], wanted["samples"][rows, :, j].T if many else wanted["samples"][row, :, j], name)
+        same(variable.values[0], wanted["samples"][rows, :, j].T if many else wanted["samples"][row, :, j],
+             name)
         same(tree["prior"][name].values[0], wanted["prior"][:, j], "prior " + name)
         same(tree["prior_sbc"][name].values[0], wanted["pit"][:, j], "PIT " + name)
     same(tree["sample_stats"]["lp"].values[0], wanted["log_prob"][rows].T, "lp")
     x = tree["posterior_predictive"]["x"]
     assert x.dims == (*dims, "x_dim_0"), f"predictive: dimensions {x.dims}"
-    same(x.values[0], wanted["predictive"][rows].swapaxes(0, 1) if many else wanted["predictive"][row], "predictive")
+    same(x.values[0], wanted["predictive"][rows].swapaxes(0, 1) if many else wanted["predictive"][row],
+         "predictive")
     same(tree["observed_data"]["x"].values, wanted["x"][rows], "x")
     same(tree["posterior"]["draw"].values, range(200), "draw")
 
@@ -190,7 +206,8 @@ def check_netcdf4(wanted):
 
     with netCDF4.Dataset("one.nc") as file:
         group = file.groups["posterior"]
-        assert group.variables["theta_0"].dimensions == ("chain", "draw"), group.variables["theta_0"].dimensions
+        assert group.variables["theta_0"].dimensions == ("chain",
+                                                         "draw"), group.variables["theta_0"].dimensions
         same(group.variables["theta_0"][0].filled(), wanted["samples"][1, :, 0], "theta_0")
     return f"netCDF4 {netCDF4.__version__}"
 
@@ -293,7 +310,7 @@ def inside(name):
     return failed
 
 
-# -------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------
 
 
 def check_all(program, folder):
@@ -312,12 +329,15 @@ def check_all(program, folder):
     write_files(program, folder)
     subprocess.run([next(iter(found.values())), script, "--inside", "numbers"], cwd=folder, check=True)
     export_files(program, folder)
-    running = [subprocess.Popen([python, script, "--inside", name], cwd=folder) for name, python in found.items()]
+    running = [
+        subprocess.Popen([python, script, "--inside", name], cwd=folder) for name, python in found.items()
+    ]
     return int(any([process.wait() != 0 for process in running]))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", nargs="?", help="the program fluxsbi")
     parser.add_argument("--keep", help="folder that keeps the files and pictures")
     parser.add_argument("--inside", help=argparse.SUPPRESS)

@@ -2,24 +2,28 @@
 """Checks the layout of the sources; prints FILE:LINE: RULE for each breach and exits with 1.
 
 A room is a folder of lib/ whose CMakeLists.txt makes a target of its own, with fluxsbi_room(NAME ...) or
-add_library(fluxsbi_NAME ...). Rooms stand in the order in which CMake reads those lines, nested folders included:
-engine/tile is a room, and so is engine/cuda. A folder that only adds sources to the room above it belongs to that room.
+add_library(fluxsbi_NAME ...). Rooms stand in the order in which CMake reads those lines, nested folders
+included:
+engine/tile is a room, and so is engine/cuda. A folder that only adds sources to the room above it belongs to
+that room.
 
 Rules:
-  order      a room includes only rooms that stand before it, and its CMakeLists.txt USES only those; nothing in lib/
-             includes from apps/ or tests/
+  order      a room includes only rooms that stand before it, and its CMakeLists.txt USES only those; nothing
+             in lib/ includes from apps/ or tests/
   uses       a fluxsbi_room USES every room that it includes
-  tests      a folder of tests/ is named after a room; it includes that room and those before it, and its CMakeLists.txt
-             USES only those. Headers of other test folders count with all that they include. Nothing in tests/
-             includes from apps/. Exceptions:
+  tests      a folder of tests/ is named after a room; it includes that room and those before it, and its
+             CMakeLists.txt USES only those. Headers of other test folders count with all that they include.
+             Nothing in tests/ includes from apps/. Exceptions:
                tests/support  is no room: what a test reaches through it counts as the test's own
                tests/app      runs the program as a user does: it includes only rooms without LibTorch
                tests/fuzz     the same: its targets are built without LibTorch
-               tests/golden   may include every room, because one case goes from a network to its samples; no other
-                              folder of tests/ includes it
-  torch      the folders of TORCH_FREE include no LibTorch header, neither directly nor through a project header;
-             nor does a .cu or .cuh file
+               tests/golden   may include every room, because one case goes from a network to its samples; no
+                              other folder of tests/ includes it
+  torch      the folders of TORCH_FREE include no LibTorch header, neither directly nor through a project
+             header; nor does a .cu or .cuh file
   length     no source file is longer than 500 lines
+  width      no line of code or comment is longer than 110 columns (Markdown has tables, tests/data records)
+  clocks     durations are core::steady_seconds; the clock that can be set is read only for dates
   hosts      no file names the host of a package registry: where packages come from is the user's setting
   leftovers  no file of code leaves work to be done
 """
@@ -36,20 +40,25 @@ TORCH_FREE = [Path("lib") / folder
 TESTS_WITHOUT_TORCH = ("app", "fuzz")  # folders of tests/ that may include the rooms of TORCH_FREE alone
 OTHER_TESTS = ("support", "golden")  # folders of tests/ that may include all rooms
 MAX_LINES = 500
+MAX_COLUMNS = 110
 SOURCES = {".cpp", ".hpp", ".h", ".inl", ".cu", ".cuh"}
 TEXTS = SOURCES | {".txt", ".cmake", ".sh", ".py", ".md", ".yaml", ".json"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-CMAKE_STEP = re.compile(r"^[ \t]*(?:add_subdirectory\(([\w/]+)\)|fluxsbi_room\((\w+)|add_library\(fluxsbi_(\w+))",
-                        re.MULTILINE)
+CMAKE_STEP = re.compile(
+    r"^[ \t]*(?:add_subdirectory\(([\w/]+)\)|fluxsbi_room\((\w+)|add_library\(fluxsbi_(\w+))", re.MULTILINE)
 TORCH = re.compile(r"^(torch|ATen|c10|caffe2)/")
 HOST = re.compile(r"\b(debian|pypi|pythonhosted)\.[a-z]{3}\b", re.IGNORECASE)
+CLOCK = re.compile(r"\b(system_clock|high_resolution_clock|gettimeofday|CLOCK_REALTIME|std::time\()")
+DATES = ("lib/report/run_folder.cpp", "lib/exchange/netcdf_layout.cpp", "lib/train/event_file.cpp")
 LEFTOVER = re.compile(r"\b(TO" r"DO|FIX" r"ME)\b")
 
 
 def tracked_files():
     """Files that git tracks or would track, relative to ROOT."""
-    command = ["git", "-c", f"safe.directory={ROOT}", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others",
-               "--exclude-standard"]
+    command = [
+        "git", "-c", f"safe.directory={ROOT}", "-C",
+        str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"
+    ]
     names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
     return sorted(Path(name) for name in set(names) if name and (ROOT / name).is_file())
 
@@ -59,7 +68,7 @@ def lines_of(path):
 
 
 def uses_of(cmake_file, function):
-    """[(target, [(line number, used target)])] of each call of FUNCTION(target ... USES ...) in a CMakeLists.txt."""
+    """[(target, [(line number, used target)])] of each FUNCTION(target ... USES ...) in a CMakeLists.txt."""
     text = re.sub(r"#.*", "", "\n".join(lines_of(cmake_file)))
     found = []
     for call in re.finditer(rf"\b{function}\(\s*(\w+)([^()]*)\)", text):
@@ -73,7 +82,7 @@ def uses_of(cmake_file, function):
 
 
 class Rooms:
-    """The rooms in order, each by the name of its target ("tile") and with its folder below lib/ ("engine/tile")."""
+    """The rooms in order, each by its target's name ("tile"), with its folder below lib/ ("engine/tile")."""
 
     def __init__(self):
         self.folders = {}  # name -> folder, in order
@@ -100,7 +109,7 @@ class Rooms:
         return self.place(other) <= self.place(name)
 
     def of(self, path):
-        """The room that the path below lib/ lies in, or None; the innermost where rooms lie inside one another."""
+        """The room that the path below lib/ lies in, or None; the innermost where rooms are nested."""
         inside = [name for name, folder in self.folders.items() if path.is_relative_to(folder)]
         return max(inside, key=lambda name: len(self.folders[name].parts), default=None)
 
@@ -204,7 +213,8 @@ def check_test(path, rooms, includes):
     for number, room, header, through in includes.rooms_of_test(path):
         by_way = f" through {through}" if through else ""
         if folder in TESTS_WITHOUT_TORCH and not rooms.torch_free(room):
-            yield path, number, f"tests: tests/{folder} may include only rooms without LibTorch, not {header}{by_way}"
+            yield path, number, (f"tests: tests/{folder} may include only rooms without LibTorch, "
+                                 f"not {header}{by_way}")
         elif folder in rooms.folders and not rooms.before(folder, room):
             yield path, number, (f"tests: tests/{folder} may not include {header}{by_way}; "
                                  f"{room} comes after {folder} in lib/")
@@ -230,7 +240,13 @@ def check_text(path):
     lines = lines_of(path)
     if path.suffix in SOURCES and len(lines) > MAX_LINES:
         yield path, len(lines), f"length: {len(lines)} lines; more than {MAX_LINES} hold more than one idea"
+    wide = path.suffix == ".md" or path.is_relative_to("tests/data")
+    timed = path.suffix in SOURCES and path.parts[0] in ("lib", "apps") and path.as_posix() not in DATES
     for number, line in enumerate(lines, 1):
+        if not wide and len(line) > MAX_COLUMNS:
+            yield path, number, f"width: {len(line)} columns; more than {MAX_COLUMNS} do not fit"
+        if timed and CLOCK.search(line):
+            yield path, number, "clocks: this clock jumps when it is set; durations are core::steady_seconds"
         if HOST.search(line):
             yield path, number, "hosts: names the host of a package registry"
         if path.suffix != ".md" and LEFTOVER.search(line):
@@ -259,7 +275,8 @@ def main():
     found = list(breaches())
     for path, number, rule in found:
         print(f"{path}:{number}: {rule}")
-    print(f"structure: {len(found)} breaches" if found else "structure: includes point one way, no file is too long")
+    print(f"structure: {len(found)} breaches"
+          if found else "structure: includes point one way, no file is too long")
     return 1 if found else 0
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """coverage_table.py BUILD: gcov's counts of a build with FLUXSBI_COVERAGE, as a table by folder of lib/.
 
-A line counts once, whichever files include it; it is covered where any of them ran it. Writes BUILD/uncovered.txt: the
-lines that never ran, as FILE:FIRST-LAST.
+A line counts once, whichever files include it; it is covered where any of them ran it. Writes
+BUILD/uncovered.txt: the lines that never ran, as FILE:FIRST-LAST.
 """
 
 import json
@@ -50,7 +50,8 @@ def main():
             missed = sorted(line for line, count in lines.items() if count == 0)
             for first, last in ranges(missed):
                 uncovered.write(f"{path}:{first}-{last}\n")
-            room = next((nested for nested in NESTED if path.is_relative_to(Path("lib") / nested)), path.parts[1])
+            room = next((nested for nested in NESTED if path.is_relative_to(Path("lib") / nested)),
+                        path.parts[1])
             for name in (room, "all"):
                 rooms[name][0] += len(lines)
                 rooms[name][1] += len(lines) - len(missed)

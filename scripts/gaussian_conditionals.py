@@ -6,8 +6,9 @@
     scripts/gaussian_conditionals.py score FILE.csv SAMPLES.npy
 
 `questions` writes one row each for the posterior, the likelihood and three random sets of given variables.
-`score` prints, for each row, the largest error of a mean in standard deviations and the largest relative error
-of a standard deviation over the blank columns, and exits with 2 if one exceeds 0.1 (MEAN_BOUND, SD_BOUND).
+`score` prints, for each row, the largest error of a mean in standard deviations and the largest relative
+error of a standard deviation over the blank columns, and exits with 2 if one exceeds 0.1 (MEAN_BOUND,
+SD_BOUND).
 
 theta_i ~ N(0, 0.1), x_i ~ N(theta_i, 0.1), all pairs independent, so that
     theta_i | x_i ~ N(x_i / 2, 0.05), x_i | theta_i ~ N(theta_i, 0.1), x_i ~ N(0, 0.2).
@@ -82,7 +83,10 @@ def score(question_path, sample_path):
             worst_mean = max(worst_mean, abs(mean - true_mean) / true_sd)
             worst_sd = max(worst_sd, abs(sd / true_sd - 1))
         blank = sum(cell == "" for cell in row)
-        print(f"row {number}: {blank:2d} blank, largest error of a mean {worst_mean:.3f} sd, of an sd {100 * worst_sd:.1f} %")
+        print(
+            f"row {number}: {blank:2d} blank, largest error of a mean {worst_mean:.3f} sd, "
+            f"of an sd {100 * worst_sd:.1f} %"
+        )
         good = good and worst_mean <= MEAN_BOUND and worst_sd <= SD_BOUND
     return 0 if good else 2
 

@@ -8,9 +8,10 @@
 # bench   runs `fluxsbi bench` on the CPU and on the GPU
 # report  prints the page from what the other steps left in build/gpu/check; they print it too
 #
-# The exit code is 0 if nothing failed and the CUDA tests ran. It works without a network if FLUXSBI_DEPS_PREFIX names
-# a folder of unpacked packages (FLUXSBI_ASSUME_BARE=1 scripts/install_deps.sh makes one); LibTorch is then that of
-# FLUXSBI_TORCH_ROOT or of the machine's Python. Further variables: scripts/environment.sh.
+# The exit code is 0 if nothing failed and the CUDA tests ran. It works without a network if
+# FLUXSBI_DEPS_PREFIX names a folder of unpacked packages (FLUXSBI_ASSUME_BARE=1 scripts/install_deps.sh makes
+# one); LibTorch is then that of FLUXSBI_TORCH_ROOT or of the machine's Python. Further variables:
+# scripts/environment.sh.
 set -euo pipefail
 export FLUXSBI_CUDA=on
 # shellcheck source=scripts/environment.sh
@@ -20,7 +21,8 @@ check=$build/check
 mkdir -p "$check"
 
 torch_of_python() {
-  python3 -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])' 2>/dev/null
+  python3 -c 'import importlib.util as u
+print(u.find_spec("torch").submodule_search_locations[0])' 2>/dev/null
 }
 
 # step NAME COMMAND...: records the exit code and the seconds for the page, and continues in any case.
@@ -41,13 +43,15 @@ build_all() {
   else
     "$root/scripts/install_deps.sh" || return
   fi
-  configure_build "$build" -DCMAKE_BUILD_TYPE=Release -DFLUXSBI_TESTS=ON && cmake --build "$build" -j "$(jobs_that_fit)"
+  configure_build "$build" -DCMAKE_BUILD_TYPE=Release -DFLUXSBI_TESTS=ON &&
+    cmake --build "$build" -j "$(jobs_that_fit)"
 }
 
 run_tests() {
   local labels='^(cuda|golden)$'
   ctest --test-dir "$build" -L "$labels" --show-only=json-v1 >"$check/tests.json"
-  ctest --test-dir "$build" -L "$labels" --no-tests=error --output-on-failure --output-junit "$check/tests.xml"
+  ctest --test-dir "$build" -L "$labels" --no-tests=error --output-on-failure \
+    --output-junit "$check/tests.xml"
 }
 
 run_bench() {

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Prints what scripts/gpu_check.sh verified, on one page, from the folder in which its steps left their results.
+"""Prints what scripts/gpu_check.sh verified, on one page, from the folder in which its steps left their
+results.
 
-tests.json and tests.xml are ctest's (labels; outcomes and output), bench_cpu.json and bench_cuda.json are what
-`fluxsbi bench --json` printed. A line of the page is PASS, FAIL or "not run"; the exit code is 0 if no line is FAIL
-and the CUDA tests ran.
+tests.json and tests.xml are ctest's (labels; outcomes and output), bench_cpu.json and bench_cuda.json are
+what `fluxsbi bench --json` printed. A line of the page is PASS, FAIL or "not run"; the exit code is 0 if no
+line is FAIL and the CUDA tests ran.
 """
 
 import datetime
@@ -132,10 +133,11 @@ def main():
     root = Path(__file__).resolve().parent.parent
     lines = [build_line(folder), *test_lines(folder), *bench_lines(folder)]
     page = [
-        f"fluxsbi GPU check, {datetime.datetime.now():%Y-%m-%d %H:%M}, commit "
-        + first_line("git", "-c", f"safe.directory={root}", "-C", str(root), "describe", "--always", "--dirty"),
-        "GPU: " + first_line("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
-        + f"; CUDA toolkit {toolkit()}",
+        f"fluxsbi GPU check, {datetime.datetime.now():%Y-%m-%d %H:%M}, commit " +
+        first_line("git", "-c", f"safe.directory={root}", "-C", str(root), "describe", "--always", "--dirty"),
+        "GPU: " +
+        first_line("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader") +
+        f"; CUDA toolkit {toolkit()}",
         "",
         *(f"{title:<72} {verdict:<8} {detail}".rstrip() for title, verdict, detail in lines),
     ]

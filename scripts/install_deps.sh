@@ -19,7 +19,8 @@ deps=$cache/deps
 libraries=(zlib1g-dev libhdf5-dev libyaml-cpp-dev libspdlog-dev nlohmann-json3-dev libcli11-dev libboost-dev)
 # What every system with a compiler has, and what those packages name without being needed to link with them.
 # catch2 is the old version 2.
-never_unpacked='^(catch2|gcc-.*-base|libgcc-s1|libc6.*|libc-dev-bin|linux-libc-dev|libcrypt(1|-dev)|rpcsvc-proto'
+never_unpacked='^(catch2|gcc-.*-base|libgcc-s1|libc6.*|libc-dev-bin|linux-libc-dev|libcrypt(1|-dev)'
+never_unpacked+='|rpcsvc-proto'
 never_unpacked+='|lib(nsl|tirpc|stdc\+\+|quadmath|gfortran|jpeg).*|libssl-dev|libcurl4-openssl-dev|libaec-dev'
 never_unpacked+='|hdf5-helpers|libhdf5-(hl-)?(cpp|fortran)-.*)$'
 
@@ -98,9 +99,10 @@ catch2_package() { # catch2_package [APT OPTION ...]: the first that is offered 
 }
 
 catch2_is_there() {
-  compgen -G "$deps/usr/lib*/cmake/Catch2" >/dev/null || compgen -G "$deps/usr/lib/*/cmake/Catch2" >/dev/null ||
+  compgen -G "$deps/usr/lib*/cmake/Catch2" >/dev/null ||
+    compgen -G "$deps/usr/lib/*/cmake/Catch2" >/dev/null ||
     compgen -G "$deps/usr/share/cmake/Catch2" >/dev/null ||
-    { ! bare && case "$(dpkg-query -W -f '${Version} ' libcatch2-dev catch2 2>/dev/null || true)" in *3.*.*) true ;; *) false ;; esac; }
+    { ! bare && dpkg-query -W -f ' ${Version}' libcatch2-dev catch2 2>/dev/null | grep -q '3\..*\.'; }
 }
 
 # --- packages unpacked into the cache -----------------------------------------------------------------------
@@ -149,13 +151,15 @@ use_backports() {
   fi
   private_apt+=(-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$parts"
     -o Dir::State::Lists="$cache/apt/backports")
-  apt-get "${private_apt[@]}" update || die "the list of $suite could not be had, which holds Catch2 3; $without_catch2"
+  apt-get "${private_apt[@]}" update ||
+    die "the list of $suite could not be had, which holds Catch2 3; $without_catch2"
 }
 without_catch2='install Catch2 3 yourself, or build without tests: cmake -DFLUXSBI_TESTS=OFF'
 
 system_name() { (. /etc/os-release && echo "$ID ${VERSION_ID:-}"); }
 
-# unpack PACKAGE...: downloads and unpacks beside the prefix, then swaps, so that nobody sees an incomplete prefix.
+# unpack PACKAGE...: downloads and unpacks beside the prefix, then swaps, so that nobody sees an incomplete
+# prefix.
 unpack() {
   local new=$deps.partial archives=$cache/apt/archives
   say "unpacking $* into $deps"
@@ -235,7 +239,8 @@ provide_packages() {
     [ $((${#tools[@]} + ${#wanted[@]})) = 0 ] || apt_install "${tools[@]}" "${wanted[@]}"
     ! bare || unpack_libraries "${libraries[@]}"
   else
-    [ ${#tools[@]} = 0 ] || die "these tools are missing and cannot be installed without root: ${tools[*]}; ask your administrator, or load a module"
+    [ ${#tools[@]} = 0 ] || die "these tools are missing and cannot be installed without root: ${tools[*]};" \
+      "ask your administrator, or load a module"
     mapfile -t wanted < <(libraries_that_are_missing)
     ! bare || wanted=("${libraries[@]}")
     [ ${#wanted[@]} = 0 ] || unpack_libraries "${wanted[@]}"
@@ -256,7 +261,8 @@ pip_install() { # pip_install TARGET ARGUMENT...
   [ -t 2 ] || quiet=(--quiet)
   # TMPDIR: pip unpacks there before it moves; a small /tmp would not hold it.
   mkdir -p "$cache/tmp"
-  TMPDIR=$cache/tmp PIP_ROOT_USER_ACTION=ignore "$python" -m pip install "${quiet[@]}" --disable-pip-version-check --no-cache-dir --no-compile \
+  TMPDIR=$cache/tmp PIP_ROOT_USER_ACTION=ignore "$python" -m pip install "${quiet[@]}" \
+    --disable-pip-version-check --no-cache-dir --no-compile \
     --only-binary=:all: --target "$target" "$@" >&2
 }
 
@@ -273,7 +279,8 @@ torch_is_there() { [ -e "$torch/torch/lib/libtorch_cpu.so" ]; }
 
 provide_torch() {
   if ! bare && [ -n "${FLUXSBI_TORCH_ROOT:-}" ]; then
-    [ -e "$FLUXSBI_TORCH_ROOT/lib/libtorch_cpu.so" ] || die "FLUXSBI_TORCH_ROOT=$FLUXSBI_TORCH_ROOT holds no lib/libtorch_cpu.so"
+    [ -e "$FLUXSBI_TORCH_ROOT/lib/libtorch_cpu.so" ] ||
+      die "FLUXSBI_TORCH_ROOT=$FLUXSBI_TORCH_ROOT holds no lib/libtorch_cpu.so"
     return
   fi
   ! torch_is_there || return 0
@@ -281,7 +288,8 @@ provide_torch() {
   say "downloading LibTorch $torch_version (0.5 GB) into $torch"
   rm -rf "$torch.partial"
   # Without the wheel's own requirements: the CPU half of LibTorch needs these two small libraries alone.
-  pip_install "$torch.partial" --no-deps "torch==$torch_version" 'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*' ||
+  pip_install "$torch.partial" --no-deps "torch==$torch_version" \
+    'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-cupti==13.0.*' ||
     die "pip could not download LibTorch $torch_version; run the script again when the network is back"
   rm -rf "$torch"
   mv "$torch.partial" "$torch"
@@ -298,7 +306,8 @@ wants_cuda() {
 
 # What the CUDA half of LibTorch loads and neither its folder nor the system has.
 missing_cuda_libraries() {
-  LD_LIBRARY_PATH="${CUDA_HOME:-/usr/local/cuda}/lib64:${LD_LIBRARY_PATH:-}" ldd "$torch/torch/lib/libtorch_cuda.so" |
+  LD_LIBRARY_PATH="${CUDA_HOME:-/usr/local/cuda}/lib64:${LD_LIBRARY_PATH:-}" \
+    ldd "$torch/torch/lib/libtorch_cuda.so" |
     awk '/not found/ {print $1}'
 }
 
@@ -325,8 +334,10 @@ provide_cuda_libraries() {
   local pinned
   pinned=$(requirement cuda-toolkit | sed 's/.*==/==/')
   say "downloading what the CUDA half of LibTorch lacks: ${wheels[*]} ${toolkit#,}"
-  [ -z "$toolkit" ] || pip_install "$extra" "cuda-toolkit[${toolkit#,}]$pinned" || die "pip could not download CUDA libraries"
-  [ ${#wheels[@]} = 0 ] || pip_install "$extra.wheels" --no-deps "${wheels[@]}" || die "pip could not download CUDA libraries"
+  [ -z "$toolkit" ] || pip_install "$extra" "cuda-toolkit[${toolkit#,}]$pinned" ||
+    die "pip could not download CUDA libraries"
+  [ ${#wheels[@]} = 0 ] || pip_install "$extra.wheels" --no-deps "${wheels[@]}" ||
+    die "pip could not download CUDA libraries"
   cp -al "$torch" "$new"
   for library in "$extra" "$extra.wheels"; do
     [ ! -d "$library" ] || cp -a --remove-destination "$library/." "$new"

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# From nothing to posterior samples with a score: builds fluxsbi, trains a posterior estimator for the two moons task,
-# samples the posterior of one observation, scores the samples against the exact posterior and draws both.
+# From nothing to posterior samples with a score: builds fluxsbi, trains a posterior estimator for the two
+# moons task, samples the posterior of one observation, scores the samples against the exact posterior and
+# draws both.
 #
 #   scripts/quickstart.sh [--fresh]
 #
 # The script keeps what is already there, so a second run takes seconds; --fresh trains anew. Everything is in
-# runs/quickstart (or in the folder that FLUXSBI_QUICKSTART_DIR names). Further variables: scripts/environment.sh.
+# runs/quickstart (or in the folder that FLUXSBI_QUICKSTART_DIR names). Further variables:
+# scripts/environment.sh.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -47,7 +49,8 @@ command -v rsvg-convert >/dev/null || picture=posterior.svg # PNG needs rsvg-con
 [ -e "$run/$picture" ] ||
   "$fluxsbi" plot "$run/samples.npz" --reference "$run/exact.npz" -o "$run/$picture"
 [ -e "$run/report.html" ] ||
-  "$fluxsbi" report "$run/model" --samples "$run/samples.npz" --prior "$run/simulations.npz" -o "$run/report.html"
+  "$fluxsbi" report "$run/model" --samples "$run/samples.npz" --prior "$run/simulations.npz" \
+    -o "$run/report.html"
 
 cat <<END
 

@@ -28,7 +28,8 @@ address() {
     -DFLUXSBI_CUDA=off >/dev/null
   cmake --build "$folder" -j "$(jobs_that_fit)" --target fluxsbi_test_engine
   # LibTorch never gives back what it registers at its start, so leaks are not looked for.
-  check "engine, address and undefined behaviour" env ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+  check "engine, address and undefined behaviour" env ASAN_OPTIONS=detect_leaks=0 \
+    UBSAN_OPTIONS=print_stacktrace=1 \
     OMP_WAIT_POLICY=passive "$folder/tests/engine/fluxsbi_test_engine"
 }
 
@@ -43,7 +44,8 @@ thread() {
   for program in "${programs[@]}"; do
     local path
     path=$(find "$folder/tests" -type f -name "fluxsbi_test_$program")
-    check "$program, threads" env TSAN_OPTIONS=halt_on_error=1 setarch "$(uname -m)" -R "$path" ${cases[$program]:+"${cases[$program]}"}
+    check "$program, threads" env TSAN_OPTIONS=halt_on_error=1 setarch "$(uname -m)" -R "$path" \
+      ${cases[$program]:+"${cases[$program]}"}
   done
 }
 

@@ -3,8 +3,9 @@
 
     scripts/sizes.py [FOLDER] [--long]      # of a checkout; --long names the long files and functions
 
-A function is counted from its opening brace at the start of a line's block to the matching closing one; option tables
-(functions that return a config::Table) are left out, because their length is that of the options' help.
+A function is counted from its opening brace at the start of a line's block to the matching closing one;
+option tables (functions that return a config::Table) are left out, because their length is that of the
+options' help.
 """
 
 import re
@@ -26,11 +27,12 @@ def rooms(root):
     yield from ("apps", "tests")
 
 
-STATEMENT = re.compile(r"\s*(if|for|while|switch|do|else|try|case|return|namespace|struct|class|enum|union|const auto)\b")
+STATEMENT = re.compile(
+    r"\s*(if|for|while|switch|do|else|try|case|return|namespace|struct|class|enum|union|const auto)\b")
 
 
 def functions(path):
-    """(name, lines, from the first of its signature) of the functions that stand in a namespace or a class of the file."""
+    """(name, lines, from the first of its signature) of the functions in a file's namespaces and classes."""
     begins = {}  # indentation -> where the last definition began, and its first line
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines()):
         indent = len(line) - len(line.lstrip())
@@ -50,7 +52,9 @@ def main():
     arguments = [word for word in sys.argv[1:] if not word.startswith("--")]
     root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent
     total = {"files": 0, "lines": 0, "long files": 0, "long functions": 0, "casts": 0, "comparisons": 0}
-    print("| room | files | lines | files over 300 | functions over 40 | dynamic_cast | comparisons with text |")
+    print(
+        "| room | files | lines | files over 300 | functions over 40 | dynamic_cast | comparisons with text |"
+    )
     print("|---|---|---|---|---|---|---|")
     named = []
     for room in rooms(root):

@@ -5,5 +5,7 @@ if(failed)
 endif()
 file(READ "${FILE}" kept)
 if(NOT printed STREQUAL kept)
-  message(FATAL_ERROR "${FILE} is not what the option tables say; write it anew with: cmake --build build --target config_reference")
+  message(FATAL_ERROR
+    "${FILE} is not what the option tables say; write it anew with: "
+    "cmake --build build --target config_reference")
 endif()

@@ -1,15 +1,18 @@
-# Run by ctest when it starts: makes a ctest test of each test case of PROGRAM, named "ROOM: case" and labelled with
-# the room, LABELS and the case's own tags, so that `ctest -L cuda` finds what is tagged [cuda]. Catch2's own
-# discovery (Catch.cmake) knows no tags and keeps one label alone. ENVIRONMENT is set for each test. A case tagged
-# [serial] needs the machine for itself (it measures time or memory, or starts more threads than its share), so ctest -j
-# runs nothing beside it. The list is kept in SCRIPT until something changes.
+# Run by ctest when it starts: makes a ctest test of each test case of PROGRAM, named "ROOM: case" and
+# labelled with the room, LABELS and the case's own tags, so that `ctest -L cuda` finds what is tagged [cuda].
+# Catch2's own discovery (Catch.cmake) knows no tags and keeps one label alone. ENVIRONMENT is set for each
+# test. A case tagged [serial] needs the machine for itself (it measures time or memory, or starts more
+# threads than its share), so ctest -j runs nothing beside it. The list is kept in SCRIPT until something
+# changes.
 if(NOT EXISTS "${PROGRAM}")
   add_test("${ROOM}: ${PROGRAM} was not built" "${PROGRAM}")
   return()
 endif()
-if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_CURRENT_LIST_FILE}" IS_NEWER_THAN "${SCRIPT}"
+if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR
+  "${CMAKE_CURRENT_LIST_FILE}" IS_NEWER_THAN "${SCRIPT}"
    OR "${CMAKE_PARENT_LIST_FILE}" IS_NEWER_THAN "${SCRIPT}")
-  execute_process(COMMAND "${PROGRAM}" --list-tests --reporter xml OUTPUT_VARIABLE listing ERROR_VARIABLE trouble RESULT_VARIABLE failed)
+  execute_process(COMMAND "${PROGRAM}" --list-tests --reporter xml OUTPUT_VARIABLE listing
+    ERROR_VARIABLE trouble RESULT_VARIABLE failed)
   if(failed)
     message(FATAL_ERROR "${PROGRAM} --list-tests failed: ${failed}\n${trouble}")
   endif()
@@ -20,7 +23,8 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_
   string(REPLACE ";" "${semicolon}" listing "${listing}")
   string(REPLACE "[" "${open}" listing "${listing}")
   string(REPLACE "]" "${close}" listing "${listing}")
-  string(REGEX MATCHALL "<Name>[^<]*</Name>[^/]*/>[ \n]*<Tags>[^<]*</Tags>|<Name>[^<]*</Name>" cases "${listing}")
+  string(REGEX MATCHALL "<Name>[^<]*</Name>[^/]*/>[ \n]*<Tags>[^<]*</Tags>|<Name>[^<]*</Name>" cases
+    "${listing}")
   set(script "")
   foreach(case IN LISTS cases)
     string(REGEX MATCH "<Name>([^<]*)</Name>" _ "${case}")
@@ -50,7 +54,8 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR "${CMAKE_
       string(REPLACE "${sign}" "\\${sign}" pattern "${pattern}")
     endforeach()
     string(APPEND script "add_test([==[${ROOM}: ${name}]==] [==[${PROGRAM}]==] [==[${pattern}]==])\n"
-      "set_tests_properties([==[${ROOM}: ${name}]==] PROPERTIES SKIP_RETURN_CODE 4 RUN_SERIAL ${serial} LABELS [==[${labels}]==] ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
+      "set_tests_properties([==[${ROOM}: ${name}]==] PROPERTIES SKIP_RETURN_CODE 4 RUN_SERIAL ${serial} "
+      "LABELS [==[${labels}]==] ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
   endforeach()
   file(WRITE "${SCRIPT}.partial" "${script}")
   file(RENAME "${SCRIPT}.partial" "${SCRIPT}")

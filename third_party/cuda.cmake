@@ -1,8 +1,10 @@
-# CUDA: the plug-in fluxsbi_cuda (lib/engine/cuda) alone. FLUXSBI_CUDA=auto builds it where a toolkit of LibTorch's own
-# major version is found, `on` insists, `off` looks for nothing. Sets FLUXSBI_CUDA_PLUGIN to ON where it is built.
+# CUDA: the plug-in fluxsbi_cuda (lib/engine/cuda) alone. FLUXSBI_CUDA=auto builds it where a toolkit of
+# LibTorch's own major version is found, `on` insists, `off` looks for nothing. Sets FLUXSBI_CUDA_PLUGIN to ON
+# where it is built.
 #
-# The CUDA language is enabled here and not by LibTorch's files, whose detection of GPUs fails under CMake 3.25 with
-# CUDA 13. CMake 3.25 knows no C++20 for that compiler; .cu files include no LibTorch header, so C++17 is enough.
+# The CUDA language is enabled here and not by LibTorch's files, whose detection of GPUs fails under CMake
+# 3.25 with CUDA 13. CMake 3.25 knows no C++20 for that compiler; .cu files include no LibTorch header, so
+# C++17 is enough.
 if(NOT FLUXSBI_CUDA MATCHES "^(auto|on|off)$")
   message(FATAL_ERROR "FLUXSBI_CUDA is '${FLUXSBI_CUDA}'; it must be auto, on or off")
 endif()
@@ -28,7 +30,9 @@ else()
   if(NOT CUDAToolkit_FOUND OR NOT CUDAToolkit_NVCC_EXECUTABLE)
     fluxsbi_no_cuda("no CUDA toolkit was found; name it with -DCUDAToolkit_ROOT=FOLDER")
   elseif(NOT CUDAToolkit_VERSION_MAJOR STREQUAL _torch_cuda)
-    fluxsbi_no_cuda("the toolkit in ${CUDAToolkit_BIN_DIR} is CUDA ${CUDAToolkit_VERSION} and LibTorch needs CUDA ${_torch_cuda}")
+    string(CONCAT _reason "the toolkit in ${CUDAToolkit_BIN_DIR} is CUDA ${CUDAToolkit_VERSION} "
+      "and LibTorch needs CUDA ${_torch_cuda}")
+    fluxsbi_no_cuda("${_reason}")
   else()
     set(FLUXSBI_CUDA_PLUGIN ON)
   endif()
@@ -47,8 +51,8 @@ if(FLUXSBI_CUDA_PLUGIN)
   enable_language(CUDA)
   message(STATUS "CUDA plug-in: CUDA ${CUDAToolkit_VERSION}, for ${CMAKE_CUDA_ARCHITECTURES}")
 
-  # fluxsbi::torch_cuda: LibTorch with its CUDA half, for the plug-in alone. The linker must keep libtorch_cuda, whose
-  # operators register themselves when it is loaded.
+  # fluxsbi::torch_cuda: LibTorch with its CUDA half, for the plug-in alone. The linker must keep
+  # libtorch_cuda, whose operators register themselves when it is loaded.
   add_library(fluxsbi_dep_torch_cuda INTERFACE)
   target_link_libraries(fluxsbi_dep_torch_cuda INTERFACE fluxsbi::torch
     "-Wl,--push-state,--no-as-needed" "${_torch}/lib/libtorch_cuda.so" "-Wl,--pop-state"

@@ -1,6 +1,6 @@
-# How each dependency is found. The order is the same for all: a prefix that the user or scripts/install_deps.sh
-# names (FLUXSBI_DEPS_PREFIX, CMAKE_PREFIX_PATH), the system's package, and last, only with FLUXSBI_FETCH=ON, a pinned
-# download. Versions and licences stand in README.md beside this file.
+# How each dependency is found. The order is the same for all: a prefix that the user or
+# scripts/install_deps.sh names (FLUXSBI_DEPS_PREFIX, CMAKE_PREFIX_PATH), the system's package, and last, only
+# with FLUXSBI_FETCH=ON, a pinned download. Versions and licences stand in README.md beside this file.
 
 # The folder in which scripts/install_deps.sh keeps LibTorch and unpacked packages.
 if(DEFINED ENV{FLUXSBI_CACHE})
@@ -11,7 +11,8 @@ else()
   set(_cache "$ENV{HOME}/.cache/fluxsbi")
 endif()
 
-set(FLUXSBI_DEPS_PREFIX "" CACHE PATH "Folder with unpacked Debian packages of the dependencies (default: what scripts/install_deps.sh unpacked)")
+set(FLUXSBI_DEPS_PREFIX "" CACHE PATH
+  "Folder with unpacked Debian packages of the dependencies (default: what scripts/install_deps.sh unpacked)")
 set(_deps "${FLUXSBI_DEPS_PREFIX}")
 if(NOT _deps AND EXISTS "${_cache}/deps/usr")
   set(_deps "${_cache}/deps")

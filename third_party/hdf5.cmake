@@ -2,7 +2,8 @@
 # In a prefix of unpacked packages the compiler wrapper, which CMake's own search asks, still names /usr.
 add_library(fluxsbi_dep_hdf5 INTERFACE)
 if(_deps)
-  find_path(FLUXSBI_HDF5_INCLUDE hdf5.h PATHS "${_deps}/usr/include" PATH_SUFFIXES hdf5/serial NO_DEFAULT_PATH)
+  find_path(FLUXSBI_HDF5_INCLUDE hdf5.h PATHS "${_deps}/usr/include" PATH_SUFFIXES hdf5/serial
+    NO_DEFAULT_PATH)
   find_library(FLUXSBI_HDF5_LIBRARY NAMES hdf5_serial hdf5 PATHS "${_deps_libs}" NO_DEFAULT_PATH)
   mark_as_advanced(FLUXSBI_HDF5_INCLUDE FLUXSBI_HDF5_LIBRARY)
 endif()

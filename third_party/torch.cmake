@@ -1,15 +1,17 @@
-# LibTorch 2.11: tensors, autograd, torch::nn. Taken from the wheel that scripts/install_deps.sh puts into the cache
-# folder. LibTorch's own CMake files are not used: they enable CUDA and change global settings. fluxsbi links
-# libtorch_cpu and libc10 alone; the CUDA half is loaded by the plug-in in lib/engine/cuda.
+# LibTorch 2.11: tensors, autograd, torch::nn. Taken from the wheel that scripts/install_deps.sh puts into the
+# cache folder. LibTorch's own CMake files are not used: they enable CUDA and change global settings. fluxsbi
+# links libtorch_cpu and libc10 alone; the CUDA half is loaded by the plug-in in lib/engine/cuda.
 set(FLUXSBI_TORCH_VERSION 2.11.0)
-set(FLUXSBI_TORCH_ROOT "" CACHE PATH "Folder of LibTorch that holds include/ and lib/ (default: what scripts/install_deps.sh installed)")
+set(FLUXSBI_TORCH_ROOT "" CACHE PATH
+  "Folder of LibTorch that holds include/ and lib/ (default: what scripts/install_deps.sh installed)")
 set(_torch "${FLUXSBI_TORCH_ROOT}")
 if(NOT _torch)
   set(_torch "${_cache}/torch-${FLUXSBI_TORCH_VERSION}/torch")
 endif()
 if(NOT EXISTS "${_torch}/lib/libtorch_cpu.so")
-  message(FATAL_ERROR "LibTorch ${FLUXSBI_TORCH_VERSION} is not in ${_torch}: run scripts/install_deps.sh, or configure with "
-                      "-DFLUXSBI_TORCH_ROOT=FOLDER, the folder of a torch installation that holds include/ and lib/")
+  message(FATAL_ERROR
+    "LibTorch ${FLUXSBI_TORCH_VERSION} is not in ${_torch}: run scripts/install_deps.sh, or configure with "
+    "-DFLUXSBI_TORCH_ROOT=FOLDER, the folder of a torch installation that holds include/ and lib/")
 endif()
 message(STATUS "LibTorch: ${_torch}")
 
@@ -26,8 +28,8 @@ foreach(dir IN LISTS _nvidia_libs)
 endforeach()
 target_link_libraries(fluxsbi_dep_torch INTERFACE
   "${_torch}/lib/libtorch_cpu.so" "${_torch}/lib/libc10.so" Threads::Threads)
-# at::parallel_for is a header that runs its body in one thread where it is compiled without OpenMP. The wheel's own
-# OpenMP library is linked, so that there is one pool of threads.
+# at::parallel_for is a header that runs its body in one thread where it is compiled without OpenMP. The
+# wheel's own OpenMP library is linked, so that there is one pool of threads.
 target_compile_options(fluxsbi_dep_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 if(EXISTS "${_torch}/lib/libgomp.so.1")
   target_link_libraries(fluxsbi_dep_torch INTERFACE "${_torch}/lib/libgomp.so.1")
@@ -39,36 +41,3 @@ foreach(dir IN LISTS FLUXSBI_TORCH_RPATH)
 endforeach()
 add_library(fluxsbi::torch ALIAS fluxsbi_dep_torch)
 list(APPEND CMAKE_BUILD_RPATH ${FLUXSBI_TORCH_RPATH})
-
-# fluxsbi_compile_fast(TARGET [UNITY]): two ways to spare compile time where files include LibTorch; docs/build.md has
-# figures. The part of LibTorch that nearly every file includes is compiled once for all targets (FLUXSBI_PRECOMPILE).
-# Behind it each compilation still spends four seconds on LibTorch's templates, so UNITY compiles six files as one where
-# FLUXSBI_UNITY allows it; names in the anonymous namespaces of such a target must differ. Files still include what they
-# use. Those with options of their own that change code set SKIP_PRECOMPILE_HEADERS and SKIP_UNITY_BUILD_INCLUSION.
-option(FLUXSBI_PRECOMPILE "Compile LibTorch's headers once for all files" ON)
-option(FLUXSBI_UNITY "Compile several files that include LibTorch as one" ON)
-function(fluxsbi_compile_fast target)
-  if("UNITY" IN_LIST ARGN)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ${FLUXSBI_UNITY} UNITY_BUILD_BATCH_SIZE 6)
-  endif()
-  if(NOT FLUXSBI_PRECOMPILE)
-    return()
-  endif()
-  if(NOT TARGET fluxsbi_precompiled)
-    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/precompiled.cpp" CONTENT "") # a target needs a file
-    add_library(fluxsbi_precompiled OBJECT "${PROJECT_BINARY_DIR}/generated/precompiled.cpp")
-    target_link_libraries(fluxsbi_precompiled PRIVATE fluxsbi::torch)
-    target_compile_options(fluxsbi_precompiled PRIVATE ${FLUXSBI_WARNINGS}) # some of them define macros
-    target_precompile_headers(fluxsbi_precompiled PRIVATE <string> <vector> <torch/nn/module.h>
-      <torch/csrc/autograd/autograd.h> <ATen/Functions.h> <ATen/Parallel.h> <ATen/TensorOperators.h>
-      <ATen/core/grad_mode.h> <c10/util/Logging.h>)
-  endif()
-  target_precompile_headers(${target} REUSE_FROM fluxsbi_precompiled)
-  # A program's files are compiled like a library's: precompiled headers serve files of one kind.
-  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fPIC>)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>) # ccache asks for it
-    # g++ 12 then warns of its own std::string (GCC bug 105651), which it takes for no system header any more.
-    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds;-Wno-restrict>)
-  endif()
-endfunction()

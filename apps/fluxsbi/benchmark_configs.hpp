@@ -18,8 +18,8 @@ struct BenchmarkConfigs {
   bool methods_given = false;         ///< the same of methods
 };
 
-/// Makes and checks the config of every entry, and puts the config's model and method into entries that leave them open.
-/// Throws core::UserErrors for all that is wrong with a config.
+/// Makes and checks the config of every entry, and puts the config's model and method into entries that leave
+/// them open. Throws core::UserErrors for all that is wrong with a config.
 std::vector<std::pair<benchmark::Entry, benchmark::EntryConfig>> benchmark_configs(
     const std::vector<benchmark::Entry>& entries, const BenchmarkConfigs& wanted);
 

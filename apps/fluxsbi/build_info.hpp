@@ -5,7 +5,8 @@
 
 namespace fluxsbi::app {
 
-/// Version, processor, memory, device and engine, and the names of models, methods, solvers and tasks, a line each.
+/// Version, processor, memory, device and engine, and the names of models, methods, solvers and tasks, a line
+/// each.
 std::string build_description();
 
 /// Markdown of every configuration key (docs/config.md).

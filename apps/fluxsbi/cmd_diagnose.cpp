@@ -55,7 +55,8 @@ void print_table(const std::vector<diagnose::Finding>& findings) {
   std::cout << core::aligned_table(rows, "", 3);
 }
 
-// Each failure once: several variables of one test often say the same. What was only measured helps to find the cause.
+// Each failure once: several variables of one test often say the same. What was only measured helps to find
+// the cause.
 void print_advice(const std::vector<diagnose::Finding>& findings) {
   std::vector<std::string> said;
   for (const diagnose::Finding& finding : findings) {

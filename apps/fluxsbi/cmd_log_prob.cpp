@@ -112,10 +112,10 @@ Action declare_log_prob(CLI::App& app) {
                  "(default: x of the file of theta, where it holds x, too)");
   app.add_option("--theta-key", arguments->theta_key, "key of theta in .npz, path of its dataset in .h5");
   app.add_option("--x-key", arguments->x_key, "the same for x");
-  app.add_option(
-      "--values", arguments->values,
-      "joint models: all columns, one point a row: .npz or .h5 (theta and x, samples of all columns, for which the "
-      "result is [rows, draws], or a file that sample --given wrote) or .csv");
+  app.add_option("--values", arguments->values,
+                 "joint models: all columns, one point a row: .npz or .h5 (theta and x, samples of all "
+                 "columns, for which the "
+                 "result is [rows, draws], or a file that sample --given wrote) or .csv");
   app.add_option(
          "--given-names", arguments->given_names,
          "joint models: columns of --values that are given, such as theta_0,x_1; the density is that of the "

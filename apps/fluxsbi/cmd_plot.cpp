@@ -14,7 +14,9 @@
 #include "core/log.hpp"
 #include "core/philox.hpp"
 #include "core/text.hpp"
+#include "data/data_section.hpp"
 #include "data/prior/prior.hpp"
+#include "data/tasks/task.hpp"
 #include "diagnose/finding_json.hpp"
 #include "diagnose/samples.hpp"
 #include "io/output.hpp"
@@ -60,8 +62,8 @@ std::vector<std::string> columns_to_draw(const PlotArguments& arguments, const d
   return numbers;
 }
 
-// The dimensions of a file that is drawn beside the samples: all where it has as many as are drawn, else those of the
-// same name or number.
+// The dimensions of a file that is drawn beside the samples: all where it has as many as are drawn, else
+// those of the same name or number.
 diagnose::SampleSet load_beside(const std::string& path, int64_t row,
                                 const std::vector<std::string>& columns) {
   diagnose::SampleSet beside = load_named(path, row);
@@ -79,22 +81,37 @@ bool names_prior(const std::string& path) {
   return std::filesystem::is_directory(path, ignored) || extension == ".yaml" || extension == ".yml";
 }
 
-// Draws of the prior that the config of a run, or a config, tells, [draws, dimensions].
-diagnose::SampleSet draw_prior(const std::string& path, const diagnose::SampleSet& all) {
-  constexpr int64_t draws = 20000;
+// The prior that the config of a run, or a config, tells: its own, or that of the task that it names.
+std::shared_ptr<const data::Prior> prior_of(const std::string& path, int64_t dimensions) {
   const config::Value document =
       config::load_yaml(std::filesystem::is_directory(path) ? path + "/config.yaml" : path);
   data::PriorOptions options;
+  data::DataOptions data;
   config::Reader reader(document);
   reader.read(data::prior_table(), options);
   data::resolve(options, reader);
+  data::read_data_section(reader, data);
   reader.finish_part();
+  if (options.kind == data::PriorKind::none && data.task) {
+    std::shared_ptr<const data::Task> task = data::make_task(*data.task);
+    if (task->theta_dim() != dimensions)
+      throw core::UserError("--prior " + path + ": the task " + *data.task + " has " +
+                            core::count_text(task->theta_dim(), "parameter") + ", the samples have " +
+                            std::to_string(dimensions));
+    return {task, &task->prior()};
+  }
   if (options.kind == data::PriorKind::none || options.kind == data::PriorKind::custom) {
     throw core::UserError(
         "--prior " + path + ": prior.kind = " + config::name_of(options.kind) +
         " cannot be drawn from; give a run or a config with another kind, or a file of draws");
   }
-  const auto prior = data::make_prior(options, all.dimensions);
+  return data::make_prior(options, dimensions);
+}
+
+// Draws of that prior, [draws, dimensions].
+diagnose::SampleSet draw_prior(const std::string& path, const diagnose::SampleSet& all) {
+  constexpr int64_t draws = 20000;
+  const auto prior = prior_of(path, all.dimensions);
   diagnose::SampleSet set{path, draws, all.dimensions, {}, all.columns};
   set.values.resize(static_cast<size_t>(draws * all.dimensions));
   for (int64_t i = 0; i < draws; ++i) {
@@ -183,10 +200,10 @@ Action declare_plot(CLI::App& app) {
       ->delimiter(',')
       ->allow_extra_args(false);
   app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
-  app.add_option(
-      "--prior", arguments->prior,
-      "whose prior is drawn on the diagonal: a run folder, a config (.yaml), or a file of draws of the prior, "
-      "such as simulations");
+  app.add_option("--prior", arguments->prior,
+                 "whose prior is drawn on the diagonal: a run folder, a config (.yaml), or a file of draws "
+                 "of the prior, "
+                 "such as simulations");
   app.add_option("--truth", arguments->truth,
                  "true parameters, one for each dimension of the file or of --columns")
       ->delimiter(',');

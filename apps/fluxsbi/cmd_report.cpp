@@ -60,7 +60,8 @@ int report_run(const ReportArguments& arguments) {
   if (samples.path.empty() && !drawn &&
       (samples.row >= 0 || !samples.prior.empty() || !samples.truth.empty()))
     throw core::UserError(
-        "--row, --prior and --truth belong to a posterior; give its samples by --samples, or the observation by --x, too");
+        "--row, --prior and --truth belong to a posterior; give its samples by --samples, or the observation "
+        "by --x, too");
   report::ReportContent content = report::read_run(arguments.run);
   if (!arguments.title.empty()) content.title = arguments.title;
   if constexpr (with_network) {

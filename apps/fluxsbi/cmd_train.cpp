@@ -29,7 +29,8 @@ struct TrainArguments {
   bool online = false, force = false;
 };
 
-// --data, --task, --online and --seed are short forms of --set; the file's own source of data gives way to them.
+// --data, --task, --online and --seed are short forms of --set; the file's own source of data gives way to
+// them.
 void apply_arguments(const TrainArguments& arguments, config::Value& document) {
   require_one_source(arguments.data);
   if (!arguments.data.data.empty() && arguments.online)

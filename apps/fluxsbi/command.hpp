@@ -14,8 +14,8 @@ namespace fluxsbi::app {
 /// What a parsed command line runs; returns an exit code (core::ExitCode).
 using Action = std::function<int()>;
 
-/// The sources make two programs: fluxsbi, which starts at once since LibTorch is not in it, and fluxsbi-network, which
-/// holds everything. The first hands what needs a network over to the second.
+/// The sources make two programs: fluxsbi, which starts at once since LibTorch is not in it, and
+/// fluxsbi-network, which holds everything. The first hands what needs a network over to the second.
 #ifdef FLUXSBI_WITH_NETWORK
 inline constexpr bool with_network = true;
 #else
@@ -39,7 +39,8 @@ std::span<const CommandRow> commands();
 /// True where this program has to hand these words of the command line over.
 bool needs_network(std::span<char* const> words);
 
-/// Runs fluxsbi-network, which lies beside this program, in its place. Throws UserError where it cannot be started.
+/// Runs fluxsbi-network, which lies beside this program, in its place. Throws UserError where it cannot be
+/// started.
 [[noreturn]] void become_network_program(char** words);
 
 Action declare_simulate(CLI::App& app);

@@ -16,8 +16,8 @@ struct DrawnPosterior {
   uint64_t seed = 1;
 };
 
-/// Draws the posterior of row samples.row (-1: the only one) of the file and adds it to the content, with draws of the
-/// model's prior and samples.truth. Throws UserError for a file that does not fit the model.
+/// Draws the posterior of row samples.row (-1: the only one) of the file and adds it to the content, with
+/// draws of the model's prior and samples.truth. Throws UserError for a file that does not fit the model.
 void draw_posterior(const std::string& run, const DrawnPosterior& asked,
                     const report::SamplesRequest& samples, report::ReportContent& content);
 

@@ -16,7 +16,8 @@ namespace fluxsbi::app {
 /// --data, --simulations and --pairs.
 void add_pairs(CLI::App& app, evidence::PairsRequest& pairs);
 
-/// Where findings and fresh simulations of a run folder or model file go by default: "diagnostics" in its folder.
+/// Where findings and fresh simulations of a run folder or model file go by default: "diagnostics" in its
+/// folder.
 std::string diagnostics_folder(const std::string& model);
 
 }  // namespace fluxsbi::app

@@ -1,5 +1,5 @@
-// Throws a ball from a height with a speed. Rows of theta come in, with their names in the first line; for each of them
-// one line of x goes out: where the ball lands and when, both measured with noise.
+// Throws a ball from a height with a speed. Rows of theta come in, with their names in the first line; for
+// each of them one line of x goes out: where the ball lands and when, both measured with noise.
 #include <cmath>
 #include <cstdlib>
 #include <iostream>

@@ -1,5 +1,5 @@
-// train_and_sample SIMULATIONS RUN [SECTION.KEY=VALUE ...]: trains on an .npz file with theta and x, then prints mean
-// and standard deviation of theta's posterior for the first of the simulations.
+// train_and_sample SIMULATIONS RUN [SECTION.KEY=VALUE ...]: trains on an .npz file with theta and x, then
+// prints mean and standard deviation of theta's posterior for the first of the simulations.
 #include <cmath>
 #include <iostream>
 #include <stdexcept>

@@ -37,9 +37,9 @@ struct StepEnd {
   std::string problem;  ///< what the command said last where it failed, in one line
 };
 
-/// Runs a step that is not done, from its beginning or from where it was stopped. The command ends with this process: by
-/// SIGTERM when this one dies, so that it keeps what it has. Throws UserError where files cannot be written, and
-/// std::system_error where no process can be started.
+/// Runs a step that is not done, from its beginning or from where it was stopped. The command ends with this
+/// process: by SIGTERM when this one dies, so that it keeps what it has. Throws UserError where files cannot
+/// be written, and std::system_error where no process can be started.
 StepEnd run_step(const Step& step, const StepRun& how);
 
 }  // namespace fluxsbi::benchmark

@@ -33,8 +33,8 @@ void check_label(const std::string& label);
 /// NOTES/entry.json.
 void save_entry(const std::string& out, const Entry& entry);
 
-/// The entries that have a folder in OUT, by task, simulations and name. Throws UserError for an entry.json that is
-/// damaged. Empty where OUT is not there.
+/// The entries that have a folder in OUT, by task, simulations and name. Throws UserError for an entry.json
+/// that is damaged. Empty where OUT is not there.
 std::vector<Entry> entries_in(const std::string& out);
 
 }  // namespace fluxsbi::benchmark

@@ -36,9 +36,9 @@ struct Selection {
 /// The tasks that are named, each once. Throws UserError with the nearest name for an unknown one.
 std::vector<std::string> task_names(const std::vector<std::string>& words);
 
-/// Every combination once, the tasks in their order, with full names of models and methods; `models` are those there are.
-/// Throws UserError for unknown names (with the nearest), a label that is no folder's name, budgets below
-/// `least_simulations`, and seeds of held_out_seeds.
+/// Every combination once, the tasks in their order, with full names of models and methods; `models` are
+/// those there are. Throws UserError for unknown names (with the nearest), a label that is no folder's name,
+/// budgets below `least_simulations`, and seeds of held_out_seeds.
 std::vector<Entry> plan(const Selection& selection, const std::vector<std::string>& models);
 
 inline constexpr int64_t least_simulations = 100;
@@ -46,8 +46,8 @@ inline constexpr int64_t least_simulations = 100;
 /// Seeds of what entries are scored by: simulations of a training never have them.
 inline constexpr uint64_t held_out_seed = 900001, fresh_seed = 900002, exact_seed = 900003;
 
-/// Part "I/N" of some entries: those whose number leaves the remainder I, counted from 0. Throws UserError for another
-/// text.
+/// Part "I/N" of some entries: those whose number leaves the remainder I, counted from 0. Throws UserError
+/// for another text.
 std::vector<Entry> part_of(const std::vector<Entry>& entries, const std::string& shard);
 
 }  // namespace fluxsbi::benchmark

@@ -18,8 +18,8 @@ struct Protocol {
 /// OUT/benchmark.json, or nothing but zeros where there is none. Throws UserError where it is damaged.
 Protocol load_protocol(const std::string& out);
 
-/// What OUT's entries and those to come are scored by: `wanted`, with the observations that OUT alone has. Throws
-/// UserError where OUT was begun with other numbers, naming each and the remedy.
+/// What OUT's entries and those to come are scored by: `wanted`, with the observations that OUT alone has.
+/// Throws UserError where OUT was begun with other numbers, naming each and the remedy.
 Protocol joined_protocol(const std::string& out, const Protocol& wanted);
 
 /// Writes OUT/benchmark.json.

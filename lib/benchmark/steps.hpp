@@ -31,8 +31,8 @@ struct ObservationSet {
   std::vector<std::string> posteriors;  ///< a file each; of several observations: its row of [rows, draws, d]
 };
 
-/// What there is for a task: the reference folder's observations, and fresh ones where the task can draw from its
-/// posterior. Throws UserError for a reference that is incomplete or does not fit the task.
+/// What there is for a task: the reference folder's observations, and fresh ones where the task can draw from
+/// its posterior. Throws UserError for a reference that is incomplete or does not fit the task.
 std::vector<ObservationSet> observation_sets(const Scoring& scoring, const std::string& task);
 
 /// Makes the observations, their exact posteriors and the held-out pairs of a task, in OUT/TASK/scoring.
@@ -44,7 +44,8 @@ struct EntryConfig {
   std::vector<std::string> settings;  ///< "training.nsteps=1000"
 };
 
-/// Throws UserError where the entry's folder holds a training by another config, naming the first key that differs.
+/// Throws UserError where the entry's folder holds a training by another config, naming the first key that
+/// differs.
 void require_same_config(const std::string& out, const Entry& entry, const EntryConfig& config);
 
 /// Trains and scores one entry, after `task`, which task_work made. Its folder is Entry::notes.

@@ -39,9 +39,9 @@ struct TrialScore {
 /// The score of a trial at the end of a rung. Throws UserError for files that are damaged.
 TrialScore trial_score(const Tuning& tuning, size_t trial, size_t rung);
 
-/// Works through all rungs; returns the trials of the last one, the best first. Several processes may do so in one folder:
-/// they divide the trials of a rung among them and wait for each other at its end. Throws core::Stopped when
-/// `options.stop` asks for it, and UserError where no trial of a rung could be made.
+/// Works through all rungs; returns the trials of the last one, the best first. Several processes may do so
+/// in one folder: they divide the trials of a rung among them and wait for each other at its end. Throws
+/// core::Stopped when `options.stop` asks for it, and UserError where no trial of a rung could be made.
 std::vector<size_t> tune(const Tuning& tuning, WorkOptions options);
 
 /// A row a trial, the best first: settings, the score at each rung, steps.

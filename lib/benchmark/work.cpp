@@ -71,7 +71,8 @@ class Worker {
   bool stopping() const { return options_.stop && options_.stop() != 0; }
   int threads() const { return options_.threads > 0 ? options_.threads : core::usable_threads(); }
 
-  // Each thread takes the next part that nobody has, until none is left or all that are left belong to others.
+  // Each thread takes the next part that nobody has, until none is left or all that are left belong to
+  // others.
   void take_parts() {
     double alone_since = -1;
     while (!stopping()) {

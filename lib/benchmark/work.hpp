@@ -11,8 +11,8 @@
 
 namespace fluxsbi::benchmark {
 
-/// A part of the work. One process at a time has it: `folder` is locked as long as that process, or a command that it
-/// started, lives.
+/// A part of the work. One process at a time has it: `folder` is locked as long as that process, or a command
+/// that it started, lives.
 struct Work {
   std::string name;  ///< for people
   std::string
@@ -39,9 +39,9 @@ struct WorkResult {
   int64_t stopped = 0;    ///< parts that are left because `stop` asked for it
 };
 
-/// Works through the parts in their order, from where each stands. A part whose step fails is left, with the reason in
-/// the log and in failure.txt, and the others go on. Parts that another process has are passed over, and tried again at the
-/// end. Throws UserError where nothing can be written.
+/// Works through the parts in their order, from where each stands. A part whose step fails is left, with the
+/// reason in the log and in failure.txt, and the others go on. Parts that another process has are passed
+/// over, and tried again at the end. Throws UserError where nothing can be written.
 WorkResult work_through(const std::vector<Work>& parts, const WorkOptions& options);
 
 }  // namespace fluxsbi::benchmark

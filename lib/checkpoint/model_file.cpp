@@ -12,7 +12,7 @@ namespace fluxsbi::checkpoint {
 
 namespace {
 
-const std::string format = "model";
+const std::string model_kind = "model";
 
 // What the names of a member's arrays begin with, counted from 1.
 std::string prefix_of(size_t member) {
@@ -85,12 +85,12 @@ ModelFile join_members(std::vector<ModelFile> members, const std::string& config
 void save_model(const std::string& path, const ModelFile& model) {
   io::Safetensors file;
   file.arrays = arrays_of(model);
-  write_metadata(file, format, format_of(model), model.config, to_json(model));
+  write_metadata(file, model_kind, format_of(model), model.config, to_json(model));
   io::save_safetensors(path, file);
 }
 
 ModelFile load_model(const std::string& path) {
-  Content content = load_content(path, format, model_format);
+  Content content = load_content(path, model_kind, model_format);
   return naming_damage(path, "take another copy of it or train again", [&] {
     ModelFile model = model_from_json(content.json);
     take_arrays(std::move(content.arrays), model);

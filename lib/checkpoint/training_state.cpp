@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string format = "checkpoint";
+const std::string checkpoint_kind = "checkpoint";
 const std::string folder_name = "checkpoints";
 constexpr std::string_view prefix = "step_", suffix = ".safetensors";
 constexpr size_t step_digits = 8;
@@ -81,7 +81,7 @@ void save_state(const std::string& run, const TrainingState& state, int64_t keep
   io::Safetensors file;
   file.arrays = state.arrays;
   const bool newest = has_asinh(state.model.theta) || has_asinh(state.model.x);
-  write_metadata(file, format, newest ? checkpoint_format : 1, state.config,
+  write_metadata(file, checkpoint_kind, newest ? checkpoint_format : 1, state.config,
                  {{"step", state.step},
                   {"seed", state.seed},
                   {"scalars", state.scalars},
@@ -92,7 +92,7 @@ void save_state(const std::string& run, const TrainingState& state, int64_t keep
 }
 
 TrainingState load_state(const std::string& path) {
-  Content content = load_content(path, format, checkpoint_format);
+  Content content = load_content(path, checkpoint_kind, checkpoint_format);
   return naming_damage(path, "delete it, so that an older one is taken", [&] {
     const nlohmann::json& json = content.json;
     TrainingState state;

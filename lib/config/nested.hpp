@@ -9,16 +9,16 @@
 
 namespace fluxsbi::config {
 
-/// One mistake below an option: `path` follows the option's own (".mass.low" of "prior.parameters"), and the message
-/// completes "PLACE: PATH".
+/// One mistake below an option: `path` follows the option's own (".mass.low" of "prior.parameters"), and the
+/// message completes "PLACE: PATH".
 struct NestedProblem {
   Place place;
   std::string path;
   std::string message;
 };
 
-/// Thrown by a type's read() where its value holds keys of its own, with all mistakes; the Reader reports each at its
-/// place.
+/// Thrown by a type's read() where its value holds keys of its own, with all mistakes; the Reader reports
+/// each at its place.
 class NestedProblems {
  public:
   explicit NestedProblems(std::vector<NestedProblem> problems) : problems_(std::move(problems)) {}

@@ -1,4 +1,5 @@
-// File descriptors that close themselves, and reads and writes that a signal or a short transfer does not end.
+// File descriptors that close themselves, and reads and writes that a signal or a short transfer does not
+// end.
 #pragma once
 
 #include <cstddef>

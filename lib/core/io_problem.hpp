@@ -5,7 +5,8 @@
 
 namespace fluxsbi::core {
 
-/// "No space left on device; free some space, or write to another disk" for ENOSPC; a remedy for every number.
+/// "No space left on device; free some space, or write to another disk" for ENOSPC; a remedy for every
+/// number.
 std::string io_problem(int error_number);
 
 }  // namespace fluxsbi::core

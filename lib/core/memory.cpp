@@ -54,7 +54,8 @@ std::string amount_in(std::string_view text) {
   return "";
 }
 
-// What a GPU's message says of its memory: "GPU 0 has a total capacity of 139.81 GiB of which 1.2 GiB is free".
+// What a GPU's message says of its memory: "GPU 0 has a total capacity of 139.81 GiB of which 1.2 GiB is
+// free".
 std::string gpu_text(std::string_view text) {
   const size_t begin = text.find("GPU ");
   if (begin == std::string_view::npos) return "the GPU's memory is full";

@@ -19,8 +19,8 @@ class Process {
   };
 
   /// Starts a program, looked for in PATH, with `environment` ("NAME=value") beside this process's own
-  /// variables. It leads a process group of its own, so that all it starts can be ended with it and a Ctrl-C on
-  /// the terminal reaches this program alone. Throws std::system_error.
+  /// variables. It leads a process group of its own, so that all it starts can be ended with it and a Ctrl-C
+  /// on the terminal reaches this program alone. Throws std::system_error.
   static Process start_program(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& environment, const Streams& streams);
 

@@ -8,10 +8,10 @@
 
 namespace fluxsbi::core {
 
-/// Catches SIGINT, SIGTERM and SIGUSR1 from here on. A second one ends the program at once, unless it comes within
-/// a fifth of a second of the first (one stop that is sent to a process and to its group counts once): it prints
-/// the last words, and the exit code is 75 where there are some, else 128 + the signal. Also ignores SIGXFSZ, so
-/// that a limit on file sizes is an error of write().
+/// Catches SIGINT, SIGTERM and SIGUSR1 from here on. A second one ends the program at once, unless it comes
+/// within a fifth of a second of the first (one stop that is sent to a process and to its group counts once):
+/// it prints the last words, and the exit code is 75 where there are some, else 128 + the signal. Also
+/// ignores SIGXFSZ, so that a limit on file sizes is an error of write().
 void watch_stop_signals();
 
 /// The number of the signal that asked to stop, or 0.
@@ -48,8 +48,8 @@ class InterruptScope {
   const std::function<int()>* outer_;
 };
 
-/// Between the parts of long work: throws Interrupted where a scope lives and its stop names a signal. Costs a
-/// few nanoseconds.
+/// Between the parts of long work: throws Interrupted where a scope lives and its stop names a signal. Costs
+/// a few nanoseconds.
 void interruption_point();
 
 }  // namespace fluxsbi::core

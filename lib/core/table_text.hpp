@@ -6,9 +6,9 @@
 
 namespace fluxsbi::core {
 
-/// The cells of rows of equal length in columns two blanks apart: the first `left` columns to the left, others to the
-/// right. Each line begins with `indent` and ends with a newline, without blanks before it. Widths count characters of
-/// UTF-8.
+/// The cells of rows of equal length in columns two blanks apart: the first `left` columns to the left,
+/// others to the right. Each line begins with `indent` and ends with a newline, without blanks before it.
+/// Widths count characters of UTF-8.
 std::string aligned_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent = "",
                           size_t left = 1);
 

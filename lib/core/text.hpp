@@ -41,7 +41,8 @@ std::string_view trimmed(std::string_view text);
 std::optional<double> parse_number(std::string_view text);
 std::optional<int64_t> parse_whole_number(std::string_view text);
 
-/// As parse_number, and as Fortran writes numbers: 1.0D+03, and 1.234-103, whose three-digit exponent has no letter.
+/// As parse_number, and as Fortran writes numbers: 1.0D+03, and 1.234-103, whose three-digit exponent has no
+/// letter.
 std::optional<double> parse_decimal(std::string_view text);
 
 /// "1 token", "5 tokens"

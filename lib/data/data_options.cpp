@@ -23,10 +23,10 @@ const config::Table<DataOptions>& data_table() {
           "data",
           "Where the pairs (theta, x) come from and how they are prepared. Give one of file, files, "
           "theta_file with x_file, or task; online with simulator.command needs none.")
-          .add(
-              "file", &DataOptions::file, any<std::optional<std::string>>(),
-              "an .npz or .h5 file with the keys theta and x, text (.csv, .txt, .dat, .tsv) with a header, or OUT.npy for "
-              "the pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
+          .add("file", &DataOptions::file, any<std::optional<std::string>>(),
+               "an .npz or .h5 file with the keys theta and x, text (.csv, .txt, .dat, .tsv) with a header, "
+               "or OUT.npy for "
+               "the pair OUT_theta.npy, OUT_x.npy; a file with theta alone trains a joint model without x")
           .add("files", &DataOptions::files, any<std::vector<std::string>>(),
                "the parts of one set, in this order: files as for file, patterns (sims/*.npz), or folders, "
                "whose files come in the order of their names; all parts have one shape")
@@ -36,15 +36,17 @@ const config::Table<DataOptions>& data_table() {
           .add("theta_key", &DataOptions::theta_key, any<std::string>(),
                "the key of theta in .npz files, and the path of its dataset in .h5 files (group/name)")
           .add("x_key", &DataOptions::x_key, any<std::string>(), "the same for x")
-          .add(
-              "transposed", &DataOptions::transposed, any<std::optional<bool>>(),
-              "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, for files "
-              "of Julia, MATLAB and R, in which simulations lie along the last axis. null: an error where it looks "
-              "so")
-          .add(
-              "ignore", &DataOptions::ignore, any<std::vector<std::string>>(),
-              "columns of text files that are left out, by name; the numbers of theta_0, ... and x_0, ... may then "
-              "have gaps, and where data.names.theta are given and no column is called x_0, all other columns are x")
+          .add("transposed", &DataOptions::transposed, any<std::optional<bool>>(),
+               "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, for "
+               "files "
+               "of Julia, MATLAB and R, in which simulations lie along the last axis. null: an error where "
+               "it looks "
+               "so")
+          .add("ignore", &DataOptions::ignore, any<std::vector<std::string>>(),
+               "columns of text files that are left out, by name; the numbers of theta_0, ... and x_0, ... "
+               "may then "
+               "have gaps, and where data.names.theta are given and no column is called x_0, all other "
+               "columns are x")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),
@@ -52,14 +54,14 @@ const config::Table<DataOptions>& data_table() {
                "training, to fit the standardisers and to validate")
           .alias("num_simulations")
           .alias("n")
-          .add(
-              "online", &DataOptions::online, config::any<bool>(),
-              "simulate while the model trains, so that every step has new pairs: by the built-in task, or by "
-              "simulator.command and prior (docs/data.md)")
-          .add(
-              "reuse", &DataOptions::reuse, config::integer_between(1, 10000),
-              "with online: how often each pair is trained on, for simulators that are slower than training; above 1 "
-              "the pairs of 100 steps are kept, used so often in ever new orders, and then replaced")
+          .add("online", &DataOptions::online, config::any<bool>(),
+               "simulate while the model trains, so that every step has new pairs: by the built-in task, or "
+               "by "
+               "simulator.command and prior (docs/data.md)")
+          .add("reuse", &DataOptions::reuse, config::integer_between(1, 10000),
+               "with online: how often each pair is trained on, for simulators that are slower than "
+               "training; above 1 "
+               "the pairs of 100 steps are kept, used so often in ever new orders, and then replaced")
           .add("validation_fraction", &DataOptions::validation_fraction, config::fraction_below_one(),
                "the fraction of the rows that is kept for validation; at least one row, at most "
                "max_validation")
@@ -76,19 +78,20 @@ const config::Table<DataOptions>& data_table() {
                "with an embedding network, otherwise what the built-in task needs (slcp_distractors: "
                "robust), otherwise per_feature")
           .alias("standardize_x")
-          .add(
-              "transform_theta", &DataOptions::transform_theta, any<TransformWords>(),
-              "the transform of theta before it is standardised, one word for all parameters or a list with "
-              "one for each. none; log, for values of one sign over decades; logit, between the prior's ends; "
-              "asinh, for heavy tails; robust, where a few values stand far away; auto is what the built-in task "
-              "needs (sir, lotka_volterra: log), else it looks at the data, says what it chose, and leaves "
-              "ordinary parameters alone (docs/data.md)")
+          .add("transform_theta", &DataOptions::transform_theta, any<TransformWords>(),
+               "the transform of theta before it is standardised, one word for all parameters or a list with "
+               "one for each. none; log, for values of one sign over decades; logit, between the prior's "
+               "ends; "
+               "asinh, for heavy tails; robust, where a few values stand far away; auto is what the built-in "
+               "task "
+               "needs (sir, lotka_volterra: log), else it looks at the data, says what it chose, and leaves "
+               "ordinary parameters alone (docs/data.md)")
           .add("transform_x", &DataOptions::transform_x, any<TransformWords>(),
                "the same for x; logit is for values between 0 and 1")
-          .add(
-              "constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
-              "what happens to columns that do not vary. error: an error names them. keep: they are kept "
-              "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw, sir)")
+          .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
+               "what happens to columns that do not vary. error: an error names them. keep: they are kept "
+               "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw, "
+               "sir)")
           .add("nan", &DataOptions::nan, config::one_of<NanPolicy>(),
                "what happens to rows with NaN or infinite values. error: an error gives their number and the "
                "first one. drop: they are left out. impute: a value of x that is NaN is missing, and the "

@@ -57,10 +57,10 @@ const config::Table<DataOptions>& data_table();
 const config::Table<DataOptions>& data_names_table();
 
 /// Puts in place of each `auto` what the built-in task needs (Task::data_needs), else: error for constant,
-/// per_feature for standardise_theta, and for standardise_x what the network asks for, `of_network` (per_feature
-/// or per_channel), or per_channel for elements of varying number (pad); auto transforms stay. Fills
-/// missing_rate. A network that asks for per_channel shares its weights among positions and goes before the
-/// task. A task of unknown name is left for open_dataset to refuse.
+/// per_feature for standardise_theta, and for standardise_x what the network asks for, `of_network`
+/// (per_feature or per_channel), or per_channel for elements of varying number (pad); auto transforms stay.
+/// Fills missing_rate. A network that asks for per_channel shares its weights among positions and goes before
+/// the task. A task of unknown name is left for open_dataset to refuse.
 void resolve(DataOptions& options, const std::string& of_network);
 
 }  // namespace fluxsbi::data

@@ -6,8 +6,8 @@
 
 namespace fluxsbi::data {
 
-/// Reads the sections data and data.names, and the key task_name beside the sections: it names a built-in task where
-/// the section names no data. A task_name without effect is a warning.
+/// Reads the sections data and data.names, and the key task_name beside the sections: it names a built-in
+/// task where the section names no data. A task_name without effect is a warning.
 void read_data_section(config::Reader& reader, DataOptions& options);
 
 }  // namespace fluxsbi::data

@@ -24,8 +24,8 @@ struct Dataset {
   PriorOptions prior;   ///< a task's own prior; kind "none" for files
   std::string source;   ///< for the log: "task two_moons, 100000 simulations" or the files
   std::string remarks;  ///< where the rows lie while training, a sentence; empty if there is nothing to say
-  /// Not null for simulations that are made while training (open_online): its rows from rows->rows() on train, and
-  /// `rows` fit the standardisers and validate.
+  /// Not null for simulations that are made while training (open_online): its rows from rows->rows() on
+  /// train, and `rows` fit the standardisers and validate.
   std::shared_ptr<SimulationStream> stream = {};
 };
 
@@ -36,8 +36,8 @@ struct Dataset {
 /// than the first, empty data, none or more than one source, names of another length.
 Dataset open_dataset(const DataOptions& options, uint64_t seed);
 
-/// Adds to a dataset with its shape and rows what `options` say of them: the names of its variables where the files have
-/// none, and what NaN in x means. Throws UserError for names of another length.
+/// Adds to a dataset with its shape and rows what `options` say of them: the names of its variables where the
+/// files have none, and what NaN in x means. Throws UserError for names of another length.
 void complete(Dataset& dataset, const DataOptions& options);
 
 /// The shape that open_dataset would find. It simulates nothing, and reads no values but those of .csv files.

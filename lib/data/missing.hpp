@@ -27,14 +27,15 @@ class MissingCount {
   int64_t empty_rows() const { return empty_; }                           ///< rows that lack all values
   const std::vector<int64_t>& of_feature() const { return of_feature_; }  ///< rows that lack it
 
-  /// How many values a row lacks in training, all but about one row in a thousand, if each value that is there is
-  /// hidden with probability `rate` besides: the quantile of the rows' own numbers, and three standard deviations of
-  /// the number that is hidden.
+  /// How many values a row lacks in training, all but about one row in a thousand, if each value that is
+  /// there is hidden with probability `rate` besides: the quantile of the rows' own numbers, and three
+  /// standard deviations of the number that is hidden.
   int64_t usual(double rate) const;
 
   /// Throws UserError naming the features that every row lacks: nothing can be learnt from them.
   void require_values(const std::string& source, std::span<const std::string> names) const;
-  /// "1200 of 8000 values of x are missing, in 1100 of 4000 rows (x_0 20 %, x_1 10 %); 3 rows lack all of x, ...":
+  /// "1200 of 8000 values of x are missing, in 1100 of 4000 rows (x_0 20 %, x_1 10 %); 3 rows lack all of x,
+  /// ...":
   /// the features that lack most come first.
   std::string text(std::span<const std::string> names) const;
 

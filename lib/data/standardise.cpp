@@ -82,8 +82,11 @@ double Standardiser::log_slope_gradient(size_t i, double z) const {
 
 int64_t Standardiser::moved(std::span<const double> values) const {
   int64_t count = 0;
-  for (size_t i = 0; !transforms.empty() && i < values.size(); ++i)
-    count += transforms[i % transforms.size()].moves(values[i]);
+  for (size_t i = 0; !transforms.empty() && i < values.size(); ++i) {
+    const Transform& transform = transforms[i % transforms.size()];
+    const bool on_end = is_end(values[i], transform.low, true) || is_end(values[i], transform.high, true);
+    count += transform.moves(values[i]) && !on_end;
+  }
   return count;
 }
 

@@ -1,5 +1,5 @@
-// Standardisation: z = (u - mean) / scale, u being the value or its transform (transform.hpp); computed once on
-// the training split and stored with the model.
+// Standardisation: z = (u - mean) / scale, u being the value or its transform (transform.hpp); computed once
+// on the training split and stored with the model.
 #pragma once
 
 #include <cstdint>
@@ -37,12 +37,12 @@ struct Standardiser {
   double log_slope(size_t i, double value) const;
   /// d log_slope / dz of feature i at z; 0 for features without a transform.
   double log_slope_gradient(size_t i, double z) const;
-  /// How many of the values [rows, size] a transform moves inside its ends (Transform::moves).
+  /// How many values [rows, size] Transform::moves, without those on an end: training took them the same way.
   int64_t moved(std::span<const double> values) const;
 };
 
-/// A feature whose standard deviation is below this share of its mean counts as constant: its type tells fewer
-/// than about ten values of it apart.
+/// A feature whose standard deviation is below this share of its mean counts as constant: its type tells
+/// fewer than about ten values of it apart.
 inline constexpr double constant_ratio_single = 1e-6, constant_ratio_double = 1e-14;
 
 /// Numbers of one side that are standardised together: their mean and standard deviation are exact (two
@@ -54,8 +54,8 @@ struct StandardiserRequest {
   Standardise kind = Standardise::per_feature;  ///< not automatic
   bool keep_constant = false;
   std::vector<std::string> names;  ///< of the features [size], or of the tokens (size is a multiple of them)
-  /// [size] or empty. Their margins are fitted: half the smallest distance to an end that the training rows show,
-  /// those on an end left out.
+  /// [size] or empty. Their margins are fitted: half the smallest distance to an end that the training rows
+  /// show, those on an end left out.
   std::vector<Transform> transforms = {};
   std::vector<uint8_t> robust = {};  ///< [size] or empty: 1 standardises a feature as kind robust does
   bool single = true;                ///< float32 holds every value
@@ -71,8 +71,8 @@ struct StandardiserRequest {
 /// the range is 0. Its quantiles are of all rows while they have at most `most_numbers` numbers, then of a
 /// uniform sample of most_numbers / size rows, drawn by `random` (Vitter 1985, algorithm R).
 ///
-/// Moments are those of the transformed values; values on an end of log and logit are left out. Data without x have size 0 and nothing to
-/// standardise.
+/// Moments are those of the transformed values; values on an end of log and logit are left out. Data without
+/// x have size 0 and nothing to standardise.
 class StandardiserFit {
  public:
   StandardiserFit(int64_t size, StandardiserRequest request, core::Philox random,
@@ -84,7 +84,8 @@ class StandardiserFit {
   Standardiser finish() const;
   /// For each feature the values so far that lie on an end of its transform, [size].
   const std::vector<int64_t>& on_end() const { return on_end_; }
-  /// Whether all values of a feature lie on the end of its log, so that no distance tells a margin: it is 1 then.
+  /// Whether all values of a feature lie on the end of its log, so that no distance tells a margin: it is 1
+  /// then.
   bool on_end_alone(size_t i) const;
 
  private:
@@ -111,8 +112,8 @@ class StandardiserFit {
   std::vector<int64_t> on_end_;
 };
 
-/// The first value of `values` [*, size] among the rows `rows` that lies beyond its transform's ends (on an end
-/// as is_end says is inside), as a place in `values`; -1 if there is none.
+/// The first value of `values` [*, size] among the rows `rows` that lies beyond its transform's ends (on an
+/// end as is_end says is inside), as a place in `values`; -1 if there is none.
 int64_t first_outside(std::span<const Transform> transforms, bool single, std::span<const double> values,
                       std::span<const int64_t> rows);
 

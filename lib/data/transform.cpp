@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/prior/special_functions.hpp"
+
 namespace fluxsbi::data {
-
-namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-
-}  // namespace
 
 std::span<const std::string_view> enum_names(TransformKind) {
   static constexpr std::string_view names[] = {"none", "log", "logit", "asinh"};

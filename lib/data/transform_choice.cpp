@@ -8,14 +8,13 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/look/finding.hpp"
+#include "data/prior/special_functions.hpp"
 
 namespace fluxsbi::data {
 
 namespace {
 
-constexpr double infinite = std::numeric_limits<double>::infinity();
-constexpr double quartiles_of_normal = 1.3489795003921634;  // between the quartiles of N(0, 1)
-constexpr double outer_of_normal = 2.5758293035489004;      // its 99.5 % quantile
+constexpr double outer_of_normal = 2.5758293035489004;  // its 99.5 % quantile
 // robust damps from here on, in standard deviations: the middle stays as it is within a few per cent.
 constexpr double robust_width = 4;
 
@@ -49,7 +48,7 @@ bool is_discrete(std::span<const double> sorted) {
 }
 
 Transform log_from_zero(bool positive) {
-  return positive ? between(0, infinite) : between(-infinite, 0);
+  return positive ? between(0, infinity) : between(-infinity, 0);
 }
 
 Transform asinh_of(const Middle& middle, double widths) {
@@ -95,14 +94,14 @@ struct FarValues {
     share = static_cast<double>(count) / static_cast<double>(all.count());
   }
   int64_t count = 0;
-  double nearest = infinite, ordinary = 0, share = 0;
+  double nearest = infinity, ordinary = 0, share = 0;
   bool known = true;
 };
 
 // The share of values that stand far away from all others, 0 where there is none or no gap.
 double extremes(std::span<const double> sorted, const Middle& middle, const ColumnTally* all) {
   int64_t count = 0;
-  double nearest = infinite, ordinary = 0;
+  double nearest = infinity, ordinary = 0;
   for (const double value : sorted) {
     const double distance = std::abs(value - middle.centre) / middle.spread;
     if (distance > far_away) {

@@ -63,9 +63,9 @@ bool is_single(const SampleSet& set) {
                      [](double v) { return static_cast<float>(v) == v; });
 }
 
-// Both sets below each other, [2 rows, d], z-scored by the reference. Numbers of float32 are rounded where the
-// benchmark's script does so: mean and deviation are summed in double and rounded, the rest is float32. Others
-// are rounded once they are z-scored, so that a large offset takes none of their digits.
+// Both sets below each other, [2 rows, d], z-scored by the reference. Numbers of float32 are rounded where
+// the benchmark's script does so: mean and deviation are summed in double and rounded, the rest is float32.
+// Others are rounded once they are z-scored, so that a large offset takes none of their digits.
 std::vector<float> standardise(const SampleSet& reference, const SampleSet& samples, int64_t rows) {
   const int64_t d = reference.dimensions;
   const bool single = is_single(reference) && is_single(samples);

@@ -17,15 +17,15 @@ struct Observation {
   std::vector<double> theta;  ///< [M, theta_dim] draws of the posterior; NaN where none could be filled
   std::vector<double>
       predictive;  ///< [K, x_dim] simulations at draws of the posterior; NaN where they failed; empty: none
-  /// [M, theta_dim] from one noise, with the run's steps and with twice as many; nothing is drawn again, wherever it
-  /// lies. Empty: none.
+  /// [M, theta_dim] from one noise, with the run's steps and with twice as many; nothing is drawn again,
+  /// wherever it lies. Empty: none.
   std::vector<double> draws_coarse, draws_fine;
   int64_t evaluations = 0, evaluations_fine = 0;  ///< of the network, for each draw
   int64_t outside = 0;                            ///< draws beyond the prior's support that were drawn again
 };
 
-/// Pairs (theta*, x) of the joint distribution that the model was not trained on, and draws of its posterior for each
-/// x. All in the data's units. A test uses what it needs; arrays that nobody asked for are empty.
+/// Pairs (theta*, x) of the joint distribution that the model was not trained on, and draws of its posterior
+/// for each x. All in the data's units. A test uses what it needs; arrays that nobody asked for are empty.
 struct Evidence {
   std::vector<std::string> names;    ///< [theta_dim] of theta, or of what a joint model infers
   std::vector<std::string> x_names;  ///< [x_dim], of what is given

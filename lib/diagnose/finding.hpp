@@ -54,10 +54,10 @@ struct Finding {
   std::vector<Graph> graphs;
 };
 
-/// Gives every finding that has a p-value its verdict: Holm's procedure (Holm 1979, Scand. J. Statist. 6) over all of
-/// them together, so that a right posterior fails any with probability `level` at most. Findings that are not_enough
-/// stay so and do not count. One that passes gets its meaning_of_pass as meaning, where it has one, and no `next`;
-/// meaning_of_pass is empty then, of all.
+/// Gives every finding that has a p-value its verdict: Holm's procedure (Holm 1979, Scand. J. Statist. 6)
+/// over all of them together, so that a right posterior fails any with probability `level` at most. Findings
+/// that are not_enough stay so and do not count. One that passes gets its meaning_of_pass as meaning, where
+/// it has one, and no `next`; meaning_of_pass is empty then, of all.
 void judge(std::vector<Finding>& findings, double level);
 
 /// True where one has failed.

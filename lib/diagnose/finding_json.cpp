@@ -19,17 +19,17 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 template <class Value>
-using Names = std::pair<Value, std::string_view>;
+using NameOf = std::pair<Value, std::string_view>;
 
-constexpr std::array<Names<Verdict>, 4> verdict_names{{{Verdict::pass, "pass"},
-                                                       {Verdict::fail, "fail"},
-                                                       {Verdict::not_enough, "not_enough"},
-                                                       {Verdict::measured, "measured"}}};
-constexpr std::array<Names<Graph::Kind>, 3> kind_names{
+constexpr std::array<NameOf<Verdict>, 4> verdict_names{{{Verdict::pass, "pass"},
+                                                        {Verdict::fail, "fail"},
+                                                        {Verdict::not_enough, "not_enough"},
+                                                        {Verdict::measured, "measured"}}};
+constexpr std::array<NameOf<Graph::Kind>, 3> kind_names{
     {{Graph::Kind::lines, "lines"}, {Graph::Kind::histogram, "histogram"}, {Graph::Kind::points, "points"}}};
 
 template <class Value, size_t count>
-std::string name_in(const std::array<Names<Value>, count>& names, Value value) {
+std::string name_in(const std::array<NameOf<Value>, count>& names, Value value) {
   for (const auto& [known, name] : names)
     if (known == value) return std::string(name);
   throw std::logic_error("a value of a finding has no name");
@@ -116,7 +116,7 @@ class Members {
     for (const Json& entry : list(key)) values.push_back(number(key, entry));
   }
   template <class Value, size_t count>
-  void read(const char* key, Value& value, const std::array<Names<Value>, count>& names) const {
+  void read(const char* key, Value& value, const std::array<NameOf<Value>, count>& names) const {
     std::string word;
     read(key, word);
     for (const auto& [known, name] : names) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -27,6 +30,25 @@ std::vector<double> density_pits(const Evidence& evidence, uint64_t seed) {
     pits.push_back(rank_of(evidence.log_theta[row], drawn, random).pit);
   }
   return pits;
+}
+
+// Missing values of x that are inferred have no density, and that of the others is another one.
+void check_complete(const Evidence& evidence) {
+  const size_t width = evidence.names.size();
+  std::set<int64_t> lacking;
+  std::set<std::string> names;
+  for (size_t i = 0; i < evidence.theta.size(); ++i) {
+    if (!std::isnan(evidence.theta[i])) continue;
+    lacking.insert(static_cast<int64_t>(i / width));
+    names.insert(evidence.names[i % width]);
+  }
+  if (lacking.empty()) return;
+  const std::vector<std::string> list(names.begin(), names.end());
+  throw core::UserError(
+      "hpd: " + std::to_string(lacking.size()) + " of " + core::count_text(evidence.pairs, "pair") +
+      " lack values of what is inferred (" + core::list_first(list) +
+      "), which have no density; give pairs without missing values by --data, or name those columns "
+      "in --given-names");
 }
 
 Graph expected_coverage(std::span<const double> u, const EcdfBand& band) {
@@ -62,7 +84,8 @@ std::string density_meaning(Fault fault) {
       return "theta* lies where the density is high too often: regions of highest density hold more true "
              "values than their share, so the posterior is too wide.";
     default:
-      return "The density at theta* ranks unevenly among that at the draws, neither too low nor too high as a "
+      return "The density at theta* ranks unevenly among that at the draws, neither too low nor too high as "
+             "a "
              "whole: tails and centre err in opposite ways.";
   }
 }
@@ -75,6 +98,7 @@ std::vector<Finding> run_hpd(const Evidence& evidence, const TestOptions& option
       std::ssize(evidence.log_theta) == evidence.pairs && std::ssize(evidence.log_samples) == numbers,
       "log-densities have other sizes than the pairs");
   const auto is_nan = [](double value) { return std::isnan(value); };
+  check_complete(evidence);
   const auto lost = std::count_if(evidence.log_theta.begin(), evidence.log_theta.end(), is_nan);
   check_unfilled(lost, evidence.pairs, "log-densities of theta*", hpd_name);
   check_unfilled(std::count_if(evidence.log_samples.begin(), evidence.log_samples.end(), is_nan), numbers,

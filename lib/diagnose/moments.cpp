@@ -28,8 +28,7 @@ double quantile_of(std::span<const double> sorted, double share) {
   const double at = share * static_cast<double>(sorted.size() - 1);
   const auto left = static_cast<size_t>(at);
   const size_t right = std::min(left + 1, sorted.size() - 1);
-  const double part = at - static_cast<double>(left);
-  return (1 - part) * sorted[left] + part * sorted[right];
+  return sorted[left] + (at - static_cast<double>(left)) * (sorted[right] - sorted[left]);
 }
 
 }  // namespace fluxsbi::diagnose

@@ -17,8 +17,8 @@ struct PairRowOptions {
   /// function of (theta, x), so that the best classifier is the same one; a network finds it from fewer
   /// pairs. Left out where fewer than 20 other draws are there.
   bool within_posterior = true;
-  /// True values are moved down by so many posterior standard deviations in every variable, as if the posterior
-  /// lay too high.
+  /// True values are moved down by so many posterior standard deviations in every variable, as if the
+  /// posterior lay too high.
   double shift = 0;
   int64_t most_pairs = 5000;
   uint64_t seed = 1;  ///< of the projection of a long x

@@ -27,8 +27,8 @@ constexpr const char* filled_key = "filled";
 constexpr const char* given_key = "given";
 constexpr const char* meta_key = "meta";
 
-// Columns that a program writes about its draws and not of them: CmdStan's lp__ and accept_stat__, and .chain,
-// .iteration and .draw of R's posterior.
+// Columns that a program writes about its draws and not of them: CmdStan's lp__ and accept_stat__, and
+// .chain, .iteration and .draw of R's posterior.
 bool is_internal(const std::string& column) {
   return column.ends_with("__") || column.starts_with(".");
 }
@@ -47,7 +47,8 @@ io::FileContent load_text(const std::string& path) {
   return content;
 }
 
-// The key of the draws: `samples`, else what other commands of fluxsbi write: the modes of map, the theta of simulate.
+// The key of the draws: `samples`, else what other commands of fluxsbi write: the modes of map, the theta of
+// simulate.
 std::string key_of_draws(const std::string& path, const std::vector<std::string>& names) {
   for (const char* key : {samples_key, "map", "theta"}) {
     if (std::find(names.begin(), names.end(), key) == names.end()) continue;

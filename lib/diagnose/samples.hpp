@@ -20,7 +20,8 @@ struct SampleSet {
   std::vector<int64_t> places = {};  ///< number of each draw in its row of the file; empty: those from 0 on
 };
 
-/// A file of samples, opened once; load_samples says which files. Of a run folder its samples.npz or samples.h5.
+/// A file of samples, opened once; load_samples says which files. Of a run folder its samples.npz or
+/// samples.h5.
 class SampleFile {
  public:
   explicit SampleFile(const std::string& file_or_run);
@@ -65,8 +66,8 @@ SampleSet load_samples(const std::string& path, int64_t row = -1);
 /// Takes out the draws that hold NaN or infinity and returns how many.
 int64_t drop_not_finite(SampleSet& set);
 
-/// The dimensions that `wanted` names, in that order: by name, or by number from 0. Throws UserError for others and
-/// for one that is named twice.
+/// The dimensions that `wanted` names, in that order: by name, or by number from 0. Throws UserError for
+/// others and for one that is named twice.
 SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wanted);
 
 /// `set` with its columns in the order of `names` where it has the same names in another order, which an info

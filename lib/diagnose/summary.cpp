@@ -8,18 +8,11 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "diagnose/moments.hpp"
 
 namespace fluxsbi::diagnose {
 
 namespace {
-
-// Linear between the order statistics.
-double quantile_of(std::span<const double> sorted, double p) {
-  const double at = p * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(at);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
 
 double mean_of(std::span<const double> values) {
   // Around the first value, so that a large offset costs no digits.

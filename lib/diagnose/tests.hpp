@@ -1,5 +1,5 @@
-// The registry of the tests of a posterior: `fluxsbi diagnose` runs its rows. A test is a file pair in this folder and
-// a row in tests.cpp.
+// The registry of the tests of a posterior: `fluxsbi diagnose` runs its rows. A test is a file pair in this
+// folder and a row in tests.cpp.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace fluxsbi::diagnose {
 
-/// What a test must be given of Evidence, beside names. lc2st also judges the observations, and sharpness also reads
-/// log_theta, where these are there.
+/// What a test must be given of Evidence, beside names. lc2st also judges the observations, and sharpness
+/// also reads log_theta, where these are there.
 struct Needs {
   bool pairs = false;        ///< theta, x and samples
   bool densities = false;    ///< log_theta and log_samples
@@ -38,8 +38,8 @@ struct TestRow {
   std::string_view name;     ///< "sbc"
   std::string_view summary;  ///< one line for --help
   Needs needs;
-  /// Throws core::UserError for evidence that it cannot use (too many draws unfilled), core::Interrupted when a signal
-  /// asked to stop. Too few pairs are a finding, not an error.
+  /// Throws core::UserError for evidence that it cannot use (too many draws unfilled), core::Interrupted when
+  /// a signal asked to stop. Too few pairs are a finding, not an error.
   std::vector<Finding> (*run)(const Evidence& evidence, const TestOptions& options);
 };
 

@@ -57,7 +57,8 @@ std::vector<Finding> run_training_course(const Evidence& evidence, const TestOpt
         "The validation loss rose after " + where +
         ": the network then learned its training data by heart. The weights of that step are used.";
     finding.next =
-        "More simulations help most; a smaller network or a shorter training with the same schedule may, too.";
+        "More simulations help most; a smaller network or a shorter training with the same schedule may, "
+        "too.";
   } else {
     finding.meaning = "The validation loss had settled (lowest at " + where + ").";
   }

@@ -11,8 +11,8 @@ at::Tensor part_of(const at::Tensor& x, const Part& part, int64_t batch);
 model::Inputs part_of(const model::Inputs& inputs, const Part& part);
 Regression part_of(const Regression& problem, const Part& part);
 
-/// One batch of what the parts of `inputs` gave: rows one below the other; where one row of an input served all
-/// parts, the sum of its gradients.
+/// One batch of what the parts of `inputs` gave: rows one below the other; where one row of an input served
+/// all parts, the sum of its gradients.
 InputGradients joined(const std::vector<InputGradients>& parts, const model::Inputs& inputs);
 
 }  // namespace fluxsbi::engine

@@ -17,8 +17,8 @@ struct Compute {
 };
 
 /// `compute`: training.compute (auto, float32, bfloat16); `stored`: the type of the model's parameters
-/// (model.param_dtype). auto takes bfloat16 where the parameters may be stored so and `hardware` multiplies it,
-/// float32 elsewhere. The master weights, moments and averages are float32 either way.
+/// (model.param_dtype). auto takes bfloat16 where the parameters may be stored so and `hardware` multiplies
+/// it, float32 elsewhere. The master weights, moments and averages are float32 either way.
 Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device, bool hardware);
 
 struct EngineChoice {

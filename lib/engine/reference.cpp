@@ -1,8 +1,8 @@
 // The reference engine: the torch::nn modules, evaluated as they stand.
 //
 // On a CPU the operations of one evaluation are so small that dividing each of them among threads spends more
-// on waking and waiting than on arithmetic. There a large batch is cut into parts of rows: a thread passes with
-// its part through the whole network by itself and waits once.
+// on waking and waiting than on arithmetic. There a large batch is cut into parts of rows: a thread passes
+// with its part through the whole network by itself and waits once.
 #include <vector>
 
 #include <ATen/Functions.h>

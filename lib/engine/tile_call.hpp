@@ -46,8 +46,8 @@ struct TileCall {
 
   /// The thread's memory, ready for this call.
   tile::Frame& frame_of(int64_t thread) const;
-  /// Reads the inputs of the rows from `first` on and runs the forward pass; what is below `level` stays as an
-  /// earlier tile left it.
+  /// Reads the inputs of the rows from `first` on and runs the forward pass; what is below `level` stays as
+  /// an earlier tile left it.
   void forward(const tile::Frame& frame, int64_t first, tile::Level level) const;
 
   /// body(frame, rows) after the forward pass of each tile, divided among the threads.

@@ -1,6 +1,6 @@
 // The tile engine: 16 samples at a time pass through all blocks while their activations stay in cache. What
-// it does is in engine/tile (docs/engine.md draws it); tile_call.hpp feeds it from tensors and divides the work
-// among threads.
+// it does is in engine/tile (docs/engine.md draws it); tile_call.hpp feeds it from tensors and divides the
+// work among threads.
 #include <map>
 #include <memory>
 #include <optional>

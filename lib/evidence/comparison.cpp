@@ -53,11 +53,12 @@ void require_same(const Pairs& pairs, const Pairs& others, const ComparisonReque
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), std::not_fn(differ));
   };
   if (same(pairs.theta, others.theta) && same(pairs.x, others.x)) return;
-  throw core::UserError(
-      request.models[number] + " and " + request.models.front() +
-      " have other validation rows (other data, data.validation_fraction or training.seed), so that one may have " +
-      "been trained on what the other is judged by; give pairs that none has seen with --data FILE, or simulate " +
-      "them with --simulations N");
+  throw core::UserError(request.models[number] + " and " + request.models.front() +
+                        " have other validation rows (other data, data.validation_fraction or "
+                        "training.seed), so that one may have " +
+                        "been trained on what the other is judged by; give pairs that none has seen with "
+                        "--data FILE, or simulate " +
+                        "them with --simulations N");
 }
 
 struct Judged {

@@ -29,11 +29,12 @@ struct Diagnosis {
   double seconds = 0;
 };
 
-/// Gathers what the tests need, runs them, judges all findings together at the level request.test.level, and writes
-/// NAME.json for each test and pit.npz into the folder request.pairs.folder, in which what is finished is kept until
-/// then (kept_diagnosis.hpp). A test that cannot use the evidence is left
+/// Gathers what the tests need, runs them, judges all findings together at the level request.test.level, and
+/// writes NAME.json for each test and pit.npz into the folder request.pairs.folder, in which what is finished
+/// is kept until then (kept_diagnosis.hpp). A test that cannot use the evidence is left
 /// out with a warning, unless it was asked for by name. Throws UserError for unknown tests (with
-/// the nearest name), for a test by name whose needs cannot be met, and as load_pairs, make_question and gather do.
+/// the nearest name), for a test by name whose needs cannot be met, and as load_pairs, make_question and
+/// gather do.
 Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request);
 
 }  // namespace fluxsbi::evidence

@@ -18,9 +18,9 @@ struct DrawnRequest {
   std::vector<double> truth;  ///< true parameters, one for each number of theta; empty: unknown
 };
 
-/// Draws of theta given that row, the prior beside them where the model knows it, and what is unusual about the
-/// observation. Throws UserError for a file that does not fit the model, a file of several rows without `row`, and
-/// another number of true parameters than the model infers.
+/// Draws of theta given that row, the prior beside them where the model knows it, and what is unusual about
+/// the observation. Throws UserError for a file that does not fit the model, a file of several rows without
+/// `row`, and another number of true parameters than the model infers.
 report::PosteriorContent drawn_posterior(sample::Posterior& posterior, const DrawnRequest& request);
 
 }  // namespace fluxsbi::evidence

@@ -20,8 +20,8 @@ namespace {
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t prior_draws = 10000;
 
-// Calls part(first, end) for the first row, which also warms up, for a fiftieth of the rows, after which it says what
-// all will take, and for the rest.
+// Calls part(first, end) for the first row, which also warms up, for a fiftieth of the rows, after which it
+// says what all will take, and for the rest.
 void in_parts(const std::string& what, int64_t rows, bool resumed,
               const std::function<void(int64_t, int64_t)>& part) {
   const int64_t timed = std::min(rows, 1 + std::max<int64_t>(1, rows / 50));

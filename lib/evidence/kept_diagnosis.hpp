@@ -16,7 +16,8 @@ namespace fluxsbi::evidence {
 /// after a kill and finds the same numbers; for another model, other pairs or other options it begins anew.
 class KeptDiagnosis {
  public:
-  /// `work` is all that decides the findings. Throws UserError where another process diagnoses into this folder.
+  /// `work` is all that decides the findings. Throws UserError where another process diagnoses into this
+  /// folder.
   KeptDiagnosis(sample::Posterior& posterior, std::string folder, const experiment::WorkDescription& work);
 
   /// A folder to which nothing was written goes.
@@ -29,7 +30,8 @@ class KeptDiagnosis {
   /// The findings of a test as they were kept, or else what `make` returns, which is kept.
   std::vector<diagnose::Finding> findings(const std::string& test,
                                           const std::function<std::vector<diagnose::Finding>()>& make);
-  /// What `work()` returns. Where a signal stops it, throws core::Stopped, which says that the same command goes on.
+  /// What `work()` returns. Where a signal stops it, throws core::Stopped, which says that the same command
+  /// goes on.
   template <class Work>
   auto run(const Work& work) {
     try {

@@ -24,12 +24,12 @@ struct ObservedRows {
   std::vector<std::string> names;
 };
 
-/// The rows of a file, or the one that `row` (from 0) means; -1: all, at most ten. Throws UserError for a file that does
-/// not fit the model and for a row that is not there.
+/// The rows of a file, or the one that `row` (from 0) means; -1: all, at most ten. Throws UserError for a
+/// file that does not fit the model and for a row that is not there.
 ObservedRows read_observed(const sample::Posterior& posterior, const std::string& file, int64_t row);
 
-/// Draws theta for each row and does what `needs` ask for. Throws UserError where simulations are needed and the run
-/// has no simulator, or none of them succeeds.
+/// Draws theta for each row and does what `needs` ask for. Throws UserError where simulations are needed and
+/// the run has no simulator, or none of them succeeds.
 std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const ObservedRows& rows,
                                            const diagnose::Needs& needs, const ObservedOptions& observed,
                                            const GatherOptions& options);

@@ -24,7 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* other_ways =
-    "; give pairs that the model was not trained on with --data FILE, or simulate fresh ones with --simulations N";
+    "; give pairs that the model was not trained on with --data FILE, or simulate fresh ones with "
+    "--simulations N";
 
 void require_shape(const data::DataShape& found, const data::DataShape& wanted, const std::string& file) {
   const auto text = [](const data::DataShape& shape) {

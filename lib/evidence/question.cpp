@@ -24,7 +24,8 @@ Question make_question(const sample::Posterior& posterior, const std::vector<std
   if (shape.x_dim == 0 && given_names.empty()) question.theta_given_x = false;  // the joint distribution
   if (!question.theta_given_x && !posterior.joint())
     throw core::UserError(
-        "--given-names: the model was trained for theta given x and knows no other conditional; leave the option "
+        "--given-names: the model was trained for theta given x and knows no other conditional; leave the "
+        "option "
         "out, or train flux1joint or simformer");
   auto features = data::feature_names(posterior.theta_names(), shape.theta_channels);
   const auto of_x = data::feature_names(posterior.x_names(), shape.x_channels);

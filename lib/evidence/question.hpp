@@ -20,9 +20,9 @@ struct Question {
   std::vector<std::string> names, given_names;  ///< of these features
 };
 
-/// The question whose given tokens have these names; without names theta given x. Throws UserError for names that the
-/// model does not know, names that stand twice, all of them, and for another question than theta given x to a model of
-/// theta given x alone.
+/// The question whose given tokens have these names; without names theta given x. Throws UserError for names
+/// that the model does not know, names that stand twice, all of them, and for another question than theta
+/// given x to a model of theta given x alone.
 Question make_question(const sample::Posterior& posterior, const std::vector<std::string>& given_names);
 
 /// The features `chosen` of each pair, [rows, chosen].

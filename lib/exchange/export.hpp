@@ -6,8 +6,8 @@
 //   .csv  a row a draw, a column a variable; log_posterior and weight where they are given. One observation.
 //   .txt  getdist's chain: weight, minus the log-posterior, the variables; beside it ROOT.paramnames (name,
 //         LaTeX label) and ROOT.ranges (the prior's ends, N where none is known). One observation.
-//   .npz  samples [observations, draws, d], filled, and log_prob, weight, x, prior, predictive, pit where they
-//         are there; draws first: samples_draws_first [draws, observations, d] and the others alike.
+//   .npz  samples [observations, draws, d], filled, and log_prob, weight, x, prior, predictive, pit where
+//         they are there; draws first: samples_draws_first [draws, observations, d] and the others alike.
 #pragma once
 
 #include <string>

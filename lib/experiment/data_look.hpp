@@ -17,9 +17,9 @@ struct CheckOutcome {
   data::Look look;
 };
 
-/// Looks at the data of a configuration as `train` does, and at what a step costs. What training would refuse about
-/// the data is a finding of severity error. Throws core::UserErrors for what is wrong with the config, UserError for
-/// data that cannot be opened.
+/// Looks at the data of a configuration as `train` does, and at what a step costs. What training would refuse
+/// about the data is a finding of severity error. Throws core::UserErrors for what is wrong with the config,
+/// UserError for data that cannot be opened.
 CheckOutcome check_data(const config::Value& document, const Execution& execution);
 
 }  // namespace fluxsbi::experiment

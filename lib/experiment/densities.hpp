@@ -15,8 +15,8 @@ namespace fluxsbi::experiment {
 sample::DensityOrigin density_origin(const sample::Posterior& posterior,
                                      const sample::SamplingOptions& options);
 
-/// The file that the caller writes the results to. What is computed is kept beside it; `kept` of the outcome must be
-/// told to finish() once the file is written.
+/// The file that the caller writes the results to. What is computed is kept beside it; `kept` of the outcome
+/// must be told to finish() once the file is written.
 struct KeptOutput {
   std::string path;    ///< "": none
   bool force = false;  ///< a partial output of other work is dropped
@@ -40,8 +40,8 @@ struct DensityOutcome {
   std::unique_ptr<KeptWork> kept;
 };
 
-/// The density at every point, by options.solver and options.steps. `seed` is that of divergence's probes. Warns of x
-/// unlike the training data. Throws
+/// The density at every point, by options.solver and options.steps. `seed` is that of divergence's probes.
+/// Warns of x unlike the training data. Throws
 /// UserError for files that do not fit the model and for names that it does not know.
 DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles& files,
                                  const sample::DivergenceOptions& divergence,
@@ -63,8 +63,9 @@ struct ModeOutcome {
   std::unique_ptr<KeptWork> kept;
 };
 
-/// The mode for each observation, from samples keyed by `seed`. Warns of observations unlike the training data. Throws
-/// UserError for a model that was trained without x, for observations that do not fit, and where no mode is found.
+/// The mode for each observation, from samples keyed by `seed`. Warns of observations unlike the training
+/// data. Throws UserError for a model that was trained without x, for observations that do not fit, and where
+/// no mode is found.
 ModeOutcome modes_of_file(sample::Posterior& posterior, const ModeFiles& files, uint64_t seed,
                           const sample::ModeOptions& modes, const sample::SamplingOptions& options,
                           const sample::Progress& progress = {}, const KeptOutput& output = {});

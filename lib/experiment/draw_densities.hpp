@@ -1,4 +1,5 @@
-// Densities of draws [rows, draws]: of samples given each row's observation, and of what `fluxsbi sample --given` wrote.
+// Densities of draws [rows, draws]: of samples given each row's observation, and of what `fluxsbi sample
+// --given` wrote.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +14,8 @@ namespace fluxsbi::experiment {
 /// Whether an array file holds an array of this name; no for text and .npy.
 bool file_holds(const std::string& path, const std::string& key);
 
-/// [L], 1 for each token of `given` (--given-names) among the tokens' names. Throws UserError for names that are not
-/// there, names that stand twice, and all of them.
+/// [L], 1 for each token of `given` (--given-names) among the tokens' names. Throws UserError for names that
+/// are not there, names that stand twice, and all of them.
 sample::GivenMask mask_of_names(const std::vector<std::string>& given,
                                 const std::vector<std::string>& tokens);
 

@@ -14,8 +14,8 @@
 
 namespace fluxsbi::experiment {
 
-/// model::resolve and model::build_network make a network of `model` and `embedding`; method->build() makes the
-/// method.
+/// model::resolve and model::build_network make a network of `model` and `embedding`; method->build() makes
+/// the method.
 struct Estimator {
   method::StrategyOptions strategy;  ///< method and model by the names of their registries
   std::unique_ptr<model::Spec> model;
@@ -26,17 +26,18 @@ struct Estimator {
   sample::SamplingOptions sampling;
 };
 
-/// Puts the name of a model in place of `auto` in estimator.strategy.model. The sections strategy and embedding have
-/// been read.
+/// Puts the name of a model in place of `auto` in estimator.strategy.model. The sections strategy and
+/// embedding have been read.
 using ChooseModel = std::function<void(Estimator& estimator, config::Reader& reader)>;
 
-/// Reads and checks the sections of an estimator: the one order in which they are read, since method and model
-/// decide what their sections hold. Problems are left to the reader's finish() or finish_part(); the default model
-/// or method stands in for one whose name is unknown. Without `choose`, strategy.model: auto is such a name.
+/// Reads and checks the sections of an estimator: the one order in which they are read, since method and
+/// model decide what their sections hold. Problems are left to the reader's finish() or finish_part(); the
+/// default model or method stands in for one whose name is unknown. Without `choose`, strategy.model: auto is
+/// such a name.
 void read_estimator(config::Reader& reader, Estimator& estimator, const ChooseModel& choose = {});
 
-/// The estimator of a resolved configuration, whose other sections are left alone. Throws core::UserErrors with
-/// all problems.
+/// The estimator of a resolved configuration, whose other sections are left alone. Throws core::UserErrors
+/// with all problems.
 Estimator read_estimator(const config::Value& document);
 
 }  // namespace fluxsbi::experiment

@@ -1,4 +1,5 @@
-// Work of `sample`, `log-prob` and `map` that is kept beside the output until it is written (docs/running.md).
+// Work of `sample`, `log-prob` and `map` that is kept beside the output until it is written
+// (docs/running.md).
 #pragma once
 
 #include <memory>
@@ -29,15 +30,15 @@ class WorkDescription {
 
 class KeptWork {
  public:
-  /// Keeps what `posterior` computes from here on in OUTPUT.partial, where OUTPUT is a file; a device or pipe, or
-  /// no output, keeps nothing. Throws UserError for a partial output of other work, unless `force`.
+  /// Keeps what `posterior` computes from here on in OUTPUT.partial, where OUTPUT is a file; a device or
+  /// pipe, or no output, keeps nothing. Throws UserError for a partial output of other work, unless `force`.
   KeptWork(sample::Posterior& posterior, const std::string& output, bool force, const WorkDescription& work);
   ~KeptWork();
   KeptWork(const KeptWork&) = delete;
   KeptWork& operator=(const KeptWork&) = delete;
 
-  /// What `work()` returns. Where a signal stops it and something is kept, throws core::Stopped, which says that the
-  /// same command goes on; else core::Interrupted.
+  /// What `work()` returns. Where a signal stops it and something is kept, throws core::Stopped, which says
+  /// that the same command goes on; else core::Interrupted.
   template <class Work>
   auto run(const Work& work) {
     try {

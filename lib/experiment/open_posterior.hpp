@@ -9,14 +9,15 @@
 
 namespace fluxsbi::experiment {
 
-/// Builds network, method, standardisers and prior from a model file's content. `compute`: auto (bfloat16 where the
-/// hardware multiplies it), float32 or bfloat16. Throws UserError for what does not fit: a config of unknown names,
-/// weights of another network (all mismatches at once), a prior of another length, CUDA that is absent.
+/// Builds network, method, standardisers and prior from a model file's content. `compute`: auto (bfloat16
+/// where the hardware multiplies it), float32 or bfloat16. Throws UserError for what does not fit: a config
+/// of unknown names, weights of another network (all mismatches at once), a prior of another length, CUDA
+/// that is absent.
 sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
                                  const std::string& compute);
 
-/// Loads the model of a run folder, or a model file, lets LibTorch use all threads, and logs what evaluates the
-/// model. Throws UserError also where there is no model.
+/// Loads the model of a run folder, or a model file, lets LibTorch use all threads, and logs what evaluates
+/// the model. Throws UserError also where there is no model.
 sample::Posterior open_posterior(const std::string& run_or_file, const Execution& execution,
                                  const std::string& compute);
 

@@ -31,10 +31,10 @@ struct SamplingOutcome {
   double seconds = 0;     ///< of the sampling alone
 };
 
-/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Warns of rows
-/// unlike the training data. Throws UserError for files that do not fit the model, for questions that it cannot
-/// answer, and where no sample could be filled; core::Stopped when a signal asked to stop and what was drawn is
-/// kept beside the output, core::Interrupted when nothing is.
+/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Warns of
+/// rows unlike the training data. Throws UserError for files that do not fit the model, for questions that it
+/// cannot answer, and where no sample could be filled; core::Stopped when a signal asked to stop and what was
+/// drawn is kept beside the output, core::Interrupted when nothing is.
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& options, const sample::Progress& progress = {});
 

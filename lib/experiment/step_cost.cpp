@@ -46,8 +46,8 @@ NetworkSize size_of(const engine::FlatParameters& parameters) {
   return size;
 }
 
-// Forward and backward are three times 2 operations a token and parameter, and 4 operations a pair of tokens and
-// feature of the attention, of which about an eighth of the matrices make one.
+// Forward and backward are three times 2 operations a token and parameter, and 4 operations a pair of tokens
+// and feature of the attention, of which about an eighth of the matrices make one.
 double rough_operations(const NetworkSize& size, double tokens, double rows) {
   return rows * (6 * tokens * size.parameters + 12 * tokens * tokens * size.width / 8);
 }

@@ -19,20 +19,22 @@ struct Csv {
 struct CsvOptions {
   /// An empty line of a file of one column is a row whose cell is missing; otherwise it is skipped.
   bool empty_line_is_row = false;
-  /// Whether a column of this name is read; its cells may hold anything otherwise. It is asked for each name, in
-  /// the order of the file. Empty: all are read. Where none is read `values` is [0, 0].
+  /// Whether a column of this name is read; its cells may hold anything otherwise. It is asked for each name,
+  /// in the order of the file. Empty: all are read. Where none is read `values` is [0, 0].
   std::function<bool(const std::string& name)> wanted = {};
 };
 
-/// Reads names and numbers. Columns are separated by commas, semicolons, tabs or blanks, as the first two lines
-/// tell. Quotes as in RFC 4180, lines ended by LF, CRLF or CR, a byte order mark, blanks around numbers, empty
-/// lines and whole lines of comment (# or %) are allowed. The names stand in the first line, or in a comment before
-/// it with as many words as it has numbers (numpy.savetxt); a file may have no names at all.
+/// Reads names and numbers. Columns are separated by commas, semicolons, tabs or blanks, as the first two
+/// lines tell. Quotes as in RFC 4180, lines ended by LF, CRLF or CR, a byte order mark, blanks around
+/// numbers, empty lines and whole lines of comment (# or %) are allowed. The names stand in the first line,
+/// or in a comment before it with as many words as it has numbers (numpy.savetxt); a file may have no names
+/// at all.
 ///
-/// Cells are decimal numbers, with exponents of E or of Fortran's D; nan, inf, -inf; true and false, which are 1
-/// and 0. A missing cell is NaN: an empty one, NA, N/A, <NA>, #N/A, NULL, None, missing, "-" and "." (in any case of
-/// letters). Columns without a name (the index that pandas writes) are left out with a remark. Throws UserError with
-/// line and column for any other text, and for a row that is longer or shorter than the first line.
+/// Cells are decimal numbers, with exponents of E or of Fortran's D; nan, inf, -inf; true and false, which
+/// are 1 and 0. A missing cell is NaN: an empty one, NA, N/A, <NA>, #N/A, NULL, None, missing, "-" and "."
+/// (in any case of letters). Columns without a name (the index that pandas writes) are left out with a
+/// remark. Throws UserError with line and column for any other text, and for a row that is longer or shorter
+/// than the first line.
 ///
 /// load_csv logs the remarks, each once.
 Csv load_csv(const std::string& path, const CsvOptions& options = {});

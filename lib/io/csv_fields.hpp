@@ -1,4 +1,5 @@
-// The fields of a text table: quotes, separators, line ends and comments, before anything is known of their meaning.
+// The fields of a text table: quotes, separators, line ends and comments, before anything is known of their
+// meaning.
 // Inside lib/io alone.
 #pragma once
 
@@ -32,8 +33,8 @@ class Splitter {
 
   /// True if an empty line stood here (with `blanks` one of blanks alone, too); it is then behind.
   bool skip_empty_line(bool blanks = true);
-  /// The text behind the # or % of a line that is a comment and is then behind; nothing for another line. A line
-  /// that begins with an error of a spreadsheet (#N/A, #DIV/0!, ...) is none.
+  /// The text behind the # or % of a line that is a comment and is then behind; nothing for another line. A
+  /// line that begins with an error of a spreadsheet (#N/A, #DIV/0!, ...) is none.
   std::optional<std::string_view> skip_comment();
   /// The next field; there must be one. Throws UserError for wrong quotes.
   Field next();

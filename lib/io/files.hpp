@@ -9,9 +9,9 @@
 namespace fluxsbi::io {
 
 /// A file's arrays by name. .npz and .h5/.hdf5: their keys (HDF5: datasets of the root and of groups,
-/// "group/name"); .npy: one array named "array"; text (.csv, .txt, .dat, .tsv; io/csv.hpp): one [rows, columns] float64
-/// array named "array"; .safetensors: its tensors. `columns` holds the names of a text file's columns; it is empty
-/// for text without names and for other files.
+/// "group/name"); .npy: one array named "array"; text (.csv, .txt, .dat, .tsv; io/csv.hpp): one [rows,
+/// columns] float64 array named "array"; .safetensors: its tensors. `columns` holds the names of a text
+/// file's columns; it is empty for text without names and for other files.
 struct FileContent {
   Arrays arrays;
   std::vector<std::string> columns;

@@ -199,7 +199,8 @@ void File::read_type(Dataset& dataset) {
       break;
     case H5T_VLEN:
       dataset.problem =
-          "rows of different length (a variable-length type; pad them with NaN to one shape [n, elements, channels] "
+          "rows of different length (a variable-length type; pad them with NaN to one shape [n, elements, "
+          "channels] "
           "and set data.nan: pad)";
       break;
     default:

@@ -24,7 +24,8 @@ struct Dataset {
 
 class File {
  public:
-  /// `size`: bytes of the file, which bound what its datasets can hold. Throws UserError unless `id` is valid.
+  /// `size`: bytes of the file, which bound what its datasets can hold. Throws UserError unless `id` is
+  /// valid.
   File(Handle id, std::string name, uint64_t size);
 
   /// Paths of all datasets, each object under every hard link to it, without netCDF dimensions that hold no

@@ -41,8 +41,8 @@ void send_values(const h5::File& file, const h5::Dataset& dataset, Isolated::Out
   }
 }
 
-// Runs in the child: a record for each dataset: name, dtype, axes, lengths, bytes of values, values. A list has
-// a problem behind each name, and nothing else where there is one, and no values.
+// Runs in the child: a record for each dataset: name, dtype, axes, lengths, bytes of values, values. A list
+// has a problem behind each name, and nothing else where there is one, and no values.
 void send_file(const Request& request, Isolated::Outlet& out) {
   h5::prepare_library();
   h5::File file(h5::open_file(request.name, request.image), request.name, request.size);

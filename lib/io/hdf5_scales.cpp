@@ -39,7 +39,7 @@ bool make_scale(hid_t dataset, const std::string& name) {
          write_text(dataset, "NAME", name, H5T_CSET_ASCII);
 }
 
-Handle open(hid_t group, const std::string& name) {
+Handle open_dataset(hid_t group, const std::string& name) {
   return {H5Dopen2(group, name.c_str(), H5P_DEFAULT), H5Dclose};
 }
 
@@ -55,7 +55,7 @@ bool is_bare_dimension(hid_t dataset) {
 
 bool Scales::add(const std::string& name) {
   scales_.emplace(name, std::vector<Use>());
-  const Handle dataset = open(group_, name);
+  const Handle dataset = open_dataset(group_, name);
   return dataset.valid() && make_scale(dataset, name);
 }
 
@@ -74,7 +74,7 @@ bool Scales::add_bare(const std::string& name, int64_t length) {
 
 bool Scales::attach(const std::string& name, const std::vector<std::string>& axes) {
   if (axes.empty()) return true;
-  const Handle dataset = open(group_, name);
+  const Handle dataset = open_dataset(group_, name);
   std::vector<hobj_ref_t> references(axes.size());
   std::vector<hvl_t> lists;
   hobj_ref_t back{};
@@ -99,7 +99,7 @@ bool Scales::finish() {
   return std::all_of(scales_.begin(), scales_.end(), [&](const auto& scale) {
     const auto& [name, uses] = scale;
     if (uses.empty()) return true;
-    const Handle dataset = open(group_, name);
+    const Handle dataset = open_dataset(group_, name);
     const auto count = static_cast<hsize_t>(uses.size());
     const Handle space(H5Screate_simple(1, &count, nullptr), H5Sclose);
     Handle attribute(H5Acreate2(dataset, "REFERENCE_LIST", type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);

@@ -1,4 +1,5 @@
-// A file that only grows, record by record: what long work has finished, beside the output that it is to become.
+// A file that only grows, record by record: what long work has finished, beside the output that it is to
+// become.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +13,8 @@
 
 namespace fluxsbi::io {
 
-/// Each record has a CRC-32; a kill at any moment loses at most the record that was being written. The file is
-/// locked while open, so that no second process writes it.
+/// Each record has a CRC-32; a kill at any moment loses at most the record that was being written. The file
+/// is locked while open, so that no second process writes it.
 class Journal {
  public:
   /// What a journal is for: the first eight bytes of its file, and words of messages.
@@ -43,9 +44,9 @@ class Journal {
   /// True behind the last record.
   bool at_end() const { return place_ >= end_; }
 
-  /// Adds a record behind the last that next() gave or that was added, and drops what followed. Every few seconds
-  /// what was added is flushed to disk. Throws UserError (disk full); the file is then cut back to its last whole
-  /// record.
+  /// Adds a record behind the last that next() gave or that was added, and drops what followed. Every few
+  /// seconds what was added is flushed to disk. Throws UserError (disk full); the file is then cut back to
+  /// its last whole record.
   void append(std::span<const std::byte> record);
   /// Flushes to disk.
   void sync();

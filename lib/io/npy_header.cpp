@@ -125,9 +125,9 @@ class Literal {
     const char kind = descr.size() > 1 ? descr[1] : '\0';
     const std::string numbers = "; save numbers, for example with .astype('float64')";
     if (kind == 'O') {
-      unsupported(
-          "Python objects (dtype object), as numpy makes them of rows of different length" + numbers +
-          ": pad rows of different length with NaN to one shape [n, elements, channels] and set data.nan: pad");
+      unsupported("Python objects (dtype object), as numpy makes them of rows of different length" + numbers +
+                  ": pad rows of different length with NaN to one shape [n, elements, channels] and set "
+                  "data.nan: pad");
     }
     if (kind == 'U' || kind == 'S' || kind == 'a') unsupported("text (dtype '" + descr + "')" + numbers);
     if (kind == 'c')

@@ -25,7 +25,7 @@ std::vector<std::pair<std::string, zip::Member>> arrays_in(const Source& source)
   return found;
 }
 
-zip::MemberStream open(const Source& source, const std::string& key, const zip::Member& member) {
+zip::MemberStream open_member(const Source& source, const std::string& key, const zip::Member& member) {
   return zip::MemberStream(source, member, source.name() + ": array '" + key + "'");
 }
 
@@ -41,7 +41,7 @@ Arrays read_npz(const Source& source, const std::optional<std::vector<std::strin
   Arrays arrays;
   for (const auto& [key, member] : members) {
     if (keys && !std::count(keys->begin(), keys->end(), key)) continue;
-    auto stream = open(source, key, member);
+    auto stream = open_member(source, key, member);
     Array array = read_npy(stream);
     stream.check();
     arrays.emplace(key, std::move(array));
@@ -63,7 +63,7 @@ std::vector<ArrayInfo> list_npz(const std::string& path) {
   const FileSource source(path);
   std::vector<ArrayInfo> list;
   for (const auto& [key, member] : arrays_in(source)) {
-    auto stream = open(source, key, member);
+    auto stream = open_member(source, key, member);
     try {
       NpyHeader header = read_npy_header(stream);
       list.push_back({key, header.dtype, std::move(header.shape)});

@@ -16,7 +16,7 @@ namespace fluxsbi::io {
 namespace {
 
 constexpr const char* crc_key = "fluxsbi.crc32";
-constexpr uint64_t longest_header = 100'000'000;  // the reference reader's limit
+constexpr uint64_t longest_json = 100'000'000;  // the reference reader's limit
 
 uint32_t crc_of_text(const std::string& text, uint32_t crc) {
   return crc32(std::as_bytes(std::span(text.c_str(), text.size() + 1)), crc);  // with the closing zero
@@ -77,7 +77,7 @@ std::string read_header_text(const Source& source) {
   source.read(0, prefix);
   uint64_t length = 0;
   std::memcpy(&length, prefix.data(), prefix.size());
-  if (length > longest_header || length > source.size() - prefix.size())
+  if (length > longest_json || length > source.size() - prefix.size())
     source.fail("its header is longer than the file: it is truncated, damaged, or no safetensors file");
   std::string text(length, '\0');
   source.read(prefix.size(), std::as_writable_bytes(std::span(text)));

@@ -14,7 +14,7 @@ namespace fluxsbi::io {
 namespace {
 
 constexpr const char* metadata_key = "__metadata__";
-constexpr size_t most_axes = 64;
+constexpr size_t most_tensor_axes = 64;
 
 struct Code {
   const char* text;
@@ -107,7 +107,8 @@ class Handler : public nlohmann::json_sax<nlohmann::json> {
 
   bool number_unsigned(uint64_t number) override {
     if (depth_ != 3 || number > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) unexpected();
-    if (numbers_.size() == most_axes) fail("has more than " + std::to_string(most_axes) + " axes");
+    if (numbers_.size() == most_tensor_axes)
+      fail("has more than " + std::to_string(most_tensor_axes) + " axes");
     numbers_.push_back(number);
     return true;
   }

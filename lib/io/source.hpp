@@ -88,8 +88,8 @@ class SourceStream : public Stream {
   uint64_t offset_;
 };
 
-/// Memory for `bytes` of an array of the file `name`. Throws UserError where there is too little: a system that
-/// overcommits would grant it and end the program while it is filled.
+/// Memory for `bytes` of an array of the file `name`. Throws UserError where there is too little: a system
+/// that overcommits would grant it and end the program while it is filled.
 std::vector<std::byte> room_for(uint64_t bytes, const std::string& name);
 
 }  // namespace fluxsbi::io

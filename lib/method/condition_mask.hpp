@@ -54,8 +54,8 @@ class ConditionMask {
   /// from the device.
   at::Tensor draw(const at::Tensor& uniform) const;
 
-  /// True if draw() can give this mask [theta_dim + x_dim] of 1 (given) and 0 (inferred), whatever it says of tokens
-  /// with 2 (without a value): whether a model trained with it knows the question.
+  /// True if draw() can give this mask [theta_dim + x_dim] of 1 (given) and 0 (inferred), whatever it says of
+  /// tokens with 2 (without a value): whether a model trained with it knows the question.
   bool covers(std::span<const uint8_t> mask) const;
 
  private:

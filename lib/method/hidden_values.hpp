@@ -1,5 +1,5 @@
-// Missing values of x in training: those that the data lack, and further ones that each step hides, so that the model
-// learns to answer without any of them. NaN marks a value that is missing.
+// Missing values of x in training: those that the data lack, and further ones that each step hides, so that
+// the model learns to answer without any of them. NaN marks a value that is missing.
 #pragma once
 
 #include <cstdint>
@@ -11,16 +11,18 @@ namespace fluxsbi::method {
 
 class HiddenValues {
  public:
-  /// rate in [0, 1): the probability that a value of x (joint models: a token) is hidden. Joint rows have theta_dim
-  /// theta tokens, then x_dim x tokens; the x of conditional ones is [x_dim, x_channels].
+  /// rate in [0, 1): the probability that a value of x (joint models: a token) is hidden. Joint rows have
+  /// theta_dim theta tokens, then x_dim x tokens; the x of conditional ones is [x_dim, x_channels].
   HiddenValues(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels);
 
-  /// The shape of a row's uniform numbers: [x_dim, x_channels], of joint rows [x_dim]; empty if none are taken.
+  /// The shape of a row's uniform numbers: [x_dim, x_channels], of joint rows [x_dim]; empty if none are
+  /// taken.
   std::vector<int64_t> numbers() const;
 
-  /// Hides values of a batch: where uniform [B, numbers()] (undefined if none are taken) lies below the rate. Conditional
-  /// rows: they become NaN in batch.cond. Joint rows: tokens that are hidden, or NaN in any channel, get the value 0 and
-  /// are true in batch.missing [B, L, 1]; their number is unknown, so they are neither given nor learnt.
+  /// Hides values of a batch: where uniform [B, numbers()] (undefined if none are taken) lies below the rate.
+  /// Conditional rows: they become NaN in batch.cond. Joint rows: tokens that are hidden, or NaN in any
+  /// channel, get the value 0 and are true in batch.missing [B, L, 1]; their number is unknown, so they are
+  /// neither given nor learnt.
   void apply(Batch& batch, const at::Tensor& uniform) const;
 
  private:

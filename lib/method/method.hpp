@@ -23,7 +23,8 @@ struct Batch {
   at::Tensor cond;            ///< [B, M, K]; undefined for joint models
   at::Tensor condition_mask;  ///< [B, L, 1] bool; undefined for conditional models
   at::Tensor edge_mask;
-  /// [B, L, 1] bool, joint models: tokens without a value, which obs holds as 0; undefined: none (HiddenValues)
+  /// [B, L, 1] bool, joint models: tokens without a value, which obs holds as 0; undefined: none
+  /// (HiddenValues)
   at::Tensor missing = {};
 };
 

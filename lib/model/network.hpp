@@ -40,8 +40,8 @@ struct Inputs {
   }
 };
 
-/// The factor of the learned vector that marks a joint token: 1 where it is conditioned on, 0 where it is inferred, -1
-/// where it has no value: [B or 1, L, 1] float32. Undefined: every token is inferred.
+/// The factor of the learned vector that marks a joint token: 1 where it is conditioned on, 0 where it is
+/// inferred, -1 where it has no value: [B or 1, L, 1] float32. Undefined: every token is inferred.
 torch::Tensor mark_factor(const Inputs& inputs);
 
 class Network : public torch::nn::Module {

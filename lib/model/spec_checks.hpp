@@ -84,8 +84,8 @@ class Generation {
   bool newer() const { return !because_.empty(); }
   /// The key that shows the newer generation.
   const std::string& because() const { return because_; }
-  /// The remark on the choice: "MODEL of the newer generation, because the section holds model.KEY: NEWER", or
-  /// "MODEL of the older generation (no key of the newer one is given): OLDER".
+  /// The remark on the choice: "MODEL of the newer generation, because the section holds model.KEY: NEWER",
+  /// or "MODEL of the older generation (no key of the newer one is given): OLDER".
   std::string remark(const std::string& model, const std::string& newer, const std::string& older) const;
 
  private:

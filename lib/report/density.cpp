@@ -20,17 +20,17 @@ constexpr double floor_share = 0.02;
 // itself.
 constexpr double contour_smoothing = 1.3;
 
-struct Point {
+struct CellOf {
   int column, row;
 };
 
 // Points inside the grid, in their order.
-std::vector<Point> locate(std::span<const double> xs, std::span<const double> ys, const Axis& x,
-                          const Axis& y) {
-  std::vector<Point> points;
+std::vector<CellOf> locate(std::span<const double> xs, std::span<const double> ys, const Axis& x,
+                           const Axis& y) {
+  std::vector<CellOf> points;
   points.reserve(xs.size());
   for (size_t i = 0; i < xs.size(); ++i) {
-    const Point point{x.bin_of(xs[i]), y.bin_of(ys[i])};
+    const CellOf point{x.bin_of(xs[i]), y.bin_of(ys[i])};
     if (point.column >= 0 && point.row >= 0) points.push_back(point);
   }
   return points;
@@ -64,7 +64,7 @@ void smooth_lines(std::vector<double>& values, int lines, int pitch, int length,
 }
 
 // Density on the grid of some of the points: every `step`-th from `first` on.
-std::vector<double> smoothed(const std::vector<Point>& points, size_t first, size_t step, const Axis& x,
+std::vector<double> smoothed(const std::vector<CellOf>& points, size_t first, size_t step, const Axis& x,
                              const Axis& y, double bandwidth) {
   std::vector<double> values(static_cast<size_t>(x.bins) * y.bins, 0.0);
   const double share =
@@ -78,7 +78,7 @@ std::vector<double> smoothed(const std::vector<Point>& points, size_t first, siz
 }
 
 // Log-likelihood of each half of the points under the other half's density.
-double cross_likelihood(const std::vector<Point>& points, const Axis& x, const Axis& y, double bandwidth) {
+double cross_likelihood(const std::vector<CellOf>& points, const Axis& x, const Axis& y, double bandwidth) {
   const double uniform = 1 / ((x.high - x.low) * (y.high - y.low));
   double sum = 0;
   for (const size_t half : {0, 1}) {
@@ -103,7 +103,7 @@ std::vector<double> histogram(std::span<const double> values, const Axis& axis) 
 
 Density estimate_density(std::span<const double> xs, std::span<const double> ys, const Axis& x,
                          const Axis& y) {
-  const std::vector<Point> points = locate(xs, ys, x, y);
+  const std::vector<CellOf> points = locate(xs, ys, x, y);
   Density density{x, y, {}, bandwidths[0]};
   if (points.empty()) {
     density.values.assign(static_cast<size_t>(x.bins) * y.bins, 0.0);

@@ -14,9 +14,9 @@ namespace {
 
 using diagnose::Graph;
 
-constexpr size_t most_named = 12;     // curves in the legend
-constexpr size_t most_described = 4;  // curves in words
-constexpr size_t most_points = 2000,
+constexpr size_t most_named = 12;            // curves in the legend
+constexpr size_t most_curves_described = 4;  // curves in words
+constexpr size_t most_drawn = 2000,
                  many_points = 200;      // of a curve of points; of more, some at equal distances
 constexpr size_t most_ranges = 60;       // beside each other; those of more points in order are one band
 constexpr size_t most_rows = 5000;       // among the numbers
@@ -168,7 +168,7 @@ class GraphDrawing {
       svg_.polyline(whole ? simplified(points, line_tolerance) : points, look);
       return;
     }
-    const size_t shown = std::min(points.size(), most_points);
+    const size_t shown = std::min(points.size(), most_drawn);
     const double radius = shown > many_points ? 1.6 : 3;
     for (size_t i = 0; i < shown; ++i)
       svg_.circle(points[i * points.size() / shown], radius,
@@ -220,7 +220,7 @@ class GraphDrawing {
       return name.empty() ? std::string(otherwise) : name;
     };
     text = axis(graph_.y_label, "value") + " against " + axis(graph_.x_label, "x") + ".";
-    for (size_t i = 0; i < std::min(graph_.curves.size(), most_described); ++i) {
+    for (size_t i = 0; i < std::min(graph_.curves.size(), most_curves_described); ++i) {
       const Graph::Curve& curve = graph_.curves[i];
       if (curve.y.empty()) continue;
       const auto [low, high] = std::minmax_element(curve.y.begin(), curve.y.end());
@@ -231,9 +231,9 @@ class GraphDrawing {
       text += ".";
     }
     if (graph_.expected) text += " A dashed line lies at " + core::brief_text(*graph_.expected) + ".";
-    if (graph_.curves.size() > most_described)
-      text +=
-          " " + std::to_string(graph_.curves.size() - most_described) + " more curves stand in the numbers.";
+    if (graph_.curves.size() > most_curves_described)
+      text += " " + std::to_string(graph_.curves.size() - most_curves_described) +
+              " more curves stand in the numbers.";
     return text;
   }
 

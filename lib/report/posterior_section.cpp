@@ -11,7 +11,7 @@ namespace fluxsbi::report {
 
 namespace {
 
-constexpr size_t most_drawn = 12;  // parameters in the corner plot
+constexpr size_t most_in_corner = 12;  // parameters in the corner plot
 constexpr size_t most_x_shown = 24;
 constexpr double letters_around = 110;  // pixels beside the panels
 
@@ -48,7 +48,7 @@ int panel_size(size_t d) {
 }
 
 void write_corner(Html& html, const PosteriorContent& posterior) {
-  const size_t d = posterior.names.size(), shown = std::min(d, most_drawn);
+  const size_t d = posterior.names.size(), shown = std::min(d, most_in_corner);
   const std::vector<double> draws = first_columns(posterior.draws, d, shown),
                             prior = first_columns(posterior.prior, d, shown);
   CornerPlot plot;

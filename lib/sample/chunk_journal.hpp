@@ -19,14 +19,14 @@ struct Chunk {
   std::vector<std::byte> numbers;  ///< of the chunk's own kind
 };
 
-/// Sampling and densities work through the same chunks in the same order every time they are asked the same, and
-/// what a chunk gives is a function of the question alone. So a run that was stopped takes its first chunks from
-/// here and computes the rest: the result is that of one that never stopped, to the last bit on the same machine
-/// with as many threads.
+/// Sampling and densities work through the same chunks in the same order every time they are asked the same,
+/// and what a chunk gives is a function of the question alone. So a run that was stopped takes its first
+/// chunks from here and computes the rest: the result is that of one that never stopped, to the last bit on
+/// the same machine with as many threads.
 class ChunkJournal {
  public:
-  /// Opens `path`, if it is there, for work that `description` tells (lines "key: value"). Nothing is written in
-  /// the first seconds, so that short work pays nothing. Throws UserError as io::Journal does.
+  /// Opens `path`, if it is there, for work that `description` tells (lines "key: value"). Nothing is written
+  /// in the first seconds, so that short work pays nothing. Throws UserError as io::Journal does.
   ChunkJournal(std::string path, std::string description, bool discard_others);
   ~ChunkJournal();
 
@@ -34,7 +34,8 @@ class ChunkJournal {
   std::optional<Chunk> take(uint64_t key);
   /// Keeps a chunk that take() did not give.
   void keep(uint64_t key, const Chunk& chunk);
-  /// Writes what stands in memory alone, and flushes to disk. False where nothing was added to what was there.
+  /// Writes what stands in memory alone, and flushes to disk. False where nothing was added to what was
+  /// there.
   bool flush();
   /// The output is written.
   void remove();

@@ -55,12 +55,12 @@ using Progress = std::function<void(int64_t done, int64_t total)>;
 
 /// Draws amount.rows * amount.draws samples. A sample that is not finite, or with options.reject outside the
 /// prior's support, is redrawn with fresh noise until options.max_tries or options.max_seconds, or until its
-/// observation is given up (rejection.hpp), and not at all where no first try was finite; then it stays NaN with
-/// filled = 0, and a warning says how many and where the rejected ones lie, and another which rows ran into
-/// options.max_evaluations. Where a tenth of the first tries or more is redrawn, the log says so. Memory beside the result is that of one chunk and 8 bytes for
-/// each sample that is to be redrawn. Throws UserError for a solver that is unknown or not the method's and for
-/// guidance of a model without a null condition, core::Interrupted when a signal asked to stop; finished chunks
-/// are in source.journal then.
+/// observation is given up (rejection.hpp), and not at all where no first try was finite; then it stays NaN
+/// with filled = 0, and a warning says how many and where the rejected ones lie, and another which rows ran
+/// into options.max_evaluations. Where a tenth of the first tries or more is redrawn, the log says so. Memory
+/// beside the result is that of one chunk and 8 bytes for each sample that is to be redrawn. Throws UserError
+/// for a solver that is unknown or not the method's and for guidance of a model without a null condition,
+/// core::Interrupted when a signal asked to stop; finished chunks are in source.journal then.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

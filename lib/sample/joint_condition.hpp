@@ -16,15 +16,15 @@ using GivenMask = std::vector<uint8_t>;
 class JointCondition {
  public:
   /// given [rows, L, C] in the data's units, NaN where a token is inferred, which then is so in all channels.
-  /// `standardiser` is of a row's L C features. missing [rows, L] is 1 for tokens that have no value, as the model
-  /// has learnt them (what `given` holds there has no effect); empty: there are none.
+  /// `standardiser` is of a row's L C features. missing [rows, L] is 1 for tokens that have no value, as the
+  /// model has learnt them (what `given` holds there has no effect); empty: there are none.
   JointCondition(std::span<const double> given, int64_t rows, int64_t tokens, int64_t channels,
                  const data::Standardiser& standardiser, at::Device device,
                  std::span<const uint8_t> missing = {});
 
   /// The network with the conditions of rows[i] bound to item i: in every call the given tokens of its input
-  /// are replaced by their values, clean and whatever scale a method's input has, those without a value by 0. Both
-  /// are `given` in the result: they do not move. The engine must outlive it.
+  /// are replaced by their values, clean and whatever scale a method's input has, those without a value by 0.
+  /// Both are `given` in the result: they do not move. The engine must outlive it.
   Bound bind(engine::Engine& engine, std::span<const int64_t> rows) const;
 
   /// The mask of a row, and the different masks that there are.

@@ -89,8 +89,8 @@ class Posterior {
   Modes find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                    const SamplingOptions& options, const Progress& progress = {});
 
-  /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken from
-  /// and kept in this journal, which was opened for the calls that follow and no others; null: none.
+  /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken
+  /// from and kept in this journal, which was opened for the calls that follow and no others; null: none.
   void keep_in(std::shared_ptr<ChunkJournal> journal);
 
   /// Samples that one chunk holds under `options` on this device.

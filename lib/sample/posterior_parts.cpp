@@ -66,8 +66,8 @@ std::vector<double> given_x(std::span<const double> x, int64_t rows, const data:
   return given;
 }
 
-// Tokens of x that are NaN in some channel of given [rows, L, C] become NaN in all. Returns where they are, [rows, L];
-// empty where there are none.
+// Tokens of x that are NaN in some channel of given [rows, L, C] become NaN in all. Returns where they are,
+// [rows, L]; empty where there are none.
 template <class Values>
 std::vector<uint8_t> blank_tokens(Values& given, int64_t rows, const data::DataShape& shape) {
   const int64_t tokens = shape.theta_dim + shape.x_dim, channels = shape.theta_channels;
@@ -116,13 +116,18 @@ data::Standardiser side_by_side(data::Standardiser theta, const data::Standardis
   return theta;
 }
 
-// Says how many given values lie beyond the ends that the training data gave their transforms.
-void warn_of_moved(const data::Standardiser& standardiser, std::span<const double> values) {
-  const int64_t count = standardiser.moved(values);
+// Says once of a model how many given values lie beyond the ends that the training data gave their
+// transforms. A value on an end, such as a count of 0, is nothing strange: training took those the same way,
+// and said so.
+void warn_of_moved(const data::Standardiser& standardiser, std::span<const double> values, bool& warned) {
+  const int64_t count = warned ? 0 : standardiser.moved(values);
   if (count == 0) return;
-  core::log::warning(core::count_text(count, "given value") +
-                     " on an end of the transform (data.transform_theta, transform_x), or beyond it, " +
-                     "count as half the training data's smallest other distance inside");
+  warned = true;
+  core::log::warning(
+      core::count_text(count, "given value") +
+      " beyond an end of the transform (data.transform_theta, transform_x), or nearer to it than any "
+      "training value, taken at half the training data's smallest distance from the end: the model "
+      "never saw such values; check units and signs");
 }
 
 void check_questions(const JointCondition& condition, const method::ConditionMask& trained,
@@ -174,14 +179,14 @@ Source Posterior::Parts::joint_source(const JointCondition& condition, std::span
 
 JointCondition Posterior::Parts::condition_of(std::span<const double> given, int64_t rows,
                                               std::span<const uint8_t> missing) const {
-  if (speaks) warn_of_moved(row, given);
+  if (speaks) warn_of_moved(row, given, warned_of_moved);
   JointCondition condition(given, rows, tokens(), shape.theta_channels, row, engine->device(), missing);
   check_questions(condition, *mask, config::name_of(condition_mask.kind), shape);
   return condition;
 }
 
 at::Tensor Posterior::Parts::embed(std::span<const double> observations, int64_t rows) const {
-  if (speaks) warn_of_moved(x, observations);
+  if (speaks) warn_of_moved(x, observations, warned_of_moved);
   std::vector<float> standardised = x.apply(observations);
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, shape.x_dim, shape.x_channels}, at::kFloat)

@@ -19,6 +19,7 @@ struct Posterior::Parts : PosteriorContent {
   std::shared_ptr<ChunkJournal> journal;  // of finished chunks; null: none is kept
   std::string who;                        // see Source::who
   bool speaks = true;  // says what concerns the observations; of an ensemble the first member does
+  mutable bool warned_of_moved = false;  // values beyond the ends of transforms: said once
 
   // joint models
   data::Standardiser row;                     // of theta and x
@@ -32,8 +33,8 @@ struct Posterior::Parts : PosteriorContent {
   Source joint_source(const JointCondition& condition, std::span<const double> given, int64_t kept) const;
   /// Throws UserError for a model that knows no x, and for x that does not fit or is not finite.
   void check_observations(std::span<const double> x, int64_t rows) const;
-  /// Throws UserError for rows of x with missing values whose density a joint model does not have: one that has
-  /// not learnt to do without them infers them beside theta.
+  /// Throws UserError for rows of x with missing values whose density a joint model does not have: one that
+  /// has not learnt to do without them infers them beside theta.
   void require_density(std::span<const double> x) const;
   /// x with what the standardisation takes to 0 where a joint model takes a value for missing.
   std::vector<double> filled(std::span<const double> x) const;

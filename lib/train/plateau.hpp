@@ -9,8 +9,8 @@
 
 namespace fluxsbi::train {
 
-/// Rows and noise are the same in every validation, so that a row's losses can be compared in pairs: the standard error of
-/// their mean difference says how much of it is chance.
+/// Rows and noise are the same in every validation, so that a row's losses can be compared in pairs: the
+/// standard error of their mean difference says how much of it is chance.
 class Plateau {
  public:
   /// Takes the losses [n] of the validation rows. Waits for the device.

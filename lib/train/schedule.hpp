@@ -27,7 +27,8 @@ class Schedule {
 
 /// Linear from 1e-7 to max_lr over warmup_steps, max_lr until decay_transition * nsteps (or the end of the
 /// warm-up, if that is later), then
-///   min_lr + (max_lr - min_lr) (1 + cos(pi p)) / 2,  p from 0 to 1 over the rest of nsteps; later steps keep the
+///   min_lr + (max_lr - min_lr) (1 + cos(pi p)) / 2,  p from 0 to 1 over the rest of nsteps; later steps keep
+///                                                    the
 /// last value.
 class CosineSchedule final : public Schedule {
  public:

@@ -62,10 +62,11 @@ bool is_finished(const checkpoint::TrainingState& state, const TrainingOptions& 
 /// and at the end model.safetensors with the best EMA weights (the last ones if there was no validation).
 /// With a finished state it only writes model.safetensors again. From the same state, on a CPU with the same
 /// number of threads, all results but times are identical to the last bit. Throws core::Stopped after a
-/// checkpoint when a signal asked for it, core::Interrupted where not one step was done until then, and UserError when the loss or a gradient is not finite (the
-/// message names the step and the last good checkpoint; nothing of those weights is saved), when rows cannot be
-/// read any more (after a checkpoint), when a file cannot be written
-/// (naming the last good checkpoint), or when `state` belongs to another configuration (names the keys).
+/// checkpoint when a signal asked for it, core::Interrupted where not one step was done until then, and
+/// UserError when the loss or a gradient is not finite (the message names the step and the last good
+/// checkpoint; nothing of those weights is saved), when rows cannot be read any more (after a checkpoint),
+/// when a file cannot be written (naming the last good checkpoint), or when `state` belongs to another
+/// configuration (names the keys).
 TrainingResult train(TrainingSetup& setup, const std::optional<checkpoint::TrainingState>& state);
 
 }  // namespace fluxsbi::train

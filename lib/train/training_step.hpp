@@ -35,8 +35,8 @@ class TrainingStep {
   /// functions of (seed, step). Waits for nothing.
   void run(engine::StepRunner& runner, int64_t step, double rate);
   /// The two halves of run(): what the step reads is made ready (throws UserError where rows cannot be read,
-  /// and has changed nothing then); the step is done. Where core::Interrupted ends the second half, weights, average
-  /// and moments are those of the step before.
+  /// and has changed nothing then); the step is done. Where core::Interrupted ends the second half, weights,
+  /// average and moments are those of the step before.
   void prepare(int64_t step, double rate);
   void take(engine::StepRunner& runner);
 

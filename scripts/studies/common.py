@@ -15,19 +15,27 @@ from c2st_forest import forest_c2st  # noqa: E402
 
 def arguments(description):
     """The options that every study has. A study adds its own."""
-    ap = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = argparse.ArgumentParser(description=description,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path, help="folder of runs, samples and scores; what is there is kept")
-    ap.add_argument("--only", nargs="*", default=[], metavar="WORD", help="cells whose name contains one of these")
+    ap.add_argument("--only",
+                    nargs="*",
+                    default=[],
+                    metavar="WORD",
+                    help="cells whose name contains one of these")
     ap.add_argument("--fluxsbi", default=ROOT / "build/fluxsbi", help="the program (default: build/fluxsbi)")
-    ap.add_argument("--sbibm", type=Path, required=True,
-                    help="TASK/num_observation_K/{observation.csv,reference_posterior_samples.npy} of sbibm 1.1.0")
+    ap.add_argument(
+        "--sbibm",
+        type=Path,
+        required=True,
+        help="TASK/num_observation_K/{observation.csv,reference_posterior_samples.npy} of sbibm 1.1.0")
     ap.add_argument("--observations", type=int, nargs="*", default=list(range(1, 11)), metavar="K")
     ap.add_argument("--draws", type=int, default=10000)
     return ap
 
 
 def cells(options, tasks, kinds, pattern):
-    """(task, kind, name) of those entries of a table that --only selects; PATTERN makes the name from task and kind."""
+    """(task, kind, name) of the entries of a table that --only selects; PATTERN makes the name of both."""
     for task in tasks:
         for kind in kinds:
             name = pattern.format(task, kind)
@@ -48,8 +56,12 @@ def train(options, config, run, settings):
 
 def save_observations(options, task, file):
     """The observations of TASK that were asked for, a row each."""
-    rows = [np.loadtxt(options.sbibm / task / f"num_observation_{k}" / "observation.csv", delimiter=",", skiprows=1,
-                       ndmin=1) for k in options.observations]
+    rows = [
+        np.loadtxt(options.sbibm / task / f"num_observation_{k}" / "observation.csv",
+                   delimiter=",",
+                   skiprows=1,
+                   ndmin=1) for k in options.observations
+    ]
     np.save(file, np.stack(rows).astype(np.float32))
 
 
@@ -58,8 +70,11 @@ def sample(options, task, run, file, *more):
     if not file.exists():
         observed = file.with_suffix(".x.npy")
         save_observations(options, task, observed)
-        subprocess.run([options.fluxsbi, "sample", run, "--x", observed, "-n", str(options.draws), "--seed", "9", "-q",
-                        "-o", file, *more], check=True)
+        subprocess.run([
+            options.fluxsbi, "sample", run, "--x", observed, "-n",
+            str(options.draws), "--seed", "9", "-q", "-o", file, *more
+        ],
+                       check=True)
     return np.load(file)["samples"]
 
 
@@ -76,13 +91,17 @@ def random_forest(reference_file, samples):
 
 def perceptron(options, reference_file, samples_file, row):
     """C2ST by `fluxsbi c2st` (MLP)."""
-    done = subprocess.run([options.fluxsbi, "c2st", reference_file, samples_file, "--row", str(row), "--json", "-q"],
-                          check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [options.fluxsbi, "c2st", reference_file, samples_file, "--row",
+         str(row), "--json", "-q"],
+        check=True,
+        capture_output=True,
+        text=True)
     return json.loads(done.stdout)["c2st"]
 
 
 class Scores:
-    """Scores by name in one JSON file, written after each new one, so that a study that was ended can continue."""
+    """Scores by name in one JSON file, written after each new one, so that a study can go on."""
 
     def __init__(self, file):
         self.file = file

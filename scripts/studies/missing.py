@@ -3,20 +3,21 @@
 
 missing.py OUT [--stage train|score|table] [--only WORD ...] [--simulations N] [--steps N]
 
-Two tasks whose posterior is known for any part of x: two moons, each value of which is missing with probability 0.2, and
-slcp, each of whose four draws (pairs of values) is. One model a task is trained with data.nan: impute on such rows, and
-one for each pattern of the table on complete rows of the values that the pattern leaves. Both see the same number of
-simulations and of steps. Their samples for five observations of each pattern are compared by `fluxsbi c2st` (MLP) with
-exact draws, which this script makes:
+Two tasks whose posterior is known for any part of x: two moons, each value of which is missing with
+probability 0.2, and slcp, each of whose four draws (pairs of values) is. One model a task is trained with
+data.nan: impute on such rows, and one for each pattern of the table on complete rows of the values that the
+pattern leaves. Both see the same number of simulations and of steps. Their samples for five observations of
+each pattern are compared by `fluxsbi c2st` (MLP) with exact draws, which this script makes:
 
-two moons: with u = (theta_0 + theta_1) / sqrt 2 and v = (theta_1 - theta_0) / sqrt 2, the prior is uniform on the square
-|u| + |v| <= sqrt 2, x_0 = p_0 + 1/4 - |u| and x_1 = p_1 + v for a point p of the half circle. Given x_0 alone, |u| is
-p_0 + 1/4 - x_0 for a random p, kept with a probability in proportion to the length of the square there, and v is uniform on
-that length; given x_1 alone likewise.
+two moons: with u = (theta_0 + theta_1) / sqrt 2 and v = (theta_1 - theta_0) / sqrt 2, the prior is uniform on
+the square |u| + |v| <= sqrt 2, x_0 = p_0 + 1/4 - |u| and x_1 = p_1 + v for a point p of the half circle.
+Given x_0 alone, |u| is p_0 + 1/4 - x_0 for a random p, kept with a probability in proportion to the length of
+the square there, and v is uniform on that length; given x_1 alone likewise.
 
-slcp: given n of the four draws with mean m and sums of squares A, the mean mu of the draws is N(m, S / n) where the
-prior's square allows it, and (theta_2, theta_3, theta_4) has the density |S|^(-(n - 1) / 2) exp(-tr(S^-1 A) / 2) times the
-probability of that square: draws of the prior are resampled with these weights.
+slcp: given n of the four draws with mean m and sums of squares A, the mean mu of the draws is N(m, S / n)
+where the prior's square allows it, and (theta_2, theta_3, theta_4) has the density |S|^(-(n - 1) / 2)
+exp(-tr(S^-1 A) / 2) times the probability of that square: draws of the prior are resampled with these
+weights.
 """
 import argparse
 import subprocess
@@ -38,8 +39,11 @@ ROWS = 5
 
 def simulate(options, task, rows, seed, file):
     if not file.exists():
-        subprocess.run([options.fluxsbi, "simulate", task, "-n", str(rows), "--seed", str(seed), "-q", "-o", file],
-                       check=True)
+        subprocess.run(
+            [options.fluxsbi, "simulate", task, "-n",
+             str(rows), "--seed",
+             str(seed), "-q", "-o", file],
+            check=True)
     data = np.load(file)
     return data["theta"].reshape(rows, -1), data["x"].reshape(rows, -1)
 
@@ -62,7 +66,8 @@ def exact_two_moons(x, draws, random):
         p_0, p_1 = half_circle(20 * draws, random)
         u = p_0 + 0.25 - x[0] if np.isfinite(x[0]) else random.uniform(0, side, size=20 * draws)
         v = x[1] - p_1 if np.isfinite(x[1]) else random.uniform(-side, side, size=20 * draws)
-        keep = (u >= 0) & (u + np.abs(v) <= side)  # a uniform draw of the missing side keeps its length's share
+        keep = (u >= 0) & (u + np.abs(v) <= side
+                          )  # a uniform draw of the missing side keeps its length's share
         u, v = (u * np.where(random.uniform(size=len(u)) < 0.5, 1, -1))[keep], v[keep]
         found.append(np.stack([u - v, u + v], axis=1) / side)
     return np.concatenate(found)[:draws]
@@ -125,7 +130,8 @@ def train(options, task, kind):
     settings |= dict(word.split("=", 1) for word in options.set)
     if kind == "impute":
         settings |= {"data.nan": "impute", "data.missing_rate": 0}
-    common.train(options, common.ROOT / f"configs/{task}_flux1.yaml", options.out / f"{task}_{kind}", settings)
+    common.train(options, common.ROOT / f"configs/{task}_flux1.yaml", options.out / f"{task}_{kind}",
+                 settings)
 
 
 def score(options, scores, task, kind, pattern):
@@ -139,8 +145,11 @@ def score(options, scores, task, kind, pattern):
             observed = observed[:, np.isfinite(observed).all(axis=0)]
         file = samples.with_suffix(".x.npy")
         np.save(file, observed)
-        subprocess.run([options.fluxsbi, "sample", run, "--x", file, "-n", str(options.draws), "--seed", "9", "-q", "-o",
-                        samples], check=True)
+        subprocess.run([
+            options.fluxsbi, "sample", run, "--x", file, "-n",
+            str(options.draws), "--seed", "9", "-q", "-o", samples
+        ],
+                       check=True)
     for row in range(ROWS):
         exact = options.out / f"{task}_{pattern}_exact_{row}.npy"
         scores.get(f"{task} {kind} {pattern} {row}", lambda: common.perceptron(options, exact, samples, row))
@@ -149,13 +158,23 @@ def score(options, scores, task, kind, pattern):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path, help="folder of runs, samples and scores; what is there is kept")
-    ap.add_argument("--only", nargs="*", default=[], metavar="WORD", help="models whose name contains one of these")
+    ap.add_argument("--only",
+                    nargs="*",
+                    default=[],
+                    metavar="WORD",
+                    help="models whose name contains one of these")
     ap.add_argument("--stage", choices=["train", "score", "table"])
-    ap.add_argument("--fluxsbi", default=common.ROOT / "build/fluxsbi", help="the program (default: build/fluxsbi)")
+    ap.add_argument("--fluxsbi",
+                    default=common.ROOT / "build/fluxsbi",
+                    help="the program (default: build/fluxsbi)")
     ap.add_argument("--simulations", type=int, default=100000)
     ap.add_argument("--steps", type=int, default=24000)
     ap.add_argument("--draws", type=int, default=10000)
-    ap.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="further settings of all trainings")
+    ap.add_argument("--set",
+                    nargs="*",
+                    default=[],
+                    metavar="KEY=VALUE",
+                    help="further settings of all trainings")
     options = ap.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     scores = common.Scores(options.out / "scores.json")

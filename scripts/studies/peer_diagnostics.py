@@ -3,9 +3,9 @@
 
 peer_diagnostics.py OUT [--program PATH] [--pairs N] [--draws L]
 
-Makes pairs of a correlated Gaussian toy and draws of a posterior that is shifted by half a standard deviation, runs
-the hidden case [peers] of fluxsbi_test_diagnose on them, and compares. Needs numpy, sbi (0.27, with torch) and tarp;
-what cannot be imported is left out and named.
+Makes pairs of a correlated Gaussian toy and draws of a posterior that is shifted by half a standard
+deviation, runs the hidden case [peers] of fluxsbi_test_diagnose on them, and compares. Needs numpy, sbi
+(0.27, with torch) and tarp; what cannot be imported is left out and named.
 """
 import argparse
 import os
@@ -38,7 +38,14 @@ def make_pairs(count, draws, observed, seed):
     theta_o = random.multivariate_normal(mean_o, covariance, size=2 * observed)
     low, high = theta.min(axis=0), theta.max(axis=0)
     references = random.uniform(low, high, size=(count, 2))
-    arrays = {"theta": theta, "x": x, "samples": samples, "references": references, "x_o": x_o, "theta_o": theta_o}
+    arrays = {
+        "theta": theta,
+        "x": x,
+        "samples": samples,
+        "references": references,
+        "x_o": x_o,
+        "theta_o": theta_o
+    }
     # float32 on both sides, so that both compare the same numbers
     return {name: values.astype(np.float32).astype(np.float64) for name, values in arrays.items()}
 

@@ -53,7 +53,11 @@ def print_alarms(out):
     print("| posterior | " + " | ".join(names) + " |")
     print("|---" * (len(names) + 1) + "|")
     for posterior in dict.fromkeys(row["posterior"] for row in rows):
-        found = {r["test"]: f"{r['alarms_at_0.1']}, {r['alarms_at_0.01']}" for r in rows if r["posterior"] == posterior}
+        found = {
+            r["test"]: f"{r['alarms_at_0.1']}, {r['alarms_at_0.01']}"
+            for r in rows
+            if r["posterior"] == posterior
+        }
         cells = [found.get(name, "") for name in names]
         print(f"| {posterior} | " + " | ".join(cells) + " |")
 

@@ -60,8 +60,8 @@ def score(options, scores):
         file = options.out / "solvers.npz"
         file.unlink(missing_ok=True)
         # With few evaluations most samples may lie outside the prior: those that do not are compared.
-        samples = common.sample(options, task, options.out / name, file, "--solver", solver, "--steps", str(steps),
-                                "--set", "sampling.max_tries=20")
+        samples = common.sample(options, task, options.out / name, file, "--solver", solver, "--steps",
+                                str(steps), "--set", "sampling.max_tries=20")
         scores.get(point, lambda: sum(
             common.random_forest(common.reference(options, task, k), samples[row])
             for row, k in enumerate(options.observations)) / len(options.observations))
@@ -80,8 +80,12 @@ def draw(options, scores):
             found = [(e, value) for e, value in found if value is not None]
             auto = solver == AUTO[method]
             style = {"linewidth": 3, "zorder": 3} if auto else {"linewidth": 1}
-            panel.plot([e for e, _ in found], [value for _, value in found], marker="o", markersize=3, color=f"C{index}",
-                       label=f"{solver} (auto)" if auto else solver, **style)
+            panel.plot([e for e, _ in found], [value for _, value in found],
+                       marker="o",
+                       markersize=3,
+                       color=f"C{index}",
+                       label=f"{solver} (auto)" if auto else solver,
+                       **style)
         panel.set_xscale("log")
         panel.set_xticks(EVALUATIONS, [str(e) for e in EVALUATIONS])
         panel.minorticks_off()

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Which training times, or noise levels, suit each method: C2ST of Flux1 on several tasks (docs/results.md).
 # times.sh OUT [options of fluxsbi benchmark]
-# Trains configs/methods with every candidate for 6,000 steps and prints the table. It goes on where it was stopped.
-# FLUXSBI_SBIBM names the benchmark's reference folder.
+# Trains configs/methods with every candidate for 6,000 steps and prints the table. It goes on where it was
+# stopped. FLUXSBI_SBIBM names the benchmark's reference folder.
 set -euo pipefail
 out=$1
 shift

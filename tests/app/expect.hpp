@@ -7,6 +7,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "app/program.hpp"
+#include "io/array.hpp"
+#include "io/files.hpp"
 
 namespace fluxsbi::test {
 
@@ -30,6 +32,14 @@ inline void refuses(const std::vector<std::string>& command, const std::string& 
   CHECK(holds(outcome.output, part));
   CHECK_FALSE(holds(outcome.output, "Exception raised from"));
   CHECK_FALSE(holds(outcome.output, "internal error"));
+}
+
+/// An array of a file, and the samples of one.
+inline io::Array array_in(const std::string& path, const std::string& key) {
+  return io::load_arrays(path).arrays.at(key);
+}
+inline std::vector<float> samples_in(const std::string& path) {
+  return array_in(path, "samples").to_float();
 }
 
 }  // namespace fluxsbi::test

@@ -55,7 +55,7 @@ TEST_CASE("bench measures the model that is named, and that one alone", "[app][b
   CHECK_FALSE(figures.contains("simformer: training, batch 8"));
 }
 
-TEST_CASE("bench shows samples a second of every method and solver", "[app][bench][serial]") {
+TEST_CASE("bench shows samples a second of every method and solver", "[app][bench]") {
   const Outcome outcome = run({"bench", "--solvers", "--device", "cpu", "--seconds", "0.1", "--json"});
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
@@ -79,13 +79,13 @@ TEST_CASE("bench shows samples a second of every method and solver", "[app][benc
   CHECK_FALSE(figures.at("flow, solvers with their default steps").contains("edm_heun"));
 }
 
-TEST_CASE("bench refuses a model that is not there", "[app][bench][serial]") {
+TEST_CASE("bench refuses a model that is not there", "[app][bench]") {
   const Outcome outcome = run({"bench", "--model", "flux2"});
   CHECK(outcome.code == 1);
   CHECK(outcome.output.find("simformer") != std::string::npos);
 }
 
-TEST_CASE("bench refuses a batch without rows", "[app][bench][serial]") {
+TEST_CASE("bench refuses a batch without rows", "[app][bench]") {
   const Outcome outcome = run({"bench", "--batch", "0"});
   CHECK(outcome.code == 1);
   CHECK(outcome.output.find("--batch") != std::string::npos);

@@ -98,6 +98,38 @@ TEST_CASE("samples are inputs of log-prob, summary, plot, c2st, simulate, sample
   CHECK(holds(read_file(file("a.ranges")), "theta_0 -1 1"));
 }
 
+TEST_CASE("plot draws the prior of a run, of a config, of a task and of a file", "[app][chain][prior]") {
+  const Chain chain;
+  const auto file = [&](const std::string& name) { return chain.file(name); };
+  const auto picture = [&](const Words& extra) {
+    Words words{"plot", file("samples.npz"), "--row", "0", "-o", file("p.svg"), "--force", "-q"};
+    words.insert(words.end(), extra.begin(), extra.end());
+    succeed(words);
+    return read_file(file("p.svg"));
+  };
+  const std::string box = "prior: {kind: box, low: [-1, -1], high: [1, 1]}\n";
+  io::write_text(file("box.yaml"), box);
+  io::write_text(file("wide.yaml"), "prior: {kind: normal, mean: [0], scale: [3]}\n");
+  io::write_text(file("custom.yaml"), "prior: {kind: custom}\n");
+  io::write_text(file("other.yaml"), "data: {task: gaussian_linear}\n");
+  const std::string of_run = picture({"--prior", chain.run});
+  CHECK(holds(of_run, ">prior<"));
+  CHECK_FALSE(holds(picture({}), ">prior<"));
+  CHECK(picture({"--prior", file("box.yaml")}) == of_run);
+  CHECK(picture({"--prior", file("tiny.yaml")}) == of_run);  // it names the task alone
+  CHECK(picture({"--prior", file("wide.yaml")}) != of_run);
+  succeed({"simulate", "two_moons", "-n", "500", "-o", file("draws.npz"), "-q"});
+  CHECK(holds(picture({"--prior", file("draws.npz")}), ">prior<"));
+  const auto refused = [&](const std::string& prior, const std::string& part) {
+    refuses({"plot", file("samples.npz"), "--row", "0", "--prior", file(prior), "-o", file("none.svg")},
+            part);
+    CHECK_FALSE(std::filesystem::exists(file("none.svg")));
+  };
+  refused("custom.yaml", "prior.kind = custom cannot be drawn from");
+  refused("other.yaml", "the task gaussian_linear has 10 parameters, the samples have 2");
+  refused("missing.yaml", "cannot be read");
+}
+
 TEST_CASE("what export writes is read again by summary, plot, c2st, simulate and log-prob", "[app][chain]") {
   const Chain chain;
   const auto file = [&](const std::string& name) { return chain.file(name); };

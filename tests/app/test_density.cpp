@@ -18,14 +18,10 @@ namespace {
 
 // Batched float32 products of other sizes round differently; a hundred network evaluations carry that on, and
 // an adaptive solver's steps follow.
-constexpr double chunk_tolerance = 2e-3;
+constexpr double density_chunk_tolerance = 2e-3;
 
 using Shape = std::vector<int64_t>;
 using Words = std::vector<std::string>;
-
-io::Array array(const std::string& path, const std::string& key) {
-  return io::load_arrays(path).arrays.at(key);
-}
 
 double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());
@@ -68,10 +64,10 @@ TEST_CASE("log-prob writes and prints the same densities, however it is chunked"
   const Trained trained(tiny_config(), {"--set", "training.nsteps=100"});
   const auto file = [&](const std::string& name) { return trained.file(name); };
   succeed(trained.pairs({"-o", file("lp.npz")}));
-  const io::Array found = array(file("lp.npz"), "log_prob");
+  const io::Array found = array_in(file("lp.npz"), "log_prob");
   CHECK(found.shape == Shape{6});
   CHECK(found.dtype == io::DType::f64);
-  CHECK(array(file("lp.npz"), "meta").shape.size() == 1);
+  CHECK(array_in(file("lp.npz"), "meta").shape.size() == 1);
   const auto values = found.to_double();
   for (const double value : values) CHECK(std::isfinite(value));
   CHECK(printed(succeed(trained.pairs())) == values);
@@ -81,7 +77,8 @@ TEST_CASE("log-prob writes and prints the same densities, however it is chunked"
     CHECK(arrays.at(arrays.count("array") ? "array" : "log_prob").to_double() == values);
   }
   succeed(trained.pairs({"-o", file("one.npz"), "--chunk", "1"}));
-  CHECK(largest_difference(array(file("one.npz"), "log_prob").to_double(), values) < chunk_tolerance);
+  CHECK(largest_difference(array_in(file("one.npz"), "log_prob").to_double(), values) <
+        density_chunk_tolerance);
   const auto steps = printed(succeed(trained.pairs({"--solver", "rk4", "--steps", "200"})));
   CHECK(largest_difference(steps, values) < 0.05);  // fixed steps across a barely trained network's bends
 
@@ -94,7 +91,8 @@ TEST_CASE("log-prob by Hutchinson has a standard error that covers the exact val
   const auto exact = printed(succeed(trained.pairs()));
   const std::string out = trained.file("lp.npz");
   succeed(trained.pairs({"--divergence", "hutchinson", "--probes", "200", "-o", out}));
-  const auto values = array(out, "log_prob").to_double(), errors = array(out, "log_prob_se").to_double();
+  const auto values = array_in(out, "log_prob").to_double(),
+             errors = array_in(out, "log_prob_se").to_double();
   for (size_t i = 0; i < values.size(); ++i) {
     CHECK(errors[i] > 0);
     CHECK(std::abs(values[i] - exact[i]) < 4 * errors[i]);
@@ -110,7 +108,7 @@ TEST_CASE("one observation serves all of theta, and theta outside the prior has 
   const auto values = printed(succeed(trained.log_prob(
       {"--theta", trained.file("t.csv"), "--x", trained.file("x.csv"), "-o", trained.file("lp.csv")})));
   CHECK(values.empty());
-  const auto written = array(trained.file("lp.csv"), "array").to_double();
+  const auto written = array_in(trained.file("lp.csv"), "array").to_double();
   REQUIRE(written.size() == 3);
   CHECK(std::isfinite(written[0]));
   CHECK(written[1] == -std::numeric_limits<double>::infinity());
@@ -128,14 +126,14 @@ TEST_CASE("files of one command are input of the next", "[app][density]") {
   arrays["samples"] = io::Array::from(std::span<const double>(draws), {6, 4, 2});
   io::save_arrays(file("holes.npz"), arrays);
   succeed(trained.log_prob({"--theta", file("holes.npz"), "--x", file("s.npz"), "-o", file("lp.npz")}));
-  const io::Array found = array(file("lp.npz"), "log_prob");
+  const io::Array found = array_in(file("lp.npz"), "log_prob");
   REQUIRE(found.shape == Shape{6, 4});
   const auto values = found.to_double();
   CHECK(std::isnan(values[4]));
   CHECK(std::isnan(values[23]));
   // The same points with their observations, one by one.
   std::vector<double> theta, x;
-  const auto of_rows = array(file("s.npz"), "x").to_double();
+  const auto of_rows = array_in(file("s.npz"), "x").to_double();
   for (size_t i = 0; i < 24; ++i) {
     if (i == 4 || i == 23) continue;
     theta.insert(theta.end(), draws.begin() + static_cast<int64_t>(2 * i),
@@ -151,20 +149,20 @@ TEST_CASE("files of one command are input of the next", "[app][density]") {
   for (const double value : values) {
     if (!std::isnan(value)) filled.push_back(value);
   }
-  CHECK(largest_difference(filled, flat) < chunk_tolerance);
+  CHECK(largest_difference(filled, flat) < density_chunk_tolerance);
   refuses(trained.log_prob({"--theta", file("draws.npz"), "--x", file("flat.npz")}), "holds 6 rows and --x");
   // The observations in the sample file itself, one observation for all, and modes.
   succeed(trained.log_prob({"--theta", file("draws.npz"), "--x", file("draws.npz")}));
   io::write_text(file("x.txt"), "0.1 -0.2\n");
   succeed(trained.log_prob({"--theta", file("draws.npz"), "--x", file("x.txt"), "-o", file("one.npz")}));
-  CHECK(array(file("one.npz"), "log_prob").shape == Shape{6, 4});
+  CHECK(array_in(file("one.npz"), "log_prob").shape == Shape{6, 4});
   succeed({"map", trained.run, "-q", "--x", file("draws.npz"), "-n", "20", "-o", file("map.npz")});
   succeed(trained.log_prob({"--theta", file("map.npz"), "--x", file("draws.npz"), "-o", file("at_map.npz")}));
-  CHECK(largest_difference(array(file("at_map.npz"), "log_prob").to_double(),
-                           array(file("map.npz"), "log_prob").to_double()) < 0.05);
+  CHECK(largest_difference(array_in(file("at_map.npz"), "log_prob").to_double(),
+                           array_in(file("map.npz"), "log_prob").to_double()) < 0.05);
   // Another key, of any command.
   io::save_arrays(file("keys.H5"),
-                  {{"run/obs", array(file("s.npz"), "x")}, {"run/par", array(file("s.npz"), "theta")}});
+                  {{"run/obs", array_in(file("s.npz"), "x")}, {"run/par", array_in(file("s.npz"), "theta")}});
   const auto keyed = printed(succeed(trained.log_prob(
       {"--theta", file("keys.H5"), "--theta-key", "run/par", "--x", file("keys.H5"), "--x-key", "run/obs"})));
   CHECK(keyed == printed(succeed(trained.pairs())));
@@ -211,7 +209,7 @@ TEST_CASE("a trained network's density integrates to 1", "[app][density]") {
   succeed({"log-prob", folder.file("run"), "-q", "--theta", folder.file("grid.npy"), "--x",
            folder.file("x.csv"), "--rtol", "1e-4", "--atol", "1e-4", "-o", folder.file("lp.npy")});
   double mass = 0;
-  for (const double value : array(folder.file("lp.npy"), "array").to_double())
+  for (const double value : array_in(folder.file("lp.npy"), "array").to_double())
     mass += std::exp(value) * grid.area;
   CHECK(std::abs(mass - 1) < 0.02);
 }
@@ -233,7 +231,7 @@ TEST_CASE("theta learned on the whole line never leaves its prior and has the de
   const auto drawn = succeed(
       {"sample", folder.file("run"), "--x", folder.file("x.csv"), "-n", "2000", "-o", folder.file("s.npz")});
   CHECK_FALSE(holds(drawn, "inside the prior's support"));  // it says so where samples are redrawn
-  for (const double value : array(folder.file("s.npz"), "samples").to_double()) CHECK(std::abs(value) < 1);
+  for (const double value : array_in(folder.file("s.npz"), "samples").to_double()) CHECK(std::abs(value) < 1);
 
   constexpr int64_t cells = 64;
   const test::SquareGrid grid(cells, 1);
@@ -241,7 +239,7 @@ TEST_CASE("theta learned on the whole line never leaves its prior and has the de
   succeed({"log-prob", folder.file("run"), "-q", "--theta", folder.file("grid.npy"), "--x",
            folder.file("x.csv"), "--rtol", "1e-4", "--atol", "1e-4", "-o", folder.file("lp.npy")});
   double mass = 0;
-  for (const double value : array(folder.file("lp.npy"), "array").to_double())
+  for (const double value : array_in(folder.file("lp.npy"), "array").to_double())
     mass += std::exp(value) * grid.area;
   CHECK(std::abs(mass - 1) < 0.02);
 }
@@ -305,19 +303,19 @@ TEST_CASE("map finds a theta of higher density than the samples, within the prio
   };
   const std::string out = trained.file("map.npz");
   CHECK(holds(succeed(map({out})), "6 modes"));
-  const io::Array modes = array(out, "map");
+  const io::Array modes = array_in(out, "map");
   CHECK(modes.shape == Shape{6, 2});
   for (const float value : modes.to_float()) CHECK(std::abs(value) <= 1);
-  const auto found = array(out, "log_prob").to_double();
+  const auto found = array_in(out, "log_prob").to_double();
   io::save_arrays(trained.file("t.npy"), {{"map", modes}});
   const auto again =
       printed(succeed(trained.log_prob({"--theta", trained.file("t.npy"), "--x", trained.file("s.npz")})));
-  CHECK(largest_difference(again, found) < chunk_tolerance);
+  CHECK(largest_difference(again, found) < density_chunk_tolerance);
   // The same seed gives the same 50 samples to `sample`, none of which is higher.
   succeed({"sample", trained.run, "--x", trained.file("s.npz"), "-n", "50", "-q", "-o",
            trained.file("draws.npz")});
-  const auto draws = array(trained.file("draws.npz"), "samples").to_float(),
-             x = array(trained.file("s.npz"), "x").to_float();
+  const auto draws = array_in(trained.file("draws.npz"), "samples").to_float(),
+             x = array_in(trained.file("s.npz"), "x").to_float();
   for (size_t row = 0; row < 2; ++row) {
     const std::vector<float> of_row(draws.begin() + static_cast<int64_t>(row) * 100,
                                     draws.begin() + static_cast<int64_t>(row + 1) * 100);

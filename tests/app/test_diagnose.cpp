@@ -17,8 +17,8 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-struct Trained {
-  explicit Trained(const std::string& config, Words extra = {}) {
+struct Diagnosed {
+  explicit Diagnosed(const std::string& config, Words extra = {}) {
     io::write_text(file("tiny.yaml"), config);
     train("run", extra);
   }
@@ -60,7 +60,7 @@ void write_pairs_above(const std::string& all, double least, const std::string& 
 }
 
 TEST_CASE("diagnose catches a model that was hardly trained, and says what to do", "[app][diagnose]") {
-  const Trained trained(tiny_config(), {"--set", "training.nsteps=60"});
+  const Diagnosed trained(tiny_config(), {"--set", "training.nsteps=60"});
   const Outcome outcome = run(trained.diagnose({}));
   INFO(outcome.output);
   CHECK(outcome.code == 2);
@@ -85,7 +85,7 @@ TEST_CASE("diagnose catches a model that was hardly trained, and says what to do
 }
 
 TEST_CASE("diagnose names what a test needs and how to give it", "[app][diagnose]") {
-  const Trained trained(tiny_config(), {"--set", "training.nsteps=20"});
+  const Diagnosed trained(tiny_config(), {"--set", "training.nsteps=20"});
   refuses(trained.diagnose({"sbd"}), "there is no test 'sbd' (did you mean 'sbc'?)");
   refuses(trained.diagnose({"ppc"}), "ppc needs an observation; name one with --x FILE");
   refuses(trained.diagnose({"--given-names", "x_0"}), "train flux1joint or simformer");
@@ -93,9 +93,9 @@ TEST_CASE("diagnose names what a test needs and how to give it", "[app][diagnose
           "give --data or --simulations, not both");
   refuses(trained.diagnose({"--data", trained.file("none.npz")}), "none.npz");
   succeed({"simulate", "slcp", "-n", "50", "-q", "-o", trained.file("slcp.npz")});
-  refuses(
-      trained.diagnose({"--data", trained.file("slcp.npz")}),
-      "its rows hold 5 numbers of theta and 8 of x, but the model was trained on 2 numbers of theta and 2 of x");
+  refuses(trained.diagnose({"--data", trained.file("slcp.npz")}),
+          "its rows hold 5 numbers of theta and 8 of x, but the model was trained on 2 numbers of theta and "
+          "2 of x");
   refuses(trained.diagnose({"training"}), "training: nothing to look at");
   refuses({"diagnose", trained.file("run/model.safetensors")},
           "give pairs that the model was not trained on");
@@ -103,7 +103,7 @@ TEST_CASE("diagnose names what a test needs and how to give it", "[app][diagnose
 }
 
 TEST_CASE("diagnose looks at an observation, and simulates at its draws", "[app][diagnose]") {
-  const Trained trained(tiny_config(), {"--set", "training.nsteps=60"});
+  const Diagnosed trained(tiny_config(), {"--set", "training.nsteps=60"});
   io::write_text(trained.file("far.csv"), "x_0,x_1\n50,0\n");
   const Outcome far = run(trained.diagnose({"inside", "--x", trained.file("far.csv")}));
   INFO(far.output);
@@ -136,7 +136,7 @@ TEST_CASE("a model of another prior than its data's is caught", "[app][diagnose]
 }
 
 TEST_CASE("diagnose answers for any conditional of a joint model", "[app][diagnose]") {
-  const Trained trained(tiny_joint_config("flux1joint"), {"--set", "training.nsteps=40"});
+  const Diagnosed trained(tiny_joint_config("flux1joint"), {"--set", "training.nsteps=40"});
   const Outcome outcome = run(trained.diagnose({"sbc", "hpd", "--given-names", "theta_1,x_0"}));
   INFO(outcome.output);
   CHECK(outcome.code != 1);
@@ -148,7 +148,7 @@ TEST_CASE("diagnose answers for any conditional of a joint model", "[app][diagno
 }
 
 TEST_CASE("compare puts the better of two models first", "[app][diagnose]") {
-  const Trained trained(tiny_config(), {"--set", "training.nsteps=10"});
+  const Diagnosed trained(tiny_config(), {"--set", "training.nsteps=10"});
   trained.train("better", {"--set", "training.nsteps=150"});
   const Words both{"compare", trained.file("run"), trained.file("better"), "--pairs", "100", "-n", "19"};
   Words json = both;

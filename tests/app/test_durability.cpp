@@ -181,7 +181,7 @@ TEST_CASE("a limit on open files is told with its remedy", "[app][durability]") 
 }
 
 TEST_CASE("a limit on file sizes ends training with the last good checkpoint, and sampling with what it kept",
-          "[app][durability][serial]") {
+          "[app][durability]") {
   const TinyPosterior posterior;
   const uintmax_t model = fs::file_size(posterior.at("run/model.safetensors"));
   rlimit before{};

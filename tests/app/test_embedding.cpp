@@ -47,10 +47,6 @@ void save_x(const std::string& path, const std::vector<float>& x, std::vector<in
   io::save_arrays(path, {{"x", io::Array::from(std::span<const float>(x), std::move(shape))}});
 }
 
-std::vector<float> samples_of(const std::string& path) {
-  return io::load_arrays(path).arrays.at("samples").to_float();
-}
-
 /// Mean of the first parameter over all draws.
 double mean_of_first(const std::vector<float>& samples, size_t dim) {
   double sum = 0;
@@ -84,7 +80,7 @@ TEST_CASE("a set model learns from its sets, and samples follow them in any orde
   save_x(path("padded.npz"), padded, {1, 20, 1});
   const auto sample = [&](const std::string& name) {
     good({"sample", path("own"), "--x", path(name + ".npz"), "-n", "200", "-o", path(name + "_samples.npz")});
-    return samples_of(path(name + "_samples.npz"));
+    return samples_in(path(name + "_samples.npz"));
   };
   const auto high = sample("high");
   CHECK(mean_of_first(high, 2) > mean_of_first(sample("low"), 2) + 1);
@@ -111,7 +107,7 @@ TEST_CASE("an image model trains on tokens with places and refuses images of ano
     CHECK(trained.output.find("embedding " + name + ": x [16, 16] of 1 channel becomes") !=
           std::string::npos);
     good({"sample", path(name), "--x", path("x.npz"), "-n", "3", "-o", path(name + ".npz")});
-    CHECK(samples_of(path(name + ".npz")).size() == 2 * 3 * 3);
+    CHECK(samples_in(path(name + ".npz")).size() == 2 * 3 * 3);
   }
   save_x(path("large.npz"), std::vector<float>(32 * 32), {1, 32, 32, 1});
   refuses({"sample", path("cnn2d"), "--x", path("large.npz"), "-n", "5", "-o", path("no.npz")},
@@ -129,7 +125,7 @@ TEST_CASE("a series model trains and its exact posterior is there to compare wit
   good({"simulate", "ar1_series", "-n", "2", "--seed", "3", "-o", path("x.npz")});
   good({"sample", path("series"), "--x", path("x.npz"), "-n", "50", "-o", path("samples.npz")});
   good({"simulate", "ar1_series", "--posterior", path("x.npz"), "-n", "50", "-o", path("exact.npz")});
-  CHECK(samples_of(path("exact.npz")).size() == samples_of(path("samples.npz")).size());
+  CHECK(samples_in(path("exact.npz")).size() == samples_in(path("samples.npz")).size());
 }
 
 TEST_CASE("what an embedding cannot do is said before a run is made", "[app][embedding][mistake]") {

@@ -35,12 +35,12 @@ void save_simulations(const std::string& path) {
   save(path, theta, x);
 }
 
-struct Moments {
+struct GuidedMoments {
   double mean = 0, deviation = 0;
 };
-Moments moments_of(const std::string& path) {
+GuidedMoments moments_of(const std::string& path) {
   const auto values = io::load_arrays(path).arrays.at("samples").to_float();
-  Moments moments;
+  GuidedMoments moments;
   for (const float v : values) moments.mean += v / static_cast<double>(values.size());
   for (const float v : values) moments.deviation += std::pow(v - moments.mean, 2);
   moments.deviation = std::sqrt(moments.deviation / static_cast<double>(values.size()));
@@ -87,11 +87,11 @@ TEST_CASE("a model trained with a drop rate draws the posterior, the prior, and 
   };
   // A tiny network after 1500 steps is near the truth, not at it.
   REQUIRE(holds(sample("guided", {}).output, " 80 network evaluations"));
-  const Moments posterior = moments_of(folder.file("s.npz"));
+  const GuidedMoments posterior = moments_of(folder.file("s.npz"));
   CHECK(std::abs(posterior.mean - 1.5) < 0.15);
   CHECK(posterior.deviation < 0.5);
   REQUIRE(holds(sample("guided", {"--guidance-scale", "0"}).output, " 160 network evaluations"));
-  const Moments prior = moments_of(folder.file("s.npz"));
+  const GuidedMoments prior = moments_of(folder.file("s.npz"));
   CHECK(std::abs(prior.mean) < 0.2);
   CHECK(std::abs(prior.deviation - std::sqrt(1.09)) < 0.2);
   // Steps of midpoint from 0 to 1: those with (1 - t) / t from 0.5 to 2 are guided, a third of them.

@@ -16,13 +16,9 @@ namespace fluxsbi::test {
 namespace {
 
 // As of conditional models: batched products of other sizes round differently.
-constexpr float chunk_tolerance = 1e-4f;
+constexpr float joint_chunk_tolerance = 1e-4f;
 
 using Shape = std::vector<int64_t>;
-
-io::Array array(const std::string& path, const std::string& key) {
-  return io::load_arrays(path).arrays.at(key);
-}
 
 float largest_difference(const io::Array& a, const io::Array& b) {
   REQUIRE(a.shape == b.shape);
@@ -33,8 +29,8 @@ float largest_difference(const io::Array& a, const io::Array& b) {
 }
 
 // A run of a joint model that was trained for a few steps.
-struct Trained {
-  explicit Trained(const std::string& model, std::vector<std::string> extra = {}) {
+struct TrainedJoint {
+  explicit TrainedJoint(const std::string& model, std::vector<std::string> extra = {}) {
     io::write_text(folder.file("tiny.yaml"), tiny_joint_config(model));
     std::vector<std::string> words{"train", folder.file("tiny.yaml"), "-o", run, "-q"};
     words.insert(words.end(), extra.begin(), extra.end());
@@ -52,8 +48,8 @@ struct Trained {
 
 TEST_CASE("a joint model that was stopped and resumed is the one that was not", "[app][joint][resume]") {
   const std::string model = GENERATE(std::string("flux1joint"), std::string("simformer"));
-  const Trained whole(model, {"--set", "training.nsteps=40"});
-  const Trained parts(model, {"--set", "training.nsteps=40"});
+  const TrainedJoint whole(model, {"--set", "training.nsteps=40"});
+  const TrainedJoint parts(model, {"--set", "training.nsteps=40"});
   // As if the run had been killed after step 20.
   std::filesystem::remove(parts.run + "/model.safetensors");
   std::filesystem::remove(parts.run + "/checkpoints/step_00000040.safetensors");
@@ -66,19 +62,19 @@ TEST_CASE("a joint model that was stopped and resumed is the one that was not", 
 
 TEST_CASE("one joint model answers x, any blanks, and nothing given", "[app][joint]") {
   const std::string model = GENERATE(std::string("flux1joint"), std::string("simformer"));
-  const Trained trained(model);
+  const TrainedJoint trained(model);
   const auto file = [&](const std::string& name) { return trained.folder.file(name); };
   succeed({"simulate", "two_moons", "-n", "3", "-o", file("x.npz")});
   succeed(trained.sample("posterior.npz", {"--x", file("x.npz")}));
-  CHECK(array(file("posterior.npz"), "samples").shape == Shape{3, 6, 2});
-  CHECK(array(file("posterior.npz"), "x").shape == Shape{3, 2});
+  CHECK(array_in(file("posterior.npz"), "samples").shape == Shape{3, 6, 2});
+  CHECK(array_in(file("posterior.npz"), "x").shape == Shape{3, 2});
 
   io::write_text(file("q.csv"), "x_1,theta_0,x_0,theta_1\n,0.25,0.5,\n0.1,,,NA\n,,,\n-0.2,0.3,0.1,nan\n");
   succeed(trained.sample("all.npz", {"--given", file("q.csv")}));
-  const auto samples = array(file("all.npz"), "samples");
+  const auto samples = array_in(file("all.npz"), "samples");
   CHECK(samples.shape == Shape{4, 6, 4});
-  CHECK(array(file("all.npz"), "filled").shape == Shape{4, 6});
-  const auto values = samples.to_float(), given = array(file("all.npz"), "given").to_float();
+  CHECK(array_in(file("all.npz"), "filled").shape == Shape{4, 6});
+  const auto values = samples.to_float(), given = array_in(file("all.npz"), "given").to_float();
   REQUIRE(given.size() == 16);
   for (size_t i = 0; i < values.size(); ++i) {
     const float asked = given[i / 24 * 4 + i % 4];
@@ -88,10 +84,10 @@ TEST_CASE("one joint model answers x, any blanks, and nothing given", "[app][joi
     succeed(trained.sample("shard" + i + ".npz",
                            {"--given", file("q.csv"), "--shard", i + "/3", "--chunk", "7"}));
   succeed({"merge", file("shard2.npz"), file("shard0.npz"), file("shard1.npz"), "-o", file("merged.npz")});
-  CHECK(largest_difference(array(file("merged.npz"), "samples"), samples) < chunk_tolerance);
+  CHECK(largest_difference(array_in(file("merged.npz"), "samples"), samples) < joint_chunk_tolerance);
 
   succeed(trained.sample("joint.npz", {}));
-  CHECK(array(file("joint.npz"), "samples").shape == Shape{1, 6, 4});
+  CHECK(array_in(file("joint.npz"), "samples").shape == Shape{1, 6, 4});
   CHECK(holds(succeed({"info", file("all.npz")}), "given"));
   succeed({"plot", file("all.npz"), "--row", "0", "-o", file("row.png")});
 }
@@ -103,10 +99,10 @@ TEST_CASE("a joint model learns theta alone from data without x", "[app][joint]"
   for (size_t i = 0; i < theta.size(); ++i) theta[i] = static_cast<float>((i * 7919) % 1000) / 500.0f - 1.0f;
   io::save_arrays(data.file("theta.npz"),
                   {{"theta", io::Array::from(std::span<const float>(theta), {200, 3})}});
-  const Trained trained(model, {"--data", data.file("theta.npz")});
+  const TrainedJoint trained(model, {"--data", data.file("theta.npz")});
   const std::string said = succeed(trained.sample("out.npz", {}));
   CHECK(holds(said, "theta_0, theta_1, theta_2"));
-  CHECK(array(trained.folder.file("out.npz"), "samples").shape == Shape{1, 6, 3});
+  CHECK(array_in(trained.folder.file("out.npz"), "samples").shape == Shape{1, 6, 3});
   CHECK(holds(succeed({"info", trained.run}), "trained without x"));
   refuses(trained.sample("no.npz", {"--x", data.file("theta.npz")}), "was trained without x");
   io::write_text(trained.folder.file("q.csv"), "theta_1\n0.5\n");
@@ -114,7 +110,7 @@ TEST_CASE("a joint model learns theta alone from data without x", "[app][joint]"
 }
 
 TEST_CASE("questions that a joint model cannot answer are refused", "[app][joint][mistake]") {
-  const Trained trained("flux1joint", {"--set", "condition_mask.kind=posterior"});
+  const TrainedJoint trained("flux1joint", {"--set", "condition_mask.kind=posterior"});
   const auto file = [&](const std::string& name) { return trained.folder.file(name); };
   const auto asks = [&](const std::string& text) {
     io::write_text(file("q.csv"), text);
@@ -142,9 +138,9 @@ TEST_CASE("a model of theta given x has no answer to blanks, and needs x", "[app
                                         "-o",     folder.file("out.npz")};
   auto given = sample;
   given.insert(given.end(), {"--given", folder.file("q.csv")});
-  refuses(
-      given,
-      "cannot infer blank cells: it was trained for theta given x; use --x, or train flux1joint or simformer");
+  refuses(given,
+          "cannot infer blank cells: it was trained for theta given x; use --x, or train flux1joint or "
+          "simformer");
   refuses(sample, "--x is missing");
   std::vector<float> theta(100, 0.5f);
   for (size_t i = 0; i < theta.size(); ++i) theta[i] = static_cast<float>(i % 7);

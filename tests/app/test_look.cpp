@@ -1,4 +1,5 @@
-// The looks of the commands: at data before training, at observations before answers, at samples before they are kept.
+// The looks of the commands: at data before training, at observations before answers, at samples before they
+// are kept.
 #include <filesystem>
 #include <fstream>
 #include <iterator>

@@ -38,7 +38,7 @@ void require_same_weights(const std::string& run, const std::string& other) {
 }
 
 TEST_CASE("a run killed at three random moments and resumed is identical to one never killed",
-          "[app][resume][serial]") {
+          "[app][resume]") {
   const TemporaryFolder folder;
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   REQUIRE(run({"train", folder.file("tiny.yaml"), "-o", folder.file("whole"), "-q"}).code == 0);

@@ -15,10 +15,6 @@ namespace {
 // Batched float32 products of other sizes round differently; 80 network evaluations carry that on.
 constexpr float chunk_tolerance = 1e-4f;
 
-std::vector<float> samples_of(const std::string& path) {
-  return io::load_arrays(path).arrays.at("samples").to_float();
-}
-
 float largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   REQUIRE(a.size() == b.size());
   float largest = 0;
@@ -56,11 +52,11 @@ TEST_CASE("chunks of 1, 7 and all, and three shards merged, give the same sample
                folder.file("merged.npz")})
               .code == 0);
 
-  const auto all = samples_of(folder.file("all.npz"));
+  const auto all = samples_in(folder.file("all.npz"));
   REQUIRE(all.size() == 5 * 6 * 2);
-  CHECK(largest_difference(all, samples_of(folder.file("one.npz"))) < chunk_tolerance);
-  CHECK(largest_difference(all, samples_of(folder.file("seven.npz"))) < chunk_tolerance);
-  CHECK(largest_difference(all, samples_of(folder.file("merged.npz"))) < chunk_tolerance);
+  CHECK(largest_difference(all, samples_in(folder.file("one.npz"))) < chunk_tolerance);
+  CHECK(largest_difference(all, samples_in(folder.file("seven.npz"))) < chunk_tolerance);
+  CHECK(largest_difference(all, samples_in(folder.file("merged.npz"))) < chunk_tolerance);
 
   const Outcome missing =
       run({"merge", folder.file("shard0.npz"), folder.file("shard2.npz"), "-o", folder.file("half.npz")});

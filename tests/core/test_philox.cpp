@@ -11,7 +11,7 @@ using namespace fluxsbi::core;
 
 namespace {
 
-using Words = std::array<uint32_t, 4>;
+using Block = std::array<uint32_t, 4>;
 
 struct Moments {
   double mean = 0, variance = 0, skew = 0, kurtosis = 0;
@@ -54,12 +54,12 @@ const double five_errors = 5 / std::sqrt(static_cast<double>(draws));
 
 TEST_CASE("Philox4x32-10 gives the known answers of Random123", "[core][philox]") {
   // kat_vectors of Random123 (Salmon et al. 2011), rows "philox4x32 10"; the key's low word stands first.
-  CHECK(philox4x32(0, {0, 0, 0, 0}) == Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox4x32(0, {0, 0, 0, 0}) == Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   constexpr uint32_t ones = 0xffffffff;
   CHECK(philox4x32(0xffffffffffffffff, {ones, ones, ones, ones}) ==
-        Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+        Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
   CHECK(philox4x32(0x299f31d0a4093822, {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}) ==
-        Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+        Block{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
 TEST_CASE("a stream depends on its whole name and on nothing else", "[core][philox]") {

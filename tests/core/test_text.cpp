@@ -106,12 +106,12 @@ TEST_CASE("blanks at the ends of a text are cut off", "[core][text]") {
 }
 
 TEST_CASE("quoted text is one line and not endless", "[core][text]") {
-  CHECK(quoted("abc") == "'abc'");
-  CHECK(quoted("a\nb\tc") == "'a b c'");
-  CHECK(quoted(std::string(100, 'x')) == "'" + std::string(60, 'x') + "...'");
+  CHECK(fluxsbi::core::quoted("abc") == "'abc'");
+  CHECK(fluxsbi::core::quoted("a\nb\tc") == "'a b c'");
+  CHECK(fluxsbi::core::quoted(std::string(100, 'x')) == "'" + std::string(60, 'x') + "...'");
   std::string umlauts;
   for (int i = 0; i < 40; ++i) umlauts += "x\xc3\xb6";  // byte 60 is the second of a character
-  const std::string shown = quoted(umlauts);
+  const std::string shown = fluxsbi::core::quoted(umlauts);
   CHECK(shown.substr(shown.size() - 5) == "\xb6...'");
 }
 

@@ -372,7 +372,8 @@ TEST_CASE("rows of different length up to a stated maximum end in NaN", "[data][
   const Scratch scratch;
   // One to three values a row, then one too many.
   const std::string ragged =
-      "awk -F, 'NR > 1 { n = ($1 > 0) + 2 * ($2 > 1.2) + 1; for (i = 1; i <= n; ++i) printf \"%d \", i; print \"\" }'";
+      "awk -F, 'NR > 1 { n = ($1 > 0) + 2 * ($2 > 1.2) + 1; for (i = 1; i <= n; ++i) printf \"%d \", i; "
+      "print \"\" }'";
   auto request = request_for(scratch.path("ragged.npz"), ragged, 60);
   request.simulator.max_length = 3;
   const auto outcome = simulate_to_file(request);

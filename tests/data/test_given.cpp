@@ -19,7 +19,7 @@ namespace {
 const DataShape shape{2, 1, 3, 1, {}, {}}, pairs{1, 2, 1, 2, {}, {}};
 const std::vector<std::string> theta{"mass", "spin"}, x{"x_0", "x_1", "x_2"};
 
-Given load(const std::string& path, const data::Prior* prior = nullptr) {
+Given load_cells(const std::string& path, const data::Prior* prior = nullptr) {
   return data::load_given(path, shape, theta, x, prior);
 }
 
@@ -35,7 +35,8 @@ constexpr double blank = std::numeric_limits<double>::quiet_NaN();
 
 TEST_CASE("filled cells are the condition and blank ones the question, row by row", "[data][given]") {
   const Scratch scratch;
-  const auto given = load(scratch.write("a.csv", "x_2,mass,x_0,spin,x_1\n3,,1,,2\n,0.5,,-1e2,\n,,,,\n"));
+  const auto given =
+      load_cells(scratch.write("a.csv", "x_2,mass,x_0,spin,x_1\n3,,1,,2\n,0.5,,-1e2,\n,,,,\n"));
   CHECK(given.rows == 3);
   CHECK(given.absent.empty());
   CHECK(same(given.values,
@@ -45,7 +46,7 @@ TEST_CASE("filled cells are the condition and blank ones the question, row by ro
 TEST_CASE("blanks are empty, NA or NaN in any case, quoted or with spaces", "[data][given]") {
   const Scratch scratch;
   const auto given =
-      load(scratch.write("a.csv", "mass,spin,x_0,x_1,x_2\nNA,na,NaN, nan ,\"\"\nNAN, 2,\"3\",Na,\n"));
+      load_cells(scratch.write("a.csv", "mass,spin,x_0,x_1,x_2\nNA,na,NaN, nan ,\"\"\nNAN, 2,\"3\",Na,\n"));
   CHECK(same(given.values, {blank, blank, blank, blank, blank, blank, 2, 3, blank, blank}));
 }
 
@@ -57,32 +58,32 @@ TEST_CASE("questions come from arrays, too", "[data][given]") {
     return io::Array::from(std::span<const double>(values), std::move(dims));
   };
   io::save_arrays(scratch.path("a.npz"), {{"theta", array(mass_spin, {2, 2})}, {"x", array(data, {2, 3})}});
-  CHECK(same(load(scratch.path("a.npz")).values, both));
+  CHECK(same(load_cells(scratch.path("a.npz")).values, both));
   // What `fluxsbi sample --given` wrote.
   io::save_arrays(scratch.path("b.h5"),
                   {{"given", array(both, {2, 5})}, {"samples", array(both, {2, 1, 5})}});
-  CHECK(same(load(scratch.path("b.h5")).values, both));
+  CHECK(same(load_cells(scratch.path("b.h5")).values, both));
   io::save_arrays(scratch.path("c.npy"), {{"array", array(both, {2, 5})}});
-  CHECK(same(load(scratch.path("c.npy")).values, both));
+  CHECK(same(load_cells(scratch.path("c.npy")).values, both));
   io::save_arrays(scratch.path("x.npz"), {{"x", array(data, {2, 3})}});
-  const auto given = load(scratch.path("x.npz"));
+  const auto given = load_cells(scratch.path("x.npz"));
   CHECK(same(given.values, {blank, blank, 1, blank, 3, blank, blank, 4, 5, 6}));
   CHECK(given.absent == std::vector<std::string>{"mass", "spin"});
   io::save_arrays(scratch.path("d.npz"), {{"theta", array({1, blank}, {1, 2})}, {"x", array(data, {2, 3})}});
-  REQUIRE_USER_ERROR(load(scratch.path("d.npz")), says("theta has 1 rows and x 2"));
+  REQUIRE_USER_ERROR(load_cells(scratch.path("d.npz")), says("theta has 1 rows and x 2"));
   io::save_arrays(scratch.path("e.npz"), {{"y", array({1}, {1})}});
-  REQUIRE_USER_ERROR(load(scratch.path("e.npz")), says("there are: y"));
+  REQUIRE_USER_ERROR(load_cells(scratch.path("e.npz")), says("there are: y"));
   io::save_arrays(scratch.path("f.npz"), {{"x", array({1, 2}, {1, 2})}});
-  REQUIRE_USER_ERROR(load(scratch.path("f.npz")), says("[1, 2]"));
+  REQUIRE_USER_ERROR(load_cells(scratch.path("f.npz")), says("[1, 2]"));
 }
 
 TEST_CASE("a column that is not in the file is inferred in all rows", "[data][given]") {
   const Scratch scratch;
-  const auto given = load(scratch.write("a.csv", "x_1\n5\n6\n"));
+  const auto given = load_cells(scratch.write("a.csv", "x_1\n5\n6\n"));
   CHECK(same(given.values, {blank, blank, blank, 5, blank, blank, blank, blank, 6, blank}));
   CHECK(given.absent == std::vector<std::string>{"mass", "spin", "x_0", "x_2"});
   // In a file of one column an empty line is a row.
-  CHECK(same(load(scratch.write("b.csv", "x_1\n\n")).values, {blank, blank, blank, blank, blank}));
+  CHECK(same(load_cells(scratch.write("b.csv", "x_1\n\n")).values, {blank, blank, blank, blank, blank}));
 }
 
 TEST_CASE("several channels have a column each, and a token is given as a whole", "[data][given]") {
@@ -98,16 +99,17 @@ TEST_CASE("several channels have a column each, and a token is given as a whole"
 TEST_CASE("what cannot be answered is refused, every mistake at once", "[data][given]") {
   const Scratch scratch;
   const auto write = [&](const std::string& text) { return scratch.write("bad.csv", text); };
-  REQUIRE_USER_ERROR(load(write("mas,x_0,y_7\n1,,\n")),
+  REQUIRE_USER_ERROR(load_cells(write("mas,x_0,y_7\n1,,\n")),
                      says("'mas' (did you mean 'mass'?)") && says("'y_7'"));
-  REQUIRE_USER_ERROR(load(write("mass,spin,x_0,x_1,x_2\n,1,1,1,1\n1,2,3,4,5\n5,4,3,2,1\n")),
+  REQUIRE_USER_ERROR(load_cells(write("mass,spin,x_0,x_1,x_2\n,1,1,1,1\n1,2,3,4,5\n5,4,3,2,1\n")),
                      says("row 1 ") && says("row 2 ") && says("nothing is left to infer") && !says("row 0"));
-  REQUIRE_USER_ERROR(load(write("mass,x_0\n,two\n")), says("bad.csv:2: column 2 (x_0)") && says("'two'"));
-  REQUIRE_USER_ERROR(load(write("mass,x_0\n,1e39\n,inf\n")),
+  REQUIRE_USER_ERROR(load_cells(write("mass,x_0\n,two\n")),
+                     says("bad.csv:2: column 2 (x_0)") && says("'two'"));
+  REQUIRE_USER_ERROR(load_cells(write("mass,x_0\n,1e39\n,inf\n")),
                      says("row 0") && says("row 1") && says("in x_0"));
-  REQUIRE_USER_ERROR(load(write("mass,x_0\n")), says("no rows"));
-  REQUIRE_USER_ERROR(load(scratch.write("a.mat", "mass\n1\n")), says(".csv"));
-  REQUIRE_USER_ERROR(load(scratch.write("a.txt", "1 2 3 4 5\n")), says("must name the columns"));
+  REQUIRE_USER_ERROR(load_cells(write("mass,x_0\n")), says("no rows"));
+  REQUIRE_USER_ERROR(load_cells(scratch.write("a.mat", "mass\n1\n")), says(".csv"));
+  REQUIRE_USER_ERROR(load_cells(scratch.write("a.txt", "1 2 3 4 5\n")), says("must name the columns"));
 }
 
 TEST_CASE("theta that is given outside the prior's support is refused by row, column and value",
@@ -115,10 +117,10 @@ TEST_CASE("theta that is given outside the prior's support is refused by row, co
   const Scratch scratch;
   const auto prior = data::make_prior({data::PriorKind::box, {-1, 0.7}, {1, 1.1}, {}, {}}, 2);
   const auto path = scratch.write("a.csv", "mass,spin,x_0\n,0.9,9\n1.5,,9\n,0.05,\n");
-  REQUIRE_USER_ERROR(load(path, prior.get()), says("row 1 (counted from 0) has mass = 1.5") &&
-                                                  says("row 2 (counted from 0) has spin = 0.05") &&
-                                                  !says("row 0"));
-  CHECK(load(path).rows == 3);
+  REQUIRE_USER_ERROR(load_cells(path, prior.get()), says("row 1 (counted from 0) has mass = 1.5") &&
+                                                        says("row 2 (counted from 0) has spin = 0.05") &&
+                                                        !says("row 0"));
+  CHECK(load_cells(path).rows == 3);
   // A bound itself is inside, although the nearest float32 is not.
-  CHECK(load(scratch.write("b.csv", "spin\n0.7\n1.1\n"), prior.get()).rows == 2);
+  CHECK(load_cells(scratch.write("b.csv", "spin\n0.7\n1.1\n"), prior.get()).rows == 2);
 }

@@ -20,7 +20,7 @@ namespace {
 
 using Shape = std::vector<int64_t>;
 
-io::Array counting(Shape shape) {
+io::Array counted_floats(Shape shape) {
   std::vector<float> values(
       static_cast<size_t>(std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>())));
   std::iota(values.begin(), values.end(), 0.0f);
@@ -44,8 +44,8 @@ TEST_CASE("rows come with or without the leading axis", "[data][observations]") 
                {image, {2, 2, 3, 2}, 2}, {image, {2, 3, 2}, 1},  {image, {4, 6, 2}, 4},
                {image, {6, 2}, 1}};
   for (const auto& [shape, array, rows] : cases) {
-    io::save_arrays(scratch.path("x.npy"), {{"array", counting(array)}});
-    io::save_arrays(scratch.path("x.npz"), {{"x", counting(array)}, {"theta", counting({7})}});
+    io::save_arrays(scratch.path("x.npy"), {{"array", counted_floats(array)}});
+    io::save_arrays(scratch.path("x.npz"), {{"x", counted_floats(array)}, {"theta", counted_floats({7})}});
     for (const char* name : {"x.npy", "x.npz"}) {
       const auto observations = load_observations(scratch.path(name), shape, {});
       REQUIRE(observations.rows == rows);
@@ -57,7 +57,7 @@ TEST_CASE("rows come with or without the leading axis", "[data][observations]") 
 
 TEST_CASE("observations are read from HDF5", "[data][observations]") {
   const Scratch scratch;
-  io::save_arrays(scratch.path("x.h5"), {{"x", counting({2, 3})}, {"theta", counting({7})}});
+  io::save_arrays(scratch.path("x.h5"), {{"x", counted_floats({2, 3})}, {"theta", counted_floats({7})}});
   REQUIRE(load_observations(scratch.path("x.h5"), vector3, {}).rows == 2);
 }
 
@@ -91,12 +91,13 @@ TEST_CASE("observations that do not fit the model are refused", "[data][observat
     io::save_arrays(scratch.path("x.npy"), {{"array", std::move(x)}});
     return load_observations(scratch.path("x.npy"), shape, {});
   };
-  REQUIRE_USER_ERROR(load(counting({5, 4}), vector3),
+  REQUIRE_USER_ERROR(load(counted_floats({5, 4}), vector3),
                      says("[5, 4]") && says("3 tokens of 1 channel") && says("[rows, 3]"));
-  REQUIRE_USER_ERROR(load(counting({5, 3}), pairs3), says("3 tokens of 2 channels") && says("[rows, 3, 2]"));
-  REQUIRE_USER_ERROR(load(counting({5, 3, 2, 2}), pairs3), says("[5, 3, 2, 2]"));
-  REQUIRE_USER_ERROR(load(counting({3, 2, 2}), image), says("[rows, 2, 3, 2]"));
-  REQUIRE_USER_ERROR(load(counting({0, 3}), vector3), says("no rows"));
+  REQUIRE_USER_ERROR(load(counted_floats({5, 3}), pairs3),
+                     says("3 tokens of 2 channels") && says("[rows, 3, 2]"));
+  REQUIRE_USER_ERROR(load(counted_floats({5, 3, 2, 2}), pairs3), says("[5, 3, 2, 2]"));
+  REQUIRE_USER_ERROR(load(counted_floats({3, 2, 2}), image), says("[rows, 2, 3, 2]"));
+  REQUIRE_USER_ERROR(load(counted_floats({0, 3}), vector3), says("no rows"));
   const std::vector<float> holed{1, 2, 3, 4, std::numeric_limits<float>::quiet_NaN(), 6};
   REQUIRE_USER_ERROR(load(io::Array::from(std::span<const float>(holed), {2, 3}), vector3),
                      says("row 1") && says("x_1") && says("data.nan: impute"));
@@ -107,7 +108,7 @@ TEST_CASE("observations that do not fit the model are refused", "[data][observat
   const std::vector<float> infinite{1, 2, std::numeric_limits<float>::infinity()};
   REQUIRE_USER_ERROR(load(io::Array::from(std::span<const float>(infinite), {1, 3}), knows), says("x_2"));
   REQUIRE_USER_ERROR(load_observations(scratch.path("absent.npy"), vector3, {}), says("absent.npy"));
-  io::save_arrays(scratch.path("y.npz"), {{"y", counting({2, 3})}});
+  io::save_arrays(scratch.path("y.npz"), {{"y", counted_floats({2, 3})}});
   REQUIRE_USER_ERROR(load_observations(scratch.path("y.npz"), vector3, {}), says("y"));
 }
 
@@ -115,7 +116,7 @@ TEST_CASE("an image of another size than trained on is refused with both sizes",
   const Scratch scratch;
   const DataShape grey{2, 1, 256, 1, {}, {16, 16}};
   for (const Shape& wrong : {Shape{3, 32, 32, 1}, Shape{32, 32}, Shape{3, 16, 15, 1}}) {
-    io::save_arrays(scratch.path("x.npy"), {{"array", counting(wrong)}});
+    io::save_arrays(scratch.path("x.npy"), {{"array", counted_floats(wrong)}});
     REQUIRE_USER_ERROR(load_observations(scratch.path("x.npy"), grey, {}),
                        says("images of 16 x 16 pixels") && says("give [rows, 16, 16, 1]"));
   }
@@ -125,7 +126,7 @@ TEST_CASE("sets may be smaller than those trained on, not larger", "[data][obser
   const Scratch scratch;
   const DataShape draws{2, 1, 4, 1, {}, {}, true}, pairs{2, 1, 4, 2, {}, {}, true};
   const auto load = [&](const Shape& shape, const DataShape& model) {
-    io::save_arrays(scratch.path("x.npy"), {{"array", counting(shape)}});
+    io::save_arrays(scratch.path("x.npy"), {{"array", counted_floats(shape)}});
     return load_observations(scratch.path("x.npy"), model, {});
   };
   const struct {

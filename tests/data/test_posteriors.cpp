@@ -84,9 +84,10 @@ TEST_CASE("the rank of the true theta among exact posterior draws is uniform", "
 
 TEST_CASE("exact posterior draws are possible under prior and likelihood", "[data][posterior]") {
   const auto task = data::make_task(any_task());
-  const auto simulated = data::simulate(*task, 50, 3);
+  const size_t rows = test::unless_sanitized(50, 8);
+  const auto simulated = data::simulate(*task, static_cast<int64_t>(rows), 3);
   const auto dim = static_cast<size_t>(task->theta_dim()), x_dim = static_cast<size_t>(task->x_dim());
-  for (size_t row = 0; row < 50; ++row) {
+  for (size_t row = 0; row < rows; ++row) {
     const auto x = std::span(simulated.x).subspan(row * x_dim, x_dim);
     const std::vector<double> observation(x.begin(), x.end());
     core::Philox random(1, core::Purpose::posterior, row);
@@ -106,12 +107,15 @@ TEST_CASE("exact posterior draws agree with the benchmark's reference samples", 
   if (!test::has_sbibm(name + "/observations.npy"))
     SKIP("the benchmark's references are not there (FLUXSBI_SBIBM)");
   const auto observations = test::sbibm_table(name + "/observations.npy");
-  for (int64_t k = 0; k < observations.rows; ++k) {
+  for (int64_t k = 0; k < test::unless_sanitized<int64_t>(observations.rows, 2); ++k) {
     const auto reference = test::sbibm_table(name + "/num_observation_" + std::to_string(k + 1) +
                                              "/reference_posterior_samples.npy");
     const auto row = observations.row(k);
     const std::vector<float> x(row.begin(), row.end());
-    const auto samples = data::sample_exact_posterior(*task, x, reference.rows, 4);
+    // A draw of these two solves differential equations; 4,000 see a distance of .045 instead of .034.
+    const bool costly = name == "sir" || name == "lotka_volterra";
+    const int64_t draws = test::unless_sanitized<int64_t>(costly ? 4000 : reference.rows, 500);
+    const auto samples = data::sample_exact_posterior(*task, x, draws, 4);
     const auto dim = task->theta_dim();
     for (int64_t j = 0; j <= dim; ++j) {
       CAPTURE(name, k, j);
@@ -123,10 +127,8 @@ TEST_CASE("exact posterior draws agree with the benchmark's reference samples", 
         return j < dim ? at(j) : at(0) - at(1);
       };
       std::vector<double> ours, theirs;
-      for (int64_t i = 0; i < reference.rows; ++i) {
-        ours.push_back(component(samples, i));
-        theirs.push_back(component(reference.values, i));
-      }
+      for (int64_t i = 0; i < draws; ++i) ours.push_back(component(samples, i));
+      for (int64_t i = 0; i < reference.rows; ++i) theirs.push_back(component(reference.values, i));
       constexpr double limit = 2.4;  // Kolmogorov-Smirnov, p = 2e-5, for 420 comparisons
       REQUIRE(kolmogorov(ours, theirs) < limit);
     }

@@ -20,7 +20,7 @@ constexpr double no_end = std::numeric_limits<double>::infinity();
 constexpr double double_digits = 1e-11;  // relative, both libraries' distribution functions in double
 
 using Numbers = std::vector<std::pair<std::string, std::vector<double>>>;
-using Pairs = std::vector<std::pair<double, double>>;
+using PairList = std::vector<std::pair<double, double>>;
 
 PriorPart part(const std::string& kind, const Numbers& numbers) {
   return {kind, {}, numbers};
@@ -37,11 +37,11 @@ std::unique_ptr<data::Prior> prior_of(const PriorPart& one) {
   return data::make_prior(options_of({one}), data::part_size(one));
 }
 
-/// log densities at values, and quantiles, by scipy.stats 1.17.1 (logpdf and ppf; the cut ones from cdf and ppf of the
-/// whole distribution, the cut normals from truncnorm).
+/// log densities at values, and quantiles, by scipy.stats 1.17.1 (logpdf and ppf; the cut ones from cdf and
+/// ppf of the whole distribution, the cut normals from truncnorm).
 struct Case {
   PriorPart part;
-  Pairs log_densities, quantiles;
+  PairList log_densities, quantiles;
 };
 
 const std::vector<Case>& cases() {
@@ -148,9 +148,10 @@ TEST_CASE("each kind's density integrates to 1 and to its own quantiles", "[data
   for (const Case& one : cases()) {
     CAPTURE(one.part.kind, one.part.numbers);
     const auto prior = prior_of(one.part);
-    // Between two quantiles p apart lies the probability p: midpoints of a fine grid, in the scale of the quantiles.
+    // Between two quantiles p apart lies the probability p: midpoints of a fine grid, in the scale of the
+    // quantiles.
     constexpr int cells = 20000;
-    for (const auto& [from, to] : Pairs{{.05, .35}, {.35, .8}, {.8, .97}}) {
+    for (const auto& [from, to] : PairList{{.05, .35}, {.35, .8}, {.8, .97}}) {
       const double low = prior->quantile(0, from), high = prior->quantile(0, to),
                    width = (high - low) / cells;
       double sum = 0;

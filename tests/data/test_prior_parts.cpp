@@ -151,7 +151,8 @@ TEST_CASE("groups that are none are refused", "[data][prior][parts]") {
   refuses("{kind: multivariate_normal, names: [a, b], mean: [0, 0]}",
           says("needs either covariance, or scale"));
   refuses(
-      "{kind: multivariate_normal, names: [a, b], mean: [0, 0], scale: [1, 2], correlation: [[2, 0], [0, 1]]}",
+      "{kind: multivariate_normal, names: [a, b], mean: [0, 0], scale: [1, 2], correlation: [[2, 0], [0, "
+      "1]]}",
       says("ones on its diagonal, found 2"));
   refuses("{kind: multivariate_normal, names: [a], mean: [0, 0], covariance: [[1, 0], [0, 1]]}",
           says("prior.parameters.g.names has 1 names, the part has 2"));

@@ -18,7 +18,7 @@ using test::says;
 
 namespace {
 
-const std::vector<std::string> names{"a", "b"};
+const std::vector<std::string> letters{"a", "b"};
 // rows (1, 10), (3, 10.5), (100, -7), (5, 12)
 const std::vector<float> values{1, 10, 3, 10.5f, 100, -7, 5, 12};
 const std::vector<int64_t> chosen{0, 1, 3};
@@ -40,17 +40,17 @@ data::Standardiser fit_standardiser(const std::vector<float>& table, int64_t siz
 }  // namespace
 
 TEST_CASE("means and scales are those of the chosen rows, with n in the denominator", "[data][standardise]") {
-  const auto each = fit_standardiser(values, 2, chosen, Standardise::per_feature, false, names);
+  const auto each = fit_standardiser(values, 2, chosen, Standardise::per_feature, false, letters);
   REQUIRE_THAT(each.mean[0], WithinRel(3, exact));
   REQUIRE_THAT(each.scale[0], WithinRel(std::sqrt(8.0 / 3), exact));
   REQUIRE_THAT(each.mean[1], WithinRel(32.5 / 3, exact));
-  const auto shared = fit_standardiser(values, 2, chosen, Standardise::shared, false, names);
+  const auto shared = fit_standardiser(values, 2, chosen, Standardise::shared, false, letters);
   const double mean = 41.5 / 6;  // of 1, 10, 3, 10.5, 5, 12
   REQUIRE_THAT(shared.mean[0], WithinRel(mean, exact));
   REQUIRE(shared.mean[0] == shared.mean[1]);
   REQUIRE_THAT(shared.scale[1],
                WithinRel(std::sqrt((1 + 100 + 9 + 110.25 + 25 + 144) / 6 - mean * mean), 1e-13));
-  const auto none = fit_standardiser(values, 2, chosen, Standardise::none, false, names);
+  const auto none = fit_standardiser(values, 2, chosen, Standardise::none, false, letters);
   REQUIRE(none.mean == std::vector<double>{0, 0});
   REQUIRE(none.scale == std::vector<double>{1, 1});
 }
@@ -136,13 +136,13 @@ TEST_CASE("many constant columns are counted, channels are numbered", "[data][st
 TEST_CASE("one mean and scale a channel serve all tokens", "[data][standardise]") {
   const std::vector<float> tokens{1, 10, 3, 30, 5, 20, 7, 40};  // two rows of two tokens of two channels
   const std::vector<int64_t> rows{0, 1};
-  const auto channel = fit_standardiser(tokens, 4, rows, Standardise::per_channel, false, names);
+  const auto channel = fit_standardiser(tokens, 4, rows, Standardise::per_channel, false, letters);
   REQUIRE(channel.mean == std::vector<double>{4, 25, 4, 25});
   REQUIRE_THAT(channel.scale[0], WithinRel(std::sqrt(5.0), exact));
   REQUIRE_THAT(channel.scale[3], WithinRel(std::sqrt(125.0), exact));
   const std::vector<float> flat{1, 5, 2, 5};
   REQUIRE_USER_ERROR(
-      fit_standardiser(flat, 4, std::vector<int64_t>{0}, Standardise::per_channel, false, names),
+      fit_standardiser(flat, 4, std::vector<int64_t>{0}, Standardise::per_channel, false, letters),
       says("a[1] ... b[1]"));
 }
 
@@ -150,14 +150,14 @@ TEST_CASE("absent elements of a set take no part and stay absent", "[data][stand
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::vector<float> sets{1, nan, 3, 5};  // two sets of up to two elements
   const std::vector<int64_t> rows{0, 1};
-  const auto channel = fit_standardiser(sets, 2, rows, Standardise::per_channel, false, names);
+  const auto channel = fit_standardiser(sets, 2, rows, Standardise::per_channel, false, letters);
   REQUIRE(channel.mean == std::vector<double>{3, 3});
   REQUIRE_THAT(channel.scale[0], WithinRel(std::sqrt(8.0 / 3), exact));
   const std::vector<float> z = channel.apply(doubles(sets));
   REQUIRE(std::isnan(z[1]));
   REQUIRE(z[2] == 0);
   const std::vector<float> never{1, nan, 3, nan};
-  REQUIRE_USER_ERROR(fit_standardiser(never, 2, rows, Standardise::per_feature, false, names),
+  REQUIRE_USER_ERROR(fit_standardiser(never, 2, rows, Standardise::per_feature, false, letters),
                      says("column b is constant"));
 }
 
@@ -165,13 +165,14 @@ TEST_CASE("robust standardisation is of median and quartiles", "[data][standardi
   // 1, 2, 3, 4, 1e30 and its mirror: quartiles 2 and 4
   const std::vector<float> tails{1, -1, 2, -2, 3, -3, 4, -4, 1e30F, -1e30F};
   const std::vector<int64_t> rows{4, 0, 3, 1, 2};
-  const auto fitted = fit_standardiser(tails, 2, rows, Standardise::robust, false, names);
+  const auto fitted = fit_standardiser(tails, 2, rows, Standardise::robust, false, letters);
   const double quartiles_of_normal = 1.3489795003921634;
   REQUIRE(fitted.mean == std::vector<double>{3, -3});
   REQUIRE_THAT(fitted.scale[0], WithinRel(2 / quartiles_of_normal, exact));
   REQUIRE_THAT(fitted.scale[1], WithinRel(2 / quartiles_of_normal, exact));
   // between two rows: linear, as numpy's quantile
-  const auto two = fit_standardiser(tails, 2, std::vector<int64_t>{0, 1}, Standardise::robust, false, names);
+  const auto two =
+      fit_standardiser(tails, 2, std::vector<int64_t>{0, 1}, Standardise::robust, false, letters);
   REQUIRE_THAT(two.mean[0], WithinRel(1.5, exact));
   REQUIRE_THAT(two.scale[0], WithinRel(0.5 / quartiles_of_normal, exact));
 }
@@ -197,13 +198,13 @@ TEST_CASE("a feature whose middle half is one value has its moments, absent elem
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> rare{0, 1, 0, nan, 0, 2, 0, 3, 10, 4};  // a: 0, 0, 0, 0, 10; b: 1, 2, 3, 4
   const std::vector<int64_t> all{0, 1, 2, 3, 4};
-  const auto fitted = fit_standardiser(rare, 2, all, Standardise::robust, false, names);
+  const auto fitted = fit_standardiser(rare, 2, all, Standardise::robust, false, letters);
   REQUIRE_THAT(fitted.mean[0], WithinRel(2, exact));
   REQUIRE_THAT(fitted.scale[0], WithinRel(4, exact));
   REQUIRE_THAT(fitted.mean[1], WithinRel(2.5, exact));
   const std::vector<float> flat{7, 1, 7, 2, 7, 3};
   REQUIRE_USER_ERROR(
-      fit_standardiser(flat, 2, std::vector<int64_t>{0, 1, 2}, Standardise::robust, false, names),
+      fit_standardiser(flat, 2, std::vector<int64_t>{0, 1, 2}, Standardise::robust, false, letters),
       says("the column a is constant"));
 }
 
@@ -275,9 +276,9 @@ TEST_CASE("blocks give the moments of all rows at once", "[data][standardise][bl
     table.push_back(row % 3 == 0 ? std::nan("") : random.normal());
   }
   for (const Standardise kind : {Standardise::per_feature, Standardise::shared, Standardise::robust}) {
-    data::StandardiserFit whole(2, {kind, false, names, {}}, core::Philox(1, core::Purpose::test));
+    data::StandardiserFit whole(2, {kind, false, letters, {}}, core::Philox(1, core::Purpose::test));
     whole.add(table, all);
-    data::StandardiserFit parts(2, {kind, false, names, {}}, core::Philox(1, core::Purpose::test));
+    data::StandardiserFit parts(2, {kind, false, letters, {}}, core::Philox(1, core::Purpose::test));
     for (int64_t first = 0; first < 1000; first += 70) {
       const auto count = static_cast<size_t>(std::min<int64_t>(70, 1000 - first));
       parts.add(std::span<const double>(table).subspan(static_cast<size_t>(2 * first), 2 * count),

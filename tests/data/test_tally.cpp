@@ -17,7 +17,7 @@ using Catch::Matchers::WithinRel;
 
 namespace {
 
-constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 
@@ -27,7 +27,7 @@ TEST_CASE("a tally holds exact ends, counts and moments", "[data][look]") {
   for (int i = 0; i < 20000; ++i) values.push_back(std::floor(1000 * random.normal()) / 8);
   data::ColumnTally tally;
   for (const double value : values) tally.add(value);
-  tally.add(nan_value);
+  tally.add(not_a_number);
   std::sort(values.begin(), values.end());
   CHECK(tally.count() == 20000);
   CHECK(tally.missing() == 1);

@@ -27,7 +27,7 @@ using test::sbibm_table;
 
 namespace {
 
-constexpr double closed_form = 1e-12;  // relative, float64, as the vectors' README states
+constexpr double task_closed_form = 1e-12;  // relative, float64, as the vectors' README states
 constexpr double solved = 1e-6;  // relative, of a differential equation's solution at a tolerance of 1e-8
 constexpr double sigmas = 5;     // of Monte Carlo error
 
@@ -71,7 +71,7 @@ struct Recorded {
   std::vector<double> (*deterministic)(Row theta);
   AddNoise add_noise;  ///< deterministic part, noise, x; none where the recorded x was drawn
   std::string base = name, observations = name + "/observations.npy";
-  double tolerance = closed_form;
+  double tolerance = task_closed_form;
 };
 const std::vector<Recorded> recorded{
     {"two_moons", moons, data::TwoMoons::add_noise},
@@ -93,14 +93,14 @@ std::string vectors(const std::string& task, const std::string& what) {
 }
 
 void check_densities(const std::vector<double>& computed, const test::Table& expected,
-                     double tolerance = closed_form) {
+                     double tolerance = task_closed_form) {
   for (int64_t i = 0; i < expected.rows; ++i) {
     CAPTURE(i);
     const double value = expected.row(i)[0], found = computed[static_cast<size_t>(i)];
     if (std::isinf(value)) {
       REQUIRE(found == value);
     } else {
-      const double size = tolerance == closed_form ? std::abs(value) : std::max(std::abs(value), 10.0);
+      const double size = tolerance == task_closed_form ? std::abs(value) : std::max(std::abs(value), 10.0);
       REQUIRE_THAT(found, WithinAbs(value, tolerance * size));
     }
   }
@@ -135,7 +135,7 @@ TEST_CASE("x of theta and noise is the recorded one", "[data][task]") {
     std::vector<double> computed(static_cast<size_t>(x.columns));
     task.add_noise(task.deterministic(theta.row(i)), noise.row(i), computed);
     for (size_t j = 0; j < computed.size(); ++j) {
-      if (task.tolerance == closed_form) {
+      if (task.tolerance == task_closed_form) {
         REQUIRE(static_cast<float>(computed[j]) == static_cast<float>(x.row(i)[j]));
       } else {
         REQUIRE_THAT(computed[j], WithinRel(x.row(i)[j], task.tolerance));
@@ -236,7 +236,7 @@ TEST_CASE("the likelihood of two_moons integrates to one", "[data][task]") {
 TEST_CASE("the mixture's likelihood stays finite far from theta", "[data][task]") {
   const data::GaussianMixture task;
   const double far = task.log_likelihood(std::vector<double>{0, 0}, std::vector<double>{1000, 0});
-  REQUIRE_THAT(far, WithinRel(std::log(0.5) - std::log(2 * M_PI) - 0.5e6, closed_form));
+  REQUIRE_THAT(far, WithinRel(std::log(0.5) - std::log(2 * M_PI) - 0.5e6, task_closed_form));
 }
 
 TEST_CASE("an unknown task is refused with the nearest name", "[data][task]") {

@@ -119,7 +119,9 @@ TEST_CASE("values on an end count as half the smallest other distance inside", "
   CHECK(fitting.on_end()[0] == 3);
   CHECK_THAT(fitted.transforms[0].low_margin, WithinRel(0.01, 1e-12));
   CHECK_THAT(fitted.transforms[0].high_margin, WithinRel(0.002, 1e-9));
-  CHECK(fitted.moved(values) == 3);
+  CHECK(fitted.moved(values) == 0);  // on an end
+  const std::vector<double> strange{-0.001, 0.005, 0.05, 0.0985, 0.11};
+  CHECK(fitted.moved(strange) == 4);  // beyond the ends, or nearer than training ever was
   const std::vector<double> end{0.1}, inside{0.098};
   CHECK_THAT(fitted.apply(end)[0], WithinAbs(fitted.apply(inside)[0], 0.02));
   CHECK(std::isfinite(fitted.log_slope(0, 0.1)));

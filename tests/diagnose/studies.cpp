@@ -1,5 +1,5 @@
-// The studies of docs/diagnostics.md, which take minutes: they are hidden and run by scripts/studies/power.py and
-// scripts/studies/peer_diagnostics.py.
+// The studies of docs/diagnostics.md, which take minutes: they are hidden and run by scripts/studies/power.py
+// and scripts/studies/peer_diagnostics.py.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -160,7 +160,8 @@ TEST_CASE("false alarms over 200 seeds", "[.][power]") {
   CHECK(table.good());
 }
 
-// At one x_o, where the faults are, of pairs everywhere. A hundred trainings a set are what lc2st costs there.
+// At one x_o, where the faults are, of pairs everywhere. A hundred trainings a set are what lc2st costs
+// there.
 TEST_CASE("power of the local tests at an observation", "[.][power]") {
   const std::string folder = folder_of("FLUXSBI_POWER");
   const std::vector<double> x = {0.9, 0.9};

@@ -59,7 +59,8 @@ int64_t false_alarms(const std::string& name, const test::Fault& fault, const Ev
 
 TEST_CASE("right posteriors fail a calibration test no more often than the level says",
           "[diagnose][posterior]") {
-  // At level 0.1 over 200 seeds: 20 expected at most, 3 standard deviations are 12.7; over 100 seeds 10 and 9.
+  // At level 0.1 over 200 seeds: 20 expected at most, 3 standard deviations are 12.7; over 100 seeds 10 and
+  // 9.
   for (const std::string name : {"sbc", "coverage", "hpd", "tarp", "data_averaged", "regions"}) {
     CAPTURE(name);
     CHECK(false_alarms(name, right, {100, 40, 40}, 200, 0.1) <= 32);
@@ -147,6 +148,19 @@ TEST_CASE("few unfilled draws are passed over, many refuse the test", "[diagnose
   for (const std::string name : {"sbc", "coverage", "hpd"})
     CHECK_THAT(test::error_of([&] { run(name, evidence); }),
                ContainsSubstring("are NaN, more than 1 %") && ContainsSubstring("sampling.max_tries"));
+}
+
+TEST_CASE("pairs that lack what is inferred have no density, and hpd says which column",
+          "[diagnose][posterior]") {
+  Evidence evidence = test::make_evidence(right, {100, 50, 50}, 1);
+  for (const size_t pair : {3U, 7U, 20U}) {
+    evidence.theta[2 * pair + 1] = std::nan("");
+    evidence.log_theta[pair] = std::nan("");
+  }
+  CHECK_THAT(
+      test::error_of([&] { run("hpd", evidence); }),
+      ContainsSubstring("3 of 100 pairs lack values of what is inferred (" + evidence.names[1] + ")") &&
+          ContainsSubstring("--given-names"));
 }
 
 TEST_CASE("too few pairs are a finding that says how many are needed", "[diagnose][posterior]") {

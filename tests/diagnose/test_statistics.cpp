@@ -201,8 +201,8 @@ TEST_CASE("a kernel estimate is high where values are dense, in whatever order",
   values.push_back(0);
   values.push_back(2);
   const std::vector<double> density = kernel_densities(values);
-  // A normal smoothed by the kernel has the variance 1 + width^2. Some 75 values lie within the kernel at 2, so that
-  // the ratio scatters by an eighth; the tolerance is three times that.
+  // A normal smoothed by the kernel has the variance 1 + width^2. Some 75 values lie within the kernel at 2,
+  // so that the ratio scatters by an eighth; the tolerance is three times that.
   const double width = 0.9 * std::pow(2002, -0.2);
   CHECK_THAT(density[2000] / density[2001], WithinRel(std::exp(2 / (1 + width * width)), 0.38));
   std::vector<double> reversed(values.rbegin(), values.rend());

@@ -1,5 +1,5 @@
-// Models whose posterior is known without training: all weights are 0, so that nothing moves the noise and theta given
-// any x is normal with the mean and deviation of the standardiser.
+// Models whose posterior is known without training: all weights are 0, so that nothing moves the noise and
+// theta given any x is normal with the mean and deviation of the standardiser.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Reading a whole configuration: the sections' order, what they ask of each other, and the one text of all problems.
+// Reading a whole configuration: the sections' order, what they ask of each other, and the one text of all
+// problems.
 #include <set>
 #include <string>
 

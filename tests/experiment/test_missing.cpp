@@ -45,7 +45,8 @@ void save_pairs(const std::string& path, int64_t rows, double missing) {
 experiment::Experiment experiment_of(const std::string& model, const std::string& data, int64_t steps) {
   core::log::set_level(core::log::Level::warning);
   std::string section =
-      "{depth: 1, depth_single_blocks: 2, num_heads: 2, axes_dim: [8], param_dtype: float32, id_embedding_strategy: "
+      "{depth: 1, depth_single_blocks: 2, num_heads: 2, axes_dim: [8], param_dtype: float32, "
+      "id_embedding_strategy: "
       "[absolute, absolute]}";
   if (model == "flux1joint") {
     section =

@@ -47,7 +47,8 @@ struct MovedRun {
     fs::current_path(folder.path());
     const config::Value config = config::parse_yaml(
         "strategy: {method: flow, model: flux1}\n"
-        "model: {depth: 1, depth_single_blocks: 0, num_heads: 1, val_emb_dim: 4, id_emb_dim: 4, mlp_ratio: 1, "
+        "model: {depth: 1, depth_single_blocks: 0, num_heads: 1, val_emb_dim: 4, id_emb_dim: 4, mlp_ratio: "
+        "1, "
         "id_merge_mode: concat, id_embedding_strategy: [absolute, absolute], param_dtype: float32}\n"
         "data: {file: pairs.npz}\n"
         "optimizer: {max_lr: 1.0e-3, min_lr: 1.0e-6}\n"

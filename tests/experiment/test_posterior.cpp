@@ -26,8 +26,8 @@ constexpr double chunk_tolerance = 1e-5;
 constexpr int64_t rows = 4, draws = 9;
 constexpr double low = 3, high = 8;
 
-// Learned ids: in the older generation LayerNorm(w x + b) jumps where x passes 0, and rounding decides on which
-// side.
+// Learned ids: in the older generation LayerNorm(w x + b) jumps where x passes 0, and rounding decides on
+// which side.
 const char* const config_text =
     "strategy:\n  method: flow\n  model: flux1\n"
     "model:\n  depth: 1\n  depth_single_blocks: 1\n  num_heads: 2\n  axes_dim: [4]\n  "

@@ -22,7 +22,8 @@ namespace {
 
 const std::string tiny_model =
     "strategy: {method: flow, model: flux1}\n"
-    "model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], mlp_ratio: 2, param_dtype: float32,\n"
+    "model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], mlp_ratio: 2, param_dtype: "
+    "float32,\n"
     "        id_embedding_strategy: [absolute, absolute]}\n"
     "training: {nsteps: 4, batch_size: 8, val_every: 2, save_every: 2}\n";
 

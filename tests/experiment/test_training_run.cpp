@@ -209,7 +209,8 @@ std::string falling_command(const std::string& broken) {
   return "{task: null, online: true, simulations: 300}\nprior: {kind: box, low: [0, 0], high: [1, 1]}\n"
          "simulator:\n  batch: 50\n  workers: 2\n  command: >-\n    [ -e " +
          broken +
-         " ] && [ $((FLUXSBI_ROW % 1099511627776)) -ge 900 ] && exit 3; awk -F, 'BEGIN { srand(ENVIRON[\"FLUXSBI_SEED\"]) } NR > 1 { "
+         " ] && [ $((FLUXSBI_ROW % 1099511627776)) -ge 900 ] && exit 3; awk -F, 'BEGIN { "
+         "srand(ENVIRON[\"FLUXSBI_SEED\"]) } NR > 1 { "
          "if ($1 < 0.1) print \"nan,nan\"; else printf \"%.9g,%.9g\\n\", $1 + $2, $1 + rand() }'";
 }
 

@@ -77,9 +77,9 @@ TEST_CASE("safetensors are read as arrays", "[io][files]") {
 }
 
 TEST_CASE("an unknown extension is refused with those known", "[io][files]") {
-  CHECK(
-      error_of([] { load_arrays("a.mat"); }) ==
-      "a.mat: has the unknown extension '.mat'; read are .npz, .npy, .h5, .hdf5, .nc, .csv, .txt, .dat, .tsv, .safetensors");
+  CHECK(error_of([] { load_arrays("a.mat"); }) ==
+        "a.mat: has the unknown extension '.mat'; read are .npz, .npy, .h5, .hdf5, .nc, .csv, .txt, .dat, "
+        ".tsv, .safetensors");
   CHECK(error_of([] { save_arrays("a", {}); }) ==
         "a: has no extension; written are .npz, .npy, .h5, .hdf5, .csv");
   CHECK_THAT(error_of([] { save_arrays("a.safetensors", {}); }),

@@ -15,7 +15,7 @@ namespace {
 
 const io::Journal::Kind kind{"FLXTEST1", "tests", "test"};
 
-std::vector<std::byte> bytes_of(const std::string& text) {
+std::vector<std::byte> record(const std::string& text) {
   const auto* begin = reinterpret_cast<const std::byte*>(text.data());
   return {begin, begin + text.size()};
 }
@@ -23,43 +23,43 @@ std::vector<std::byte> bytes_of(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a record that does not fit is not read and is replaced by the next one", "[io][journal]") {
-  const test::TemporaryFolder folder;
+  const fluxsbi::test::TemporaryFolder folder;
   const std::string path = folder.file("j");
   {
     io::Journal journal(path, kind, "a: 1\n", false);
-    for (const char* text : {"first", "second", "third"}) journal.append(bytes_of(text));
+    for (const char* text : {"first", "second", "third"}) journal.append(record(text));
   }
   {
     io::Journal journal(path, kind, "a: 1\n", false);
-    CHECK(journal.next() == bytes_of("first"));
-    CHECK(journal.next() == bytes_of("second"));
+    CHECK(journal.next() == record("first"));
+    CHECK(journal.next() == record("second"));
     journal.unread();
-    journal.append(bytes_of("other"));
+    journal.append(record("other"));
     CHECK(journal.at_end());
   }
   io::Journal journal(path, kind, "a: 1\n", false);
-  CHECK(journal.next() == bytes_of("first"));
-  CHECK(journal.next() == bytes_of("other"));
+  CHECK(journal.next() == record("first"));
+  CHECK(journal.next() == record("other"));
   CHECK_FALSE(journal.next().has_value());
 }
 
 TEST_CASE("a journal of other work is refused with the lines that differ, or dropped by force",
           "[io][journal]") {
-  const test::TemporaryFolder folder;
+  const fluxsbi::test::TemporaryFolder folder;
   const std::string path = folder.file("j");
   {
     io::Journal journal(path, kind, "draws: 300\nseed: 1\n", false);
-    journal.append(bytes_of("first"));
+    journal.append(record("first"));
   }
   const std::string message =
-      test::error_of([&] { io::Journal(path, kind, "draws: 200\nseed: 1\nsteps: 5\n", false); });
+      fluxsbi::test::error_of([&] { io::Journal(path, kind, "draws: 200\nseed: 1\nsteps: 5\n", false); });
   CHECK(message.find("draws is 300 there and 200 here; steps is nothing there and 5 here") !=
         std::string::npos);
   CHECK(message.find("seed") == std::string::npos);
   CHECK(message.find("--force") != std::string::npos);
   {
     io::Journal journal(path, kind, "draws: 300\nseed: 1\n", true);
-    CHECK(journal.next() == bytes_of("first"));  // the same work: force drops nothing
+    CHECK(journal.next() == record("first"));  // the same work: force drops nothing
   }
   io::Journal forced(path, kind, "draws: 200\nseed: 1\n", true);
   CHECK_FALSE(forced.next().has_value());

@@ -28,7 +28,7 @@ std::string dict(const std::string& descr, const std::string& shape, const std::
   return "{'descr': " + descr + ", 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
 }
 
-std::string error_of_bytes(const std::string& file) {
+std::string error_of_npy(const std::string& file) {
   return error_of([&] { parse_npy(bytes_of(file), "a.npy"); });
 }
 
@@ -107,9 +107,9 @@ TEST_CASE("dtypes that are no numbers are refused by name", "[io][npy]") {
   CHECK_THAT(error("text.npy"), ContainsSubstring("text (dtype '<U2')"));
   CHECK_THAT(error("complex.npy"), ContainsSubstring("complex numbers (dtype '<c16')"));
   CHECK_THAT(error("time.npy"), ContainsSubstring("times (dtype '<M8[D]')"));
-  CHECK_THAT(error_of_bytes(npy_file(dict("'<f16'", "(1,)"), std::string(16, '\0'))),
+  CHECK_THAT(error_of_npy(npy_file(dict("'<f16'", "(1,)"), std::string(16, '\0'))),
              ContainsSubstring("the dtype '<f16', which fluxsbi does not know"));
-  CHECK_THAT(error_of_bytes(npy_file(dict("'|V8'", "(1,)"), std::string(8, '\0'))),
+  CHECK_THAT(error_of_npy(npy_file(dict("'|V8'", "(1,)"), std::string(8, '\0'))),
              ContainsSubstring("raw records"));
 }
 
@@ -117,13 +117,13 @@ TEST_CASE("a damaged npy file is refused with its name", "[io][npy]") {
   CHECK_THAT(error_of([] { load_npy("/nowhere/a.npy"); }),
              ContainsSubstring("/nowhere/a.npy: there is no such file; check the path"));
   CHECK_THAT(error_of([] { load_npy(fixture("")); }), ContainsSubstring("is a folder; name a file in it"));
-  CHECK(error_of_bytes("") == "a.npy: is too short to be a .npy array");
-  CHECK_THAT(error_of_bytes("PK\x03\x04 something else"), ContainsSubstring("is not a .npy array"));
-  CHECK_THAT(error_of_bytes(npy_file(dict("'<f4'", "(1,)"), "abcd", 9)), ContainsSubstring("version 9.0"));
-  CHECK_THAT(error_of_bytes(npy_file(dict("'<f4'", "(2,)"), "abcd")),
+  CHECK(error_of_npy("") == "a.npy: is too short to be a .npy array");
+  CHECK_THAT(error_of_npy("PK\x03\x04 something else"), ContainsSubstring("is not a .npy array"));
+  CHECK_THAT(error_of_npy(npy_file(dict("'<f4'", "(1,)"), "abcd", 9)), ContainsSubstring("version 9.0"));
+  CHECK_THAT(error_of_npy(npy_file(dict("'<f4'", "(2,)"), "abcd")),
              ContainsSubstring("its header says 8 bytes of data (float32 [2]), but 4 follow"));
-  CHECK_THAT(error_of_bytes(npy_file(dict("'<f4'", "(1,)"), "abcdef")), ContainsSubstring("but 6 follow"));
-  CHECK_THAT(error_of_bytes(npy_file(dict("'<f4'", "(4611686018427387904, 8)"), "")),
+  CHECK_THAT(error_of_npy(npy_file(dict("'<f4'", "(1,)"), "abcdef")), ContainsSubstring("but 6 follow"));
+  CHECK_THAT(error_of_npy(npy_file(dict("'<f4'", "(4611686018427387904, 8)"), "")),
              ContainsSubstring("is too large; the header is damaged"));
 }
 
@@ -148,11 +148,11 @@ TEST_CASE("a wrong npy header is refused, not guessed at", "[io][npy]") {
       "{'descr': '<f4', 'fortran_order': False, 'shape': (1,), 'more': 1}",
   };
   for (const auto& header : wrong)
-    CHECK_THAT(error_of_bytes(npy_file(header, "abcd")),
+    CHECK_THAT(error_of_npy(npy_file(header, "abcd")),
                ContainsSubstring("header is not one that numpy writes"));
   std::string many = "(";
   for (int i = 0; i < 65; ++i) many += "1, ";
-  CHECK_THAT(error_of_bytes(npy_file(dict("'<f4'", many + ")"), "abcd")),
+  CHECK_THAT(error_of_npy(npy_file(dict("'<f4'", many + ")"), "abcd")),
              ContainsSubstring("not one that numpy"));
 }
 

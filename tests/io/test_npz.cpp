@@ -32,11 +32,11 @@ void check_same(const Arrays& found, const Arrays& expected) {
   }
 }
 
-std::string error_of_bytes(const std::string& file) {
+std::string error_of_npz(const std::string& file) {
   return error_of([&] { parse_npz(bytes_of(file), "a.npz"); });
 }
 
-std::string saved(const Arrays& arrays, const NpzOptions& options = {}) {
+std::string npz_file(const Arrays& arrays, const NpzOptions& options = {}) {
   const Folder folder;
   save_npz(folder.file("a.npz"), arrays, options);
   return read_file(folder.file("a.npz"));
@@ -56,13 +56,13 @@ TEST_CASE("npz files come back as they were saved, stored, deflated and zip64", 
 }
 
 TEST_CASE("the same arrays give the same npz file", "[io][npz]") {
-  CHECK(saved(sample_arrays()) == saved(sample_arrays()));
+  CHECK(npz_file(sample_arrays()) == npz_file(sample_arrays()));
 }
 
 TEST_CASE("deflate makes a constant array small and large pieces survive it", "[io][npz]") {
   const Arrays arrays{{"zero", {DType::f32, {1 << 20}, std::vector<std::byte>(4 << 20)}},
                       {"noise", random_array(DType::u8, {300000})}};
-  const std::string file = saved(arrays, {true, false});
+  const std::string file = npz_file(arrays, {true, false});
   CHECK(file.size() < 400000);
   check_same(parse_npz(bytes_of(file), "a.npz"), arrays);
 }
@@ -82,7 +82,7 @@ TEST_CASE("numpy's npz files are read", "[io][npz]") {
 }
 
 TEST_CASE("an npz file without arrays is read and written", "[io][npz]") {
-  CHECK(parse_npz(bytes_of(saved({})), "a.npz").empty());
+  CHECK(parse_npz(bytes_of(npz_file({})), "a.npz").empty());
 }
 
 TEST_CASE("only the wanted keys are read, a missing one is named with those there are", "[io][npz]") {
@@ -106,8 +106,8 @@ TEST_CASE("npz arrays are listed without their data", "[io][npz]") {
 }
 
 TEST_CASE("other files than npz are refused", "[io][npz]") {
-  CHECK_THAT(error_of_bytes(""), ContainsSubstring("a.npz: is not a whole zip archive"));
-  CHECK_THAT(error_of_bytes(std::string(200, 'x')), ContainsSubstring("is not a whole zip archive"));
+  CHECK_THAT(error_of_npz(""), ContainsSubstring("a.npz: is not a whole zip archive"));
+  CHECK_THAT(error_of_npz(std::string(200, 'x')), ContainsSubstring("is not a whole zip archive"));
   CHECK_THAT(error_of([] { load_npz(fixture("lzma.npz")); }),
              ContainsSubstring("packed with zip method 14; only stored and deflated"));
 }
@@ -125,7 +125,7 @@ TEST_CASE("every truncation of an npz file is refused", "[io][npz]") {
 TEST_CASE("a flipped byte of an npz file never changes a number unseen", "[io][npz]") {
   const Arrays arrays{{"theta", random_array(DType::f32, {3, 2})}, {"x", random_array(DType::f64, {3})}};
   for (const bool deflate : {false, true}) {
-    const std::string whole = saved(arrays, {deflate, false});
+    const std::string whole = npz_file(arrays, {deflate, false});
     for (size_t at = 0; at < whole.size(); ++at) {
       std::string flipped = whole;
       flipped[at] = static_cast<char>(flipped[at] ^ 0x11);
@@ -145,38 +145,38 @@ TEST_CASE("a flipped byte of an npz file never changes a number unseen", "[io][n
 }
 
 TEST_CASE("a member that claims to unpack to more than deflate can is refused", "[io][npz]") {
-  std::string file = saved({{"a", random_array(DType::f32, {8})}}, {true, false});
+  std::string file = npz_file({{"a", random_array(DType::f32, {8})}}, {true, false});
   const size_t central = file.find("PK\x01\x02");
   constexpr size_t size_field = 24;
   file.replace(central + size_field, 4, "\xff\xff\xff\x7f");
-  CHECK_THAT(error_of_bytes(file), ContainsSubstring("impossible size"));
+  CHECK_THAT(error_of_npz(file), ContainsSubstring("impossible size"));
 }
 
 TEST_CASE("members that share bytes or a name are refused", "[io][npz]") {
   const std::string one =
-      saved({{"aa", random_array(DType::f32, {8})}, {"ab", random_array(DType::f32, {8}, 2)}});
+      npz_file({{"aa", random_array(DType::f32, {8})}, {"ab", random_array(DType::f32, {8}, 2)}});
   const size_t first = one.find("PK\x01\x02"), second = one.find("PK\x01\x02", first + 1);
   const size_t end = one.find("PK\x05\x06");
   std::string same_name = one;
   same_name.replace(second, end - second, one.substr(first, second - first));
-  CHECK_THAT(error_of_bytes(same_name), ContainsSubstring("two members called 'aa.npy'"));
+  CHECK_THAT(error_of_npz(same_name), ContainsSubstring("two members called 'aa.npy'"));
 
   // Two entries of other names on one local header: the header names only one of them.
   std::string same_place = one;
   constexpr size_t offset_field = 42;
   same_place.replace(second + offset_field, 4, one.substr(first + offset_field, 4));
-  CHECK_THAT(error_of_bytes(same_place), ContainsSubstring("not a whole zip archive"));
+  CHECK_THAT(error_of_npz(same_place), ContainsSubstring("not a whole zip archive"));
 }
 
 TEST_CASE("encrypted members are refused", "[io][npz]") {
-  std::string file = saved({{"a", random_array(DType::f32, {8})}});
+  std::string file = npz_file({{"a", random_array(DType::f32, {8})}});
   constexpr size_t flags_field = 8;
   file[file.find("PK\x01\x02") + flags_field] = 1;
-  CHECK_THAT(error_of_bytes(file), ContainsSubstring("'a.npy' is encrypted"));
+  CHECK_THAT(error_of_npz(file), ContainsSubstring("'a.npy' is encrypted"));
 }
 
 TEST_CASE("an npz file with a comment is read", "[io][npz]") {
-  std::string file = saved({{"a", random_array(DType::f32, {8})}});
+  std::string file = npz_file({{"a", random_array(DType::f32, {8})}});
   const std::string comment = "made by hand";
   file[file.size() - 2] = static_cast<char>(comment.size());
   CHECK(parse_npz(bytes_of(file + comment), "a.npz").size() == 1);

@@ -22,7 +22,7 @@ Safetensors sample() {
   return content;
 }
 
-std::string saved(const Safetensors& content) {
+std::string safetensors_file(const Safetensors& content) {
   const Folder folder;
   save_safetensors(folder.file("a.safetensors"), content);
   return read_file(folder.file("a.safetensors"));
@@ -42,7 +42,7 @@ std::string with_header(const std::string& header, const std::string& data = "")
   return file + header + data;
 }
 
-std::string error_of_bytes(const std::string& file) {
+std::string error_of_safetensors(const std::string& file) {
   return error_of([&] { parse_safetensors(bytes_of(file), "m.safetensors"); });
 }
 
@@ -67,7 +67,7 @@ TEST_CASE("saved data start at a multiple of 8 bytes", "[io][safetensors]") {
   for (size_t length = 0; length < 9; ++length) {
     Safetensors content = sample();
     content.metadata["filler"] = std::string(length, 'x');
-    const std::string file = saved(content);
+    const std::string file = safetensors_file(content);
     CHECK(static_cast<unsigned char>(file[0]) % 8 == 0);
   }
 }
@@ -82,7 +82,7 @@ TEST_CASE("a file of the reference library is read", "[io][safetensors]") {
 
 TEST_CASE("a file without tensors or metadata is read", "[io][safetensors]") {
   CHECK(parse_safetensors(bytes_of(with_header("{}")), "a").arrays.empty());
-  CHECK(same_content(parse_safetensors(bytes_of(saved({})), "a"), {}));
+  CHECK(same_content(parse_safetensors(bytes_of(safetensors_file({})), "a"), {}));
 }
 
 TEST_CASE("no flipped byte of a saved file passes as a verified other content", "[io][safetensors]") {
@@ -90,7 +90,7 @@ TEST_CASE("no flipped byte of a saved file passes as a verified other content", 
   content.arrays["weight"] = random_array(DType::f32, {3, 2});
   content.arrays["steps"] = random_array(DType::i64, {});
   content.metadata["fluxsbi.version"] = "1";
-  const std::string whole = saved(content);
+  const std::string whole = safetensors_file(content);
   for (size_t at = 0; at < whole.size(); ++at) {
     for (const int mask : {0x01, 0x20, 0xff}) {
       std::string flipped = whole;
@@ -107,7 +107,7 @@ TEST_CASE("no flipped byte of a saved file passes as a verified other content", 
 }
 
 TEST_CASE("every truncation of a safetensors file is refused", "[io][safetensors]") {
-  const std::string whole = saved(sample());
+  const std::string whole = safetensors_file(sample());
   for (size_t size = 0; size < whole.size(); ++size) {
     const std::string part = whole.substr(0, size);
     CHECK_THROWS_AS(parse_safetensors(bytes_of(part), "part"), core::UserError);
@@ -115,36 +115,38 @@ TEST_CASE("every truncation of a safetensors file is refused", "[io][safetensors
 }
 
 TEST_CASE("changed data and changed metadata are found by the checksum", "[io][safetensors]") {
-  std::string data = saved(sample());
+  std::string data = safetensors_file(sample());
   data.back() = static_cast<char>(data.back() ^ 1);
-  CHECK_THAT(error_of_bytes(data), ContainsSubstring("m.safetensors: has a wrong checksum"));
-  std::string metadata = saved(sample());
+  CHECK_THAT(error_of_safetensors(data), ContainsSubstring("m.safetensors: has a wrong checksum"));
+  std::string metadata = safetensors_file(sample());
   metadata.replace(metadata.find("quoted"), 6, "QUOTED");
-  CHECK_THAT(error_of_bytes(metadata), ContainsSubstring("has a wrong checksum"));
+  CHECK_THAT(error_of_safetensors(metadata), ContainsSubstring("has a wrong checksum"));
 }
 
 TEST_CASE("offsets must lead through the data without gap, overlap or rest", "[io][safetensors]") {
   const std::string eight(8, '\0');
-  CHECK_THAT(error_of_bytes(with_header(R"({"a":)" + tensor("[0,4]") + "}", eight)),
+  CHECK_THAT(error_of_safetensors(with_header(R"({"a":)" + tensor("[0,4]") + "}", eight)),
              ContainsSubstring("holds 4 bytes beyond its last tensor"));
-  CHECK_THAT(error_of_bytes(with_header(R"({"a":)" + tensor("[4,8]") + "}", eight)),
+  CHECK_THAT(error_of_safetensors(with_header(R"({"a":)" + tensor("[4,8]") + "}", eight)),
              ContainsSubstring("tensor 'a' follows a gap"));
-  CHECK_THAT(
-      error_of_bytes(with_header(R"({"a":)" + tensor("[0,4]") + R"(,"b":)" + tensor("[2,6]") + "}", eight)),
-      ContainsSubstring("tensor 'b' overlaps another one"));
-  CHECK_THAT(error_of_bytes(with_header(R"({"a":)" + tensor("[0,12]", "[3]") + "}", eight)),
+  CHECK_THAT(error_of_safetensors(
+                 with_header(R"({"a":)" + tensor("[0,4]") + R"(,"b":)" + tensor("[2,6]") + "}", eight)),
+             ContainsSubstring("tensor 'b' overlaps another one"));
+  CHECK_THAT(error_of_safetensors(with_header(R"({"a":)" + tensor("[0,12]", "[3]") + "}", eight)),
              ContainsSubstring("tensor 'a' reaches beyond the end"));
-  CHECK_THAT(error_of_bytes(with_header(R"({"a":)" + tensor("[4,0]") + "}", eight)),
+  CHECK_THAT(error_of_safetensors(with_header(R"({"a":)" + tensor("[4,0]") + "}", eight)),
              ContainsSubstring("tensor 'a' reaches beyond the end"));
-  CHECK_THAT(error_of_bytes(with_header(R"({"a":)" + tensor("[0,8]", "[3]") + "}", eight)),
+  CHECK_THAT(error_of_safetensors(with_header(R"({"a":)" + tensor("[0,8]", "[3]") + "}", eight)),
              ContainsSubstring("of shape [3] and dtype float32 does not fill its 8 bytes"));
   CHECK_THAT(
-      error_of_bytes(with_header(R"({"a":)" + tensor("[0,8]", "[4611686018427387904,4]") + "}", eight)),
+      error_of_safetensors(with_header(R"({"a":)" + tensor("[0,8]", "[4611686018427387904,4]") + "}", eight)),
       ContainsSubstring("does not fill"));
 }
 
 TEST_CASE("a header that is not as the format says is refused", "[io][safetensors]") {
-  const auto error = [](const std::string& header) { return error_of_bytes(with_header(header, "abcd")); };
+  const auto error = [](const std::string& header) {
+    return error_of_safetensors(with_header(header, "abcd"));
+  };
   CHECK_THAT(error("[]"), ContainsSubstring("does not start with '{'"));
   CHECK_THAT(error("{\"a\":1"), ContainsSubstring("is not an object of tensors"));
   CHECK_THAT(error("{\"a\""), ContainsSubstring("is not valid JSON"));
@@ -175,10 +177,10 @@ TEST_CASE("a header that is not as the format says is refused", "[io][safetensor
 }
 
 TEST_CASE("a header length beyond the file or the format's limit is refused", "[io][safetensors]") {
-  CHECK_THAT(error_of_bytes("abc"), ContainsSubstring("too short to be a safetensors file"));
-  CHECK_THAT(error_of_bytes(std::string(8, '\xff') + "{}"),
+  CHECK_THAT(error_of_safetensors("abc"), ContainsSubstring("too short to be a safetensors file"));
+  CHECK_THAT(error_of_safetensors(std::string(8, '\xff') + "{}"),
              ContainsSubstring("its header is longer than the file"));
-  CHECK_THAT(error_of_bytes(std::string("\x03\0\0\0\0\0\0\0{}", 10)),
+  CHECK_THAT(error_of_safetensors(std::string("\x03\0\0\0\0\0\0\0{}", 10)),
              ContainsSubstring("longer than the file"));
 }
 

@@ -268,12 +268,15 @@ TEST_CASE("a run folder fills a report, and what it lacks is absent with a reaso
   save_small_model(file("model.safetensors"));
   put(file("metrics.jsonl"), "{\"step\": 1, \"train_loss\": 1}\n");
   put(file("data.json"),
-      R"({"rows": 10, "looked_at": 10, "failed": 1, "findings": [{"severity": "note", "text": "few rows", "remedy": null}],
-          "theta": [{"name": "mass", "count": 9, "missing": 1, "smallest": 0, "largest": 1, "median": 0.5, "mean": null,
+      R"({"rows": 10, "looked_at": 10, "failed": 1, "findings": [
+          {"severity": "note", "text": "few rows", "remedy": null}],
+          "theta": [{"name": "mass", "count": 9, "missing": 1, "smallest": 0, "largest": 1, "median": 0.5,
+                     "mean": null,
                      "deviation": 0.1, "histogram": {"low": 0, "high": 1, "counts": [4, 5]}}],
           "x": [{"name": "height", "count": 0, "missing": 10, "smallest": null}]})");
   put(file("train.log"),
-      "2026-11-28 23:05:46 warning: model.depth = 9, the model card advises at most 8: use less [flux1.depth]\n"
+      "2026-11-28 23:05:46 warning: model.depth = 9, the model card advises at most 8: use less "
+      "[flux1.depth]\n"
       "2026-11-28 23:05:46 finished\n");
   put(file("diagnostics/sbc.json"), diagnose::to_json(std::vector{finding("sbc", diagnose::Verdict::fail)}));
   content = report::read_run(run);

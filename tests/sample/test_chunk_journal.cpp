@@ -1,4 +1,5 @@
-// What was computed before a stop is taken from the journal, and the result is that of a run that never stopped.
+// What was computed before a stop is taken from the journal, and the result is that of a run that never
+// stopped.
 #include <csignal>
 #include <cstring>
 #include <filesystem>
@@ -21,8 +22,8 @@ using namespace fluxsbi;
 
 namespace {
 
-// Two components around 0 with a prior that rejects a third of the draws, by a network that counts its calls and may
-// ask to stop.
+// Two components around 0 with a prior that rejects a third of the draws, by a network that counts its calls
+// and may ask to stop.
 struct Interruptible {
   method::FlowMatching flow{{}};
   data::Standardiser theta{{0, 0}, {1, 1}};

@@ -20,7 +20,8 @@ namespace {
 
 // Estimates ask for about this much: enough that what the libraries keep for themselves does not count.
 constexpr double wanted = 30e6;
-// Modules took 0.38 to 0.82 of the estimate when drawing and 0.22 to 0.37 with gradient, which depends on the shape.
+// Modules took 0.38 to 0.82 of the estimate when drawing and 0.22 to 0.37 with gradient, which depends on the
+// shape.
 constexpr double modules_factor = 10;
 // The tile engine works on 16 samples at a time: it took 0.001 to 0.036.
 constexpr double tiles_factor = 10;
@@ -121,7 +122,7 @@ struct Example {
 
 }  // namespace
 
-TEST_CASE("the estimate of a sample's memory bounds what drawing takes", "[sample][memory][serial]") {
+TEST_CASE("the estimate of a sample's memory bounds what drawing takes", "[sample][memory]") {
   for (const Subject& subject : subjects) {
     const Example example(subject);
     const double bytes =
@@ -136,7 +137,7 @@ TEST_CASE("the estimate of a sample's memory bounds what drawing takes", "[sampl
   }
 }
 
-TEST_CASE("the estimate of a gradient's memory bounds what an evaluation takes", "[sample][memory][serial]") {
+TEST_CASE("the estimate of a gradient's memory bounds what an evaluation takes", "[sample][memory]") {
   for (const Subject& subject : subjects) {
     const Example example(subject);
     const double bytes = sample::bytes_per_pull_back(example.engine->parameters(), example.shape);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""scripts/check_structure.py on small trees: the sound one passes, and each breach is reported with its place.
+"""scripts/check_structure.py on small trees: the sound one passes, and each breach is reported with its
+place.
 
 Each test writes the sound tree, changes it in one place, and expects exactly one line.
 """
@@ -35,7 +36,8 @@ SOUND = {
     "lib/model/network.cpp": '#include "model/network.hpp"\n#include "core/text.hpp"\n',
     "lib/model/ops/gelu.hpp": "#pragma once\n",
     "lib/model/ops/gelu.cpp": '#include "gelu.hpp"\n#include "model/network.hpp"\n',
-    "lib/engine/CMakeLists.txt": "fluxsbi_room(engine\n  SOURCES engine.cpp\n  USES core model tile\n  PRIVATE dl)\n",
+    "lib/engine/CMakeLists.txt":
+        "fluxsbi_room(engine\n  SOURCES engine.cpp\n  USES core model tile\n  PRIVATE dl)\n",
     "lib/engine/engine.hpp": '#pragma once\n#include "model/network.hpp"\n',
     "lib/engine/engine.cpp": '#include "engine/engine.hpp"\n#include "engine/tile/graph.hpp"\n',
     "lib/engine/cuda/CMakeLists.txt": "add_library(fluxsbi_cuda SHARED plugin.cpp)\n",
@@ -82,8 +84,11 @@ class CheckStructure(unittest.TestCase):
         self.assertEqual(self.run_on({}), (0, []))
 
     def test_a_room_does_not_include_a_later_one(self):
-        self.expect("lib/core/text.cpp", '#include "report/axis.hpp"\n',
-                    "lib/core/text.cpp:3: order: core may not include report/axis.hpp; report comes after core in lib/")
+        self.expect(
+            "lib/core/text.cpp", '#include "report/axis.hpp"\n',
+            "lib/core/text.cpp:3: order: core may not include report/axis.hpp; "
+            "report comes after core in lib/"
+        )
 
     def test_a_nested_room_is_a_room_of_its_own(self):
         self.expect("lib/engine/tile/graph.cpp", '#include "model/ops/gelu.hpp"\n',
@@ -94,9 +99,14 @@ class CheckStructure(unittest.TestCase):
                     "cuda comes after engine in lib/")
 
     def test_a_nested_room_may_not_include_the_room_around_it(self):
-        code, lines = self.run_on({"lib/engine/work.hpp": "", "lib/engine/tile/graph.cpp": '#include "../work.hpp"\n'})
+        code, lines = self.run_on({
+            "lib/engine/work.hpp": "",
+            "lib/engine/tile/graph.cpp": '#include "../work.hpp"\n'
+        })
         self.assertEqual((code, lines), (1, [
-            "lib/engine/tile/graph.cpp:2: order: tile may not include ../work.hpp; engine comes after tile in lib/"]))
+            "lib/engine/tile/graph.cpp:2: order: tile may not include ../work.hpp; "
+            "engine comes after tile in lib/"
+        ]))
 
     def test_headers_of_kernels_count(self):
         self.expect("lib/engine/tile/kernels.inl", '#include "model/ops/gelu.hpp"\n',
@@ -109,7 +119,8 @@ class CheckStructure(unittest.TestCase):
                     "lib/model/CMakeLists.txt does not say USES tile")
 
     def test_no_later_room_is_used(self):
-        self.expect("lib/core/CMakeLists.txt", "fluxsbi_room(extra\n  SOURCES a.cpp\n  USES core\n    report)\n",
+        self.expect("lib/core/CMakeLists.txt",
+                    "fluxsbi_room(extra\n  SOURCES a.cpp\n  USES core\n    report)\n",
                     "lib/core/CMakeLists.txt:6: order: extra may not use report, which comes after it")
 
     def test_no_unknown_room_is_used(self):
@@ -128,13 +139,15 @@ class CheckStructure(unittest.TestCase):
                     "engine comes after tile in lib/")
 
     def test_support_does_not_hide_a_later_room(self):
-        self.expect("tests/tile/test_graph.cpp", '#include "support/toy_network.hpp"\n',
-                    "tests/tile/test_graph.cpp:3: tests: tests/tile may not include model/network.hpp through "
-                    "support/toy_network.hpp; model comes after tile in lib/")
+        self.expect(
+            "tests/tile/test_graph.cpp", '#include "support/toy_network.hpp"\n',
+            "tests/tile/test_graph.cpp:3: tests: tests/tile may not include model/network.hpp through "
+            "support/toy_network.hpp; model comes after tile in lib/")
 
     def test_a_test_program_does_not_link_a_later_room(self):
-        self.expect("tests/tile/CMakeLists.txt", "fluxsbi_test(tile\n  SOURCES a.cpp\n  USES fluxsbi_model)\n",
-                    "tests/tile/CMakeLists.txt:4: tests: the tests of tile may not use model, which comes after it")
+        self.expect(
+            "tests/tile/CMakeLists.txt", "fluxsbi_test(tile\n  SOURCES a.cpp\n  USES fluxsbi_model)\n",
+            "tests/tile/CMakeLists.txt:4: tests: the tests of tile may not use model, which comes after it")
 
     def test_tests_of_the_program_do_without_libtorch(self):
         self.expect("tests/app/test_train.cpp", '#include "model/network.hpp"\n',
@@ -155,15 +168,25 @@ class CheckStructure(unittest.TestCase):
                     "tests/cellar/test_wine.cpp:1: tests: tests/cellar is named after no room of lib/")
 
     def test_rooms_without_libtorch_stay_so(self):
-        self.expect("lib/report/axis.cpp", "#include <ATen/core/Tensor.h>\n",
-                    "lib/report/axis.cpp:2: torch: lib/report/axis.cpp must do without LibTorch, and includes "
-                    "ATen/core/Tensor.h")
-        self.expect("lib/engine/cuda/kernel.cu", '#include "model/network.hpp"\n',
-                    "lib/engine/cuda/kernel.cu:1: torch: lib/engine/cuda/kernel.cu must do without LibTorch, and "
-                    "includes torch/nn/module.h through model/network.hpp")
+        self.expect(
+            "lib/report/axis.cpp", "#include <ATen/core/Tensor.h>\n",
+            "lib/report/axis.cpp:2: torch: lib/report/axis.cpp must do without LibTorch, and includes "
+            "ATen/core/Tensor.h")
+        self.expect(
+            "lib/engine/cuda/kernel.cu", '#include "model/network.hpp"\n',
+            "lib/engine/cuda/kernel.cu:1: torch: lib/engine/cuda/kernel.cu must do without LibTorch, and "
+            "includes torch/nn/module.h through model/network.hpp")
+
+    def test_width_and_clocks(self):
+        self.expect("lib/report/axis.cpp", "// " + "x" * 108 + "\n",
+                    "lib/report/axis.cpp:2: width: 111 columns; more than 110 do not fit")
+        self.expect("lib/report/axis.cpp", "auto t = std::chrono::system_clock::now();\n",
+                    "lib/report/axis.cpp:2: clocks: this clock jumps when it is set; durations are "
+                    "core::steady_seconds")
 
     def test_length_hosts_and_leftovers(self):
-        self.expect("lib/report/axis.cpp", "\n" * 500, "lib/report/axis.cpp:501: length: 501 lines; more than 500 hold "
+        self.expect("lib/report/axis.cpp", "\n" * 500,
+                    "lib/report/axis.cpp:501: length: 501 lines; more than 500 hold "
                     "more than one idea")
         self.expect("lib/report/axis.cpp", "// see py" "pi.org\n",
                     "lib/report/axis.cpp:2: hosts: names the host of a package registry")

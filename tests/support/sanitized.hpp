@@ -9,8 +9,8 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
-/// `whole`, or `part` under a sanitizer, which runs ten times as slowly and looks at memory, not at statistics: the
-/// same code runs on fewer numbers there.
+/// `whole`, or `part` under a sanitizer, which runs ten times as slowly and looks at memory, not at
+/// statistics: the same code runs on fewer numbers there.
 template <class T>
 constexpr T unless_sanitized(T whole, T part) {
   return sanitized ? part : whole;

@@ -80,7 +80,8 @@ class ToyJointNetwork : public model::Network {
   torch::nn::Linear inner{nullptr}, outer{nullptr};
 };
 
-/// Flow matching's regression of `theta` [B, L, C] on x: states between noise `normal` and theta at times t [B].
+/// Flow matching's regression of `theta` [B, L, C] on x: states between noise `normal` and theta at times t
+/// [B].
 inline engine::Regression toy_regression(const at::Tensor& theta, const at::Tensor& x,
                                          const at::Tensor& normal, const at::Tensor& t) {
   engine::Regression problem;

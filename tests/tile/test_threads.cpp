@@ -14,7 +14,8 @@ namespace {
 
 constexpr int64_t parts = 6, tiles_of_part = 3;
 
-// Calls work(i) for i = 0 ... count - 1 on so many threads, each taking the next piece when it is done with one.
+// Calls work(i) for i = 0 ... count - 1 on so many threads, each taking the next piece when it is done with
+// one.
 template <class Work>
 void share_out(int64_t count, int threads, const Work& work) {
   std::atomic<int64_t> next{0};
@@ -34,8 +35,8 @@ std::vector<float> random_numbers(int64_t count, unsigned seed) {
   return numbers;
 }
 
-// The outputs of all tiles and the gradient of all parameters: weights are packed, parts of the batch computed, and
-// sums of the parts reduced, each by all threads.
+// The outputs of all tiles and the gradient of all parameters: weights are packed, parts of the batch
+// computed, and sums of the parts reduced, each by all threads.
 std::vector<float> run(int threads) {
   int64_t size = 0;
   const ParameterTable table = parameters(3, size);

@@ -51,8 +51,8 @@ TEST_CASE("a run that was interrupted between the parts of a step or in a valida
   const ToyRun run = parted_run();
   auto uncut = run.setup(whole.path());
   train::train(uncut, std::nullopt);
-  // Four points a step, one a validation of one chunk: within step 2, within step 8, in the validation after step 10,
-  // within step 11.
+  // Four points a step, one a validation of one chunk: within step 2, within step 8, in the validation after
+  // step 10, within step 11.
   for (const auto& [point, step] : {std::pair<int64_t, int64_t>{6, 1}, {30, 7}, {41, 10}, {43, 10}}) {
     CAPTURE(point);
     const test::TemporaryFolder parts;

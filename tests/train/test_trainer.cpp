@@ -225,8 +225,7 @@ TEST_CASE("metrics stand at every log and validation step", "[train][trainer]") 
   CHECK(validated == std::vector<int64_t>{15, 30, 45, 60});
 }
 
-TEST_CASE("training takes no more memory after many steps than after some",
-          "[train][trainer][slow][serial]") {
+TEST_CASE("training takes no more memory after many steps than after some", "[train][trainer][slow]") {
   const test::TemporaryFolder folder;
   ToyRun run;
   run.training.nsteps = 6000;
@@ -234,8 +233,8 @@ TEST_CASE("training takes no more memory after many steps than after some",
   run.training.save_every = 1000;
   run.training.keep_checkpoints = 2;
   auto setup = run.setup(folder.path());
-  // Bytes that malloc has given out. One tensor kept a step would be 500 bytes a step; malloc counts the pieces in
-  // its threads' caches as given out, which comes and goes.
+  // Bytes that malloc has given out. One tensor kept a step would be 500 bytes a step; malloc counts the
+  // pieces in its threads' caches as given out, which comes and goes.
   const auto allocated = [] {
     const struct mallinfo2 info = mallinfo2();
     return static_cast<double>(info.uordblks + info.hblkhd);

@@ -23,8 +23,8 @@ std::vector<std::string> joint_names(const std::vector<std::string>& theta_names
 
 /// Reads text whose header holds some of the model's names ("x_3[0]", "x_3[1]", ... where there are several
 /// channels), in any order. A cell that is empty or says NA or NaN is blank. Or
-/// an array file of `given`, or of theta and x, with NaN for blanks (given_cells.hpp). `prior` (may be null) is
-/// theta's. Throws UserErrors: columns of unknown names (with the nearest), text that is no number, values
+/// an array file of `given`, or of theta and x, with NaN for blanks (given_cells.hpp). `prior` (may be null)
+/// is theta's. Throws UserErrors: columns of unknown names (with the nearest), text that is no number, values
 /// that are not finite, tokens with some channels filled and some blank, theta outside the prior's support,
 /// rows without a blank, a file without rows.
 Given load_given(const std::string& path, const DataShape& shape, const std::vector<std::string>& theta_names,

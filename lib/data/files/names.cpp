@@ -1,5 +1,6 @@
 #include "data/files/names.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "core/error.hpp"
@@ -38,6 +39,10 @@ std::vector<std::string> feature_names(std::span<const std::string> tokens, int6
     }
   }
   return names;
+}
+
+bool names_hold(std::span<const std::string> names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace fluxsbi::data

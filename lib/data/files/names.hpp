@@ -20,4 +20,7 @@ std::vector<std::string> resolve_names(const std::vector<std::string>& given, co
 /// "x_3[0]", "x_3[1]", ...
 std::vector<std::string> feature_names(std::span<const std::string> tokens, int64_t channels);
 
+/// Whether `name` is one of them.
+bool names_hold(std::span<const std::string> names, const std::string& name);
+
 }  // namespace fluxsbi::data

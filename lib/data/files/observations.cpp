@@ -21,7 +21,7 @@ namespace {
 using Dims = std::vector<int64_t>;
 
 /// The shapes one row may have, the usual one first.
-std::vector<Dims> row_layouts(const DataShape& shape) {
+std::vector<Dims> x_layouts(const DataShape& shape) {
   std::vector<Dims> layouts;
   if (!shape.x_grid.empty()) {
     layouts.push_back({shape.x_grid[0], shape.x_grid[1], shape.x_channels});
@@ -112,7 +112,7 @@ Observations load_observations(const std::string& path, const DataShape& shape,
     if (shape.padded) {
       observations = take_sets(x, shape, path);
     } else {
-      observations.rows = count_rows(x.shape, row_layouts(shape), path, "x", condition_text(shape));
+      observations.rows = count_rows(x.shape, x_layouts(shape), path, "x", condition_text(shape));
       observations.x = x.to_double();
     }
   }

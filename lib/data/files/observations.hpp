@@ -12,8 +12,8 @@ namespace fluxsbi::data {
 /// Observations to condition on: [rows, x_dim, x_channels] from npz (key x), npy, HDF5 (x) or CSV whose
 /// header is the model's x names or data_1, data_2, ...; one row may come without the leading axis. Sets
 /// (shape.padded) may have fewer elements than x_dim, the rest of a row becomes NaN. Throws UserError for
-/// wrong rank, another number of tokens or channels than `shape`, values that are not finite. NaN is an absent
-/// element of a set, and a missing value where `gaps` or the shape allows it.
+/// wrong rank, another number of tokens or channels than `shape`, values that are not finite. NaN is an
+/// absent element of a set, and a missing value where `gaps` or the shape allows it.
 struct Observations {
   int64_t rows = 0;
   std::vector<double> x;

@@ -18,7 +18,7 @@ namespace fluxsbi::data {
 namespace {
 
 // The shapes of a row of theta, the usual one first.
-std::vector<std::vector<int64_t>> row_layouts(const DataShape& shape) {
+std::vector<std::vector<int64_t>> theta_layouts(const DataShape& shape) {
   std::vector<std::vector<int64_t>> layouts{{shape.theta_dim, shape.theta_channels}};
   if (shape.theta_channels == 1) layouts.insert(layouts.begin(), {shape.theta_dim});
   if (shape.theta_size() == 1) layouts.push_back({});
@@ -40,7 +40,7 @@ std::string key_of_points(const std::string& path) {
 
 // Makes rows of draws [rows, draws, ...] and returns how many each observation has; 0 for an array of points.
 int64_t take_draws(io::Array& theta, const DataShape& shape) {
-  const auto layouts = row_layouts(shape);
+  const auto layouts = theta_layouts(shape);
   const auto is_row = [&](size_t leading) {
     return std::any_of(layouts.begin(), layouts.end(), [&](const std::vector<int64_t>& row) {
       return theta.shape.size() == row.size() + leading &&
@@ -69,7 +69,7 @@ Parameters load_parameters(const std::string& path, const DataShape& shape,
     io::Array theta = load_side(path, key);
     parameters.draws = take_draws(theta, shape);
     parameters.rows =
-        count_rows(theta.shape, row_layouts(shape), path, key,
+        count_rows(theta.shape, theta_layouts(shape), path, key,
                    "the model's theta has " + std::to_string(shape.theta_size()) + " components");
     parameters.theta = theta.to_double();
   }

@@ -8,6 +8,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/dataset_file.hpp"
+#include "data/files/names.hpp"
 #include "io/csv.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
@@ -18,10 +19,6 @@ namespace {
 
 bool complete(const std::vector<int64_t>& columns) {
   return std::find(columns.begin(), columns.end(), -1) == columns.end();
-}
-
-bool among(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 // A file without names: its columns in their order, or one row that stands in a column.
@@ -80,7 +77,7 @@ TableRows load_columns(const std::string& path, const std::vector<std::string>& 
   for (size_t i = 1; i <= names.size(); ++i) numbered.push_back(stem + "_" + std::to_string(i));
   const auto wanted = [&](const std::string& name) {
     header.push_back(name);
-    return among(names, name) || among(numbered, name);
+    return names_hold(names, name) || names_hold(numbered, name);
   };
   io::Csv csv = io::load_csv(path, {false, wanted});
   if (header.empty()) return columns_in_order(path, csv.values, names, what);
@@ -88,7 +85,7 @@ TableRows load_columns(const std::string& path, const std::vector<std::string>& 
   if (!complete(columns)) {
     columns = find_columns(csv.columns, numbered);
     const std::string next = stem + "_" + std::to_string(names.size() + 1);
-    if (!complete(columns) || among(header, next)) {
+    if (!complete(columns) || names_hold(header, next)) {
       throw core::UserError(path + " has the columns " + core::join(header) + "; " + what + " " +
                             core::join(names) + ": the header must hold these names, or " + numbered.front() +
                             (names.size() > 1 ? " to " + numbered.back() : ""));

@@ -26,8 +26,9 @@ struct TableRows {
   std::vector<double> values;
 };
 
-/// The columns `names` of a text file, else STEM_1, STEM_2, ... of which there must be as many. A file without
-/// names must hold as many columns, or one row that stands in a single column. Throws UserError with the columns that there are; `what` says what the names are ("the model's theta is").
+/// The columns `names` of a text file, else STEM_1, STEM_2, ... of which there must be as many. A file
+/// without names must hold as many columns, or one row that stands in a single column. Throws UserError with
+/// the columns that there are; `what` says what the names are ("the model's theta is").
 TableRows load_columns(const std::string& path, const std::vector<std::string>& names,
                        const std::string& stem, const std::string& what);
 

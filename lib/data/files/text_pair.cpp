@@ -23,18 +23,14 @@ bool is_numbered(const std::string& column, const std::string& stem) {
                      [](unsigned char c) { return std::isdigit(c); });
 }
 
-bool among(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 /// stem_0, stem_1, ... as far as the header has them, and those of `ignore`, which are then left out.
 Names numbered_columns(const Names& header, const std::string& stem, const Names& ignore) {
   Names names;
   int64_t number = 0;
   for (;; ++number) {
     const std::string name = stem + "_" + std::to_string(number);
-    const bool ignored = among(ignore, name);
-    if (!ignored && !among(header, name)) break;
+    const bool ignored = names_hold(ignore, name);
+    if (!ignored && !names_hold(header, name)) break;
     if (!ignored) names.push_back(name);
   }
   const auto numbered =
@@ -45,7 +41,7 @@ Names numbered_columns(const Names& header, const std::string& stem, const Names
 
 void require_ignored(const std::string& path, const Names& seen, const Names& ignore) {
   for (const std::string& name : ignore) {
-    if (among(seen, name)) continue;
+    if (names_hold(seen, name)) continue;
     throw core::UserError(path + " has no column '" + name +
                           "' of data.ignore (there are: " + core::join(seen) + ")");
   }
@@ -98,16 +94,17 @@ SidePair load_text_pair(const std::string& path, Names theta_names, Names x_name
   const bool others_are_x = !ignore.empty() && !theta_names.empty() && x_names.empty();
   const auto wanted = [&](const std::string& name) {
     seen.push_back(name);
-    if (among(ignore, name)) return false;
+    if (names_hold(ignore, name)) return false;
     header.push_back(name);
-    return others_are_x || (theta_names.empty() ? is_numbered(name, "theta") : among(theta_names, name)) ||
-           (x_names.empty() ? is_numbered(name, "x") : among(x_names, name));
+    return others_are_x ||
+           (theta_names.empty() ? is_numbered(name, "theta") : names_hold(theta_names, name)) ||
+           (x_names.empty() ? is_numbered(name, "x") : names_hold(x_names, name));
   };
   io::Csv csv = io::load_csv(path, {false, wanted});
   require_ignored(path, seen, ignore);
   if (others_are_x && numbered_columns(header, "x", ignore).empty()) {
     for (const std::string& name : header) {
-      if (!among(theta_names, name)) x_names.push_back(name);
+      if (!names_hold(theta_names, name)) x_names.push_back(name);
     }
     core::log::info_once(path + ": x are the columns " + core::list_first(x_names));
   }

@@ -15,8 +15,9 @@ struct ThetaRows {
 };
 
 /// Reads theta from
-///   .npz, .h5   `samples` [rows, draws, d] (a file of `fluxsbi sample`, whose draws follow one another; those that
-///               could not be filled are left out, with a remark), else `theta` [n, d], else `map` [n, d]
+///   .npz, .h5   `samples` [rows, draws, d] (a file of `fluxsbi sample`, whose draws follow one another;
+///               those that could not be filled are left out, with a remark), else `theta` [n, d], else `map`
+///               [n, d]
 ///   .npy        [n, d] or [rows, draws, d]
 ///   .csv        the columns `names`, else theta_0, theta_1, ... or parameter_1, parameter_2, ...
 /// dim: theta's components; 0: as many as the file has. names: theta's, or empty where it has none. A sample

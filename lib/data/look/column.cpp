@@ -6,11 +6,12 @@
 #include <span>
 #include <utility>
 
+#include "data/prior/special_functions.hpp"
+
 namespace fluxsbi::data {
 
 namespace {
 
-constexpr double quartiles_of_normal = 1.3489795003921634;  // between the quartiles of N(0, 1)
 constexpr double hundredths_of_normal = 4.652695748081682;  // between its 1 % and 99 % quantiles
 constexpr double far_gap = 5;     // a fill value lies this many ranges of the other values away from them
 constexpr double repeated_z = 5;  // a repeated value this far out is a fill value

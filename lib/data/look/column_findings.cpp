@@ -4,14 +4,14 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "data/prior/special_functions.hpp"
 
 namespace fluxsbi::data {
 
 namespace {
 
 constexpr double mostly_missing = 0.99;
-constexpr double least_middle = 0.2;                        // of `middles`
-constexpr double quartiles_of_normal = 1.3489795003921634;  // between the quartiles of N(0, 1)
+constexpr double least_middle = 0.2;  // of `middles`
 
 using Items = std::vector<FindingItem>;
 

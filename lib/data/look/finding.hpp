@@ -9,7 +9,8 @@
 
 namespace fluxsbi::data {
 
-/// note: a fact that needs no action; warning: the result is probably not what is wanted; error: it cannot be.
+/// note: a fact that needs no action; warning: the result is probably not what is wanted; error: it cannot
+/// be.
 enum class Severity { note, warning, error };
 std::string_view name_of(Severity severity);
 

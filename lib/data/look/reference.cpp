@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <utility>
 
 #include "core/text.hpp"
 #include "data/look/finding.hpp"
+#include "data/prior/special_functions.hpp"
 
 namespace fluxsbi::data {
 
 namespace {
 
 constexpr double beyond_range = 0.5, beyond_farthest = 1.5, beyond_nearest = 2;
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 double squared_distance(std::span<const float> a, std::span<const float> b) {
   double sum = 0;
@@ -103,16 +102,17 @@ class Comparison {
     for (size_t i = 0; i < size_; ++i)
       u[i] = static_cast<float>(std::asinh((row[i] - reference_.median[i]) / unit(i)));
     double least = infinity;
-    for (size_t first = 0; first < reference_.rows.size(); first += size_)
-      least =
-          std::min(least, squared_distance(u, std::span<const float>(reference_.rows).subspan(first, size_)));
-    least = std::sqrt(least);
-    if (!(least > beyond_nearest * nearest_.back())) return "";
+    for (size_t first = 0; first < reference_.rows.size(); first += size_) {
+      const auto remembered = std::span<const float>(reference_.rows).subspan(first, size_);
+      least = std::min(least, std::sqrt(squared_distance(u, remembered)));
+      if (least <= beyond_nearest * nearest_.back()) return "";  // most rows are near one of the first
+    }
     const std::string times =
         nearest_.back() > 0
             ? core::brief_text(std::round(10 * least / nearest_.back()) / 10) + " times as far"
             : "farther";
-    return "its distance to the nearest training row is beyond the 100th percentile of that among training rows, " +
+    return "its distance to the nearest training row is beyond the 100th percentile of that among training "
+           "rows, " +
            times + " as the largest";
   }
 

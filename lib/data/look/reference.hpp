@@ -8,8 +8,8 @@
 
 namespace fluxsbi::data {
 
-/// Facts about the numbers of x, [size] each, to ten digits, and some rows. Empty for models without x and for those of older
-/// versions.
+/// Facts about the numbers of x, [size] each, to ten digits, and some rows. Empty for models without x and
+/// for those of older versions.
 struct Reference {
   std::vector<double> mean, deviation;  ///< of the finite values
   std::vector<double> low, high;        ///< the smallest and the largest
@@ -29,13 +29,13 @@ struct Unlikeness {
   std::string text;  ///< "x_0 = 50 is 85 training standard deviations from the mean (...)"
 };
 
-/// The rows of `x` [rows, size], data's units, that are unlike the training data; `names` are of its numbers. NaN is
-/// passed over.
+/// The rows of `x` [rows, size], data's units, that are unlike the training data; `names` are of its numbers.
+/// NaN is passed over.
 ///
 /// A number is told where it lies beyond the training values by more than half of their range, or more than
-/// `far_deviations` standard deviations from their mean and half again as far as the farthest of them. A row is told
-/// where its nearest remembered row is twice as far as the largest such distance among the remembered rows
-/// themselves; distances are those of u, which heavy tails do not rule.
+/// `far_deviations` standard deviations from their mean and half again as far as the farthest of them. A row
+/// is told where its nearest remembered row is twice as far as the largest such distance among the remembered
+/// rows themselves; distances are those of u, which heavy tails do not rule.
 std::vector<Unlikeness> unlike_training(const Reference& reference, std::span<const double> x,
                                         std::span<const std::string> names);
 inline constexpr double far_deviations = 6;

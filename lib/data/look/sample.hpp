@@ -22,8 +22,8 @@ struct RowSample {
   int64_t failures() const;
 };
 
-/// All rows where both sides together have at most `most_numbers` numbers, else one at random of each of as many equal
-/// parts of the rows as fit.
+/// All rows where both sides together have at most `most_numbers` numbers, else one at random of each of as
+/// many equal parts of the rows as fit.
 RowSample sample_rows(const Dataset& dataset, const DataOptions& options, uint64_t seed,
                       int64_t most_numbers);
 

@@ -8,7 +8,8 @@
 
 namespace fluxsbi::data {
 
-/// The lower triangular R with matrix = R R^T, [dim * dim] by rows; nothing for a matrix that is not positive definite.
+/// The lower triangular R with matrix = R R^T, [dim * dim] by rows; nothing for a matrix that is not positive
+/// definite.
 /// The matrix is symmetric; its lower half is read.
 std::optional<std::vector<double>> cholesky(std::span<const double> matrix, size_t dim);
 

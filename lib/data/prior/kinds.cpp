@@ -133,9 +133,9 @@ void check_cut(const PriorPart& part, const PriorKindRow& kind, const PriorCompl
   if (low_outside || high_outside) return;
   const auto [low, high] = cut_ends(part, *base);
   if (!std::isfinite(base->log_mass(low, high))) {
-    complain(
-        part.find("low") ? "low" : "high",
-        "leaves no probability that double precision can tell from 0; move low or high towards the bulk of the distribution");
+    complain(part.find("low") ? "low" : "high",
+             "leaves no probability that double precision can tell from 0; move low or high towards the bulk "
+             "of the distribution");
   }
 }
 

@@ -1,5 +1,5 @@
-// `prior.parameters`: theta put together from parts, each of its own kind. A part is one parameter, or a group of
-// parameters that depend on each other.
+// `prior.parameters`: theta put together from parts, each of its own kind. A part is one parameter, or a
+// group of parameters that depend on each other.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +61,8 @@ struct PriorGroup {
   std::unique_ptr<Prior> (*make)(const PriorPart& part);
 };
 
-/// One kind. A kind of one parameter has `univariate`, which takes the numbers of its keys in their order; a kind of a
-/// group has `group`.
+/// One kind. A kind of one parameter has `univariate`, which takes the numbers of its keys in their order; a
+/// kind of a group has `group`.
 struct PriorKindRow {
   std::string_view name;
   std::vector<std::string> aliases;
@@ -87,15 +87,15 @@ int64_t part_size(const PriorPart& part);
 /// All names in theta's order, theta_i for a component without one; empty where no part has names.
 std::vector<std::string> part_names(const PriorParts& parts);
 
-/// Reports what is wrong with a part whose kind is known: keys that are missing or not the kind's, numbers out of range,
-/// ends that leave no probability.
+/// Reports what is wrong with a part whose kind is known: keys that are missing or not the kind's, numbers
+/// out of range, ends that leave no probability.
 void check_part(const PriorPart& part, const PriorComplaint& complain);
 
 /// The part as a prior of its own. The part has been checked.
 std::unique_ptr<Prior> make_part(const PriorPart& part);
 
-/// Reads a map from names to parts or a list of parts. Throws config::NestedProblems with all that is wrong, each at its
-/// place: unknown kinds and keys with the nearest name, and all that check_part reports.
+/// Reads a map from names to parts or a list of parts. Throws config::NestedProblems with all that is wrong,
+/// each at its place: unknown kinds and keys with the nearest name, and all that check_part reports.
 config::Problem read(const config::Value& value, PriorParts& out);
 /// YAML of one line, as a list.
 std::string emit(const PriorParts& parts);

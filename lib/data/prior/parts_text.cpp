@@ -1,4 +1,5 @@
-// prior.parameters as text: read from a config with every mistake at its place, and written for resolved configs.
+// prior.parameters as text: read from a config with every mistake at its place, and written for resolved
+// configs.
 #include <algorithm>
 #include <map>
 #include <set>

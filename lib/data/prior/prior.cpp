@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "core/error.hpp"
@@ -15,8 +14,6 @@
 namespace fluxsbi::data {
 
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 bool within(double value, double low, double high) {
   return between_ends(value, {low, high});

@@ -44,12 +44,12 @@ struct PriorOptions {
 };
 const config::Table<PriorOptions>& prior_table();
 
-/// Completes the section after it was read: prior.parameters means kind parameters. Another kind, or numbers beside
-/// them, are problems.
+/// Completes the section after it was read: prior.parameters means kind parameters. Another kind, or numbers
+/// beside them, are problems.
 void resolve(PriorOptions& options, config::Reader& reader);
 
-/// Gives theta the names of prior.parameters where data.names.theta (`names`) is empty. Reports other names as a problem
-/// that shows both.
+/// Gives theta the names of prior.parameters where data.names.theta (`names`) is empty. Reports other names
+/// as a problem that shows both.
 void adopt_names(const PriorOptions& options, std::vector<std::string>& names, config::Reader& reader);
 
 class Prior {
@@ -62,16 +62,16 @@ class Prior {
   virtual double log_prob(std::span<const double> theta) const = 0;
   /// The value of a component below which the share p in (0, 1) of its own (marginal) distribution lies.
   virtual double quantile(size_t component, double p) const = 0;
-  /// True if `value` lies in the support of a component of theta. NaN never does. The support of theta is the product
-  /// of its components', but for groups whose components bound each other (a Dirichlet's fractions).
+  /// True if `value` lies in the support of a component of theta. NaN never does. The support of theta is the
+  /// product of its components', but for groups whose components bound each other (a Dirichlet's fractions).
   virtual bool component_in_support(size_t component, double value) const = 0;
   /// True if theta [dim] lies in the support.
   bool in_support(std::span<const double> theta) const { return in_support(theta, {}); }
-  /// The same of a theta of which some components were given: given [dim] is not 0 for these, or empty for none. A
-  /// given one is not judged itself, but it bounds those that were not.
+  /// The same of a theta of which some components were given: given [dim] is not 0 for these, or empty for
+  /// none. A given one is not judged itself, but it bounds those that were not.
   virtual bool in_support(std::span<const double> theta, std::span<const uint8_t> given) const;
-  /// in_support counts an end as float32 writes it, too. True if theta lies in the support without that allowance, as
-  /// draws for a simulator do.
+  /// in_support counts an end as float32 writes it, too. True if theta lies in the support without that
+  /// allowance, as draws for a simulator do.
   virtual bool between_exact_ends(std::span<const double> theta) const;
   /// True if some theta of the support has these values. NaN leaves a component open.
   virtual bool admits(std::span<const double> theta) const;
@@ -85,14 +85,16 @@ class Prior {
 };
 
 /// Builds the prior of `options` for `dim` components; nullptr for kind none.
-/// Throws UserError (naming prior.KEY) for lengths that do not fit, low >= high, scale <= 0, and for mistakes in parts.
+/// Throws UserError (naming prior.KEY) for lengths that do not fit, low >= high, scale <= 0, and for mistakes
+/// in parts.
 std::unique_ptr<Prior> make_prior(const PriorOptions& options, int64_t dim);
 
 /// The ranges that prior.transform: logit confines theta to; empty for none. Throws UserError for a prior
 /// without an end (null: none is known).
 Range transform_range(const PriorOptions& options, const Prior* prior);
 
-/// The number of components that the section tells: those of its parts, or the longest list's length; 0 for kind none.
+/// The number of components that the section tells: those of its parts, or the longest list's length; 0 for
+/// kind none.
 int64_t prior_dim(const PriorOptions& options);
 
 }  // namespace fluxsbi::data

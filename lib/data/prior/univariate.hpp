@@ -1,5 +1,5 @@
-// Distributions of one parameter, the kinds of `prior.parameters` that stand for themselves: density, distribution
-// function and quantiles on both sides, so that no tail loses its digits.
+// Distributions of one parameter, the kinds of `prior.parameters` that stand for themselves: density,
+// distribution function and quantiles on both sides, so that no tail loses its digits.
 #pragma once
 
 #include <memory>
@@ -31,14 +31,15 @@ class Univariate {
   virtual double quantile_between(double u, double low, double high) const;
 };
 
-/// True if `value` lies between the ends, where an end counts as itself and as what float32 makes of it: files hold
-/// 0.1 as 0.10000000149. False for NaN and infinite values.
+/// True if `value` lies between the ends, where an end counts as itself and as what float32 makes of it:
+/// files hold 0.1 as 0.10000000149. False for NaN and infinite values.
 bool between_ends(double value, const std::pair<double, double>& ends);
 
 /// `base` confined to [low, high], which lie in its support (either may be infinite), and normalised again.
 std::unique_ptr<Univariate> truncated(std::unique_ptr<Univariate> base, double low, double high);
 
-// The kinds, from the numbers of their keys in the order of the registry (kinds.cpp). All numbers have been checked.
+// The kinds, from the numbers of their keys in the order of the registry (kinds.cpp). All numbers have been
+// checked.
 std::unique_ptr<Univariate> make_uniform(std::span<const double> low_high);
 std::unique_ptr<Univariate> make_loguniform(std::span<const double> low_high);
 std::unique_ptr<Univariate> make_normal(std::span<const double> mean_std);

@@ -139,15 +139,15 @@ const config::Table<SimulatorOptions>& simulator_table() {
                "how often a row is tried again that failed on its own")
           .add("lines", &SimulatorOptions::lines, config::integer_between(1, 10000000),
                "how many lines of output hold the x of one simulation, one after the other")
-          .add(
-              "max_length", &SimulatorOptions::max_length,
-              config::if_given(config::integer_between(1, 10000000)),
-              "the largest number of values in a row of x, where rows differ in length: shorter ones are filled "
-              "up with NaN, which data.nan: pad takes for absent; null: all rows have as many")
-          .add(
-              "deterministic", &SimulatorOptions::deterministic, config::any<bool>(),
-              "true: x is a function of theta alone, and no check is made that different seeds give different "
-              "noise");
+          .add("max_length", &SimulatorOptions::max_length,
+               config::if_given(config::integer_between(1, 10000000)),
+               "the largest number of values in a row of x, where rows differ in length: shorter ones are "
+               "filled "
+               "up with NaN, which data.nan: pad takes for absent; null: all rows have as many")
+          .add("deterministic", &SimulatorOptions::deterministic, config::any<bool>(),
+               "true: x is a function of theta alone, and no check is made that different seeds give "
+               "different "
+               "noise");
   return table;
 }
 

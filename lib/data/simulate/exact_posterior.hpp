@@ -16,9 +16,10 @@ struct ExactPosterior {
   uint64_t seed = 0;
 };
 
-/// Writes `samples` [rows, draws, theta_dim] and `x` [rows, x_dim]: the reference that samples can be scored against.
-/// Returns the shape of `samples`. Throws UserError for a task that is unknown or has no exact posterior, and for
-/// observations that do not fit it.
+/// Writes `samples` [rows, draws, theta_dim] and `x` [rows, x_dim]: the reference that samples can be scored
+/// against.
+/// Returns the shape of `samples`. Throws UserError for a task that is unknown or has no exact posterior, and
+/// for observations that do not fit it.
 std::vector<int64_t> write_exact_posterior(const ExactPosterior& request);
 
 }  // namespace fluxsbi::data

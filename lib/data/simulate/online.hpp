@@ -11,13 +11,14 @@
 
 namespace fluxsbi::data {
 
-/// What is wrong with data.online in these sections, as a sentence to follow the key; empty if nothing is: simulations
-/// are made by a task or by a command, and no file may be named beside them.
+/// What is wrong with data.online in these sections, as a sentence to follow the key; empty if nothing is:
+/// simulations are made by a task or by a command, and no file may be named beside them.
 std::string online_problem(const DataOptions& options, const SimulatorOptions& simulator);
 
-/// Opens the stream of simulations and makes the first data.simulations of them, which lie in memory. A command draws
-/// theta from `prior`. Throws UserError for what online_problem says, an unknown task, a command that does not run, a
-/// prior that cannot be drawn from, and names of another length; core::Interrupted where `stop` asks for it.
+/// Opens the stream of simulations and makes the first data.simulations of them, which lie in memory. A
+/// command draws theta from `prior`. Throws UserError for what online_problem says, an unknown task, a
+/// command that does not run, a prior that cannot be drawn from, and names of another length;
+/// core::Interrupted where `stop` asks for it.
 Dataset open_online(const DataOptions& options, const SimulatorOptions& simulator, const PriorOptions& prior,
                     uint64_t seed, const std::function<int()>& stop = core::stop_requested);
 

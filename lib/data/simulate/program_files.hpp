@@ -6,8 +6,8 @@
 
 namespace fluxsbi::data {
 
-/// The words of a shell command that name programs: regular files that can be executed or have the extension of a
-/// script (.py, .R, .jl, ...), without those that the command writes to (behind >).
+/// The words of a shell command that name programs: regular files that can be executed or have the extension
+/// of a script (.py, .R, .jl, ...), without those that the command writes to (behind >).
 std::vector<std::string> program_files(const std::string& command);
 
 /// "command '...', sim.py 1a2b3c4d": the command in one line and the CRC-32 of each of its program files.

@@ -38,7 +38,8 @@ void ThetaDraws::draw(int64_t row, std::span<double> theta) const {
     if (prior_.in_support(theta) && prior_.between_exact_ends(theta)) return;
   }
   throw core::UserError(
-      "the prior's draws lie outside its own support as numbers are rounded (the support is too narrow or too "
+      "the prior's draws lie outside its own support as numbers are rounded (the support is too narrow or "
+      "too "
       "far from 0); rescale the parameter");
 }
 

@@ -19,7 +19,8 @@ struct SimulateRequest {
   int64_t simulations = 0;  ///< 0 with theta_file: all of its rows
   uint64_t seed = 0;
   bool force = false;  ///< replace an existing output, and a partial one of other simulations
-  /// Runs the rows again that failed in OUT or OUT.partial, and keeps the others, although the program has changed.
+  /// Runs the rows again that failed in OUT or OUT.partial, and keeps the others, although the program has
+  /// changed.
   bool retry_failed = false;
   std::optional<std::string> task;  ///< a built-in task, else simulator.command with `prior`
   SimulatorOptions simulator;
@@ -41,11 +42,12 @@ struct SimulateOutcome {
 };
 
 /// Simulates into a file: arrays theta [n, d], x [n, dx] and, for simulators that can fail, failed [n].
-/// Finished batches are kept in OUT.partial, so the same command continues after a kill; OUT.partial.program notes
-/// the command and the checksums of its files. At the end the output is written completely and both are removed.
-/// Before the first batch of a command a warning says if its noise repeats (noise_check.hpp). With theta_file the
-/// first `simulations` of its rows are simulated; those outside the prior's support are counted in a warning. Throws
-/// UserError: output exists (unless force or retry_failed),
+/// Finished batches are kept in OUT.partial, so the same command continues after a kill; OUT.partial.program
+/// notes the command and the checksums of its files. At the end the output is written completely and both are
+/// removed.
+/// Before the first batch of a command a warning says if its noise repeats (noise_check.hpp). With theta_file
+/// the first `simulations` of its rows are simulated; those outside the prior's support are counted in a
+/// warning. Throws UserError: output exists (unless force or retry_failed),
 /// OUT.partial of other simulations or in use, no command or no prior to draw from, a command none of whose
 /// rows succeeds; core::Stopped when `stop` asks for it, with a sentence on how to continue.
 SimulateOutcome simulate_to_file(const SimulateRequest& request);

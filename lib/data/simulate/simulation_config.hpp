@@ -13,9 +13,9 @@ namespace fluxsbi::data {
 std::span<const std::string_view> sections_of_models();
 
 /// Takes simulator, prior and names from a config file, or the task that it names where it has no
-/// simulator.command. Leaves sections_of_models() unread, so their mistakes are reported by `train` alone. Logs
-/// warnings. Throws UserErrors for mistakes in the other sections and for unknown ones, and UserError for a config
-/// that names neither a command nor a task.
+/// simulator.command. Leaves sections_of_models() unread, so their mistakes are reported by `train` alone.
+/// Logs warnings. Throws UserErrors for mistakes in the other sections and for unknown ones, and UserError
+/// for a config that names neither a command nor a task.
 void take_simulator(const std::string& config, SimulateRequest& request);
 
 }  // namespace fluxsbi::data

@@ -24,8 +24,8 @@ class RowSource {
   RowArrayPtr theta_, x_;
 };
 
-/// Reads rows in any order to `out` [rows, row_size], in ascending order inside, which disks and chunked files
-/// answer fastest.
+/// Reads rows in any order to `out` [rows, row_size], in ascending order inside, which disks and chunked
+/// files answer fastest.
 void read_rows(const RowArray& array, std::span<const int64_t> rows, std::span<double> out);
 
 }  // namespace fluxsbi::data

@@ -10,7 +10,7 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr size_t lags = 9, dim = 1 + lags;
+constexpr size_t lags = 9, glm_dim = 1 + lags;
 
 // sbibm's (sbibm/README.md), in float32 as there: 100 standard normal numbers
 constexpr std::array<float, BernoulliGlm::bins> stimulus{
@@ -40,11 +40,11 @@ std::vector<double> prior_precision() {
     if (i >= 1) f[i][i - 1] = -2;
     if (i >= 2) f[i][i - 2] = 1;
   }
-  std::vector<double> precision(dim * dim);
+  std::vector<double> precision(glm_dim * glm_dim);
   precision[0] = 0.5;
   for (size_t i = 0; i < lags; ++i) {
     for (size_t j = 0; j < lags; ++j) {
-      for (size_t k = 0; k < lags; ++k) precision[(1 + i) * dim + 1 + j] += f[k][i] * f[k][j];
+      for (size_t k = 0; k < lags; ++k) precision[(1 + i) * glm_dim + 1 + j] += f[k][i] * f[k][j];
     }
   }
   return precision;
@@ -52,7 +52,7 @@ std::vector<double> prior_precision() {
 
 }  // namespace
 
-BernoulliGlm::BernoulliGlm() : prior_(make_precision_prior(prior_precision(), dim)) {}
+BernoulliGlm::BernoulliGlm() : prior_(make_precision_prior(prior_precision(), glm_dim)) {}
 
 double BernoulliGlm::design(size_t t, size_t column) {
   if (column == 0) return 1;
@@ -63,7 +63,7 @@ double BernoulliGlm::design(size_t t, size_t column) {
 void BernoulliGlm::probabilities(std::span<const double> theta, std::span<double> p) {
   for (size_t t = 0; t < bins; ++t) {
     double psi = 0;
-    for (size_t i = 0; i < dim; ++i) psi += design(t, i) * theta[i];
+    for (size_t i = 0; i < glm_dim; ++i) psi += design(t, i) * theta[i];
     p[t] = 1 / (1 + std::exp(-psi));
   }
 }
@@ -72,7 +72,7 @@ double BernoulliGlm::log_normaliser(std::span<const double> theta) {
   double sum = 0;
   for (size_t t = 0; t < bins; ++t) {
     double psi = 0;
-    for (size_t i = 0; i < dim; ++i) psi += design(t, i) * theta[i];
+    for (size_t i = 0; i < glm_dim; ++i) psi += design(t, i) * theta[i];
     sum += std::max(psi, 0.0) + std::log1p(std::exp(-std::abs(psi)));  // does not overflow
   }
   return sum;
@@ -83,7 +83,7 @@ void BernoulliGlm::spikes(std::span<const double> p, std::span<const double> u, 
 }
 
 void BernoulliGlm::summarise(std::span<const double> y, std::span<double> x) {
-  for (size_t i = 0; i < dim; ++i) {
+  for (size_t i = 0; i < glm_dim; ++i) {
     x[i] = 0;
     for (size_t t = 0; t < bins; ++t) x[i] += design(t, i) * y[t];
   }
@@ -104,7 +104,7 @@ void BernoulliGlm::simulate(std::span<const double> theta, core::Philox& random,
 
 double BernoulliGlm::log_likelihood(std::span<const double> theta, std::span<const double> x) const {
   double sum = -log_normaliser(theta);
-  for (size_t i = 0; i < dim; ++i) sum += x[i] * theta[i];
+  for (size_t i = 0; i < glm_dim; ++i) sum += x[i] * theta[i];
   return sum;
 }
 

@@ -11,7 +11,7 @@ namespace fluxsbi::data {
 namespace {
 
 /// times log(base), where nothing of something impossible is possible.
-double log_power(double times, double log_base) {
+double times_log(double times, double log_base) {
   return times == 0 ? 0 : times * log_base;
 }
 
@@ -49,8 +49,8 @@ int64_t binomial(int64_t n, double p, core::Philox& random) {
 double log_binomial(double k, int64_t n, double p) {
   const auto tries = static_cast<double>(n);
   if (!(k >= 0 && k <= tries && k == std::floor(k))) return -std::numeric_limits<double>::infinity();
-  return log_gamma(tries + 1) - log_gamma(k + 1) - log_gamma(tries - k + 1) + log_power(k, std::log(p)) +
-         log_power(tries - k, std::log1p(-p));
+  return log_gamma(tries + 1) - log_gamma(k + 1) - log_gamma(tries - k + 1) + times_log(k, std::log(p)) +
+         times_log(tries - k, std::log1p(-p));
 }
 
 }  // namespace fluxsbi::data

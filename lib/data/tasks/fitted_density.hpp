@@ -18,8 +18,8 @@ namespace fluxsbi::data {
 /// distributions.
 ///
 /// The mixture is fitted in stages by importance sampling, from the prior to N(z; 0, I) L(z)^t with a t that
-/// grows to 1 as fast as a quarter of the points remain effective; it begins with 8,000 draws of the prior, so
-/// that separate modes are found. The bound of the rejection is 1.5 times the largest ratio of density and
+/// grows to 1 as fast as a quarter of the points remain effective; it begins with 8,000 draws of the prior,
+/// so that separate modes are found. The bound of the rejection is 1.5 times the largest ratio of density and
 /// mixture at 10,000 points. Draws where the ratio is larger come too seldom by that factor.
 class FittedDensity {
  public:

@@ -8,19 +8,19 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr double bound = 1;
+constexpr double box_end = 1;
 
 }  // namespace
 
 GaussianLinearUniform::GaussianLinearUniform()
-    : GaussianLinear(make_prior({PriorKind::box, {-bound}, {bound}, {}, {}}, 10)) {}
+    : GaussianLinear(make_prior({PriorKind::box, {-box_end}, {box_end}, {}, {}}, 10)) {}
 
 void GaussianLinearUniform::sample_posterior(std::span<const double> x, core::Philox& random,
                                              std::span<double> theta) const {
   for (size_t i = 0; i < theta.size(); ++i) {
-    const double low = (-bound - x[i]) / noise_sd, high = (bound - x[i]) / noise_sd;
+    const double low = (-box_end - x[i]) / noise_sd, high = (box_end - x[i]) / noise_sd;
     const double z = truncated_normal_quantile(random.uniform_open(), low, high);
-    theta[i] = std::clamp(x[i] + noise_sd * z, -bound, bound);  // rounding may pass a bound
+    theta[i] = std::clamp(x[i] + noise_sd * z, -box_end, box_end);  // rounding may pass an end
   }
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int narrowings = 4;
 constexpr double negligible = 25;  // in log density below the maximum
-constexpr double slack = 1.25;
+constexpr double cell_slack = 1.25;
 
 // Coordinate `at` (in cells, 0 to count) along an axis of the box.
 double along(const Box& box, size_t axis, double at, int count) {
@@ -92,7 +92,7 @@ void GridDensity::fill_cells() {
   for_each_index(dim, cells_, [&](const std::vector<int>& cell) {
     double most = -std::numeric_limits<double>::infinity();
     for (const size_t corner : corners) most = std::max(most, values[place(cell) + corner]);
-    envelope_.push_back(slack * std::exp(most - log_max_));
+    envelope_.push_back(cell_slack * std::exp(most - log_max_));
     sum += envelope_.back();
     cumulative_.push_back(sum);
   });

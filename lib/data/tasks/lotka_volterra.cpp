@@ -13,8 +13,8 @@ namespace fluxsbi::data {
 namespace {
 
 constexpr size_t moments = LotkaVolterra::values / 2;
-constexpr double interval = 2.1, duration = 20, noise_sd = 0.1;
-constexpr double fewest = 1e-10, most = 1e4;
+constexpr double interval = 2.1, duration = 20, log_noise_sd = 0.1;
+constexpr double fewest_animals = 1e-10, most_animals = 1e4;
 
 }  // namespace
 
@@ -34,14 +34,14 @@ std::optional<std::array<double, LotkaVolterra::values>> LotkaVolterra::populati
   if (!follow_populations(rates, {30, 1}, times, duration, at)) return {};
   std::array<double, values> w{};
   for (size_t j = 0; j < moments; ++j) {
-    w[j] = std::clamp(at[j].u, fewest, most);
-    w[moments + j] = std::clamp(at[j].v, fewest, most);
+    w[j] = std::clamp(at[j].u, fewest_animals, most_animals);
+    w[moments + j] = std::clamp(at[j].v, fewest_animals, most_animals);
   }
   return w;
 }
 
 void LotkaVolterra::add_noise(std::span<const double> w, std::span<const double> noise, std::span<double> x) {
-  for (size_t i = 0; i < values; ++i) x[i] = w[i] * std::exp(noise_sd * noise[i]);
+  for (size_t i = 0; i < values; ++i) x[i] = w[i] * std::exp(log_noise_sd * noise[i]);
 }
 
 void LotkaVolterra::simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const {
@@ -62,7 +62,7 @@ double LotkaVolterra::log_likelihood(std::span<const double> theta, std::span<co
   double sum = 0;
   for (size_t i = 0; i < values; ++i) {
     if (!(x[i] > 0)) return impossible;
-    sum += log_normal(std::log(x[i]), std::log((*w)[i]), noise_sd) - std::log(x[i]);
+    sum += log_normal(std::log(x[i]), std::log((*w)[i]), log_noise_sd) - std::log(x[i]);
   }
   return sum;
 }

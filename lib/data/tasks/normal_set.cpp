@@ -11,7 +11,7 @@ namespace fluxsbi::data {
 namespace {
 
 constexpr double mean_bound = 2, log_sd_bound = 1;
-constexpr uint64_t fewest = 2;
+constexpr uint64_t fewest_draws = 2;
 
 }  // namespace
 
@@ -20,7 +20,7 @@ NormalSet::NormalSet()
                         2)) {}
 
 void NormalSet::simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const {
-  const size_t n = fewest + random.below(x.size() - fewest + 1);
+  const size_t n = fewest_draws + random.below(x.size() - fewest_draws + 1);
   const double sd = std::exp(theta[1]);
   for (size_t i = 0; i < x.size(); ++i) {
     x[i] = i < n ? theta[0] + sd * random.normal() : std::numeric_limits<double>::quiet_NaN();
@@ -29,7 +29,7 @@ void NormalSet::simulate(std::span<const double> theta, core::Philox& random, st
 
 double NormalSet::log_likelihood(std::span<const double> theta, std::span<const double> x) const {
   const double sd = std::exp(theta[1]);
-  double sum = -std::log(static_cast<double>(x.size() - fewest + 1));
+  double sum = -std::log(static_cast<double>(x.size() - fewest_draws + 1));
   for (const double value : x) {
     if (!std::isnan(value)) sum += log_normal(value, theta[0], sd);
   }

@@ -12,7 +12,7 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr double people = 1e6, days = 160, interval = 17;
+constexpr double people = 1e6, days = 160, days_between = 17;
 constexpr int64_t sampled = 1000;
 
 }  // namespace
@@ -29,7 +29,7 @@ DataNeeds Sir::data_needs() const {
 std::optional<std::array<double, Sir::counts>> Sir::infected(std::span<const double> theta) {
   // u = S / N, v = I / N
   std::array<double, counts> times{}, shares{};
-  for (size_t i = 0; i < counts; ++i) times[i] = interval * static_cast<double>(i);
+  for (size_t i = 0; i < counts; ++i) times[i] = days_between * static_cast<double>(i);
   std::array<Populations, counts> at{};
   const PopulationRates rates{.growth = 0, .predation = theta[0], .gain = theta[0], .death = theta[1]};
   if (!follow_populations(rates, {1 - 1 / people, 1 / people}, times, days, at)) return {};

@@ -10,13 +10,13 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr size_t draws = 4, values = 2 * draws;
-constexpr double bound = 3, jitter = 1e-6;
+constexpr size_t draws = 4, slcp_values = 2 * draws;
+constexpr double slcp_bound = 3, jitter = 1e-6;
 // The grid's axes. A parameter is fold * sinh v: v is even for small ones, whose spread the jitter rules, and
 // a logarithm for large ones.
-constexpr double fold = 0.01, ridge = 0.03;
+constexpr double fold = 0.01, v_ridge = 0.03;
 constexpr int grid_cells = 40;
-const double v_bound = std::asinh(bound / fold);
+const double v_bound = std::asinh(slcp_bound / fold);
 
 /// Means of the draws and sums of squares and products about them.
 struct Moments {
@@ -64,13 +64,13 @@ class Spread {
       : moments_(of), difference_(likely_v(of.square_0) - likely_v(of.square_1)) {}
 
   Box box() const {
-    const double low = std::asinh((-v_bound - difference_) / ridge);
-    const double high = std::asinh((v_bound - difference_) / ridge);
-    return {{0, low, -bound}, {2 * v_bound, high, bound}};
+    const double low = std::asinh((-v_bound - difference_) / v_ridge);
+    const double high = std::asinh((v_bound - difference_) / v_ridge);
+    return {{0, low, -slcp_bound}, {2 * v_bound, high, slcp_bound}};
   }
   /// (v_2, v_3); outside [0, v_bound] where the grid's corners pass the prior's.
   std::array<double, 2> v(std::span<const double> at) const {
-    const double difference = difference_ + ridge * std::sinh(at[1]);
+    const double difference = difference_ + v_ridge * std::sinh(at[1]);
     return {0.5 * (at[0] + difference), 0.5 * (at[0] - difference)};
   }
   /// Log density of the coordinates, their Jacobian included. Beyond the prior's bounds it goes on with its
@@ -94,7 +94,7 @@ bool within(double v) {
 
 }  // namespace
 
-Slcp::Slcp() : prior_(make_prior({PriorKind::box, {-bound}, {bound}, {}, {}}, 5)) {}
+Slcp::Slcp() : prior_(make_prior({PriorKind::box, {-slcp_bound}, {slcp_bound}, {}, {}}, 5)) {}
 
 std::array<double, 5> Slcp::location_scale(std::span<const double> theta) {
   const double s_1 = theta[2] * theta[2], s_2 = theta[3] * theta[3], rho = std::tanh(theta[4]);
@@ -104,14 +104,14 @@ std::array<double, 5> Slcp::location_scale(std::span<const double> theta) {
 
 void Slcp::add_noise(std::span<const double> location_scale, std::span<const double> noise,
                      std::span<double> x) {
-  for (size_t i = 0; i < values; i += 2) {
+  for (size_t i = 0; i < slcp_values; i += 2) {
     x[i] = location_scale[0] + location_scale[2] * noise[i];
     x[i + 1] = location_scale[1] + location_scale[3] * noise[i] + location_scale[4] * noise[i + 1];
   }
 }
 
 void Slcp::simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const {
-  std::array<double, values> noise;
+  std::array<double, slcp_values> noise;
   for (double& n : noise) n = random.normal();
   add_noise(location_scale(theta), noise, x);
 }
@@ -119,7 +119,7 @@ void Slcp::simulate(std::span<const double> theta, core::Philox& random, std::sp
 double Slcp::log_likelihood(std::span<const double> theta, std::span<const double> x) const {
   const auto [m_0, m_1, l_00, l_10, l_11] = location_scale(theta);
   double sum = 0;
-  for (size_t i = 0; i < values; i += 2) {
+  for (size_t i = 0; i < slcp_values; i += 2) {
     const double n = (x[i] - m_0) / l_00;
     sum += log_normal(x[i], m_0, l_00) + log_normal(x[i + 1], m_1 + l_10 * n, l_11);
   }
@@ -149,8 +149,8 @@ PosteriorDraw Slcp::posterior(std::span<const double> x) const {
       grid.sample(random, at);
       const auto [v_2, v_3] = spread.v(at);
       if (!within(v_2) || !within(v_3)) continue;
-      theta[2] = std::min(fold * std::sinh(v_2), bound) * (random.uniform() < 0.5 ? -1 : 1);
-      theta[3] = std::min(fold * std::sinh(v_3), bound) * (random.uniform() < 0.5 ? -1 : 1);
+      theta[2] = std::min(fold * std::sinh(v_2), slcp_bound) * (random.uniform() < 0.5 ? -1 : 1);
+      theta[3] = std::min(fold * std::sinh(v_3), slcp_bound) * (random.uniform() < 0.5 ? -1 : 1);
       theta[4] = at[2];
       // m given the rest is N(mean, S / 4). All five are redrawn where it leaves the prior's box, for S with
       // it was drawn as if there were none.

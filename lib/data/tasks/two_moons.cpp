@@ -14,7 +14,7 @@ namespace {
 constexpr double radius_mean = 0.1, radius_sd = 0.01, shift = 0.25;
 constexpr double inv_sqrt2 = std::numbers::sqrt2 / 2;
 
-std::array<double, 2> draw_noise(core::Philox& random) {
+std::array<double, 2> draw_crescent(core::Philox& random) {
   const double angle = std::numbers::pi * (random.uniform() - 0.5);
   return {angle, radius_mean + radius_sd * random.normal()};
 }
@@ -37,7 +37,7 @@ void TwoMoons::add_noise(std::span<const double> centre, std::span<const double>
 void TwoMoons::simulate(std::span<const double> theta, core::Philox& random, std::span<double> x) const {
   std::array<double, 2> point{};
   centre(theta, point);
-  add_noise(point, draw_noise(random), x);
+  add_noise(point, draw_crescent(random), x);
 }
 
 double TwoMoons::log_likelihood(std::span<const double> theta, std::span<const double> x) const {
@@ -54,7 +54,7 @@ void TwoMoons::sample_posterior(std::span<const double> x, core::Philox& random,
                                 std::span<double> theta) const {
   for (int64_t attempt = 0; attempt < max_posterior_tries; ++attempt) {
     std::array<double, 2> point{};
-    add_noise(std::array<double, 2>{}, draw_noise(random), point);
+    add_noise(std::array<double, 2>{}, draw_crescent(random), point);
     const double sign = random.uniform() < 0.5 ? 1 : -1;
     const double magnitude = point[0] - x[0], z1 = x[1] - point[1];
     if (magnitude < 0) continue;  // |z0| cannot be negative; sbibm keeps these, which are impossible

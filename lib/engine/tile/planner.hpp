@@ -1,5 +1,5 @@
-// When buffers hold something that is still read, and where they lie in memory: two that are never needed at the
-// same time may share a place.
+// When buffers hold something that is still read, and where they lie in memory: two that are never needed at
+// the same time may share a place.
 #pragma once
 
 #include <cstddef>

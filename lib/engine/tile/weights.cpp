@@ -51,8 +51,8 @@ void pack_forward(const float* from, int64_t rows, int64_t columns, int64_t firs
   }
 }
 
-// The same into the panels of the transpose, which has `all_rows` columns: pieces of a row as they are, some rows at
-// a time, so that they are still in the nearest cache when their next piece is wanted.
+// The same into the panels of the transpose, which has `all_rows` columns: pieces of a row as they are, some
+// rows at a time, so that they are still in the nearest cache when their next piece is wanted.
 void pack_backward(const float* from, int64_t rows, int64_t columns, int64_t first, int64_t all_rows,
                    float* packed) {
   constexpr int64_t near_rows = 32;

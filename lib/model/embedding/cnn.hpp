@@ -38,8 +38,8 @@ struct CnnShape {
   std::vector<int64_t> positions() const;
 };
 
-/// Which of the positions that one block leaves come from a position that is present, along each axis from `stride`
-/// neighbouring ones: present [B, n] or [B, h, w] bool -> [B, ...] bool.
+/// Which of the positions that one block leaves come from a position that is present, along each axis from
+/// `stride` neighbouring ones: present [B, n] or [B, h, w] bool -> [B, ...] bool.
 torch::Tensor present_after_stride(const torch::Tensor& present, int64_t stride);
 
 /// Blocks of strided convolutions, then a Readout of the positions that they leave.

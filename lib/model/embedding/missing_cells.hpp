@@ -7,10 +7,12 @@
 
 namespace fluxsbi::model {
 
-/// Each value of x [B, M, K] becomes two channels: the value, or a learned number where it is NaN, and 1 where it
-/// is NaN, else 0. The embedding network proper, if there is one, sees these [B, places, 2 channels] in place of x.
-/// The learned numbers stand in the parameter `missing` [places, channels] (one for each value), or [1, channels]
-/// where networks that treat all places alike follow. They begin at 0, the mean of standardised data.
+/// Each value of x [B, M, K] becomes two channels: the value, or a learned number where it is NaN, and 1
+/// where it is NaN, else 0. The embedding network proper, if there is one, sees these [B, places, 2 channels]
+/// in place of x.
+/// The learned numbers stand in the parameter `missing` [places, channels] (one for each value), or [1,
+/// channels] where networks that treat all places alike follow. They begin at 0, the mean of standardised
+/// data.
 class MissingCells : public Embedding {
  public:
   /// x holds places * channels values a row. `network` may be null.

@@ -48,8 +48,8 @@ class Readout : public torch::nn::Module {
   /// One token.
   Readout(int64_t positions, int64_t width, Pool pool, int64_t heads, int64_t features);
 
-  /// x [B, N, W] float32; present [B, N] bool, at least one true a row, or undefined for all: what mean, sum and
-  /// attention pool -> [B, N or 1, features] float32
+  /// x [B, N, W] float32; present [B, N] bool, at least one true a row, or undefined for all: what mean, sum
+  /// and attention pool -> [B, N or 1, features] float32
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& present = {}) const;
   /// True if `present` has an effect.
   bool pools() const { return !each_ && pool_ != Pool::flatten; }

@@ -167,7 +167,8 @@ void EmbeddingSpec::write(config::Writer& writer) const {
 
 std::vector<std::string> EmbeddingSpec::remarks() const {
   const std::string marks =
-      "x may have gaps: the network sees each value, or a learned number where it is missing, and a mark that says "
+      "x may have gaps: the network sees each value, or a learned number where it is missing, and a mark "
+      "that says "
       "which";
   if (!active()) return marks_ ? std::vector<std::string>{marks} : std::vector<std::string>{};
   const auto places = makes_tokens() ? positions() : std::vector<int64_t>{};

@@ -63,7 +63,8 @@ class EmbeddingSpec {
   std::shared_ptr<Embedding> build() const;
 
   bool active() const { return options_.network != "none"; }
-  /// True if anything stands between x and the main network: the section's network, or what marks missing values.
+  /// True if anything stands between x and the main network: the section's network, or what marks missing
+  /// values.
   bool stands_before() const { return active() || marks_; }
   const EmbeddingOptions& options() const { return options_; }
   /// What data.standardise_x: auto means. Networks that share weights across positions need one mean and

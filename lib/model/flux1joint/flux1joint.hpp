@@ -16,8 +16,8 @@
 
 namespace fluxsbi::model {
 
-/// How a token is made of its value, its mark (the learned vector e_c where it is conditioned on, -e_c where it has no
-/// value, else zero) and its id.
+/// How a token is made of its value, its mark (the learned vector e_c where it is conditioned on, -e_c where
+/// it has no value, else zero) and its id.
 enum class TokenForm {
   rotary,  ///< [value, mark]; the ids rotate q and k (a section of the older generation)
   sum,     ///< sqrt(F) value + id + mark, all of width F

@@ -39,8 +39,8 @@ Directions random_directions(const at::Tensor& free, uint64_t seed, std::span<co
 class DensityEquation final : public Equation {
  public:
   /// free [L, C] bool, on the device: elements that are inferred; the others stand still at 0. No call of
-  /// `pull_back` has more than `at_once` items. `spacing` > 0, of fixed-step solvers: the steps are those of a
-  /// sampler's grid() with this spacing, taken backwards. path must outlive the equation.
+  /// `pull_back` has more than `at_once` items. `spacing` > 0, of fixed-step solvers: the steps are those of
+  /// a sampler's grid() with this spacing, taken backwards. path must outlive the equation.
   DensityEquation(const method::Path& path, PullBack pull_back, at::Tensor free, Directions directions,
                   int64_t at_once, double spacing = 1);
 

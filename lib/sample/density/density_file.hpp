@@ -3,8 +3,8 @@
 // .npz, .h5 and .hdf5 hold
 //   log_prob     float64 [rows], of samples [rows, draws]; with Hutchinson's divergence also
 //   log_prob_se  float64 of the same shape, the standard error over probes
-//   map          [rows, theta_dim] (a last axis of channels where there are several): modes, float32 or, where
-//                that is too coarse for the samples from which they were found, float64
+//   map          [rows, theta_dim] (a last axis of channels where there are several): modes, float32 or,
+//                where that is too coarse for the samples from which they were found, float64
 //   meta         uint8 [bytes], JSON in UTF-8: model, seed, version, theta_names, x_names and how the
 //                densities were computed
 // .csv holds the columns log_prob and log_prob_se, or the modes under theta's names and log_prob; .npy holds

@@ -53,8 +53,8 @@ struct DensityMemory {
 /// question. Adaptive solvers keep the error of a step below a fifth of options.atol and options.rtol, and
 /// that of the integrals below a fifth of atol, which leaves an error of about 10 atol at most in a result.
 /// Chunks change results only by rounding. A warning names rows whose solver failed. Throws UserError for
-/// values that are not finite (naming the row) and as density_solver, core::Interrupted when a signal asked to
-/// stop.
+/// values that are not finite (naming the row) and as density_solver, core::Interrupted when a signal asked
+/// to stop.
 LogProbs log_prob(const Source& source, std::span<const double> values, int64_t rows,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress = {});

@@ -209,8 +209,8 @@ class Ascent {
     }
   }
 
-  // `target` where that lies in the prior's support beside the other values of the row, else the last supported value
-  // on the way there from the component's own.
+  // `target` where that lies in the prior's support beside the other values of the row, else the last
+  // supported value on the way there from the component's own.
   double reach(std::span<const double> row, size_t component, double target) const {
     const size_t dim = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
     if (component >= dim) return target;

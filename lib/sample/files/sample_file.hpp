@@ -1,8 +1,9 @@
 // Files of samples, and joining the shards of one run.
 //
 // .npz, .h5 and .hdf5 hold these arrays (with a last axis of channels where there are several):
-//   samples  [rows, N, d], the data's units. d is theta_dim, or joint_dim for questions of `given`. float32, or
-//            float64 where float32 cannot resolve a hundredth of the spread of a row's draws (number_type.hpp)
+//   samples  [rows, N, d], the data's units. d is theta_dim, or joint_dim for questions of `given`. float32,
+//            or float64 where float32 cannot resolve a hundredth of the spread of a row's draws
+//            (number_type.hpp)
 //   filled   bool [rows, N], false where a draw could not be filled and is NaN
 //   x        [rows, x_dim], the observations, float32 where that holds them exactly, else float64; or else
 //   given    [rows, joint_dim], what was given of theta and x, NaN where it was inferred, in such a type, too
@@ -53,9 +54,9 @@ const std::vector<std::string>& sample_extensions();
 void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin,
                   NumberType type = NumberType::automatic);
 
-/// Joins shards into one file, float64 where one of them is. Throws UserError, before anything is written, for a file that is not a sample
-/// file or is .npy, for seeds, models, draws or totals that differ (names the files), and for rows that are
-/// missing or doubled.
+/// Joins shards into one file, float64 where one of them is. Throws UserError, before anything is written,
+/// for a file that is not a sample file or is .npy, for seeds, models, draws or totals that differ (names the
+/// files), and for rows that are missing or doubled.
 void merge_files(const std::vector<std::string>& paths, const std::string& out, bool force);
 
 }  // namespace fluxsbi::sample

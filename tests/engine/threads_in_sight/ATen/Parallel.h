@@ -1,5 +1,5 @@
-// Stands in for LibTorch's header where the thread sanitizer watches: it does not see how OpenMP's threads wait for
-// each other, and reports races that are none. These threads it sees.
+// Stands in for LibTorch's header where the thread sanitizer watches: it does not see how OpenMP's threads
+// wait for each other, and reports races that are none. These threads it sees.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +24,8 @@ inline int get_thread_num() {
   return thread_number;
 }
 
-/// f(begin, end) for pieces of at least `grain`, one a thread; the first exception is thrown again in the end.
+/// f(begin, end) for pieces of at least `grain`, one a thread; the first exception is thrown again in the
+/// end.
 template <class F>
 void parallel_for(int64_t begin, int64_t end, int64_t grain, const F& f) {
   const int64_t count = std::clamp<int64_t>((end - begin) / std::max<int64_t>(grain, 1), 1, thread_count);
