@@ -3,9 +3,10 @@
 
 c2st_forest.py REFERENCE SAMPLES [--row K] [--max-rows N] [--threads N]
 
-Files are .npy [n, d], .npz with `samples`, or .csv with a line of names; --row takes the K-th of arrays [rows, n, d].
-The forest has scikit-learn's defaults and random_state 1. Both sets are z-scored by the reference (ddof 0). Five shuffled
-folds, seed 1. Prints one JSON object. Needs numpy and scikit-learn. `fluxsbi benchmark` runs it, where it finds both.
+Files are .npy [n, d], .npz with `samples`, or .csv with a line of names; --row takes the K-th of arrays
+[rows, n, d]. The forest has scikit-learn's defaults and random_state 1. Both sets are z-scored by the
+reference (ddof 0). Five shuffled folds, seed 1. Prints one JSON object. Needs numpy and scikit-learn.
+`fluxsbi benchmark` runs it, where it finds both.
 """
 import argparse
 import json
@@ -39,7 +40,8 @@ def forest_c2st(x, y, threads=1):
     data = (np.concatenate([x, y]) - x.mean(axis=0)) / scale
     side = np.concatenate([np.zeros(len(x)), np.ones(len(y))])
     forest = RandomForestClassifier(random_state=1, n_jobs=threads)
-    return cross_val_score(forest, data, side, cv=KFold(n_splits=5, shuffle=True, random_state=1), scoring="accuracy")
+    folds = KFold(n_splits=5, shuffle=True, random_state=1)
+    return cross_val_score(forest, data, side, cv=folds, scoring="accuracy")
 
 
 def main():
@@ -57,7 +59,8 @@ def main():
     if rows < 10:
         sys.exit(f"error: {options.samples}: {rows} samples are too few for five folds")
     folds = forest_c2st(x[:rows].astype(np.float64), y[:rows].astype(np.float64), options.threads)
-    print(json.dumps({"c2st": float(folds.mean()), "rows": rows, "dimensions": x.shape[1], "folds": folds.tolist(),
+    print(json.dumps({"c2st": float(folds.mean()), "rows": rows, "dimensions": x.shape[1],
+                      "folds": folds.tolist(),
                       "seconds": time.monotonic() - began}))
 
 

@@ -62,8 +62,8 @@ benchmark::Protocol wanted_protocol(const BenchmarkArguments& arguments) {
   const bool reference = !arguments.reference.empty();
   if (!reference && arguments.observations.value_or(0) > 0)
     throw core::UserError(
-        "--observations are those of a reference folder: name it with --reference (or the environment variable "
-        "FLUXSBI_SBIBM), or draw fresh ones with --fresh " +
+        "--observations are those of a reference folder: name it with --reference (or the environment "
+        "variable FLUXSBI_SBIBM), or draw fresh ones with --fresh " +
         std::to_string(*arguments.observations));
   protocol.observations = arguments.observations.value_or(reference ? protocol.observations : 0);
   protocol.fresh = arguments.fresh.value_or(reference && protocol.observations > 0 ? 0 : 10);

@@ -110,8 +110,8 @@ std::span<const CommandRow> commands() {
                  network(declare_tune)},
       CommandRow{
           "benchmark",
-          "train and score models on the SBI benchmark's tasks, beside published scores; goes on where it was "
-          "stopped",
+          "train and score models on the SBI benchmark's tasks, beside published scores; goes on where it "
+          "was stopped",
           "fluxsbi benchmark runs/benchmark --tasks two_moons --budgets 1000 --set training.nsteps=200 "
           "--draws 500 --observations 0 --fresh 2\n\n"
           "  # the table of what is there\n"

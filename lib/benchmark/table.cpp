@@ -208,8 +208,9 @@ std::string for_people(const std::vector<Outcome>& outcomes, bool as_markdown, b
   const auto notes = notes_of(outcomes);
   if (notes.empty()) return text;
   text +=
-      "\nC2ST: 0.5 is perfect. Published: the lowest for as many simulations, one model for all observations, and in "
-      "brackets\none model for each where that is lower. m: MLP, f: random forest, ?: not stated.\n";
+      "\nC2ST: 0.5 is perfect. Published: the lowest for as many simulations, one model for all "
+      "observations, and in brackets\none model for each where that is "
+      "lower. m: MLP, f: random forest, ?: not stated.\n";
   for (const std::string& line : notes) text += (as_markdown ? "- " : "  ") + line + "\n";
   text += "Sources:\n";
   for (const std::string& line : published_sources()) text += (as_markdown ? "- " : "  ") + line + "\n";

@@ -12,7 +12,7 @@ namespace fluxsbi::benchmark {
 
 /// What trials are judged by; the higher the better.
 enum class Criterion {
-  log_density,  ///< mean log q(theta* | x) of validation rows: compares all models and methods of the same rows
+  log_density,     ///< mean log q(theta* | x) of validation rows: compares all models of the same rows
   validation_loss  ///< minus the best validation loss: compares trainings of one method on the same targets
 };
 

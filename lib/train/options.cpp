@@ -185,11 +185,10 @@ const Table<TrainingOptions>& training_table() {
                "auto: bfloat16 where the model allows it and the hardware multiplies it natively, otherwise "
                "float32")
           .alias("model.dtype")
-          .add(
-              "ensemble", &T::ensemble, integer_between(1, 1000),
-              "the number of models that are trained on the same data and answer as one, as the equal mixture "
-              "of their densities (docs/ensembles.md). They differ by initial weights, order of rows, noise and "
-              "validation rows, which are a part of the rows for each member")
+          .add("ensemble", &T::ensemble, integer_between(1, 1000),
+               "the number of models that are trained on the same data and answer as one, as the equal "
+               "mixture of their densities (docs/ensembles.md). They differ by initial weights, order of "
+               "rows, noise and validation rows, which are a part of the rows for each member")
           .add("member", &T::member, if_given(integer_between(1, 1000)),
                "which member of the ensemble this run is, from 1: `fluxsbi train` sets it in the run folders "
                "of the members; null: the whole ensemble")

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Does an ensemble of four answer better than one model at 1,000 simulations, and when do its members disagree?
+"""Does an ensemble of four answer better than one model of 1,000 simulations? When do its members disagree?
 
 ensembles.py OUT --sbibm DIR [--only WORD ...] [--jobs N]
 
-Trains a single model and an ensemble of four on the same 1,000 simulations of four tasks, computes the mean log-density
-of 500 fresh pairs and its paired difference, and scores the benchmark's observations by `fluxsbi c2st` (MLP). Then it
-draws the posteriors of 200 of those pairs, and of the same x moved by 2, 4 and 8 standard deviations in a random direction, and
+Trains a single model and an ensemble of four on the same 1,000 simulations of four tasks, computes the mean
+log-density of 500 fresh pairs and its paired difference, and scores the benchmark's observations by
+`fluxsbi c2st` (MLP). Then it draws the posteriors of 200 of those pairs, and of the same x moved by 2, 4 and
+8 standard deviations in a random direction, and
 says how far members disagree (docs/ensembles.md). Prints three tables. Needs numpy.
 """
 import json
@@ -23,7 +24,8 @@ SHIFTS = [0, 2, 4, 8]
 SETTINGS = {
     "strategy.method": "flow", "strategy.time_distribution": "logit_normal", "strategy.time_mean": 1.0,
     "strategy.time_std": 1.5, "data.task": "null", "data.validation_fraction": 0.1, "model.depth": 1,
-    "model.depth_single_blocks": 2, "training.nsteps": 1000, "training.batch_size": 64, "training.val_every": 25,
+    "model.depth_single_blocks": 2, "training.nsteps": 1000,
+    "training.batch_size": 64, "training.val_every": 25,
     "training.early_stopping": "true", "optimizer.max_lr": 1e-3, "optimizer.min_lr": 1e-6,
     "optimizer.decay_transition": 0.3, "optimizer.warmup_steps": 100,
 }
@@ -31,7 +33,8 @@ SETTINGS = {
 
 def simulate(options, task, count, seed, file):
     if not file.exists():
-        subprocess.run([options.fluxsbi, "simulate", task, "-n", str(count), "--seed", str(seed), "-q", "-o", file],
+        subprocess.run([options.fluxsbi, "simulate", task, "-n", str(count), "--seed", str(seed), "-q",
+                        "-o", file],
                        check=True)
 
 
@@ -50,7 +53,8 @@ def log_densities(options, task, name, run):
     held_out, file = options.out / f"{task}_held_out.npz", options.out / f"{task}_{name}.log_prob.npz"
     simulate(options, task, HELD_OUT, 77, held_out)
     if not file.exists():
-        subprocess.run([options.fluxsbi, "log-prob", run, "--theta", held_out, "--x", held_out, "-q", "-o", file],
+        subprocess.run([options.fluxsbi, "log-prob", run, "--theta", held_out, "--x", held_out, "-q",
+                        "-o", file],
                        check=True)
     return np.load(file)["log_prob"]
 
@@ -65,8 +69,10 @@ def compare(options, task, scores):
     gain = (found["ensemble"] - found["single"])[used]
     scores.get(f"{task} log-density", lambda: {
         "single": float(found["single"][used].mean()), "ensemble": float(found["ensemble"][used].mean()),
-        "members": float(np.mean([values[used].mean() for name, values in found.items() if "member" in name])),
-        "gain": float(gain.mean()), "error": float(gain.std(ddof=1) / np.sqrt(len(gain))), "pairs": int(used.sum())})
+        "members": float(np.mean([values[used].mean() for name, values in found.items()
+                                  if "member" in name])),
+        "gain": float(gain.mean()), "error": float(gain.std(ddof=1) / np.sqrt(len(gain))),
+        "pairs": int(used.sum())})
 
 
 def c2st(options, task, kind):
@@ -100,7 +106,8 @@ def look(options, task):
         file = options.out / f"{task}_moved_{shift}.npz"
         np.save(file.with_suffix(".npy"), (x + shift * spread * direction).astype(np.float32))
         if not file.exists():
-            subprocess.run([options.fluxsbi, "sample", options.out / f"{task}_ensemble", "--x", file.with_suffix(".npy"), "-n", "1000",
+            subprocess.run([options.fluxsbi, "sample", options.out / f"{task}_ensemble",
+                            "--x", file.with_suffix(".npy"), "-n", "1000",
                             "--no-reject", "-q", "-o", file], check=True)
         apart, factor = disagreement(np.load(file)["samples"].astype(float), KINDS["ensemble"])
         found[str(shift)] = {"apart": np.quantile(apart, [0.5, 0.9, 0.99]).tolist(),
@@ -130,9 +137,11 @@ def main():
         if row is None:
             continue
         means = [float(np.mean(scores.values[f"{task} {kind} c2st"])) for kind in KINDS]
-        print(f"{task:16s} {row['single']:8.3f} {row['ensemble']:8.3f}   {row['gain']:.3f} +- {row['error']:.3f}   "
+        print(f"{task:16s} {row['single']:8.3f} {row['ensemble']:8.3f}   "
+              f"{row['gain']:.3f} +- {row['error']:.3f}   "
               + ", ".join(f"{value:.3f}" for value in means))
-    print(json.dumps({name: value for name, value in scores.values.items() if "disagreement" in name}, indent=1))
+    found = {name: value for name, value in scores.values.items() if "disagreement" in name}
+    print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -11,13 +11,15 @@ fluxsbi=${FLUXSBI:-$root/build/fluxsbi}
 
 # Sharp posteriors (a moon is a hundredth as wide as the prior) need little noise, broad ones the middle of
 # the path.
-declare -A times=([two_moons]="time_distribution: logit_normal, time_mean: 2.0, time_std: 1.8" [slcp]="time_distribution: power_law")
+declare -A times=([two_moons]="time_distribution: logit_normal, time_mean: 2.0, time_std: 1.8"
+                  [slcp]="time_distribution: power_law")
 declare -A levels=([two_moons]="sigma_mean: -2.0, sigma_std: 1.8" [slcp]="sigma_mean: -0.7, sigma_std: 1.2")
 
 for task in two_moons slcp; do
   for model in flux1 flux1joint simformer; do
     score="method: score_matching, times: log_normal, weighting: denoised, ${levels[$task]}"
-    for strategy in "method: flow, ${times[$task]}" "method: diffusion, preconditioning: edm, ${levels[$task]}" \
+    for strategy in "method: flow, ${times[$task]}" \
+                    "method: diffusion, preconditioning: edm, ${levels[$task]}" \
       "$score, sde: ve" "$score, sde: vp"; do
       "$fluxsbi" benchmark "$out" --tasks "$task" --config "$root/configs/methods/${task}_$model.yaml" \
         --set "strategy={model: $model, $strategy}" "$@" >/dev/null

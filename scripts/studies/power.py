@@ -4,7 +4,8 @@
 power.py OUT [--program PATH] [--fluxsbi PATH] [--only run|table|draw] [--cases NAME]
 
 Runs the hidden cases of fluxsbi_test_diagnose on posteriors in closed form that are right or wrong on purpose
-(tests/diagnose/toy.cpp), prints the tables as Markdown, and draws a pass and a fail of each test as OUT/diagnostics.png.
+(tests/diagnose/toy.cpp), prints the tables as Markdown, and draws a pass and a fail of each test as
+OUT/diagnostics.png.
 The run takes hours on one core; --cases chooses among its cases.
 """
 import argparse
@@ -16,7 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # Of each test the graph that says most: (test, number of the finding with graphs, number of the graph).
-SHOWN = [("sbc", 0, 0), ("sbc", 0, 1), ("coverage", 0, 0), ("hpd", 0, 0), ("tarp", 0, 0), ("data_averaged", 0, 0),
+SHOWN = [("sbc", 0, 0), ("sbc", 0, 1), ("coverage", 0, 0), ("hpd", 0, 0), ("tarp", 0, 0),
+         ("data_averaged", 0, 0),
          ("regions", 0, 0), ("lc2st", 0, 1), ("lc2st", 1, 0), ("sharpness", 0, 0), ("prior", 0, 0),
          ("training", 0, 0), ("ppc", 0, 0), ("inside", 1, 0), ("solver", 0, 0)]
 
@@ -68,7 +70,8 @@ def print_local(out):
     print("| fault | " + " | ".join(f"{test}, {pairs} pairs" for test, pairs in columns) + " |")
     print("|---" * (len(columns) + 1) + "|")
     for fault in dict.fromkeys(row["fault"] for row in rows):
-        found = {(r["test"], r["pairs"]): f"{r['failed']} of {r['seeds']}" for r in rows if r["fault"] == fault}
+        found = {(r["test"], r["pairs"]): f"{r['failed']} of {r['seeds']}"
+                 for r in rows if r["fault"] == fault}
         print(f"| {fault} | " + " | ".join(found.get(column, "") for column in columns) + " |")
 
 
@@ -80,7 +83,8 @@ def draw(fluxsbi, out):
             findings = [f for f in json.loads((out / name).read_text()) if f["test"] == test and f["graphs"]]
             drawn.append(dict(findings[number], graphs=[findings[number]["graphs"][graph]]))
     (out / "findings.json").write_text(json.dumps(drawn))
-    subprocess.run([fluxsbi, "plot", out / "findings.json", "-o", out / "diagnostics.png", "--force"], check=True)
+    picture = out / "diagnostics.png"
+    subprocess.run([fluxsbi, "plot", out / "findings.json", "-o", picture, "--force"], check=True)
 
 
 def main():

@@ -3,9 +3,10 @@
 
 solvers.py OUT --sbibm DIR [--stage train|score|draw] [--only WORD ...]
 
-Trains Flux1 with each method and configs/methods, samples with every solver at
-several numbers of evaluations, scores by scikit-learn's random forest and draws OUT/solvers.png. The same noise is used
-throughout, so that curves differ by their solvers alone. Needs numpy, scikit-learn and matplotlib.
+Trains Flux1 with each method and configs/methods, samples with every solver at several numbers of
+evaluations, scores by scikit-learn's random forest and draws OUT/solvers.png. The same
+noise is used throughout, so that curves differ by their solvers alone. Needs numpy,
+scikit-learn and matplotlib.
 """
 import common
 
@@ -72,7 +73,8 @@ def draw(options, scores):
     import matplotlib
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    figure, panels = plt.subplots(len(METHODS), len(TASKS), figsize=(13, 11), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(len(METHODS), len(TASKS), figsize=(13, 11), sharex=True,
+                                  layout="constrained")
     for task, method, name in cells(options):
         panel = panels[list(METHODS).index(method)][TASKS.index(task)]
         for index, solver in enumerate(SOLVERS):

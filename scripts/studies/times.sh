@@ -11,7 +11,8 @@ fluxsbi=${FLUXSBI:-$root/build/fluxsbi}
 
 try() { # NAME STRATEGY
   for task in two_moons slcp gaussian_mixture gaussian_linear; do
-    "$fluxsbi" benchmark "$out" --tasks "$task" --config "$root/configs/methods/${task}_flux1.yaml" --name "$1" \
+    "$fluxsbi" benchmark "$out" --tasks "$task" \
+        --config "$root/configs/methods/${task}_flux1.yaml" --name "$1" \
       --set "strategy={model: flux1, $2}" --set training.nsteps=6000 "${options[@]}" >/dev/null
   done
 }

@@ -120,7 +120,8 @@ TEST_CASE("an entry's folder is read as it stands", "[benchmark][outcome]") {
                   {{"log_prob", io::Array::from(std::span<const double>(densities), {4})}});
   test::write_file(notes + "/calibration.json",
                    R"([{"test":"sbc","variable":"theta_0","verdict":"pass"},
-                       {"test":"sbc","variable":"theta_1","verdict":"fail"},{"test":"tarp","verdict":"pass"}])");
+                       {"test":"sbc","variable":"theta_1","verdict":"fail"},
+                       {"test":"tarp","verdict":"pass"}])");
   outcome = read_outcome(folder.path(), entry, protocol);
   CHECK(outcome.scores.at("benchmark_mlp")[0] == 0.6);
   CHECK(std::isnan(outcome.scores.at("benchmark_mlp")[1]));

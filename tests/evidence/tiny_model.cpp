@@ -21,7 +21,8 @@ const char* const still_config =
 
 const char* const still_joint_config =
     "strategy: {method: flow, model: flux1joint}\n"
-    "model: {depth_single_blocks: 1, num_heads: 2, id_merge_mode: sum, val_emb_dim: 8, param_dtype: float32}\n"
+    "model: {depth_single_blocks: 1, num_heads: 2, id_merge_mode: sum, val_emb_dim: 8, "
+    "param_dtype: float32}\n"
     "sampling: {solver: rk4, steps: 2}\n";
 
 checkpoint::ModelFile model_of(const char* config, bool missing) {
