@@ -194,6 +194,8 @@ benchmark::Scoring scoring_of(const BenchmarkArguments& arguments) {
   benchmark::Scoring scoring;
   scoring.program = (fs::read_symlink("/proc/self/exe").parent_path() / "fluxsbi").string();
   scoring.out = arguments.out;
+  if (fs::exists(arguments.out) && !fs::is_directory(arguments.out))
+    throw core::UserError(arguments.out + ": is a file; name the folder of the benchmark");
   if (!arguments.reference.empty()) scoring.reference.emplace(arguments.reference);
   scoring.protocol = benchmark::joined_protocol(arguments.out, wanted_protocol(arguments));
   if (scoring.protocol.observations > 0 && !scoring.reference)

@@ -77,6 +77,8 @@ void open_search(const TuneArguments& arguments, const benchmark::Tuning& tuning
   wanted["trials"] = tuning.trials;
   wanted["criterion"] = arguments.criterion;
   wanted["pairs"] = std::to_string(tuning.pairs);
+  if (fs::exists(arguments.out) && !fs::is_directory(arguments.out))
+    throw core::UserError("-o " + arguments.out + ": is a file; name a folder for the search");
   const std::string path = arguments.out + "/tune.json";
   if (!fs::exists(path)) {
     std::error_code problem;

@@ -112,10 +112,16 @@ std::string verdict_of(const std::vector<diagnose::Finding>& findings, const std
 }
 
 void read_calibration(const std::string& file, Outcome& outcome) {
+  outcome.width = outcome.width_error = missing_number;
   if (!fs::exists(file)) return;
   const auto findings = diagnose::findings_from_json(text_of_file(file), file);
   outcome.sbc = verdict_of(findings, "sbc");
   outcome.tarp = verdict_of(findings, "tarp");
+  for (const diagnose::Finding& finding : findings) {
+    if (finding.test != "tarp" || finding.verdict != diagnose::Verdict::measured) continue;
+    outcome.width = finding.value;
+    outcome.width_error = finding.standard_error.value_or(missing_number);
+  }
 }
 
 // Every set of observations that was sampled has all its scores. Forests may be left out.

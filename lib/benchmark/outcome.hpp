@@ -20,8 +20,11 @@ struct Outcome {
   double log_density = 0, log_density_error = 0;  ///< of the held-out theta given their x; its standard error
   int64_t without_density = 0;                    ///< held-out pairs of density zero, which are left out
   std::string sbc, tarp;                          ///< "pass", "FAIL", "not enough data"
-  double minutes = 0;                             ///< of training
-  std::string threads;                            ///< of training, "2", "1-2"
+  /// TARP's signed area between coverage and credibility: above 0 where posteriors are too wide, below where
+  /// too narrow.
+  double width = 0, width_error = 0;
+  double minutes = 0;   ///< of training
+  std::string threads;  ///< of training, "2", "1-2"
   int64_t steps = -1, parameters = -1;
   int64_t evaluations = -1;  ///< of the network for a draw
   std::string state;         ///< "" once all is done, "training, step 300", "scoring", "FAILED: ..."

@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 constexpr const char* sampling_seed = "9";
 // The rule of docs/densities.md, whose error is far below the standard error over some hundred pairs.
 constexpr const char *density_solver = "rk4", *density_steps = "16";
-constexpr const char* calibration_draws = "999";
+constexpr const char* calibration_draws = "199";
 
 std::string scoring_folder(const Scoring& scoring, const std::string& task) {
   return (fs::path(scoring.out) / task / "scoring").string();

@@ -55,10 +55,14 @@ std::string score_cell(const Outcome& outcome, const std::string& name) {
   return "(" + std::to_string(done) + " of " + std::to_string(found->second.size()) + ")";
 }
 
+std::string with_error(double value, double error, int decimals) {
+  return std::isnan(value)
+             ? ""
+             : core::decimals_text(value, decimals) + " +- " + core::decimals_text(error, decimals);
+}
+
 std::string density_cell(const Outcome& outcome) {
-  if (std::isnan(outcome.log_density)) return "";
-  const std::string text = core::decimals_text(outcome.log_density, 2) + " +- " +
-                           core::decimals_text(outcome.log_density_error, 2);
+  const std::string text = with_error(outcome.log_density, outcome.log_density_error, 2);
   return outcome.without_density == 0 ? text
                                       : text + " (" + std::to_string(outcome.without_density) + " without)";
 }
@@ -77,7 +81,8 @@ std::vector<std::string> row_of(const Outcome& outcome) {
   std::vector<std::string> row{entry.task,  std::to_string(entry.simulations), entry.model, entry.method,
                                entry.label, std::to_string(entry.seed)};
   for (const auto& [name, title] : score_columns) row.push_back(score_cell(outcome, name));
-  row.insert(row.end(), {density_cell(outcome), outcome.sbc, outcome.tarp, number_cell(outcome.minutes, 1),
+  row.insert(row.end(), {density_cell(outcome), outcome.sbc, outcome.tarp,
+                         with_error(outcome.width, outcome.width_error, 3), number_cell(outcome.minutes, 1),
                          outcome.threads, whole_cell(outcome.steps), whole_cell(outcome.parameters),
                          whole_cell(outcome.evaluations), published_cell(best), published_text(best.gensbi),
                          outcome.state});
@@ -108,6 +113,7 @@ std::vector<std::string> mean_row(const std::vector<const Outcome*>& outcomes) {
   row[at++] = number_cell(mean_over(outcomes, [](const Outcome& outcome) { return outcome.log_density; }), 2);
   row[at++] = passes(outcomes, &Outcome::sbc);
   row[at++] = passes(outcomes, &Outcome::tarp);
+  row[at++] = number_cell(mean_over(outcomes, [](const Outcome& outcome) { return outcome.width; }), 3);
   row[at++] = number_cell(mean_over(outcomes, [](const Outcome& outcome) { return outcome.minutes; }), 1);
   row.back().clear();
   return row;
@@ -118,8 +124,8 @@ using Rows = std::vector<std::vector<std::string>>;
 Rows main_rows(const std::vector<Outcome>& outcomes) {
   Rows rows{{"task", "simulations", "model", "method", "variant", "seed"}};
   for (const auto& [name, title] : score_columns) rows.front().emplace_back(title);
-  for (const char* title : {"log-density", "SBC", "TARP", "minutes", "threads", "steps", "parameters",
-                            "evaluations", "best published", "GenSBI", "state"})
+  for (const char* title : {"log-density", "SBC", "TARP", "width", "minutes", "threads", "steps",
+                            "parameters", "evaluations", "best published", "GenSBI", "state"})
     rows.front().emplace_back(title);
   const auto same = [](const Entry& a, const Entry& b) {
     return std::tie(a.task, a.simulations, a.model, a.method, a.label) ==

@@ -92,22 +92,18 @@ class Worker {
     }
   }
 
-  // A part that waits; with `again` one that another process had. -1: none.
+  // A part that waits; with `again` one that another process had, each once between two answers of -1. -1:
+  // none.
   int64_t next_part(bool again) {
     const std::lock_guard guard(mutex_);
-    for (const State wanted : {State::waiting, State::elsewhere}) {
-      if (wanted == State::elsewhere && !again) break;
-      const auto found =
-          std::find(states_.begin() + (wanted == State::elsewhere ? turn_ : 0), states_.end(), wanted);
-      if (found == states_.end()) {
-        turn_ = 0;
-        continue;
-      }
-      if (wanted == State::elsewhere) turn_ = found - states_.begin() + 1;
-      *found = State::mine;
-      return found - states_.begin();
+    auto found = std::find(states_.begin(), states_.end(), State::waiting);
+    if (found == states_.end() && again) {
+      found = std::find(states_.begin() + turn_, states_.end(), State::elsewhere);
+      turn_ = found == states_.end() ? 0 : found - states_.begin() + 1;
     }
-    return -1;
+    if (found == states_.end()) return -1;
+    *found = State::mine;
+    return found - states_.begin();
   }
 
   bool any_elsewhere() {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -45,7 +46,7 @@ nlohmann::json table_of(const TemporaryFolder& folder, const std::string& out) {
 TEST_CASE("two shards of a benchmark make its table together, and nothing is done twice",
           "[app][benchmark]") {
   const TemporaryFolder folder;
-  REQUIRE(holds(succeed(tiny_benchmark(folder, "out", "40", {"--list"})), "0 of 8 steps done"));
+  REQUIRE(holds(succeed(tiny_benchmark(folder, "out", "40", {"--list"})), "0 of 6 steps done"));
   const std::string commands = succeed(tiny_benchmark(folder, "out", "40", {"--dry-run"}));
   REQUIRE(holds(commands, "fluxsbi simulate two_moons -n 40 --seed 900001 -o"));
   REQUIRE(holds(commands, "fluxsbi diagnose"));
@@ -119,6 +120,8 @@ TEST_CASE("what is wrong with a benchmark is told before any work", "[app][bench
   wrong({"--reference", folder.file("empty"), "--tasks", "bernoulli_glm"}, "no folder of that name");
   wrong({"--observations", "0", "--fresh", "0"}, "no observation");
   wrong({"--tasks", "two_moons", "--observations", "0", "--shard", "2/2"}, "--shard");
+  io::write_text(folder.file("file"), "");
+  refuses({"benchmark", folder.file("file"), "--tasks", "two_moons"}, "is a file");
   refuses({"benchmark"}, "OUT is missing");
   refuses({"benchmark", out, "--table-only"}, "holds no entry");
   refuses({"benchmark", out, "--forest", "on", "--python", "/nowhere/python", "--tasks", "two_moons"},
@@ -129,7 +132,9 @@ TEST_CASE("an output folder keeps its protocol and its configs", "[app][benchmar
   const TemporaryFolder folder;
   succeed(tiny_benchmark(folder, "out", "10", {"--shard", "0/2"}));
   refuses(tiny_benchmark(folder, "out", "20"), "training.nsteps is 10 there and 20 here");
-  refuses(tiny_benchmark(folder, "out", "10", {"--pairs", "50"}), "--pairs 40");
+  auto others = tiny_benchmark(folder, "out", "10");
+  std::replace(others.begin(), others.end(), std::string("40"), std::string("50"));
+  refuses(others, "--pairs 40");
   succeed(tiny_benchmark(folder, "out", "20", {"--shard", "0/2", "--name", "longer"}));
   REQUIRE(table_of(folder, "out").size() == 2);
 }

@@ -76,7 +76,7 @@ TEST_CASE("what is wrong with a search is told before any work", "[app][tune]") 
     CHECK_FALSE(fs::exists(folder.file("out")));
   };
   wrong("optimizer.max_rl: [1, 2]\n", "did you mean 'max_lr'");
-  wrong("model.num_heads: [3]\n", "trial model.num_heads=3");
+  wrong("model.num_heads: [0]\n", "trial model.num_heads=0");
   wrong("training.nsteps: [10, 20]\n", "the first rungs for fewer");
   wrong("training.seed: [1, 2]\n", "validation rows");
   wrong("strategy.time_alpha: [1, 2]\n", "--by log-density", "validation-loss");

@@ -29,6 +29,8 @@ Outcome done_outcome(uint64_t seed, double score) {
   outcome.log_density_error = 0.05;
   outcome.sbc = "pass";
   outcome.tarp = "FAIL";
+  outcome.width = -0.03125;
+  outcome.width_error = 0.0078125;
   outcome.minutes = 4.25;
   outcome.threads = "2";
   outcome.steps = 12000;
@@ -47,6 +49,7 @@ TEST_CASE("the table shows scores beside published ones, and whose they are", "[
   CHECK(holds(text, ".530"));
   CHECK(holds(text, "3.50 +- 0.05"));
   CHECK(holds(text, ".513 f"));
+  CHECK(holds(text, "-0.031 +- 0.008"));
   CHECK(holds(text, "two_moons 10000: .513 f NPSE (forest, 2000 draws), Simformer; read off a figure"));
   CHECK(holds(text, ".522 f"));  // GenSBI's best
   CHECK_FALSE(holds(text, "fresh MLP"));
@@ -58,7 +61,7 @@ TEST_CASE("several seeds of one training have a row of their means", "[benchmark
   other.sbc = "FAIL";
   const std::string text = table({done_outcome(1, 0.52), other}, "markdown");
   CHECK(holds(text, "| mean of 2 | .540 |"));
-  CHECK(holds(text, "| 1 of 2 | 0 of 2 |"));
+  CHECK(holds(text, "| 1 of 2 | 0 of 2 | -0.031 |"));
   CHECK(holds(text, "|---|---|"));
 }
 
@@ -81,8 +84,10 @@ TEST_CASE("csv and json hold every number, and nothing where there is none", "[b
   std::getline(csv, first);
   std::getline(csv, second);
   CHECK(holds(names, "benchmark_mlp,benchmark_mlp_1,benchmark_mlp_2,benchmark_forest,fresh_mlp"));
-  CHECK(holds(first,
-              "two_moons,10000,flux1,flow,,1,0.53,0.52,0.54,,,,,,0,pass,FAIL,4.25,2,12000,230921,30,0.513,"));
+  CHECK(holds(
+      first,
+      "two_moons,10000,flux1,flow,,1,0.53,0.52,0.54,,,,,,0,pass,FAIL,-0.03125,0.0078125,4.25,2,12000,230921,"
+      "30,0.513,"));
   CHECK(first.ends_with("\"FAILED: train: no space, none\""));
   CHECK(second.ends_with(",done"));
   const auto json = nlohmann::json::parse(table({outcome}, "json"));
@@ -121,7 +126,8 @@ TEST_CASE("an entry's folder is read as it stands", "[benchmark][outcome]") {
   test::write_file(notes + "/calibration.json",
                    R"([{"test":"sbc","variable":"theta_0","verdict":"pass"},
                        {"test":"sbc","variable":"theta_1","verdict":"fail"},
-                       {"test":"tarp","verdict":"pass"}])");
+                       {"test":"tarp","verdict":"pass"},
+                       {"test":"tarp","verdict":"measured","value":-0.02,"standard_error":0.01}])");
   outcome = read_outcome(folder.path(), entry, protocol);
   CHECK(outcome.scores.at("benchmark_mlp")[0] == 0.6);
   CHECK(std::isnan(outcome.scores.at("benchmark_mlp")[1]));
@@ -131,6 +137,7 @@ TEST_CASE("an entry's folder is read as it stands", "[benchmark][outcome]") {
   CHECK(outcome.without_density == 1);
   CHECK(outcome.sbc == "FAIL");
   CHECK(outcome.tarp == "pass");
+  CHECK(outcome.width == -0.02);
   test::write_file(notes + "/failure.txt", "train: no luck\n");
   CHECK(read_outcome(folder.path(), entry, protocol).state == "FAILED: train: no luck");
   test::write_file(notes + "/benchmark_mlp_1.json", "");

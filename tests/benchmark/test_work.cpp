@@ -97,7 +97,7 @@ TEST_CASE("a stop leaves the rest for the next call", "[benchmark][work]") {
   const test::TemporaryFolder folder;
   auto parts = parts_in(folder, 3);
   WorkOptions options;
-  options.stop = [&] { return fs::exists(parts[0].folder + "/b.done") ? SIGTERM : 0; };
+  options.stop = [&] { return fs::exists(parts[1].folder) ? SIGTERM : 0; };
   const WorkResult result = work_through(parts, options);
   REQUIRE(result.done == 1);
   REQUIRE(result.stopped == 2);
