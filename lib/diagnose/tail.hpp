@@ -14,8 +14,8 @@ namespace fluxsbi::diagnose {
 /// t) / sigma)^(-1 / xi), the generalised Pareto distribution with sigma and xi by probability-weighted
 /// moments (Hosking & Wallis 1987, Technometrics 29, 339). xi is at least 1 / m: at that value the formula is
 /// the predictive distribution of an exponential tail whose scale is the mean of m values, so that the
-/// scatter of the fit is in it. It replaces the count: the smaller of the two would be below 0.01 in up to 1.4 % of the
-/// sets of 100 (exponential, lognormal and chi-square nulls), the fit alone is in 0.9 to 1.2 %.
+/// scatter of the fit is in it. It replaces the count: the smaller of the two would be below 0.01 in up to
+/// 1.4 % of the sets of 100 (exponential, lognormal and chi-square nulls), the fit alone is in 0.9 to 1.2 %.
 double tail_probability(std::vector<double> null, double value);
 
 }  // namespace fluxsbi::diagnose
