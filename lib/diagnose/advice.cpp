@@ -9,8 +9,8 @@ std::string advice(Fault fault) {
     case Fault::none:
       return "";
     case Fault::too_narrow:
-      return "Train on more simulations (data.simulations, or data.online: true), which helps more than more "
-             "steps where the validation loss has begun to rise, and keep sampling.guidance_scale at 1.";
+      return "Where the validation loss has never risen, train longer (training.nsteps); where it has, on "
+             "more simulations (data.simulations, or data.online: true). Keep sampling.guidance_scale at 1.";
     case Fault::too_wide:
       return "Train longer (training.nsteps) or with a larger network, and try twice the sampling.steps.";
     case Fault::too_low:

@@ -92,7 +92,6 @@ std::vector<diagnose::Finding> run_test(const diagnose::TestRow& row, const diag
 }
 
 void save(const std::string& folder, const std::vector<diagnose::Finding>& findings) {
-  fs::create_directories(folder);
   for (size_t first = 0; first < findings.size();) {
     size_t end = first;
     while (end < findings.size() && findings[end].test == findings[first].test) ++end;
@@ -210,12 +209,12 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
   Diagnosis diagnosis;
   const Question question = make_question(posterior, request.given_names);
   const auto tests = choose_tests(request, question, diagnosis.left_out);
+  const DiagnosisFolder folder(request.pairs.folder);
   const diagnose::Needs needs = joined(tests);
   const Pairs pairs = load_pairs(request.pairs, posterior.shape());
   core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
   const bool observes = !request.x.empty() || needs.observation || needs.fine || needs.predictive;
   const ObservedRows rows = observes ? observed_rows(posterior, request, pairs) : ObservedRows{};
-  fs::create_directories(request.pairs.folder);
   KeptDiagnosis kept(posterior, request.pairs.folder,
                      work_of(posterior, request, tests, question, pairs, rows));
   request.gather.resumed = kept.resumed();

@@ -41,8 +41,7 @@ diagnose::Evidence gather(sample::Posterior& posterior, const Question& question
 bool draw_prior(const sample::Posterior& posterior, uint64_t seed, std::vector<double>& theta);
 
 /// log q of draws [rows, draws, inferred features] given each row's observation, and of `draws` = 1 point a
-/// row.
-/// NaN where a draw is.
+/// row. NaN where a draw is.
 std::vector<double> log_density(sample::Posterior& posterior, const Question& question, const Pairs& pairs,
                                 std::span<const double> draws, int64_t draws_a_row,
                                 const GatherOptions& options, const std::string& what);

@@ -4,10 +4,12 @@
 #include <span>
 #include <utility>
 
+#include "core/error.hpp"
 #include "core/log.hpp"
 #include "data/simulate/program_files.hpp"
 #include "diagnose/finding_json.hpp"
 #include "io/atomic_file.hpp"
+#include "io/output.hpp"
 #include "io/source.hpp"
 
 namespace fluxsbi::evidence {
@@ -41,6 +43,20 @@ std::string note_text(const data::SimulateRequest& request, const std::string& c
 
 }  // namespace
 
+DiagnosisFolder::DiagnosisFolder(std::string folder) : folder_(std::move(folder)) {
+  std::error_code problem;
+  fs::create_directories(folder_, problem);
+  if (problem)
+    throw core::UserError(folder_ + " cannot be made: " + problem.message() +
+                          "; give a folder that can be written to (diagnose -o)");
+  io::check_output((fs::path(folder_) / "pit.npz").string(), true, {});
+}
+
+DiagnosisFolder::~DiagnosisFolder() {
+  std::error_code not_empty;
+  fs::remove(folder_, not_empty);
+}
+
 KeptDiagnosis::KeptDiagnosis(sample::Posterior& posterior, std::string folder,
                              const experiment::WorkDescription& work)
     : folder_(std::move(folder)), kept_(posterior, (fs::path(folder_) / "unfinished").string(), true, work) {
@@ -48,11 +64,6 @@ KeptDiagnosis::KeptDiagnosis(sample::Posterior& posterior, std::string folder,
   const uint64_t beginning = sample::chunk_key(beginning_kind, {});
   resumed_ = kept_.journal()->take(beginning).has_value();
   if (!resumed_) kept_.journal()->keep(beginning, {});
-}
-
-KeptDiagnosis::~KeptDiagnosis() {
-  std::error_code not_empty;
-  fs::remove(folder_, not_empty);
 }
 
 std::vector<diagnose::Finding> KeptDiagnosis::findings(

@@ -12,6 +12,20 @@
 
 namespace fluxsbi::evidence {
 
+/// The folder of a diagnosis, made where it is missing. One to which nothing was written goes with the
+/// object.
+class DiagnosisFolder {
+ public:
+  /// Throws UserError for a folder that cannot be made or written to.
+  explicit DiagnosisFolder(std::string folder);
+  ~DiagnosisFolder();
+  DiagnosisFolder(const DiagnosisFolder&) = delete;
+  DiagnosisFolder& operator=(const DiagnosisFolder&) = delete;
+
+ private:
+  std::string folder_;
+};
+
 /// Draws, log-densities and findings go into FOLDER/unfinished.partial. The same command goes on from there
 /// after a kill and finds the same numbers; for another model, other pairs or other options it begins anew.
 class KeptDiagnosis {
@@ -19,11 +33,6 @@ class KeptDiagnosis {
   /// `work` is all that decides the findings. Throws UserError where another process diagnoses into this
   /// folder.
   KeptDiagnosis(sample::Posterior& posterior, std::string folder, const experiment::WorkDescription& work);
-
-  /// A folder to which nothing was written goes.
-  ~KeptDiagnosis();
-  KeptDiagnosis(const KeptDiagnosis&) = delete;
-  KeptDiagnosis& operator=(const KeptDiagnosis&) = delete;
 
   /// True where an earlier command had begun this work.
   bool resumed() const { return resumed_; }

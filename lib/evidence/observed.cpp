@@ -52,7 +52,6 @@ std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, int64_
     theta.insert(theta.end(), first, first + static_cast<std::ptrdiff_t>(width));
   }
   if (theta.empty()) return {};
-  fs::create_directories(observed.folder);
   const std::string stem = (fs::path(observed.folder) / ("predictive_" + std::to_string(row))).string();
   const int64_t count = std::ssize(theta) / static_cast<int64_t>(width);
   io::Arrays points;

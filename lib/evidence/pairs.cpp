@@ -104,7 +104,7 @@ Pairs fresh_pairs(const PairsRequest& request, const data::DataShape& shape) {
   simulate.progress = [](int64_t done, int64_t total, int64_t) {
     core::log::progress("simulating " + std::to_string(done) + " of " + std::to_string(total));
   };
-  fs::create_directories(request.folder);
+  const DiagnosisFolder folder(request.folder);
   const auto made = simulate_once(simulate, config_of(request.model));
   core::log::end_progress();
   if (made && made->failed > 0) core::log::info(made->first_failure);

@@ -36,10 +36,10 @@ struct TrainingSettings {
   /// "section.key=value", over the config; "training.ensemble=4" trains an ensemble, its members one after
   /// another.
   std::vector<std::string> set;
-  double minutes = 0;            ///< how long training may take, as `train --minutes`; 0: not limited by you
-  bool replace = false;          ///< replace a run that the folder holds
-  std::string device = "auto";   ///< auto, cpu, cuda or cuda:i
-  std::string engine = "auto";   ///< auto, reference or tile
+  double minutes = 0;           ///< how long training may take, as `train --minutes`; 0: not limited by you
+  bool replace = false;         ///< replace a run that the folder holds
+  std::string device = "auto";  ///< auto, cpu, cuda or cuda:i
+  std::string engine = "auto";  ///< auto, reference or tile
 };
 
 /// Trains to the end on a file of simulations (.npz or .h5 with theta and x, or .csv). The folder `run` then

@@ -97,6 +97,8 @@ TEST_CASE("diagnose names what a test needs and how to give it", "[app][diagnose
           "its rows hold 5 numbers of theta and 8 of x, but the model was trained on 2 numbers of theta and "
           "2 of x");
   refuses(trained.diagnose({"training"}), "training: nothing to look at");
+  refuses(trained.diagnose({"prior", "-o", trained.file("tiny.yaml/folder")}),
+          "tiny.yaml/folder cannot be made");
   refuses({"diagnose", trained.file("run/model.safetensors")},
           "give pairs that the model was not trained on");
   CHECK_FALSE(exists(trained.file("run/diagnostics")));
