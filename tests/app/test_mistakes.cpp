@@ -51,7 +51,7 @@ class SmallFiles {
 TEST_CASE("commands and options that do not exist name the nearest", "[app][mistake]") {
   refuses({"trian", "a.yaml"}, "did you mean 'train'");
   refuses({"train", "a.yaml", "--devise", "cpu"}, "did you mean '--device'");
-  refuses({"train"}, "config is required");
+  refuses({"train"}, "nothing to train on");
   refuses({"simulate", "two_mons", "-n", "5", "-o", "/tmp/never.npz"}, "did you mean 'two_moons'");
 }
 

@@ -98,7 +98,7 @@ TEST_CASE("model auto takes the cards' choice for the data, and needs data", "[e
   const auto chosen = read("strategy: {model: auto}\ndata: {task: two_moons}\n");
   CHECK(chosen.strategy.model == "simformer");
   CHECK(chosen.model->name() == "simformer");
-  CHECK_THAT(chosen.choice, ContainsSubstring("auto chose simformer [choice.few-dimensions]"));
+  CHECK_THAT(chosen.choice, ContainsSubstring("auto chose simformer [recipe.few-dimensions]"));
   CHECK_THAT(problems_of("strategy: {model: auto}\n"),
              ContainsSubstring("a.yaml:1:19: strategy.model = auto looks at the data's shape"));
   CHECK_THAT(
