@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <memory>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -140,11 +140,13 @@ class Ensemble {
   }
 
   [[noreturn]] void refuse(const std::vector<MemberFailure>& failures) const {
+    std::map<std::string, std::vector<int64_t>> by_reason;
+    for (const MemberFailure& failure : failures) by_reason[failure.reason].push_back(failure.number);
     std::string text = std::to_string(failures.size()) + " of " + std::to_string(training_.ensemble) +
                        " members failed, so " + run_ + " has no model yet";
-    for (const MemberFailure& failure : failures)
-      text += "; member " + std::to_string(failure.number) + ": " + failure.reason;
-    throw core::UserError(text + ". The work of the others is kept: `fluxsbi resume " + run_ +
+    for (const auto& [reason, numbers] : by_reason)
+      text += "; member " + core::list_first(numbers) + ": " + reason;
+    throw core::UserError(text + ". The others are kept, and `fluxsbi resume " + run_ +
                           "` trains what is missing");
   }
 

@@ -170,7 +170,8 @@ class MemberProcesses {
     } else {
       failures_.push_back({number, member.reason(code)});
       core::log::error(name + " failed: " + failures_.back().reason);
-      if (!running_.empty() || next_ < tasks_.size()) core::log::info("the other members go on");
+      const bool others = running_.size() > 1 || next_ < tasks_.size();  // this one still stands among them
+      if (others) core::log::info("the other members go on");
     }
   }
 

@@ -28,7 +28,7 @@ struct MemberDraws {
 
 struct Disagreement {
   static constexpr int64_t least_draws = 50;  ///< of each member; with fewer nothing is said
-  /// The limits, by the study of docs/ensembles.md.
+  /// The limits (docs/ensembles.md): far above what chance makes of least_draws.
   static constexpr double most_apart = 0.75, most_factor = 1.6;
 
   int64_t row = 0;
