@@ -42,8 +42,8 @@ TEST_CASE("recommended configs train as they stand, for few, some and many dimen
     std::string rule, model;
   };
   for (const Case& one :
-       {Case{2, 3, "recipe.few-dimensions", "simformer"}, Case{6, 9, "recipe.default", "flux1"},
-        Case{12, 104, "recipe.many-dimensions", "flux1"}}) {
+       {Case{2, 3, "recipe.few-dimensions", "simformer"}, Case{6, 9, "recipe.some-dimensions", "flux1joint"},
+        Case{8, 9, "recipe.default", "flux1"}, Case{12, 104, "recipe.many-dimensions", "flux1"}}) {
     const std::string name = folder.file(std::to_string(one.obs));
     save_data(name + ".npz", one.obs, one.cond);
     const Outcome told = run({"recommend", "--data", name + ".npz", "-o", name + ".yaml"});
