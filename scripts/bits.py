@@ -3,8 +3,7 @@
 computed.
 
     scripts/bits.py compare build/fluxsbi     # against tests/data/bits
-    scripts/bits.py record OLD/fluxsbi        # writes tests/data/bits anew, from the program to be compared
-    with
+    scripts/bits.py record OLD/fluxsbi        # writes tests/data/bits anew, from that program
 
 Each model is trained for 300 steps with each method on each engine, one thread, from the same simulations and
 seed; then the recorded models are sampled and asked for densities. What the tile engine computes must be the
@@ -155,33 +154,11 @@ def answers(program, scratch, models):
     for path in sorted(models.glob("*.safetensors")):
         for engine, (_, of_samples, of_densities) in ENGINES.items():
             samples, density = scratch / "samples.npy", scratch / "density.npy"
-            run(program,
-                "sample",
-                path,
-                "--x",
-                observations,
-                "-n",
-                40,
-                "--seed",
-                9,
-                "-o",
-                samples,
-                "--force",
-                "-q",
-                engine=engine)
+            run(program, "sample", path, "--x", observations, "-n", 40, "--seed", 9, "-o", samples,
+                "--force", "-q", engine=engine)
             yield f"samples.{path.stem}.{engine}", of_samples, read_npy(samples)
-            run(program,
-                "log-prob",
-                path,
-                "--theta",
-                theta,
-                "--x",
-                observations,
-                "-o",
-                density,
-                "--force",
-                "-q",
-                engine=engine)
+            run(program, "log-prob", path, "--theta", theta, "--x", observations, "-o", density, "--force",
+                "-q", engine=engine)
             yield f"log_prob.{path.stem}.{engine}", of_densities, read_npy(density)
 
 

@@ -6,8 +6,8 @@ import os
 import random
 import sys
 
-random.seed(int(
-    os.environ["FLUXSBI_SEED"]))  # numpy: rng = numpy.random.default_rng(int(os.environ["FLUXSBI_SEED"]))
+random.seed(int(os.environ["FLUXSBI_SEED"]))
+# With numpy: rng = numpy.random.default_rng(int(os.environ["FLUXSBI_SEED"]))
 for row in csv.DictReader(sys.stdin):
     height, speed = float(row["height"]), float(row["speed"])
     time = math.sqrt(2 * height / 9.81)
