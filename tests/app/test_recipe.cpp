@@ -123,7 +123,8 @@ TEST_CASE("the steps that --minutes fits stand in the config, which repeats the 
   CHECK(same_weights(run, again));
 }
 
-TEST_CASE("--minutes fits the steps of a config, and leaves what it says of validation", "[app][recipe]") {
+TEST_CASE("train --minutes fits the steps of a config, and leaves what it says of validation",
+          "[app][recipe]") {
   const TemporaryFolder folder;
   std::string config = tiny_config();
   const std::string few = "nsteps: 400", many = "nsteps: 100000000";
