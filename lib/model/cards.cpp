@@ -168,29 +168,4 @@ const ChoiceRule& choose_model(const data::DataShape& shape, bool embedded) {
   return choices.back();
 }
 
-std::string recommended_section(std::string_view model, const data::DataShape& shape) {
-  if (model == "simformer") {
-    const int64_t value_width = 40 * shape.theta_channels;  // each channel is repeated equally often
-    return "  dim_value: " + std::to_string(value_width) +
-           "\n  dim_id: 10\n  dim_condition: 10\n  num_heads: 4\n  num_layers: 4\n";
-  }
-  const auto widths = [](const char* value, const char* id) {
-    return std::string("  id_merge_mode: concat     # token = [value, id]\n  val_emb_dim: ") + value +
-           "            # features of a head that hold the value\n  id_emb_dim: " + id +
-           "             # features of a head that hold which variable it is\n";
-  };
-  const std::string common = "  num_heads: 4\n  param_dtype: float32      # bfloat16: half the memory\n";
-  if (model == "flux1joint")
-    return widths("6", "4") + "  cond_emb_dim: 2\n" + common + "  depth_single_blocks: 6\n";
-  return "  id_embedding_strategy: [absolute, absolute]\n" + widths("5", "5") + common +
-         "  depth: 2                  # double-stream blocks\n"
-         "  depth_single_blocks: 4    # single-stream blocks, twice depth\n";
-}
-
-std::string_view recommended_embedding(std::string_view model, const data::DataShape& shape) {
-  if (model != "flux1" || shape.x_dim <= most_data) return "";
-  if (!shape.x_grid.empty()) return "cnn2d";
-  return shape.x_channels > 1 ? "cnn1d" : "residual_mlp";
-}
-
 }  // namespace fluxsbi::model

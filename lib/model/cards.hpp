@@ -71,11 +71,4 @@ std::span<const ChoiceRule> choice_rules();
 /// The rule that decides for these data; the last one holds for all.
 const ChoiceRule& choose_model(const data::DataShape& shape, bool embedded);
 
-/// The lines of a `model` section (indented by two blanks) that suit a model to data of this shape.
-std::string recommended_section(std::string_view model, const data::DataShape& shape);
-
-/// The embedding network (embedding.network) that suits x of this shape where the model's card advises one
-/// and the model takes it, else "".
-std::string_view recommended_embedding(std::string_view model, const data::DataShape& shape);
-
 }  // namespace fluxsbi::model

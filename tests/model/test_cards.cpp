@@ -96,18 +96,6 @@ TEST_CASE("the data's shape chooses the model by the first rule that holds", "[m
   CHECK(model::choose_model(shape_of(10, 10), false).model == "flux1");
 }
 
-TEST_CASE("what is recommended keeps the limits of its own card", "[model][cards]") {
-  for (const auto& shape : {shape_of(2, 2), shape_of(4, 4, 3, 3), shape_of(8, 60)}) {
-    for (const std::string name : {"flux1", "flux1joint", "simformer"}) {
-      INFO(name << " for " << shape.theta_dim << " and " << shape.x_dim);
-      const auto spec = spec_of(name, model::recommended_section(name, shape), shape);
-      const auto ids = broken(*spec, shape);
-      for (const char* number : {".depth-ratio", ".features", ".layers", ".width"})
-        CHECK_FALSE(ids.count(name + number));
-    }
-  }
-}
-
 TEST_CASE("findings name the quantity, its value, the bound and the rule", "[model][cards]") {
   const auto shape = shape_of(12, 3);
   const auto spec = spec_of("simformer", "  num_layers: 12\n", shape);
