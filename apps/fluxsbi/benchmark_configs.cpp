@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "benchmark/plan.hpp"
-#include "benchmark/text_file.hpp"
 #include "core/error.hpp"
 #include "core/registry.hpp"
 #include "data_arguments.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
+#include "io/text_file.hpp"
 #include "model/network.hpp"
 
 namespace fluxsbi::app {
@@ -45,7 +45,7 @@ config::Value entry_document(const benchmark::Entry& entry, const benchmark::Ent
 class ConfigMaker {
  public:
   explicit ConfigMaker(const BenchmarkConfigs& wanted) : wanted_(wanted) {
-    if (!wanted.file.empty()) file_text_ = benchmark::text_of_file(wanted.file);
+    if (!wanted.file.empty()) file_text_ = io::read_text(wanted.file);
   }
 
   std::pair<benchmark::Entry, benchmark::EntryConfig> make(benchmark::Entry entry) const {

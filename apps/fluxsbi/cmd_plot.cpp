@@ -202,8 +202,7 @@ Action declare_plot(CLI::App& app) {
   app.add_option("--reference", arguments->reference, "file of reference samples to draw beside them");
   app.add_option("--prior", arguments->prior,
                  "whose prior is drawn on the diagonal: a run folder, a config (.yaml), or a file of draws "
-                 "of the prior, "
-                 "such as simulations");
+                 "of the prior, such as simulations");
   app.add_option("--truth", arguments->truth,
                  "true parameters, one for each dimension of the file or of --columns")
       ->delimiter(',');

@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "benchmark/flat_config.hpp"
-#include "benchmark/text_file.hpp"
 #include "benchmark/tuning.hpp"
 #include "command.hpp"
 #include "core/error.hpp"
@@ -20,6 +19,7 @@
 #include "data_arguments.hpp"
 #include "experiment/experiment.hpp"
 #include "io/atomic_file.hpp"
+#include "io/text_file.hpp"
 
 namespace fluxsbi::app {
 
@@ -84,11 +84,11 @@ void open_search(const TuneArguments& arguments, const benchmark::Tuning& tuning
     std::error_code problem;
     fs::create_directories(arguments.out, problem);
     if (problem) io::fail_to_write(arguments.out, problem.value());
-    io::write_text(arguments.out + "/config.yaml", benchmark::text_of_file(arguments.config));
+    io::write_text(arguments.out + "/config.yaml", io::read_text(arguments.config));
     io::write_text(path, wanted.dump(1) + "\n");
     return;
   }
-  const auto there = nlohmann::ordered_json::parse(benchmark::text_of_file(path), nullptr, false);
+  const auto there = nlohmann::ordered_json::parse(io::read_text(path), nullptr, false);
   if (!there.is_object()) throw core::UserError(path + ": is damaged; take another folder");
   const std::string remedy = "; give the command as it was, or take another folder (-o)";
   if (there["config"] != wanted["config"])
@@ -154,7 +154,7 @@ int tune_command(const TuneArguments& arguments) {
     core::set_last_words("the same command goes on");
     const auto best = benchmark::tune(tuning, options);
     const std::string run = benchmark::trial_folder(tuning, best.front());
-    io::write_text(arguments.out + "/best.yaml", benchmark::text_of_file(run + "/config.yaml"));
+    io::write_text(arguments.out + "/best.yaml", io::read_text(run + "/config.yaml"));
     core::log::info("the best: " + core::join(tuning.trials[best.front()]) + "; its run is " + run +
                     ", trained to the end, and its config " + arguments.out + "/best.yaml");
   }

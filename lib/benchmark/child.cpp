@@ -4,14 +4,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <span>
 #include <thread>
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "core/file_descriptor.hpp"
@@ -37,37 +35,6 @@ core::FileDescriptor opened(const std::string& path, int flags) {
   if (!file.is_open()) io::fail_to_write(path, errno);
   return file;
 }
-
-// Becomes the command, in a group of its own, so that a Ctrl-C on the terminal reaches the benchmark alone.
-class Command {
- public:
-  Command(const std::vector<std::string>& words, const StepRun& how, int output, int log)
-      : threads_(std::to_string(how.threads)), how_(how), output_(output), log_(log), parent_(getpid()) {
-    for (const std::string& word : words) words_.push_back(const_cast<char*>(word.c_str()));
-    words_.push_back(nullptr);
-  }
-
-  void become() const {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent_) _exit(cannot_start);  // it died before the call
-    setpgid(0, 0);
-    if (how_.lock >= 0) fcntl(how_.lock, F_SETFD, 0);  // the lock outlives the parent with the command
-    const int nothing = ::open("/dev/null", O_RDONLY);
-    dup2(nothing, STDIN_FILENO);
-    dup2(output_, STDOUT_FILENO);
-    dup2(log_, STDERR_FILENO);
-    if (how_.threads > 0) setenv("OMP_NUM_THREADS", threads_.c_str(), 1);
-    execvp(words_.front(), words_.data());
-    _exit(cannot_start);
-  }
-
- private:
-  std::vector<char*> words_;
-  std::string threads_;
-  const StepRun& how_;
-  int output_, log_;
-  pid_t parent_;
-};
 
 // The last line that speaks of an error, else the last that is not empty, of what was written behind `from`.
 std::string last_words_of(const std::string& log, std::uintmax_t from) {
@@ -105,8 +72,12 @@ StepEnd run_step(const Step& step, const StepRun& how) {
   const std::string printed = step.output + ".begun";
   core::FileDescriptor output;
   if (step.captured) output = opened(printed, O_WRONLY | O_CREAT | O_TRUNC);
-  const Command command(words_of(step), how, step.captured ? output.number() : log.number(), log.number());
-  core::Process process = core::Process::start_work([&] { command.become(); });
+  const core::FileDescriptor nothing = opened("/dev/null", O_RDONLY);
+  std::vector<std::string> environment;
+  if (how.threads > 0) environment.push_back("OMP_NUM_THREADS=" + std::to_string(how.threads));
+  core::Process process = core::Process::start_bound_program(
+      words_of(step), environment,
+      {nothing.number(), step.captured ? output.number() : log.number(), log.number()}, {SIGTERM, how.lock});
   StepEnd end;
   auto pause = std::chrono::milliseconds(2);
   while (!process.has_ended()) {

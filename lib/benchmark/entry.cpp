@@ -8,10 +8,10 @@
 #include <nlohmann/json.hpp>
 
 #include "benchmark/published.hpp"
-#include "benchmark/text_file.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "io/atomic_file.hpp"
+#include "io/text_file.hpp"
 
 namespace fluxsbi::benchmark {
 
@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Entry load_entry(const std::string& path) {
-  const auto json = nlohmann::json::parse(text_of_file(path), nullptr, false);
+  const auto json = nlohmann::json::parse(io::read_text(path), nullptr, false);
   try {
     return {json.at("task"),        json.at("model"), json.at("method"),
             json.at("simulations"), json.at("seed"),  json.at("label")};

@@ -8,11 +8,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "benchmark/text_file.hpp"
 #include "checkpoint/model_file.hpp"
 #include "core/error.hpp"
 #include "diagnose/finding_json.hpp"
 #include "io/files.hpp"
+#include "io/text_file.hpp"
 
 namespace fluxsbi::benchmark {
 
@@ -24,7 +24,7 @@ using OutcomeJson = nlohmann::json;
 constexpr double missing_number = std::numeric_limits<double>::quiet_NaN();
 
 OutcomeJson json_of_file(const std::string& path) {
-  OutcomeJson json = OutcomeJson::parse(text_of_file(path), nullptr, false);
+  OutcomeJson json = OutcomeJson::parse(io::read_text(path), nullptr, false);
   if (!json.is_object())
     throw core::UserError(path + ": is damaged; remove the file, and give the benchmark's command again");
   return json;
@@ -56,9 +56,13 @@ void read_training(const std::string& run, const std::string& notes, Outcome& ou
   if (most > 0) outcome.threads = (fewest < most ? std::to_string(fewest) + "-" : "") + std::to_string(most);
   const std::string model = run + "/model.safetensors";
   if (!fs::exists(model)) return;
+  const checkpoint::ModelFile file = checkpoint::load_model(model);
   outcome.parameters = 0;
-  for (const auto& [name, array] : checkpoint::load_model(model).weights)
-    outcome.parameters += array.elements();
+  const auto count = [&](const checkpoint::ModelFile& one) {
+    for (const auto& [name, array] : one.weights) outcome.parameters += array.elements();
+  };
+  count(file);  // of an ensemble none; its members have them
+  for (const checkpoint::ModelFile& member : file.members) count(member);
 }
 
 void read_scores(const std::string& notes, const Protocol& protocol, Outcome& outcome) {
@@ -114,7 +118,7 @@ std::string verdict_of(const std::vector<diagnose::Finding>& findings, const std
 void read_calibration(const std::string& file, Outcome& outcome) {
   outcome.width = outcome.width_error = missing_number;
   if (!fs::exists(file)) return;
-  const auto findings = diagnose::findings_from_json(text_of_file(file), file);
+  const auto findings = diagnose::findings_from_json(io::read_text(file), file);
   outcome.sbc = verdict_of(findings, "sbc");
   outcome.tarp = verdict_of(findings, "tarp");
   for (const diagnose::Finding& finding : findings) {
@@ -138,7 +142,7 @@ bool is_scored(const std::string& notes, const Outcome& outcome) {
 
 std::string state_of(const std::string& notes, const Outcome& outcome) {
   if (fs::exists(notes + "/failure.txt")) {
-    std::string failure = text_of_file(notes + "/failure.txt");
+    std::string failure = io::read_text(notes + "/failure.txt");
     return "FAILED: " + failure.substr(0, failure.find('\n'));
   }
   if (outcome.parameters < 0)

@@ -4,9 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "benchmark/text_file.hpp"
 #include "core/error.hpp"
 #include "io/atomic_file.hpp"
+#include "io/text_file.hpp"
 
 namespace fluxsbi::benchmark {
 
@@ -28,7 +28,7 @@ int64_t joined_number(const std::string& out, const char* option, int64_t there,
 Protocol load_protocol(const std::string& out) {
   const std::string path = out + file_name;
   if (!std::filesystem::exists(path)) return {0, 0, 0, 0};
-  const auto json = nlohmann::json::parse(text_of_file(path), nullptr, false);
+  const auto json = nlohmann::json::parse(io::read_text(path), nullptr, false);
   try {
     return {json.at("observations"), json.at("fresh"), json.at("draws"), json.at("pairs")};
   } catch (const nlohmann::json::exception&) {

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <set>
 
-#include "config/rules.hpp"
+#include "config/flow_text.hpp"
 #include "config/value.hpp"
 #include "core/error.hpp"
 #include "core/philox.hpp"
@@ -15,17 +15,6 @@ namespace fluxsbi::benchmark {
 namespace {
 
 constexpr int64_t eta = 3, most_rungs = 4;
-
-// A value as YAML of one line.
-std::string flow_text(const config::Value& value) {
-  using Kind = config::Value::Kind;
-  if (value.kind == Kind::null) return "null";
-  if (value.kind == Kind::scalar) return value.quoted ? config::emit(value.scalar) : value.scalar;
-  std::string text;
-  for (const config::Value& item : value.list) text += (text.empty() ? "" : ", ") + flow_text(item);
-  for (const auto& [key, item] : value.map) text += (text.empty() ? "" : ", ") + key + ": " + flow_text(item);
-  return value.kind == Kind::list ? "[" + text + "]" : "{" + text + "}";
-}
 
 void collect(const config::Value& map, const std::string& prefix, SearchSpace& space) {
   for (size_t i = 0; i < map.map.size(); ++i) {
@@ -41,7 +30,7 @@ void collect(const config::Value& map, const std::string& prefix, SearchSpace& s
                             value.description());
     std::vector<std::string> values;
     for (const config::Value& item : value.list) {
-      const std::string text = flow_text(item);
+      const std::string text = config::flow_text(item);
       if (std::find(values.begin(), values.end(), text) == values.end()) values.push_back(text);
     }
     space.keys.emplace_back(key, std::move(values));

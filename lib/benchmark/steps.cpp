@@ -7,13 +7,13 @@
 
 #include "benchmark/flat_config.hpp"
 #include "benchmark/plan.hpp"
-#include "benchmark/text_file.hpp"
 #include "config/value.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/tasks/task.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
+#include "io/text_file.hpp"
 
 namespace fluxsbi::benchmark {
 
@@ -166,10 +166,10 @@ void require_same_config(const std::string& out, const Entry& entry, const Entry
         entry.folder(out) +
         " holds a run that the benchmark did not make; move it away, or take another output folder");
   }
-  const auto settings = nlohmann::json::parse(text_of_file(notes + "/settings.json"), nullptr, false);
+  const auto settings = nlohmann::json::parse(io::read_text(notes + "/settings.json"), nullptr, false);
   if (!settings.is_array())
     throw core::UserError(notes + "/settings.json is damaged; remove " + entry.folder(out));
-  const EntryConfig there{text_of_file(notes + "/config.yaml"), settings.get<std::vector<std::string>>()};
+  const EntryConfig there{io::read_text(notes + "/config.yaml"), settings.get<std::vector<std::string>>()};
   const std::string difference =
       first_difference(flat_entry(there, notes + "/config.yaml"), flat_entry(config, "the config"));
   if (!difference.empty())

@@ -9,13 +9,13 @@
 
 #include <nlohmann/json.hpp>
 
-#include "benchmark/text_file.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/stop.hpp"
 #include "core/table_text.hpp"
 #include "core/text.hpp"
 #include "diagnose/finding_json.hpp"
+#include "io/text_file.hpp"
 
 namespace fluxsbi::benchmark {
 
@@ -68,7 +68,7 @@ TrialScore best_loss(const std::string& metrics, int64_t steps) {
 
 TrialScore density_of(const std::string& file) {
   if (!fs::exists(file)) return {no_score, no_score};
-  for (const diagnose::Finding& finding : diagnose::findings_from_json(text_of_file(file), file)) {
+  for (const diagnose::Finding& finding : diagnose::findings_from_json(io::read_text(file), file)) {
     if (finding.test == "sharpness" && finding.variable.empty())
       return {finding.value, finding.standard_error.value_or(no_score)};
   }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -107,7 +108,8 @@ Process Process::start_program(const std::vector<std::string>& arguments,
 
 // Between fork and exec only what is safe in a child of a process with threads.
 Process Process::start_bound_program(const std::vector<std::string>& arguments,
-                                     const std::vector<std::string>& environment, const Streams& streams) {
+                                     const std::vector<std::string>& environment, const Streams& streams,
+                                     const Bond& bond) {
   require(!arguments.empty(), "a program has a name");
   const std::vector<char*> words = words_of(arguments), variables = joined_environment(environment);
   const pid_t parent = getpid();
@@ -115,13 +117,14 @@ Process Process::start_bound_program(const std::vector<std::string>& arguments,
   if (child < 0) fail("no process", errno);
   if (child > 0) return Process(child);
   setpgid(0, 0);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  prctl(PR_SET_PDEATHSIG, bond.signal);
   constexpr int no_program = 127;
   if (getppid() != parent) _exit(no_program);  // it ended before it could be watched
+  if (bond.kept_descriptor >= 0) fcntl(bond.kept_descriptor, F_SETFD, 0);
   dup2(streams.input, STDIN_FILENO);
   dup2(streams.output, STDOUT_FILENO);
   dup2(streams.error, STDERR_FILENO);
-  execve(words.front(), words.data(), variables.data());
+  execvpe(words.front(), words.data(), variables.data());
   _exit(no_program);
 }
 

@@ -24,10 +24,17 @@ class Process {
   static Process start_program(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& environment, const Streams& streams);
 
-  /// The same for a program named by its path that cannot outlive this process, however that ends: the kernel
-  /// kills it then. The caller's thread must live as long as the child.
+  /// What ties a program to this process.
+  struct Bond {
+    int signal;                ///< which the kernel sends it when this process ends, however that ends
+    int kept_descriptor = -1;  ///< that stays open in it, such as a lock's; -1: none but its streams
+  };
+  /// The same for a program that cannot outlive this process, or has `bond.signal` to end itself. The
+  /// caller's thread must live as long as the child. A program that cannot be started ends with exit code
+  /// 127.
   static Process start_bound_program(const std::vector<std::string>& arguments,
-                                     const std::vector<std::string>& environment, const Streams& streams);
+                                     const std::vector<std::string>& environment, const Streams& streams,
+                                     const Bond& bond);
 
   /// Starts a copy of this process that calls work() and ends: exit status 0, or 1 after an exception. No
   /// destructors and exit handlers run in it, and it may use no threads. It stays in this process's group.
@@ -44,7 +51,7 @@ class Process {
   int wait();
   /// Asks the child alone to stop: SIGTERM.
   void ask_to_stop();
-  /// Ends the child and its group: SIGTERM, then SIGKILL after two seconds. For start_program only.
+  /// Ends the child and its group: SIGTERM, then SIGKILL after two seconds. Not for start_work.
   void end_group();
   /// SIGKILL for the child alone.
   void kill();

@@ -37,16 +37,13 @@ const config::Table<DataOptions>& data_table() {
                "the key of theta in .npz files, and the path of its dataset in .h5 files (group/name)")
           .add("x_key", &DataOptions::x_key, any<std::string>(), "the same for x")
           .add("transposed", &DataOptions::transposed, any<std::optional<bool>>(),
-               "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, for "
-               "files "
-               "of Julia, MATLAB and R, in which simulations lie along the last axis. null: an error where "
-               "it looks "
-               "so")
+               "true: arrays of .npz, .npy and .h5 files are read with their axes in the opposite order, "
+               "for files of Julia, MATLAB and R, in which simulations lie along the last axis. null: an "
+               "error where it looks so")
           .add("ignore", &DataOptions::ignore, any<std::vector<std::string>>(),
                "columns of text files that are left out, by name; the numbers of theta_0, ... and x_0, ... "
-               "may then "
-               "have gaps, and where data.names.theta are given and no column is called x_0, all other "
-               "columns are x")
+               "may then have gaps, and where data.names.theta are given and no column is called x_0, all "
+               "other columns are x")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),
@@ -56,8 +53,7 @@ const config::Table<DataOptions>& data_table() {
           .alias("n")
           .add("online", &DataOptions::online, config::any<bool>(),
                "simulate while the model trains, so that every step has new pairs: by the built-in task, or "
-               "by "
-               "simulator.command and prior (docs/data.md)")
+               "by simulator.command and prior (docs/data.md)")
           .add("reuse", &DataOptions::reuse, config::integer_between(1, 10000),
                "with online: how often each pair is trained on, for simulators that are slower than "
                "training; above 1 "
@@ -79,13 +75,11 @@ const config::Table<DataOptions>& data_table() {
                "robust), otherwise per_feature")
           .alias("standardize_x")
           .add("transform_theta", &DataOptions::transform_theta, any<TransformWords>(),
-               "the transform of theta before it is standardised, one word for all parameters or a list with "
-               "one for each. none; log, for values of one sign over decades; logit, between the prior's "
-               "ends; "
-               "asinh, for heavy tails; robust, where a few values stand far away; auto is what the built-in "
-               "task "
-               "needs (sir, lotka_volterra: log), else it looks at the data, says what it chose, and leaves "
-               "ordinary parameters alone (docs/data.md)")
+               "the transform of theta before it is standardised, one word for all parameters or a list "
+               "with one for each. none; log, for values of one sign over decades; logit, between the "
+               "prior's ends; asinh, for heavy tails; robust, where a few values stand far away; auto is "
+               "what the built-in task needs (sir, lotka_volterra: log), else it looks at the data, says "
+               "what it chose, and leaves ordinary parameters alone (docs/data.md)")
           .add("transform_x", &DataOptions::transform_x, any<TransformWords>(),
                "the same for x; logit is for values between 0 and 1")
           .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),

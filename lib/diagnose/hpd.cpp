@@ -85,8 +85,7 @@ std::string density_meaning(Fault fault) {
              "values than their share, so the posterior is too wide.";
     default:
       return "The density at theta* ranks unevenly among that at the draws, neither too low nor too high as "
-             "a "
-             "whole: tails and centre err in opposite ways.";
+             "a whole: tails and centre err in opposite ways.";
   }
 }
 

@@ -25,8 +25,7 @@ Question make_question(const sample::Posterior& posterior, const std::vector<std
   if (!question.theta_given_x && !posterior.joint())
     throw core::UserError(
         "--given-names: the model was trained for theta given x and knows no other conditional; leave the "
-        "option "
-        "out, or train flux1joint or simformer");
+        "option out, or train flux1joint or simformer");
   auto features = data::feature_names(posterior.theta_names(), shape.theta_channels);
   const auto of_x = data::feature_names(posterior.x_names(), shape.x_channels);
   features.insert(features.end(), of_x.begin(), of_x.end());

@@ -71,7 +71,7 @@ class MemberProcess {
         errors_(memfd_create("fluxsbi-member", MFD_CLOEXEC)),
         process_(core::Process::start_bound_program(
             words_of(task, plan), {"OMP_NUM_THREADS=" + std::to_string(plan.threads)},
-            {nothing_.number(), nothing_.number(), errors_.number()})) {}
+            {nothing_.number(), nothing_.number(), errors_.number()}, {SIGKILL})) {}
 
   const MemberTask& task() const { return task_; }
   int64_t first_step() const { return first_step_; }

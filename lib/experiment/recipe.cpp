@@ -181,10 +181,12 @@ std::vector<RecipeKey> level_keys(const Recipe& recipe) {
 
 RecipeChoice levels_choice(const Recipe& recipe) {
   if (recipe.learned_levels) {
-    return {"noise levels",
-            "learned",
-            "they are found from the validation loss while training; on two tasks better than fixed levels",
-            {key("strategy.levels", "learned")}};
+    return {
+        "noise levels",
+        "learned",
+        "they are found from the validation loss while training; each fixed distribution that was compared "
+        "is worse on one of two tasks",
+        {key("strategy.levels", "learned")}};
   }
   return {"noise levels",
           "fixed, ln(noise / signal) normal with mean " + core::number_text(recipe.level_mean) +

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "config/flow_text.hpp"
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -123,42 +124,6 @@ Value document_of(const std::vector<RecipeChoice>& choices) {
   return config::parse_yaml(text, "the recipe");
 }
 
-// True for text that YAML takes as it stands, in any place.
-bool is_plain(const std::string& text) {
-  const auto is_plain_character = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("_./+-").find(c) != std::string_view::npos;
-  };
-  return !text.empty() && text != "-" && std::all_of(text.begin(), text.end(), is_plain_character);
-}
-
-std::string scalar_text(const Value& value) {
-  return !value.quoted && is_plain(value.scalar) ? value.scalar : config::emit(value.scalar);
-}
-
-std::string key_text(const std::string& key) {
-  return is_plain(key) ? key : config::emit(key);
-}
-
-// A value in one line.
-std::string flow_text(const Value& value) {
-  std::string text;
-  const auto more = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  switch (value.kind) {
-    case Value::Kind::null:
-      return "null";
-    case Value::Kind::scalar:
-      return scalar_text(value);
-    case Value::Kind::list:
-      for (const Value& item : value.list) more(flow_text(item));
-      return "[" + text + "]";
-    case Value::Kind::map:
-      for (const auto& [key, item] : value.map) more(key_text(key) + ": " + flow_text(item));
-      return "{" + text + "}";
-  }
-  return text;
-}
-
 // True for what the keys of another source of data leave behind.
 bool says_nothing(const Value& value) {
   return value.kind == Value::Kind::null || (value.kind == Value::Kind::list && value.list.empty());
@@ -184,7 +149,7 @@ std::string comment(const std::string& text, const std::string& indent = "") {
 std::string section_text(const std::string& name, const Value& section,
                          const std::vector<RecipeChoice>& choices) {
   if (section.kind != Value::Kind::map)
-    return says_nothing(section) ? "" : "\n" + name + ": " + flow_text(section) + "\n";
+    return says_nothing(section) ? "" : "\n" + name + ": " + config::flow_text(section) + "\n";
   std::string text;
   for (const auto& [key, value] : section.map) {
     if (name == "data" && (says_nothing(value) || (key == "online" && value.scalar == "false"))) continue;
@@ -192,14 +157,14 @@ std::string section_text(const std::string& name, const Value& section,
       if (!choice.keys.empty() && choice.keys.front().path == name + "." + key)
         text += comment(choice.line(), "  ");
     }
-    text += "  " + key_text(key) + ":";
+    text += "  " + config::key_text(key) + ":";
     if (value.kind != Value::Kind::map) {
-      text += " " + flow_text(value) + "\n";
+      text += " " + config::flow_text(value) + "\n";
       continue;
     }
     text += "\n";
     for (const auto& [inner, inside] : value.map)
-      text += "    " + key_text(inner) + ": " + flow_text(inside) + "\n";
+      text += "    " + config::key_text(inner) + ": " + config::flow_text(inside) + "\n";
   }
   return text.empty() ? "" : "\n" + name + ":\n" + text;
 }
@@ -210,7 +175,7 @@ void yield_to(const Value& given, RecipeChoice& choice) {
   const auto is_given = [&](const std::string& path) {
     const Value* value = find(given, path);
     if (!value) return false;
-    const std::string shown = path + " = " + flow_text(*value);
+    const std::string shown = path + " = " + config::flow_text(*value);
     if (std::find(theirs.begin(), theirs.end(), shown) == theirs.end()) theirs.push_back(shown);
     return true;
   };

@@ -327,69 +327,6 @@ void TrainingRun::take_rows() {
       stays ? train::stream_rows(rows, validation, layout) : train::gather_rows(*rows, validation, layout);
 }
 
-train::Pace TrainingRun::measure(const TimeBudget& budget) {
-  constexpr double part = 0.03, shortest = 0.2, longest = 4;  // seconds
-  return train::measure_pace(setup_, std::clamp(part * budget.left(), shortest, longest));
-}
-
-void TrainingRun::fit_to(const TimeBudget& budget) {
-  const int64_t val_every = budget.sets_interval ? 0 : experiment_.training.val_every;
-  train::Pace pace = measure(budget);
-  FittedSteps fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
-  std::string network;
-  if (budget.small_network && fitted.steps < budget.least_steps) {
-    network = take_small_network(budget, fitted.steps);
-    pace = measure(budget);
-    fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
-  }
-  if (fitted.steps < fewest_fitted_steps) {
-    const double spent = 60 * budget.minutes - budget.left();
-    const double needed = spent + fit_steps(pace, 1e9, val_every, fewest_fitted_steps).seconds;
-    const std::string least = core::brief_text(std::ceil(100 * needed / 60) / 100);
-    if (budget.asked) {
-      throw core::UserError(
-          "--minutes " + core::number_text(budget.minutes) + " leaves time for " +
-          std::to_string(fitted.steps) + " steps of " + std::to_string(experiment_.training.batch_size) +
-          " rows, and fewer than " + std::to_string(fewest_fitted_steps) +
-          " teach a network nothing; give at least --minutes " + least + ", or a smaller network or batch");
-    }
-    fitted = fit_steps(pace, 1e9, val_every, fewest_fitted_steps);
-  }
-  core::log::info(fitted_text(budget, pace, fitted, network));
-  set_steps(budget, fitted);
-}
-
-std::string TrainingRun::take_small_network(const TimeBudget& budget, int64_t steps) {
-  experiment_.model = budget.small_network->clone();
-  unresolved_ = experiment_.model->clone();
-  seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
-  build_engines();
-  return "a smaller network of " + budget.small_text + " is trained, because the usual one would take " +
-         std::to_string(steps) + " steps, fewer than " + std::to_string(budget.least_steps) + "; ";
-}
-
-void TrainingRun::set_steps(const TimeBudget& budget, const FittedSteps& fitted) {
-  train::TrainingOptions& training = experiment_.training;
-  train::OptimizerOptions& optimizer = experiment_.optimizer;
-  setup_.planned_seconds = fitted.seconds;
-  const bool changes = budget.asked || fitted.steps != training.nsteps;
-  if (changes) {
-    training.nsteps = fitted.steps;
-    if (budget.sets_interval) training.val_every = fitted.val_every;
-    const bool too_long = optimizer.warmup_steps.value_or(0) > fitted.steps;
-    if (too_long && !budget.sets_warmup)
-      core::log::warning(
-          "optimizer.warmup_steps is longer than the training; it is a tenth of the steps now");
-    if (optimizer.warmup_steps && (budget.sets_warmup || too_long))
-      optimizer.warmup_steps = train::default_warmup(fitted.steps);
-    if (optimizer.schedule_steps)
-      core::log::warning(
-          "optimizer.schedule_steps gives way: the learning rate takes its course over the steps that fit");
-    optimizer.schedule_steps.reset();
-  }
-  set_options();
-}
-
 void TrainingRun::train(const std::optional<checkpoint::TrainingState>& state) {
   check_levels();
   core::log::info(compute_reason_);

@@ -200,8 +200,7 @@ void File::read_type(Dataset& dataset) {
     case H5T_VLEN:
       dataset.problem =
           "rows of different length (a variable-length type; pad them with NaN to one shape [n, elements, "
-          "channels] "
-          "and set data.nan: pad)";
+          "channels] and set data.nan: pad)";
       break;
     default:
       dataset.problem = "a type that fluxsbi does not know";

@@ -6,7 +6,6 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -19,6 +18,7 @@
 #include "core/version.hpp"
 #include "data/files/names.hpp"
 #include "diagnose/finding_json.hpp"
+#include "io/text_file.hpp"
 
 namespace fluxsbi::report {
 
@@ -26,12 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw core::UserError(path.string() + ": cannot be read; check its permissions");
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
 
 bool is_file(const fs::path& path) {
   std::error_code ignored;
@@ -123,7 +117,7 @@ Part<DataContent> read_data(const fs::path& run) {
         "Made without a look at the data: the run folder holds no data.json, which trainings write. fluxsbi "
         "check --json makes one where the data are at hand."};
   try {
-    return {data_of(json::parse(read_text(path))), ""};
+    return {data_of(json::parse(io::read_text(path))), ""};
   } catch (const std::exception& problem) {
     return {
         {},
@@ -176,7 +170,7 @@ Part<std::vector<diagnose::Finding>> read_findings(const fs::path& run, ReportCo
   bool older = false;
   const fs::path model = run / "model.safetensors";
   for (const fs::path& file : files) {
-    for (diagnose::Finding& finding : diagnose::findings_from_json(read_text(file), file.string()))
+    for (diagnose::Finding& finding : diagnose::findings_from_json(io::read_text(file), file.string()))
       findings.push_back(std::move(finding));
     older |= is_file(model) && fs::last_write_time(file) < fs::last_write_time(model);
   }
@@ -254,7 +248,7 @@ ReportContent read_run(const std::string& run) {
   content.title = name_of_run(folder);
   content.made = "Made " + now_text() + " by " + program_text() + ".";
   content.versions.emplace_back("report", program_text());
-  content.config.content = read_text(folder / "config.yaml");
+  content.config.content = io::read_text(folder / "config.yaml");
   content.curves = read_curves(folder);
   content.data = read_data(folder);
   content.card_rules = read_card_rules(folder);

@@ -111,8 +111,7 @@ const Table<OptimizerOptions>& optimizer_table() {
                "cosine: the fraction of the run after which the rate falls; null: 0.8")
           .add("schedule_steps", &O::schedule_steps, if_given(integer_between(1, most_steps)),
                "cosine: the number of steps over which the rate takes its course; later steps are taken at "
-               "its "
-               "last value. null: training.nsteps. `fluxsbi resume --steps` sets it")
+               "its last value. null: training.nsteps. `fluxsbi resume --steps` sets it")
           .add("patience", &O::patience, if_given(integer_between(1, most_steps)),
                "plateau: how many averages of the training loss may pass without a new best before the rate "
                "is cut; null: 10")
@@ -172,12 +171,10 @@ const Table<TrainingOptions>& training_table() {
                "early stopping: a validation loss counts as high if it exceeds the best one by this factor")
           .add("val_patience", &T::val_patience, integer_between(0, most_steps),
                "early stopping: training ends after more than this many high validation losses in a row")
-          .add(
-              "plateau_patience", &T::plateau_patience, integer_between(0, most_steps),
-              "early stopping: training ends after this many validations in a row that are not better than "
-              "the "
-              "best before them by more than chance makes it, that is by more than the standard error of the "
-              "difference over the validation rows; 0: a plateau does not end training")
+          .add("plateau_patience", &T::plateau_patience, integer_between(0, most_steps),
+               "early stopping: training ends after this many validations in a row that are not better than "
+               "the best before them by more than chance makes it, that is by more than the standard error "
+               "of the difference over the validation rows; 0: a plateau does not end training")
           .add("seed", &T::seed, integer_at_least(0),
                "the seed of the initial weights, the data order and the training noise")
           .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16"}),

@@ -34,8 +34,7 @@ TEST_CASE("failed allocations of C++ and LibTorch are told with their size", "[c
       "out of memory: 4000.0 GB could not be allocated"));
   const std::string gpu = said_of(
       "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 139.81 GiB of which "
-      "1.20 GiB is "
-      "free. Including non-PyTorch memory");
+      "1.20 GiB is free. Including non-PyTorch memory");
   CHECK(holds(gpu, "20.00 GiB could not be allocated"));
   CHECK(holds(gpu, "GPU 0 has a total capacity of 139.81 GiB of which 1.20 GiB is free"));
   CHECK_FALSE(holds(gpu, "Including"));

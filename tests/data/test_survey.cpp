@@ -160,8 +160,7 @@ TEST_CASE("impute counts what x lacks, and moments leave it out", "[data][survey
   const std::string text = survey.missing.text(dataset.x_names);
   CHECK(text ==
         "104 of 800 values of x are missing, in 100 of 400 rows (u 25 %, v 1 %); 4 rows lack all of x, and "
-        "train the "
-        "prior");
+        "train the prior");
   CHECK_THAT(survey.x.mean[0], WithinAbs(0, 0.25));
   CHECK_THAT(survey.x.scale[0], WithinAbs(1, 0.2));
 }

@@ -46,8 +46,7 @@ experiment::Experiment experiment_of(const std::string& model, const std::string
   core::log::set_level(core::log::Level::warning);
   std::string section =
       "{depth: 1, depth_single_blocks: 2, num_heads: 2, axes_dim: [8], param_dtype: float32, "
-      "id_embedding_strategy: "
-      "[absolute, absolute]}";
+      "id_embedding_strategy: [absolute, absolute]}";
   if (model == "flux1joint") {
     section =
         "{depth_single_blocks: 3, num_heads: 2, id_merge_mode: concat, val_emb_dim: 4, cond_emb_dim: 2, "

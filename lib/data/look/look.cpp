@@ -126,8 +126,7 @@ class Looking {
            static_cast<double>(repeats) / static_cast<double>(sample_.rows),
            rows_text(repeats, sample_.rows) + " repeat an earlier row, theta and x",
            "validation rows that also train hide overfitting; leave the copies out, or give each simulation "
-           "a seed of "
-           "its own",
+           "a seed of its own",
            ""});
     }
   }

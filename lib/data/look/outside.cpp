@@ -99,8 +99,7 @@ std::vector<Finding> find_outside(const RowSample& sample, const RowArray& theta
   const std::string before = percent_text(share) + " of theta lie outside the prior's support";
   const std::string remedy =
       "correct the section prior (other units?), or set prior.kind: none; samples outside the support are "
-      "drawn "
-      "again";
+      "drawn again";
   const Severity severity = rows == used ? Severity::error : Severity::warning;
   if (items.empty()) return {{severity, "outside-prior", {}, share, before, remedy, "prior"}};
   Finding finding = grouped(severity, "outside-prior", items, before + ": ", "", remedy, "prior");
@@ -144,8 +143,7 @@ std::vector<Finding> find_other_distribution(const RowSample& sample, const Prio
       "theta is not distributed as the prior says: ", "",
       "what is learnt is the posterior under the theta of these rows; correct the section prior (other "
       "units, as degrees for radians?) or draw theta from it, or set prior.kind: custom with its ends where "
-      "theta "
-      "was chosen otherwise on purpose",
+      "theta was chosen otherwise on purpose",
       "prior")};
 }
 

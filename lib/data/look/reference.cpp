@@ -101,12 +101,14 @@ class Comparison {
     std::vector<float> u(size_);
     for (size_t i = 0; i < size_; ++i)
       u[i] = static_cast<float>(std::asinh((row[i] - reference_.median[i]) / unit(i)));
-    double least = infinity;
+    const double enough = beyond_nearest * nearest_.back();
+    double least_square = infinity;
     for (size_t first = 0; first < reference_.rows.size(); first += size_) {
       const auto remembered = std::span<const float>(reference_.rows).subspan(first, size_);
-      least = std::min(least, std::sqrt(squared_distance(u, remembered)));
-      if (least <= beyond_nearest * nearest_.back()) return "";  // most rows are near one of the first
+      least_square = std::min(least_square, squared_distance(u, remembered));
+      if (least_square <= enough * enough) return "";  // most rows are near one of the first
     }
+    const double least = std::sqrt(least_square);
     const std::string times =
         nearest_.back() > 0
             ? core::brief_text(std::round(10 * least / nearest_.back()) / 10) + " times as far"

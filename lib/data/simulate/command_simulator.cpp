@@ -142,12 +142,10 @@ const config::Table<SimulatorOptions>& simulator_table() {
           .add("max_length", &SimulatorOptions::max_length,
                config::if_given(config::integer_between(1, 10000000)),
                "the largest number of values in a row of x, where rows differ in length: shorter ones are "
-               "filled "
-               "up with NaN, which data.nan: pad takes for absent; null: all rows have as many")
+               "filled up with NaN, which data.nan: pad takes for absent; null: all rows have as many")
           .add("deterministic", &SimulatorOptions::deterministic, config::any<bool>(),
                "true: x is a function of theta alone, and no check is made that different seeds give "
-               "different "
-               "noise");
+               "different noise");
   return table;
 }
 

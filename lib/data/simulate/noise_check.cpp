@@ -59,23 +59,19 @@ std::string noise_problem(CommandSimulator& simulator, int64_t batch,
     const bool repeats = equal(first.x, second.x);
     if (repeats && rows_differ(first.x, rows)) {
       return "the simulator's noise does not depend on FLUXSBI_SEED: two runs on the same theta under "
-             "different seeds "
-             "gave the same x, so the noise of every batch repeats; seed its random numbers with the "
-             "environment "
-             "variable FLUXSBI_SEED (docs/simulators.md)";
+             "different seeds gave the same x, so the noise of every batch repeats; seed its random numbers "
+             "with the environment variable FLUXSBI_SEED (docs/simulators.md)";
     }
     if (repeats) {
       return "the simulator gave the same x for the same theta under different values of FLUXSBI_SEED: it "
-             "draws no "
-             "random numbers, or seeds them with something else; seed them with FLUXSBI_SEED "
-             "(docs/simulators.md), or "
-             "set simulator.deterministic: true if x is meant to be a function of theta alone";
+             "draws no random numbers, or seeds them with something else; seed them with FLUXSBI_SEED "
+             "(docs/simulators.md), or set simulator.deterministic: true if x is meant to be a function of "
+             "theta alone";
     }
     const auto again = run(theta, first_seed);
     if (!again.x.empty() && !same_noise(first.x, again.x)) {
       return "the simulator gave another x for the same theta under the same FLUXSBI_SEED: its simulations "
-             "cannot be "
-             "repeated; seed its random numbers with FLUXSBI_SEED alone (docs/simulators.md)";
+             "cannot be repeated; seed its random numbers with FLUXSBI_SEED alone (docs/simulators.md)";
     }
     return {};
   }

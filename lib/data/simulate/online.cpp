@@ -118,8 +118,7 @@ Dataset first_rows(SimulationStream& stream, const std::string& name, int64_t ro
 std::string online_problem(const DataOptions& options, const SimulatorOptions& simulator) {
   if (options.file || !options.files.empty() || options.theta_file || options.x_file) {
     return "= true simulates while the model trains, but a file of simulations is named, too; remove the "
-           "file "
-           "from the section data, or set data.online: false";
+           "file from the section data, or set data.online: false";
   }
   if (options.task && simulator.command)
     return "= true, and both data.task and simulator.command could simulate; keep one of them";

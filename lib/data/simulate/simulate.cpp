@@ -39,8 +39,7 @@ void ThetaDraws::draw(int64_t row, std::span<double> theta) const {
   }
   throw core::UserError(
       "the prior's draws lie outside its own support as numbers are rounded (the support is too narrow or "
-      "too "
-      "far from 0); rescale the parameter");
+      "too far from 0); rescale the parameter");
 }
 
 TaskSimulations simulate(const Task& task, int64_t rows, uint64_t seed, int workers, int64_t first) {

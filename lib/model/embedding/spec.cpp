@@ -168,8 +168,7 @@ void EmbeddingSpec::write(config::Writer& writer) const {
 std::vector<std::string> EmbeddingSpec::remarks() const {
   const std::string marks =
       "x may have gaps: the network sees each value, or a learned number where it is missing, and a mark "
-      "that says "
-      "which";
+      "that says which";
   if (!active()) return marks_ ? std::vector<std::string>{marks} : std::vector<std::string>{};
   const auto places = makes_tokens() ? positions() : std::vector<int64_t>{};
   const int64_t tokens = !makes_tokens() ? 1 : places.empty() ? options_.tokens : product(places);

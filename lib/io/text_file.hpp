@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace fluxsbi::benchmark {
+namespace fluxsbi::io {
 
 /// Throws UserError for a file that cannot be read.
-std::string text_of_file(const std::string& path);
+std::string read_text(const std::string& path);
 
-}  // namespace fluxsbi::benchmark
+}  // namespace fluxsbi::io
