@@ -1,5 +1,6 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "config/flow_text.hpp"
 #include "config/support.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -151,4 +152,16 @@ TEST_CASE("a file is read, and one that cannot be is named", "[config][parse]") 
   CHECK_THAT(error_of([] { load_yaml("/nowhere/a.yaml"); }),
              ContainsSubstring("/nowhere/a.yaml: cannot be read"));
   CHECK_THAT(error_of([&] { load_yaml(folder.path()); }), ContainsSubstring("cannot be read"));
+}
+
+TEST_CASE("a value in one line is read again as the same value", "[config][parse]") {
+  const std::string text =
+      "{plain: 1e-3, path: /data/a-b.npz, text: 'a, b', number: '3', none: null, "
+      "list: [[4, 4], [], {k: 'x: y'}], 'odd key': '# no comment'}";
+  const Value document = parse_yaml(text, "a.yaml");
+  const std::string line = flow_text(document);
+  CHECK(flow_text(parse_yaml(line, "b.yaml")) == line);
+  CHECK(line ==
+        "{plain: 1e-3, path: /data/a-b.npz, text: \"a, b\", number: \"3\", none: null, "
+        "list: [[4, 4], [], {k: \"x: y\"}], \"odd key\": \"# no comment\"}");
 }

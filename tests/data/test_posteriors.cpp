@@ -112,9 +112,7 @@ TEST_CASE("exact posterior draws agree with the benchmark's reference samples", 
                                              "/reference_posterior_samples.npy");
     const auto row = observations.row(k);
     const std::vector<float> x(row.begin(), row.end());
-    // A draw of these two solves differential equations; 4,000 see a distance of .045 instead of .034.
-    const bool costly = name == "sir" || name == "lotka_volterra";
-    const int64_t draws = test::unless_sanitized<int64_t>(costly ? 4000 : reference.rows, 500);
+    const int64_t draws = test::unless_sanitized<int64_t>(reference.rows, 500);
     const auto samples = data::sample_exact_posterior(*task, x, draws, 4);
     const auto dim = task->theta_dim();
     for (int64_t j = 0; j <= dim; ++j) {
