@@ -120,7 +120,7 @@ Action declare_train(CLI::App& app) {
   app.add_option(
       "--minutes", arguments->minutes,
       "how long this command may take: the pace is measured for some seconds, and the number of steps "
-      "is fitted to the time (without a config the network as well)");
+      "is fitted to the time (without a config the network and the number of models as well)");
   add_execution(app, arguments->execution);
   app.add_option("--seed", arguments->seed,
                  "seed of the data, the initial weights and the noise (training.seed)");

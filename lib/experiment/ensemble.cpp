@@ -175,32 +175,15 @@ class Ensemble {
 
 }  // namespace
 
-bool is_ensemble(const Experiment& experiment) {
-  return experiment.training.ensemble > 1 && !experiment.training.member;
-}
-
 std::string member_folder(const std::string& run, int64_t number) {
   return run + "/members/" + std::to_string(number);
 }
 
-void start_ensemble(Experiment experiment, const NewRun& run) {
-  const train::TrainingOptions training = experiment.training;
-  core::FileDescriptor lock;
-  {
-    use_all_threads();
-    TrainingRun first(run.folder, std::move(experiment), run.execution);  // all members' data and config
-    first.open_data();
-    first.survey_data();
-    first.build();
-    first.look_at_data();
-    first.estimate_step();
-    log_look(first.look());
-    first.open_folder(/*anew=*/true);
-    lock = first.take_lock();
-  }
+void train_members(const std::string& folder, const train::TrainingOptions& training,
+                   const Execution& execution, const Members& members) {
   Continuation how;
-  how.members = run.members;
-  Ensemble(run.folder, training, run.execution, how).train();
+  how.members = members;
+  Ensemble(folder, training, execution, how).train();
 }
 
 void resume_ensemble(const std::string& folder, Experiment experiment, const Continuation& how,

@@ -13,18 +13,15 @@
 
 namespace fluxsbi::experiment {
 
-/// True for a config of several members, and false for that of one of them.
-bool is_ensemble(const Experiment& experiment);
-
 /// RUN/members/NUMBER, counted from 1.
 std::string member_folder(const std::string& run, int64_t number);
 
-/// Looks at config and data as a single training does, makes RUN and trains its members to the end. What a
-/// member becomes does not depend on how many are trained side by side. A member that fails is told of at
-/// once, and the others go on. Throws UserError at the end where members failed; core::Stopped when a signal
-/// asked to stop and a checkpoint was written, core::Interrupted when none was; and all that start_training
-/// throws before the members begin.
-void start_ensemble(Experiment experiment, const NewRun& run);
+/// Trains the members of RUN, whose config.yaml has been written and whose lock the caller holds, to the end.
+/// What a member becomes does not depend on how many are trained side by side. A member that fails is told of
+/// at once, and the others go on. Throws UserError at the end where members failed; core::Stopped when a
+/// signal asked to stop and a checkpoint was written, core::Interrupted when none was.
+void train_members(const std::string& folder, const train::TrainingOptions& training,
+                   const Execution& execution, const Members& members);
 
 /// Goes on with each member where it stands, but for those that have finished. Throws as above.
 void resume_ensemble(const std::string& folder, Experiment experiment, const Continuation& how,

@@ -129,4 +129,8 @@ std::string option_reference() {
   return text + config::reference(sample::sampling_table());
 }
 
+bool is_ensemble(const Experiment& experiment) {
+  return experiment.training.ensemble > 1 && !experiment.training.member;
+}
+
 }  // namespace fluxsbi::experiment

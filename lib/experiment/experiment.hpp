@@ -23,6 +23,9 @@ struct Experiment : Estimator {
   std::string choice;  ///< strategy.model: auto: what `auto` chose and by which rule; otherwise empty
 };
 
+/// True for a config of several members, and false for that of one of them.
+bool is_ensemble(const Experiment& experiment);
+
 /// Reads and checks every section. `strategy.model: auto` takes the data's shape (a file is read for it), and
 /// the experiment then holds the model that was chosen. Throws core::UserErrors with all problems of the
 /// document.

@@ -16,30 +16,40 @@ train::Pace TrainingRun::measure(const TimeBudget& budget) {
   return train::measure_pace(setup_, std::clamp(part * budget.left(), shortest, longest));
 }
 
+// Members side by side do as much as one training with all threads or more, so each gets its share of the
+// time.
 void TrainingRun::fit_to(const TimeBudget& budget) {
   const int64_t val_every = budget.sets_interval ? 0 : experiment_.training.val_every;
+  int64_t members = experiment_.training.member ? 1 : experiment_.training.ensemble;
+  const auto seconds = [&] { return budget.left() / static_cast<double>(members); };
   train::Pace pace = measure(budget);
-  FittedSteps fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
+  FittedSteps fitted = fit_steps(pace, seconds(), val_every, budget.most_steps);
   std::string network;
   if (budget.small_network && fitted.steps < budget.least_steps) {
     network = take_small_network(budget, fitted.steps);
     pace = measure(budget);
-    fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
+    fitted = fit_steps(pace, seconds(), val_every, budget.most_steps);
   }
   if (fitted.steps < fewest_fitted_steps) {
     const double spent = 60 * budget.minutes - budget.left();
-    const double needed = spent + fit_steps(pace, 1e9, val_every, fewest_fitted_steps).seconds;
+    const double needed =
+        spent + static_cast<double>(members) * fit_steps(pace, 1e9, val_every, fewest_fitted_steps).seconds;
     const std::string least = core::brief_text(std::ceil(100 * needed / 60) / 100);
     if (budget.asked) {
-      throw core::UserError(
-          "--minutes " + core::number_text(budget.minutes) + " leaves time for " +
-          std::to_string(fitted.steps) + " steps of " + std::to_string(experiment_.training.batch_size) +
-          " rows, and fewer than " + std::to_string(fewest_fitted_steps) +
-          " teach a network nothing; give at least --minutes " + least + ", or a smaller network or batch");
+      throw core::UserError("--minutes " + core::number_text(budget.minutes) + " leaves time for " +
+                            std::to_string(fitted.steps) + " steps of " +
+                            std::to_string(experiment_.training.batch_size) + " rows" +
+                            (members > 1 ? " for each of " + std::to_string(members) + " members" : "") +
+                            ", and fewer than " + std::to_string(fewest_fitted_steps) +
+                            " teach a network nothing; give at least --minutes " + least +
+                            (members > 1 ? ", or fewer members, or a smaller network or batch"
+                                         : ", or a smaller network or batch"));
     }
     fitted = fit_steps(pace, 1e9, val_every, fewest_fitted_steps);
   }
-  core::log::info(fitted_text(budget, pace, fitted, network));
+  if (budget.most_members > 1) members = fit_members(budget, fitted);
+  if (!experiment_.training.member) experiment_.training.ensemble = members;
+  core::log::info(fitted_text(budget, pace, fitted, members, network));
   set_steps(budget, fitted);
 }
 

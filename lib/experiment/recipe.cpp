@@ -88,6 +88,7 @@ constexpr double posterior_share_weight = 0.8;             // against .2 of each
 constexpr int64_t evaluations = 4096;                      // of a validation
 constexpr int64_t validations = 60, least_val_every = 50;  // of a training
 constexpr int64_t fewest_steps = 750;                      // with fewer the small network is as good
+constexpr int64_t most_members = 4;                        // more have not been tried
 
 // ---- End of the table. ----
 
@@ -312,6 +313,7 @@ Recipe make_recipe(const RecipeFacts& facts) {
   recipe.minutes = std::round(between(rows, &BySimulations::minutes));
   recipe.validation_fraction = between(rows, &BySimulations::validation_fraction);
   recipe.least_steps = std::min(fewest_steps, recipe.steps);
+  recipe.most_members = facts.rows > 0 ? most_members : 1;
   recipe.validation_evaluations = evaluations;
   recipe.val_every = validation_interval(recipe.steps);
   recipe.early_stopping = true;

@@ -66,9 +66,10 @@ struct Recipe {
   double posterior_weight = 0;           ///< joint models: condition_mask.posterior; 0: no x to condition on
   double max_lr = 0, min_lr = 0, decay_transition = 0;
   int64_t batch = 0;
-  int64_t steps = 0;        ///< more are not known to help
-  int64_t least_steps = 0;  ///< with fewer the small network is better
-  double minutes = 0;       ///< what `train` without a config takes at most
+  int64_t steps = 0;         ///< more are not known to help
+  int64_t least_steps = 0;   ///< with fewer the small network is better
+  double minutes = 0;        ///< what `train` without a config takes at most
+  int64_t most_members = 1;  ///< of an ensemble, where --minutes gives time for several models
   double validation_fraction = 0;
   int64_t validation_evaluations = 0;
   int64_t val_every = 0;

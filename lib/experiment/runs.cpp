@@ -147,16 +147,11 @@ std::optional<TimeBudget> time_budget(const config::Value& config, const NewRun&
       budget.small_network = read_experiment(chosen->with_small_network()).model;
       budget.small_text = network_text(chosen->recipe.small_network, chosen->facts.shape);
     }
+    if (run.minutes && !is_given(config, "training", "ensemble"))
+      budget.most_members = chosen->recipe.most_members;
   }
   budget.minutes = run.minutes ? *run.minutes : chosen->recipe.minutes;
   return budget;
-}
-
-void refuse_minutes(const NewRun& run) {
-  if (run.minutes)
-    throw core::UserError(
-        "--minutes fits the steps of one model; of an ensemble give the steps of each member: --set "
-        "training.nsteps=N");
 }
 
 void warn_of_jobs(const Members& members) {
@@ -183,14 +178,18 @@ void start_run(const config::Value& config, const NewRun& run) {
                           "data.file in the config");
   }
   make_absolute(experiment.data);
-  if (is_ensemble(experiment)) {
-    refuse_minutes(run);
-    return start_ensemble(std::move(experiment), run);
-  }
-  warn_of_jobs(run.members);
   const auto budget = time_budget(config, run, chosen, started);
   use_all_threads();
-  start_training(run.folder, std::move(experiment), run.execution, budget);
+  auto training = prepare_training(run.folder, std::move(experiment), run.execution, budget);
+  training->open_folder(/*anew=*/true);
+  if (!is_ensemble(training->experiment())) {
+    warn_of_jobs(run.members);
+    return training->train(std::nullopt);
+  }
+  const core::FileDescriptor lock = training->take_lock();
+  const train::TrainingOptions options = training->experiment().training;
+  training.reset();  // each member has its own rows
+  train_members(run.folder, options, run.execution, run.members);
 }
 
 void settle_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder) {

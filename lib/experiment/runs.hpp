@@ -31,7 +31,8 @@ struct NewRun {
   bool by_recipe = false;
   /// How long the command may take: the steps are fitted to it by a short measurement. None: as many steps
   /// as the config says; with the recipe, unless the config does, at most those that its own limit of time
-  /// holds. Not of an ensemble.
+  /// holds. The members of an ensemble share it. With the recipe, time that several models fill makes an
+  /// ensemble, unless the config counts its members.
   std::optional<double> minutes = {};
 };
 
@@ -39,7 +40,7 @@ struct NewRun {
 /// measurement chose stand in the run's config.yaml, so that resume and repeated trainings are exact.
 /// Throws core::UserErrors for what is wrong with the config, UserError for a config that names no data, a
 /// folder that holds a run, and all that start_training refuses; of an ensemble (training.ensemble) as
-/// start_ensemble does; core::Stopped when a signal asked to stop, after a checkpoint.
+/// train_members does; core::Stopped when a signal asked to stop, after a checkpoint.
 void start_run(const config::Value& config, const NewRun& run);
 
 /// How a run is to go on.

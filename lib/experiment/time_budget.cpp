@@ -48,20 +48,30 @@ FittedSteps fit_steps(const train::Pace& pace, double seconds, int64_t val_every
   return fitted;
 }
 
+int64_t fit_members(const TimeBudget& budget, const FittedSteps& fitted) {
+  if (budget.most_steps == 0) return 1;
+  return std::clamp<int64_t>(fitted.room / budget.most_steps, 1, budget.most_members);
+}
+
 std::string fitted_text(const TimeBudget& budget, const train::Pace& pace, const FittedSteps& fitted,
-                        const std::string& network) {
+                        int64_t members, const std::string& network) {
   const std::string limit = core::number_text(budget.minutes);
   std::string text = (budget.asked ? "--minutes " + limit : "the recipe's limit of " + limit + " minutes") +
                      ": " + network + core::brief_text(1 / pace.step_seconds) +
                      " steps a second were measured over " + std::to_string(pace.steps) + " steps, and " +
                      core::duration_text(pace.validation_seconds) + " for a validation; " +
+                     (members > 1 ? std::to_string(members) + " members of " : std::string()) +
                      std::to_string(fitted.steps) + " steps with a validation every " +
-                     std::to_string(fitted.val_every) + " take about " + core::duration_text(fitted.seconds);
+                     std::to_string(fitted.val_every) + (members > 1 ? " take at most " : " take about ") +
+                     core::duration_text(static_cast<double>(members) * fitted.seconds);
   if (budget.most_steps == 0) return text;
   if (fitted.steps < budget.most_steps)
     return text + "; " + std::to_string(budget.most_steps) +
            " would be better with these data, and a longer time gives them (--minutes)";
-  return text + (budget.asked ? "; more are not known to help with these data" : "");
+  if (!budget.asked) return text;
+  if (members > 1 && members < budget.most_members)
+    return text + "; more steps are not known to help with these data, and more members need a longer time";
+  return text + "; more are not known to help with these data";
 }
 
 }  // namespace fluxsbi::experiment

@@ -18,6 +18,8 @@ struct TimeBudget {
   double started = 0;       ///< core::steady_seconds()
   int64_t most_steps = 0;   ///< more are not known to help; 0: no limit is known
   int64_t least_steps = 0;  ///< with fewer, small_network is better, where there is one
+  /// Time for several times most_steps goes into an ensemble of at most so many members.
+  int64_t most_members = 1;
   /// training.val_every and optimizer.warmup_steps follow the steps, since the config leaves them open.
   bool sets_interval = true, sets_warmup = true;
   std::shared_ptr<const model::Spec> small_network;  ///< not resolved; null: the network stays
@@ -33,6 +35,9 @@ struct FittedSteps {
   int64_t room = 0;    ///< steps that the time would hold
 };
 
+/// How many members of `most_steps` steps each, one at least, the room holds: at most budget.most_members.
+int64_t fit_members(const TimeBudget& budget, const FittedSteps& fitted);
+
 /// The steps that `seconds` hold at this pace with a validation every `val_every` steps; 0: every sixtieth
 /// of the training, but so seldom that validations take at most 3 % of it.
 FittedSteps fit_steps(const train::Pace& pace, double seconds, int64_t val_every, int64_t most_steps);
@@ -40,9 +45,9 @@ FittedSteps fit_steps(const train::Pace& pace, double seconds, int64_t val_every
 /// Fewer steps teach a network nothing: the learning rate has hardly risen.
 inline constexpr int64_t fewest_fitted_steps = 200;
 
-/// What is said of it: the pace, the steps, why there are no more and no fewer. `network`: what was said of
-/// a smaller network, or "".
+/// What is said of it: the pace, the steps of each of `members` models, why there are no more and no fewer.
+/// `network`: what was said of a smaller network, or "".
 std::string fitted_text(const TimeBudget& budget, const train::Pace& pace, const FittedSteps& fitted,
-                        const std::string& network);
+                        int64_t members, const std::string& network);
 
 }  // namespace fluxsbi::experiment

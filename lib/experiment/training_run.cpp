@@ -362,19 +362,28 @@ void check_run_folder(const std::string& run, bool force) {
   }
 }
 
+// The members of an ensemble open the rows themselves.
+std::unique_ptr<TrainingRun> prepare_training(const std::string& run, Experiment experiment,
+                                              const Execution& execution,
+                                              const std::optional<TimeBudget>& budget) {
+  const bool members_train = is_ensemble(experiment);
+  auto training = std::make_unique<TrainingRun>(run, std::move(experiment), execution);
+  training->open_data();
+  training->survey_data();
+  training->build();
+  training->look_at_data();
+  training->estimate_step();
+  log_look(training->look());
+  if (budget || !members_train) training->take_rows();
+  if (budget) training->fit_to(*budget);
+  return training;
+}
+
 void start_training(const std::string& run, Experiment experiment, const Execution& execution,
                     const std::optional<TimeBudget>& budget) {
-  TrainingRun training(run, std::move(experiment), execution);
-  training.open_data();
-  training.survey_data();
-  training.build();
-  training.look_at_data();
-  training.estimate_step();
-  log_look(training.look());
-  training.take_rows();
-  if (budget) training.fit_to(*budget);
-  training.open_folder(/*anew=*/true);
-  training.train(std::nullopt);
+  const auto training = prepare_training(run, std::move(experiment), execution, budget);
+  training->open_folder(/*anew=*/true);
+  training->train(std::nullopt);
 }
 
 void continue_training(const std::string& run, Experiment experiment, const Execution& execution,

@@ -1,6 +1,7 @@
 // A run folder and what `train` and `resume` do with it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -23,10 +24,17 @@ namespace fluxsbi::experiment {
 /// and no other process trains in it.
 void check_run_folder(const std::string& run, bool force);
 
-/// Loads the data, fits the standardisers, builds the networks and trains to the end. The folder is made, and
-/// the files of an old run in it removed, once all that can be wrong with config and data has been checked;
-/// config.yaml (resolved) is written before the training.
-/// With `budget` the pace is measured first, and the steps are those that the time holds.
+class TrainingRun;
+
+/// Loads the data, looks at them, fits the standardisers and builds the networks: all that can be wrong with
+/// config and data has been checked, and no file of the run has been touched. With `budget` the pace is
+/// measured, and steps, network and members are those that the time holds.
+std::unique_ptr<TrainingRun> prepare_training(const std::string& run, Experiment experiment,
+                                              const Execution& execution,
+                                              const std::optional<TimeBudget>& budget = {});
+
+/// Prepares a single model and trains it to the end. The folder is made, and the files of an old run in it
+/// removed, between the two; config.yaml (resolved) is written before the training.
 void start_training(const std::string& run, Experiment experiment, const Execution& execution,
                     const std::optional<TimeBudget>& budget = {});
 
@@ -66,6 +74,9 @@ class TrainingRun {
   void train(const std::optional<checkpoint::TrainingState>& state);
   /// The lock of the folder that open_folder() took, for whoever outlives this object.
   core::FileDescriptor take_lock() { return std::move(lock_); }
+
+  /// As read, resolved for the data and fitted to a time.
+  const Experiment& experiment() const { return experiment_; }
 
   const data::Dataset& dataset() const { return dataset_; }
   const data::Look& look() const { return look_; }

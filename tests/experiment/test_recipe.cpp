@@ -153,6 +153,48 @@ TEST_CASE("where the time holds few steps the smaller network trains, as its con
   CHECK(model.config == experiment::resolved_yaml(trained));
 }
 
+TEST_CASE("time for several models makes an ensemble, and members share the time", "[experiment][recipe]") {
+  config::Value given = config::parse_yaml(
+      "data: {task: two_moons, simulations: 300}\ntraining: {batch_size: 4, validation_evaluations: 1}\n",
+      "given");
+  experiment::TimeBudget budget;
+  budget.asked = true;
+  budget.started = core::steady_seconds();
+  budget.minutes = 10;
+  budget.most_steps = 210;
+  budget.most_members = 3;
+  const auto fitted = [&](const char* setting) {
+    config::Value document = experiment::recommend(given).document;
+    if (*setting) config::set_from_command_line(document, setting);
+    return experiment::prepare_training("unused", experiment::read_experiment(document), {}, budget)
+        ->experiment()
+        .training;
+  };
+  CHECK(fitted("").ensemble == 3);
+  CHECK(fitted("").nsteps == 210);
+  budget.most_members = 1;
+  CHECK(fitted("").ensemble == 1);
+  budget.most_steps = 0;  // a config's own steps: all of the time
+  const int64_t alone = fitted("").nsteps;
+  const auto each = fitted("training.ensemble=10");
+  CHECK(each.ensemble == 10);
+  CHECK(each.nsteps < alone / 2);  // a tenth, as the machine's pace then was
+}
+
+TEST_CASE("members fill the room, and are no more than the budget says", "[experiment][recipe]") {
+  experiment::TimeBudget budget;
+  budget.most_steps = 1000;
+  budget.most_members = 4;
+  experiment::FittedSteps fitted;
+  for (const auto& [room, members] :
+       {std::pair<int64_t, int64_t>{100, 1}, {1999, 1}, {2000, 2}, {3999, 3}, {100'000, 4}}) {
+    fitted.room = room;
+    CHECK(experiment::fit_members(budget, fitted) == members);
+  }
+  budget.most_steps = 0;
+  CHECK(experiment::fit_members(budget, fitted) == 1);
+}
+
 TEST_CASE("steps fill the time with their validations, and no more than are of use", "[experiment][recipe]") {
   train::Pace pace;
   pace.step_seconds = 0.01;
