@@ -68,5 +68,6 @@ Action declare_import(CLI::App& app);
 Action declare_bench(CLI::App& app);
 Action declare_benchmark(CLI::App& app);
 Action declare_tune(CLI::App& app);
+Action declare_plan(CLI::App& app);
 
 }  // namespace fluxsbi::app

@@ -102,6 +102,13 @@ std::span<const CommandRow> commands() {
                  "measure the rates of training and sampling, and the error of each fast path, on this "
                  "machine",
                  "fluxsbi bench --seconds 5", network(declare_bench)},
+      CommandRow{
+          "plan",
+          "say what a training and many posteriors will take in time, memory and disk, and how they divide",
+          "fluxsbi plan runs/moons --observations 1000000 -n 1000 --nodes 16\n\n"
+          "  # before anything is trained\n"
+          "  fluxsbi plan --task two_moons --observations 1000 --seconds 1",
+          network(declare_plan)},
       CommandRow{"tune",
                  "search for the settings of a config that suit your data best, by successive halving",
                  "printf 'optimizer.max_lr: [1e-3, 3e-4]\\nmodel.depth: [1, 2]\\n' > space.yaml\n"

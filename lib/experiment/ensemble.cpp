@@ -15,9 +15,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "engine/device.hpp"
-#include "experiment/data_look.hpp"
 #include "experiment/member_processes.hpp"
-#include "experiment/training_run.hpp"
 #include "io/atomic_file.hpp"
 #include "io/lock.hpp"
 

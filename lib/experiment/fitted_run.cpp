@@ -6,6 +6,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "engine/weights.hpp"
 #include "experiment/training_run.hpp"
 #include "model/embedding/embedded_network.hpp"
 
@@ -13,7 +14,19 @@ namespace fluxsbi::experiment {
 
 train::Pace TrainingRun::measure(const TimeBudget& budget) {
   constexpr double part = 0.03, shortest = 0.2, longest = 4;  // seconds
-  return train::measure_pace(setup_, std::clamp(part * budget.left(), shortest, longest));
+  return pace(std::clamp(part * budget.left(), shortest, longest));
+}
+
+train::Pace TrainingRun::pace(double seconds) {
+  return train::measure_pace(setup_, seconds);
+}
+
+checkpoint::ModelFile TrainingRun::untrained_model() const {
+  checkpoint::ModelFile file = setup_.model;
+  file.config = setup_.config;
+  const engine::FlatParameters& parameters = setup_.engine->parameters();
+  file.weights = engine::weights_by_name(parameters, parameters.master);
+  return file;
 }
 
 // Members side by side do as much as one training with all threads or more, so each gets its share of the

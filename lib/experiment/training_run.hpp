@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "checkpoint/model_file.hpp"
 #include "checkpoint/training_state.hpp"
 #include "core/file_descriptor.hpp"
 #include "data/dataset.hpp"
@@ -65,6 +66,10 @@ class TrainingRun {
   /// Measures the pace and fits the steps to the time; rows() have been taken. Throws UserError where the
   /// time is too short to learn anything.
   void fit_to(const TimeBudget& budget);
+  /// Measures the pace for about so many seconds; rows() have been taken.
+  train::Pace pace(double seconds);
+  /// What a model file of the start values would hold.
+  checkpoint::ModelFile untrained_model() const;
   /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml; data.json,
   /// the look at the data, for a new run alone.
   void open_folder(bool anew);
