@@ -40,8 +40,8 @@ config::Value document_of(const PlanArguments& arguments) {
   require_one_source(arguments.data);
   if (arguments.subject.empty() && !arguments.data.names_data())
     throw core::UserError(
-        "nothing to plan: name a config, a run folder, simulations with --data F or a built-in task with --task "
-        "NAME");
+        "nothing to plan: name a config, a run folder, simulations with --data F or a built-in task with "
+        "--task NAME");
   config::Value document = arguments.subject.empty() ? config::parse_yaml("{}", "the command line")
                                                      : config::load_yaml(arguments.subject);
   const bool by_recipe = experiment::leaves_training_open(document);

@@ -69,14 +69,15 @@ constexpr std::array networks{
 // stay.
 struct BySimulations {
   double rows;
-  double steps;                // of batches of 256; more are not known to help
+  double steps;                // of Flux1 in batches of 256; more are not known to help
+  double joint_steps;          // of the joint models, which overfit later
   double minutes;              // of `train` without a config, at most
   double validation_fraction;  // of the rows
 };
 constexpr std::array by_simulations{
-    BySimulations{1'000, 6'000, 4, 0.05},
-    BySimulations{10'000, 12'000, 10, 0.05},
-    BySimulations{100'000, 24'000, 30, 0.05},
+    BySimulations{1'000, 6'000, 6'000, 4, 0.05},
+    BySimulations{10'000, 12'000, 24'000, 12, 0.05},
+    BySimulations{100'000, 24'000, 48'000, 40, 0.05},
 };
 
 constexpr int64_t batch_rows = 256;
@@ -309,7 +310,8 @@ Recipe make_recipe(const RecipeFacts& facts) {
   recipe.decay_transition = decay_begins;
   recipe.batch = batch_rows;
   const auto rows = static_cast<double>(facts.rows);
-  recipe.steps = rounded_to(between(rows, &BySimulations::steps), 500);
+  const auto steps = is_joint(recipe.model) ? &BySimulations::joint_steps : &BySimulations::steps;
+  recipe.steps = rounded_to(between(rows, steps), 500);
   recipe.minutes = std::round(between(rows, &BySimulations::minutes));
   recipe.validation_fraction = between(rows, &BySimulations::validation_fraction);
   recipe.least_steps = std::min(fewest_steps, recipe.steps);
