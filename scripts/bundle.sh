@@ -4,10 +4,10 @@
 #
 #   scripts/bundle.sh FOLDER [BUILD]
 #
-# BUILD (build) must hold a built program. The folder then has bin/, lib/fluxsbi/, the manual page, completions,
-# and share/modulefiles/fluxsbi for `module use FOLDER/share/modulefiles; module load fluxsbi`. It runs on
-# every Linux of this processor kind whose glibc is at least as new as this machine's; of a machine's own
-# it takes glibc and the GPU's driver alone. Needs patchelf.
+# BUILD (build) must hold a built program. The folder then has bin/, lib/fluxsbi/, the manual page,
+# completions, and share/modulefiles/fluxsbi for `module use FOLDER/share/modulefiles; module load fluxsbi`.
+# It runs on every Linux of this processor kind whose glibc is at least as new as this machine's; of a
+# machine's own it takes glibc and the GPU's driver alone. Needs patchelf.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"

@@ -185,7 +185,7 @@ void require_spread(const Dataset& dataset, const DataOptions& options, const Sp
                       (options.standardise_x != Standardise::none && dataset.shape.x_dim > 0);
   if (split.training.size() > 1 || !scales || options.constant == ConstantColumns::keep) return;
   throw core::UserError(
-      dataset.source + ": of " + std::to_string(split.training.size() + std::ssize(split.validation)) +
+      dataset.source + ": of " + std::to_string(split.training.size() + std::ssize(split.untrained)) +
       " rows one is left to train on beside the validation rows, and one training row tells no "
       "spread by which to standardise: give more rows (hundreds at least)");
 }
@@ -237,8 +237,8 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
   const auto run_once = [&](int64_t kept) {
     Pass pass(dataset, options, seed, choices, most_numbers);
     // Too few rows to split are an error that comes after those of the rows themselves.
-    if (kept >= std::max<int64_t>(2, fold.count)) result.split = split_rows(kept, options, seed, fold);
-    pass.run(result.split.validation);
+    if (kept >= (fold.count > 1 ? fold.count + 2 : 2)) result.split = split_rows(kept, options, seed, fold);
+    pass.run(result.split.untrained);
     return pass;
   };
   Pass pass = run_once(rows);

@@ -127,20 +127,6 @@ Pairs validation_pairs(const PairsRequest& request, const data::DataShape& shape
   return pairs;
 }
 
-// An ensemble has no rows that none of its members was trained on; its built-in task makes others at once.
-bool is_ensemble_of_task(const std::string& run) {
-  std::error_code ignored;
-  const fs::path config = fs::path(run) / "config.yaml";
-  if (!fs::is_directory(fs::path(run) / "members", ignored) || !fs::exists(config, ignored)) return false;
-  data::SimulateRequest simulate;
-  try {
-    data::take_simulator(config.string(), simulate);
-  } catch (const core::UserError&) {
-    return false;
-  }
-  return simulate.task.has_value();
-}
-
 }  // namespace
 
 Pairs load_pairs(const PairsRequest& request, const data::DataShape& shape) {
@@ -152,13 +138,7 @@ Pairs load_pairs(const PairsRequest& request, const data::DataShape& shape) {
     pairs.source = "fresh simulations";
     return pairs;
   }
-  if (!is_ensemble_of_task(request.model)) return validation_pairs(request, shape);
-  PairsRequest fresh = request;
-  fresh.simulations = request.most;
-  Pairs pairs = fresh_pairs(fresh, shape);
-  pairs.source =
-      "fresh simulations of the task, since each row of an ensemble's data trained some of its members";
-  return pairs;
+  return validation_pairs(request, shape);
 }
 
 }  // namespace fluxsbi::evidence

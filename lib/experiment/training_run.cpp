@@ -55,9 +55,8 @@ uint64_t training_seed(const train::TrainingOptions& training) {
   return core::derive_seed(seed, core::Purpose::initialisation, beyond_parameters + member) >> sign_bit;
 }
 
-// The validation rows of a run; of an ensemble as a whole those of its first member stand for all.
 data::Fold fold_of(const train::TrainingOptions& training) {
-  return {training.member.value_or(1) - 1, training.ensemble};
+  return {training.member.value_or(0), training.ensemble};
 }
 
 // How joint models learn their rows; nothing for models of theta given x.

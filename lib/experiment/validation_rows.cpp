@@ -17,12 +17,6 @@ ValidationRows validation_rows(const std::string& run) {
     throw core::UserError(run + ": is no run folder (no config.yaml in it), so it names no data");
   std::string note;
   const checkpoint::ModelFile model = checkpoint::load_model(checkpoint::find_model(run, note));
-  if (!model.members.empty())
-    throw core::UserError(
-        run +
-        ": is an ensemble, and each row of its data trained some of its members (each of these alone has "
-        "validation rows: " +
-        run + "/members/1)");
   TrainingRun opened("", read_experiment(config::load_yaml(config.string())), {"cpu", "auto"});
   opened.open_data();
   opened.survey_data();

@@ -59,31 +59,36 @@ TEST_CASE("the split depends on the seed, and every row validates equally often"
 
 TEST_CASE("the folds of one seed validate by rows of which no two share one", "[data][split]") {
   DataOptions options;
-  options.validation_fraction = 0.15;
-  constexpr int64_t rows = 200, folds = 5, each = 30;
+  options.validation_fraction = 0.13;
+  constexpr int64_t rows = 200, folds = 5, each = 26;
   std::set<int64_t> all;
-  for (int64_t number = 0; number < folds; ++number) {
+  const auto held_out = split_rows(rows, options, 9, {0, folds}).validation;
+  for (int64_t number = 0; number <= folds; ++number) {
     const auto split = split_rows(rows, options, 9, {number, folds});
     REQUIRE(std::ssize(split.validation) == each);
     REQUIRE(std::is_sorted(split.validation.begin(), split.validation.end()));
-    REQUIRE(split.training.size() == rows - each);
+    REQUIRE(split.training.size() == rows - (number == 0 ? 1 : 2) * each);
+    for (int64_t place = 0; place < split.training.size(); ++place)  // none that no member sees
+      REQUIRE(!std::binary_search(held_out.begin(), held_out.end(), split.training[place]));
     for (const int64_t row : split.validation) REQUIRE((row >= 0 && row < rows));
     all.insert(split.validation.begin(), split.validation.end());
   }
-  REQUIRE(std::ssize(all) == folds * each);
+  REQUIRE(std::ssize(all) == (folds + 1) * each);
   REQUIRE(split_rows(rows, options, 9, {1, folds}).validation !=
           split_rows(rows, options, 10, {1, folds}).validation);
 }
 
-TEST_CASE("folds are a K-th of the rows at most, and need a row each", "[data][split]") {
+TEST_CASE("folds leave as many rows again to train on, and need a row each", "[data][split]") {
   DataOptions options;
   options.validation_fraction = 0.5;
   std::set<int64_t> all;
-  for (int64_t number = 0; number < 3; ++number) {
-    const auto split = split_rows(11, options, 2, {number, 3});
+  for (int64_t number = 0; number <= 3; ++number) {
+    const auto split = split_rows(16, options, 2, {number, 3});
     REQUIRE(std::ssize(split.validation) == 3);
     all.insert(split.validation.begin(), split.validation.end());
   }
-  REQUIRE(std::ssize(all) == 9);
-  REQUIRE_USER_ERROR(split_rows(4, options, 2, {0, 5}), says("lower training.ensemble"));
+  REQUIRE(std::ssize(all) == 12);
+  REQUIRE(split_rows(7, options, 2, {5, 5}).training.size() == 5);
+  REQUIRE_USER_ERROR(split_rows(6, options, 2, {0, 5}), says("needs at least 7 rows"));
+  REQUIRE_USER_ERROR(split_rows(6, options, 2, {0, 5}), says("lower training.ensemble"));
 }

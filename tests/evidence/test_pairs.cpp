@@ -9,7 +9,7 @@
 #include "evidence/pairs.hpp"
 #include "evidence/tiny_model.hpp"
 #include "experiment/open_posterior.hpp"
-#include "experiment/training_run.hpp"
+#include "experiment/runs.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "support/catch.hpp"
@@ -29,16 +29,16 @@ const data::DataShape still_shape{2, 1, 3, 1, {}, {}};
 // A run of a few steps on simulations of a task, or on a file.
 class Run {
  public:
-  explicit Run(const std::string& data) {
+  explicit Run(const std::string& data, int64_t members = 1) {
     core::log::set_level(core::log::Level::warning);
     const std::string config =
         "strategy: {method: flow, model: flux1}\n"
         "model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [4], param_dtype: float32, "
         "id_embedding_strategy: [absolute, absolute]}\n"
         "data: " +
-        data + "\ntraining: {nsteps: 2, batch_size: 16, val_every: 1, save_every: 2}\n";
-    experiment::start_training(path(), experiment::read_experiment(config::parse_yaml(config, "pairs.yaml")),
-                               {"cpu", "auto"});
+        data + "\ntraining: {nsteps: 2, batch_size: 16, val_every: 1, save_every: 2, ensemble: " +
+        std::to_string(members) + "}\n";
+    experiment::start_run(config::parse_yaml(config, "pairs.yaml"), {path(), false, {"cpu", "auto"}});
   }
   std::string path() const { return folder_.file("run"); }
   PairsRequest request() const {
@@ -89,6 +89,22 @@ TEST_CASE("pairs are validation rows of the run, which training never saw", "[ev
   std::filesystem::remove(folder.file("all.npz"));
   CHECK_THAT(test::error_of([&] { load_pairs(request, run.shape()); }),
              ContainsSubstring("all.npz") && ContainsSubstring("--data FILE"));
+}
+
+TEST_CASE("pairs of an ensemble are rows that no member was trained or validated with", "[evidence]") {
+  const test::TemporaryFolder folder;
+  test::save_still_pairs(folder.file("all.npz"), test::still_pairs(400, 0, 1));
+  const Run run("{file: " + folder.file("all.npz") + "}", 3);
+  PairsRequest request = run.request();
+  const Pairs whole = load_pairs(request, run.shape());
+  CHECK(whole.rows == 20);
+  for (const char* member : {"/members/1", "/members/3"}) {
+    request.model = run.path() + member;
+    const Pairs own = load_pairs(request, run.shape());
+    CHECK(own.rows == 20);
+    for (int64_t n = 0; n < own.rows; ++n)
+      CHECK(std::find(whole.theta.begin(), whole.theta.end(), own.theta[2 * n]) == whole.theta.end());
+  }
 }
 
 TEST_CASE("pairs of a file are its rows in order, without those that lack values", "[evidence]") {
