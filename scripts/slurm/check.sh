@@ -22,10 +22,17 @@ export FLUXSBI OMP_NUM_THREADS=1
 work=$(mktemp -d)
 export SLURM_CONF=$work/slurm.conf
 take_down() {
+  local pid
   scontrol shutdown >/dev/null 2>&1 || true
-  sleep 2
-  for pid in munge slurmd slurmctld; do
-    if [[ -e $work/$pid.pid ]]; then kill "$(<"$work/$pid.pid")" 2>/dev/null || true; fi
+  for pid in slurmd slurmctld munge; do
+    if [[ -e $work/$pid.pid ]]; then
+      pid=$(<"$work/$pid.pid")
+      kill "$pid" 2>/dev/null || true
+      for _ in {1..50}; do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.2
+      done
+    fi
   done
   rm -rf "$work"
 }
@@ -107,6 +114,7 @@ echo "the model has the bytes of a training without a limit"
 
 echo "an array of three sampling jobs:"
 "$FLUXSBI" simulate two_moons -n 50 --seed 8 -q -o observed.npz
+mkdir parts
 job=$(sbatch --parsable --array=0-2 --output=sample-%a.log "$here/command.sbatch" \
   sample runs/limited --x observed.npz -n 1000 --shard auto -o parts/samples.npz)
 wait_for "$job"
