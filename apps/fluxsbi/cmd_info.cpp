@@ -13,6 +13,7 @@
 #include "core/text.hpp"
 #include "info_line.hpp"
 #include "io/files.hpp"
+#include "io/lock.hpp"
 #include "io/output.hpp"
 #include "io/safetensors.hpp"
 #include "manual.hpp"
@@ -74,6 +75,11 @@ std::string state_of_member(const std::string& folder) {
          (finished ? ", finished" : ", unfinished");
 }
 
+std::string state_of_run(const std::string& run, bool finished) {
+  if (io::is_locked(run)) return "another fluxsbi command is writing it now";
+  return finished ? "finished" : "unfinished; continue with: fluxsbi resume " + run;
+}
+
 // Members that have begun.
 void print_members(const std::string& run) {
   for (int64_t number = 1;; ++number) {
@@ -87,14 +93,14 @@ void print_run(const std::string& run) {
   line("run", run);
   const bool finished = std::filesystem::exists(std::filesystem::path(run) / "model.safetensors");
   if (std::filesystem::is_directory(run + "/members")) {
-    line("state", finished ? "finished" : "unfinished; continue with: fluxsbi resume " + run);
+    line("state", state_of_run(run, finished));
     if (!finished) return print_members(run);
     std::string no_note;
     return print_model(checkpoint::find_model(run, no_note));
   }
   const auto state = checkpoint::load_latest_state(run);
   line("last checkpoint", state ? "step " + std::to_string(state->step) : "none");
-  line("state", finished ? "finished" : "unfinished; continue with: fluxsbi resume " + run);
+  line("state", state_of_run(run, finished));
   std::string note;
   if (finished || state) {
     print_model(checkpoint::find_model(run, note));

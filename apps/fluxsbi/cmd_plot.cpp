@@ -42,7 +42,7 @@ struct PlotArguments {
 
 // With a name for each dimension, so that all can be chosen by name.
 diagnose::SampleSet load_named(const std::string& path, int64_t row) {
-  diagnose::SampleSet set = diagnose::load_samples(path, row);
+  diagnose::SampleSet set = diagnose::load_finite_samples(path, row);
   for (int64_t i = std::ssize(set.columns); i < set.dimensions; ++i)
     set.columns.push_back("theta_" + std::to_string(i));
   return set;
@@ -63,16 +63,22 @@ std::vector<std::string> columns_to_draw(const PlotArguments& arguments, const d
 }
 
 // The dimensions of a file that is drawn beside the samples: all where it has as many as are drawn, else
-// those of the same name or number.
-diagnose::SampleSet load_beside(const std::string& path, int64_t row,
-                                const std::vector<std::string>& columns) {
+// those of the same name or number. The samples have `dimensions`.
+diagnose::SampleSet load_beside(const std::string& path, int64_t row, const std::vector<std::string>& columns,
+                                int64_t dimensions) {
   diagnose::SampleSet beside = load_named(path, row);
   if (beside.dimensions == std::ssize(columns)) return beside;
   if (beside.dimensions < std::ssize(columns))
     throw core::UserError(path + " holds " + core::count_text(beside.dimensions, "parameter") +
                           ", but the plot draws " + std::to_string(columns.size()) +
                           "; choose those that both files have with --columns, or leave the file out");
-  return diagnose::with_columns(beside, columns);
+  diagnose::SampleSet drawn = diagnose::with_columns(beside, columns);
+  if (beside.dimensions != dimensions)
+    core::log::warning(beside.name + " holds " + core::count_text(beside.dimensions, "parameter") +
+                       ", the samples " + std::to_string(dimensions) + ": " +
+                       core::list_first(drawn.columns) +
+                       " of it are drawn; --columns chooses by name or number");
+  return drawn;
 }
 
 bool names_prior(const std::string& path) {
@@ -126,6 +132,11 @@ diagnose::SampleSet draw_prior(const std::string& path, const diagnose::SampleSe
 // The true values of the dimensions that are drawn; they may be given for all.
 std::vector<double> truth_of(const PlotArguments& arguments, const diagnose::SampleSet& all,
                              const std::vector<std::string>& columns) {
+  if (!arguments.truth.empty() && std::ssize(arguments.truth) != all.dimensions &&
+      arguments.truth.size() != columns.size())
+    throw core::UserError("--truth has " + core::count_text(std::ssize(arguments.truth), "number") +
+                          ", but " + all.name + " holds " + core::count_text(all.dimensions, "parameter") +
+                          " and the plot draws " + std::to_string(columns.size()) + "; give one for each");
   if (std::ssize(arguments.truth) != all.dimensions) return arguments.truth;
   diagnose::SampleSet one{"--truth", 1, all.dimensions, {}, all.columns, 0};
   one.values.assign(arguments.truth.begin(), arguments.truth.end());
@@ -142,12 +153,12 @@ report::Figure samples_figure(const PlotArguments& arguments) {
   corner.names = samples.columns;
   corner.samples = {"posterior", samples.values};
   if (!arguments.reference.empty()) {
-    reference = load_beside(arguments.reference, arguments.row, columns);
+    reference = load_beside(arguments.reference, arguments.row, columns, all.dimensions);
     corner.reference = {"reference", reference.values};
   }
   if (!arguments.prior.empty()) {
     prior = names_prior(arguments.prior) ? diagnose::with_columns(draw_prior(arguments.prior, all), columns)
-                                         : load_beside(arguments.prior, -1, columns);
+                                         : load_beside(arguments.prior, -1, columns, all.dimensions);
     corner.prior = {"prior", prior.values};
   }
   corner.truth = truth_of(arguments, all, columns);

@@ -1,7 +1,9 @@
 #include "data/data_section.hpp"
 
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/registry.hpp"
 #include "data/tasks/task.hpp"
@@ -42,6 +44,23 @@ void read_data_section(config::Reader& reader, DataOptions& options) {
   reader.read(data_table(), options);
   reader.read(data_names_table(), options);
   take_task_name(top, options, reader);
+}
+
+std::optional<std::string> missing_file(const DataOptions& options) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> paths = options.files;
+  for (const auto& path : {options.file, options.theta_file, options.x_file}) {
+    if (path) paths.push_back(*path);
+  }
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    const bool pattern = path.find_first_of("*?[") != std::string::npos;
+    if (pattern || fs::exists(path, ignored)) continue;
+    const fs::path theta = fs::path(path).replace_extension().string() + "_theta.npy";  // of the pair OUT.npy
+    if (fs::path(path).extension() == ".npy" && fs::exists(theta, ignored)) continue;
+    return path;
+  }
+  return {};
 }
 
 }  // namespace fluxsbi::data

@@ -259,6 +259,23 @@ SampleSet load_samples(const std::string& path, int64_t row) {
   return SampleFile(path).set(row);
 }
 
+SampleSet load_finite_samples(const std::string& path, int64_t row) {
+  SampleSet set = load_samples(path, row);
+  const int64_t all = set.rows + set.unfilled, not_finite = drop_not_finite(set);
+  if (set.rows == 0)
+    throw core::UserError(set.name + ": none of its " + std::to_string(all) +
+                          " draws is filled and finite; draw them again, from a prior and an observation in "
+                          "the units of the training data");
+  std::vector<std::string> why;
+  if (not_finite > 0) why.push_back(std::to_string(not_finite) + " hold NaN or infinity");
+  if (set.unfilled > 0) why.push_back(std::to_string(set.unfilled) + " were not filled");
+  set.unfilled += not_finite;
+  if (set.unfilled > 0)
+    core::log::warning(set.name + ": " + std::to_string(set.unfilled) + " of " + std::to_string(all) +
+                       " draws are left out: " + core::join(why));
+  return set;
+}
+
 int64_t drop_not_finite(SampleSet& set) {
   const auto size = static_cast<size_t>(set.dimensions);
   return keep_draws(set, [&](int64_t i) {

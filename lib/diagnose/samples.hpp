@@ -63,6 +63,10 @@ class SampleFile {
 /// UserError for an unreadable file, a missing key, another rank, a missing or impossible row, or no draws.
 SampleSet load_samples(const std::string& path, int64_t row = -1);
 
+/// The same without the draws that hold NaN or infinity, for commands that need numbers: a warning counts
+/// them and those that are not filled, and `unfilled` counts both. Throws UserError where no draw is left.
+SampleSet load_finite_samples(const std::string& path, int64_t row = -1);
+
 /// Takes out the draws that hold NaN or infinity and returns how many.
 int64_t drop_not_finite(SampleSet& set);
 

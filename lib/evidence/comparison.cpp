@@ -108,33 +108,56 @@ void score(const std::vector<Judged>& judged, Comparison& comparison) {
   }
 }
 
+void check_names(const std::vector<std::string>& models) {
+  if (models.size() < 2) throw core::UserError("compare needs two models or more; one is named");
+  for (auto name = models.begin(); name != models.end(); ++name) {
+    if (std::find(models.begin(), name, *name) != name)
+      throw core::UserError("compare names " + *name + " twice; name different models");
+  }
+}
+
+// Opens a model, of which the first loads the pairs, and checks that it can be compared by these.
+sample::Posterior open_checked(const ComparisonRequest& request, size_t number, Pairs& pairs,
+                               std::vector<std::string>& names) {
+  const std::string& model = request.models[number];
+  sample::Posterior posterior = experiment::open_posterior(model, request.execution, "float32");
+  PairsRequest wanted = request.pairs;
+  wanted.model = model;
+  if (wanted.folder.empty()) wanted.folder = model + "/diagnostics";
+  if (number == 0) {
+    pairs = load_pairs(wanted, posterior.shape());
+    names = posterior.theta_names();
+    core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
+    return posterior;
+  }
+  if (posterior.theta_names() != names)
+    throw core::UserError(model + " infers " + core::join(posterior.theta_names()) + ", but " +
+                          request.models.front() + " " + core::join(names) +
+                          ": their log-densities are of different things");
+  if (posterior.shape().x_size() * pairs.rows != std::ssize(pairs.x))
+    throw core::UserError(model + " takes " + core::count_text(posterior.shape().x_size(), "number") +
+                          " of x, but the pairs hold " + std::to_string(std::ssize(pairs.x) / pairs.rows) +
+                          "; compare models of the same data");
+  const bool own_rows = request.pairs.data.empty() && request.pairs.simulations == 0;
+  if (own_rows) require_same(pairs, load_pairs(wanted, posterior.shape()), request, number);
+  return posterior;
+}
+
 }  // namespace
 
 Comparison compare_models(const ComparisonRequest& request) {
-  if (request.models.size() < 2) throw core::UserError("compare needs two models or more; one is named");
+  check_names(request.models);
   Comparison comparison;
   Pairs pairs;
-  std::vector<Judged> judged;
   std::vector<std::string> names;
-  const bool own_rows = request.pairs.data.empty() && request.pairs.simulations == 0;
-  for (size_t m = 0; m < request.models.size(); ++m) {
-    sample::Posterior posterior = experiment::open_posterior(request.models[m], request.execution, "float32");
-    PairsRequest wanted = request.pairs;
-    wanted.model = request.models[m];
-    if (wanted.folder.empty()) wanted.folder = request.models[m] + "/diagnostics";
-    if (m == 0) {
-      pairs = load_pairs(wanted, posterior.shape());
-      names = posterior.theta_names();
-      core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
-    } else {
-      if (posterior.theta_names() != names)
-        throw core::UserError(request.models[m] + " infers " + core::join(posterior.theta_names()) +
-                              ", but " + request.models.front() + " " + core::join(names) +
-                              ": their log-densities are of different things");
-      if (own_rows) require_same(pairs, load_pairs(wanted, posterior.shape()), request, m);
-    }
+  std::vector<sample::Posterior> posteriors;
+  for (size_t m = 0; m < request.models.size(); ++m)
+    posteriors.push_back(open_checked(request, m, pairs, names));
+  std::vector<Judged> judged;
+  for (size_t m = 0; m < posteriors.size(); ++m) {
+    core::log::info("judging " + request.models[m]);
     comparison.models.push_back({request.models[m], 0, 0, 0, 0, 0, ""});
-    judged.push_back(judge_model(posterior, pairs, request));
+    judged.push_back(judge_model(posteriors[m], pairs, request));
   }
   forget_simulations(request.pairs.folder);
   comparison.pairs = pairs.rows;

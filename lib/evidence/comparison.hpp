@@ -35,9 +35,9 @@ struct Comparison {
 
 /// The expected log-density of held-out theta, a proper score: the right posterior has the highest (Gneiting
 /// and Raftery 2007, J. Am. Stat. Assoc. 102). Pairs that one model gives no finite density are left out for
-/// all, and counted. Throws UserError for fewer than two models, for models of other names or numbers of
-/// theta and x, and for runs whose validation rows differ, so that some were trained on what others are
-/// judged by.
+/// all, and counted. All models are opened and checked before any is judged. Throws UserError for fewer than
+/// two models, for one that is named twice, for models of other names or numbers of theta and x, and for runs
+/// whose validation rows differ, so that some were trained on what others are judged by.
 Comparison compare_models(const ComparisonRequest& request);
 
 }  // namespace fluxsbi::evidence

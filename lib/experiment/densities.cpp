@@ -108,10 +108,17 @@ sample::LogProbs log_prob_of_values(sample::Posterior& posterior, const Points& 
   return densities_of_answers(posterior, answers, divergence, options, progress);
 }
 
-// Throws UserError where no density is there, since no draw was filled.
-void require_filled(std::span<const double> draws, const std::string& file) {
-  if (std::any_of(draws.begin(), draws.end(), [](double value) { return !std::isnan(value); })) return;
-  throw core::UserError(file + " holds no draw that was filled; nothing was computed");
+// Draws that are not filled are NaN and have no density: a warning counts them. Throws UserError where all
+// are.
+void check_filled(std::span<const double> draws, int64_t count, const std::string& file) {
+  const auto size = static_cast<std::ptrdiff_t>(std::ssize(draws) / std::max<int64_t>(count, 1));
+  int64_t unfilled = 0;
+  for (auto draw = draws.begin(); draw != draws.end(); draw += size)
+    unfilled += std::any_of(draw, draw + size, [](double value) { return std::isnan(value); });
+  if (unfilled == count) throw core::UserError(file + " holds no draw that was filled; nothing was computed");
+  if (unfilled > 0)
+    core::log::warning(file + ": " + std::to_string(unfilled) + " of " + core::count_text(count, "draw") +
+                       " hold NaN, as those that could not be filled do; their log_prob is NaN");
 }
 
 // "0110"
@@ -168,7 +175,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   const double begin = core::steady_seconds();
   if (const std::string file = file_of_answers(files); !file.empty()) {
     const Answers answers = load_answers(file, posterior);
-    require_filled(answers.values, file);
+    check_filled(answers.values, answers.rows * answers.draws, file);
     work.add("values", std::span(answers.values));
     for (const sample::GivenMask& mask : answers.masks) work.add("given", mask_text(mask));
     keep();
@@ -178,6 +185,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   } else if (files.values.empty()) {
     const std::string x_file = file_of_x(files);
     const Points points = read_pair(files, x_file, posterior);
+    if (points.draws > 0) check_filled(points.theta, points.rows, files.theta);
     check_observations(posterior, points.x, {0, points.x_rows}, x_file, files.strict);
     work.add("theta", std::span(points.theta));
     work.add("x", std::span(points.x));
@@ -194,7 +202,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     origin.draws = points.draws;
   } else {
     const Points points = read_values(files, posterior);
-    if (points.draws > 0) require_filled(points.theta, files.values);
+    if (points.draws > 0) check_filled(points.theta, points.rows, files.values);
     check_observations(posterior, points.theta, {0, points.rows}, files.values, files.strict);
     const auto names = data::joint_names(posterior.theta_names(), posterior.x_names());
     const sample::GivenMask mask = mask_of_names(files.given_names, names);

@@ -8,6 +8,7 @@
 #include "core/log.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "data/data_section.hpp"
 #include "experiment/ensemble.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
@@ -60,17 +61,11 @@ void take_data(const std::vector<std::string>& paths, data::DataOptions& data, c
   }
 }
 
-// Patterns and folders are looked at when the data are opened.
-void require_data(data::DataOptions& data, const std::string& folder) {
-  for (const std::string* path : data_paths(data)) {
-    std::error_code ignored;
-    const bool pattern = path->find_first_of("*?[") != std::string::npos;
-    if (pattern || std::filesystem::exists(*path, ignored)) continue;
-    if (std::filesystem::path(*path).extension() == ".npy") continue;  // OUT.npy stands for a pair of files
+void require_data(const data::DataOptions& data, const std::string& folder) {
+  if (const auto path = data::missing_file(data))
     throw core::UserError(folder + ": the data " + *path +
                           " are not there any more; name their new place: fluxsbi resume " + folder +
                           " --data FILE (their checksum tells whether they are the same)");
-  }
 }
 
 // With more steps than were asked for at first, a cosine schedule over all of them would raise a rate that

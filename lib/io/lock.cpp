@@ -30,4 +30,9 @@ core::FileDescriptor lock_folder(const std::string& folder) {
       folder + " is being written by another fluxsbi command; wait for it, or choose another folder");
 }
 
+bool is_locked(const std::string& folder) {
+  const core::FileDescriptor open_folder(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return open_folder.is_open() && flock(open_folder.number(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 }  // namespace fluxsbi::io

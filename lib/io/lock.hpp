@@ -16,4 +16,7 @@ bool take_lock(int descriptor);
 /// Throws UserError if another process holds it.
 core::FileDescriptor lock_folder(const std::string& folder);
 
+/// Whether another process holds such a lock now.
+bool is_locked(const std::string& folder);
+
 }  // namespace fluxsbi::io

@@ -12,12 +12,15 @@
 
 #include "checkpoint/identity.hpp"
 #include "checkpoint/model_file.hpp"
+#include "config/reader.hpp"
 #include "core/commit.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "data/data_section.hpp"
 #include "data/files/names.hpp"
 #include "diagnose/finding_json.hpp"
+#include "io/lock.hpp"
 #include "io/text_file.hpp"
 
 namespace fluxsbi::report {
@@ -184,7 +187,10 @@ Part<std::vector<diagnose::Finding>> read_findings(const fs::path& run, ReportCo
 // The model's names and transforms, its versions; notices for a run that has not finished.
 void read_model(const std::string& run, ReportContent& content) {
   const bool finished = is_file(fs::path(run) / "model.safetensors");
-  const std::string resume = " fluxsbi resume " + shell_word(run) + " continues a training that was stopped.";
+  const bool running = io::is_locked(run);
+  const std::string resume =
+      running ? " It is training now."
+              : " It was stopped; fluxsbi resume " + shell_word(run) + " continues the training.";
   if (!finished && !is_file(fs::path(run) / "checkpoints" / "best.safetensors")) {
     const bool ensemble = fs::is_directory(fs::path(run) / "members");
     content.notices.push_back(
@@ -197,8 +203,7 @@ void read_model(const std::string& run, ReportContent& content) {
   const checkpoint::ModelFile model = checkpoint::load_model(checkpoint::find_model(run, note));
   if (!finished)
     content.notices.push_back(
-        "This run has not finished: it is training or was stopped. The report is about its best "
-        "weights so far, of step " +
+        "This run has not finished. The report is about its best weights so far, of step " +
         std::to_string(model.step) + "." + resume);
   content.model = checkpoint::identity(model);
   content.parameters = data::feature_names(model.theta_names, model.shape.theta_channels);
@@ -223,6 +228,25 @@ void read_model(const std::string& run, ReportContent& content) {
   if (model.theta.mean.size() == data.theta.columns.size())
     data.theta.transforms = transforms_of(model.theta);
   if (model.x.mean.size() == data.x.columns.size()) data.x.transforms = transforms_of(model.x);
+}
+
+// A notice where the training data are not there any more: the page holds what the training noted of them.
+void look_for_data(const fs::path& run, ReportContent& content) {
+  data::DataOptions options;
+  try {
+    const config::Value document = config::load_yaml((run / "config.yaml").string());
+    config::Reader reader(document);
+    data::read_data_section(reader, options);
+    reader.finish_part();
+  } catch (const core::UserError& problem) {
+    content.notices.push_back("The config cannot be read: " + std::string(problem.what()) + ".");
+    return;
+  }
+  if (const auto gone = data::missing_file(options))
+    content.notices.push_back(
+        "The data " + *gone +
+        " are not there any more. The report is made without them, of what the training "
+        "noted; fluxsbi diagnose needs other pairs (--data FILE), and a new training needs the data.");
 }
 
 }  // namespace
@@ -256,6 +280,7 @@ ReportContent read_run(const std::string& run) {
   content.posterior.absent = "Made without a posterior: give samples by --samples, which fluxsbi sample " +
                              shell_word(run) + " --x OBSERVATION -o samples.npz draws.";
   read_model(run, content);
+  look_for_data(folder, content);
   content.commands.push_back("fluxsbi train " + shell_word(run + "/config.yaml") + " -o again");
   return content;
 }

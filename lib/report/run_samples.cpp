@@ -23,6 +23,10 @@ using nlohmann::json;
 // The named dimensions of `set` in the order of `names`, or all of them where there are as many.
 std::vector<double> columns_like(const diagnose::SampleSet& set, const std::vector<std::string>& names) {
   if (set.dimensions == std::ssize(names) && (set.columns.empty() || set.columns == names)) return set.values;
+  if (set.columns.empty())
+    throw core::UserError(set.name + " holds draws of " + core::count_text(set.dimensions, "number") +
+                          " without names, but the posterior has " + std::to_string(names.size()) + " (" +
+                          core::list_first(names) + "); give a file of as many, or one that names them");
   return diagnose::with_columns(set, names).values;
 }
 
@@ -133,7 +137,7 @@ std::string agreement_sentence(const sample::Disagreement& row, int64_t members,
 }
 
 void add_samples(ReportContent& content, const std::string& run, const SamplesRequest& request) {
-  diagnose::SampleSet samples = diagnose::load_samples(request.path, request.row);
+  diagnose::SampleSet samples = diagnose::load_finite_samples(request.path, request.row);
   PosteriorContent posterior;
   json meta;
   read_origin(posterior, request.path, std::max<int64_t>(request.row, 0), meta);
@@ -147,15 +151,16 @@ void add_samples(ReportContent& content, const std::string& run, const SamplesRe
   posterior.names = samples.columns;
   posterior.draws = std::move(samples.values);
   if (samples.unfilled > 0)
-    posterior.remarks.push_back(core::count_text(samples.unfilled, "draw") +
-                                " could not be filled and stand nowhere in what follows.");
+    posterior.remarks.push_back(
+        core::count_text(samples.unfilled, "draw") +
+        " could not be filled, or are not finite, and stand nowhere in what follows.");
   if (meta.is_object() && meta.value("members", int64_t{1}) > 1)
     add_agreement(posterior, run, request.path, std::max<int64_t>(request.row, 0),
                   meta["members"].get<int64_t>());
   drop_inferred(posterior);
   posterior.observation = "the observation of " + samples.name;
   if (!request.prior.empty())
-    posterior.prior = columns_like(diagnose::load_samples(request.prior), posterior.names);
+    posterior.prior = columns_like(diagnose::load_finite_samples(request.prior), posterior.names);
   if (!request.truth.empty() && request.truth.size() != posterior.names.size())
     throw core::UserError("--truth has " + core::count_text(std::ssize(request.truth), "number") + ", but " +
                           request.path + " holds " + std::to_string(posterior.names.size()) +

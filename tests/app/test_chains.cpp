@@ -168,6 +168,68 @@ TEST_CASE("modes are inputs of log-prob, summary, plot, c2st and simulate", "[ap
   CHECK(chain_array(file("at_modes.npz"), "x").shape == Shape{2, 2});
 }
 
+TEST_CASE("commands that read draws count those that hold NaN, and refuse a file of nothing else",
+          "[app][chain][error]") {
+  const Chain chain;
+  const auto file = [&](const std::string& name) { return chain.file(name); };
+  io::Arrays arrays = io::load_arrays(file("samples.npz")).arrays;
+  std::vector<float> values = arrays.at("samples").to_float();
+  const auto save = [&](const std::string& name) {
+    arrays.at("samples") = io::Array::from(std::span<const float>(values), {2, 40, 2});
+    io::save_arrays(file(name), arrays);
+  };
+  values[2] = std::numeric_limits<float>::quiet_NaN();  // one number of draw 1 of row 0
+  save("hole.npz");
+  for (size_t i = 80; i < values.size(); ++i) values[i] = std::numeric_limits<float>::quiet_NaN();
+  save("lost_row.npz");
+  std::fill(values.begin(), values.end(), std::numeric_limits<float>::quiet_NaN());
+  save("nothing.npz");
+
+  const auto words = [&](const std::string& name, const std::string& row) {
+    return std::vector<Words>{
+        {"plot", file(name), "--row", row, "--force", "-o", file("p.svg")},
+        {"report", chain.run, "--samples", file(name), "--row", row, "--force", "-o", file("r.html")},
+        {"export", file(name), "--row", row, "--force", "-o", file("e.csv")},
+        {"summary", file(name), "--row", row}};
+  };
+  for (const Words& command : words("hole.npz", "0")) {
+    CAPTURE(command[0]);
+    const std::string said = succeed(command);
+    CHECK((holds(said, "1 of 40 draws") || holds(said, "39 draws, 1 more")));
+  }
+  for (const Words& command : words("lost_row.npz", "1")) refuses(command, "none of its 40 draws");
+  refuses({"c2st", file("hole.npz"), file("samples.npz"), "--row", "0"}, "1 of 40 rows hold NaN or infinity");
+  const auto log_prob = [&](const std::string& name) {
+    return Words{"log-prob", chain.run, "--theta", file(name), "--x", file("observed.npz"), "--solver",
+                 "heun",     "--steps", "2",       "--force",  "-o",  file("lp.npz")};
+  };
+  CHECK(holds(succeed(log_prob("hole.npz")), "hole.npz: 1 of 80 draws hold NaN"));
+  CHECK(holds(succeed(log_prob("lost_row.npz")), "41 of 80 draws hold NaN"));
+  refuses(log_prob("nothing.npz"), "holds no draw that was filled");
+}
+
+TEST_CASE("a plot says which parameters of a reference of another size it draws", "[app][chain][error]") {
+  const TemporaryFolder folder;
+  const auto draws = [&](const std::string& name, int64_t size) {
+    std::vector<double> values(static_cast<size_t>(60 * size));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<double>(i * i));
+    io::save_arrays(folder.file(name),
+                    {{"samples", io::Array::from(std::span<const double>(values), {60, size})}});
+    return folder.file(name);
+  };
+  const std::string two = draws("two.npz", 2), three = draws("three.npz", 3), one = draws("one.npz", 1);
+  const auto plot = [&](Words extra) {
+    extra.insert(extra.begin(), {"plot", two, "--force", "-o", folder.file("p.svg")});
+    return extra;
+  };
+  CHECK(holds(succeed(plot({"--reference", three})),
+              "three.npz holds 3 parameters, the samples 2: theta_0, theta_1 of it are drawn"));
+  CHECK(holds(succeed(plot({"--prior", three})), "three.npz holds 3 parameters"));
+  refuses(plot({"--reference", one}), "one.npz holds 1 parameter, but the plot draws 2");
+  refuses(plot({"--truth", "1,2,3"}), "--truth has 3 numbers, but");
+  refuses({"c2st", two, three}, "compare samples of the same parameters");
+}
+
 TEST_CASE("answers of a joint model are inputs of log-prob, summary and export", "[app][chain][joint]") {
   const TemporaryFolder folder;
   const std::string run = folder.file("run");

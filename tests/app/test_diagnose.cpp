@@ -163,8 +163,13 @@ TEST_CASE("compare puts the better of two models first", "[app][diagnose]") {
         2 * found["models"][1].at("behind_standard_error").get<double>());
   CHECK(holds(succeed(both), "better is the best"));
   refuses({"compare", trained.file("run")}, "compare needs two models or more");
+  refuses({"compare", trained.file("run"), trained.file("run")}, "twice; name different models");
   trained.train("other", {"--set", "training.nsteps=10", "--seed", "7"});
-  refuses({"compare", trained.file("run"), trained.file("other")}, "have other validation rows");
+  const Outcome other = run({"compare", trained.file("run"), trained.file("other")});
+  INFO(other.output);
+  CHECK(other.code == 1);
+  CHECK(holds(other.output, "have other validation rows"));
+  CHECK_FALSE(holds(other.output, "posterior draws for each"));  // said before any model has drawn
 }
 
 }  // namespace

@@ -50,8 +50,36 @@ TEST_CASE("a report of a trained run shows its posterior, and mistakes are refus
   std::filesystem::remove(run_folder + "/metrics.jsonl");
   const std::string said = succeed({"report", run_folder, "-o", page, "--force"});
   CHECK(holds(said, "has not finished"));
+  CHECK(holds(said, "It was stopped; fluxsbi resume"));
   CHECK(holds(read_page(page), "holds no metrics.jsonl"));
   CHECK_FALSE(holds(read_page(page), "posterior (200 draws)"));
+}
+
+TEST_CASE("the report of a run whose data are gone is made without them and says so", "[app][report]") {
+  const TemporaryFolder folder;
+  const auto file = [&](const std::string& name) { return folder.file(name); };
+  { std::ofstream(file("c.yaml")) << tiny_config(); }
+  const std::string run_folder = file("run"), page = file("report.html");
+  succeed({"simulate", "two_moons", "-n", "300", "-o", file("pairs.npz")});
+  succeed({"train", file("c.yaml"), "--data", file("pairs.npz"), "-o", run_folder, "-q", "--set",
+           "training.nsteps=4", "--set", "data.task=null"});
+  CHECK_FALSE(holds(succeed({"report", run_folder, "-o", page}), "not there any more"));
+  std::filesystem::rename(file("pairs.npz"), file("elsewhere.npz"));
+  const std::string said = succeed({"report", run_folder, "-o", page, "--force"});
+  CHECK(holds(said, "pairs.npz are not there any more"));
+  CHECK(holds(read_page(page), "pairs.npz are not there any more"));
+  CHECK(holds(read_page(page), "Histogram of theta_0"));  // of what the training noted
+  refuses({"diagnose", run_folder}, "pairs.npz: there is no such file");
+  refuses({"resume", run_folder, "--steps", "8"}, "name their new place: fluxsbi resume");
+  refuses({"check", run_folder + "/config.yaml"}, "pairs.npz");
+
+  const std::vector<double> three(300, 0.5);
+  io::save_arrays(file("three.npy"), {{"array", io::Array::from(std::span<const double>(three), {100, 3})}});
+  succeed({"simulate", "two_moons", "-n", "1", "-o", file("observed.npz")});
+  succeed({"sample", run_folder, "--x", file("observed.npz"), "-n", "200", "-o", file("s.npz"), "-q"});
+  refuses(
+      {"report", run_folder, "--samples", file("s.npz"), "--prior", file("three.npy"), "-o", page, "--force"},
+      "three.npy holds draws of 3 numbers without names, but the posterior has 2");
 }
 
 }  // namespace

@@ -48,6 +48,28 @@ void fails(const std::string& path, int64_t row, const std::string& part) {
 
 }  // namespace
 
+TEST_CASE("draws that are not finite or not filled are left out, counted together, and never all of them",
+          "[diagnose][samples]") {
+  const Folder folder;
+  const std::string path = folder.file("holes.npz");
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(),
+                  infinite = std::numeric_limits<float>::infinity();
+  const std::vector<float> values{0, 1, nan, 3, 4, 5, 6, infinite, /*row 1:*/ nan, 1, nan, 3, nan, 5, 6, 7};
+  const std::vector<uint8_t> filled{0, 1, 1, 1, 1, 1, 1, 0};
+  io::Array marks{io::DType::boolean, {2, 4}, {}};
+  for (const uint8_t mark : filled) marks.bytes.push_back(std::byte{mark});
+  io::save_arrays(path, {{"samples", io::Array::from(std::span<const float>(values), {2, 4, 2})},
+                         {"filled", std::move(marks)}});
+  const auto set = diagnose::load_finite_samples(path, 0);
+  CHECK(set.rows == 1);
+  CHECK(set.unfilled == 3);
+  CHECK(set.values == std::vector<double>{4, 5});
+  CHECK(set.places == std::vector<int64_t>{2});
+  CHECK_THROWS_MATCHES(
+      diagnose::load_finite_samples(path, 1), core::UserError,
+      MessageMatches(ContainsSubstring("holes.npz row 1: none of its 4 draws is filled and finite")));
+}
+
 TEST_CASE("samples of every format are read alike", "[diagnose][samples]") {
   const Folder folder;
   for (const char* name : {"a.npy", "a.csv", "a.npz", "a.h5"}) {
