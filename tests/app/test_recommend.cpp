@@ -35,15 +35,16 @@ Outcome train(std::vector<std::string> words) {
   return run(words);
 }
 
-TEST_CASE("recommended configs train as they stand, for few, some and many dimensions", "[app][recommend]") {
+TEST_CASE("recommended configs train as they stand, for few simulations and many dimensions",
+          "[app][recommend]") {
   const TemporaryFolder folder;
   struct Case {
     int64_t obs, cond;
     std::string rule, model;
   };
   for (const Case& one :
-       {Case{2, 3, "recipe.few-dimensions", "simformer"}, Case{6, 9, "recipe.some-dimensions", "flux1joint"},
-        Case{8, 9, "recipe.default", "flux1"}, Case{12, 104, "recipe.many-dimensions", "flux1"}}) {
+       {Case{2, 3, "recipe.few-simulations", "flux1joint"}, Case{8, 9, "recipe.default", "flux1"},
+        Case{12, 104, "recipe.many-dimensions", "flux1"}}) {
     const std::string name = folder.file(std::to_string(one.obs));
     save_data(name + ".npz", one.obs, one.cond);
     const Outcome told = run({"recommend", "--data", name + ".npz", "-o", name + ".yaml"});
@@ -65,10 +66,10 @@ TEST_CASE("another model may be asked for, and its config trains too", "[app][re
   const TemporaryFolder folder;
   save_data(folder.file("data.npz"), 2, 2);
   const Outcome told = run(
-      {"recommend", "--data", folder.file("data.npz"), "--model", "flux1joint", "-o", folder.file("c.yaml")});
+      {"recommend", "--data", folder.file("data.npz"), "--model", "simformer", "-o", folder.file("c.yaml")});
   INFO(told.output);
   REQUIRE(told.code == 0);
-  CHECK(holds(read_file(folder.file("c.yaml")), "you chose it; the rules choose simformer"));
+  CHECK(holds(read_file(folder.file("c.yaml")), "you chose it; the rules choose flux1joint"));
   CHECK(train({folder.file("c.yaml"), "-o", folder.file("run")}).code == 0);
   CHECK(run({"recommend", "--data", folder.file("data.npz"), "--model", "fluks"}).code == 1);
   CHECK(run({"recommend", "--data", folder.file("absent.npz")}).code == 1);
@@ -115,19 +116,19 @@ TEST_CASE("auto chooses by the data, says by which rule, and is resolved in the 
            "--set", "training.nsteps=2", "training.batch_size=2", "data.validation_fraction=0.1"});
   INFO(trained.output);
   REQUIRE(trained.code == 0);
-  CHECK(holds(trained.output, "auto chose simformer [recipe.few-dimensions]"));
-  CHECK(holds(read_file(folder.file("run/config.yaml")), "model: \"simformer\""));
+  CHECK(holds(trained.output, "auto chose flux1joint [recipe.few-simulations]"));
+  CHECK(holds(read_file(folder.file("run/config.yaml")), "model: \"flux1joint\""));
   CHECK(run({"resume", folder.file("run"), "--steps", "4", "-q"}).code == 0);
 
   const Outcome without_data = run({"train", folder.file("auto.yaml")});
   CHECK(without_data.code == 1);
   CHECK(holds(without_data.output, "no data are named"));
-  write_file(folder.file("keys.yaml"), "strategy: {model: auto}\nmodel: {depth_single_blocks: 4}\n");
+  write_file(folder.file("keys.yaml"), "strategy: {model: auto}\nmodel: {num_layers: 4}\n");
   const Outcome other =
       run({"train", folder.file("keys.yaml"), "--data", folder.file("data.npz"), "-o", folder.file("other")});
   CHECK(other.code == 1);
-  CHECK(holds(other.output, "keys.yaml:2:9: unknown key 'model.depth_single_blocks'"));
-  CHECK(holds(other.output, "auto chose simformer"));
+  CHECK(holds(other.output, "keys.yaml:2:9: unknown key 'model.num_layers'"));
+  CHECK(holds(other.output, "auto chose flux1joint"));
 }
 
 }  // namespace

@@ -94,16 +94,17 @@ TEST_CASE("task_name names the data where nothing else does, and is said to be i
   CHECK(unknown.warnings[0] == "a.yaml:1:12: task_name has no effect: no built-in task has this name");
 }
 
-TEST_CASE("model auto takes the cards' choice for the data, and needs data", "[experiment][reading][auto]") {
+TEST_CASE("model auto takes the recipe's choice for the data, and needs data",
+          "[experiment][reading][auto]") {
   const auto chosen = read("strategy: {model: auto}\ndata: {task: two_moons}\n");
-  CHECK(chosen.strategy.model == "simformer");
-  CHECK(chosen.model->name() == "simformer");
-  CHECK_THAT(chosen.choice, ContainsSubstring("auto chose simformer [recipe.few-dimensions]"));
+  CHECK(chosen.strategy.model == "flux1");
+  CHECK(chosen.model->name() == "flux1");
+  CHECK_THAT(chosen.choice, ContainsSubstring("auto chose flux1 [recipe.few-dimensions]"));
   CHECK_THAT(problems_of("strategy: {model: auto}\n"),
              ContainsSubstring("a.yaml:1:19: strategy.model = auto looks at the data's shape"));
   CHECK_THAT(
-      problems_of("strategy: {model: auto}\ndata: {task: two_moons}\nmodel: {depth_single_blocks: 4}\n"),
-      ContainsSubstring("unknown key 'model.depth_single_blocks'") &&
+      problems_of("strategy: {model: auto}\ndata: {task: two_moons}\nmodel: {num_layers: 4}\n"),
+      ContainsSubstring("unknown key 'model.num_layers'") &&
           ContainsSubstring("Name a model to have another"));
 }
 
