@@ -98,6 +98,7 @@ int print(const evidence::Diagnosis& diagnosis, const DiagnoseArguments& argumen
     print_advice(diagnosis.findings);
     std::cout << "\n" << conclusion(diagnosis.findings) << "\n";
   }
+  std::cout.flush();  // before the log's last lines, where both go to one file
   for (const std::string& line : diagnosis.left_out) core::log::info("not made: " + line);
   core::log::info(arguments.request.pairs.folder + ": findings with the numbers of their pictures, in " +
                   core::duration_text(diagnosis.seconds));

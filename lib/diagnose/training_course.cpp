@@ -32,11 +32,26 @@ Graph loss_graph(const Evidence& evidence) {
   return graph;
 }
 
+// Few losses scatter too much to show a course.
+Finding too_few_losses(size_t count) {
+  Finding finding;
+  finding.test = "training";
+  finding.statistic = "validation losses";
+  finding.value = static_cast<double>(count);
+  finding.meaning = "The training validated " + (count == 1 ? "once" : std::to_string(count) + " times") +
+                    ", which does not tell whether its loss had settled.";
+  finding.next =
+      "Where calibration fails, train longer first: fluxsbi resume RUN --steps N --restart-rate with a "
+      "larger N; training.val_every sets how often a training validates.";
+  return finding;
+}
+
 }  // namespace
 
 std::vector<Finding> run_training_course(const Evidence& evidence, const TestOptions&) {
   const auto& losses = evidence.losses;
-  if (losses.size() < least_losses) return {};
+  if (losses.empty()) return {};
+  if (losses.size() < least_losses) return {too_few_losses(losses.size())};
   const auto best = std::min_element(losses.begin(), losses.end()) - losses.begin();
   const auto early = static_cast<std::ptrdiff_t>(last_part * static_cast<double>(losses.size()));
   const double before = *std::min_element(losses.begin(), losses.begin() + early);

@@ -177,7 +177,7 @@ experiment::WorkDescription work_of(sample::Posterior& posterior, const Diagnosi
   throw core::UserError(
       core::join(tests) +
       ": nothing to look at; prior needs a model whose prior can be drawn from, training a run "
-      "folder with at least eight validation losses");
+      "folder with validation losses");
 }
 
 std::vector<diagnose::Finding> run_tests(const std::vector<const diagnose::TestRow*>& tests,

@@ -15,13 +15,13 @@
 namespace fluxsbi::evidence {
 
 struct GatherOptions {
-  int64_t draws = 999;          ///< of the posterior for each pair; ranks then have 1000 values
+  int64_t draws = 499;          ///< of the posterior for each pair; ranks then have 500 values
   int64_t density_draws = 100;  ///< for each pair, whose log-density is computed
   /// How log-densities are integrated: by few steps, since ranks compare theta* and draws by one function of
   /// (theta, x), and a right posterior's ranks are uniform for any. docs/diagnostics.md has the rule's error
   /// beside its cost. Adaptive: no steps.
   std::string density_solver = "midpoint";
-  std::optional<int64_t> density_steps = 10;
+  std::optional<int64_t> density_steps = 7;
   uint64_t seed = 1;
   sample::SamplingOptions sampling;
   bool resumed =

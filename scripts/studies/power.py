@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Which fault each test of a posterior sees, and with how many pairs (docs/diagnostics.md).
 
-power.py OUT [--program PATH] [--fluxsbi PATH] [--only run|table|draw] [--cases NAME]
+power.py OUT [--program PATH] [--fluxsbi PATH] [--only run|table|draw] [--cases NAME] [--of POSTERIOR]
 
 Runs the hidden cases of fluxsbi_test_diagnose on posteriors in closed form that are right or wrong on purpose
 (tests/diagnose/toy.cpp), prints the tables as Markdown, and draws a pass and a fail of each test as
 OUT/diagnostics.png.
-The run takes hours on one core; --cases chooses among its cases.
+The run takes hours on one core; --cases chooses among its cases, such as "false alarms*", and --of the
+posterior whose false alarms are counted, such as slcp.
 """
 import argparse
 import csv
@@ -23,8 +24,10 @@ SHOWN = [("sbc", 0, 0), ("sbc", 0, 1), ("coverage", 0, 0), ("hpd", 0, 0), ("tarp
          ("training", 0, 0), ("ppc", 0, 0), ("inside", 1, 0), ("solver", 0, 0)]
 
 
-def run(program, cases, out):
+def run(program, cases, posterior, out):
     environment = dict(os.environ, FLUXSBI_POWER=str(out.resolve()))
+    if posterior:
+        environment["FLUXSBI_POWER_OF"] = posterior
     subprocess.run([program, cases], check=True, env=environment)
 
 
@@ -47,6 +50,17 @@ def print_power(out):
             cells.append(" ".join(str(found.get(n, "-")) for n in pairs))
         print(f"| {fault} | " + " | ".join(cells) + " |")
     print(f"\nPer cent that fail, of N = {', '.join(map(str, pairs))} pairs")
+
+
+def print_draws(out):
+    rows = rows_of(out / "draws.csv")
+    names = list(dict.fromkeys(row["test"] for row in rows))
+    print("| fault | draws | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 2) + "|")
+    for fault, draws in dict.fromkeys((row["fault"], row["draws"]) for row in rows):
+        found = {r["test"]: round(100 * int(r["failed"]) / int(r["seeds"])) for r in rows
+                 if (r["fault"], r["draws"]) == (fault, draws)}
+        print(f"| {fault} | {draws} | " + " | ".join(str(found[name]) for name in names) + " |")
 
 
 def print_alarms(out):
@@ -93,13 +107,15 @@ def main():
     ap.add_argument("--program", default=ROOT / "build/tests/diagnose/fluxsbi_test_diagnose")
     ap.add_argument("--fluxsbi", default=ROOT / "build/fluxsbi")
     ap.add_argument("--cases", default="[power]", help="hidden cases to run, as Catch2 chooses them")
+    ap.add_argument("--of", help="posterior whose false alarms are counted, such as slcp (default: all)")
     ap.add_argument("--only", nargs="*", default=["run", "table", "draw"], choices=["run", "table", "draw"])
     options = ap.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if "run" in options.only:
-        run(options.program, options.cases, options.out)
+        run(options.program, options.cases, options.of, options.out)
     if "table" in options.only:
-        for file, print_table in (("power", print_power), ("alarms", print_alarms), ("local", print_local)):
+        for file, print_table in (("power", print_power), ("draws", print_draws), ("alarms", print_alarms),
+                                  ("local", print_local)):
             if (options.out / f"{file}.csv").exists():
                 print_table(options.out)
     if "draw" in options.only:

@@ -96,7 +96,11 @@ TEST_CASE("diagnose names what a test needs and how to give it", "[app][diagnose
   refuses(trained.diagnose({"--data", trained.file("slcp.npz")}),
           "its rows hold 5 numbers of theta and 8 of x, but the model was trained on 2 numbers of theta and "
           "2 of x");
-  refuses(trained.diagnose({"training"}), "training: nothing to look at");
+  CHECK(holds(succeed(trained.diagnose({"training", "-o", trained.file("course")})), "validation losses"));
+  succeed({"simulate", "two_moons", "-n", "50", "-q", "-o", trained.file("moons.npz")});
+  refuses(
+      {"diagnose", trained.file("run/model.safetensors"), "training", "--data", trained.file("moons.npz")},
+      "training: nothing to look at");
   refuses(trained.diagnose({"prior", "-o", trained.file("tiny.yaml/folder")}),
           "tiny.yaml/folder cannot be made");
   refuses({"diagnose", trained.file("run/model.safetensors")},

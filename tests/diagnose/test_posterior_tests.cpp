@@ -428,3 +428,27 @@ TEST_CASE("pairs from another prior than the model's are told", "[diagnose][post
   evidence.theta.resize(20);
   CHECK(judged("prior", evidence)[0].verdict == Verdict::not_enough);
 }
+
+TEST_CASE("the course of the validation loss says whether the training may have been too short",
+          "[diagnose][posterior]") {
+  const auto course = [](const std::vector<double>& losses) {
+    Evidence evidence;
+    evidence.losses = losses;
+    for (size_t i = 0; i < losses.size(); ++i)
+      evidence.loss_steps.push_back(100 * static_cast<double>(i + 1));
+    return run("training", evidence);
+  };
+  CHECK(course({}).empty());
+  const auto few = course({0.58, 0.56, 0.57, 0.56});
+  REQUIRE(few.size() == 1);
+  CHECK(few[0].value == 4);
+  CHECK_THAT(few[0].meaning, ContainsSubstring("validated 4 times"));
+  CHECK_THAT(few[0].next, ContainsSubstring("train longer first"));
+  std::vector<double> falling;
+  for (int k = 0; k < 30; ++k) falling.push_back(3 - 0.1 * k);
+  CHECK_THAT(course(falling)[0].meaning, ContainsSubstring("still falling"));
+  CHECK_THAT(course({1, .5, .3, .30, .31, .30, .31, .30, .31, .30, .31, .30})[0].meaning,
+             ContainsSubstring("had settled"));
+  CHECK_THAT(course({1, .5, .3, .31, .33, .36, .4, .44, .49, .55, .6, .7})[0].meaning,
+             ContainsSubstring("rose after step 300 of 1200"));
+}
