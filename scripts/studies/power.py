@@ -52,17 +52,6 @@ def print_power(out):
     print(f"\nPer cent that fail, of N = {', '.join(map(str, pairs))} pairs")
 
 
-def print_draws(out):
-    rows = rows_of(out / "draws.csv")
-    names = list(dict.fromkeys(row["test"] for row in rows))
-    print("| fault | draws | " + " | ".join(names) + " |")
-    print("|---" * (len(names) + 2) + "|")
-    for fault, draws in dict.fromkeys((row["fault"], row["draws"]) for row in rows):
-        found = {r["test"]: round(100 * int(r["failed"]) / int(r["seeds"])) for r in rows
-                 if (r["fault"], r["draws"]) == (fault, draws)}
-        print(f"| {fault} | {draws} | " + " | ".join(str(found[name]) for name in names) + " |")
-
-
 def print_alarms(out):
     rows = rows_of(out / "alarms.csv")
     names = list(dict.fromkeys(row["test"] for row in rows))
@@ -114,8 +103,7 @@ def main():
     if "run" in options.only:
         run(options.program, options.cases, options.of, options.out)
     if "table" in options.only:
-        for file, print_table in (("power", print_power), ("draws", print_draws), ("alarms", print_alarms),
-                                  ("local", print_local)):
+        for file, print_table in (("power", print_power), ("alarms", print_alarms), ("local", print_local)):
             if (options.out / f"{file}.csv").exists():
                 print_table(options.out)
     if "draw" in options.only:

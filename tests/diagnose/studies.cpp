@@ -120,35 +120,6 @@ TEST_CASE("power of the tests of a posterior", "[.][power]") {
   CHECK(table.good());
 }
 
-// How many draws of a pair are worth their cost, by faults that 500 pairs find about half the time.
-TEST_CASE("power by the number of draws of a pair", "[.][power][draws]") {
-  const std::string folder = folder_of("FLUXSBI_POWER");
-  constexpr int64_t seeds = 100, pairs = 500;
-  const std::vector<std::string> names = {"sbc", "coverage", "tarp", "data_averaged", "regions"};
-  const std::vector<test::Fault> some = {{"shift 0.13 sd", test::Toy::gaussian, test::Wrong::shift, 0.13},
-                                         {"sd x 0.88", test::Toy::gaussian, test::Wrong::width, 0.88},
-                                         {"sd x 1.12", test::Toy::gaussian, test::Wrong::width, 1.12}};
-  std::ofstream table(folder + "/draws.csv");
-  table << "test,fault,draws,seeds,failed" << std::endl;
-  for (const test::Fault& fault : some) {
-    for (const int64_t draws : {99, 199, 499, 999}) {
-      std::vector<std::vector<uint8_t>> failed(static_cast<size_t>(seeds));
-      core::for_each_in_parallel(seeds, 0, [&](int64_t k) {
-        const auto seed = static_cast<uint64_t>(k + 1);
-        const Evidence evidence = test::make_evidence(fault, {pairs, draws, 0}, seed);
-        for (const std::string& name : names)
-          failed[static_cast<size_t>(k)].push_back(fails_test(name, evidence, seed));
-      });
-      for (size_t i = 0; i < names.size(); ++i) {
-        int64_t count = 0;
-        for (const auto& of_seed : failed) count += of_seed[i];
-        table << names[i] << ',' << fault.name << ',' << draws << ',' << seeds << ',' << count << std::endl;
-      }
-    }
-  }
-  CHECK(table.good());
-}
-
 TEST_CASE("false alarms over 200 seeds", "[.][power]") {
   const std::string folder = folder_of("FLUXSBI_POWER");
   constexpr int seeds = 200;
