@@ -13,21 +13,23 @@ namespace fluxsbi::experiment {
 
 train::Pace TrainingRun::measure(const TimeBudget& budget) {
   constexpr double part = 0.03, shortest = 0.2, longest = 4;  // seconds
-  return train::measure_pace(setup_, std::clamp(part * budget.left(), shortest, longest));
+  return train::measure_pace(setup_, std::clamp(part * ranks().broadcast(budget.left()), shortest, longest));
 }
 
 void TrainingRun::fit_to(const TimeBudget& budget) {
   const int64_t val_every = budget.sets_interval ? 0 : experiment_.training.val_every;
   train::Pace pace = measure(budget);
-  FittedSteps fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
+  // Of several ranks the clock of the first one counts.
+  const auto left = [&] { return ranks().broadcast(budget.left()); };
+  FittedSteps fitted = fit_steps(pace, left(), val_every, budget.most_steps);
   std::string network;
   if (budget.small_network && fitted.steps < budget.least_steps) {
     network = take_small_network(budget, fitted.steps);
     pace = measure(budget);
-    fitted = fit_steps(pace, budget.left(), val_every, budget.most_steps);
+    fitted = fit_steps(pace, left(), val_every, budget.most_steps);
   }
   if (fitted.steps < fewest_fitted_steps) {
-    const double spent = 60 * budget.minutes - budget.left();
+    const double spent = 60 * budget.minutes - left();
     const double needed = spent + fit_steps(pace, 1e9, val_every, fewest_fitted_steps).seconds;
     const std::string least = core::brief_text(std::ceil(100 * needed / 60) / 100);
     if (budget.asked) {
