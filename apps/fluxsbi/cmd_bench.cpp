@@ -8,6 +8,7 @@
 #include "bench/sections.hpp"
 #include "command.hpp"
 #include "core/system.hpp"
+#include "distributed/ranks.hpp"
 #include "engine/device.hpp"
 #include "engine/tile/kernels.hpp"
 #include "experiment/execution.hpp"
@@ -19,7 +20,7 @@ namespace {
 struct BenchArguments {
   std::string device = "auto";
   std::string model = "all";
-  bool json = false, sweep = false, solvers = false;
+  bool json = false, sweep = false, solvers = false, distributed = false;
   bench::Settings settings;
 };
 
@@ -37,7 +38,33 @@ std::vector<std::string> model_names() {
   return names;
 }
 
+// Steps of all ranks together; rank 0 prints.
+int bench_ranks(const BenchArguments& arguments) {
+  const auto ranks = distributed::open_ranks();
+  distributed::run_together(*ranks, [&] {
+    experiment::use_all_threads();
+    bench::Settings settings = arguments.settings;
+    distributed::together(*ranks, [&] { settings.device = engine::choose_device(arguments.device).device; });
+    const std::string machine =
+        core::cpu_description() + "; " + (ranks->alone() ? "one process" : ranks->description());
+    std::vector<bench::Section> sections;
+    if (!arguments.json && ranks->leads()) std::cout << machine << "\n";
+    for (const bench::Workload& workload : bench::workloads()) {
+      if (arguments.model != "all" && arguments.model != workload.model) continue;
+      settings.workload = workload;
+      sections.push_back(bench::distributed_training(settings, ranks));
+      sections.back().title = std::string(workload.model) + ": " + sections.back().title;
+      if (arguments.json || !ranks->leads()) continue;
+      std::cout << "\n" << workload.description << "\n";
+      bench::print(sections.back());
+    }
+    if (arguments.json && ranks->leads()) std::cout << bench::to_json(machine, sections);
+  });
+  return 0;
+}
+
 int run_bench(const BenchArguments& arguments) {
+  if (arguments.distributed) return bench_ranks(arguments);
   experiment::use_all_threads();
   bench::Settings settings = arguments.settings;
   const auto choice = engine::choose_device(arguments.device);
@@ -99,6 +126,11 @@ Action declare_bench(CLI::App& app) {
   app.add_flag("--solvers", arguments->solvers,
                "instead, measure the samples per second of Flux1 for every method and solver")
       ->excludes("--sweep");
+  app.add_flag("--distributed", arguments->distributed,
+               "instead, measure training steps, under mpirun or srun those of all ranks together, and of a "
+               "step the shares of the all-reduce and of waiting for the slowest rank (docs/cluster.md)")
+      ->excludes("--sweep")
+      ->excludes("--solvers");
   return [arguments] { return run_bench(*arguments); };
 }
 

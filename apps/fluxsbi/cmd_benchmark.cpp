@@ -21,6 +21,7 @@
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "distributed/ranks.hpp"
 #include "io/atomic_file.hpp"
 
 namespace fluxsbi::app {
@@ -249,6 +250,8 @@ int benchmark_command(const BenchmarkArguments& arguments) {
   if (arguments.out.empty())
     throw core::UserError("OUT is missing: the folder that holds, or is to hold, the benchmark's runs");
   if (arguments.table_only) return show_table(arguments);
+  distributed::refuse_ranks("benchmark",
+                            "start it as one process, several times with --shard i/n (a SLURM array, say)");
   benchmark::Scoring scoring = scoring_of(arguments);
   const auto entries = configured_entries(arguments, scoring);
   const int threads = std::max(1, core::usable_threads() / static_cast<int>(arguments.jobs));

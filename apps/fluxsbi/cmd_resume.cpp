@@ -5,6 +5,7 @@
 
 #include "command.hpp"
 #include "common.hpp"
+#include "distributed/ranks.hpp"
 #include "experiment/runs.hpp"
 #include "number_range.hpp"
 
@@ -16,6 +17,7 @@ struct ResumeArguments {
   std::string run;
   experiment::Execution execution;
   experiment::Continuation how;
+  double rank_timeout = distributed::default_silence;
 };
 
 }  // namespace
@@ -35,8 +37,12 @@ Action declare_resume(CLI::App& app) {
       "without it the rate goes on from where it has fallen to");
   add_execution(app, arguments->execution);
   add_members(app, arguments->how.members);
+  add_rank_timeout(app, arguments->rank_timeout);
   return [arguments] {
-    experiment::resume_run(arguments->run, arguments->how, arguments->execution);
+    auto& execution = arguments->execution;
+    execution.ranks = distributed::open_ranks(arguments->rank_timeout);
+    distributed::run_together(*execution.ranks,
+                              [&] { experiment::resume_run(arguments->run, arguments->how, execution); });
     return 0;
   };
 }

@@ -9,6 +9,7 @@
 #include "common.hpp"
 #include "core/error.hpp"
 #include "data_arguments.hpp"
+#include "distributed/ranks.hpp"
 #include "experiment/recommendation.hpp"
 #include "experiment/runs.hpp"
 #include "io/output.hpp"
@@ -26,6 +27,7 @@ struct TrainArguments {
   std::optional<int64_t> seed, ensemble;
   std::optional<double> minutes;
   experiment::Members members;
+  double rank_timeout = distributed::default_silence;
   bool online = false, force = false;
 };
 
@@ -90,14 +92,22 @@ std::string run_folder(const TrainArguments& arguments) {
 }
 
 int train(const TrainArguments& arguments) {
-  config::Value document = given_config(arguments);
-  experiment::NewRun run{run_folder(arguments), arguments.force, arguments.execution};
-  run.by_recipe = experiment::leaves_training_open(document);
-  run.minutes = arguments.minutes;
-  apply_arguments(arguments, document);
-  run.members = arguments.members;
-  if (arguments.minutes) refuse_steps(arguments);
-  experiment::start_run(document, run);
+  const auto ranks = distributed::open_ranks(arguments.rank_timeout);
+  distributed::run_together(*ranks, [&] {
+    config::Value document;
+    experiment::NewRun run;
+    distributed::together(*ranks, [&] {
+      document = given_config(arguments);
+      run = {run_folder(arguments), arguments.force, arguments.execution};
+      run.by_recipe = experiment::leaves_training_open(document);
+      run.minutes = arguments.minutes;
+      apply_arguments(arguments, document);
+      run.members = arguments.members;
+      if (arguments.minutes) refuse_steps(arguments);
+    });
+    run.execution.ranks = ranks;
+    experiment::start_run(document, run);
+  });
   return 0;
 }
 
@@ -128,6 +138,7 @@ Action declare_train(CLI::App& app) {
                  "train so many models, which answer as one (training.ensemble)")
       ->check(above_zero());
   add_members(app, arguments->members);
+  add_rank_timeout(app, arguments->rank_timeout);
   app.add_flag("--force", arguments->force, "replace a run that the folder holds");
   return [arguments] { return train(*arguments); };
 }

@@ -17,6 +17,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data_arguments.hpp"
+#include "distributed/ranks.hpp"
 #include "experiment/experiment.hpp"
 #include "io/atomic_file.hpp"
 #include "io/text_file.hpp"
@@ -143,6 +144,9 @@ benchmark::Tuning tuning_of(const TuneArguments& arguments) {
 }
 
 int tune_command(const TuneArguments& arguments) {
+  if (!arguments.table_only)
+    distributed::refuse_ranks("tune",
+                              "start it as one process; --jobs says how many trials run side by side");
   const benchmark::Tuning tuning = tuning_of(arguments);
   open_search(arguments, tuning);
   if (!arguments.table_only) {

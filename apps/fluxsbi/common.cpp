@@ -43,6 +43,15 @@ void add_members(CLI::App& app, experiment::Members& members) {
       ->check(above_zero());
 }
 
+void add_rank_timeout(CLI::App& app, double& seconds) {
+  app.add_option(
+         "--rank-timeout", seconds,
+         "started by mpirun or srun as several ranks: after so many seconds without a sign of life of "
+         "one of them the others end (docs/cluster.md)")
+      ->capture_default_str()
+      ->check(CLI::Range(3.0, 86400.0));
+}
+
 std::string file_with_key(const std::string& file, const std::string& key) {
   return file.empty() || key.empty() ? file : file + ":" + key;
 }

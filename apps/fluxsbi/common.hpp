@@ -32,6 +32,9 @@ void add_execution(CLI::App& app, experiment::Execution& execution);
 /// --jobs; each member of an ensemble is a process of this program.
 void add_members(CLI::App& app, experiment::Members& members);
 
+/// --rank-timeout, in seconds.
+void add_rank_timeout(CLI::App& app, double& seconds);
+
 /// "FILE:KEY", which data::load_side reads; the file itself without a key.
 std::string file_with_key(const std::string& file, const std::string& key);
 

@@ -13,6 +13,7 @@
 #include "core/stop.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "distributed/ranks.hpp"
 
 namespace {
 
@@ -66,6 +67,8 @@ int answer_memory(const std::string& problem, std::string_view command) {
 int run(const Action& action, std::string_view command) {
   try {
     return action();
+  } catch (const fluxsbi::distributed::SaidElsewhere& ended) {
+    return ended.code();
   } catch (const core::UserError& problem) {
     core::log::end_progress();
     core::log::error(problem.what());

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/error.hpp"
+#include "core/log_rank.hpp"
 
 namespace fluxsbi::core::log {
 
@@ -35,6 +36,7 @@ struct State {
   bool progress_open = false;
   std::deque<Line> early;  ///< lines from before the first file
   bool had_file = false;
+  std::string rank;  ///< "rank 1: "
 
   State()
       : console(std::make_shared<spdlog::logger>("console",
@@ -64,7 +66,7 @@ void write(spdlog::level::level_enum level, std::string_view prefix, std::string
   State& log = state();
   const std::lock_guard lock(log.mutex);
   if (log.console->should_log(level)) close_progress_line(log);
-  log.console->log(level, "{}{}", prefix, message);
+  log.console->log(level, "{}{}{}", log.rank, prefix, message);
   if (level < spdlog::level::info) return;
   Line line{spdlog::log_clock::now(), level, std::string(prefix) + std::string(message)};
   if (log.file) {
@@ -81,6 +83,13 @@ void set_level(Level level) {
   constexpr spdlog::level::level_enum levels[] = {spdlog::level::debug, spdlog::level::info,
                                                   spdlog::level::warn, spdlog::level::err};
   state().console->set_level(levels[static_cast<int>(level)]);
+}
+
+void set_rank(int rank) {
+  if (rank == 0) return;
+  set_level(Level::error);
+  const std::lock_guard lock(state().mutex);
+  state().rank = "rank " + std::to_string(rank) + ": ";
 }
 
 void tee(const std::string& path) {

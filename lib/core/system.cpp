@@ -1,6 +1,7 @@
 #include "core/system.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
@@ -11,6 +12,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "core/thread_limit.hpp"
 
 namespace fluxsbi::core {
 
@@ -59,7 +62,13 @@ uint64_t address_space_left() {
   return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
 }
 
+std::atomic<int> thread_limit = std::numeric_limits<int>::max();
+
 }  // namespace
+
+void limit_threads(int most) {
+  thread_limit = std::max(1, most);
+}
 
 int usable_threads() {
   if (const char* text = std::getenv("OMP_NUM_THREADS")) {
@@ -69,7 +78,8 @@ int usable_threads() {
   cpu_set_t set;
   int cores = 1;
   if (sched_getaffinity(0, sizeof set, &set) == 0) cores = CPU_COUNT(&set);
-  return std::max(1, static_cast<int>(std::min<double>(cores, std::ceil(cgroup_cores()))));
+  const double usable = std::min<double>(cores, std::ceil(cgroup_cores()));
+  return std::max(1, std::min(static_cast<int>(usable), thread_limit.load()));
 }
 
 uint64_t available_memory() {

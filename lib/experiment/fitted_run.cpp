@@ -14,7 +14,7 @@ namespace fluxsbi::experiment {
 
 train::Pace TrainingRun::measure(const TimeBudget& budget) {
   constexpr double part = 0.03, shortest = 0.2, longest = 4;  // seconds
-  return pace(std::clamp(part * budget.left(), shortest, longest));
+  return pace(std::clamp(part * ranks().broadcast(budget.left()), shortest, longest));
 }
 
 train::Pace TrainingRun::pace(double seconds) {
@@ -34,8 +34,10 @@ checkpoint::ModelFile TrainingRun::untrained_model() const {
 void TrainingRun::fit_to(const TimeBudget& budget) {
   const int64_t val_every = budget.sets_interval ? 0 : experiment_.training.val_every;
   int64_t members = experiment_.training.member ? 1 : experiment_.training.ensemble;
-  const auto seconds = [&] { return budget.left() / static_cast<double>(members); };
+  // Of several ranks the clock of the first one counts.
+  const auto left = [&] { return ranks().broadcast(budget.left()); };
   train::Pace pace = measure(budget);
+  const auto seconds = [&] { return left() / static_cast<double>(members); };
   FittedSteps fitted = fit_steps(pace, seconds(), val_every, budget.most_steps);
   std::string network;
   if (budget.small_network && fitted.steps < budget.least_steps) {
@@ -44,7 +46,7 @@ void TrainingRun::fit_to(const TimeBudget& budget) {
     fitted = fit_steps(pace, seconds(), val_every, budget.most_steps);
   }
   if (fitted.steps < fewest_fitted_steps) {
-    const double spent = 60 * budget.minutes - budget.left();
+    const double spent = 60 * budget.minutes - left();
     const double needed =
         spent + static_cast<double>(members) * fit_steps(pace, 1e9, val_every, fewest_fitted_steps).seconds;
     const std::string least = core::brief_text(std::ceil(100 * needed / 60) / 100);

@@ -9,6 +9,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "data/data_section.hpp"
+#include "distributed/ranks.hpp"
 #include "experiment/ensemble.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
@@ -142,11 +143,25 @@ std::optional<TimeBudget> time_budget(const config::Value& config, const NewRun&
       budget.small_network = read_experiment(chosen->with_small_network()).model;
       budget.small_text = network_text(chosen->recipe.small_network, chosen->facts.shape);
     }
-    if (run.minutes && !is_given(config, "training", "ensemble"))
+    if (run.minutes && run.execution.ranks->alone() && !is_given(config, "training", "ensemble"))
       budget.most_members = chosen->recipe.most_members;
   }
   budget.minutes = run.minutes ? *run.minutes : chosen->recipe.minutes;
   return budget;
+}
+
+void refuse_bad_minutes(const NewRun& run) {
+  if (run.minutes && !(*run.minutes > 0 && *run.minutes <= most_minutes))
+    throw core::UserError("--minutes " + core::number_text(*run.minutes) + ": must be above 0 and at most " +
+                          core::number_text(most_minutes));
+}
+
+// Its members are processes that this one starts.
+void refuse_ensemble(const distributed::Communicator& ranks) {
+  if (ranks.alone()) return;
+  throw core::UserError("training.ensemble trains its members in processes of its own (--jobs), and so " +
+                        std::to_string(ranks.size()) +
+                        " ranks cannot share it; start it as one process, without the launcher");
 }
 
 void warn_of_jobs(const Members& members) {
@@ -155,28 +170,33 @@ void warn_of_jobs(const Members& members) {
 
 }  // namespace
 
+// Of several ranks all read the config and none has begun.
 void start_run(const config::Value& config, const NewRun& run) {
   const double started = core::steady_seconds();
-  if (run.minutes && !(*run.minutes > 0 && *run.minutes <= most_minutes))
-    throw core::UserError("--minutes " + core::number_text(*run.minutes) + ": must be above 0 and at most " +
-                          core::number_text(most_minutes));
-  check_run_folder(run.folder, run.force);
+  distributed::Communicator& ranks = *run.execution.ranks;
+  distributed::on_first(ranks, [&] {
+    refuse_bad_minutes(run);
+    check_run_folder(run.folder, run.force);
+  });
   std::optional<Recommendation> chosen;
-  if (run.by_recipe) chosen = recommend(config);
-  if (chosen) log_choices(*chosen);
-  Experiment experiment = read_experiment(chosen ? chosen->document : config);
-  for (const auto& warning : experiment.warnings) core::log::warning(warning);
-  const data::DataOptions& data = experiment.data;
-  if (!data.has_source()) {
-    throw core::UserError(config.place.file +
-                          ": no data: name a file with --data F, a built-in task with --task NAME, or "
-                          "data.file in the config");
-  }
-  make_absolute(experiment.data);
+  Experiment experiment;
+  distributed::together(ranks, [&] {
+    if (run.by_recipe) chosen = recommend(config);
+    if (chosen) log_choices(*chosen);
+    experiment = read_experiment(chosen ? chosen->document : config);
+    for (const auto& warning : experiment.warnings) core::log::warning(warning);
+    if (!experiment.data.has_source()) {
+      throw core::UserError(config.place.file +
+                            ": no data: name a file with --data F, a built-in task with --task NAME, or "
+                            "data.file in the config");
+    }
+    make_absolute(experiment.data);
+    if (is_ensemble(experiment)) refuse_ensemble(ranks);
+  });
   const auto budget = time_budget(config, run, chosen, started);
   use_all_threads();
   auto training = prepare_training(run.folder, std::move(experiment), run.execution, budget);
-  training->open_folder(/*anew=*/true);
+  distributed::on_first(ranks, [&] { training->open_folder(/*anew=*/true); });
   if (!is_ensemble(training->experiment())) {
     warn_of_jobs(run.members);
     return training->train(std::nullopt);
@@ -195,25 +215,36 @@ void settle_data(const std::vector<std::string>& paths, data::DataOptions& data,
 
 void resume_run(const std::string& folder, const Continuation& how, const Execution& execution) {
   const auto& steps = how.steps;
-  Experiment experiment = read_experiment(config_of_run(folder, steps));
+  distributed::Communicator& ranks = *execution.ranks;
+  Experiment experiment;
+  distributed::together(ranks, [&] {
+    experiment = read_experiment(config_of_run(folder, steps));
+    if (is_ensemble(experiment)) refuse_ensemble(ranks);
+  });
   if (is_ensemble(experiment)) return resume_ensemble(folder, std::move(experiment), how, execution);
   warn_of_jobs(how.members);
-  io::lock_folder(folder);  // given up again until the training begins
-  auto state = checkpoint::load_latest_state(folder);
-  const bool finished = std::filesystem::exists(std::filesystem::path(folder) / "model.safetensors");
+  distributed::on_first(ranks, [&] { io::lock_folder(folder); });  // given up again until the training begins
+  std::optional<checkpoint::TrainingState> state;
+  bool finished = false;
+  distributed::together(ranks, [&] {
+    state = checkpoint::load_latest_state(folder);
+    finished = std::filesystem::exists(std::filesystem::path(folder) / "model.safetensors");
+  });
   const bool longer = state && steps && state->step < experiment.training.nsteps;
-  if (finished && !longer) {
+  if (ranks.broadcast(finished && !longer ? 1.0 : 0.0) > 0) {
     core::log::info(folder + ": the run has finished" +
                     (state ? " at step " + std::to_string(state->step) : std::string()) +
                     "; to train longer, use --steps with a larger total");
     return;
   }
-  if (state) {  // options that the version which wrote it did not have stand at their defaults
-    const Experiment before = read_experiment(config::parse_yaml(state->config, "the checkpoint"));
-    state->config = resolved_yaml(before);
-    settle_schedule(experiment, before, state->step, how.restart_rate);
-  }
-  settle_data(how.data, experiment.data, folder);
+  distributed::together(ranks, [&] {
+    if (state) {  // options that the version which wrote it did not have stand at their defaults
+      const Experiment before = read_experiment(config::parse_yaml(state->config, "the checkpoint"));
+      state->config = resolved_yaml(before);
+      settle_schedule(experiment, before, state->step, how.restart_rate);
+    }
+    settle_data(how.data, experiment.data, folder);
+  });
   core::log::info(state ? "resuming at step " + std::to_string(state->step)
                         : "no checkpoint yet: starting at step 0");
   use_all_threads();

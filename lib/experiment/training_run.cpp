@@ -6,8 +6,10 @@
 #include <optional>
 #include <utility>
 
+#include "checkpoint/compare.hpp"
 #include "core/commit.hpp"
 #include "core/error.hpp"
+#include "core/launcher.hpp"
 #include "core/log.hpp"
 #include "core/memory.hpp"
 #include "core/philox.hpp"
@@ -18,6 +20,7 @@
 #include "data/look/report.hpp"
 #include "data/simulate/online.hpp"
 #include "data/source/standardised_rows.hpp"
+#include "distributed/ranks.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "experiment/data_look.hpp"
@@ -34,6 +37,10 @@ namespace fluxsbi::experiment {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A host may have the same rows elsewhere.
+constexpr std::array<std::string_view, 4> places_of_data{"data.file", "data.files", "data.theta_file",
+                                                         "data.x_file"};
 
 constexpr std::array run_files{"config.yaml",       "metrics.jsonl", "train.log", "data.json",
                                "model.safetensors", "checkpoints",   "members"};
@@ -53,6 +60,15 @@ uint64_t training_seed(const train::TrainingOptions& training) {
   constexpr int sign_bit = 1;  // the config's seeds are whole numbers from 0 to 2^63 - 1
   const auto member = static_cast<uint64_t>(*training.member);
   return core::derive_seed(seed, core::Purpose::initialisation, beyond_parameters + member) >> sign_bit;
+}
+
+// A rank takes the GPU of its own number among those of its host, where it takes any.
+std::string device_of_rank(const Execution& execution) {
+  const auto launch = core::launch_from_environment();
+  const bool open = execution.device == "auto" || execution.device == "cuda";
+  if (execution.ranks->alone() || !launch || !open || engine::choose_device(execution.device).device.is_cpu())
+    return execution.device;
+  return "cuda:" + std::to_string(launch->local_rank);
 }
 
 data::Fold fold_of(const train::TrainingOptions& training) {
@@ -127,7 +143,7 @@ std::string online_report(const data::StreamCounts& now, const data::StreamCount
 TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execution)
     : experiment_(std::move(experiment)),
       execution_(std::move(execution)),
-      device_(engine::choose_device(execution_.device)),
+      device_(engine::choose_device(device_of_rank(execution_))),
       seed_(static_cast<uint64_t>(experiment_.training.seed)),
       training_seed_(training_seed(experiment_.training)) {
   setup_.run = std::move(run);
@@ -135,7 +151,8 @@ TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execu
 
 void TrainingRun::open_data() {
   dataset_ = experiment_.data.online
-                 ? data::open_online(experiment_.data, experiment_.simulator, experiment_.prior, seed_)
+                 ? data::open_online(experiment_.data, experiment_.simulator, experiment_.prior, seed_,
+                                     core::stop_requested, execution_.ranks)
                  : data::open_dataset(experiment_.data, seed_);
   if (experiment_.prior.kind == data::PriorKind::none) {
     dataset_.prior.transform = experiment_.prior.transform;
@@ -210,10 +227,16 @@ void TrainingRun::require_same_data(const checkpoint::TrainingState& state) cons
 
 void TrainingRun::build() {
   core::log::info(device_.sentence);
+  if (experiment_.training.batch_size < ranks().size()) {
+    throw core::UserError("training.batch_size = " + std::to_string(experiment_.training.batch_size) +
+                          " rows cannot be divided among " + std::to_string(ranks().size()) +
+                          " ranks; start fewer ranks, or raise training.batch_size");
+  }
   build_engines();
   set_options();
   setup_.data.condition_mask =
       condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
+  setup_.data.ranks = execution_.ranks;
   setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
   const data::DataShape& shape = dataset_.shape;
   if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
@@ -225,6 +248,36 @@ void TrainingRun::build() {
   setup_.method = build_method(experiment_, joint_, device_.device);
   if (experiment_.strategy.levels == method::Levels::learned)
     setup_.data.levels = setup_.method->training_levels();
+}
+
+void TrainingRun::require_same_inputs(int64_t step) {
+  distributed::Communicator& all = ranks();
+  if (all.alone()) return;
+  const std::string config = all.broadcast(setup_.config), data = all.broadcast(dataset_.source);
+  const std::string fingerprint = all.broadcast(setup_.model.remarks.at("data_crc32"));
+  const std::string compute = all.broadcast(compute_reason_);
+  const auto first_step = static_cast<int64_t>(all.broadcast(static_cast<double>(step)));
+  const std::string& first = all.name_of(0);
+  distributed::together(all, [&] {
+    for (const checkpoint::Difference& one : checkpoint::differing_keys(config, setup_.config)) {
+      if (std::find(places_of_data.begin(), places_of_data.end(), one.key) != places_of_data.end()) continue;
+      throw core::UserError(one.key + " is " + one.ours + ", but " + one.theirs + " on " + first +
+                            "; give every rank the same config and arguments");
+    }
+    if (fingerprint != setup_.model.remarks.at("data_crc32")) {
+      throw core::UserError("the data (" + dataset_.source + ") are not those of " + first + " (" + data +
+                            "); give every rank the same rows");
+    }
+    if (step != first_step) {
+      throw core::UserError("the last checkpoint is of step " + std::to_string(step) + ", but " + first +
+                            " sees one of step " + std::to_string(first_step) +
+                            "; the run folder must lie on a file system that all hosts share: " + setup_.run);
+    }
+    if (compute != compute_reason_) {
+      throw core::UserError(compute_reason_ + ", but on " + first + ": " + compute +
+                            "; set training.compute to float32 or bfloat16");
+    }
+  });
 }
 
 void TrainingRun::set_options() {
@@ -330,6 +383,8 @@ void TrainingRun::train(const std::optional<checkpoint::TrainingState>& state) {
   check_levels();
   core::log::info(compute_reason_);
   core::log::info(engine_sentence_);
+  // What the ranks have said until here they have said alike.
+  if (!ranks().leads()) core::log::set_level(core::log::Level::warning);
   if (dataset_.stream) before_training_ = dataset_.stream->counts();
   report(train::train(setup_, state));
 }
@@ -365,37 +420,48 @@ void check_run_folder(const std::string& run, bool force) {
 std::unique_ptr<TrainingRun> prepare_training(const std::string& run, Experiment experiment,
                                               const Execution& execution,
                                               const std::optional<TimeBudget>& budget) {
+  distributed::Communicator& ranks = *execution.ranks;
   const bool members_train = is_ensemble(experiment);
-  auto training = std::make_unique<TrainingRun>(run, std::move(experiment), execution);
-  training->open_data();
-  training->survey_data();
-  training->build();
-  training->look_at_data();
-  training->estimate_step();
-  log_look(training->look());
-  if (budget || !members_train) training->take_rows();
-  if (budget) training->fit_to(*budget);
+  std::unique_ptr<TrainingRun> training;
+  distributed::together(
+      ranks, [&] { training = std::make_unique<TrainingRun>(run, std::move(experiment), execution); });
+  distributed::together(ranks, [&] { training->open_data(); });
+  distributed::together(ranks, [&] {
+    training->survey_data();
+    training->build();
+    training->look_at_data();
+    training->estimate_step();
+    log_look(training->look());
+    if (budget || !members_train) training->take_rows();
+  });
+  training->require_same_inputs(0);
+  if (budget) distributed::together(ranks, [&] { training->fit_to(*budget); });
   return training;
 }
 
 void start_training(const std::string& run, Experiment experiment, const Execution& execution,
                     const std::optional<TimeBudget>& budget) {
   const auto training = prepare_training(run, std::move(experiment), execution, budget);
-  training->open_folder(/*anew=*/true);
+  distributed::on_first(*execution.ranks, [&] { training->open_folder(/*anew=*/true); });
   training->train(std::nullopt);
 }
 
 void continue_training(const std::string& run, Experiment experiment, const Execution& execution,
                        const std::optional<checkpoint::TrainingState>& state) {
-  TrainingRun training(run, std::move(experiment), execution);
-  training.open_data();
-  training.survey_data();
-  if (state) training.require_same_data(*state);
-  training.build();
-  training.look_at_data();  // train.log has what it found; the model file remembers the data
-  training.take_rows();
-  training.open_folder(/*anew=*/false);
-  training.train(state);
+  distributed::Communicator& ranks = *execution.ranks;
+  std::optional<TrainingRun> training;
+  distributed::together(ranks, [&] { training.emplace(run, std::move(experiment), execution); });
+  distributed::together(ranks, [&] { training->open_data(); });
+  distributed::together(ranks, [&] {
+    training->survey_data();
+    if (state) training->require_same_data(*state);
+    training->build();
+    training->look_at_data();  // train.log has what it found; the model file remembers the data
+    training->take_rows();
+  });
+  training->require_same_inputs(state ? state->step : 0);
+  distributed::on_first(ranks, [&] { training->open_folder(/*anew=*/false); });
+  training->train(state);
 }
 
 }  // namespace fluxsbi::experiment

@@ -59,6 +59,9 @@ class TrainingRun {
   void require_same_data(const checkpoint::TrainingState& state) const;
   /// Builds method, networks and engines.
   void build();
+  /// Of several ranks: throws UserError, naming the rank, where one has another config, other data, another
+  /// compute type or begins after another step than `step`.
+  void require_same_inputs(int64_t step);
   /// Looks at what the data hold.
   void look_at_data();
   /// Adds what a step takes to the look, where that is much.
@@ -73,6 +76,7 @@ class TrainingRun {
   /// Makes the folder ready, without the files of an old run where `anew`, and writes config.yaml; data.json,
   /// the look at the data, for a new run alone.
   void open_folder(bool anew);
+  distributed::Communicator& ranks() { return *execution_.ranks; }
   /// Hands the rows to the trainer; the data are not looked at afterwards.
   void take_rows();
   /// Trains to the end.

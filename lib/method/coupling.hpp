@@ -26,6 +26,10 @@ inline constexpr int64_t most_coupled_rows = 1024;
 /// absent (NaN) count as 0, the mean. Exact (assignment.hpp), O(B^3).
 at::Tensor couple(const at::Tensor& noise, const Batch& batch, double condition_weight);
 
+/// True where the method pairs rows of a batch, so that the regression of a row depends on the others. A
+/// batch that several ranks share is then divided after it instead of before.
+bool couples_rows(const Method& method);
+
 /// Why strategy.coupling: optimal_transport cannot be used for such a training; "" if it can.
 std::string coupling_problem(const Setting& setting);
 

@@ -67,6 +67,11 @@ std::vector<std::string> FlowMatchingSpec::level_keys() const {
 
 }  // namespace
 
+bool couples_rows(const Method& method) {
+  const auto* flow = dynamic_cast<const FlowMatching*>(&method);
+  return flow != nullptr && flow->coupling() != Coupling::independent;
+}
+
 std::span<const std::string_view> enum_names(TimeDistribution) {
   static constexpr std::array<std::string_view, 3> names{"uniform", "power_law", "logit_normal"};
   return names;

@@ -51,6 +51,7 @@ class FlowMatching : public Method {
 
   std::string_view name() const override { return "flow"; }
   engine::Regression regression(const Batch& batch, const Noise& noise) const override;
+  Coupling coupling() const { return options_.coupling; }
   LevelRange training_levels() const override { return {}; }
   at::Tensor information_weight(const at::Tensor& level, int64_t elements) const override;
   /// The limits of the coupling: it serves no joint models, no large batches and only CPUs.

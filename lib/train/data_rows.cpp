@@ -33,20 +33,22 @@ HostRows host_rows(int64_t rows, const data::DataShape& shape) {
 class StreamFeed final : public BatchFeed {
  public:
   StreamFeed(std::shared_ptr<const data::StandardisedRows> source, RowChoice choice, RowLayout layout,
-             int64_t batches, int64_t batch_size, uint64_t seed)
+             int64_t batches, int64_t batch_size, uint64_t seed, const engine::Part& part)
       : source_(std::move(source)),
         choice_(std::move(choice)),
         layout_(std::move(layout)),
-        step_rows_(batches * batch_size),
+        batches_(batches),
+        batch_size_(batch_size),
+        part_(part),
         order_(choice_.size, seed),
         ahead_(places,
                [this](int64_t step, int64_t place) { read(step, host_[static_cast<size_t>(place)]); }) {
-    for (auto& rows : host_) rows = host_rows(step_rows_, layout_.shape);
+    for (auto& rows : host_) rows = host_rows(batches * part.count, layout_.shape);
     const data::DataShape& shape = layout_.shape;
     const int64_t learnt = shape.theta_dim + (layout_.joint ? shape.x_dim : 0);
-    theta_ = empty_rows({batches, batch_size}, {learnt, shape.theta_channels}, layout_.device);
+    theta_ = empty_rows({batches, part.count}, {learnt, shape.theta_channels}, layout_.device);
     if (!layout_.joint)
-      x_ = empty_rows({batches, batch_size}, {shape.x_dim, shape.x_channels}, layout_.device);
+      x_ = empty_rows({batches, part.count}, {shape.x_dim, shape.x_channels}, layout_.device);
   }
 
   void prepare(int64_t step) override { put(host_[static_cast<size_t>(ahead_.take(step))]); }
@@ -58,8 +60,13 @@ class StreamFeed final : public BatchFeed {
 
  private:
   void read(int64_t step, HostRows& result) {
-    rows_.resize(static_cast<size_t>(step_rows_));
-    order_.fill(static_cast<uint64_t>(step * step_rows_), rows_);
+    rows_.resize(static_cast<size_t>(batches_ * part_.count));
+    for (int64_t batch = 0; batch < batches_; ++batch) {
+      const int64_t place = (step * batches_ + batch) * batch_size_ + part_.first;
+      order_.fill(static_cast<uint64_t>(place),
+                  std::span(rows_).subspan(static_cast<size_t>(batch * part_.count),
+                                           static_cast<size_t>(part_.count)));
+    }
     for (int64_t& row : rows_) row = choice_.row(row);
     source_->read(rows_, numbers(result.theta), numbers(result.x));
   }
@@ -76,9 +83,10 @@ class StreamFeed final : public BatchFeed {
   std::shared_ptr<const data::StandardisedRows> source_;
   RowChoice choice_;
   RowLayout layout_;
-  int64_t step_rows_;
+  int64_t batches_, batch_size_;
+  engine::Part part_;  ///< of each batch
   DataOrder order_;
-  at::Tensor theta_, x_;                ///< [batches, batch_size, ...] of this step
+  at::Tensor theta_, x_;                ///< [batches, part.count, ...] of this step
   static constexpr int64_t places = 4;  // steps ahead, so that a step that reads slowly delays none
   std::array<HostRows, places> host_;
   std::vector<int64_t> rows_;  ///< of the step that is read
@@ -116,8 +124,9 @@ class StreamedRows final : public Rows {
     return batch;
   }
 
-  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
-    return std::make_unique<StreamFeed>(source_, choice_, layout_, batches, batch_size, seed);
+  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed,
+                                  const engine::Part& part) const override {
+    return std::make_unique<StreamFeed>(source_, choice_, layout_, batches, batch_size, seed, part);
   }
 
  private:

@@ -39,7 +39,8 @@ method::Batch read_rows(const OnlineSource& source, const RowLayout& layout, int
 class OnlineFeed final : public BatchFeed {
  public:
   OnlineFeed(const OnlineSource& source, const RowLayout& layout, std::vector<int64_t> theta_shape,
-             std::vector<int64_t> x_shape, int64_t batches, int64_t batch_size, uint64_t seed)
+             std::vector<int64_t> x_shape, int64_t batches, int64_t batch_size, uint64_t seed,
+             const engine::Part& part)
       : source_(source), layout_(layout) {
     const int64_t step_rows = batches * batch_size;
     const int64_t widest = std::max<int64_t>({1, layout.shape.theta_size(), layout.shape.x_size()});
@@ -48,7 +49,7 @@ class OnlineFeed final : public BatchFeed {
     window_rows_ = window_steps_ * step_rows;
     theta_ = empty_rows({window_rows_}, theta_shape, layout.device);
     if (!x_shape.empty()) x_ = empty_rows({window_rows_}, x_shape, layout.device);
-    steps_ = tensor_rows(theta_, x_)->feed(batches, batch_size, seed);
+    steps_ = tensor_rows(theta_, x_)->feed(batches, batch_size, seed, part);
     source_.stream->keep_ahead(source.reuse > 1 ? window_rows_ : steps_ahead * step_rows);
   }
 
@@ -110,9 +111,10 @@ class OnlineRows final : public Rows {
   method::Batch slice(int64_t first, int64_t count) const override {
     return read_rows(source_, layout_, source_.first_row + first, count);
   }
-  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
-    return std::make_unique<OnlineFeed>(source_, layout_, theta_shape(), x_shape(), batches, batch_size,
-                                        seed);
+  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed,
+                                  const engine::Part& part) const override {
+    return std::make_unique<OnlineFeed>(source_, layout_, theta_shape(), x_shape(), batches, batch_size, seed,
+                                        part);
   }
 
  private:

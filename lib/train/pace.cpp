@@ -40,6 +40,9 @@ Pace measure_pace(TrainingSetup& setup, double seconds) {
   const int64_t block = setup.engine->device().is_cpu() ? 1 : device_block;
   int64_t done = 0;
   Pace pace;
+  // Ranks keep in step: the clock of the first one counts.
+  distributed::Communicator& ranks = *setup.data.ranks;
+  const auto agreed = [&](bool more) { return ranks.broadcast(more ? 1.0 : 0.0) > 0; };
   const auto time_steps = [&](double most_seconds) {
     const double begin = core::steady_seconds();
     pace.steps = 0;
@@ -47,7 +50,8 @@ Pace measure_pace(TrainingSetup& setup, double seconds) {
       for (int64_t i = 0; i < block; ++i, ++pace.steps) step.run(*runner, done++, rate);
       step.first_bad_step();  // waits for the device
       pace.step_seconds = (core::steady_seconds() - begin) / static_cast<double>(pace.steps);
-    } while (pace.steps < least_steps || pace.step_seconds * static_cast<double>(pace.steps) < most_seconds);
+    } while (agreed(pace.steps < least_steps ||
+                    pace.step_seconds * static_cast<double>(pace.steps) < most_seconds));
   };
   time_steps(warm_up * seconds);
   time_steps(seconds);
@@ -59,7 +63,9 @@ Pace measure_pace(TrainingSetup& setup, double seconds) {
     pace.validation_seconds = core::steady_seconds() - begin;
   };
   time_validation();
-  if (pace.validation_seconds < seconds) time_validation();  // the first one has memory to allocate
+  if (agreed(pace.validation_seconds < seconds)) time_validation();  // the first one has memory to allocate
+  pace.step_seconds = ranks.broadcast(pace.step_seconds);
+  pace.validation_seconds = ranks.broadcast(pace.validation_seconds);
   trained.assign(start);
   average.assign(average_start);
   return pace;

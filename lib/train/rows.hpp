@@ -7,6 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "engine/work_queue.hpp"
 #include "method/method.hpp"
 
 namespace fluxsbi::train {
@@ -19,7 +20,7 @@ class BatchFeed {
   /// Makes the rows of step `step` (counted from 0) ready: those that DataOrder puts there. Throws UserError
   /// where they cannot be read.
   virtual void prepare(int64_t step) = 0;
-  /// Part of the step: sets obs and cond of `batch` to micro-batch `index` of the step.
+  /// Part of the step: sets obs and cond of `batch` to the feed's part of micro-batch `index` of the step.
   virtual void load(int64_t index, method::Batch& batch) = 0;
 };
 
@@ -34,8 +35,10 @@ class Rows {
   virtual std::vector<int64_t> x_shape() const = 0;      ///< of a row, [M, K]; empty for joint models
   /// Rows first, ..., first + count - 1.
   virtual method::Batch slice(int64_t first, int64_t count) const = 0;
-  /// Steps of `batches` micro-batches of `batch_size` rows, in the order of `seed`. The rows must outlive it.
-  virtual std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const = 0;
+  /// Steps of `batches` micro-batches of `batch_size` rows, in the order of `seed`, of each of which the feed
+  /// loads the rows of `part`: all of them, or those of one of several ranks. The rows must outlive it.
+  virtual std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed,
+                                          const engine::Part& part) const = 0;
 };
 
 /// Room for rows, [leading..., shape...] float32.

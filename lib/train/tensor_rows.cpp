@@ -19,14 +19,16 @@ std::vector<int64_t> row_shape(const at::Tensor& rows) {
 // Gathers within the step, so that a step of many micro-batches needs room for one.
 class TensorFeed final : public BatchFeed {
  public:
-  TensorFeed(at::Tensor theta, at::Tensor x, int64_t batches, int64_t batch_size, uint64_t seed)
+  TensorFeed(at::Tensor theta, at::Tensor x, int64_t batches, int64_t batch_size, uint64_t seed,
+             const engine::Part& part)
       : theta_(std::move(theta)),
         x_(std::move(x)),
+        part_(part),
         order_(theta_.size(0), seed),
         host_rows_(static_cast<size_t>(batches * batch_size)),
         rows_(at::empty({batches, batch_size}, theta_.options().dtype(at::kLong))),
-        batch_theta_(empty_rows({batch_size}, row_shape(theta_), theta_.device())) {
-    if (x_.defined()) batch_x_ = empty_rows({batch_size}, row_shape(x_), x_.device());
+        batch_theta_(empty_rows({part.count}, row_shape(theta_), theta_.device())) {
+    if (x_.defined()) batch_x_ = empty_rows({part.count}, row_shape(x_), x_.device());
   }
 
   void prepare(int64_t step) override {
@@ -36,7 +38,7 @@ class TensorFeed final : public BatchFeed {
   }
 
   void load(int64_t index, method::Batch& batch) override {
-    const at::Tensor rows = rows_[index];
+    const at::Tensor rows = rows_[index].narrow(0, part_.first, part_.count);
     at::index_select_out(batch_theta_, theta_, 0, rows);
     if (x_.defined()) at::index_select_out(batch_x_, x_, 0, rows);
     batch.obs = batch_theta_;
@@ -45,10 +47,11 @@ class TensorFeed final : public BatchFeed {
 
  private:
   at::Tensor theta_, x_;
+  engine::Part part_;  ///< of each batch
   DataOrder order_;
-  std::vector<int64_t> host_rows_;  ///< [batches * batch_size]
-  at::Tensor rows_;                 ///< [batches, batch_size] int64, of this step
-  at::Tensor batch_theta_, batch_x_;
+  std::vector<int64_t> host_rows_;    ///< [batches * batch_size]
+  at::Tensor rows_;                   ///< [batches, batch_size] int64, of this step
+  at::Tensor batch_theta_, batch_x_;  ///< [part.count, ...]
 };
 
 class TensorRows final : public Rows {
@@ -65,8 +68,9 @@ class TensorRows final : public Rows {
     if (x_.defined()) batch.cond = x_.narrow(0, first, count);
     return batch;
   }
-  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed) const override {
-    return std::make_unique<TensorFeed>(theta_, x_, batches, batch_size, seed);
+  std::unique_ptr<BatchFeed> feed(int64_t batches, int64_t batch_size, uint64_t seed,
+                                  const engine::Part& part) const override {
+    return std::make_unique<TensorFeed>(theta_, x_, batches, batch_size, seed, part);
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "train/trainer.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -11,10 +12,12 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "core/version.hpp"
+#include "distributed/ranks.hpp"
 #include "engine/weights.hpp"
 #include "train/learned_levels.hpp"
 #include "train/pace.hpp"
 #include "train/plateau.hpp"
+#include "train/rank_part.hpp"
 #include "train/reporter.hpp"
 #include "train/schedule.hpp"
 #include "train/training_step.hpp"
@@ -61,6 +64,10 @@ class Trainer {
   void one_step();
   void finish_step();
   void prepare_step();
+  void take_together(const std::string& problem);
+  [[noreturn]] void lose_rows(const std::string& problem);
+  int signal_after_step();
+  void require_same_weights(bool whole_state);
   [[noreturn]] void stop(int signal);
   void advance_schedule();
   double validate();
@@ -82,7 +89,8 @@ class Trainer {
   TrainingStep step_function_;
   Validation validation_;
   std::unique_ptr<Schedule> schedule_;
-  Reporter reporter_;
+  distributed::Communicator& ranks_;
+  std::unique_ptr<Reporter> reporter_;  // rank 0's
   std::unique_ptr<engine::StepRunner> direct_;
   engine::StepRunner& runner_;
   at::Tensor best_average_;  // [P]
@@ -96,6 +104,7 @@ class Trainer {
   int64_t best_step_ = 0;    // 0: no validation yet
   int64_t high_losses_ = 0;  // validation losses in a row beyond val_error_ratio * best
   bool stopped_early_ = false;
+  bool stops_ = false;  // a signal to one of several ranks stops all after this step
   PaceWatch watch_;
   Plateau plateau_;
   std::optional<LearnedLevels> levels_;
@@ -117,7 +126,7 @@ Trainer::Trainer(TrainingSetup& setup, const TrainingState* state)
       validation_(*setup.ema_engine, *setup.method, setup.data, static_cast<uint64_t>(options_.seed),
                   options_.validation_evaluations),
       schedule_(make_schedule(setup.optimizer, options_)),
-      reporter_(setup.run, options_.nsteps, setup.output.tensorboard, reporter_start(state)),
+      ranks_(*setup.data.ranks),
       direct_(engine::make_direct_runner()),
       runner_(setup.runner ? *setup.runner : *direct_),
       best_average_(at::zeros_like(setup.engine->parameters().master)),
@@ -126,14 +135,23 @@ Trainer::Trainer(TrainingSetup& setup, const TrainingState* state)
     levels_.emplace(*setup_.data.levels, setup_.engine->device());
     step_function_.levels = &levels_->table();
   }
+  if (ranks_.leads()) {
+    reporter_ = std::make_unique<Reporter>(setup.run, options_.nsteps, setup.output.tensorboard,
+                                           reporter_start(state));
+  }
   if (state) {
     restore(*state);
   } else {
     start();
   }
+  require_same_weights(/*whole_state=*/true);
 }
 
 void Trainer::start() {
+  if (!ranks_.alone()) {
+    take_from_first(ranks_, setup_.engine->parameters().master);
+    setup_.engine->parameters().publish();
+  }
   setup_.ema_engine->parameters().assign(setup_.engine->parameters().master);
 }
 
@@ -170,8 +188,9 @@ void Trainer::restore(const TrainingState& state) {
   if (levels_) levels_->restore(state);
 }
 
+// Of several ranks each would stop at a place of its own within a step: they stop after it, all together.
 TrainingResult Trainer::run() {
-  const core::InterruptScope parts(setup_.interrupted);
+  const core::InterruptScope parts(ranks_.alone() ? setup_.interrupted : [] { return 0; });
   if (saved_step_ >= 0) core::set_last_words(last_checkpoint());
   try {
     const TrainingResult result = run_to_end();
@@ -200,16 +219,16 @@ TrainingResult Trainer::run_to_end() {
   if (validation_due_) finish_step();
   while (step_ < options_.nsteps && !stopped_early_) {
     one_step();
-    const int signal = setup_.stop_requested();
+    const int signal = signal_after_step();
     const bool ends = step_ == options_.nsteps || stopped_early_;
     if (signal || ends || step_ % options_.save_every == 0) save();
     if (signal && !ends) stop(signal);
-    reporter_.tick(step_);
+    if (reporter_) reporter_->tick(step_);
   }
   core::log::end_progress();
   if (levels_) core::log::info(levels_->text());
   const checkpoint::ModelFile model = best_model();
-  writing([&] { checkpoint::save_model(setup_.run + "/model.safetensors", model); });
+  if (ranks_.leads()) writing([&] { checkpoint::save_model(setup_.run + "/model.safetensors", model); });
   setup_.ema_engine->parameters().assign(best_step_ > 0 ? best_average_ : average());
   return {step_, best_loss_, model.step, stopped_early_};
 }
@@ -217,7 +236,6 @@ TrainingResult Trainer::run_to_end() {
 void Trainer::one_step() {
   rate_ = schedule_->rate(step_);
   prepare_step();
-  step_function_.take(runner_);
   ++step_;
   advance_schedule();
   finish_step();
@@ -227,6 +245,7 @@ void Trainer::finish_step() {
   const bool validates = step_ == options_.nsteps || step_ % options_.val_every == 0;
   if (!validates && step_ % options_.log_every != 0) return;
   refuse_bad_numbers();
+  require_same_weights(/*whole_state=*/false);
   std::optional<double> validation_loss;
   validation_due_ = validates;
   if (validates) validation_loss = validate();
@@ -236,15 +255,63 @@ void Trainer::finish_step() {
 
 // Rows that cannot be read any more end the run, not the work done so far.
 void Trainer::prepare_step() {
+  std::string problem;
   try {
     step_function_.prepare(step_, rate_);
-  } catch (const core::UserError& problem) {
-    core::log::end_progress();
-    if (saved_step_ != step_) save();
-    throw core::UserError(std::string(problem.what()) + ". Training stopped after step " +
-                          std::to_string(step_) + "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
-                          "` continues from it once the data are back");
+  } catch (const core::UserError& unread) {
+    if (ranks_.alone()) lose_rows(unread.what());
+    problem = unread.what();
   }
+  if (ranks_.alone()) {
+    step_function_.take(runner_);
+  } else {
+    take_together(problem);
+  }
+}
+
+void Trainer::take_together(const std::string& problem) {
+  const RanksState all = step_function_.take(runner_, {setup_.stop_requested(), !problem.empty()});
+  stops_ = all.stop;
+  if (!all.failed) return;
+  const std::vector<std::string> problems = ranks_.gather(problem);
+  for (int rank = 0; rank < ranks_.size(); ++rank) {
+    const std::string& one = problems[static_cast<size_t>(rank)];
+    if (!one.empty()) lose_rows(rank == 0 ? one : ranks_.name_of(rank) + ": " + one);
+  }
+}
+
+void Trainer::lose_rows(const std::string& problem) {
+  core::log::end_progress();
+  if (saved_step_ != step_) save();
+  distributed::end_all(ranks_, problem + ". Training stopped after step " + std::to_string(step_) +
+                                   "; the checkpoint is saved, `fluxsbi resume " + setup_.run +
+                                   "` continues from it once the data are back");
+}
+
+// The number of the signal that asks to stop here; of several ranks all give the same one.
+int Trainer::signal_after_step() {
+  if (ranks_.alone()) return setup_.stop_requested();
+  if (!stops_) return 0;
+  const std::vector<uint64_t> signals = ranks_.gather(static_cast<uint64_t>(setup_.stop_requested()));
+  return static_cast<int>(*std::max_element(signals.begin(), signals.end()));
+}
+
+// All ranks compute the same update: weights that differ betray a machine that miscalculates, or a defect.
+void Trainer::require_same_weights(bool whole_state) {
+  if (ranks_.alone()) return;
+  uint32_t sum = checksum(setup_.engine->parameters().master);
+  if (whole_state) {
+    for (const at::Tensor& part : {average(), best_average_, optimiser_.moment1, optimiser_.moment2})
+      sum = checksum(part, sum);
+  }
+  const std::vector<uint64_t> sums = ranks_.gather(sum);
+  const auto other = std::find_if(sums.begin(), sums.end(), [&](uint64_t one) { return one != sums[0]; });
+  if (other == sums.end()) return;
+  distributed::end_all(ranks_, "the weights of " + ranks_.name_of(static_cast<int>(other - sums.begin())) +
+                                   " differ from those of " + ranks_.name_of(0) + " after step " +
+                                   std::to_string(step_) +
+                                   "; one of the two machines computes or remembers wrongly: leave it out. " +
+                                   last_checkpoint());
 }
 
 void Trainer::advance_schedule() {
@@ -293,9 +360,11 @@ void Trainer::report(std::optional<double> validation_loss) {
   metrics.gradient_norm = step_function_.norm_sum.item<double>() / steps;
   metrics.validation_loss = validation_loss;
   metrics.best_validation_loss = best_loss_;
-  writing([&] { reporter_.report(metrics); });
-  if (const std::string slow = watch_.observe(step_, reporter_.seconds()); !slow.empty())
-    core::log::warning(slow);
+  if (reporter_) {
+    writing([&] { reporter_->report(metrics); });
+    if (const std::string slow = watch_.observe(step_, reporter_->seconds()); !slow.empty())
+      core::log::warning(slow);
+  }
   step_function_.loss_sum.zero_();
   step_function_.norm_sum.zero_();
   reported_step_ = step_;
@@ -303,9 +372,12 @@ void Trainer::report(std::optional<double> validation_loss) {
 
 void Trainer::save() {
   refuse_bad_numbers();
-  writing([&] { checkpoint::save_state(setup_.run, state(), options_.keep_checkpoints); });
+  require_same_weights(/*whole_state=*/true);
+  if (ranks_.leads())
+    writing([&] { checkpoint::save_state(setup_.run, state(), options_.keep_checkpoints); });
   saved_step_ = step_;
   core::set_last_words(last_checkpoint());
+  if (!ranks_.leads()) return;
   const checkpoint::ModelFile best = best_model();
   if (best.step == saved_best_step_) return;
   writing([&] { checkpoint::save_model(checkpoint::best_path(setup_.run), best); });
@@ -317,7 +389,7 @@ TrainingState Trainer::state() {
   state.step = step_;
   state.seed = static_cast<uint64_t>(options_.seed);
   state.config = setup_.config;
-  state.metrics_bytes = reporter_.metrics_bytes();
+  state.metrics_bytes = reporter_->metrics_bytes();
   state.model = setup_.model;
   state.arrays = {{"master", engine::to_array(setup_.engine->parameters().master)},
                   {"moment1", engine::to_array(optimiser_.moment1)},
@@ -336,7 +408,7 @@ TrainingState Trainer::state() {
                         {"stopped_early", stopped_early_ ? 1.0 : 0.0},
                         {"validation_due", validation_due_ ? 1.0 : 0.0},
                         {"nsteps", static_cast<double>(options_.nsteps)},
-                        {"seconds", reporter_.seconds()}});
+                        {"seconds", reporter_->seconds()}});
   plateau_.save(state);
   if (levels_) levels_->save(state);
   return state;
@@ -361,10 +433,11 @@ void Trainer::refuse_bad_numbers() {
 
 void Trainer::fail(const std::string& what) {
   core::log::end_progress();
-  throw core::UserError(
+  distributed::end_all(
+      ranks_,
       what + ". " + last_checkpoint() + ". Lower optimizer.max_lr (now " +
-      core::number_text(setup_.optimizer.max_lr.value()) +
-      ") or optimizer.clip_value, look for extreme values in the data, or try training.compute: float32");
+          core::number_text(setup_.optimizer.max_lr.value()) +
+          ") or optimizer.clip_value, look for extreme values in the data, or try training.compute: float32");
 }
 
 std::string Trainer::last_checkpoint() const {

@@ -8,6 +8,7 @@
 
 #include "checkpoint/training_state.hpp"
 #include "core/stop.hpp"
+#include "distributed/communicator.hpp"
 #include "engine/engine.hpp"
 #include "engine/step_runner.hpp"
 #include "method/condition_mask.hpp"
@@ -26,6 +27,9 @@ struct TrainingData {
   std::optional<method::HiddenValues> missing = {};  ///< where x may hold NaN
   /// the levels that LearnedLevels finds; none: the method's own
   std::optional<method::LevelRange> levels = {};
+  /// Who trains: each of several ranks takes its part of the rows of a batch and of a validation, and all end
+  /// with the same weights.
+  std::shared_ptr<distributed::Communicator> ranks = std::make_shared<distributed::Communicator>();
 };
 
 struct TrainingSetup {
@@ -67,6 +71,11 @@ bool is_finished(const checkpoint::TrainingState& state, const TrainingOptions& 
 /// checkpoint; nothing of those weights is saved), when rows cannot be read any more (after a checkpoint),
 /// when a file cannot be written (naming the last good checkpoint), or when `state` belongs to another
 /// configuration (names the keys).
+///
+/// Several ranks (TrainingData::ranks) train as one process with the same batch does, up to the order of
+/// float sums: with the same number of ranks to the last bit. Rank 0 alone reads and writes the run folder;
+/// signals to any rank stop all after the same step. What all ranks know to have failed is a UserError on
+/// rank 0 and distributed::SaidElsewhere on the others.
 TrainingResult train(TrainingSetup& setup, const std::optional<checkpoint::TrainingState>& state);
 
 }  // namespace fluxsbi::train

@@ -9,6 +9,9 @@
 
 #include "core/philox.hpp"
 #include "core/stop.hpp"
+#include "engine/batch_part.hpp"
+#include "engine/device.hpp"
+#include "method/coupling.hpp"
 
 namespace fluxsbi::train {
 
@@ -65,8 +68,12 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
       optimiser_(optimiser),
       batch_size_(options.batch_size),
       multistep_(options.multistep),
+      ranks_(*data.ranks),
+      part_(part_of_rank(batch_size_, ranks_)),
+      divides_late_(!ranks_.alone() && method::couples_rows(method)),
       seed_(static_cast<uint64_t>(options.seed)),
-      feed_(data.training->feed(multistep_, batch_size_, seed_)),
+      feed_(data.training->feed(multistep_, batch_size_, seed_,
+                                divides_late_ ? engine::Part{0, batch_size_} : part_)),
       generator_(make_generator(engine.device())) {
   const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
   const auto integers = floats.dtype(at::kLong);
@@ -77,6 +84,7 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
   loss_sum = at::zeros({}, floats);
   norm_sum = at::zeros({}, floats);
   window_sum = at::zeros({}, floats);
+  if (!ranks_.alone()) update_runner_ = engine::make_step_runner(engine.device());
 }
 
 void TrainingStep::run(engine::StepRunner& runner, int64_t step, double rate) {
@@ -96,20 +104,44 @@ void TrainingStep::prepare(int64_t step, double rate) {
 
 void TrainingStep::take(engine::StepRunner& runner) {
   const at::NoGradGuard no_grad;
-  runner.run([this] { compute(); });
+  if (!ranks_.alone()) {
+    take(runner, {});
+    return;
+  }
+  runner.run([this] {
+    accumulate();
+    update();
+  });
 }
 
+// The sum over the ranks stands between two halves, so that either can be recorded.
+RanksState TrainingStep::take(engine::StepRunner& runner, const RankState& own) {
+  const at::NoGradGuard no_grad;
+  if (!own.failed) runner.run([this] { accumulate(); });
+  const RanksState all = sum_step(ranks_, engine_.parameters().gradient, step_loss_, own);
+  if (!all.failed) update_runner_->run([this] { update(); });
+  return all;
+}
+
+// Every rank draws the noise of the whole step, whose numbers follow one from the other, and takes its part.
 at::Tensor TrainingStep::micro_batch(int64_t index) {
   feed_->load(index, batch_);
-  const auto part = [&](const at::Tensor& x) { return x.defined() ? x[index] : x; };
+  const engine::Part rows = divides_late_ ? engine::Part{0, batch_size_} : part_;
+  const auto part = [&](const at::Tensor& x) {
+    return x.defined() ? x[index].narrow(0, rows.first, rows.count) : x;
+  };
   method::Noise noise{part(noise_.normal), part(noise_.uniform), part(noise_.mask), part(noise_.drop),
                       part(noise_.missing)};
   if (levels) noise.level = levels->draw(noise.uniform);
-  return engine_.accumulate_gradient(regression_of(method_, data_, batch_, noise),
-                                     1.0 / static_cast<double>(multistep_));
+  engine::Regression problem = regression_of(method_, data_, batch_, noise);
+  if (divides_late_) problem = engine::part_of(problem, part_);
+  // A regression's loss is the mean over the rows that it was made of.
+  const double share = static_cast<double>(rows.count) / static_cast<double>(batch_size_);
+  const at::Tensor loss = engine_.accumulate_gradient(problem, share / static_cast<double>(multistep_));
+  return share == 1 ? loss : loss.mul(share);
 }
 
-void TrainingStep::compute() {
+void TrainingStep::accumulate() {
   const at::NoGradGuard no_grad;
   engine_.parameters().gradient.zero_();
   step_loss_.zero_();
@@ -117,6 +149,10 @@ void TrainingStep::compute() {
     if (engine_.device().is_cpu()) core::interruption_point();  // elsewhere a step may be under capture
     step_loss_.add_(micro_batch(i), 1.0 / static_cast<double>(multistep_));
   }
+}
+
+void TrainingStep::update() {
+  const at::NoGradGuard no_grad;
   optimiser_.update();
   loss_sum.add_(step_loss_);
   window_sum.add_(step_loss_);

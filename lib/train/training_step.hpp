@@ -9,6 +9,7 @@
 #include "engine/step_runner.hpp"
 #include "method/method.hpp"
 #include "train/optimiser.hpp"
+#include "train/rank_part.hpp"
 #include "train/rows.hpp"
 #include "train/trainer.hpp"
 
@@ -39,6 +40,8 @@ class TrainingStep {
   /// average and moments are those of the step before.
   void prepare(int64_t step, double rate);
   void take(engine::StepRunner& runner);
+  /// take() of one of several ranks, of which each says how it is. Where one has failed none does the step.
+  RanksState take(engine::StepRunner& runner, const RankState& own);
 
   /// Sums on the device since they were last set to zero: of the loss and the gradient norm since the last
   /// report, of the loss in the schedule's window.
@@ -51,7 +54,8 @@ class TrainingStep {
   int64_t first_bad_step() const;
 
  private:
-  void compute();
+  void accumulate();
+  void update();
   at::Tensor micro_batch(int64_t index);
 
   engine::Engine& engine_;
@@ -59,6 +63,10 @@ class TrainingStep {
   const TrainingData& data_;
   Optimiser& optimiser_;
   int64_t batch_size_, multistep_;
+  distributed::Communicator& ranks_;
+  engine::Part part_;  ///< this rank's rows of a micro-batch
+  bool divides_late_;  ///< the feed loads all rows, and the regression is divided
+  std::unique_ptr<engine::StepRunner> update_runner_;  ///< of several ranks
   uint64_t seed_;
   std::unique_ptr<BatchFeed> feed_;
   at::Generator generator_;
@@ -67,7 +75,7 @@ class TrainingStep {
   at::Tensor first_bad_;    ///< scalar int64, or none_bad
   method::Noise noise_;     ///< normal [multistep, B, L, C], uniform [multistep, B], the others likewise
   method::Batch batch_;     ///< rows of the micro-batch at hand
-  at::Tensor step_loss_;    ///< scalar, mean over the micro-batches
+  at::Tensor step_loss_;    ///< scalar, mean over the micro-batches; of several ranks first this one's share
 };
 
 }  // namespace fluxsbi::train

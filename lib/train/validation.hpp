@@ -6,6 +6,7 @@
 
 #include "engine/engine.hpp"
 #include "method/method.hpp"
+#include "train/rank_part.hpp"
 #include "train/trainer.hpp"
 
 namespace fluxsbi::train {
@@ -33,17 +34,23 @@ class Validation {
   const std::vector<double>& information() const { return information_; }
 
  private:
+  struct Chunk {
+    engine::Part regressed;  ///< rows whose regression is made
+    engine::Part evaluated;  ///< those of them whose losses this rank computes: all, where it is the only one
+  };
+  template <class Work>
+  void over_chunks(const Work& work) const;
   void spread_levels(const method::LevelRange& range);
   at::Tensor even_places() const;
-  /// The losses' terms [count, L, C] of rows first, ..., with the noise of the evaluation of these rows that
-  /// `noise` is.
-  at::Tensor losses_of(int64_t first, const method::Noise& noise);
+  /// The losses' terms [evaluated, L, C] of the evaluation of the rows whose noise begins at `begin`.
+  at::Tensor losses_of(const Chunk& chunk, int64_t begin);
   double method_loss();
   double information_loss();
 
   engine::Engine& engine_;
   const method::Method& method_;
   const TrainingData& data_;
+  engine::Part part_;  ///< of the rows: all, or this rank's
   at::Tensor rows_;
   int64_t repeats_ = 1;  ///< how often a row is evaluated, each time with other noise
   /// normal [repeats n, L, C], uniform [repeats n], mask [repeats n, numbers], drop [repeats n], missing,

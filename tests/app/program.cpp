@@ -13,14 +13,18 @@ namespace fluxsbi::test {
 
 namespace {
 
-[[noreturn]] void become(const std::vector<std::string>& arguments) {
+std::vector<std::string> program_with(const std::vector<std::string>& arguments) {
   std::vector<std::string> words{FLUXSBI_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
+}
+
+[[noreturn]] void become(std::vector<std::string> words) {
   std::vector<char*> pointers;
   for (auto& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   setenv("OMP_NUM_THREADS", "1", 1);
-  execv(FLUXSBI_PROGRAM, pointers.data());
+  execvp(pointers[0], pointers.data());
   _exit(127);
 }
 
@@ -31,6 +35,10 @@ int exit_code(int status) {
 }  // namespace
 
 Outcome run(const std::vector<std::string>& arguments) {
+  return run_words(program_with(arguments));
+}
+
+Outcome run_words(const std::vector<std::string>& words) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) throw std::runtime_error("no pipe");
   const pid_t process = fork();
@@ -39,7 +47,7 @@ Outcome run(const std::vector<std::string>& arguments) {
     dup2(ends[1], STDERR_FILENO);
     close(ends[0]);
     close(ends[1]);
-    become(arguments);
+    become(words);
   }
   close(ends[1]);
   Outcome outcome;
@@ -59,7 +67,7 @@ Running::Running(const std::vector<std::string>& arguments) : process_(fork()) {
   const int nowhere = open("/dev/null", O_WRONLY);
   dup2(nowhere, STDOUT_FILENO);
   dup2(nowhere, STDERR_FILENO);
-  become(arguments);
+  become(program_with(arguments));
 }
 
 void Running::send(int signal) const {

@@ -16,6 +16,9 @@ struct Outcome {
 /// fluxsbi ARGUMENTS, on one thread so that results are the same on any machine of one kind.
 Outcome run(const std::vector<std::string>& arguments);
 
+/// Any command, looked for in PATH; FLUXSBI_PROGRAM is the program's file.
+Outcome run_words(const std::vector<std::string>& words);
+
 /// Starts the program in the background.
 class Running {
  public:

@@ -10,6 +10,7 @@
 #include "data/simulate/online.hpp"
 #include "data/simulate/simulate.hpp"
 #include "data/simulate/simulation_stream.hpp"
+#include "support/thread_ranks.hpp"
 
 using namespace fluxsbi;
 using data::SimulationStream;
@@ -79,6 +80,55 @@ bool often(int64_t row) {
 }
 
 }  // namespace
+
+TEST_CASE("ranks simulate a part each and read the same rows as one process", "[data][online][ranks]") {
+  const auto stream_of = [](const auto& ranks) {
+    auto simulator = std::make_shared<Doubler>(often);
+    StreamSetup setup = setup_of(simulator, 8, 2);
+    setup.ranks = ranks;
+    return std::pair(std::make_unique<SimulationStream>(std::move(setup)), simulator);
+  };
+  const auto read_all = [](SimulationStream& stream) {
+    std::vector<Pairs> all;
+    for (const auto& [first, count] : {std::pair{0, 5}, {5, 30}, {35, 1}, {190, 100}, {290, 3}, {0, 8}})
+      all.push_back(read(stream, first, count));
+    return all;
+  };
+  std::vector<Pairs> one;
+  test::on_ranks(1, [&](const auto& ranks) { one = read_all(*stream_of(ranks).first); });
+  for (const int count : {2, 3}) {
+    std::vector<std::vector<Pairs>> all(static_cast<size_t>(count));
+    std::vector<int64_t> runs(static_cast<size_t>(count)), failed(static_cast<size_t>(count));
+    test::on_ranks(count, [&](const auto& ranks) {
+      const auto rank = static_cast<size_t>(ranks->rank());
+      const auto [stream, simulator] = stream_of(ranks);
+      all[rank] = read_all(*stream);
+      runs[rank] = simulator->runs;
+      failed[rank] = stream->counts().failed;
+    });
+    for (size_t rank = 0; rank < all.size(); ++rank) {
+      CHECK(all[rank] == one);
+      CHECK(runs[rank] > 0);
+      CHECK(failed[rank] == failed[0]);
+    }
+  }
+}
+
+TEST_CASE("a simulator that breaks down on one rank is told of on all", "[data][online][ranks]") {
+  std::atomic<int> told = 0;
+  test::on_ranks(2, [&](const auto& ranks) {
+    const bool broken = ranks->rank() == 1;
+    StreamSetup setup = setup_of(std::make_shared<Doubler>([broken](int64_t) { return broken; }), 200, 1);
+    setup.ranks = ranks;
+    SimulationStream stream(std::move(setup));
+    try {
+      read(stream, 0, 400);
+    } catch (const core::UserError& problem) {
+      if (says("rank 1: doubler has broken down").match(problem.what())) ++told;
+    }
+  });
+  CHECK(told == 2);
+}
 
 TEST_CASE("a task's stream holds the rows of simulate, wherever reading begins", "[data][online]") {
   data::DataOptions options;

@@ -64,13 +64,14 @@ std::set<float> expected(int64_t from, int64_t count) {
 TEST_CASE("every step trains on rows that are new, the same ones in any order of steps", "[train][online]") {
   const auto rows = train::online_rows(source_of(1), {shape, false, at::kCPU});
   CHECK(rows->theta_shape() == std::vector<int64_t>{2, 1});
-  const auto feed = rows->feed(batches, batch_size, 3);
+  const auto feed = rows->feed(batches, batch_size, 3, {0, batch_size});
   std::vector<std::vector<float>> steps;
   for (int64_t step = 0; step < 40; ++step) {
     steps.push_back(thetas_of(*feed, step));
     CHECK(set_of(steps.back()) == expected(step * step_rows, step_rows));
   }
-  const auto later = train::online_rows(source_of(1), {shape, false, at::kCPU})->feed(batches, batch_size, 3);
+  const auto later = train::online_rows(source_of(1), {shape, false, at::kCPU})
+                         ->feed(batches, batch_size, 3, {0, batch_size});
   for (const size_t step : {size_t{17}, size_t{18}, size_t{3}})
     CHECK(thetas_of(*later, static_cast<int64_t>(step)) == steps[step]);
 }
@@ -80,7 +81,7 @@ TEST_CASE("reused rows come in new orders and are replaced after that", "[train]
   const auto rows = train::online_rows(source_of(reuse), {shape, true, at::kCPU});
   CHECK(rows->theta_shape() == std::vector<int64_t>{4, 1});
   CHECK(rows->x_shape().empty());
-  const auto feed = rows->feed(batches, batch_size, 3);
+  const auto feed = rows->feed(batches, batch_size, 3, {0, batch_size});
   std::vector<std::vector<float>> passes(5);  // of `window` steps each
   for (int64_t step = 0; step < 5 * window; ++step) {
     const auto thetas = thetas_of(*feed, step);
@@ -93,8 +94,8 @@ TEST_CASE("reused rows come in new orders and are replaced after that", "[train]
   }
   CHECK(passes[0] != passes[1]);
   CHECK(passes[1] != passes[2]);
-  const auto later =
-      train::online_rows(source_of(reuse), {shape, true, at::kCPU})->feed(batches, batch_size, 3);
+  const auto later = train::online_rows(source_of(reuse), {shape, true, at::kCPU})
+                         ->feed(batches, batch_size, 3, {0, batch_size});
   const auto thetas = thetas_of(*later, 2 * window + 5);
   CHECK(std::equal(thetas.begin(), thetas.end(), passes[2].begin() + 5 * step_rows));
 }
@@ -109,8 +110,9 @@ class InterruptedRows final : public train::Rows {
   std::vector<int64_t> theta_shape() const override { return rows_->theta_shape(); }
   std::vector<int64_t> x_shape() const override { return rows_->x_shape(); }
   method::Batch slice(int64_t first, int64_t count) const override { return rows_->slice(first, count); }
-  std::unique_ptr<train::BatchFeed> feed(int64_t batches, int64_t size, uint64_t seed) const override {
-    return std::make_unique<Feed>(rows_->feed(batches, size, seed), last_, signal_);
+  std::unique_ptr<train::BatchFeed> feed(int64_t batches, int64_t size, uint64_t seed,
+                                         const engine::Part& part) const override {
+    return std::make_unique<Feed>(rows_->feed(batches, size, seed, part), last_, signal_);
   }
 
  private:

@@ -58,7 +58,7 @@ TEST_CASE("streamed batches hold the bits of gathered ones, in any order of step
              (!a.cond.defined() || at::equal(a.cond, b.cond));
     };
     CHECK(same(gathered->slice(20, 70), streamed->slice(20, 70)));
-    const auto from_memory = gathered->feed(2, 16, 9), from_file = streamed->feed(2, 16, 9);
+    const auto from_memory = gathered->feed(2, 16, 9, {0, 16}), from_file = streamed->feed(2, 16, 9, {0, 16});
     for (const int64_t step : {0, 1, 2, 40, 41, 3, 0}) {
       from_memory->prepare(step);
       from_file->prepare(step);
@@ -75,7 +75,7 @@ TEST_CASE("streamed batches hold the bits of gathered ones, in any order of step
 TEST_CASE("what a step reads stays in its place", "[train][rows]") {
   const test::TemporaryFolder folder;
   const auto streamed = train::stream_rows(npy_source(folder), choice(), {shape, false, at::kCPU});
-  const auto feed = streamed->feed(2, 8, 0);
+  const auto feed = streamed->feed(2, 8, 0, {0, 8});
   feed->prepare(0);
   method::Batch before, after;
   feed->load(1, before);

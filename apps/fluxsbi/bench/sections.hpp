@@ -9,6 +9,7 @@
 
 #include "bench/figures.hpp"
 #include "bench/workload.hpp"
+#include "distributed/communicator.hpp"
 
 namespace fluxsbi::app::bench {
 
@@ -42,6 +43,10 @@ Section memory(const Settings& settings);
 /// Outputs and gradients of each engine against the modules in float64: the absolute error relative to the
 /// root mean square of what is compared.
 Section errors(const Settings& settings);
+/// Training steps a second of all ranks together, each with its part of the batch, and of a step the shares
+/// of the all-reduce and of waiting for the slowest rank. Collective; the same section on every rank.
+Section distributed_training(const Settings& settings,
+                             const std::shared_ptr<fluxsbi::distributed::Communicator>& ranks);
 /// Prints a Markdown table of the tile engine beside the reference engine on a CPU, forward and training, for
 /// one model or "all" over hidden widths, tokens and batches; returns when all are done.
 void sweep(const Settings& settings, const std::string& model);

@@ -15,6 +15,7 @@
 #include "data/simulate/simulate.hpp"
 #include "data/simulate/simulation_stream.hpp"
 #include "data/tasks/task.hpp"
+#include "distributed/ranks.hpp"
 
 namespace fluxsbi::data {
 
@@ -130,12 +131,17 @@ std::string online_problem(const DataOptions& options, const SimulatorOptions& s
 }
 
 Dataset open_online(const DataOptions& options, const SimulatorOptions& simulator, const PriorOptions& prior,
-                    uint64_t seed, const std::function<int()>& stop) {
-  Source source = make_source(options, simulator, prior, seed);
+                    uint64_t seed, const std::function<int()>& stop,
+                    const std::shared_ptr<distributed::Communicator>& ranks) {
+  Source source;
+  distributed::together(*ranks, [&] {
+    source = make_source(options, simulator, prior, seed);
+    check_noise(source, simulator);
+  });
   source.setup.stop = stop;
-  check_noise(source, simulator);
+  source.setup.ranks = ranks;
   const std::string name = source.setup.name;
-  const int64_t part = source.setup.piece_rows * source.setup.workers;
+  const int64_t part = source.setup.piece_rows * source.setup.workers * ranks->size();
   auto stream = std::make_shared<SimulationStream>(std::move(source.setup));
   if (!options.task)
     core::log::info(name + ": simulates " + std::to_string(options.simulations) + " pairs before training");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "core/error.hpp"
@@ -12,6 +13,12 @@
 #include "data/simulate/simulate.hpp"
 
 namespace fluxsbi::data {
+
+namespace {
+
+constexpr std::string_view signal_mark = "\n";  // before the number of a signal, in place of a problem's text
+
+}  // namespace
 
 /// Makes one piece.
 class SimulationStream::Maker {
@@ -76,7 +83,9 @@ class SimulationStream::Maker {
 };
 
 SimulationStream::SimulationStream(StreamSetup setup)
-    : setup_(std::move(setup)), draws_(*setup_.prior, setup_.seed), most_ahead_(setup_.workers) {
+    : setup_(std::move(setup)),
+      draws_(*setup_.prior, setup_.seed),
+      most_ahead_(setup_.workers * setup_.ranks->size()) {
   for (int i = 0; i < setup_.workers; ++i) threads_.emplace_back([this] { work(); });
 }
 
@@ -95,7 +104,8 @@ void SimulationStream::work() {
   while (true) {
     wanted_.wait(lock, [&] { return ends_ || (turn_ > 0 && next_ < oldest_ + most_ahead_); });
     if (ends_) return;
-    const int64_t number = next_++, turn = turn_;
+    const int64_t number = next_, turn = turn_;
+    next_ += setup_.ranks->size();
     lock.unlock();
     Piece piece;
     try {
@@ -113,7 +123,10 @@ void SimulationStream::work() {
 void SimulationStream::begin_at(int64_t first) {
   ++turn_;
   pieces_.clear();
-  oldest_ = next_ = first / setup_.piece_rows;
+  oldest_ = first / setup_.piece_rows;
+  shared_ = -1;
+  const int64_t ranks = setup_.ranks->size();
+  next_ = oldest_ + ((setup_.ranks->rank() - oldest_) % ranks + ranks) % ranks;
   wanted_.notify_all();
 }
 
@@ -135,8 +148,49 @@ const SimulationStream::Piece& SimulationStream::wait_for(int64_t number,
   return piece;
 }
 
+const SimulationStream::Piece& SimulationStream::piece_of_ranks(int64_t number,
+                                                                std::unique_lock<std::mutex>& lock) {
+  if (setup_.ranks->alone()) return wait_for(number, lock);
+  if (number <= shared_) return pieces_.at(number);
+  Piece piece;
+  std::string problem;  // of the rank that makes it
+  if (number % setup_.ranks->size() == setup_.ranks->rank()) {
+    try {
+      piece = wait_for(number, lock);
+    } catch (const core::Interrupted& interrupted) {
+      problem = std::string(signal_mark) + std::to_string(interrupted.signal());
+    } catch (const std::exception& failure) {
+      problem = failure.what();
+    }
+  }
+  const double begin = core::steady_seconds();
+  lock.unlock();  // the threads go on making pieces
+  piece = exchanged(number, std::move(piece), problem);
+  lock.lock();
+  counts_.waited_seconds += core::steady_seconds() - begin;
+  shared_ = number;
+  return pieces_[number] = std::move(piece);
+}
+
+// The piece of the rank that has it, on all ranks; throws on all what has kept that rank from it.
+SimulationStream::Piece SimulationStream::exchanged(int64_t number, Piece piece, const std::string& problem) {
+  distributed::Communicator& ranks = *setup_.ranks;
+  const auto owner = static_cast<int>(number % ranks.size());
+  const std::string why = ranks.broadcast(problem, owner);
+  if (why.starts_with(signal_mark)) {
+    const int signal = std::stoi(why.substr(signal_mark.size()));
+    throw core::Interrupted(signal, std::string("stopped by ") + core::signal_name(signal));
+  }
+  if (!why.empty()) throw core::UserError(owner == 0 ? why : ranks.name_of(owner) + ": " + why);
+  ranks.broadcast(piece.theta, owner);
+  ranks.broadcast(piece.x, owner);
+  piece.first_failure = ranks.broadcast(piece.first_failure, owner);
+  piece.failed = static_cast<int64_t>(ranks.broadcast(static_cast<double>(piece.failed), owner));
+  return piece;
+}
+
 void SimulationStream::note_failures(const Piece& piece) {
-  if (piece.failed > 0 && counts_.failed == 0) {
+  if (piece.failed > 0 && counts_.failed == 0 && setup_.ranks->leads()) {
     core::log::warning(
         setup_.name + ": simulations fail, the first one at " + piece.first_failure +
         "; another draw of the prior takes the place of each, so the model learns the posterior given "
@@ -155,7 +209,7 @@ void SimulationStream::read(int64_t first, int64_t count, std::vector<double>& t
   for (int64_t row = first; row < first + count;) {
     const int64_t number = row / setup_.piece_rows, begin = row % setup_.piece_rows;
     const int64_t end = std::min(setup_.piece_rows, begin + first + count - row);
-    const Piece& piece = wait_for(number, lock);
+    const Piece& piece = piece_of_ranks(number, lock);
     const auto add = [&](const std::vector<double>& from, std::vector<double>& to) {
       const int64_t size = std::ssize(from) / setup_.piece_rows;
       to.insert(to.end(), from.begin() + begin * size, from.begin() + end * size);
@@ -177,7 +231,8 @@ void SimulationStream::read(int64_t first, int64_t count, std::vector<double>& t
 
 void SimulationStream::keep_ahead(int64_t rows) {
   const std::scoped_lock lock(guard_);
-  most_ahead_ = std::max<int64_t>(setup_.workers, (rows + setup_.piece_rows - 1) / setup_.piece_rows + 1);
+  most_ahead_ = std::max<int64_t>(setup_.workers * setup_.ranks->size(),
+                                  (rows + setup_.piece_rows - 1) / setup_.piece_rows + 1);
   wanted_.notify_all();
 }
 

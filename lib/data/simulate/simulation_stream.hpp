@@ -16,6 +16,7 @@
 #include "data/prior/prior.hpp"
 #include "data/simulate/row_simulator.hpp"
 #include "data/simulate/simulate.hpp"
+#include "distributed/communicator.hpp"
 
 namespace fluxsbi::data {
 
@@ -31,6 +32,8 @@ struct StreamSetup {
   std::shared_ptr<std::atomic<int>> ends = std::make_shared<std::atomic<int>>(0);
   /// The number of the signal that asks to stop, or 0; looked at while a reader waits.
   std::function<int()> stop;
+  /// Who reads the stream together: piece p is made by rank p modulo their number and sent to all.
+  std::shared_ptr<distributed::Communicator> ranks = std::make_shared<distributed::Communicator>();
 };
 
 /// What a stream has given so far.
@@ -47,6 +50,8 @@ struct StreamCounts {
 /// A simulation that fails gives its place to another draw. Those of a piece are drawn again together, as the
 /// rows round * 2^40 + first row of the piece, ..., until every place is taken; so a row is the same again
 /// whoever reads it, and whatever was read before.
+///
+/// Several ranks read the same rows at the same time; each simulates its share of them.
 class SimulationStream {
  public:
   /// So many failures in a row within a piece, with no success among them, end the stream.
@@ -60,7 +65,8 @@ class SimulationStream {
   /// Rows first, ..., first + count - 1: theta [count, theta dim] and x [count, x dim]. Waits for them. Rows
   /// that do not follow those read last begin anew there. The first failure is logged as a warning. Throws
   /// UserError where the simulator has broken down, and core::Interrupted where a signal asks to stop while
-  /// it waits; the same rows can be asked for again. For one thread at a time.
+  /// it waits; the same rows can be asked for again. For one thread at a time. Of several ranks all are given
+  /// the same rows, or all throw the same.
   void read(int64_t first, int64_t count, std::vector<double>& theta, std::vector<double>& x);
 
   /// Simulates up to so many rows ahead of the reader (default: a piece for each worker).
@@ -84,6 +90,8 @@ class SimulationStream {
   void work();
   void begin_at(int64_t first);
   const Piece& wait_for(int64_t number, std::unique_lock<std::mutex>& lock);
+  const Piece& piece_of_ranks(int64_t number, std::unique_lock<std::mutex>& lock);
+  Piece exchanged(int64_t number, Piece piece, const std::string& problem);
   void note_failures(const Piece& piece);
 
   const StreamSetup setup_;
@@ -93,7 +101,8 @@ class SimulationStream {
   int64_t turn_ =
       0;  ///< grows when reading begins anew, which voids the pieces in work; 0: nothing was asked for
   int64_t position_ = -1;          ///< the row after those read last; -1: none
-  int64_t oldest_ = 0, next_ = 0;  ///< numbers of the pieces: not yet read to its end, to be made next
+  int64_t oldest_ = 0, next_ = 0;  ///< numbers of the pieces: not yet read to its end, to be made next here
+  int64_t shared_ = -1;            ///< the last piece that all ranks have
   int64_t most_ahead_;             ///< pieces
   bool ends_ = false, rounds_x_ = false;
   std::map<int64_t, Piece> pieces_;

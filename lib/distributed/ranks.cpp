@@ -1,0 +1,173 @@
+#include "distributed/ranks.hpp"
+
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <optional>
+#include <thread>
+
+#include <dlfcn.h>
+
+#include "core/error.hpp"
+#include "core/log.hpp"
+#include "core/log_rank.hpp"
+#include "core/stop.hpp"
+#include "core/text.hpp"
+#include "distributed/plugin.hpp"
+
+namespace fluxsbi::distributed {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int user_error = static_cast<int>(core::ExitCode::user_error);
+
+// Launchers end all ranks as soon as one has failed: rank 0, which says why, comes first.
+constexpr auto head_start = std::chrono::seconds(1);
+
+// For what each rank finds out by itself: rank 0 says it.
+[[noreturn]] void refuse(const core::Launch& launch, const std::string& what) {
+  if (launch.rank == 0) throw core::UserError(what);
+  std::this_thread::sleep_for(head_start);
+  throw SaidElsewhere(user_error);
+}
+
+std::string plugin_path() {
+  if (const char* named = std::getenv("FLUXSBI_MPI_PLUGIN")) return named;
+  std::error_code problem;
+  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
+  return (program.parent_path() / "libfluxsbi_mpi.so").string();
+}
+
+std::string of_launcher(const core::Launch& launch) {
+  return launch.launcher + " has started " + std::to_string(launch.size) + " processes";
+}
+
+std::string why_mpi_differs(const core::Launch& launch, int found) {
+  const std::string what = "the variables of " + launch.launcher + " say process " +
+                           std::to_string(launch.rank) + " of " + std::to_string(launch.size) +
+                           ", but MPI knows of " + std::to_string(found) + ": ";
+  if (launch.launcher == "torchrun")
+    return what + "torchrun does not start MPI. Start the ranks with mpirun -n " +
+           std::to_string(launch.size) + " or srun --mpi=pmix";
+  if (launch.launcher == "srun")
+    return what +
+           "either no srun has started this process and the variables are left over from elsewhere "
+           "(unset SLURM_PROCID SLURM_NTASKS SLURM_STEP_NUM_TASKS), or srun has started it without MPI "
+           "(srun --mpi=pmix; srun --mpi=list says what there is; mpirun inside the job works, too)";
+  return what +
+         "no mpirun of this MPI has started this process. Unset the variables (they may be left over from "
+         "elsewhere), or start it with the mpirun of the MPI that fluxsbi was built with (under srun: "
+         "--mpi=pmix)";
+}
+
+std::unique_ptr<Transport> open_mpi(const core::Launch& launch) {
+  const std::string path = plugin_path();
+  const std::string remedy =
+      "; install Open MPI (Debian: libopenmpi-dev, openmpi-bin) and build with -DFLUXSBI_MPI=on, or start "
+      "one process without " +
+      launch.launcher;
+  if (!fs::exists(path))
+    refuse(launch, of_launcher(launch) + ", but the MPI plug-in " + path + " is not there" + remedy);
+  // RTLD_GLOBAL: Open MPI loads components of its own, which look for its symbols.
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
+  if (library == nullptr)
+    refuse(launch, of_launcher(launch) + ", but the MPI plug-in cannot be loaded: " + dlerror() + remedy);
+  const auto abi = reinterpret_cast<int (*)()>(dlsym(library, "fluxsbi_mpi_plugin_abi"));
+  const auto entry = reinterpret_cast<Transport* (*)(int, int*)>(dlsym(library, "fluxsbi_mpi_open"));
+  if (abi == nullptr || entry == nullptr || abi() != mpi_plugin_abi)
+    refuse(launch, "the MPI plug-in " + path + " is of another version; build it again");
+  int found = 0;
+  std::unique_ptr<Transport> transport(entry(static_cast<int>(launch.size), &found));
+  if (!transport) refuse(launch, why_mpi_differs(launch, found));
+  return transport;
+}
+
+// How a rank's work ended.
+struct Outcome {
+  enum Kind : char { good = 'g', failed = 'f', interrupted = 'i' };
+  Kind kind = good;
+  std::string text;
+  std::exception_ptr problem = {};
+};
+
+Outcome outcome_of(const Communicator& ranks, const std::function<void()>& work) {
+  try {
+    work();
+    return {};
+  } catch (const core::Interrupted& problem) {
+    return {Outcome::interrupted, std::to_string(problem.signal())};
+  } catch (const std::exception& problem) {
+    if (ranks.finished()) throw;  // all ranks know
+    return {Outcome::failed, problem.what(), std::current_exception()};
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Communicator> open_ranks(double most_silence) {
+  const std::optional<core::Launch> launch = core::launch_from_environment();
+  if (!launch || launch->size == 1) return std::make_shared<Communicator>();
+  core::log::set_rank(static_cast<int>(launch->rank));
+  auto ranks = std::make_shared<Communicator>(open_mpi(*launch), most_silence);
+  core::log::info(ranks->description());
+  return ranks;
+}
+
+void refuse_ranks(const std::string& command, const std::string& remedy) {
+  const std::optional<core::Launch> launch = core::launch_from_environment();
+  if (!launch || launch->size == 1) return;
+  refuse(*launch,
+         of_launcher(*launch) + ", and " + command + " does not divide its work among them; " + remedy);
+}
+
+void together(Communicator& ranks, const std::function<void()>& work) {
+  if (ranks.alone()) return work();
+  const Outcome own = outcome_of(ranks, work);
+  const std::vector<std::string> all = ranks.gather(static_cast<char>(own.kind) + own.text);
+  for (const std::string& one : all) {
+    if (one[0] != Outcome::interrupted) continue;
+    const int signal = std::atoi(one.c_str() + 1);
+    throw core::Interrupted(signal, std::string("stopped by ") + core::signal_name(signal) +
+                                        " before training began; nothing was written");
+  }
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    if (all[rank][0] != Outcome::failed) continue;
+    if (rank == 0 && ranks.leads()) {  // as it was thrown: its kind decides the exit code
+      ranks.finish();
+      std::rethrow_exception(own.problem);
+    }
+    const std::string text = all[rank].substr(1);
+    end_all(ranks, rank == 0 ? text : ranks.name_of(static_cast<int>(rank)) + ": " + text);
+  }
+}
+
+void on_first(Communicator& ranks, const std::function<void()>& work) {
+  together(ranks, [&] {
+    if (ranks.leads()) work();
+  });
+}
+
+void end_all(Communicator& ranks, const std::string& what) {
+  ranks.finish();
+  if (ranks.leads()) throw core::UserError(what);
+  std::this_thread::sleep_for(head_start);
+  throw SaidElsewhere(user_error);
+}
+
+void run_together(Communicator& ranks, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const core::Stopped&) {
+    ranks.finish();
+    throw;
+  } catch (const core::Interrupted&) {
+    ranks.finish();
+    throw;
+  }
+  ranks.finish();
+}
+
+}  // namespace fluxsbi::distributed

@@ -1,0 +1,26 @@
+# MPI: the plug-in fluxsbi_mpi (lib/distributed/mpi) alone, by which the ranks of a training talk.
+# FLUXSBI_MPI=auto builds it where an MPI is found, `on` insists, `off` looks for nothing. On a cluster it is
+# the MPI of the loaded module (mpicc in PATH) that is found. Sets FLUXSBI_MPI_PLUGIN to ON where it is built.
+if(NOT FLUXSBI_MPI MATCHES "^(auto|on|off)$")
+  message(FATAL_ERROR "FLUXSBI_MPI is '${FLUXSBI_MPI}'; it must be auto, on or off")
+endif()
+if(FLUXSBI_MPI STREQUAL "off")
+  message(STATUS "MPI plug-in: not built (FLUXSBI_MPI=off)")
+else()
+  find_package(MPI 3.0 QUIET COMPONENTS C)
+  if(MPI_C_FOUND)
+    set(FLUXSBI_MPI_PLUGIN ON)
+    list(GET MPI_C_LIBRARIES 0 _mpi_library)
+    message(STATUS "MPI plug-in: MPI ${MPI_C_VERSION}, ${_mpi_library}")
+  elseif(FLUXSBI_MPI STREQUAL "on")
+    message(FATAL_ERROR "FLUXSBI_MPI=on, but no MPI was found: install libopenmpi-dev, or load the cluster's "
+      "module and name its compiler with -DMPI_C_COMPILER=mpicc")
+  else()
+    message(STATUS "MPI plug-in: not built (no MPI was found; training runs in one process)")
+  endif()
+endif()
+if(FLUXSBI_MPI_PLUGIN)
+  add_library(fluxsbi_dep_mpi INTERFACE)
+  target_link_libraries(fluxsbi_dep_mpi INTERFACE MPI::MPI_C)
+  add_library(fluxsbi::mpi ALIAS fluxsbi_dep_mpi)
+endif()
