@@ -340,7 +340,9 @@ Action declare_benchmark(CLI::App& app) {
   app.add_option("output", arguments->out, "folder of the benchmark: OUT/TASK/MODEL_METHOD_BUDGET_seedN");
   add_selection(app, *arguments);
   add_scoring(app, *arguments);
-  app.add_option("--shard", arguments->shard, "i/n: only every n-th entry, from the i-th on, counted from 0")
+  app.add_option("--shard", arguments->shard,
+                 "i/n: only every n-th entry, from the i-th on, counted from 0; auto: as the launcher says "
+                 "(srun, mpirun, torchrun or a SLURM array)")
       ->capture_default_str();
   app.add_option("--jobs", arguments->jobs, "entries that are worked on at a time; they share the threads")
       ->check(CLI::Range(1, 1024))

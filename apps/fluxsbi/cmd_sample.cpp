@@ -1,18 +1,23 @@
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "command.hpp"
 #include "common.hpp"
+#include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "experiment/open_posterior.hpp"
 #include "experiment/sampling.hpp"
+#include "experiment/watch.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 #include "sample/files/sample_file.hpp"
@@ -23,7 +28,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct SampleArguments {
-  std::string model, x, x_key, given, compute = "float32", shard = "0/1", dtype = "auto";
+  std::string watch, model, x, x_key, given, compute = "float32", shard = "0/1", dtype = "auto";
   experiment::Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
@@ -77,10 +82,53 @@ void report(const experiment::SamplingOutcome& found, int64_t draws, const std::
   }
 }
 
+// Options that say what a single command draws have no place beside --watch.
+void refuse_beside_watch(const SampleArguments& arguments) {
+  const std::pair<bool, const char*> others[] = {{!arguments.x.empty(), "--x"},
+                                                 {!arguments.given.empty(), "--given"},
+                                                 {arguments.shard != SampleArguments().shard, "--shard"},
+                                                 {arguments.strict, "--strict"},
+                                                 {arguments.json, "--json"}};
+  for (const auto& [given, name] : others) {
+    if (given)
+      throw core::UserError(std::string(name) +
+                            " and --watch exclude each other: observations come one by "
+                            "one; leave " +
+                            name + " out");
+  }
+}
+
+int watch_command(const SampleArguments& arguments) {
+  refuse_beside_watch(arguments);
+  const std::string& folder = arguments.output.path;
+  const bool lines = arguments.watch == "-";
+  std::error_code ignored;
+  if (!lines && folder.empty())
+    throw core::UserError("--watch " + arguments.watch + " needs a folder for the results: -o FOLDER");
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored))
+    throw core::UserError("-o " + folder +
+                          ": with --watch it is a folder, which must exist; create it first");
+  const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
+  sample::Posterior posterior =
+      experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
+  const experiment::WatchRequest request{
+      arguments.model,   folder,     arguments.draws, arguments.seed, arguments.output.force,
+      arguments.partial, number_type};
+  const sample::SamplingOptions options = options_of(arguments, posterior);
+  if (!lines) experiment::watch_folder(posterior, request, options, arguments.watch);
+  const auto outcome = experiment::watch_lines(posterior, request, options, STDIN_FILENO, std::cout);
+  core::log::info(core::count_text(outcome.answered, "observation") + " answered, " +
+                  std::to_string(outcome.refused) + " refused");
+  return 0;
+}
+
 int sample_command(const SampleArguments& arguments) {
-  const std::string& output = arguments.output.path;
-  io::check_output(output, arguments.output.force, sample::sample_extensions());
+  if (!arguments.watch.empty()) return watch_command(arguments);
+  if (arguments.output.path.empty())
+    throw core::UserError("-o is missing: name the .npz, .h5 or .npy file to write");
   const sample::Shard shard = sample::parse_shard(arguments.shard);
+  const std::string output = sample::output_of_shard(arguments.output.path, arguments.shard, shard);
+  io::check_output(output, arguments.output.force, sample::sample_extensions());
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
@@ -137,13 +185,17 @@ Action declare_sample(CLI::App& app) {
   app.add_option("--set", arguments->assignments,
                  "sampling.key=value, for any option of the section sampling (docs/config.md); may be "
                  "repeated");
-  app.add_option("--shard", arguments->shard,
-                 "i/n: sample only the i-th of n contiguous parts of the rows, with i counted from 0")
+  app.add_option(
+         "--shard", arguments->shard,
+         "i/n: sample only the i-th of n contiguous parts of the rows, with i counted from 0; auto: "
+         "the part of this process among those of srun, mpirun, torchrun or a SLURM array, into a file "
+         "whose name says which (post.2-of-8.npz for -o post.npz)")
       ->capture_default_str();
   app.add_option("--chunk", arguments->chunk,
                  "number of draws that are computed at once (default: as many as the memory budget allows)")
       ->check(above_zero());
-  app.add_option("--memory", arguments->memory_gb, "memory budget in GB, not counting the result")
+  app.add_option("--memory", arguments->memory_gb,
+                 "memory budget in GB of what is computed at once; the result is written while it is drawn")
       ->check(above_zero());
   app.add_option(
          "--guidance-scale", arguments->guidance_scale,
@@ -154,6 +206,10 @@ Action declare_sample(CLI::App& app) {
       ->check(at_least_zero());
   app.add_option("--guidance-max", arguments->guidance_max, "guide only noise levels up to this one")
       ->check(above_zero());
+  app.add_option("--watch", arguments->watch,
+                 "keep the model loaded and answer observations as they come: - for lines of JSON or of "
+                 "numbers on the standard input, each of which is answered with a line of JSON; or a folder "
+                 "of files (.npy, .npz, .h5, .csv, .json), with -o FOLDER for the results (docs/cluster.md)");
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_option("--dtype", arguments->dtype,
@@ -167,7 +223,8 @@ Action declare_sample(CLI::App& app) {
       "--json", arguments->json,
       "print one JSON object: rows, draws, evaluations of the network for a draw, acceptance, seconds");
   add_strict(app, arguments->strict);
-  add_output(app, arguments->output, ".npz, .h5 or .npy file to write");
+  add_output(app, arguments->output, ".npz, .h5 or .npy file to write; with --watch a folder of results",
+             /*required=*/false);
   return [arguments] { return sample_command(*arguments); };
 }
 

@@ -12,6 +12,16 @@ double single_step(double size) {
   return std::nextafter(single, std::numeric_limits<float>::infinity()) - single;
 }
 
+ColumnSpread::ColumnSpread(const std::array<double, 4>& numbers)
+    : count_(static_cast<int64_t>(numbers[0])),
+      mean_(numbers[1]),
+      squares_(numbers[2]),
+      largest_(numbers[3]) {}
+
+std::array<double, 4> ColumnSpread::numbers() const {
+  return {static_cast<double>(count_), mean_, squares_, largest_};
+}
+
 void ColumnSpread::add(double value) {
   if (!std::isfinite(value)) return;
   ++count_;

@@ -1,6 +1,7 @@
 // Whether float32 is fine enough for the numbers of a column.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -17,6 +18,10 @@ double single_step(double size);
 /// 1962).
 class ColumnSpread {
  public:
+  ColumnSpread() = default;
+  /// What numbers() of another gave.
+  explicit ColumnSpread(const std::array<double, 4>& numbers);
+  std::array<double, 4> numbers() const;
   void add(double value);
   double deviation() const;
   /// True where the values differ and float32's numbers at the largest of them are farther apart than a

@@ -15,6 +15,7 @@ namespace fluxsbi::experiment {
 /// All that decides the numbers of an output, as lines "key: value".
 class WorkDescription {
  public:
+  WorkDescription() = default;
   /// The command, the model and what evaluates it.
   WorkDescription(const std::string& command, sample::Posterior& posterior);
   void add(const std::string& key, const std::string& value);

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -9,11 +12,13 @@
 #include "core/text.hpp"
 #include "data/files/names.hpp"
 #include "data/look/reference.hpp"
-#include "sample/files/disagreement.hpp"
+#include "sample/files/exact_numbers.hpp"
 
 namespace fluxsbi::experiment {
 
 namespace {
+
+using nlohmann::json;
 
 constexpr size_t most_lines = 10;
 
@@ -55,44 +60,79 @@ void check_observations(const sample::Posterior& posterior, std::span<const doub
                                  " unlike the training data, and --strict was given; nothing was computed");
 }
 
-int64_t check_agreement(const sample::Posterior& posterior, const sample::Samples& samples,
-                        sample::RowRange range, const std::string& file) {
+AgreementCheck::AgreementCheck(const sample::Posterior& posterior, int64_t draws, bool all_tokens,
+                               sample::RowRange range, std::string file)
+    : posterior_(posterior), range_(range), file_(file.empty() ? "the joint distribution" : std::move(file)) {
   const int64_t members = posterior.members();
-  if (members == 1) return 0;
-  if (samples.draws < members)
-    core::log::warning("with " + core::count_text(samples.draws, "draw") +
-                       " for each row only the first of the " + std::to_string(members) +
-                       " members answer; draw " + std::to_string(members) + " or more (-n)");
-  if (samples.draws < members * sample::Disagreement::least_draws) {
+  if (members == 1) return;
+  if (draws < members)
+    core::log::warning("with " + core::count_text(draws, "draw") + " for each row only the first of the " +
+                       std::to_string(members) + " members answer; draw " + std::to_string(members) +
+                       " or more (-n)");
+  if (draws < members * sample::Disagreement::least_draws) {
     core::log::info("fewer than " + std::to_string(sample::Disagreement::least_draws) +
                     " draws of each member do not tell whether members agree");
-    return 0;
+    return;
   }
-  const data::DataShape& shape = posterior.shape();
-  const bool all_tokens = samples.tokens > shape.theta_dim;
-  auto names = data::feature_names(posterior.theta_names(), shape.theta_channels);
-  const auto of_x = data::feature_names(posterior.x_names(), shape.x_channels);
+  look_.emplace(draws, members, posterior.standardiser(all_tokens));
+}
+
+void AgreementCheck::add(std::span<const double> values, std::span<const uint8_t> filled) {
+  if (!look_) return;
+  look_->add(values, filled, [&](const sample::Disagreement& row) {
+    if (!row.warns()) return;
+    if (std::cmp_less(count_++, most_lines)) first_.push_back(row);
+  });
+}
+
+int64_t AgreementCheck::finish() const {
+  const data::DataShape& shape = posterior_.shape();
+  auto names = data::feature_names(posterior_.theta_names(), shape.theta_channels);
+  const auto of_x = data::feature_names(posterior_.x_names(), shape.x_channels);
   names.insert(names.end(), of_x.begin(), of_x.end());
-  auto found = sample::disagreements({samples.values, samples.filled, samples.rows, samples.draws, members},
-                                     posterior.standardiser(all_tokens));
-  std::erase_if(found, [](const sample::Disagreement& row) { return !row.warns(); });
-  const std::string place = file.empty() ? "the joint distribution" : file;
-  for (size_t i = 0; i < std::min(found.size(), most_lines); ++i) {
+  for (size_t i = 0; i < first_.size(); ++i) {
     core::log::warning(
-        place + ", row " + std::to_string(range.first + found[i].row) + ": " + found[i].text(members, names) +
+        file_ + ", row " + std::to_string(range_.first + first_[i].row) + ": " +
+        first_[i].text(posterior_.members(), names) +
         (i == 0 ? "; the simulations do not settle what theta is there, and the samples mix guesses" : ""));
   }
-  if (found.size() > most_lines)
-    core::log::warning(place + ": the members disagree about " + core::and_more(found.size() - most_lines) +
-                       " of its " + std::to_string(range.rows) + " rows");
-  return std::ssize(found);
+  if (std::cmp_greater(count_, most_lines))
+    core::log::warning(file_ + ": the members disagree about " +
+                       core::and_more(static_cast<size_t>(count_) - most_lines) + " of its " +
+                       std::to_string(range_.rows) + " rows");
+  return count_;
 }
 
-bool none_filled(const std::vector<uint8_t>& filled) {
-  return !filled.empty() && std::find(filled.begin(), filled.end(), uint8_t{1}) == filled.end();
+std::string AgreementCheck::state() const {
+  if (!look_) return "";
+  json first = json::array();
+  for (const sample::Disagreement& row : first_) {
+    first.push_back({row.row, sample::exact_bits(std::vector{row.apart, row.factor}), row.apart_feature,
+                     row.factor_feature});
+  }
+  return json{{"look", sample::exact_bits(look_->state())}, {"first", first}, {"count", count_}}.dump();
 }
 
-void refuse_unfilled(const std::string& output, size_t count) {
+void AgreementCheck::restore(const std::string& state) {
+  if (!look_) return;
+  const json kept = json::parse(state);
+  look_->restore(sample::from_bits(kept.at("look").get<std::vector<uint64_t>>()));
+  count_ = kept.at("count").get<int64_t>();
+  for (const json& row : kept.at("first")) {
+    const auto numbers = sample::from_bits(row.at(1).get<std::vector<uint64_t>>());
+    first_.push_back({row.at(0).get<int64_t>(), numbers.at(0), numbers.at(1), row.at(2).get<size_t>(),
+                      row.at(3).get<size_t>()});
+  }
+}
+
+int64_t check_agreement(const sample::Posterior& posterior, const sample::Samples& samples,
+                        sample::RowRange range, const std::string& file) {
+  AgreementCheck check(posterior, samples.draws, samples.tokens > posterior.shape().theta_dim, range, file);
+  check.add(samples.values, samples.filled);
+  return check.finish();
+}
+
+void refuse_unfilled(const std::string& output, int64_t count) {
   throw core::UserError(
       output + ": not one of " + std::to_string(count) +
       " samples could be filled, so nothing was written; correct the prior (train again, or "

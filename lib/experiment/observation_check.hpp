@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "sample/files/disagreement.hpp"
 #include "sample/files/shard.hpp"
 #include "sample/posterior.hpp"
 
@@ -19,15 +21,38 @@ namespace fluxsbi::experiment {
 void check_observations(const sample::Posterior& posterior, std::span<const double> values,
                         sample::RowRange range, const std::string& file, bool strict);
 
-/// Draws of an ensemble: a warning for each of the first ten rows about which its members disagree
-/// (disagreement.hpp), and one for the others; the rows `range` of `file`. Says so where there are too few
-/// draws to tell. Returns how many rows these are; 0 for a single model.
+/// Whether the members of an ensemble agree about what was drawn, for draws that come block by block.
+class AgreementCheck {
+ public:
+  /// `draws` of each of the rows `range` of `file`; all_tokens: of theta and x. Says so where there are too
+  /// few draws to tell. posterior must outlive it.
+  AgreementCheck(const sample::Posterior& posterior, int64_t draws, bool all_tokens, sample::RowRange range,
+                 std::string file);
+
+  /// The next draws, in the order of rows and draws.
+  void add(std::span<const double> values, std::span<const uint8_t> filled);
+  /// A warning for each of the first ten rows about which the members disagree (disagreement.hpp), and one
+  /// for the others. Returns how many rows these are; 0 for a single model.
+  int64_t finish() const;
+
+  /// Where it stands, for restore() of another; JSON.
+  std::string state() const;
+  void restore(const std::string& state);
+
+ private:
+  const sample::Posterior& posterior_;
+  sample::RowRange range_;
+  std::string file_;
+  std::optional<sample::AgreementLook> look_;  ///< none: there is nothing to tell
+  std::vector<sample::Disagreement> first_;    ///< rows of which it warns
+  int64_t count_ = 0;
+};
+
+/// The same for whole samples.
 int64_t check_agreement(const sample::Posterior& posterior, const sample::Samples& samples,
                         sample::RowRange range, const std::string& file);
 
-/// True where there are samples and none of them could be filled.
-bool none_filled(const std::vector<uint8_t>& filled);
 /// Throws the UserError of a file that would hold `count` samples of NaN alone.
-[[noreturn]] void refuse_unfilled(const std::string& output, size_t count);
+[[noreturn]] void refuse_unfilled(const std::string& output, int64_t count);
 
 }  // namespace fluxsbi::experiment

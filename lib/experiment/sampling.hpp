@@ -23,18 +23,23 @@ struct SamplingRequest {
   bool strict = false;
   bool partial = false;  ///< a file without a single sample is written, too
   sample::NumberType number_type = sample::NumberType::automatic;  ///< of the file's samples
+  /// Observations that stand in memory, which `x` is the name of in messages; null: `x` is a file.
+  const io::Array* x_values = nullptr;
+  bool interruptible = true;  ///< a signal that asks to stop ends the work between two evaluations
 };
 
 struct SamplingOutcome {
   int64_t rows = 0, evaluations = 0;
+  int64_t drawn = 0;      ///< samples computed, redraws included
   double acceptance = 1;  ///< share of the draws that lay inside the prior's support
-  double seconds = 0;     ///< of the sampling alone
+  double seconds = 0;     ///< of the sampling alone, in this run
 };
 
-/// Reads, samples and writes. Logs what of theta and x the samples are of where no file says it. Warns of
-/// rows unlike the training data. Throws UserError for files that do not fit the model, for questions that it
-/// cannot answer, and where no sample could be filled; core::Stopped when a signal asked to stop and what was
-/// drawn is kept beside the output, core::Interrupted when nothing is.
+/// Reads, and writes samples while they are drawn: memory does not grow with their number. Logs what of theta
+/// and x the samples are of where no file says it. Warns of rows unlike the training data. Throws UserError
+/// for files that do not fit the model, for questions that it cannot answer, and where no sample could be
+/// filled; core::Stopped when a signal asked to stop and what was drawn is kept beside the output,
+/// core::Interrupted when nothing is.
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& options, const sample::Progress& progress = {});
 

@@ -26,8 +26,8 @@ namespace {
 
 constexpr std::string_view temporary_mark = ".tmp-";  // before PID-COUNTER
 
-// Beyond a limit on file sizes write() fails with EFBIG only where SIGXFSZ, which ends the program, is
-// ignored.
+}  // namespace
+
 void ignore_file_size_signal() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -36,8 +36,7 @@ void ignore_file_size_signal() {
   });
 }
 
-// A symbolic link stays: the file that it points to is replaced.
-std::string resolve(const std::string& path) {
+std::string link_target(const std::string& path) {
   std::error_code problem;
   if (!std::filesystem::is_symlink(path, problem)) return path;
   const auto target = std::filesystem::weakly_canonical(path, problem);
@@ -53,13 +52,11 @@ void flush_folder_of(const std::string& path) {
   if (problem != 0 && problem != EINVAL && problem != ENOTSUP) fail_to_write(path, problem);
 }
 
-}  // namespace
-
 void fail_to_write(const std::string& path, int error_number) {
   throw core::UserError(path + ": cannot be written: " + core::io_problem(error_number));
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(resolve(path)) {
+AtomicFile::AtomicFile(std::string path) : path_(link_target(path)) {
   static std::atomic<unsigned> counter{0};
   ignore_file_size_signal();
   struct stat old {};

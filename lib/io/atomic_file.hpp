@@ -47,6 +47,15 @@ class AtomicFile {
   uint64_t size_ = 0;
 };
 
+/// What stands where `path` is a symbolic link: the file that it points to, which is replaced, while the link
+/// stays; else `path`.
+std::string link_target(const std::string& path);
+/// Flushes the names in the folder of `path` to disk.
+void flush_folder_of(const std::string& path);
+/// Beyond a limit on file sizes write() fails with EFBIG only where SIGXFSZ, which ends the program, is
+/// ignored: from here on it is.
+void ignore_file_size_signal();
+
 /// Writes a whole text file atomically.
 void write_text(const std::string& path, std::string_view text);
 

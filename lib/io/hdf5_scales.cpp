@@ -63,9 +63,11 @@ bool Scales::add_bare(const std::string& name, int64_t length) {
   scales_.emplace(name, std::vector<Use>());
   const auto size = static_cast<hsize_t>(length);
   const Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
+  const Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
+  H5Pset_obj_track_times(properties, false);  // the same arrays give the same bytes
   // Big-endian, as netCDF-4 writes it; no memory is taken where no value is written.
   const Handle dataset(
-      H5Dcreate2(group_, name.c_str(), H5T_IEEE_F32BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+      H5Dcreate2(group_, name.c_str(), H5T_IEEE_F32BE, space, H5P_DEFAULT, properties, H5P_DEFAULT),
       H5Dclose);
   char number[16];
   std::snprintf(number, sizeof number, ".%10lld", static_cast<long long>(length));

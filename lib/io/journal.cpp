@@ -25,6 +25,11 @@ constexpr uint64_t longest_description = 1 << 20;
 constexpr uint64_t largest_record = uint64_t{1} << 36;  // bytes: a length beyond it is damage
 constexpr double sync_seconds = 5;
 
+// Where replace() writes what takes a journal's place.
+std::string next_of(const std::string& path) {
+  return path + ".next";
+}
+
 template <class T>
 void append_bytes(std::vector<std::byte>& buffer, const T& values) {
   const auto bytes = std::as_bytes(std::span(values));
@@ -82,8 +87,9 @@ std::string value_of(const std::string& line) {
   return colon == std::string::npos ? "nothing" : line.substr(colon + 2);
 }
 
-// "draws: 300 there and 200 here" for each line that differs.
-std::string differences(const std::string& stored, const std::string& description) {
+}  // namespace
+
+std::string description_differences(const std::string& stored, const std::string& description) {
   const auto there = lines_of(stored), here = lines_of(description);
   const auto find = [](const std::vector<std::string>& lines, const std::string& key) {
     const auto line =
@@ -101,8 +107,6 @@ std::string differences(const std::string& stored, const std::string& descriptio
   return text;
 }
 
-}  // namespace
-
 void Journal::fail(const std::string& what) const {
   throw core::UserError(path_ + ": " + what + ": " + core::io_problem(errno));
 }
@@ -113,7 +117,7 @@ Journal::Journal(std::string path, const Kind& kind, const std::string& descript
       descriptor_(open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   core::require(kind.mark.size() == mark_bytes, "a journal's mark has eight bytes");
   if (!descriptor_.is_open()) fail("cannot be opened for writing");
-  if (!take_lock(descriptor_.number())) {
+  if (!take_lock(descriptor_.number()) || !stands_at(descriptor_.number(), path_)) {
     throw core::UserError(path_ + " is being written by another fluxsbi " + kind_.command +
                           "; wait for it or choose another output");
   }
@@ -130,10 +134,10 @@ Journal::~Journal() {
 
 void Journal::write_header(const std::string& description) {
   core::require(description.size() < longest_description, "a description of a few lines");
-  const auto bytes = framed(kind_.mark, std::as_bytes(std::span(description)));
-  if (ftruncate(descriptor_.number(), 0) != 0 || !core::write_all_at(descriptor_.number(), 0, bytes))
+  header_ = framed(kind_.mark, std::as_bytes(std::span(description)));
+  if (ftruncate(descriptor_.number(), 0) != 0 || !core::write_all_at(descriptor_.number(), 0, header_))
     fail("cannot be written");
-  begin_ = end_ = bytes.size();
+  begin_ = end_ = header_.size();
 }
 
 // Leaves begin_ at 0 where the file is to be begun anew.
@@ -152,6 +156,7 @@ void Journal::open_existing(const std::string& description, bool discard_others)
   if (!bytes || bytes->size() > longest_description) return;
   const std::string stored(reinterpret_cast<const char*>(bytes->data()), bytes->size());
   if (stored == description) {
+    header_ = framed(kind_.mark, *bytes);
     begin_ = offset;
   } else if (!discard_others) {
     refuse(stored, description);
@@ -162,7 +167,7 @@ void Journal::refuse(const std::string& stored, const std::string& description) 
   const bool one_line = stored.find('\n') == std::string::npos;
   throw core::UserError(path_ + " holds the beginning of other " + kind_.content +
                         (one_line ? " (" + stored + ") than asked for (" + description + ")"
-                                  : " than asked for: " + differences(stored, description)) +
+                                  : " than asked for: " + description_differences(stored, description)) +
                         "; finish those first, remove the file, or use --force to drop them");
 }
 
@@ -184,12 +189,35 @@ void Journal::append(std::span<const std::byte> record) {
     const int problem = errno;
     // A failure to cut is harmless: the next run does it.
     [[maybe_unused]] const int cut = ftruncate(descriptor_.number(), static_cast<off_t>(end_));
-    throw core::UserError(
-        path_ + ": cannot be written: " + core::io_problem(problem) +
-        ". What was finished is kept in it; the same command then continues where this one stopped");
+    fail_to_grow(problem);
   }
   place_ = end_ += bytes.size();
   if (core::steady_seconds() - synced_ > sync_seconds) sync();
+}
+
+void Journal::fail_to_grow(int problem) const {
+  throw core::UserError(
+      path_ + ": cannot be written: " + core::io_problem(problem) +
+      ". What was finished is kept in it; the same command then continues where this one stopped");
+}
+
+void Journal::replace(std::span<const std::byte> record) {
+  const std::string next = next_of(path_);
+  auto bytes = header_;
+  append_bytes(bytes, framed({}, record));
+  core::FileDescriptor file(open(next.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  const bool done = file.is_open() && take_lock(file.number()) &&
+                    core::write_all_at(file.number(), 0, bytes) && fdatasync(file.number()) == 0 &&
+                    rename(next.c_str(), path_.c_str()) == 0;
+  if (!done) {
+    const int problem = errno;
+    unlink(next.c_str());
+    fail_to_grow(problem);
+  }
+  descriptor_ = std::move(file);
+  previous_ = begin_;
+  place_ = end_ = bytes.size();
+  synced_ = core::steady_seconds();
 }
 
 void Journal::sync() {
@@ -199,6 +227,7 @@ void Journal::sync() {
 
 void Journal::remove() {
   unlink(path_.c_str());
+  unlink(next_of(path_).c_str());  // of a run that was killed
   removed_ = true;
 }
 

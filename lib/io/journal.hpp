@@ -13,6 +13,10 @@
 
 namespace fluxsbi::io {
 
+/// "draws is 300 there and 200 here; ..." for the lines "key: value" in which two descriptions of work
+/// differ; "" where they are equal.
+std::string description_differences(const std::string& there, const std::string& here);
+
 /// Each record has a CRC-32; a kill at any moment loses at most the record that was being written. The file
 /// is locked while open, so that no second process writes it.
 class Journal {
@@ -48,6 +52,9 @@ class Journal {
   /// seconds what was added is flushed to disk. Throws UserError (disk full); the file is then cut back to
   /// its last whole record.
   void append(std::span<const std::byte> record);
+  /// Puts one record in the place of all there are; a kill at any moment leaves those or this. Throws
+  /// UserError (disk full); those then stay.
+  void replace(std::span<const std::byte> record);
   /// Flushes to disk.
   void sync();
   /// Deletes the file: its content has been written elsewhere, or is not needed.
@@ -59,10 +66,12 @@ class Journal {
   void open_existing(const std::string& description, bool discard_others);
   [[noreturn]] void refuse(const std::string& stored, const std::string& description) const;
   [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void fail_to_grow(int problem) const;
 
   std::string path_;
   Kind kind_;
   core::FileDescriptor descriptor_;
+  std::vector<std::byte> header_;
   uint64_t begin_ = 0;     ///< of the first record
   uint64_t place_ = 0;     ///< where next() reads and append() writes
   uint64_t previous_ = 0;  ///< place_ before the last next()

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "core/error.hpp"
 #include "core/system.hpp"
@@ -20,6 +21,13 @@ bool take_lock(int descriptor) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   return true;
+}
+
+bool stands_at(int descriptor, const std::string& path) {
+  struct stat open_file {
+  }, named{};
+  return fstat(descriptor, &open_file) == 0 && stat(path.c_str(), &named) == 0 &&
+         open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino;
 }
 
 core::FileDescriptor lock_folder(const std::string& folder) {

@@ -12,6 +12,9 @@ namespace fluxsbi::io {
 /// exec.
 bool take_lock(int descriptor);
 
+/// Whether `path` still names the open file: whoever held its lock before may have moved or removed it.
+bool stands_at(int descriptor, const std::string& path);
+
 /// A lock on a folder, which holds as long as the result lives. None where the file system knows no locks.
 /// Throws UserError if another process holds it.
 core::FileDescriptor lock_folder(const std::string& folder);

@@ -40,6 +40,7 @@ Array parse_npy(std::span<const std::byte> bytes, const std::string& name);
 /// The header that numpy would write before the array's bytes: version 1.0, little-endian, C order, padded to
 /// a multiple of 64 bytes. bfloat16, which numpy does not know, is an InternalError: widen it first.
 std::string npy_header(const Array& array);
+std::string npy_header(DType dtype, const std::vector<int64_t>& shape);
 
 /// Writes atomically; bfloat16 as float32.
 void save_npy(const std::string& path, const Array& array);

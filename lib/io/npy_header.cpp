@@ -196,13 +196,17 @@ NpyHeader read_npy_header(Stream& in) {
 }
 
 std::string npy_header(const Array& array) {
+  return npy_header(array.dtype, array.shape);
+}
+
+std::string npy_header(DType dtype, const std::vector<int64_t>& sizes) {
   const auto found =
-      std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) { return kind.dtype == array.dtype; });
+      std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) { return kind.dtype == dtype; });
   core::require(found != kinds.end(), "npy_header: numpy does not know bfloat16");
   std::string shape;
-  for (const int64_t n : array.shape) shape += std::to_string(n) + (array.shape.size() == 1 ? "," : ", ");
-  if (array.shape.size() > 1) shape.resize(shape.size() - 2);
-  std::string text = "{'descr': '" + std::string(size_of(array.dtype) == 1 ? "|" : "<") +
+  for (const int64_t n : sizes) shape += std::to_string(n) + (sizes.size() == 1 ? "," : ", ");
+  if (sizes.size() > 1) shape.resize(shape.size() - 2);
+  std::string text = "{'descr': '" + std::string(size_of(dtype) == 1 ? "|" : "<") +
                      std::string(found->code) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
   constexpr size_t prefix = 10, alignment = 64;
   text.append(alignment - 1 - (prefix + text.size()) % alignment, ' ');

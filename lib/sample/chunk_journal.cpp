@@ -15,7 +15,8 @@ namespace fluxsbi::sample {
 
 namespace {
 
-constexpr double quiet_seconds = 2;  // work that ends within them keeps nothing
+constexpr double quiet_seconds = 2;  // between writings; work that ends within them keeps nothing
+constexpr uint64_t state_key = ~uint64_t{0};
 
 struct ChunkHead {
   uint64_t key = 0;
@@ -53,11 +54,18 @@ ChunkJournal::ChunkJournal(std::string path, std::string description, bool disca
     : path_(std::move(path)),
       description_(std::move(description)),
       discard_others_(discard_others),
-      begin_(core::steady_seconds()) {
+      written_(core::steady_seconds()) {
   std::error_code ignored;
   if (!std::filesystem::exists(path_, ignored)) return;
   open();
   taking_ = !file_->at_end();
+  if (const auto first = file_->next()) {
+    if (const auto state = chunk_of(*first, state_key)) {
+      found_state_.assign(reinterpret_cast<const char*>(state->numbers.data()), state->numbers.size());
+    } else {
+      file_->unread();
+    }
+  }
   if (taking_) core::log::info(path_ + " holds the beginning of this work; going on from there");
 }
 
@@ -84,19 +92,35 @@ std::optional<Chunk> ChunkJournal::take(uint64_t key) {
 
 void ChunkJournal::keep(uint64_t key, const Chunk& chunk) {
   added_ = true;
-  auto record = record_of(key, chunk);
-  if (file_) {
-    file_->append(record);
-    return;
+  waiting_.push_back(record_of(key, chunk));
+  if (core::steady_seconds() - written_ > quiet_seconds) write_waiting();
+}
+
+void ChunkJournal::checkpoint(std::string state, std::function<void()> flush_rest) {
+  added_ = true;
+  taking_ = false;
+  waiting_.clear();
+  next_state_ = std::move(state);
+  flush_rest_ = std::move(flush_rest);
+  if (core::steady_seconds() - written_ > quiet_seconds) write_waiting();
+}
+
+void ChunkJournal::write_waiting() {
+  if (!file_) open();
+  if (next_state_) {
+    flush_rest_();
+    const auto bytes = std::as_bytes(std::span(*next_state_));
+    file_->replace(record_of(state_key, {0, {}, {bytes.begin(), bytes.end()}}));
+    next_state_.reset();
   }
-  waiting_.push_back(std::move(record));
-  if (core::steady_seconds() - begin_ > quiet_seconds) flush();
+  for (const auto& record : waiting_) file_->append(record);
+  waiting_.clear();
+  written_ = core::steady_seconds();
 }
 
 bool ChunkJournal::flush() {
   if (!added_) return false;
-  if (!file_) open();
-  for (const auto& record : std::exchange(waiting_, {})) file_->append(record);
+  write_waiting();
   file_->sync();
   return true;
 }
@@ -105,6 +129,7 @@ void ChunkJournal::remove() {
   if (file_) file_->remove();
   file_.reset();
   waiting_.clear();
+  next_state_.reset();
   core::set_last_words("");
 }
 

@@ -10,12 +10,14 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "sample/mixture.hpp"
 #include "sample/noise.hpp"
 #include "sample/rejection.hpp"
 #include "sample/solver/solver.hpp"
@@ -43,61 +45,121 @@ const SolverRow& solver_of(const SamplingOptions& options, const method::Method&
   return chosen ? *chosen : find_solver(method.default_solver());
 }
 
+}  // namespace
+
+// What was counted in all blocks so far.
+struct DrawingCounts {
+  static constexpr int64_t rows_named = 10;
+
+  int64_t drawn = 0, evaluations = 0, finite = 0, missing = 0, given_up = 0;
+  bool out_of_time = false, out_of_tries = false;
+  double redrawing = 0;                        // seconds
+  int64_t exhausted = 0, last_exhausted = -1;  // observations of which a sample ran out of evaluations
+  std::vector<int64_t> exhausted_rows;         // the first of them
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DrawingCounts, drawn, evaluations, finite, missing, given_up, out_of_time,
+                                   out_of_tries, redrawing, exhausted, last_exhausted, exhausted_rows)
+
 // Samples are items: item = row * draws + draw.
-class Drawing {
+class Drawing::Work {
  public:
-  Drawing(const Source& source, const Amount& amount, const SamplingOptions& options,
-          const Progress& progress)
+  Work(const Source& source, const Amount& amount, const SamplingOptions& options)
       : source_(source),
         amount_(amount),
         options_(options),
-        progress_(progress),
         solver_(solver_of(options, *source.method)),
         path_(source.method->path()),
         solver_options_(solver_options_of(options, *source.method)),
         total_(amount.rows * amount.draws),
-        rejection_(amount.rows, source.prior, source.theta_names, options) {
+        rejection_(source.prior, source.theta_names, options) {
+    core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
+                  "drawing needs a chunk of at least 1");
     const std::string problem = solver_problem(solver_, *path_, source.method->name());
     if (!problem.empty()) throw core::UserError("sampling.solver " + problem);
-    samples_.rows = amount.rows;
-    samples_.draws = amount.draws;
-    samples_.tokens = source.kept;
-    samples_.channels = source.channels;
-    samples_.values.assign(static_cast<size_t>(total_ * source.kept * source.channels),
-                           std::numeric_limits<double>::quiet_NaN());
-    samples_.filled.assign(static_cast<size_t>(total_), 0);
   }
 
-  Samples run() {
+  SampleBlock next(int64_t items, const Progress& progress) {
+    begin_block(items);
+    progress_ = &progress;
     const double begin = core::steady_seconds();
     std::vector<int64_t> pending = draw_all();
-    const double now = core::steady_seconds(), deadline = now + options_.max_seconds;
-    if (!pending.empty() && finite_ > 0)
-      rejection_.report_first_pass(std::ssize(pending), now - begin, source_.who);
-    given_up_ = finite_ > 0 ? rejection_.give_up(pending, amount_.draws) : 0;
-    if (!pending.empty() && finite_ > 0 && rejection_.out_of_time(now - begin)) {
-      out_of_time_ = true;
-      given_up_ += std::ssize(pending);
+    const double now = core::steady_seconds();
+    redraw(std::move(pending), now - begin, now);
+    state_.redrawing += core::steady_seconds() - now;
+    remember_exhausted();
+    first_ = end_;
+    return std::move(block_);
+  }
+
+  // Draws what the first pass rejected until nothing is left or hope is given up.
+  void redraw(std::vector<int64_t> pending, double first_pass, double now) {
+    const double deadline = now + options_.max_seconds - state_.redrawing;
+    const auto part = [&](int64_t count) { return static_cast<double>(count) / static_cast<double>(total_); };
+    if (!pending.empty() && state_.finite > 0)
+      rejection_.report_first_pass(std::ssize(pending), first_pass, part(end_ - first_), source_.who);
+    if (state_.finite > 0) give_up(pending);
+    if (!pending.empty() && state_.finite > 0 &&
+        rejection_.out_of_time(first_pass, state_.redrawing, part(end_))) {
+      state_.out_of_time = true;
+      state_.given_up += std::ssize(pending);
+      state_.missing += std::ssize(pending);
       pending.clear();
     }
     int64_t attempt = 1;
     while (!pending.empty() && attempt <= options_.max_tries) {
-      if (finite_ == 0 || core::steady_seconds() > deadline) break;
+      if (state_.finite == 0 || core::steady_seconds() > deadline) break;
       pending = draw_again(pending, attempt++, deadline);
-      given_up_ += rejection_.give_up(pending, amount_.draws);
+      give_up(pending);
     }
-    const int64_t missing = std::ssize(pending) + given_up_;
-    if (missing > 0) warn_unfilled(missing, attempt > options_.max_tries);
-    if (!exhausted_.empty()) warn_exhausted();
-    return std::move(samples_);
+    state_.missing += std::ssize(pending);
+    state_.out_of_tries |= !pending.empty() && attempt > options_.max_tries;
+  }
+
+  void finish() const {
+    if (state_.missing > 0) warn_unfilled();
+    if (state_.exhausted > 0) warn_exhausted();
+  }
+
+  int64_t done() const { return first_; }
+  int64_t drawn() const { return state_.drawn; }
+  int64_t evaluations() const { return state_.evaluations; }
+
+  std::string state() const {
+    return nlohmann::json{{"done", first_}, {"counts", state_}, {"rejection", rejection_.state()}}.dump();
+  }
+
+  void restore(const std::string& state) {
+    const auto kept = nlohmann::json::parse(state);
+    first_ = end_ = kept.at("done").get<int64_t>();
+    state_ = kept.at("counts").get<DrawingCounts>();
+    rejection_.restore(kept.at("rejection").get<std::string>());
   }
 
  private:
+  void give_up(std::vector<int64_t>& pending) {
+    const int64_t count = rejection_.give_up(pending, amount_.draws);
+    state_.given_up += count;
+    state_.missing += count;
+  }
+
+  void begin_block(int64_t items) {
+    core::require(items >= 0 && items <= total_ - first_, "a block of the items that are left");
+    end_ = first_ + items;
+    block_.tokens = source_.kept;
+    block_.channels = source_.channels;
+    block_.values.assign(static_cast<size_t>(items * source_.kept * source_.channels),
+                         std::numeric_limits<double>::quiet_NaN());
+    block_.filled.assign(static_cast<size_t>(items), 0);
+    if (items == 0) return;
+    const int64_t first_row = first_ / amount_.draws, last_row = (end_ - 1) / amount_.draws;
+    rejection_.begin_block(first_row, last_row - first_row + 1);
+  }
+
   // The first try of every item. Returns those that were rejected.
   std::vector<int64_t> draw_all() {
     std::vector<int64_t> rejected;
-    for (int64_t begin = 0; begin < total_; begin += amount_.chunk) {
-      std::vector<int64_t> items(static_cast<size_t>(std::min(amount_.chunk, total_ - begin)));
+    for (int64_t begin = first_; begin < end_; begin += amount_.chunk) {
+      std::vector<int64_t> items(static_cast<size_t>(std::min(amount_.chunk, end_ - begin)));
       std::iota(items.begin(), items.end(), begin);
       draw_chunk(items, 0, rejected);
       report(begin + std::ssize(items) - std::ssize(rejected));
@@ -118,13 +180,13 @@ class Drawing {
       }
       const auto chunk = rest.first(std::min(rest.size(), static_cast<size_t>(amount_.chunk)));
       draw_chunk(chunk, attempt, rejected);
-      report(total_ - count + begin + std::ssize(chunk) - std::ssize(rejected));
+      report(end_ - count + begin + std::ssize(chunk) - std::ssize(rejected));
     }
     return rejected;
   }
 
   void report(int64_t done) const {
-    if (progress_) progress_(done, total_);
+    if (*progress_) (*progress_)(done, total_);
   }
 
   // Draws these items together; adds those that are to be redrawn to `rejected`.
@@ -139,8 +201,10 @@ class Drawing {
       chunk = compute(items, rows, attempt);
       if (source_.journal) source_.journal->keep(key, *chunk);
     }
-    remember_exhausted(chunk->exhausted, rows);
-    samples_.evaluations = std::max(samples_.evaluations, chunk->evaluations);
+    for (size_t i = 0; i < chunk->exhausted.size(); ++i) {
+      if (chunk->exhausted[i]) exhausted_.insert(amount_.first_row + rows[i]);
+    }
+    state_.evaluations = std::max(state_.evaluations, chunk->evaluations);
     std::vector<float> values(items.size() * static_cast<size_t>(state_size()));
     core::require(chunk->numbers.size() == values.size() * sizeof(float), "a chunk's key fixes its size");
     std::memcpy(values.data(), chunk->numbers.data(), chunk->numbers.size());
@@ -204,9 +268,12 @@ class Drawing {
     return guidance;
   }
 
-  void remember_exhausted(std::span<const uint8_t> exhausted, std::span<const int64_t> rows) {
-    for (size_t i = 0; i < exhausted.size(); ++i) {
-      if (exhausted[i]) exhausted_.insert(amount_.first_row + rows[i]);
+  // The block's rows that ran out of evaluations join those of earlier blocks, which end where it begins.
+  void remember_exhausted() {
+    for (const int64_t row : std::exchange(exhausted_, {})) {
+      if (row <= state_.last_exhausted) continue;
+      state_.last_exhausted = row;
+      if (state_.exhausted++ < DrawingCounts::rows_named) state_.exhausted_rows.push_back(row);
     }
   }
 
@@ -216,22 +283,22 @@ class Drawing {
     const auto size = static_cast<size_t>(state_size()),
                kept = static_cast<size_t>(source_.kept * source_.channels);
     std::vector<double> values = source_.standardiser->invert(standardised);
-    samples_.drawn += std::ssize(items);
+    state_.drawn += std::ssize(items);
     for (size_t i = 0; i < items.size(); ++i) {
       const auto value = std::span(values).subspan(i * size, size);
       const auto given = given_of(items[i] / amount_.draws);
       put_given(value, given);
       const bool finite = std::all_of(value.begin(), value.end(), [](double v) { return std::isfinite(v); });
-      finite_ += finite;
+      state_.finite += finite;
       const bool good = finite && in_support(value, given);
       tell_rejection(items[i] / amount_.draws, value, finite, good);
       if (!good) {
         rejected.push_back(items[i]);
         continue;
       }
-      const auto item = static_cast<size_t>(items[i]);
-      std::copy_n(value.begin(), kept, samples_.values.begin() + static_cast<std::ptrdiff_t>(item * kept));
-      samples_.filled[item] = 1;
+      const auto item = static_cast<size_t>(items[i] - first_);
+      std::copy_n(value.begin(), kept, block_.values.begin() + static_cast<std::ptrdiff_t>(item * kept));
+      block_.filled[item] = 1;
     }
   }
 
@@ -270,22 +337,24 @@ class Drawing {
 
   int64_t state_size() const { return source_.tokens * source_.channels; }
 
-  void warn_unfilled(int64_t missing, bool out_of_tries) const {
+  void warn_unfilled() const {
     const std::string reason =
-        finite_ == 0   ? "the network's output is not finite"
-        : out_of_time_ ? "they were given up, since more than half of them would still be missing after "
-                         "sampling.max_seconds = " +
-                             core::number_text(options_.max_seconds)
-        : given_up_ > 0
-            ? std::to_string(given_up_) +
+        state_.finite == 0   ? "the network's output is not finite"
+        : state_.out_of_time ? "they were given up, since more than half of them would still be missing "
+                               "after sampling.max_seconds = " +
+                                   core::number_text(options_.max_seconds)
+        : state_.given_up > 0
+            ? std::to_string(state_.given_up) +
                   " were given up, since sampling.max_tries = " + std::to_string(options_.max_tries) +
                   " further tries are unlikely to fill most of them"
-        : out_of_tries ? "sampling.max_tries was reached"
-                       : "sampling.max_seconds was reached";
+        : state_.out_of_tries ? "sampling.max_tries was reached"
+                              : "sampling.max_seconds was reached";
     const std::string where = rejection_.where();
-    core::log::warning(source_.who + std::to_string(missing) + " of " + std::to_string(total_) +
+    const double acceptance =
+        static_cast<double>(total_ - state_.missing) / static_cast<double>(state_.drawn);
+    core::log::warning(source_.who + std::to_string(state_.missing) + " of " + std::to_string(total_) +
                        " samples could not be filled and are NaN: " + reason + " (acceptance rate " +
-                       core::number_text(std::round(samples_.acceptance() * 1e4) / 1e4) + ")" +
+                       core::number_text(std::round(acceptance * 1e4) / 1e4) + ")" +
                        (where.empty() ? ""
                                       : "; " + where +
                                             ": other units, a wrong prior, or an observation "
@@ -293,38 +362,68 @@ class Drawing {
   }
 
   void warn_exhausted() const {
-    const std::vector<int64_t> rows(exhausted_.begin(), exhausted_.end());
+    const int64_t others = state_.exhausted - std::ssize(state_.exhausted_rows);
     core::log::warning(
-        source_.who + "samples of " + std::to_string(exhausted_.size()) +
+        source_.who + "samples of " + std::to_string(state_.exhausted) +
         " observations ran into sampling.max_evaluations = " + std::to_string(options_.max_evaluations) +
-        " and were drawn again; rows " + core::list_first(rows) +
+        " and were drawn again; rows " + core::list_first(state_.exhausted_rows) +
+        (others > 0 ? " " + core::and_more(static_cast<size_t>(others)) : "") +
         "; raise it, loosen sampling.atol and rtol, or take a fixed-step solver");
   }
 
   const Source& source_;
   const Amount& amount_;
   const SamplingOptions& options_;
-  const Progress& progress_;
   const SolverRow& solver_;
   const std::unique_ptr<method::Path> path_;
   const SolverOptions solver_options_;
   const int64_t total_;
-  std::set<int64_t> exhausted_;  // observations of which a sample ran out of evaluations
-  int64_t finite_ = 0, given_up_ = 0;
-  bool out_of_time_ = false;
+  int64_t first_ = 0, end_ = 0;  // of the block's items
+  const Progress* progress_ = nullptr;
+  std::set<int64_t> exhausted_;  // observations of the block of which a sample ran out of evaluations
+  DrawingCounts state_;
   Rejection rejection_;
-  Samples samples_;
+  SampleBlock block_;
 };
 
-}  // namespace
+Drawing::Drawing(const Source& source, const Amount& amount, const SamplingOptions& options)
+    : work_(std::make_unique<Work>(source, amount, options)) {}
+
+Drawing::~Drawing() = default;
+
+SampleBlock Drawing::next(int64_t items, const Progress& progress) {
+  const at::NoGradGuard no_gradient;
+  return work_->next(items, progress);
+}
+
+int64_t Drawing::done() const {
+  return work_->done();
+}
+
+int64_t Drawing::drawn() const {
+  return work_->drawn();
+}
+
+int64_t Drawing::evaluations() const {
+  return work_->evaluations();
+}
+
+void Drawing::finish() const {
+  work_->finish();
+}
+
+std::string Drawing::state() const {
+  return work_->state();
+}
+
+void Drawing::restore(const std::string& state) {
+  work_->restore(state);
+}
 
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress) {
-  core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
-                "draw needs a chunk of at least 1");
-  const at::NoGradGuard no_gradient;
-  const core::InterruptScope stops;
-  return Drawing(source, amount, options, progress).run();
+  const Source* const sources[] = {&source};
+  return draw_mixture(sources, amount, options, progress);
 }
 
 }  // namespace fluxsbi::sample

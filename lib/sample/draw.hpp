@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -53,14 +54,40 @@ struct Amount {
 /// Called after every chunk with the number of samples that are final and their total.
 using Progress = std::function<void(int64_t done, int64_t total)>;
 
-/// Draws amount.rows * amount.draws samples. A sample that is not finite, or with options.reject outside the
-/// prior's support, is redrawn with fresh noise until options.max_tries or options.max_seconds, or until its
-/// observation is given up (rejection.hpp), and not at all where no first try was finite; then it stays NaN
-/// with filled = 0, and a warning says how many and where the rejected ones lie, and another which rows ran
-/// into options.max_evaluations. Where a tenth of the first tries or more is redrawn, the log says so. Memory
-/// beside the result is that of one chunk and 8 bytes for each sample that is to be redrawn. Throws UserError
-/// for a solver that is unknown or not the method's and for guidance of a model without a null condition,
-/// core::Interrupted when a signal asked to stop; finished chunks are in source.journal then.
+/// Draws the amount.rows * amount.draws samples, item by item (item = row * draws + draw), in blocks of
+/// consecutive items. A sample that is not finite, or with options.reject outside the prior's support, is
+/// redrawn with fresh noise, before the next block begins, until options.max_tries, until redrawing has taken
+/// options.max_seconds in all, or until its observation is given up (rejection.hpp), and not at all where no
+/// first try was finite; then it stays NaN with filled = 0. Where a tenth of the first tries or more is
+/// redrawn, the log says so once. Memory is that of a block, of one chunk and 8 bytes for each sample of the
+/// block that is to be redrawn. Blocks of whole chunks change no chunk of first tries.
+class Drawing {
+ public:
+  /// All arguments must outlive it. Throws UserError for a solver that is unknown or not the method's.
+  Drawing(const Source& source, const Amount& amount, const SamplingOptions& options);
+  ~Drawing();
+
+  /// The next `items` samples. Throws UserError for guidance of a model without a null condition,
+  /// core::Interrupted within a core::InterruptScope when a signal asked to stop; finished chunks are in
+  /// source.journal then.
+  SampleBlock next(int64_t items, const Progress& progress = {});
+  int64_t done() const;         ///< items of the blocks so far
+  int64_t drawn() const;        ///< samples computed, redraws included
+  int64_t evaluations() const;  ///< network evaluations of the longest chunk, unconditional ones included
+  /// After the last block: warns of how many samples were not filled and where the rejected ones lie, and of
+  /// the rows that ran into options.max_evaluations.
+  void finish() const;
+
+  /// Where it stands between two blocks, for restore() of another; JSON.
+  std::string state() const;
+  void restore(const std::string& state);
+
+ private:
+  class Work;
+  std::unique_ptr<Work> work_;
+};
+
+/// All of them in one block.
 Samples draw(const Source& source, const Amount& amount, const SamplingOptions& options,
              const Progress& progress = {});
 

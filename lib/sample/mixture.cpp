@@ -3,59 +3,129 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+
+#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/stop.hpp"
 
 namespace fluxsbi::sample {
 
 namespace {
 
-// Puts a member's draws to their places among all.
-void put_share(const Samples& share, int64_t first, int64_t step, Samples& all) {
-  const int64_t size = share.tokens * share.channels;
-  for (int64_t row = 0; row < share.rows; ++row) {
-    for (int64_t i = 0; i < share.draws; ++i) {
-      const int64_t from = row * share.draws + i, to = row * all.draws + first + i * step;
-      all.filled[static_cast<size_t>(to)] = share.filled[static_cast<size_t>(from)];
-      std::copy_n(share.values.begin() + from * size, size, all.values.begin() + to * size);
-    }
-  }
-}
+constexpr int64_t block_bytes = int64_t{1} << 21;  // of samples as float64
 
 }  // namespace
 
-Samples draw_mixture(
-    int64_t members, const Amount& amount, const Progress& progress,
-    const std::function<Samples(int64_t member, const Amount& share, const Progress&)>& draw_member) {
-  core::require(members >= 1, "a mixture has members");
-  if (members == 1) return draw_member(0, amount, progress);
-  Samples all;
-  int64_t before = 0;
-  for (int64_t m = 0; m < members; ++m) {
-    Amount share = amount;
-    share.first_draw = m;
-    share.draw_step = members;
-    share.draws = (amount.draws - m + members - 1) / members;
-    if (share.draws == 0 && m > 0) continue;
-    const Progress shown = [&](int64_t done, int64_t) {
-      if (progress) progress(before + done, amount.rows * amount.draws);
-    };
-    const Samples found = draw_member(m, share, shown);
-    if (m == 0) {
-      all.rows = amount.rows;
-      all.draws = amount.draws;
-      all.tokens = found.tokens;
-      all.channels = found.channels;
-      const auto count = static_cast<size_t>(all.rows * all.draws);
-      all.values.resize(count * static_cast<size_t>(all.tokens * all.channels));
-      all.filled.resize(count);
+MixtureDrawing::MixtureDrawing(std::span<const Source* const> sources, const Amount& amount,
+                               const SamplingOptions& options)
+    : amount_(amount) {
+  core::require(!sources.empty(), "a mixture has members");
+  size_ = sources.front()->kept * sources.front()->channels;
+  const int64_t count = std::ssize(sources);
+  shares_.assign(sources.size(), amount);  // never moved: a drawing refers to its share
+  for (int64_t m = 0; m < count; ++m) {
+    Amount& share = shares_[static_cast<size_t>(m)];
+    if (count > 1) {
+      share.first_draw = m;
+      share.draw_step = count;
+      share.draws = (amount.draws - m + count - 1) / count;
     }
-    put_share(found, m, members, all);
-    all.drawn += found.drawn;
-    all.evaluations = std::max(all.evaluations, found.evaluations);
-    before += share.draws * amount.rows;
+    drawings_.push_back(std::make_unique<Drawing>(*sources[static_cast<size_t>(m)], share, options));
+  }
+}
+
+// How many of the first `items` items are a member's.
+int64_t MixtureDrawing::items_of(size_t member, int64_t items) const {
+  if (members() == 1 || amount_.draws == 0) return items;
+  const int64_t row = items / amount_.draws, beyond = items % amount_.draws - shares_[member].first_draw;
+  return row * shares_[member].draws + (beyond > 0 ? (beyond + members() - 1) / members() : 0);
+}
+
+SampleBlock MixtureDrawing::next(int64_t items, const Progress& progress) {
+  const int64_t first = done_;
+  done_ += items;
+  if (members() == 1) return drawings_.front()->next(items, progress);
+  SampleBlock all;
+  all.values.resize(static_cast<size_t>(items * size_));
+  all.filled.resize(static_cast<size_t>(items));
+  int64_t before = first;
+  for (size_t m = 0; m < shares_.size(); ++m) {
+    const Amount& share = shares_[m];
+    const int64_t begin = items_of(m, first), count = items_of(m, done_) - begin;
+    const Progress shown = [&](int64_t done, int64_t) {
+      if (progress) progress(before + done - begin, total());
+    };
+    const SampleBlock own = drawings_[m]->next(count, shown);
+    all.tokens = own.tokens;
+    all.channels = own.channels;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t row = (begin + i) / share.draws, draw = (begin + i) % share.draws;
+      const int64_t to = row * amount_.draws + share.first_draw + draw * share.draw_step - first;
+      all.filled[static_cast<size_t>(to)] = own.filled[static_cast<size_t>(i)];
+      std::copy_n(own.values.begin() + i * size_, size_, all.values.begin() + to * size_);
+    }
+    before += count;
   }
   return all;
+}
+
+int64_t MixtureDrawing::drawn() const {
+  int64_t sum = 0;
+  for (const auto& drawing : drawings_) sum += drawing->drawn();
+  return sum;
+}
+
+int64_t MixtureDrawing::evaluations() const {
+  int64_t most = 0;
+  for (const auto& drawing : drawings_) most = std::max(most, drawing->evaluations());
+  return most;
+}
+
+void MixtureDrawing::finish() const {
+  for (const auto& drawing : drawings_) drawing->finish();
+}
+
+std::string MixtureDrawing::state() const {
+  nlohmann::json states = nlohmann::json::array();
+  for (const auto& drawing : drawings_) states.push_back(drawing->state());
+  return nlohmann::json{{"done", done_}, {"members", states}}.dump();
+}
+
+void MixtureDrawing::restore(const std::string& state) {
+  const auto kept = nlohmann::json::parse(state);
+  done_ = kept.at("done").get<int64_t>();
+  for (size_t m = 0; m < drawings_.size(); ++m)
+    drawings_[m]->restore(kept.at("members").at(m).get<std::string>());
+}
+
+int64_t MixtureDrawing::block_items() const {
+  const int64_t chunks = amount_.chunk * members();
+  const int64_t fitting = block_bytes / (static_cast<int64_t>(sizeof(double)) * std::max<int64_t>(size_, 1));
+  return std::min(std::max(chunks, fitting / chunks * chunks), total() - done_);
+}
+
+Samples draw_rest(MixtureDrawing& drawing, int64_t rows, int64_t draws, const Progress& progress) {
+  Samples samples;
+  samples.rows = rows;
+  samples.draws = draws;
+  SampleBlock block = drawing.next(drawing.total() - drawing.done(), progress);
+  drawing.finish();
+  samples.tokens = block.tokens;
+  samples.channels = block.channels;
+  samples.values = std::move(block.values);
+  samples.filled = std::move(block.filled);
+  samples.drawn = drawing.drawn();
+  samples.evaluations = drawing.evaluations();
+  return samples;
+}
+
+Samples draw_mixture(std::span<const Source* const> sources, const Amount& amount,
+                     const SamplingOptions& options, const Progress& progress) {
+  const core::InterruptScope stops;
+  MixtureDrawing drawing(sources, amount, options);
+  return draw_rest(drawing, amount.rows, amount.draws, progress);
 }
 
 double log_mean(std::span<const double> logs, std::span<double> shares) {

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "sample/density/log_prob.hpp"
@@ -11,12 +12,46 @@
 
 namespace fluxsbi::sample {
 
-/// Draws of a mixture of `members`: the draw of number d is of member d mod K, so that shares are equal
-/// whatever the number of draws is, and the noise of a draw stays keyed by its number. draw_member draws a
-/// share: its numbers are share.first_draw + i share.draw_step.
-Samples draw_mixture(
-    int64_t members, const Amount& amount, const Progress& progress,
-    const std::function<Samples(int64_t member, const Amount& share, const Progress&)>& draw_member);
+/// The drawing of the equal mixture of `sources`, or of one, in blocks (Drawing): the draw of number d is of
+/// source d mod K, so that shares are equal whatever the number of draws is, and the noise of a draw stays
+/// keyed by its number. Only its source redraws it.
+class MixtureDrawing {
+ public:
+  /// sources and options must outlive it.
+  MixtureDrawing(std::span<const Source* const> sources, const Amount& amount,
+                 const SamplingOptions& options);
+  MixtureDrawing(const MixtureDrawing&) = delete;
+  MixtureDrawing& operator=(const MixtureDrawing&) = delete;
+
+  /// As those of Drawing, of all sources together.
+  SampleBlock next(int64_t items, const Progress& progress = {});
+  int64_t total() const { return amount_.rows * amount_.draws; }
+  int64_t done() const { return done_; }
+  int64_t drawn() const;
+  int64_t evaluations() const;
+  void finish() const;
+  std::string state() const;
+  void restore(const std::string& state);
+
+  /// Items of a block that takes few megabytes: whole chunks of every source, and no more than are left.
+  int64_t block_items() const;
+
+ private:
+  int64_t members() const { return std::ssize(shares_); }
+  int64_t items_of(size_t member, int64_t items) const;
+
+  Amount amount_;
+  int64_t size_;                ///< numbers of a sample
+  std::vector<Amount> shares_;  ///< of the sources
+  std::vector<std::unique_ptr<Drawing>> drawings_;
+  int64_t done_ = 0;
+};
+
+/// All samples of the mixture in one block.
+Samples draw_mixture(std::span<const Source* const> sources, const Amount& amount,
+                     const SamplingOptions& options, const Progress& progress = {});
+/// What is left of a drawing, in one block.
+Samples draw_rest(MixtureDrawing& drawing, int64_t rows, int64_t draws, const Progress& progress = {});
 
 /// log((q_1 + ... + q_K) / K) of the members' log q [rows], which all give the same number of rows. A
 /// standard error is the square root of the sum of (w_m s_m)^2, w_m being the member's share of the density

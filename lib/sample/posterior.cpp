@@ -1,9 +1,11 @@
 #include "sample/posterior.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/stop.hpp"
 #include "sample/memory.hpp"
 #include "sample/mixture.hpp"
 #include "sample/posterior_parts.hpp"
@@ -37,32 +39,48 @@ Posterior::Posterior(std::vector<PosteriorContent> members) {
 
 Samples Posterior::sample(std::span<const double> x, int64_t rows, int64_t draws, uint64_t seed,
                           int64_t first_row, const SamplingOptions& options, const Progress& progress) {
-  front().check_observations(x, rows);
-  return draw_mixture(members(), {rows, draws, seed, first_row, chunk_size(options)}, progress,
-                      [&](int64_t m, const Amount& share, const Progress& shown) {
-                        Samples samples;
-                        const Parts& member = *members_[static_cast<size_t>(m)];
-                        member.with_source(x, rows, [&](const Source& source) {
-                          samples = draw(source, share, options, shown);
-                        });
-                        return samples;
-                      });
+  const core::InterruptScope stops;
+  Samples samples;
+  with_drawing(Asked::x, x, {rows, draws, seed, first_row}, options,
+               [&](MixtureDrawing& drawing) { samples = draw_rest(drawing, rows, draws, progress); });
+  return samples;
 }
 
 Samples Posterior::sample_given(std::span<const double> given, int64_t rows, int64_t draws, uint64_t seed,
                                 int64_t first_row, const SamplingOptions& options, const Progress& progress) {
+  const core::InterruptScope stops;
+  Samples samples;
+  with_drawing(Asked::given, given, {rows, draws, seed, first_row}, options,
+               [&](MixtureDrawing& drawing) { samples = draw_rest(drawing, rows, draws, progress); });
+  return samples;
+}
+
+void Posterior::with_drawing(Asked asked, std::span<const double> values, Amount amount,
+                             const SamplingOptions& options,
+                             const std::function<void(MixtureDrawing&)>& work) {
+  amount.chunk = chunk_size(options);
+  const auto draw_from = [&](std::span<const Source* const> sources) {
+    MixtureDrawing drawing(sources, amount, options);
+    work(drawing);
+  };
+  if (asked == Asked::x) {
+    front().check_observations(values, amount.rows);
+    return with_sources(values, amount.rows, draw_from);
+  }
   if (!joint()) {
     throw core::UserError(
         "the model cannot infer blank cells: it was trained for theta given x; use --x, or train "
         "flux1joint or simformer");
   }
-  return draw_mixture(members(), {rows, draws, seed, first_row, chunk_size(options)}, progress,
-                      [&](int64_t m, const Amount& share, const Progress& shown) {
-                        const Parts& member = *members_[static_cast<size_t>(m)];
-                        const JointCondition condition = member.condition_of(given, rows);
-                        return draw(member.joint_source(condition, given, member.tokens()), share, options,
-                                    shown);
-                      });
+  std::deque<JointCondition> conditions;  // whose places do not change
+  std::deque<Source> sources;
+  std::vector<const Source*> pointers;
+  for (const auto& member : members_) {
+    conditions.push_back(member->condition_of(values, amount.rows));
+    sources.push_back(member->joint_source(conditions.back(), values, member->tokens()));
+    pointers.push_back(&sources.back());
+  }
+  draw_from(pointers);
 }
 
 void Posterior::keep_in(std::shared_ptr<ChunkJournal> journal) {

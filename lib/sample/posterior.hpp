@@ -22,6 +22,8 @@
 
 namespace fluxsbi::sample {
 
+class MixtureDrawing;
+
 /// What a posterior is put together from; experiment::open_posterior makes it of a model file.
 struct PosteriorContent {
   data::DataShape shape;        ///< of the data
@@ -66,6 +68,13 @@ class Posterior {
   /// the model was not trained to answer (condition_mask), and for a model of theta given x.
   Samples sample_given(std::span<const double> given, int64_t rows, int64_t draws, uint64_t seed,
                        int64_t first_row, const SamplingOptions& options, const Progress& progress = {});
+
+  /// What samples are asked given: the values of x, or of any tokens of a joint model.
+  enum class Asked { x, given };
+  /// Calls work with the drawing of the samples that sample() or sample_given() would draw, for whoever takes
+  /// them block by block; amount.chunk is set here. The same blocks give the same samples.
+  void with_drawing(Asked asked, std::span<const double> values, Amount amount,
+                    const SamplingOptions& options, const std::function<void(MixtureDrawing&)>& work);
 
   /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows =
   /// rows, or 1 for all of theta; both in the data's units, in which the density is too (log_prob.hpp says

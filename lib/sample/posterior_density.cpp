@@ -127,10 +127,8 @@ Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t se
     const auto some = x.subspan(static_cast<size_t>(first * size), static_cast<size_t>(count * size));
     Modes found;
     with_sources(some, count, [&](std::span<const Source* const> sources) {
-      const Samples samples = draw_mixture(members(), {count, modes.draws, seed, first, chunk_size(options)},
-                                           {}, [&](int64_t m, const Amount& share, const Progress&) {
-                                             return draw(*sources[static_cast<size_t>(m)], share, options);
-                                           });
+      const Samples samples =
+          draw_mixture(sources, {count, modes.draws, seed, first, chunk_size(options)}, options);
       found = sample::find_modes(sources, samples, modes, options, density_memory(options));
     });
     all.theta.insert(all.theta.end(), found.theta.begin(), found.theta.end());

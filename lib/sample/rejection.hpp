@@ -11,7 +11,8 @@
 
 namespace fluxsbi::sample {
 
-/// Counts the tries of each observation and gives up those that no number of further tries is likely to fill.
+/// Counts the tries of each observation in a block (drawing.hpp) and gives up those that no number of further
+/// tries is likely to fill.
 ///
 /// After m tries of an observation of which a were kept, its acceptance is at most about p = (a + 3) / m:
 /// with a = 0 the 95 % limit of a binomial share (Hanley and Lippman-Hand 1983, JAMA 249, 1743, "the rule of
@@ -23,20 +24,25 @@ class Rejection {
   static constexpr int64_t enough_tries = 200;
 
   /// `prior` may be null: then only what is not finite is redrawn. `names`: of theta's dim() numbers.
-  Rejection(int64_t rows, const data::Prior* prior, std::vector<std::string> names,
-            const SamplingOptions& options);
+  Rejection(const data::Prior* prior, std::vector<std::string> names, const SamplingOptions& options);
+
+  /// The observations first_row, ..., first_row + rows - 1 follow, and none before them. The tries of one of
+  /// which the block before drew a part count on.
+  void begin_block(int64_t first_row, int64_t rows);
 
   /// A finite draw of an observation and whether it is kept; theta [dim] in the data's units, not looked at
   /// where the draw is kept.
   void count(int64_t row, bool kept, std::span<const double> theta);
   /// A draw that was not finite.
-  void count_broken(int64_t row) { ++rows_[static_cast<size_t>(row)].tried; }
-  /// Says after the first pass, which took `seconds`, how many draws were kept and how long it takes to fill
-  /// the `pending` others; nothing where most were kept. The line begins with `who`.
-  void report_first_pass(int64_t pending, double seconds, const std::string& who) const;
-  /// True where filling the others would take more than twice options.max_seconds after a first pass that
-  /// took `seconds`: more than half of them would still be missing then.
-  bool out_of_time(double seconds) const;
+  void count_broken(int64_t row);
+  /// Says after the first pass over a block, which took `seconds`, how many draws were kept and how long it
+  /// takes to fill the `pending` others; nothing where most were kept. The line begins with `who`. `share`:
+  /// of all draws, those of this block. Once.
+  void report_first_pass(int64_t pending, double seconds, double share, const std::string& who);
+  /// True where filling all others would take more than twice options.max_seconds, by what redrawing took so
+  /// far (`spent` seconds) and a first pass over this block of `seconds`: more than half of them would still
+  /// be missing then. `share`: of all draws, those of the blocks up to this one.
+  bool out_of_time(double seconds, double spent, double share) const;
   /// Ends a pass: takes the items of observations that are given up out of `pending` (item = row * draws +
   /// draw) and returns their number.
   int64_t give_up(std::vector<int64_t>& pending, int64_t draws);
@@ -44,6 +50,10 @@ class Rejection {
   /// Where the rejected draws lie against the prior, for messages: "theta_0: the draws lie in [-2.9, -0.1],
   /// the prior in [0.001, 1]"; the three parameters that were outside most often. Empty if none was.
   std::string where() const;
+
+  /// Where it stands between two blocks, for restore() of another; JSON.
+  std::string state() const;
+  void restore(const std::string& state);
 
  private:
   struct Tries {
@@ -55,14 +65,20 @@ class Rejection {
   };
   double time_to_fill(double seconds, bool all) const;
   bool hopeless(const Tries& tries) const;
-  Tries total() const;
+  Tries of_block() const;
+  Tries& row(int64_t row) { return rows_[static_cast<size_t>(row - first_row_)]; }
 
-  std::vector<Tries> rows_;
+  std::vector<Tries> rows_;  ///< of the block
+  int64_t first_row_ = 0;
+  Tries before_;        ///< of the block's first row, in earlier blocks
+  Tries total_;         ///< of all blocks
+  Tries total_before_;  ///< of earlier blocks
   std::vector<Component> components_;
   const data::Prior* prior_;
   std::vector<std::string> names_;
   const SamplingOptions& options_;
   int64_t passes_ = 0, rejected_ = 0;
+  bool reported_ = false;
 };
 
 }  // namespace fluxsbi::sample

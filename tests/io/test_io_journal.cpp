@@ -64,3 +64,22 @@ TEST_CASE("a journal of other work is refused with the lines that differ, or dro
   io::Journal forced(path, kind, "draws: 200\nseed: 1\n", true);
   CHECK_FALSE(forced.next().has_value());
 }
+
+TEST_CASE("a record that replaces all others is the first one, and the lock stays", "[io][journal]") {
+  const fluxsbi::test::TemporaryFolder folder;
+  const std::string path = folder.file("j");
+  {
+    io::Journal journal(path, kind, "a: 1\n", false);
+    for (const char* text : {"first", "second", "third"}) journal.append(record(text));
+    journal.replace(record("state"));
+    journal.append(record("fourth"));
+    CHECK(fluxsbi::test::error_of([&] {
+            io::Journal(path, kind, "a: 1\n", false);
+          }).find("another fluxsbi") != std::string::npos);
+  }
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), {}) == 1);
+  io::Journal journal(path, kind, "a: 1\n", false);
+  CHECK(journal.next() == record("state"));
+  CHECK(journal.next() == record("fourth"));
+  CHECK_FALSE(journal.next().has_value());
+}

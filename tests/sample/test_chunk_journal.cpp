@@ -124,3 +124,30 @@ TEST_CASE("densities are taken from a journal with their standard errors", "[sam
   CHECK(again.standard_errors == whole.standard_errors);
   CHECK(again.evaluations == whole.evaluations);
 }
+
+TEST_CASE("a checkpoint takes the place of the chunks before it", "[sample][journal]") {
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("x.partial");
+  const sample::Chunk chunk{3, {0, 1}, {std::byte{7}}};
+  int flushed = 0;
+  {
+    sample::ChunkJournal journal(path, "seed: 7\n", false);
+    CHECK(journal.state().empty());
+    journal.keep(1, chunk);
+    journal.checkpoint("first", [&] { ++flushed; });
+    journal.keep(2, chunk);
+    REQUIRE(journal.flush());
+    CHECK(flushed == 1);
+    journal.checkpoint("second", [&] { ++flushed; });
+    journal.keep(3, chunk);
+    REQUIRE(journal.flush());
+    CHECK(flushed == 2);
+  }
+  sample::ChunkJournal journal(path, "seed: 7\n", false);
+  CHECK(journal.state() == "second");
+  const auto kept = journal.take(3);
+  REQUIRE(kept);
+  CHECK((kept->numbers == chunk.numbers));
+  CHECK(kept->exhausted == chunk.exhausted);
+  CHECK_FALSE(journal.take(4));
+}

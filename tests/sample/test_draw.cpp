@@ -199,7 +199,8 @@ TEST_CASE("observations without hope are given up, the others are filled", "[sam
 TEST_CASE("rejection says where its draws lie and how long the others take", "[sample][reject]") {
   const auto prior = box(0.001, 1);
   const sample::SamplingOptions options;
-  sample::Rejection rejection(1, prior.get(), {"mass", "radius"}, options);
+  sample::Rejection rejection(prior.get(), {"mass", "radius"}, options);
+  rejection.begin_block(0, 1);
   const std::vector<double> out{-2.9, 0.5}, edge{-0.1, 0.7};
   for (int i = 0; i < 100; ++i) rejection.count(0, false, i % 2 ? out : edge);
   CHECK(rejection.where() == "mass: rejected draws lie in [-2.9, -0.1], the prior in [0.001, 1]");
@@ -214,15 +215,57 @@ TEST_CASE("a time limit that leaves more than half empty ends rejection at once"
   const auto prior = box(0.001, 1);
   sample::SamplingOptions options;
   options.max_seconds = 10;
-  sample::Rejection rejection(1, prior.get(), {"mass", "radius"}, options);
+  sample::Rejection rejection(prior.get(), {"mass", "radius"}, options);
+  rejection.begin_block(0, 1);
   const std::vector<double> out{-2.9, 0.5};
   for (int i = 0; i < 990; ++i) rejection.count(0, false, out);
   for (int i = 0; i < 10; ++i) rejection.count(0, true, {});
   // 990 draws of 100 tries each at 1000 tries a second: 99 s, and 20 s are the limit.
-  CHECK(rejection.out_of_time(1));
-  CHECK(!rejection.out_of_time(0.1));
+  CHECK(rejection.out_of_time(1, 0, 1));
+  CHECK(!rejection.out_of_time(0.1, 0, 1));
+  CHECK(rejection.out_of_time(0.1, 0, 0.1));  // of a tenth of the draws
+  CHECK(rejection.out_of_time(0.1, 15, 1));   // after 15 s of redrawing
   options.max_seconds = 60;
-  CHECK(!sample::Rejection(rejection).out_of_time(0.5));
+  CHECK(!sample::Rejection(rejection).out_of_time(0.5, 0, 1));
+}
+
+TEST_CASE("blocks give the samples of one drawing, and a drawing goes on where another stood",
+          "[sample][draw][block]") {
+  GaussianPosterior posterior;
+  posterior.prior = box(8, 12);
+  const sample::SamplingOptions options;
+  const sample::Source source = posterior.source();
+  const sample::Amount amount{rows, draws, 3, 0, 16};
+  const auto whole = sample::draw(source, amount, options);
+  sample::Samples joined;
+  std::string state;
+  int64_t drawn = 0;
+  for (int64_t done = 0; done < rows * draws;) {
+    sample::Drawing drawing(source, amount, options);
+    if (!state.empty()) drawing.restore(state);
+    REQUIRE(drawing.done() == done);
+    const int64_t items = std::min<int64_t>(48, rows * draws - done);  // ends within rows
+    const auto block = drawing.next(items);
+    joined.values.insert(joined.values.end(), block.values.begin(), block.values.end());
+    joined.filled.insert(joined.filled.end(), block.filled.begin(), block.filled.end());
+    done += items;
+    drawn = drawing.drawn();
+    state = drawing.state();
+  }
+  CHECK(joined.filled == whole.filled);
+  CHECK(drawn == whole.drawn);
+  CHECK(largest_difference(joined.values, whole.values) < chunk_tolerance * 20);
+}
+
+TEST_CASE("an observation without hope stays without in the blocks that follow", "[sample][reject][block]") {
+  GaussianPosterior posterior;
+  posterior.prior = box(1000, 1001);
+  const sample::SamplingOptions options;
+  const sample::Source source = posterior.source();
+  sample::Drawing drawing(source, {1, 1200, 0, 0, 100}, options);
+  for (int block = 0; block < 4; ++block) drawing.next(300);
+  // 300 first tries tell too little, with as many more they tell enough; the next blocks add theirs alone.
+  CHECK(drawing.drawn() == 1500);
 }
 
 TEST_CASE("samples outside the support stay where rejection is off", "[sample][reject]") {

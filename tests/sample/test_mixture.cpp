@@ -72,42 +72,50 @@ TEST_CASE("a mixture's standard error weighs the members by their shares", "[sam
 }
 
 TEST_CASE("draw d of a mixture is draw d of member d mod K, by any number of draws", "[sample][ensemble]") {
-  // A member's draw tells which member and which number it is.
-  const auto member = [](int64_t m, const sample::Amount& share, const sample::Progress& progress) {
-    sample::Samples samples;
-    samples.rows = share.rows;
-    samples.draws = share.draws;
-    samples.tokens = 1;
-    for (int64_t row = 0; row < share.rows; ++row) {
-      for (int64_t i = 0; i < share.draws; ++i)
-        samples.values.push_back(
-            static_cast<double>(100 * m + 1000 * row + share.first_draw + i * share.draw_step));
-    }
-    samples.filled.assign(samples.values.size(), 1);
-    samples.drawn = std::ssize(samples.values);
-    if (progress) progress(samples.drawn, samples.drawn);
-    return samples;
-  };
+  const Gaussian data;
+  const ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  const sample::Source* const sources[] = {&exact.source, &exact.source, &exact.source};
+  const sample::SamplingOptions options;
   for (const int64_t draws : {1, 2, 3, 7, 9}) {
     CAPTURE(draws);
     int64_t done = 0;
-    const auto all = sample::draw_mixture(
-        3, {2, draws, 0, 0, 10},
-        [&](int64_t now, int64_t total) {
-          CHECK(now > done);
-          CHECK(total == 2 * draws);
-          done = now;
-        },
-        member);
-    REQUIRE(std::ssize(all.values) == 2 * draws);
+    const sample::Amount amount{2, draws, 3, 0, 10};
+    const auto all = sample::draw_mixture(sources, amount, options, [&](int64_t now, int64_t total) {
+      CHECK(now > done);
+      CHECK(total == 2 * draws);
+      done = now;
+    });
+    REQUIRE(std::ssize(all.values) == 2 * draws * 2);
     CHECK(done == 2 * draws);
     CHECK(all.drawn == 2 * draws);
     CHECK(all.unfilled() == 0);
-    for (int64_t row = 0; row < 2; ++row) {
-      for (int64_t d = 0; d < draws; ++d)
-        CHECK(all.values[static_cast<size_t>(row * draws + d)] ==
-              static_cast<double>(100 * (d % 3) + 1000 * row + d));
+    // Noise is keyed by the number of a draw: three times the same member gives the draws of that member
+    // alone.
+    const auto alone = sample::draw(exact.source, amount, options);
+    for (size_t i = 0; i < all.values.size(); ++i)
+      CHECK_THAT(all.values[i], WithinAbs(alone.values[i], 1e-5));
+  }
+}
+
+TEST_CASE("blocks of a mixture are parts of the whole, wherever they end", "[sample][ensemble][block]") {
+  const TwoGaussians two;
+  const sample::Source* const sources[] = {&two.first.source, &two.second.source};
+  const sample::SamplingOptions options;
+  const sample::Amount amount{3, 7, 5, 0, 4};
+  const auto whole = sample::draw_mixture(sources, amount, options);
+  for (const int64_t items : {1, 4, 5, 8, 21}) {
+    CAPTURE(items);
+    std::vector<double> values;
+    std::string state;
+    while (values.size() < whole.values.size()) {
+      sample::MixtureDrawing drawing(sources, amount, options);
+      if (!state.empty()) drawing.restore(state);
+      const auto block = drawing.next(std::min(items, drawing.total() - drawing.done()));
+      values.insert(values.end(), block.values.begin(), block.values.end());
+      state = drawing.state();
     }
+    REQUIRE(values.size() == whole.values.size());
+    for (size_t i = 0; i < values.size(); ++i) CHECK_THAT(values[i], WithinAbs(whole.values[i], 1e-5));
   }
 }
 
@@ -137,10 +145,7 @@ TEST_CASE("the density of two known members is the mean of theirs, and its mode 
     CHECK_THAT(mixed.values[i], WithinAbs(two.log_prob(points[2 * i], points[2 * i + 1]), density_tolerance));
 
   const sample::Source* const sources[] = {&two.first.source, &two.second.source};
-  const auto samples = sample::draw_mixture(
-      2, {1, 80, 5, 0, 1000}, {}, [&](int64_t m, const sample::Amount& share, const sample::Progress&) {
-        return sample::draw(*sources[m], share, {});
-      });
+  const auto samples = sample::draw_mixture(sources, {1, 80, 5, 0, 1000}, {});
   const auto found = sample::find_modes(sources, samples, {80, 6}, {}, memory);
   double highest = -infinity;
   for (double a = -2; a < 4; a += 0.02) {

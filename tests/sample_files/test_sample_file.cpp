@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <numeric>
@@ -79,6 +80,20 @@ TEST_CASE("a shard is written i/n with i below n", "[sample][shard]") {
   for (const char* bad : {"3/3", "-1/3", "1", "1/", "/3", "a/b", "0/0", "1/3 ", ""}) {
     CHECK_THROWS_AS(sample::parse_shard(bad), core::UserError);
   }
+}
+
+TEST_CASE("--shard auto takes the part of the launcher, and the output's name says which",
+          "[sample][shard]") {
+  setenv("PMI_RANK", "2", 1);
+  setenv("PMI_SIZE", "8", 1);
+  const auto shard = sample::parse_shard("auto");
+  unsetenv("PMI_RANK");
+  unsetenv("PMI_SIZE");
+  CHECK(shard.index == 2);
+  CHECK(shard.count == 8);
+  CHECK(sample::output_of_shard("a/post.npz", "auto", shard) == "a/post.2-of-8.npz");
+  CHECK(sample::output_of_shard("a/post.npz", "2/8", shard) == "a/post.npz");
+  CHECK_THROWS_WITH(sample::parse_shard("auto"), ContainsSubstring("no launcher started this program"));
 }
 
 TEST_CASE("sample files hold samples, filled, x and meta in their shapes", "[sample][file]") {
@@ -209,6 +224,23 @@ TEST_CASE("merge refuses what does not belong together and writes nothing", "[sa
              ContainsSubstring("its model is 0b"));
   CHECK_THAT(merge_error({}, out), ContainsSubstring("at least one"));
   CHECK_FALSE(fs::exists(out));
+}
+
+TEST_CASE("shards of other observations or options are refused by what differs", "[sample][merge]") {
+  const test::TemporaryFolder folder;
+  const auto save = [&](const std::string& name, int64_t row, const std::string& work) {
+    sample::Samples samples{
+        1, draws, dim, 1, std::vector<double>(draws * dim, 1), std::vector<uint8_t>(draws, 1)};
+    const std::vector<double> x{0.5, 0.25};
+    sample::save_samples(folder.file(name), samples, {sample::Question::Kind::x, x, cond, 1},
+                         {1, "0a", row, 2, {0, 1}, {"a", "b"}, {"x_0", "x_1"}, 1, work});
+  };
+  save("0.npz", 0, "values of all rows: 4 numbers\nsteps: 5\n");
+  save("1.npz", 1, "values of all rows: 4 numbers\nsteps: 8\n");
+  save("old.npz", 1, "");
+  const std::string message = merge_error({folder.file("0.npz"), folder.file("1.npz")}, folder.file("o.npz"));
+  CHECK_THAT(message, ContainsSubstring("steps is 5 there and 8 here") && ContainsSubstring("1.npz"));
+  CHECK(merge_error({folder.file("0.npz"), folder.file("old.npz")}, folder.file("o.npz")) == "no error");
 }
 
 TEST_CASE("merge refuses files that sample did not write", "[sample][merge]") {

@@ -99,28 +99,11 @@ Observations from_csv(const std::string& path, const DataShape& shape,
   return {table.rows, std::move(table.values)};
 }
 
-}  // namespace
-
-Observations load_observations(const std::string& path, const DataShape& shape,
-                               const std::vector<std::string>& x_names, bool gaps) {
-  const auto names = resolve_names(x_names, "x", shape.x_dim);
-  Observations observations;
-  if (io::is_text_table(path)) {
-    observations = from_csv(path, shape, names);
-  } else {
-    const io::Array x = load_side(path, "x");
-    if (shape.padded) {
-      observations = take_sets(x, shape, path);
-    } else {
-      observations.rows = count_rows(x.shape, x_layouts(shape), path, "x", condition_text(shape));
-      observations.x = x.to_double();
-    }
-  }
+// Throws for no rows and for values that the model cannot take.
+void check_values(const Observations& observations, const std::string& path, const DataShape& shape,
+                  const std::vector<std::string>& names, bool gaps) {
   if (observations.rows == 0) throw core::UserError(path + " holds no rows of x");
-  if (shape.padded) {
-    check_sets(observations, shape, path);
-    return observations;
-  }
+  if (shape.padded) return check_sets(observations, shape, path);
   const bool may_lack = gaps || shape.missing;
   const auto bad = std::find_if(observations.x.begin(), observations.x.end(), [may_lack](double v) {
     return !std::isfinite(static_cast<float>(v)) && !(may_lack && std::isnan(v));
@@ -136,6 +119,29 @@ Observations load_observations(const std::string& path, const DataShape& shape,
                                : "; an observation must be complete for this model: one that was trained "
                                  "with data.nan: impute answers without the values that are missing"));
   }
+}
+
+}  // namespace
+
+Observations observations_of(const io::Array& x, const std::string& name, const DataShape& shape,
+                             const std::vector<std::string>& x_names, bool gaps) {
+  Observations observations;
+  if (shape.padded) {
+    observations = take_sets(x, shape, name);
+  } else {
+    observations.rows = count_rows(x.shape, x_layouts(shape), name, "x", condition_text(shape));
+    observations.x = x.to_double();
+  }
+  check_values(observations, name, shape, resolve_names(x_names, "x", shape.x_dim), gaps);
+  return observations;
+}
+
+Observations load_observations(const std::string& path, const DataShape& shape,
+                               const std::vector<std::string>& x_names, bool gaps) {
+  const auto names = resolve_names(x_names, "x", shape.x_dim);
+  if (!io::is_text_table(path)) return observations_of(load_side(path, "x"), path, shape, x_names, gaps);
+  Observations observations = from_csv(path, shape, names);
+  check_values(observations, path, shape, names, gaps);
   return observations;
 }
 

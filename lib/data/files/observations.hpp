@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "data/shape.hpp"
+#include "io/array.hpp"
 
 namespace fluxsbi::data {
 
@@ -20,5 +21,9 @@ struct Observations {
 };
 Observations load_observations(const std::string& path, const DataShape& shape,
                                const std::vector<std::string>& x_names, bool gaps = false);
+
+/// The same of an array, which `name` stands for in messages.
+Observations observations_of(const io::Array& x, const std::string& name, const DataShape& shape,
+                             const std::vector<std::string>& x_names, bool gaps = false);
 
 }  // namespace fluxsbi::data

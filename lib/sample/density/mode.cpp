@@ -264,7 +264,7 @@ Modes find_modes(std::span<const Source* const> sources, const Samples& samples,
                 found.theta.begin() + static_cast<std::ptrdiff_t>(row * kept));
     climbed[row] = points.log_prob[i] > starts.log_prob[i];
   }
-  found.coarse = coarse_column(samples.values, samples.rows, samples.draws, static_cast<int64_t>(kept));
+  found.coarse = coarse_column(samples.values, samples.draws, static_cast<int64_t>(kept));
   found.climbed = std::count(climbed.begin(), climbed.end(), uint8_t{1});
   return found;
 }

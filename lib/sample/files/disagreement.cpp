@@ -2,33 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <utility>
 
+#include "core/error.hpp"
 #include "core/text.hpp"
 
 namespace fluxsbi::sample {
 
 namespace {
-
-// Of one member's draws of one feature.
-struct Moments {
-  double count = 0, mean = 0, variance = 0, kurtosis = 0;
-};
-
-Moments moments(std::span<const float> values) {
-  Moments found;
-  found.count = static_cast<double>(values.size());
-  for (const float value : values) found.mean += value / found.count;
-  double squares = 0, fourths = 0;
-  for (const float value : values) {
-    const double square = (value - found.mean) * (value - found.mean);
-    squares += square;
-    fourths += square * square;
-  }
-  found.variance = squares / (found.count - 1);
-  found.kurtosis = squares > 0 ? fourths * found.count / (squares * squares) : 0;
-  return found;
-}
 
 double variance_of(std::span<const double> values) {
   const auto count = static_cast<double>(values.size());
@@ -38,53 +19,8 @@ double variance_of(std::span<const double> values) {
   return sum / (count - 1);
 }
 
-// What members say of one feature; draws [members][draws of each].
-struct Difference {
-  double apart = 0, factor = 1;
-};
-
-std::optional<Difference> difference(std::span<const std::vector<float>> draws) {
-  std::vector<double> means, logs;
-  double within = 0, chance_of_means = 0, chance_of_logs = 0;
-  const auto members = static_cast<double>(draws.size());
-  for (const std::vector<float>& own : draws) {
-    const Moments found = moments(own);
-    constexpr double rounding = 1e-12;  // of the mean's square: what is given does not vary
-    if (!(found.variance > rounding * found.mean * found.mean)) return {};
-    means.push_back(found.mean);
-    logs.push_back(std::log(found.variance) / 2);
-    within += found.variance / members;
-    chance_of_means += found.variance / found.count / members;
-    chance_of_logs += (found.kurtosis - 1) / (4 * found.count) / members;
-  }
-  return Difference{std::sqrt(std::max(0.0, variance_of(means) - chance_of_means) / within),
-                    std::exp(std::sqrt(std::max(0.0, variance_of(logs) - chance_of_logs)))};
-}
-
-// The filled draws of a row by feature and member.
-std::vector<std::vector<std::vector<float>>> by_member(const MemberDraws& draws, int64_t row, size_t features,
-                                                       const data::Standardiser& standardiser) {
-  const auto count = static_cast<size_t>(draws.draws), first = static_cast<size_t>(row) * count;
-  std::vector<std::vector<std::vector<float>>> parts(
-      features, std::vector<std::vector<float>>(static_cast<size_t>(draws.members)));
-  const auto z = standardiser.apply(draws.values.subspan(first * features, count * features));
-  for (size_t i = 0; i < count; ++i) {
-    for (size_t j = 0; draws.filled[first + i] && j < features; ++j) {
-      const float value =
-          z[i * features + j];  // not finite where --no-reject left it beyond a transform's end
-      if (std::isfinite(value)) parts[j][i % static_cast<size_t>(draws.members)].push_back(value);
-    }
-  }
-  return parts;
-}
-
 std::string two_decimals(double value) {
   return core::number_text(std::round(value * 100) / 100);
-}
-
-bool enough(std::span<const std::vector<float>> draws) {
-  return std::all_of(draws.begin(), draws.end(),
-                     [](const auto& own) { return std::ssize(own) >= Disagreement::least_draws; });
 }
 
 }  // namespace
@@ -104,29 +40,109 @@ std::string Disagreement::text(int64_t members, std::span<const std::string> nam
   return who + "disagree: " + what;
 }
 
+// One pass (Pebay 2008, SAND2008-6212).
+void AgreementLook::Moments::add(double value) {
+  const double before = count++, distance = value - mean, step = distance / count, square = step * step,
+               term = distance * step * before;
+  mean += step;
+  fourth += term * square * (count * count - 3 * count + 3) + 6 * square * second - 4 * step * third;
+  third += term * step * (count - 2) - 3 * step * second;
+  second += term;
+}
+
+// What members say of one feature.
+struct AgreementLook::Difference {
+  double apart = 0, factor = 1;
+};
+
+std::optional<AgreementLook::Difference> AgreementLook::difference(std::span<const Moments> of_members) {
+  std::vector<double> means, logs;
+  double within = 0, chance_of_means = 0, chance_of_logs = 0;
+  const auto members = static_cast<double>(of_members.size());
+  for (const Moments& found : of_members) {
+    const double variance = found.second / (found.count - 1);
+    constexpr double rounding = 1e-12;  // of the mean's square: what is given does not vary
+    if (!(variance > rounding * found.mean * found.mean)) return {};
+    const double kurtosis = found.fourth * found.count / (found.second * found.second);
+    means.push_back(found.mean);
+    logs.push_back(std::log(variance) / 2);
+    within += variance / members;
+    chance_of_means += variance / found.count / members;
+    chance_of_logs += (kurtosis - 1) / (4 * found.count) / members;
+  }
+  return Difference{std::sqrt(std::max(0.0, variance_of(means) - chance_of_means) / within),
+                    std::exp(std::sqrt(std::max(0.0, variance_of(logs) - chance_of_logs)))};
+}
+
+AgreementLook::AgreementLook(int64_t draws, int64_t members, const data::Standardiser& standardiser)
+    : draws_(draws),
+      members_(members),
+      standardiser_(standardiser),
+      moments_(standardiser.mean.size() * static_cast<size_t>(members)) {}
+
+void AgreementLook::add(std::span<const double> values, std::span<const uint8_t> filled,
+                        const std::function<void(const Disagreement&)>& tell) {
+  if (members_ < 2 || values.empty()) return;
+  const size_t features = standardiser_.mean.size(), members = static_cast<size_t>(members_);
+  const auto z = standardiser_.apply(values);
+  for (size_t i = 0; i < filled.size(); ++i) {
+    const size_t member = static_cast<size_t>(draw_ % members_);
+    for (size_t j = 0; filled[i] && j < features; ++j) {
+      const float value =
+          z[i * features + j];  // not finite where --no-reject left it beyond a transform's end
+      if (std::isfinite(value)) moments_[j * members + member].add(value);
+    }
+    if (++draw_ == draws_) end_row(tell);
+  }
+}
+
+void AgreementLook::end_row(const std::function<void(const Disagreement&)>& tell) {
+  Disagreement of_row;
+  of_row.row = row_++;
+  draw_ = 0;
+  const std::vector<Moments> moments = std::exchange(moments_, std::vector<Moments>(moments_.size()));
+  const auto of_feature = [&](size_t j) {
+    const auto members = static_cast<size_t>(members_);
+    return std::span(moments).subspan(j * members, members);
+  };
+  const size_t features = standardiser_.mean.size();
+  const auto enough = [](const Moments& own) { return own.count >= Disagreement::least_draws; };
+  if (features == 0 || !std::ranges::all_of(of_feature(0), enough)) return;
+  for (size_t j = 0; j < features; ++j) {
+    const auto found = difference(of_feature(j));
+    if (!found) continue;
+    if (found->apart > of_row.apart) {
+      of_row.apart = found->apart;
+      of_row.apart_feature = j;
+    }
+    if (found->factor > of_row.factor) {
+      of_row.factor = found->factor;
+      of_row.factor_feature = j;
+    }
+  }
+  tell(of_row);
+}
+
+std::vector<double> AgreementLook::state() const {
+  std::vector<double> state{static_cast<double>(row_), static_cast<double>(draw_)};
+  for (const Moments& m : moments_) state.insert(state.end(), {m.count, m.mean, m.second, m.third, m.fourth});
+  return state;
+}
+
+void AgreementLook::restore(std::span<const double> state) {
+  core::require(state.size() == 2 + 5 * moments_.size(), "AgreementLook: a state of as many features");
+  row_ = static_cast<int64_t>(state[0]);
+  draw_ = static_cast<int64_t>(state[1]);
+  for (size_t i = 0; i < moments_.size(); ++i) {
+    const double* from = &state[2 + 5 * i];
+    moments_[i] = {from[0], from[1], from[2], from[3], from[4]};
+  }
+}
+
 std::vector<Disagreement> disagreements(const MemberDraws& draws, const data::Standardiser& standardiser) {
   std::vector<Disagreement> found;
-  if (draws.members < 2) return found;
-  const size_t features = standardiser.mean.size();
-  for (int64_t row = 0; row < draws.rows; ++row) {
-    const auto parts = by_member(draws, row, features, standardiser);
-    if (parts.empty() || !enough(parts.front())) continue;
-    Disagreement of_row;
-    of_row.row = row;
-    for (size_t j = 0; j < features; ++j) {
-      const auto difference_of_feature = difference(parts[j]);
-      if (!difference_of_feature) continue;
-      if (difference_of_feature->apart > of_row.apart) {
-        of_row.apart = difference_of_feature->apart;
-        of_row.apart_feature = j;
-      }
-      if (difference_of_feature->factor > of_row.factor) {
-        of_row.factor = difference_of_feature->factor;
-        of_row.factor_feature = j;
-      }
-    }
-    found.push_back(of_row);
-  }
+  AgreementLook(draws.draws, draws.members, standardiser)
+      .add(draws.values, draws.filled, [&](const Disagreement& row) { found.push_back(row); });
   return found;
 }
 

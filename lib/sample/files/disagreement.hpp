@@ -11,6 +11,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +42,38 @@ struct Disagreement {
   /// "the 4 members of the ensemble disagree: their means of mass lie 1.3 posterior standard deviations
   /// apart"; or how well they agree.
   std::string text(int64_t members, std::span<const std::string> names) const;
+};
+
+/// Looks at draws that come piece by piece, in the order of rows and draws.
+class AgreementLook {
+ public:
+  /// Rows of `draws` draws of `members` members, in the units of `standardiser`, whose transforms count.
+  AgreementLook(int64_t draws, int64_t members, const data::Standardiser& standardiser);
+
+  /// The next draws [n, features] in the data's units, and which of them are filled. Calls `tell` for each
+  /// row that they complete and whose members all have Disagreement::least_draws filled draws; never for a
+  /// single model. Features that do not vary (given ones) are not looked at.
+  void add(std::span<const double> values, std::span<const uint8_t> filled,
+           const std::function<void(const Disagreement&)>& tell);
+
+  /// Where it stands, for restore() of another.
+  std::vector<double> state() const;
+  void restore(std::span<const double> state);
+
+ private:
+  /// Of one member's draws of one feature: count, mean and sums of powers of the distance from it.
+  struct Moments {
+    double count = 0, mean = 0, second = 0, third = 0, fourth = 0;
+    void add(double value);
+  };
+  struct Difference;
+  static std::optional<Difference> difference(std::span<const Moments> of_members);
+  void end_row(const std::function<void(const Disagreement&)>& tell);
+
+  int64_t draws_, members_;
+  const data::Standardiser& standardiser_;
+  int64_t row_ = 0, draw_ = 0;    ///< of the next draw
+  std::vector<Moments> moments_;  ///< [features, members]
 };
 
 /// One for each row whose members all have least_draws filled draws; none for a single model. Features that

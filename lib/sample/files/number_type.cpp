@@ -8,7 +8,6 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "data/precision.hpp"
 
 namespace fluxsbi::sample {
 
@@ -32,26 +31,57 @@ NumberType number_type(const std::string& word, const std::string& option) {
   return static_cast<NumberType>(found - names.begin());
 }
 
-std::optional<int64_t> coarse_column(std::span<const double> values, int64_t rows, int64_t draws,
-                                     int64_t size) {
-  const bool by_row = draws > 1;
-  const int64_t groups = by_row ? rows : 1, of_group = by_row ? draws : rows * draws;
-  std::vector<data::ColumnSpread> spreads(static_cast<size_t>(size));
-  std::optional<int64_t> first;
-  for (int64_t group = 0; group < groups; ++group) {
-    std::fill(spreads.begin(), spreads.end(), data::ColumnSpread{});
-    const double* from = values.data() + group * of_group * size;
-    for (int64_t draw = 0; draw < of_group; ++draw) {
-      for (int64_t j = 0; j < size; ++j) spreads[static_cast<size_t>(j)].add(*from++);
-    }
-    const auto coarse = std::find_if(spreads.begin(), spreads.end(), [](const data::ColumnSpread& s) {
-      return s.coarse_in_single(parts_of_spread);
-    });
-    if (coarse == spreads.end()) continue;
-    const int64_t column = coarse - spreads.begin();
-    first = std::min(column, first.value_or(column));
+CoarseColumns::CoarseColumns(int64_t draws, int64_t size)
+    : of_group_(draws > 1 ? draws : 0), spreads_(static_cast<size_t>(size)) {}
+
+std::optional<int64_t> CoarseColumns::of_group() const {
+  const auto coarse = std::find_if(spreads_.begin(), spreads_.end(), [](const data::ColumnSpread& s) {
+    return s.coarse_in_single(parts_of_spread);
+  });
+  if (coarse == spreads_.end()) return {};
+  return coarse - spreads_.begin();
+}
+
+std::optional<int64_t> CoarseColumns::first() const {
+  const auto now = of_group();
+  return now && first_ ? std::min(*now, *first_) : now ? now : first_;
+}
+
+void CoarseColumns::add(std::span<const double> values) {
+  const size_t size = spreads_.size();
+  for (size_t draw = 0; size > 0 && draw < values.size() / size; ++draw) {
+    for (size_t j = 0; j < size; ++j) spreads_[j].add(values[draw * size + j]);
+    if (++in_group_ != of_group_) continue;
+    first_ = first();
+    std::fill(spreads_.begin(), spreads_.end(), data::ColumnSpread{});
+    in_group_ = 0;
   }
-  return first;
+}
+
+std::vector<double> CoarseColumns::state() const {
+  std::vector<double> state{static_cast<double>(in_group_), static_cast<double>(first_.value_or(-1))};
+  for (const data::ColumnSpread& spread : spreads_) {
+    const auto numbers = spread.numbers();
+    state.insert(state.end(), numbers.begin(), numbers.end());
+  }
+  return state;
+}
+
+void CoarseColumns::restore(std::span<const double> state) {
+  core::require(state.size() == 2 + 4 * spreads_.size(), "CoarseColumns: a state of as many columns");
+  in_group_ = static_cast<int64_t>(state[0]);
+  first_.reset();
+  if (state[1] >= 0) first_ = static_cast<int64_t>(state[1]);
+  for (size_t j = 0; j < spreads_.size(); ++j) {
+    const double* from = &state[2 + 4 * j];
+    spreads_[j] = data::ColumnSpread({from[0], from[1], from[2], from[3]});
+  }
+}
+
+std::optional<int64_t> coarse_column(std::span<const double> values, int64_t draws, int64_t size) {
+  CoarseColumns columns(draws, size);
+  columns.add(values);
+  return columns.first();
 }
 
 bool choose_float64(NumberType type, const std::optional<int64_t>& coarse,

@@ -7,9 +7,9 @@
 //   filled   bool [rows, N], false where a draw could not be filled and is NaN
 //   x        [rows, x_dim], the observations, float32 where that holds them exactly, else float64; or else
 //   given    [rows, joint_dim], what was given of theta and x, NaN where it was inferred, in such a type, too
-//   meta     uint8 [bytes], JSON in UTF-8: seed, model, first_row, total_rows, shard, drawn, version,
-//            theta_names, x_names, of an ensemble members; with `given` also names, one for each of its
-//            columns
+//   meta     uint8 [bytes], JSON in UTF-8, with blanks behind it: seed, model, first_row, total_rows, shard,
+//            drawn, version, theta_names, x_names, work (what was asked, as lines "key: value"), of an
+//            ensemble members; with `given` also names, one for each of its columns
 //
 // .npy holds `samples` alone.
 #pragma once
@@ -25,6 +25,9 @@
 
 namespace fluxsbi::sample {
 
+/// The version of the layout, in meta.
+inline constexpr int64_t sample_format = 1;
+
 /// Where samples come from; the same for all shards of one run, except first_row and shard.
 struct Origin {
   uint64_t seed = 0;
@@ -33,6 +36,8 @@ struct Origin {
   Shard shard;
   std::vector<std::string> theta_names, x_names;
   int64_t members = 1;  ///< of an ensemble: draw d of a row is of member d mod members
+  /// Lines "key: value" of what else decides the samples: observations and options. Empty: is not known.
+  std::string work = {};
 };
 
 /// What each row of samples was asked for.
@@ -49,14 +54,14 @@ io::Array text_array(const std::string& text);
 /// The extensions that save_samples writes.
 const std::vector<std::string>& sample_extensions();
 
-/// Writes atomically. Takes the samples over, so that memory holds at most one copy of them beside the
-/// file's. Says in one line where float32 is too coarse for a column (choose_float64).
-void save_samples(const std::string& path, Samples samples, const Question& question, const Origin& origin,
-                  NumberType type = NumberType::automatic);
+/// Writes atomically what SampleWriter writes piece by piece. Says in one line where float32 is too coarse
+/// for a column (choose_float64).
+void save_samples(const std::string& path, const Samples& samples, const Question& question,
+                  const Origin& origin, NumberType type = NumberType::automatic);
 
-/// Joins shards into one file, float64 where one of them is. Throws UserError, before anything is written,
-/// for a file that is not a sample file or is .npy, for seeds, models, draws or totals that differ (names the
-/// files), and for rows that are missing or doubled.
+/// Joins shards into one file, float64 where one of them is, piece by piece: memory does not grow with them.
+/// Throws UserError, before anything is written, for a file that is not a sample file or is .npy, for seeds,
+/// models, draws, totals or work that differ (names the files), and for rows that are missing or doubled.
 void merge_files(const std::vector<std::string>& paths, const std::string& out, bool force);
 
 }  // namespace fluxsbi::sample

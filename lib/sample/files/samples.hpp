@@ -19,4 +19,11 @@ struct Samples {
   double acceptance() const;
 };
 
+/// Consecutive samples in the order of rows and draws; a row may begin or end beyond them.
+struct SampleBlock {
+  int64_t tokens = 0, channels = 1;
+  std::vector<double> values;   ///< [items, tokens, channels], data's units; NaN where not filled
+  std::vector<uint8_t> filled;  ///< [items], 1 or 0
+};
+
 }  // namespace fluxsbi::sample

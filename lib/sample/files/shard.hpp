@@ -12,8 +12,13 @@ struct Shard {
   int64_t count = 1;
 };
 
-/// Reads "i/n". Throws UserError naming --shard for anything else.
+/// Reads "i/n", or takes index and count from the launcher for "auto" (core::share_from_environment) and says
+/// so in the log. Throws UserError naming --shard for anything else, and for "auto" without a launcher.
 Shard parse_shard(const std::string& text);
+
+/// Where a shard of an output goes whose name all processes of a launcher were given: "post.npz" becomes
+/// "post.2-of-8.npz" for `text` "auto", and stays as it is otherwise.
+std::string output_of_shard(const std::string& output, const std::string& text, const Shard& shard);
 
 /// The contiguous rows of a shard, in order; sizes differ by one at most. Empty where count exceeds rows.
 struct RowRange {

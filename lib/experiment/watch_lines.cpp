@@ -1,0 +1,218 @@
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <ostream>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+#include <poll.h>
+#include <unistd.h>
+
+#include "core/error.hpp"
+#include "core/io_problem.hpp"
+#include "core/log.hpp"
+#include "core/stop.hpp"
+#include "core/system.hpp"
+#include "core/text.hpp"
+#include "data/files/names.hpp"
+#include "data/files/observations.hpp"
+#include "experiment/observation_check.hpp"
+#include "experiment/observation_line.hpp"
+#include "experiment/watch.hpp"
+#include "sample/files/sample_file.hpp"
+#include "sample/mixture.hpp"
+
+namespace fluxsbi::experiment {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+// Lines of a pipe, terminal or file, of which never more is taken than the line that is asked for.
+class Lines {
+ public:
+  explicit Lines(int descriptor) : descriptor_(descriptor) {}
+
+  /// The next line without its end; nothing at the end of the input, and when a signal asked to stop before
+  /// the line was whole.
+  std::optional<std::string> next() {
+    while (core::stop_requested() == 0) {
+      if (!ready()) continue;
+      char c = 0;
+      const ssize_t count = ::read(descriptor_, &c, 1);
+      if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+      if (count < 0) throw core::UserError("the standard input cannot be read: " + core::io_problem(errno));
+      if (count == 0) return ended();
+      if (c == '\n') return std::exchange(line_, "");
+      line_ += c;
+    }
+    return {};
+  }
+
+ private:
+  // Waits a little for input, so that a signal is seen.
+  bool ready() const {
+    constexpr int patience_ms = 200;
+    pollfd wanted{descriptor_, POLLIN, 0};
+    return poll(&wanted, 1, patience_ms) > 0;
+  }
+  std::optional<std::string> ended() {
+    if (line_.empty()) return {};
+    return std::exchange(line_, "");
+  }
+
+  int descriptor_;
+  std::string line_;
+};
+
+class LineService {
+ public:
+  LineService(sample::Posterior& posterior, const WatchRequest& request,
+              const sample::SamplingOptions& options, std::ostream& out)
+      : posterior_(posterior), request_(request), options_(options), out_(out) {}
+
+  WatchOutcome run(int input) {
+    Lines lines(input);
+    while (const auto line = lines.next()) {
+      if (core::trimmed(*line).empty() || is_head(*line)) continue;
+      answer(*line);
+      ++row_;
+    }
+    if (const int signal = core::stop_requested())
+      throw core::Stopped(std::string("stopped by ") + core::signal_name(signal) + " after " +
+                          core::count_text(outcome_.answered, "observation") +
+                          "; what was not read is still the sender's");
+    return outcome_;
+  }
+
+ private:
+  // A first line of names must be the model's, in its order.
+  bool is_head(const std::string& line) {
+    if (row_ > 0) return false;
+    const auto names = head_of(line);
+    if (!names) return false;
+    const data::DataShape& shape = posterior_.shape();
+    const auto own = data::feature_names(posterior_.x_names(), shape.x_channels);
+    if (*names == own) return true;
+    if (names->size() != own.size()) return false;  // is answered with what is wrong about it
+    throw core::UserError("the first line names " + core::list_first(*names) + ", but the model's x is " +
+                          core::list_first(own) + "; send the columns in this order, or no names");
+  }
+
+  void answer(const std::string& text) {
+    ordered_json reply{{"id", row_}};
+    try {
+      ObservationLine line = parse_observation(text);
+      if (!line.id.empty()) reply["id"] = ordered_json::parse(line.id);
+      if (request_.folder.empty()) {
+        to_output(line, reply);
+      } else {
+        to_folder(line, reply);
+      }
+      ++outcome_.answered;
+    } catch (const core::UserError& problem) {
+      const std::string what = problem.what(), who = "observation ";
+      reply["error"] = what;
+      out_ << reply.dump() << std::endl;
+      core::log::warning(what.starts_with(who) ? what : who + reply["id"].dump() + ": " + what);
+      ++outcome_.refused;
+    }
+  }
+
+  struct Drawn {
+    data::Observations observed;
+    sample::Samples samples;
+  };
+
+  Drawn draw(const ObservationLine& line, const std::string& name) {
+    Drawn drawn;
+    drawn.observed =
+        data::observations_of(line.x, name, posterior_.shape(), posterior_.x_names(), posterior_.joint());
+    if (drawn.observed.rows != 1)
+      throw core::UserError(name + " holds " + std::to_string(drawn.observed.rows) +
+                            " rows; send one a line");
+    check_observations(posterior_, drawn.observed.x, {0, 1}, name, false);
+    const int64_t draws = line.draws.value_or(request_.draws);
+    const sample::Amount amount{1, draws, line.seed.value_or(request_.seed), line.seed ? 0 : row_};
+    posterior_.with_drawing(
+        sample::Posterior::Asked::x, drawn.observed.x, amount, options_,
+        [&](sample::MixtureDrawing& drawing) { drawn.samples = sample::draw_rest(drawing, 1, draws); });
+    if (!request_.partial && drawn.samples.unfilled() == draws) refuse_unfilled(name, draws);
+    check_agreement(posterior_, drawn.samples, {0, 1}, name);
+    return drawn;
+  }
+
+  void to_output(const ObservationLine& line, ordered_json& reply) {
+    const double begin = core::steady_seconds();
+    const std::string name = "observation " + reply["id"].dump();
+    const sample::Samples samples = draw(line, name).samples;
+    const int64_t size = samples.tokens * samples.channels;
+    const auto names = data::feature_names(posterior_.theta_names(), posterior_.shape().theta_channels);
+    const bool wide = sample::choose_float64(
+        request_.number_type, sample::coarse_column(samples.values, samples.draws, size), names, name);
+    reply["draws"] = samples.draws;
+    reply["seconds"] = core::steady_seconds() - begin;
+    std::string text = reply.dump();
+    text.pop_back();  // the brace, behind which the samples come
+    out_ << text << ",\"samples\":" << draws_text(samples.values, samples.filled, wide) << "}" << std::endl;
+  }
+
+  // Into FOLDER/ID.npz, as a file of one observation.
+  void to_folder(const ObservationLine& line, ordered_json& reply) {
+    const double begin = core::steady_seconds();
+    const std::string file = request_.folder + "/" + stem_of(reply["id"]) + ".npz";
+    reply["draws"] = line.draws.value_or(request_.draws);
+    std::error_code ignored;
+    const bool exists = !request_.force && std::filesystem::exists(file, ignored);
+    if (!exists) save(line, draw(line, "observation " + reply["id"].dump()), file);
+    reply["seconds"] = core::steady_seconds() - begin;
+    if (exists) reply["exists"] = true;
+    reply["file"] = file;
+    out_ << reply.dump() << std::endl;
+  }
+
+  void save(const ObservationLine& line, const Drawn& drawn, const std::string& file) const {
+    const data::DataShape& shape = posterior_.shape();
+    sample::Origin origin;
+    origin.seed = line.seed.value_or(request_.seed);
+    origin.model = posterior_.identity();
+    origin.total_rows = 1;
+    origin.theta_names = posterior_.theta_names();
+    origin.x_names = posterior_.x_names();
+    origin.members = posterior_.members();
+    sample::save_samples(file, drawn.samples,
+                         {sample::Question::Kind::x, drawn.observed.x, shape.x_dim, shape.x_channels}, origin,
+                         request_.number_type);
+  }
+
+  static std::string stem_of(const ordered_json& id) {
+    if (!id.is_string()) return "observation-" + id.dump();
+    const std::string text = id.get<std::string>();
+    const bool good = !text.empty() && text.size() <= 200 && text[0] != '.' &&
+                      std::all_of(text.begin(), text.end(), [](unsigned char c) {
+                        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c >= 0x80;
+                      });
+    if (!good)
+      throw core::UserError("the id " + core::quoted(text) +
+                            " is no name of a file; use letters, digits, '-', '_' and '.'");
+    return text;
+  }
+
+  sample::Posterior& posterior_;
+  const WatchRequest& request_;
+  const sample::SamplingOptions& options_;
+  std::ostream& out_;
+  int64_t row_ = 0;
+  WatchOutcome outcome_;
+};
+
+}  // namespace
+
+WatchOutcome watch_lines(sample::Posterior& posterior, const WatchRequest& request,
+                         const sample::SamplingOptions& options, int input, std::ostream& out) {
+  return LineService(posterior, request, options, out).run(input);
+}
+
+}  // namespace fluxsbi::experiment

@@ -1,0 +1,58 @@
+#include <cmath>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "core/error.hpp"
+#include "experiment/observation_line.hpp"
+
+using namespace fluxsbi;
+using Catch::Matchers::ContainsSubstring;
+using experiment::parse_observation;
+
+TEST_CASE("an observation is a line of JSON or of numbers", "[experiment][watch]") {
+  using Shape = std::vector<int64_t>;
+  CHECK(parse_observation("[1, 2.5]").x.to_double() == std::vector{1, 2.5});
+  CHECK(parse_observation("[[1, 2], [3, 4]]").x.shape == Shape{2, 2});
+  CHECK(parse_observation("1,2.5").x.to_double() == std::vector{1, 2.5});
+  CHECK(parse_observation(" 1\t2.5 ").x.to_double() == std::vector{1, 2.5});
+  CHECK(std::isnan(parse_observation("[1, null]").x.to_double()[1]));
+  CHECK(std::isnan(parse_observation("1,,2").x.to_double()[1]));
+  const auto line = parse_observation(R"({"x": [1], "id": "a", "n": 7, "seed": 3})");
+  CHECK(line.id == "\"a\"");
+  CHECK(line.draws == 7);
+  CHECK(line.seed == 3);
+  CHECK(parse_observation(R"({"x": [1], "id": 12})").id == "12");
+  CHECK(experiment::parse_observations(R"([{"x": [1, 2]}, {"x": [3, 4]}])").shape == Shape{2, 2});
+  CHECK(experiment::parse_observations(R"({"x": [1, 2]})").shape == Shape{2});
+  CHECK(experiment::parse_observations("[[1, 2], [3, 4], [5, 6]]").shape == Shape{3, 2});
+}
+
+TEST_CASE("a bad observation is refused by what is wrong", "[experiment][watch]") {
+  const auto refused = [](const char* line, const char* part) {
+    CHECK_THROWS_WITH(parse_observation(line), ContainsSubstring(part));
+  };
+  refused("[1, 2", "is not JSON");
+  refused("[1, [2]]", "different depth");
+  refused("[[1, 2], [3]]", "different length");
+  refused("[[1], 2]", "different depth");
+  refused("[]", "holds no numbers");
+  refused(R"(["a"])", "must be a list of numbers");
+  refused(R"({"id": 3})", "has no \"x\"");
+  refused(R"({"x": [1], "draws": 3})", "the key 'draws' is unknown");
+  refused(R"({"x": [1], "n": 0})", "\"n\" is '0'");
+  refused(R"({"x": [1], "n": 1.5})", "\"n\" is '1.5'");
+  refused(R"({"x": [1], "seed": -1})", "\"seed\" is '-1'");
+  refused(R"({"x": [1], "id": [2]})", "\"id\" is '[2]'");
+  refused("1,high", "'high' is not a number");
+}
+
+TEST_CASE("draws are written with as few digits as give them back", "[experiment][watch]") {
+  const std::vector<double> values{0.1F, 2, 1e-7, NAN};
+  const std::vector<uint8_t> filled{1, 1};
+  CHECK(experiment::draws_text(values, filled, false) == "[[0.1,2],[1e-07,null]]");
+  const std::vector<double> fine{0.100000000001};
+  const std::vector<uint8_t> one{1};
+  CHECK(experiment::draws_text(fine, one, true) == "[[0.100000000001]]");
+}
