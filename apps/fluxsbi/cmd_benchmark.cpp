@@ -250,8 +250,8 @@ int benchmark_command(const BenchmarkArguments& arguments) {
   if (arguments.out.empty())
     throw core::UserError("OUT is missing: the folder that holds, or is to hold, the benchmark's runs");
   if (arguments.table_only) return show_table(arguments);
-  distributed::refuse_ranks("benchmark",
-                            "start it as one process, several times with --shard i/n (a SLURM array, say)");
+  if (arguments.shard != "auto")
+    distributed::refuse_ranks("benchmark", "give --shard auto, which divides its trainings among them");
   benchmark::Scoring scoring = scoring_of(arguments);
   const auto entries = configured_entries(arguments, scoring);
   const int threads = std::max(1, core::usable_threads() / static_cast<int>(arguments.jobs));

@@ -82,7 +82,7 @@ TEST_CASE("a shard is written i/n with i below n", "[sample][shard]") {
   }
 }
 
-TEST_CASE("--shard auto takes the part of the launcher, and the output's name says which",
+TEST_CASE("the launcher gives --shard auto its part, and the output's name says which",
           "[sample][shard]") {
   setenv("PMI_RANK", "2", 1);
   setenv("PMI_SIZE", "8", 1);
