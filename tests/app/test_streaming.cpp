@@ -200,7 +200,7 @@ TEST_CASE("files that appear in a folder are answered as by the command, and bad
   CHECK(fs::last_write_time(streamed.at("out/a.npz")) == answered);
 }
 
-TEST_CASE("--watch says what it needs", "[app][stream][watch]") {
+TEST_CASE("sample --watch says what it needs", "[app][stream][watch]") {
   const Streamed streamed;
   refuses({"sample", streamed.at("run"), "--watch", streamed.at("in"), "-n", "5"}, "-o FOLDER");
   refuses({"sample", streamed.at("run"), "--watch", "-", "-n", "5", "-o", streamed.at("nowhere")},
