@@ -206,8 +206,8 @@ std::string npy_header(DType dtype, const std::vector<int64_t>& sizes) {
   std::string shape;
   for (const int64_t n : sizes) shape += std::to_string(n) + (sizes.size() == 1 ? "," : ", ");
   if (sizes.size() > 1) shape.resize(shape.size() - 2);
-  std::string text = "{'descr': '" + std::string(size_of(dtype) == 1 ? "|" : "<") +
-                     std::string(found->code) + "', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string text = "{'descr': '" + std::string(size_of(dtype) == 1 ? "|" : "<") + std::string(found->code) +
+                     "', 'fortran_order': False, 'shape': (" + shape + "), }";
   constexpr size_t prefix = 10, alignment = 64;
   text.append(alignment - 1 - (prefix + text.size()) % alignment, ' ');
   text += '\n';

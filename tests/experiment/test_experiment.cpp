@@ -102,10 +102,9 @@ TEST_CASE("model auto takes the recipe's choice for the data, and needs data",
   CHECK_THAT(chosen.choice, ContainsSubstring("auto chose flux1 [recipe.few-dimensions]"));
   CHECK_THAT(problems_of("strategy: {model: auto}\n"),
              ContainsSubstring("a.yaml:1:19: strategy.model = auto looks at the data's shape"));
-  CHECK_THAT(
-      problems_of("strategy: {model: auto}\ndata: {task: two_moons}\nmodel: {num_layers: 4}\n"),
-      ContainsSubstring("unknown key 'model.num_layers'") &&
-          ContainsSubstring("Name a model to have another"));
+  CHECK_THAT(problems_of("strategy: {model: auto}\ndata: {task: two_moons}\nmodel: {num_layers: 4}\n"),
+             ContainsSubstring("unknown key 'model.num_layers'") &&
+                 ContainsSubstring("Name a model to have another"));
 }
 
 TEST_CASE("an embedding network decides how x is standardised, and refuses what it cannot take",

@@ -82,8 +82,7 @@ TEST_CASE("a shard is written i/n with i below n", "[sample][shard]") {
   }
 }
 
-TEST_CASE("the launcher gives --shard auto its part, and the output's name says which",
-          "[sample][shard]") {
+TEST_CASE("the launcher gives --shard auto its part, and the output's name says which", "[sample][shard]") {
   setenv("PMI_RANK", "2", 1);
   setenv("PMI_SIZE", "8", 1);
   const auto shard = sample::parse_shard("auto");
