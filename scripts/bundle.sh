@@ -35,6 +35,12 @@ programs=(fluxsbi fluxsbi-network)
 for plugin in "$folder"/bin/*.so; do
   [ -e "$plugin" ] || continue
   name=$(basename "$plugin")
+  if [ "$name" = libfluxsbi_mpi.so ]; then # MPI is the cluster's own
+    patchelf --force-rpath --set-rpath '$ORIGIN/../lib/fluxsbi' "$plugin"
+    mpi=$(ldd "$build/$name" | awk '/libmpi\./ {print $1}')
+    say "$name takes $mpi of the machine that runs it"
+    continue
+  fi
   missing=$(missing_for "$build/$name")
   if [ -z "$missing" ]; then
     programs+=("$name")
