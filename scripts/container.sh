@@ -11,6 +11,6 @@ folder=${1:?the folder that the program is put into: scripts/container.sh FOLDER
 "$root/scripts/install_deps.sh" --also patchelf
 # shellcheck source=scripts/environment.sh
 source "$root/scripts/environment.sh" # what was just installed
-configure_build "$root/build" -DCMAKE_BUILD_TYPE=Release >/dev/null
+configure_build "$root/build" -DCMAKE_BUILD_TYPE=Release -DFLUXSBI_TESTS=OFF >/dev/null
 cmake --build "$root/build" -j "$(jobs_that_fit)"
 "$root/scripts/bundle.sh" "$folder"
