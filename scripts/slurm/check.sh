@@ -118,7 +118,7 @@ mkdir parts
 job=$(sbatch --parsable --array=0-2 --output=sample-%a.log "$here/command.sbatch" \
   sample runs/limited --x observed.npz -n 1000 --shard auto -o parts/samples.npz)
 wait_for "$job"
-grep -h "wrote" sample-?.log || { cat sample-?.log && fail "a task of the array did not finish"; }
+grep -h "samples in" sample-?.log || { cat sample-?.log && fail "a task of the array did not finish"; }
 "$FLUXSBI" merge parts/*.npz -q -o merged.npz
 "$FLUXSBI" sample runs/limited --x observed.npz -n 1000 -q -o whole.npz
 cmp merged.npz whole.npz || fail "the merged samples differ from those of one sampling"
