@@ -72,7 +72,7 @@ AccountingStorageType=accounting_storage/none
 SchedulerType=sched/builtin
 SchedulerParameters=requeue_delay=0,sched_interval=5
 ReturnToService=2
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc --all) State=UNKNOWN
 PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
   slurmctld
