@@ -9,7 +9,6 @@
 #include "data/look/report.hpp"
 #include "data_arguments.hpp"
 #include "experiment/data_look.hpp"
-#include "experiment/recommendation.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
 
@@ -25,19 +24,11 @@ struct CheckArguments {
   OutputArgument json;
 };
 
-// What a config leaves open the recipe chooses, as `train` does it.
+// Data that the command line names are looked at as they lie there, whatever the config says of online ones.
 config::Value document_of(const CheckArguments& arguments) {
-  require_one_source(arguments.data);
-  if (arguments.config.empty() && !arguments.data.names_data())
-    throw core::UserError(
-        "nothing to check: name a file with --data F, a built-in task with --task NAME, or a config");
-  config::Value document = arguments.config.empty() ? config::parse_yaml("{}", "the command line")
-                                                    : config::load_yaml(arguments.config);
-  const bool by_recipe = experiment::leaves_training_open(document);
-  put_into(arguments.data, document);
-  if (arguments.data.names_data()) config::set_from_command_line(document, "data.online=false");
-  for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
-  return by_recipe ? experiment::recommend(document).document : document;
+  std::vector<std::string> assignments = arguments.assignments;
+  if (arguments.data.names_data()) assignments.insert(assignments.begin(), "data.online=false");
+  return completed_document(arguments.config, arguments.data, assignments, "check");
 }
 
 int check(const CheckArguments& arguments) {

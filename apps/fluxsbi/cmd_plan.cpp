@@ -11,8 +11,8 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data_arguments.hpp"
+#include "distributed/ranks.hpp"
 #include "experiment/plan.hpp"
-#include "experiment/recommendation.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -35,21 +35,6 @@ bool is_model(const std::string& path) {
   return std::filesystem::is_directory(path) || path.ends_with(".safetensors");
 }
 
-// What a config leaves open the recipe chooses, as `train` does it.
-config::Value document_of(const PlanArguments& arguments) {
-  require_one_source(arguments.data);
-  if (arguments.subject.empty() && !arguments.data.names_data())
-    throw core::UserError(
-        "nothing to plan: name a config, a run folder, simulations with --data F or a built-in task with "
-        "--task NAME");
-  config::Value document = arguments.subject.empty() ? config::parse_yaml("{}", "the command line")
-                                                     : config::load_yaml(arguments.subject);
-  const bool by_recipe = experiment::leaves_training_open(document);
-  put_into(arguments.data, document);
-  for (const auto& assignment : arguments.assignments) config::set_from_command_line(document, assignment);
-  return by_recipe ? experiment::recommend(document).document : document;
-}
-
 experiment::PlanRequest request_of(const PlanArguments& arguments) {
   experiment::PlanRequest request;
   if (is_model(arguments.subject)) {
@@ -60,7 +45,7 @@ experiment::PlanRequest request_of(const PlanArguments& arguments) {
                             ": of a trained model sampling is planned: give --observations");
     request.model = arguments.subject;
   } else {
-    request.config = document_of(arguments);
+    request.config = completed_document(arguments.subject, arguments.data, arguments.assignments, "plan");
   }
   if (arguments.observations == 0 && (arguments.nodes || arguments.gpus || arguments.hours))
     throw core::UserError("--nodes, --gpus and --hours divide observations: give --observations");
@@ -134,6 +119,7 @@ nlohmann::ordered_json json_of(const experiment::Plan& plan) {
 }
 
 int plan(const PlanArguments& arguments) {
+  distributed::refuse_ranks("plan", "start it as one process; --nodes divides on paper");
   const experiment::Plan plan = experiment::make_plan(request_of(arguments));
   if (arguments.json) {
     std::cout << json_of(plan).dump(2) << "\n";

@@ -4,6 +4,7 @@
 
 #include "config/rules.hpp"
 #include "core/error.hpp"
+#include "experiment/recommendation.hpp"
 
 namespace fluxsbi::app {
 
@@ -41,6 +42,20 @@ void put_into(const DataArguments& arguments, config::Value& document) {
   if (!arguments.task.empty()) set("data.task=" + config::emit(arguments.task));
   if (!arguments.theta_key.empty()) set("data.theta_key=" + config::emit(arguments.theta_key));
   if (!arguments.x_key.empty()) set("data.x_key=" + config::emit(arguments.x_key));
+}
+
+config::Value completed_document(const std::string& config, const DataArguments& arguments,
+                                 const std::vector<std::string>& assignments, const std::string& purpose) {
+  require_one_source(arguments);
+  if (config.empty() && !arguments.names_data())
+    throw core::UserError("nothing to " + purpose +
+                          ": name a file with --data F, a built-in task with --task NAME, or a config");
+  config::Value document =
+      config.empty() ? config::parse_yaml("{}", "the command line") : config::load_yaml(config);
+  const bool by_recipe = experiment::leaves_training_open(document);
+  put_into(arguments, document);
+  for (const std::string& assignment : assignments) config::set_from_command_line(document, assignment);
+  return by_recipe ? experiment::recommend(document).document : document;
 }
 
 }  // namespace fluxsbi::app

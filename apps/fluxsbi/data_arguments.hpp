@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "common.hpp"
 #include "config/value.hpp"
@@ -21,6 +22,12 @@ void require_one_source(const DataArguments& arguments);
 
 /// Leaves the files out that the document names.
 void forget_files(config::Value& document);
+
+/// The config, or without one nothing, with the data and then `assignments` (--set); what it leaves open the
+/// recipe chooses, as `train` does it. Throws UserError where neither names data: `purpose` is what nothing
+/// is there to do then ("plan").
+config::Value completed_document(const std::string& config, const DataArguments& arguments,
+                                 const std::vector<std::string>& assignments, const std::string& purpose);
 
 /// Puts them in place of the document's own source of data, which gives way. They must have been checked.
 void put_into(const DataArguments& arguments, config::Value& document);

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "core/file_descriptor.hpp"
-#include "core/launcher.hpp"
 #include "core/process.hpp"
 #include "core/system.hpp"
 #include "io/atomic_file.hpp"
@@ -74,8 +73,7 @@ StepEnd run_step(const Step& step, const StepRun& how) {
   core::FileDescriptor output;
   if (step.captured) output = opened(printed, O_WRONLY | O_CREAT | O_TRUNC);
   const core::FileDescriptor nothing = opened("/dev/null", O_RDONLY);
-  // A launcher started this process, and not the child as well.
-  std::vector<std::string> environment = core::environment_without_launcher();
+  std::vector<std::string> environment;
   if (how.threads > 0) environment.push_back("OMP_NUM_THREADS=" + std::to_string(how.threads));
   core::Process process = core::Process::start_bound_program(
       words_of(step), environment,

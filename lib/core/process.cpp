@@ -18,6 +18,7 @@
 
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
+#include "core/launcher.hpp"
 #include "core/system.hpp"
 
 extern char** environ;
@@ -111,7 +112,9 @@ Process Process::start_bound_program(const std::vector<std::string>& arguments,
                                      const std::vector<std::string>& environment, const Streams& streams,
                                      const Bond& bond) {
   require(!arguments.empty(), "a program has a name");
-  const std::vector<char*> words = words_of(arguments), variables = joined_environment(environment);
+  std::vector<std::string> own = environment_without_launcher();
+  own.insert(own.end(), environment.begin(), environment.end());
+  const std::vector<char*> words = words_of(arguments), variables = joined_environment(own);
   const pid_t parent = getpid();
   const pid_t child = fork();
   if (child < 0) fail("no process", errno);

@@ -29,9 +29,9 @@ class Process {
     int signal;                ///< which the kernel sends it when this process ends, however that ends
     int kept_descriptor = -1;  ///< that stays open in it, such as a lock's; -1: none but its streams
   };
-  /// The same for a program that cannot outlive this process, or has `bond.signal` to end itself. The
-  /// caller's thread must live as long as the child. A program that cannot be started ends with exit code
-  /// 127.
+  /// The same for a program that cannot outlive this process, or has `bond.signal` to end itself, and that no
+  /// launcher of this process has started (environment_without_launcher). The caller's thread must live as
+  /// long as the child. A program that cannot be started ends with exit code 127.
   static Process start_bound_program(const std::vector<std::string>& arguments,
                                      const std::vector<std::string>& environment, const Streams& streams,
                                      const Bond& bond);

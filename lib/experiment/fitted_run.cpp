@@ -37,13 +37,12 @@ void TrainingRun::fit_to(const TimeBudget& budget) {
   // Of several ranks the clock of the first one counts.
   const auto left = [&] { return ranks().broadcast(budget.left()); };
   train::Pace pace = measure(budget);
-  const auto seconds = [&] { return left() / static_cast<double>(members); };
-  FittedSteps fitted = fit_steps(pace, seconds(), val_every, budget.most_steps);
+  FittedSteps fitted = fit_steps(pace, left(), val_every, budget.most_steps, members);
   std::string network;
   if (budget.small_network && fitted.steps < budget.least_steps) {
     network = take_small_network(budget, fitted.steps);
     pace = measure(budget);
-    fitted = fit_steps(pace, seconds(), val_every, budget.most_steps);
+    fitted = fit_steps(pace, left(), val_every, budget.most_steps, members);
   }
   if (fitted.steps < fewest_fitted_steps) {
     const double spent = 60 * budget.minutes - left();

@@ -35,10 +35,10 @@ double numbers_of(const checkpoint::ModelFile& file) {
   return numbers;
 }
 
-PlannedTraining plan_training(TrainingRun& run, double seconds) {
+PlannedTraining plan_training(TrainingRun& run, int64_t members, double seconds) {
   const train::TrainingOptions& options = run.experiment().training;
   PlannedTraining plan;
-  plan.members = options.member ? 1 : options.ensemble;
+  plan.members = members;
   plan.steps = options.nsteps;
   plan.rows = options.batch_size * options.multistep;
   plan.pace = run.pace(seconds);
@@ -122,8 +122,11 @@ Plan make_plan(const PlanRequest& request) {
     return plan;
   }
   use_all_threads();
-  const auto run = prepare_training("", read_experiment(request.config), request.execution);
-  plan.training = plan_training(*run, request.seconds);
+  Experiment experiment = read_experiment(request.config);
+  // The members of an ensemble are alike, so a single model is measured.
+  const int64_t members = is_ensemble(experiment) ? std::exchange(experiment.training.ensemble, 1) : 1;
+  const auto run = prepare_training("", std::move(experiment), request.execution);
+  plan.training = plan_training(*run, members, request.seconds);
   if (samples) {
     const double opened = core::steady_seconds();
     sample::Posterior posterior = make_posterior(run->untrained_model(), request.execution, "float32");

@@ -30,8 +30,10 @@ double TimeBudget::left() const {
   return 60 * minutes - (core::steady_seconds() - started);
 }
 
-FittedSteps fit_steps(const train::Pace& pace, double seconds, int64_t val_every, int64_t most_steps) {
+FittedSteps fit_steps(const train::Pace& pace, double seconds, int64_t val_every, int64_t most_steps,
+                      int64_t members) {
   FittedSteps fitted;
+  seconds /= static_cast<double>(members);
   const auto held = [&](double each) {
     return static_cast<int64_t>(std::max(0.0, std::min(seconds / each, 1e9)));
   };

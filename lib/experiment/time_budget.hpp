@@ -39,8 +39,10 @@ struct FittedSteps {
 int64_t fit_members(const TimeBudget& budget, const FittedSteps& fitted);
 
 /// The steps that `seconds` hold at this pace with a validation every `val_every` steps; 0: every sixtieth
-/// of the training, but so seldom that validations take at most 3 % of it.
-FittedSteps fit_steps(const train::Pace& pace, double seconds, int64_t val_every, int64_t most_steps);
+/// of the training, but so seldom that validations take at most 3 % of it. Of `members` models each has its
+/// share of the seconds, and the result is of one of them.
+FittedSteps fit_steps(const train::Pace& pace, double seconds, int64_t val_every, int64_t most_steps,
+                      int64_t members = 1);
 
 /// Fewer steps teach a network nothing: the learning rate has hardly risen.
 inline constexpr int64_t fewest_fitted_steps = 200;

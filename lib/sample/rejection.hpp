@@ -11,7 +11,7 @@
 
 namespace fluxsbi::sample {
 
-/// Counts the tries of each observation in a block (drawing.hpp) and gives up those that no number of further
+/// Counts the tries of each observation in a block (draw.hpp) and gives up those that no number of further
 /// tries is likely to fill.
 ///
 /// After m tries of an observation of which a were kept, its acceptance is at most about p = (a + 3) / m:

@@ -43,6 +43,18 @@ TEST_CASE("plan says what a training and its posteriors take, and writes nothing
   CHECK(std::filesystem::is_empty(folder.path()));
 }
 
+TEST_CASE("an ensemble is planned as its members, measured by one", "[app][plan]") {
+  const auto plan_of = [](const std::string& members) {
+    const std::string said = succeed(plan_with({"training.ensemble=" + members, "--json"}));
+    return nlohmann::json::parse(said.substr(said.find("{\n"))).at("training");
+  };
+  const auto one = plan_of("1"), three = plan_of("3");
+  CHECK(three.at("members") == 3);
+  CHECK(three.at("disk_bytes") == 3 * one.at("disk_bytes").get<double>());
+  const double step = three.at("step_seconds"), validation = three.at("validation_seconds");
+  CHECK(std::abs(three.at("seconds").get<double>() - 3 * (500 * step + 5 * validation)) < 1e-6);
+}
+
 TEST_CASE("plan divides observations among machines, and finds how many a limit of time needs",
           "[app][plan]") {
   const std::string said = succeed(plan_with({"--observations", "1000000", "--nodes", "16", "--hours", "1"}));

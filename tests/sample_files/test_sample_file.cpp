@@ -12,7 +12,9 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "core/error.hpp"
+#include "io/atomic_file.hpp"
 #include "io/files.hpp"
+#include "io/text_file.hpp"
 #include "sample/files/sample_file.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -137,6 +139,17 @@ TEST_CASE("shards merged in any order are the whole", "[sample][merge]") {
   CHECK(merged.at("samples").to_float() == whole.at("samples").to_float());
   CHECK(merged.at("x").to_float() == whole.at("x").to_float());
   CHECK(merged.at("filled").shape == whole.at("filled").shape);
+}
+
+TEST_CASE("a merge leaves alone what a sampling that was stopped has kept beside the same output",
+          "[sample][merge]") {
+  const test::TemporaryFolder folder;
+  save_shard(folder.file("0.npz"), "0/2");
+  save_shard(folder.file("1.npz"), "1/2");
+  const std::string kept = folder.file("out.npz.partial-rows");
+  io::write_text(kept, "samples so far");
+  sample::merge_files({folder.file("0.npz"), folder.file("1.npz")}, folder.file("out.npz"), false);
+  CHECK(io::read_text(kept) == "samples so far");
 }
 
 TEST_CASE("answers to questions hold what was given, with a name for each column", "[sample][file][given]") {

@@ -204,7 +204,8 @@ void merge_files(const std::vector<std::string>& paths, const std::string& out, 
                    [](const Part& a, const Part& b) { return a.origin.first_row < b.origin.first_row; });
   check_rows(parts);
   const SampleLayout all = joined_layout(parts, out);
-  io::PartialFile file(out, ".partial-rows", "command");
+  // Not the name of a sampling that was stopped, which goes on from what it left.
+  io::PartialFile file(out, ".partial-merge", "merge");
   io::ArrayStream stream(file, all.arrays(), all.axes());
   int64_t drawn = 0;
   for (const Part& part : parts) {
