@@ -1,10 +1,12 @@
 #include "sample/chunk_journal.hpp"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/stop.hpp"
 #include "core/system.hpp"
@@ -15,7 +17,18 @@ namespace fluxsbi::sample {
 
 namespace {
 
-constexpr double quiet_seconds = 2;  // between writings; work that ends within them keeps nothing
+// Between writings; work that ends within them keeps nothing.
+double quiet_seconds() {
+  constexpr const char* name = "FLUXSBI_KEEP_SECONDS";
+  const char* text = std::getenv(name);
+  if (text == nullptr) return 2;
+  const std::optional<double> seconds = core::parse_number(text);
+  if (!seconds || !(*seconds >= 0))
+    throw core::UserError(std::string(name) + "=" + core::quoted(text) +
+                          " is not a number of seconds; set it to 0 or more, or unset it");
+  return *seconds;
+}
+
 constexpr uint64_t state_key = ~uint64_t{0};
 
 struct ChunkHead {
@@ -54,6 +67,7 @@ ChunkJournal::ChunkJournal(std::string path, std::string description, bool disca
     : path_(std::move(path)),
       description_(std::move(description)),
       discard_others_(discard_others),
+      quiet_seconds_(quiet_seconds()),
       written_(core::steady_seconds()) {
   std::error_code ignored;
   if (!std::filesystem::exists(path_, ignored)) return;
@@ -93,7 +107,7 @@ std::optional<Chunk> ChunkJournal::take(uint64_t key) {
 void ChunkJournal::keep(uint64_t key, const Chunk& chunk) {
   added_ = true;
   waiting_.push_back(record_of(key, chunk));
-  if (core::steady_seconds() - written_ > quiet_seconds) write_waiting();
+  if (core::steady_seconds() - written_ >= quiet_seconds_) write_waiting();
 }
 
 void ChunkJournal::checkpoint(std::string state, std::function<void()> flush_rest) {
@@ -102,7 +116,7 @@ void ChunkJournal::checkpoint(std::string state, std::function<void()> flush_res
   waiting_.clear();
   next_state_ = std::move(state);
   flush_rest_ = std::move(flush_rest);
-  if (core::steady_seconds() - written_ > quiet_seconds) write_waiting();
+  if (core::steady_seconds() - written_ >= quiet_seconds_) write_waiting();
 }
 
 void ChunkJournal::write_waiting() {

@@ -28,7 +28,7 @@ class ChunkJournal {
  public:
   /// Opens `path`, if it is there, for work that `description` tells (lines "key: value"). Nothing is written
   /// in the first seconds, so that short work pays nothing, and then every few seconds. Throws UserError as
-  /// io::Journal does.
+  /// io::Journal does, and for a FLUXSBI_KEEP_SECONDS that is no number of seconds.
   ChunkJournal(std::string path, std::string description, bool discard_others);
   ~ChunkJournal();
 
@@ -63,7 +63,8 @@ class ChunkJournal {
   std::optional<std::string> next_state_;  ///< that is to replace what the file holds
   std::function<void()> flush_rest_;
   bool taking_ = false, added_ = false;
-  double written_;  ///< steady time of the last writing, or of the beginning
+  double quiet_seconds_;  ///< between writings; the variable FLUXSBI_KEEP_SECONDS, or 2
+  double written_;        ///< steady time of the last writing, or of the beginning
 };
 
 /// A key of these numbers: the items of a chunk and what else tells it from others.

@@ -1,8 +1,11 @@
 #include "app/program.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <stdexcept>
+#include <thread>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -78,6 +81,20 @@ int Running::wait() {
   int status = 0;
   waitpid(process_, &status, 0);
   return exit_code(status);
+}
+
+bool wait_until(const std::function<bool()>& condition) {
+  for (int i = 0; i < 24000 && !condition(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return condition();
+}
+
+bool has_checkpoint(const std::string& run) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(run + "/checkpoints", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("step_") && name.ends_with(".safetensors")) return true;
+  }
+  return false;
 }
 
 std::string tiny_config() {

@@ -1,6 +1,7 @@
 // Runs the program as a user does.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,12 @@ class Running {
  private:
   pid_t process_;
 };
+
+/// Until `condition` holds, which is asked every few milliseconds; false after two minutes.
+bool wait_until(const std::function<bool()>& condition);
+
+/// A run folder holds a checkpoint.
+bool has_checkpoint(const std::string& run);
 
 /// A configuration of a tiny Flux1 on two_moons that trains in seconds.
 std::string tiny_config();

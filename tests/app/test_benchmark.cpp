@@ -1,8 +1,6 @@
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <thread>
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -86,13 +84,7 @@ TEST_CASE("a benchmark that was killed goes on from its checkpoint and ends as o
   succeed(tiny_benchmark(folder, "whole", "400", {"--shard", "0/2"}));
   Running first(tiny_benchmark(folder, "killed", "400", {"--shard", "0/2"}));
   const std::string run = folder.file("killed") + small_name;
-  const auto has_checkpoint = [&] {
-    std::error_code ignored;
-    return fs::directory_iterator(run + "/checkpoints", ignored) != fs::directory_iterator();
-  };
-  for (int i = 0; i < 6000 && !has_checkpoint(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  REQUIRE(has_checkpoint());
+  REQUIRE(wait_until([&] { return has_checkpoint(run); }));
   first.send(SIGKILL);
   REQUIRE(first.wait() == 128 + SIGKILL);
   succeed(tiny_benchmark(folder, "killed", "400", {"--shard", "0/2"}));

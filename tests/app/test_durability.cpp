@@ -2,6 +2,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -28,11 +29,17 @@ std::string bytes_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// Chunks are kept as soon as they are finished, so that a fast machine keeps some, too.
+void keep_at_once() {
+  setenv("FLUXSBI_KEEP_SECONDS", "0", 1);
+}
+
 // A tiny model and two observations.
 struct TinyPosterior {
   TemporaryFolder folder;
 
   TinyPosterior() {
+    keep_at_once();
     io::write_text(folder.file("tiny.yaml"), tiny_config());
     io::write_text(folder.file("x1.csv"), "x_0,x_1\n0.1,0.2\n");
     std::string points = "theta_0,theta_1\n";
@@ -51,16 +58,17 @@ struct TinyPosterior {
   }
 };
 
-// Until the journal of `out` holds chunks.
-void wait_for_journal(const std::string& out) {
-  constexpr uintmax_t with_chunks = 20000;  // bytes; the description takes about one thousand
-  for (int i = 0; i < 3000; ++i) {
+// Until the journal holds more bytes than `kept`; false when the work ended before.
+bool wait_for_growth(const std::string& journal, uintmax_t kept) {
+  const auto size = [&] {
     std::error_code ignored;
-    const auto size = fs::file_size(out + ".partial", ignored);
-    if (!ignored && size > with_chunks) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+    const uintmax_t bytes = fs::file_size(journal, ignored);
+    return ignored ? uintmax_t{0} : bytes;
+  };
+  return wait_until([&] { return size() > kept; });
 }
+
+constexpr uintmax_t with_chunks = 20000;  // bytes of a journal; its description takes about one thousand
 
 }  // namespace
 
@@ -72,7 +80,7 @@ TEST_CASE("sampling that was stopped and killed goes on by the same command, and
   const std::string partial = posterior.at("parts.npz.partial");
   {
     Running sampling(posterior.sampling("parts.npz"));
-    wait_for_journal(posterior.at("parts.npz"));
+    REQUIRE(wait_for_growth(partial, with_chunks));
     sampling.send(SIGTERM);
     CHECK(sampling.wait() == 75);
   }
@@ -85,8 +93,7 @@ TEST_CASE("sampling that was stopped and killed goes on by the same command, and
   CHECK(fs::file_size(partial) == kept);
   {
     Running sampling(posterior.sampling("parts.npz"));
-    for (int i = 0; i < 500 && fs::exists(partial) && fs::file_size(partial) <= kept; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    REQUIRE(wait_for_growth(partial, kept));
     sampling.send(SIGKILL);
     CHECK(sampling.wait() == 128 + SIGKILL);
   }
@@ -107,13 +114,7 @@ TEST_CASE("a diagnosis that was stopped and killed goes on by the same command a
   CHECK((whole == 0 || whole == 2));
   for (const int signal : {SIGTERM, SIGKILL}) {
     Running diagnosing(diagnosis("parts"));
-    if (signal == SIGTERM) {
-      wait_for_journal(posterior.at("parts/unfinished"));
-    } else {
-      const auto kept = fs::file_size(partial);
-      for (int i = 0; i < 500 && fs::exists(partial) && fs::file_size(partial) <= kept; ++i)
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
+    REQUIRE(wait_for_growth(partial, signal == SIGTERM ? with_chunks : fs::file_size(partial)));
     diagnosing.send(signal);
     CHECK(diagnosing.wait() == (signal == SIGTERM ? 75 : 128 + SIGKILL));
     REQUIRE(fs::exists(partial));

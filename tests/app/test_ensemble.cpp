@@ -1,5 +1,4 @@
 // Ensembles as a user meets them.
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <filesystem>
@@ -7,7 +6,6 @@
 #include <iterator>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -44,9 +42,7 @@ std::vector<double> numbers(const std::string& file, const std::string& key) {
 }
 
 void wait_for(const std::string& file) {
-  for (int i = 0; i < 3000 && !fs::exists(file); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  REQUIRE(fs::exists(file));
+  REQUIRE(wait_until([&] { return fs::exists(file); }));
 }
 
 TEST_CASE("an ensemble that was killed goes on to the same members, however many train at a time",
@@ -65,7 +61,7 @@ TEST_CASE("an ensemble that was killed goes on to the same members, however many
 
   Running first({"train", folder.file("tiny.yaml"), "-o", folder.file("killed"), "--ensemble", "3", "--jobs",
                  "2", "--set", few});
-  wait_for(folder.file("killed/members/1/checkpoints/step_00000020.safetensors"));
+  REQUIRE(wait_until([&] { return has_checkpoint(folder.file("killed/members/1")); }));
   first.send(SIGKILL);
   first.wait();
   CHECK_FALSE(fs::exists(folder.file("killed/model.safetensors")));

@@ -84,17 +84,8 @@ class RunningRanks {
   pid_t process_;
 };
 
-// Until the run has a checkpoint; false after a minute.
 bool wait_for_checkpoint(const std::string& run) {
-  for (int turn = 0; turn < 1200; ++turn) {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(run + "/checkpoints", ignored)) {
-      const std::string name = entry.path().filename().string();
-      if (name.starts_with("step_") && name.ends_with(".safetensors")) return true;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return false;
+  return wait_until([&] { return has_checkpoint(run); });
 }
 
 std::string short_config() {

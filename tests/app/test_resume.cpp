@@ -70,10 +70,7 @@ TEST_CASE("SIGTERM writes a checkpoint and exits 75, and resume ends the run", "
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   Running training(
       {"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "--set", "training.nsteps=1000000"});
-  while (!std::filesystem::exists(folder.file("run/checkpoints/step_00000020.safetensors")) &&
-         !std::filesystem::exists(folder.file("run/checkpoints/step_00000060.safetensors"))) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+  REQUIRE(wait_until([&] { return has_checkpoint(folder.file("run")); }));
   training.send(SIGTERM);
   REQUIRE(training.wait() == 75);
   const Outcome resumed = run({"resume", folder.file("run"), "--steps", "1"});

@@ -1,7 +1,5 @@
-#include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <thread>
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -57,8 +55,7 @@ TEST_CASE("a search that was stopped goes on", "[app][tune][serial]") {
   const TemporaryFolder folder;
   const std::vector<std::string> by{"--by", "validation-loss", "--jobs", "2"};
   Running first(tiny_search(folder, by));
-  for (int i = 0; i < 3000 && !fs::exists(folder.file("out/trial_01/tune/rung_1_trained")); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  REQUIRE(wait_until([&] { return fs::exists(folder.file("out/trial_01/tune/rung_1_trained")); }));
   first.send(SIGTERM);
   const int code = first.wait();
   REQUIRE((code == 75 || code == 0));
