@@ -38,6 +38,7 @@ struct SampleArguments {
   OutputArgument output;
   int64_t draws = 0;
   uint64_t seed = 0;
+  experiment::PriorChangeOptions prior;
 };
 
 // What --set says about the section `sampling`.
@@ -88,6 +89,7 @@ void refuse_beside_watch(const SampleArguments& arguments) {
                                                  {!arguments.given.empty(), "--given"},
                                                  {arguments.shard != SampleArguments().shard, "--shard"},
                                                  {arguments.strict, "--strict"},
+                                                 {!arguments.prior.file.empty(), "--prior"},
                                                  {arguments.json, "--json"}};
   for (const auto& [given, name] : others) {
     if (given)
@@ -142,7 +144,8 @@ int sample_command(const SampleArguments& arguments) {
                                             arguments.output.force,
                                             arguments.strict,
                                             arguments.partial,
-                                            number_type};
+                                            number_type,
+                                            arguments.prior};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();
@@ -215,6 +218,16 @@ Action declare_sample(CLI::App& app) {
   app.add_option("--dtype", arguments->dtype,
                  "type of the samples in the file: float32, float64 or auto, which is float32 unless that "
                  "cannot resolve a hundredth of the spread of a row's draws")
+      ->capture_default_str();
+  app.add_option("--prior", arguments->prior.file,
+                 "a YAML file with another section prior than the model was trained under, which the samples "
+                 "shall have: draws are weighed and chosen (docs/priors.md)");
+  app.add_option("--pool", arguments->prior.pool, "--prior: draws for each one that is kept")
+      ->check(above_zero())
+      ->capture_default_str();
+  app.add_option("--min-effective", arguments->prior.least_effective,
+                 "--prior: a row whose draws are worth fewer than this holds NaN")
+      ->check(above_zero())
       ->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");
   app.add_flag("--partial", arguments->partial,

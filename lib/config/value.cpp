@@ -1,6 +1,7 @@
 #include "config/value.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -38,7 +39,10 @@ Value load_yaml(const std::string& path) {
   if (!file) throw core::UserError(path + ": cannot be read; check the path");
   std::ostringstream text;
   text << file.rdbuf();
-  if (file.bad() || text.fail()) throw core::UserError(path + ": cannot be read; is it a file?");
+  // An empty file inserts nothing, which sets the fail bit, as a folder does.
+  std::error_code ignored;
+  if (file.bad() || text.bad() || std::filesystem::is_directory(path, ignored))
+    throw core::UserError(path + ": cannot be read; is it a file?");
   return parse_yaml(text.str(), path);
 }
 

@@ -24,8 +24,9 @@ enum class Purpose : uint32_t {
   posterior = 9,  ///< exact posteriors of built-in tasks
   classifier = 10,
   test = 11,
-  divergence = 12,  ///< probes of a trace
-  held_out = 13,    ///< pairs that a model is judged by
+  divergence = 12,   ///< probes of a trace
+  held_out = 13,     ///< pairs that a model is judged by
+  reweighting = 14,  ///< draws that are chosen by their weights
 };
 
 /// A stream of random numbers named by (seed, purpose, stream, substream). Streams with different names are

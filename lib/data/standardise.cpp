@@ -32,12 +32,13 @@ double quantile(std::span<const double> sorted, double share) {
   return low + (high - low) * (at - static_cast<double>(below));
 }
 
-[[noreturn]] void refuse_constant(const std::vector<std::string>& constant) {
+[[noreturn]] void refuse_constant(const std::vector<std::string>& constant, bool single) {
   const std::string text = core::list_first(constant, 6);
   throw core::UserError(
       (constant.size() == 1 ? "the column " + text + " is" : "the columns " + text + " are") +
-      " constant in the training rows (to float32's precision), so nothing can be learnt from them; leave "
-      "them out, subtract a large offset before writing the file, or set data.constant: keep (scale 1)");
+      " constant in the training rows (to the precision of " + (single ? "float32" : "float64") +
+      "), so nothing can be learnt from them; leave them out, subtract a large offset before writing the "
+      "file, or set data.constant: keep (scale 1)");
 }
 
 }  // namespace
@@ -269,7 +270,7 @@ Standardiser StandardiserFit::finish() const {
     if (varies || i >= groups_) continue;
     constant.push_back(groups_ == size_ ? feature[i] : feature[i] + " ... " + feature[size_ - groups_ + i]);
   }
-  if (!constant.empty() && !request_.keep_constant) refuse_constant(constant);
+  if (!constant.empty() && !request_.keep_constant) refuse_constant(constant, request_.single);
   return result;
 }
 

@@ -77,10 +77,17 @@ AskedRows read_rows(const SamplingRequest& request, const sample::Posterior& pos
   return joint_distribution(request, posterior);
 }
 
+// Lines of what the weights of draws follow from.
+void add_prior(WorkDescription& work, const PriorChange& change) {
+  work.add("prior of the samples", change.text());
+  work.add("draws for each that is kept", std::to_string(change.options().pool));
+  work.add("fewest effective draws", std::to_string(change.options().least_effective));
+}
+
 // All that decides what is drawn for rows of a question.
 WorkDescription describe(sample::Posterior& posterior, const SamplingRequest& request,
                          const sample::Question& question, const sample::RowRange& range,
-                         const sample::SamplingOptions& options) {
+                         const sample::SamplingOptions& options, const PriorChange* change) {
   WorkDescription work("sample", posterior);
   work.add("question", question.kind == sample::Question::Kind::x ? "theta given x" : "cells given others");
   work.add("rows", std::to_string(range.first) + " to " + std::to_string(range.first + range.rows - 1));
@@ -90,11 +97,13 @@ WorkDescription describe(sample::Posterior& posterior, const SamplingRequest& re
   work.add("dtype", std::string(enum_names(request.number_type)[static_cast<size_t>(request.number_type)]));
   work.add("samples a chunk", std::to_string(posterior.chunk_size(options)));
   work.add(options);
+  if (change) add_prior(work, *change);
   return work;
 }
 
 // What else than seed and model is the same for all shards of one run.
-std::string shared_work(const AskedRows& all, const sample::SamplingOptions& options) {
+std::string shared_work(const AskedRows& all, const sample::SamplingOptions& options,
+                        const PriorChange* change) {
   const sample::SamplingOptions defaults;
   sample::SamplingOptions deciding = options;
   deciding.chunk = defaults.chunk;
@@ -102,12 +111,13 @@ std::string shared_work(const AskedRows& all, const sample::SamplingOptions& opt
   WorkDescription work;
   work.add("values of all rows", all.values);
   work.add(deciding);
+  if (change) add_prior(work, *change);
   return work.text();
 }
 
 sample::Origin origin_of(const sample::Posterior& posterior, const SamplingRequest& request,
                          const AskedRows& all, const sample::RowRange& range,
-                         const sample::SamplingOptions& options) {
+                         const sample::SamplingOptions& options, const PriorChange* change) {
   sample::Origin origin;
   origin.seed = request.seed;
   origin.model = posterior.identity();
@@ -116,23 +126,42 @@ sample::Origin origin_of(const sample::Posterior& posterior, const SamplingReque
   origin.shard = request.shard;
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
-  origin.members = posterior.members();
-  origin.work = shared_work(all, options);
+  origin.members = change ? 1 : posterior.members();  // weights mix the members' draws
+  origin.work = shared_work(all, options, change);
   return origin;
 }
+
+// What draws become before they are written: those of a pool under another prior, or themselves.
+struct Selection {
+  PriorChange* change = nullptr;
+  int64_t draws = 0, first_row = 0;
+  uint64_t seed = 0;
+
+  int64_t pool() const { return change ? change->pool_of(draws) : draws; }
+  /// Items of a block: whole rows where weights choose among them.
+  int64_t block_items(const sample::MixtureDrawing& drawing) const {
+    const int64_t items = drawing.block_items();
+    if (!change) return items;
+    return std::min(std::max(items / pool(), int64_t{1}) * pool(), drawing.total() - drawing.done());
+  }
+};
 
 // Draws block by block, each of which is written before the next one is drawn.
 class StreamedSampling {
  public:
   /// state: of the journal, where another run goes on; else "".
-  StreamedSampling(sample::SampleWriter& writer, AgreementCheck& agreement, sample::ChunkJournal* journal,
-                   std::string state)
-      : writer_(writer), agreement_(agreement), journal_(journal), state_(std::move(state)) {}
+  StreamedSampling(sample::SampleWriter& writer, AgreementCheck& agreement, const Selection& selection,
+                   sample::ChunkJournal* journal, std::string state)
+      : writer_(writer),
+        agreement_(agreement),
+        selection_(selection),
+        journal_(journal),
+        state_(std::move(state)) {}
 
   void run(sample::MixtureDrawing& drawing, const sample::Progress& progress) {
     restore(drawing);
     while (drawing.done() < drawing.total()) {
-      const sample::SampleBlock block = drawing.next(drawing.block_items(), progress);
+      const sample::SampleBlock block = drawing.next(selection_.block_items(drawing), progress);
       try {
         take(drawing, block);
       } catch (const core::UserError& problem) {
@@ -148,15 +177,24 @@ class StreamedSampling {
     const auto kept = nlohmann::json::parse(state_);
     drawing.restore(kept.at("drawing").get<std::string>());
     agreement_.restore(kept.at("agreement").get<std::string>());
+    if (selection_.change) selection_.change->restore(kept.at("prior").get<std::string>());
   }
 
   void take(const sample::MixtureDrawing& drawing, const sample::SampleBlock& block) {
-    writer_.append(block.values, block.filled);
+    write(block);
     agreement_.add(block.values, block.filled);
     if (!journal_) return;
-    const nlohmann::json state{
+    nlohmann::json state{
         {"drawing", drawing.state()}, {"agreement", agreement_.state()}, {"writer", writer_.state()}};
+    if (selection_.change) state["prior"] = selection_.change->state();
     journal_->checkpoint(state.dump(), [this] { writer_.sync(); });
+  }
+
+  void write(const sample::SampleBlock& block) {
+    if (!selection_.change) return writer_.append(block.values, block.filled);
+    const auto chosen =
+        selection_.change->choose(block, selection_.draws, selection_.seed, selection_.first_row);
+    writer_.append(chosen.values, chosen.filled);
   }
 
   // What can still be kept is: a disk that is full has room again for a state when the rest of a block goes.
@@ -175,6 +213,7 @@ class StreamedSampling {
 
   sample::SampleWriter& writer_;
   AgreementCheck& agreement_;
+  Selection selection_;
   sample::ChunkJournal* journal_;
   std::string state_;
 };
@@ -186,6 +225,13 @@ std::string kept_state(const sample::ChunkJournal* journal, const std::string& o
     return journal ? journal->state() : "";
   core::log::warning(journal->path() + " speaks of samples beside it that are gone; beginning anew");
   return "";
+}
+
+// What --strict makes of `count` rows that a warning named.
+void fail_where(int64_t count, const std::string& problem, int64_t rows, const std::string& output) {
+  if (count == 0) return;
+  throw core::DiagnosticFailed(problem + core::count_text(count, "row") + " of " + std::to_string(rows) +
+                               ", and --strict was given; " + output + " was written");
 }
 
 std::string writer_state(const std::string& state) {
@@ -208,16 +254,27 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   const int64_t drawn = given ? question.tokens : shape.theta_dim;
   check_observations(posterior, question.values, range, file, request.strict);
 
+  std::optional<PriorChange> change;
+  if (!request.prior.file.empty()) {
+    if (given)
+      throw core::UserError("--prior " + request.prior.file +
+                            " needs --x: questions of --given and the joint distribution have no posterior "
+                            "of theta alone whose draws could be weighed");
+    change.emplace(posterior, request.prior);
+  }
+  const Selection selection{change ? &*change : nullptr, request.draws, range.first, request.seed};
+
   const double begin = core::steady_seconds();
   KeptWork kept(posterior, request.output, request.force,
-                describe(posterior, request, question, range, options));
+                describe(posterior, request, question, range, options, selection.change));
   const std::string state = kept_state(kept.journal(), request.output);
-  sample::SampleWriter writer(request.output, "sample",
-                              {range.rows, request.draws, drawn, shape.theta_channels, question,
-                               origin_of(posterior, request, all, range, options), request.number_type},
-                              writer_state(state));
-  AgreementCheck agreement(posterior, request.draws, given, range, file);
-  StreamedSampling sampling(writer, agreement, kept.journal(), state);
+  sample::SampleWriter writer(
+      request.output, "sample",
+      {range.rows, request.draws, drawn, shape.theta_channels, question,
+       origin_of(posterior, request, all, range, options, selection.change), request.number_type},
+      writer_state(state));
+  AgreementCheck agreement(posterior, selection.pool(), given, range, file);
+  StreamedSampling sampling(writer, agreement, selection, kept.journal(), state);
   SamplingOutcome outcome;
   outcome.rows = range.rows;
   kept.run([&] {
@@ -225,7 +282,7 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
     if (request.interruptible) stops.emplace();
     using Asked = sample::Posterior::Asked;
     posterior.with_drawing(given ? Asked::given : Asked::x, question.values,
-                           {range.rows, request.draws, request.seed, range.first}, options,
+                           {range.rows, selection.pool(), request.seed, range.first}, options,
                            [&](sample::MixtureDrawing& drawing) {
                              sampling.run(drawing, progress);
                              outcome.drawn = drawing.drawn();
@@ -233,21 +290,24 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
                            });
   });
   outcome.seconds = core::steady_seconds() - begin;
+  const int64_t inside = change ? change->weighed() : writer.filled();
   if (outcome.drawn > 0)
-    outcome.acceptance = static_cast<double>(writer.filled()) / static_cast<double>(outcome.drawn);
+    outcome.acceptance = static_cast<double>(inside) / static_cast<double>(outcome.drawn);
 
+  const int64_t weak = change ? change->finish() : 0;
   if (!request.partial && writer.items() > 0 && writer.filled() == 0) {
     kept.finish();  // the next try would only repeat it
     writer.give_up();
+    if (change && inside > 0) change->refuse(request.output);
     refuse_unfilled(request.output, writer.items());
   }
   const int64_t disagreeing = agreement.finish();
   writer.commit(outcome.drawn);
   kept.finish();
-  if (request.strict && disagreeing > 0)
-    throw core::DiagnosticFailed("the members of the ensemble disagree about " +
-                                 core::count_text(disagreeing, "row") + " of " + std::to_string(range.rows) +
-                                 ", and --strict was given; " + request.output + " was written");
+  if (request.strict) {
+    fail_where(disagreeing, "the members of the ensemble disagree about ", range.rows, request.output);
+    fail_where(weak, "too few draws decide ", range.rows, request.output);
+  }
   return outcome;
 }
 

@@ -151,6 +151,8 @@ TEST_CASE("a file is read, and one that cannot be is named", "[config][parse]") 
   CHECK(load_yaml(folder.file("a.yaml")).find("a")->scalar == "1");
   CHECK_THAT(error_of([] { load_yaml("/nowhere/a.yaml"); }),
              ContainsSubstring("/nowhere/a.yaml: cannot be read"));
+  std::ofstream(folder.file("empty.yaml"));
+  CHECK(load_yaml(folder.file("empty.yaml")).find("training") == nullptr);
   CHECK_THAT(error_of([&] { load_yaml(folder.path()); }), ContainsSubstring("cannot be read"));
 }
 

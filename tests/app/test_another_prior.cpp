@@ -1,0 +1,106 @@
+// Samples under another prior than that of the training.
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "app/expect.hpp"
+#include "app/program.hpp"
+#include "io/atomic_file.hpp"
+#include "io/files.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fluxsbi::test {
+namespace {
+
+// A tiny model of two_moons, whose prior is the box [-1, 1]^2, and three observations.
+struct BoxPosterior {
+  TemporaryFolder folder;
+
+  BoxPosterior() {
+    io::write_text(at("tiny.yaml"), tiny_config());
+    succeed({"train", at("tiny.yaml"), "-o", at("run"), "-q", "--set", "training.nsteps=60"});
+    io::write_text(at("x.csv"), "x_0,x_1\n0.1,0.2\n-0.1,0.3\n0.4,-0.2\n");
+    io::write_text(at("half.yaml"), "prior: {kind: box, low: [-1, -1], high: [0, 1]}\n");
+  }
+  std::string at(const std::string& name) const { return folder.file(name); }
+  std::vector<std::string> sampling(const std::string& prior, const std::vector<std::string>& more) const {
+    std::vector<std::string> words{"sample", at("run"), "--x",     at("x.csv"),
+                                   "-n",     "400",     "--prior", at(prior)};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("samples under a narrower prior lie within it, and shards merge to the same file", "[app][prior]") {
+  const BoxPosterior posterior;
+  const std::string said = succeed(posterior.sampling("half.yaml", {"-o", posterior.at("all.npz")}));
+  CHECK(holds(said, "a row's draws are worth"));
+  const auto all = samples_in(posterior.at("all.npz"));
+  REQUIRE(all.size() == 3 * 400 * 2);
+  for (size_t i = 0; i < all.size(); i += 2)
+    CHECK((all[i] >= -1 && all[i] <= 0 && std::abs(all[i + 1]) <= 1));
+  for (const std::string part : {"0", "1"})
+    succeed(posterior.sampling("half.yaml", {"--shard", part + "/2", "-o", posterior.at(part + ".npz")}));
+  succeed({"merge", posterior.at("0.npz"), posterior.at("1.npz"), "-o", posterior.at("merged.npz")});
+  const auto merged = samples_in(posterior.at("merged.npz"));
+  REQUIRE(merged.size() == all.size());
+  for (size_t i = 0; i < all.size(); ++i) CHECK(std::abs(merged[i] - all[i]) < 1e-4f);  // other chunks
+}
+
+TEST_CASE("rows whose draws are worth too little are given up and named", "[app][prior]") {
+  const BoxPosterior posterior;
+  io::write_text(posterior.at("spot.yaml"), "prior: {kind: box, low: [0.9, 0.9], high: [0.901, 0.901]}\n");
+  const std::string out = posterior.at("none.npz");
+  refuses(posterior.sampling("spot.yaml", {"-o", out}), "no row has 100 effective draws");
+  CHECK_FALSE(std::filesystem::exists(out));
+  const std::string said = succeed(posterior.sampling("spot.yaml", {"--partial", "-o", out}));
+  CHECK(holds(said, "fewer than 100 effective draws (--min-effective): row 0 (0)"));
+  for (const float value : samples_in(out)) CHECK(std::isnan(value));
+  const Outcome strict = run(posterior.sampling(
+      "half.yaml", {"--strict", "--min-effective", "1500", "--partial", "-o", posterior.at("s.npz")}));
+  INFO(strict.output);
+  CHECK(strict.code == 2);
+  CHECK(holds(strict.output, "too few draws decide 3 rows of 3"));
+}
+
+TEST_CASE("a prior that cannot be changed to is refused before any work", "[app][prior]") {
+  const BoxPosterior posterior;
+  const std::string out = posterior.at("samples.npz");
+  const auto wrong = [&](const std::string& text, const std::string& part) {
+    io::write_text(posterior.at("wrong.yaml"), text);
+    refuses(posterior.sampling("wrong.yaml", {"-o", out}), part);
+    CHECK_FALSE(std::filesystem::exists(out));
+  };
+  wrong("prior: {kind: box, low: [-1, -2], high: [1, 1]}\n", "outside the training prior's support");
+  wrong("prior: {kind: box, low: [-1, -2], high: [1, 1]}\n", "theta_1 (");
+  wrong("prior: {kind: box, low: [-1, -1, -1], high: [0, 0, 0]}\n", "wrong.yaml");
+  wrong("prior: {kind: custom, low: [-1, -1], high: [0, 0]}\n", "without a density");
+  wrong("prior: {kind: bix}\n", "did you mean 'box'");
+  wrong("sampling: {steps: 3}\n", "section 'sampling'");
+  wrong("", "holds no section prior");
+  refuses(posterior.sampling("absent.yaml", {"-o", out}), "absent.yaml");
+  refuses({"sample", posterior.at("run"), "--watch", "-", "-n", "5", "--prior", posterior.at("half.yaml")},
+          "--prior and --watch exclude each other");
+  io::write_text(posterior.at("near.yaml"), "prior: {kind: normal, mean: [0, 0], scale: [0.34, 0.34]}\n");
+  CHECK(holds(succeed(posterior.sampling("near.yaml", {"-o", out})), "samples have none of it"));
+}
+
+TEST_CASE("a model that does not know its prior says so", "[app][prior]") {
+  const BoxPosterior posterior;
+  succeed({"simulate", "two_moons", "-n", "500", "-o", posterior.at("data.npz")});
+  std::string config = tiny_config();
+  const std::string task = "data: {task: two_moons, simulations: 2000}";
+  config.replace(config.find(task), task.size(), "data: {file: " + posterior.at("data.npz") + "}");
+  io::write_text(posterior.at("own.yaml"), config);
+  succeed({"train", posterior.at("own.yaml"), "-o", posterior.at("own"), "-q", "--set", "training.nsteps=5"});
+  refuses({"sample", posterior.at("own"), "--x", posterior.at("x.csv"), "-n", "10", "--prior",
+           posterior.at("half.yaml"), "-o", posterior.at("samples.npz")},
+          "does not know the prior that it was trained under");
+}
+
+}  // namespace fluxsbi::test
