@@ -1,15 +1,24 @@
+#include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
 #include <memory>
+#include <numeric>
+#include <optional>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "command.hpp"
 #include "common.hpp"
+#include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/table_text.hpp"
 #include "core/text.hpp"
 #include "evidence/comparison.hpp"
+#include "evidence/model_evidence.hpp"
+#include "number_range.hpp"
 #include "pairs_arguments.hpp"
 
 namespace fluxsbi::app {
@@ -18,6 +27,8 @@ namespace {
 
 struct CompareArguments {
   evidence::ComparisonRequest request;
+  std::string x;
+  std::optional<int64_t> draws;
   bool json = false;
 };
 
@@ -58,8 +69,87 @@ void print(const evidence::Comparison& comparison) {
             << "\n";
 }
 
+// Numbers of the models of a row, the most likely first.
+std::vector<size_t> ranked(const evidence::EvidenceTable& table, size_t row) {
+  std::vector<size_t> order(table.models.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  const auto value = [&](size_t m) {
+    const double found = table.models[m].rows[row].value;
+    return std::isnan(found) ? -std::numeric_limits<double>::infinity() : found;
+  };
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return value(a) > value(b); });
+  return order;
+}
+
+// ln of the Bayes factor of the best model over the second, and its standard error.
+std::pair<double, double> log_bayes_factor(const evidence::EvidenceTable& table, size_t row) {
+  const auto order = ranked(table, row);
+  const evidence::LogEvidence &best = table.models[order[0]].rows[row],
+                              &second = table.models[order[1]].rows[row];
+  return {best.value - second.value, std::hypot(best.standard_error, second.standard_error)};
+}
+
+void print(const evidence::EvidenceTable& table) {
+  std::vector<std::vector<std::string>> lines{{"row"}};
+  for (const auto& model : table.models) lines[0].push_back("log p(x) by " + model.name);
+  lines[0].insert(lines[0].end(), {"best", "ln Bayes factor over the next"});
+  for (size_t row = 0; std::cmp_less(row, table.rows); ++row) {
+    lines.push_back({std::to_string(row)});
+    for (const auto& model : table.models)
+      lines.back().push_back(with_error(model.rows[row].value, model.rows[row].standard_error));
+    const auto [factor, error] = log_bayes_factor(table, row);
+    lines.back().insert(lines.back().end(),
+                        {table.models[ranked(table, row)[0]].name, with_error(factor, error)});
+  }
+  std::cout << core::aligned_table(lines) << "\n"
+            << "at equal odds beforehand, the best is e^(ln Bayes factor) times as likely as the next\n";
+}
+
+void print_json(const evidence::EvidenceTable& table) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (size_t row = 0; std::cmp_less(row, table.rows); ++row) {
+    nlohmann::ordered_json models = nlohmann::ordered_json::array();
+    for (const auto& model : table.models) {
+      const evidence::LogEvidence& found = model.rows[row];
+      models.push_back({{"model", model.name},
+                        {"log_evidence", found.value},
+                        {"standard_error", found.standard_error},
+                        {"spread", found.spread},
+                        {"unlike_training", model.unlike[row] != 0}});
+    }
+    const auto [factor, error] = log_bayes_factor(table, row);
+    rows.push_back({{"row", row},
+                    {"models", models},
+                    {"best", table.models[ranked(table, row)[0]].name},
+                    {"log_bayes_factor", factor},
+                    {"standard_error", error}});
+  }
+  std::cout << nlohmann::ordered_json{{"rows", rows}}.dump() << "\n";
+}
+
+int compare_simulators(const CompareArguments& arguments) {
+  const evidence::ComparisonRequest& models = arguments.request;
+  if (!models.pairs.data.empty() || models.pairs.simulations > 0)
+    throw core::UserError(
+        "--x compares simulators by an observation, --data and --simulations models of one simulator by "
+        "pairs; leave one of them out");
+  evidence::EvidenceRequest request{models.models, arguments.x, 50, models.gather.seed, models.execution};
+  if (arguments.draws) request.draws = *arguments.draws;
+  const auto table = evidence::compare_evidence(
+      request, [](const std::string& what) { return show_progress(what, "densities"); });
+  core::log::end_progress();
+  if (arguments.json) {
+    print_json(table);
+  } else {
+    print(table);
+  }
+  return 0;
+}
+
 int compare(CompareArguments arguments) {
+  if (!arguments.x.empty()) return compare_simulators(arguments);
   evidence::ComparisonRequest& request = arguments.request;
+  if (arguments.draws) request.gather.draws = *arguments.draws;
   request.pairs.seed = request.gather.seed;
   request.pairs.folder = diagnostics_folder(request.models.front());
   request.gather.progress = [](const std::string& what) { return show_progress(what, "draws"); };
@@ -79,8 +169,13 @@ Action declare_compare(CLI::App& app) {
   evidence::ComparisonRequest& request = arguments->request;
   app.add_option("models", request.models, "run folders or model files, two or more")->required();
   add_pairs(app, request.pairs);
-  app.add_option("-n,--draws", request.gather.draws, "posterior draws for each pair, for the calibration")
-      ->capture_default_str();
+  app.add_option("--x", arguments->x,
+                 "compare simulators instead: log p(x) of these observations by joint models (flux1joint, "
+                 "simformer) that were trained on different simulators, and their Bayes factors");
+  app.add_option("-n,--draws", arguments->draws,
+                 "posterior draws for each pair, for the calibration (default: 499), or for each observation "
+                 "of --x (default: 50)")
+      ->check(above_zero());
   app.add_option("--seed", request.gather.seed, "seed of draws and of fresh simulations")
       ->capture_default_str();
   app.add_flag("--json", arguments->json, "print one JSON object");

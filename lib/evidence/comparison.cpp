@@ -108,14 +108,6 @@ void score(const std::vector<Judged>& judged, Comparison& comparison) {
   }
 }
 
-void check_names(const std::vector<std::string>& models) {
-  if (models.size() < 2) throw core::UserError("compare needs two models or more; one is named");
-  for (auto name = models.begin(); name != models.end(); ++name) {
-    if (std::find(models.begin(), name, *name) != name)
-      throw core::UserError("compare names " + *name + " twice; name different models");
-  }
-}
-
 // Opens a model, of which the first loads the pairs, and checks that it can be compared by these.
 sample::Posterior open_checked(const ComparisonRequest& request, size_t number, Pairs& pairs,
                                std::vector<std::string>& names) {
@@ -144,6 +136,14 @@ sample::Posterior open_checked(const ComparisonRequest& request, size_t number, 
 }
 
 }  // namespace
+
+void check_names(const std::vector<std::string>& models) {
+  if (models.size() < 2) throw core::UserError("compare needs two models or more; one is named");
+  for (auto name = models.begin(); name != models.end(); ++name) {
+    if (std::find(models.begin(), name, *name) != name)
+      throw core::UserError("compare names " + *name + " twice; name different models");
+  }
+}
 
 Comparison compare_models(const ComparisonRequest& request) {
   check_names(request.models);

@@ -40,4 +40,7 @@ struct Comparison {
 /// whose validation rows differ, so that some were trained on what others are judged by.
 Comparison compare_models(const ComparisonRequest& request);
 
+/// Throws UserError for fewer than two names, and for one that is named twice.
+void check_names(const std::vector<std::string>& models);
+
 }  // namespace fluxsbi::evidence
