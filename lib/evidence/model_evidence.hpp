@@ -26,8 +26,8 @@ struct LogEvidence {
 LogEvidence log_evidence(std::span<const double> joint, std::span<const double> conditional);
 
 /// For each row of x [rows, x_dim, x_channels], at `draws` draws of its posterior. `options` are those of the
-/// draws; densities are found by dopri5 with its tolerances (log_prob.hpp). Throws UserError for a model that has not learned the joint distribution, or
-/// was not trained to answer the two questions.
+/// draws; densities are found by dopri5 with its tolerances (log_prob.hpp). Throws UserError for a model that
+/// has not learned the joint distribution, or was not trained to answer the two questions.
 std::vector<LogEvidence> find_evidence(sample::Posterior& posterior, std::span<const double> x, int64_t rows,
                                        int64_t draws, uint64_t seed, const sample::SamplingOptions& options,
                                        const sample::Progress& progress = {});
