@@ -35,13 +35,12 @@ WatchOutcome watch_lines(sample::Posterior& posterior, const WatchRequest& reque
                          const sample::SamplingOptions& options, int input, std::ostream& out);
 
 /// Answers each file of observations of `source` as sample_to_file does, into request.folder/STEM.npz (or
-/// with request.extension): first
-/// those that are there, in the order of their times, then those that come (inotify; where there is none, which
-/// a line says, a look twice a second), for ever. Files whose result is there are passed over. One that cannot be read or
-/// answered gets STEM.error, and is tried again when it has changed. A file counts as whole when it was
-/// renamed into the folder or closed by its writer, or has not changed for two seconds. Throws core::Stopped
-/// after the current file where a signal asked to stop, UserError where another process serves the folder of
-/// results.
+/// with request.extension): first those that are there, in the order of their times, then those that come
+/// (inotify; where there is none, which a line says, a look twice a second), for ever. Files whose result
+/// is there are passed over. One that cannot be read or answered gets STEM.error, and is tried again when
+/// it has changed. A file counts as whole when it was renamed into the folder or closed by its writer, or
+/// has not changed for two seconds. Throws core::Stopped after the current file where a signal asked to
+/// stop, UserError where another process serves the folder of results.
 void watch_folder(sample::Posterior& posterior, const WatchRequest& request,
                   const sample::SamplingOptions& options, const std::string& source);
 

@@ -78,7 +78,8 @@ def checksum(path):
 
 def kills(options, folder):
     x = observations(folder, options.rows, options.size)
-    words = ["sample", options.run, "--x", x, "-n", options.draws or 10000, *CHEAP, "1", "-o"]
+    words = ["sample", options.run, "--x", x, "-n", options.draws or 10000, *CHEAP, "1",
+             "--dtype", options.dtype, "-o"]
     for extension in options.extensions:
         result = folder / f"samples{extension}"
         begin = time.monotonic()
@@ -140,6 +141,7 @@ def main():
     ap.add_argument("--rows", type=int, default=100)
     ap.add_argument("--draws", type=int)
     ap.add_argument("--repeats", type=int, default=5)
+    ap.add_argument("--dtype", default="auto", help="of the samples that are killed")
     ap.add_argument("--extensions", nargs="*", default=[".npz"])
     ap.add_argument("--folder", type=Path, help="where results go for a while (default: a temporary folder)")
     options = ap.parse_args()
