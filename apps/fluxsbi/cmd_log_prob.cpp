@@ -55,8 +55,7 @@ void print(const sample::LogProbs& found) {
   std::cout.flush();
 }
 
-void report(const sample::LogProbs& found, double seconds) {
-  const int64_t rows = std::ssize(found.values);
+void report(const sample::LogProbs& found, int64_t rows, double seconds) {
   const auto rate = static_cast<int64_t>(static_cast<double>(rows) / std::max(seconds, 1e-9));
   core::log::info(std::to_string(rows) + " log-densities in " + core::duration_text(seconds) + ", " +
                   std::to_string(rate) + " rows/s, " + std::to_string(found.evaluations) +
@@ -88,13 +87,8 @@ int log_prob_command(const LogProbArguments& arguments) {
   const experiment::DensityOutcome outcome =
       experiment::log_prob_of_files(posterior, files, divergence, options, show_progress("log-prob", "rows"));
   core::log::end_progress();
-  report(outcome.found, outcome.seconds);
-  if (arguments.output.path.empty()) {
-    print(outcome.found);
-  } else {
-    sample::save_log_probs(arguments.output.path, outcome.found, outcome.origin);
-    outcome.kept->finish();
-  }
+  report(outcome.found, outcome.points, outcome.seconds);
+  if (arguments.output.path.empty()) print(outcome.found);
   return 0;
 }
 

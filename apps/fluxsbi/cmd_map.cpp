@@ -30,15 +30,11 @@ int map_command(const MapArguments& arguments) {
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
       posterior, {arguments.model, file_with_key(arguments.x, arguments.x_key), arguments.strict},
       arguments.seed, arguments.modes, density_options(arguments, posterior.sampling()),
-      show_progress("map", "rows"), {arguments.output.path, arguments.output.force});
+      {arguments.output.path, arguments.output.force}, number_type, show_progress("map", "rows"));
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(outcome.rows) + " modes in " +
                   core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +
-                  std::to_string(arguments.modes.draws) + " samples for " +
-                  std::to_string(outcome.found.climbed));
-  sample::save_modes(arguments.output.path, outcome.found, posterior.shape().theta_channels, outcome.origin,
-                     number_type);
-  outcome.kept->finish();
+                  std::to_string(arguments.modes.draws) + " samples for " + std::to_string(outcome.climbed));
   return 0;
 }
 

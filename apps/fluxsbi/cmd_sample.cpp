@@ -28,7 +28,7 @@ namespace fluxsbi::app {
 namespace {
 
 struct SampleArguments {
-  std::string watch, model, x, x_key, given, compute = "float32", shard = "0/1", dtype = "auto";
+  std::string watch, model, x, x_key, given, compute = "float32", shard = "0/1", dtype = "auto", extension;
   experiment::Execution execution;
   std::string solver;
   std::optional<int64_t> steps, chunk;
@@ -114,8 +114,14 @@ int watch_command(const SampleArguments& arguments) {
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::WatchRequest request{
-      arguments.model,   folder,     arguments.draws, arguments.seed, arguments.output.force,
-      arguments.partial, number_type};
+      arguments.model,
+      folder,
+      arguments.draws,
+      arguments.seed,
+      arguments.output.force,
+      arguments.partial,
+      number_type,
+      arguments.extension.empty() ? sample::sample_extensions().front() : arguments.extension};
   const sample::SamplingOptions options = options_of(arguments, posterior);
   if (!lines) experiment::watch_folder(posterior, request, options, arguments.watch);
   const auto outcome = experiment::watch_lines(posterior, request, options, STDIN_FILENO, std::cout);
@@ -126,6 +132,8 @@ int watch_command(const SampleArguments& arguments) {
 
 int sample_command(const SampleArguments& arguments) {
   if (!arguments.watch.empty()) return watch_command(arguments);
+  if (!arguments.extension.empty())
+    throw core::UserError("--extension is that of the results of --watch; name the file by -o with its own");
   if (arguments.output.path.empty())
     throw core::UserError("-o is missing: name the .npz, .h5 or .npy file to write");
   const sample::Shard shard = sample::parse_shard(arguments.shard);
@@ -213,6 +221,10 @@ Action declare_sample(CLI::App& app) {
                  "keep the model loaded and answer observations as they come: - for lines of JSON or of "
                  "numbers on the standard input, each of which is answered with a line of JSON; or a folder "
                  "of files (.npy, .npz, .h5, .csv, .json), with -o FOLDER for the results (docs/cluster.md)");
+  app.add_option("--extension", arguments->extension,
+                 "of the results of --watch in a folder: " + core::join(sample::sample_extensions()) +
+                     " (default: " + sample::sample_extensions().front() + ")")
+      ->check(CLI::IsMember(sample::sample_extensions()));
   add_execution(app, arguments->execution);
   app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
   app.add_option("--dtype", arguments->dtype,

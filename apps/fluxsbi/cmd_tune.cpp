@@ -21,6 +21,7 @@
 #include "experiment/experiment.hpp"
 #include "io/atomic_file.hpp"
 #include "io/text_file.hpp"
+#include "sample/files/shard.hpp"
 
 namespace fluxsbi::app {
 
@@ -29,7 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct TuneArguments {
-  std::string config, space, out, criterion = "log-density";
+  std::string config, space, out, criterion = "log-density", shard = "0/1";
   DataArguments data;
   std::vector<std::string> settings;
   int64_t trials = 9, pairs = benchmark::Tuning().pairs, jobs = 1;
@@ -144,9 +145,9 @@ benchmark::Tuning tuning_of(const TuneArguments& arguments) {
 }
 
 int tune_command(const TuneArguments& arguments) {
-  if (!arguments.table_only)
-    distributed::refuse_ranks("tune",
-                              "start it as one process; --jobs says how many trials run side by side");
+  if (!arguments.table_only && arguments.shard != "auto")
+    distributed::refuse_ranks("tune", "give --shard auto, by which they share its trials");
+  const sample::Shard shard = arguments.table_only ? sample::Shard() : sample::parse_shard(arguments.shard);
   const benchmark::Tuning tuning = tuning_of(arguments);
   open_search(arguments, tuning);
   if (!arguments.table_only) {
@@ -156,11 +157,12 @@ int tune_command(const TuneArguments& arguments) {
     options.threads = arguments.jobs > 1 ? threads : 0;
     options.stop = core::stop_requested;
     core::set_last_words("the same command goes on");
-    const auto best = benchmark::tune(tuning, options);
+    const auto best = benchmark::tune(tuning, options, shard);
     const std::string run = benchmark::trial_folder(tuning, best.front());
     io::write_text(arguments.out + "/best.yaml", io::read_text(run + "/config.yaml"));
     core::log::info("the best: " + core::join(tuning.trials[best.front()]) + "; its run is " + run +
                     ", trained to the end, and its config " + arguments.out + "/best.yaml");
+    if (shard.index > 0) return 0;  // part 0 prints the table
   }
   std::cout << (arguments.json ? benchmark::tuning_json(tuning) : benchmark::tuning_table(tuning));
   return 0;
@@ -197,6 +199,12 @@ Action declare_tune(CLI::App& app) {
       ->required();
   app.add_option("--jobs", arguments->jobs, "trials that are worked on at a time; they share the threads")
       ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option(
+         "--shard", arguments->shard,
+         "i/n: this process is the i-th, counted from 0, of n that share the trials in one folder: it "
+         "begins at its part of each rung, and goes on with whatever no other has; auto: as the "
+         "launcher says (srun, mpirun, torchrun or a SLURM array)")
       ->capture_default_str();
   app.add_flag("--table-only", arguments->table_only, "print the table of what is there, and do nothing");
   app.add_flag("--json", arguments->json, "print the table as JSON");

@@ -133,7 +133,7 @@ TrialScore trial_score(const Tuning& tuning, size_t trial, size_t rung) {
   return best_loss(trial_folder(tuning, trial) + "/metrics.jsonl", tuning.rungs[rung].steps);
 }
 
-std::vector<size_t> tune(const Tuning& tuning, WorkOptions options) {
+std::vector<size_t> tune(const Tuning& tuning, WorkOptions options, const sample::Shard& shard) {
   options.patience = std::numeric_limits<double>::infinity();
   std::vector<size_t> trials(tuning.trials.size());
   std::iota(trials.begin(), trials.end(), size_t{0});
@@ -143,6 +143,8 @@ std::vector<size_t> tune(const Tuning& tuning, WorkOptions options) {
                     core::count_text(tuning.rungs[rung].steps, "step") + " each");
     std::vector<Work> parts;
     for (const size_t trial : trials) parts.push_back(trial_work(tuning, trial, rung));
+    const auto first = sample::rows_of_shard(shard, std::ssize(parts)).first % std::ssize(parts);
+    std::rotate(parts.begin(), parts.begin() + first, parts.end());
     const WorkResult result = work_through(parts, options);
     if (result.stopped > 0) throw core::Stopped("stopped; the same command goes on");
     std::vector<double> scores;

@@ -7,6 +7,7 @@
 
 #include "benchmark/search.hpp"
 #include "benchmark/work.hpp"
+#include "sample/files/shard.hpp"
 
 namespace fluxsbi::benchmark {
 
@@ -40,9 +41,10 @@ struct TrialScore {
 TrialScore trial_score(const Tuning& tuning, size_t trial, size_t rung);
 
 /// Works through all rungs; returns the trials of the last one, the best first. Several processes may do so
-/// in one folder: they divide the trials of a rung among them and wait for each other at its end. Throws
+/// in one folder: each begins with the trials of its `shard` of a rung, goes on with those that no other has,
+/// and waits for the others at the rung's end, so that none depends on one that never starts. Throws
 /// core::Stopped when `options.stop` asks for it, and UserError where no trial of a rung could be made.
-std::vector<size_t> tune(const Tuning& tuning, WorkOptions options);
+std::vector<size_t> tune(const Tuning& tuning, WorkOptions options, const sample::Shard& shard = {});
 
 /// A row a trial, the best first: settings, the score at each rung, steps.
 std::string tuning_table(const Tuning& tuning);

@@ -56,7 +56,10 @@ void note_step(const Work& work, const Step& step, int threads, const StepEnd* e
 class Worker {
  public:
   Worker(const std::vector<Work>& parts, const WorkOptions& options)
-      : parts_(parts), options_(options), states_(parts.size(), State::waiting) {}
+      : parts_(parts),
+        options_(options),
+        begin_(fs::file_time_type::clock::now()),
+        states_(parts.size(), State::waiting) {}
 
   WorkResult run() {
     core::for_each_in_parallel(std::max<int64_t>(1, options_.jobs), static_cast<int>(options_.jobs),
@@ -128,12 +131,20 @@ class Worker {
     make_folder(work.folder);
     const auto lock = try_lock(work.folder);
     if (!lock) return State::elsewhere;
+    if (failed_elsewhere(work)) return State::failed;
     try {
       if (work.prepare) work.prepare();
       return run_steps(work, lock->number());
     } catch (const core::UserError& problem) {
       return failed(work, "", problem.what());
     }
+  }
+
+  // Another process tried it since this one began; it has said why it failed.
+  bool failed_elsewhere(const Work& work) const {
+    std::error_code none;
+    const auto failure = fs::last_write_time(work.folder + "/failure.txt", none);
+    return !none && failure > begin_;
   }
 
   State run_steps(const Work& work, int lock) {
@@ -167,6 +178,7 @@ class Worker {
 
   const std::vector<Work>& parts_;
   const WorkOptions& options_;
+  const fs::file_time_type begin_;
   std::mutex mutex_;
   std::vector<State> states_;
   std::ptrdiff_t turn_ = 0;  ///< where the search for parts of others goes on

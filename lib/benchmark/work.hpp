@@ -34,7 +34,7 @@ struct WorkOptions {
 
 struct WorkResult {
   int64_t done = 0;       ///< parts that are done, by whomever
-  int64_t failed = 0;     ///< parts of which a step failed in this call
+  int64_t failed = 0;     ///< parts of which a step failed, in this call or meanwhile in another process
   int64_t elsewhere = 0;  ///< parts that other processes are working on
   int64_t stopped = 0;    ///< parts that are left because `stop` asked for it
 };

@@ -15,6 +15,7 @@
 #include "core/stop.hpp"
 #include "core/text.hpp"
 #include "distributed/plugin.hpp"
+#include "distributed/torchrun_plugin.hpp"
 
 namespace fluxsbi::distributed {
 
@@ -34,11 +35,12 @@ constexpr auto head_start = std::chrono::seconds(1);
   throw SaidElsewhere(user_error);
 }
 
-std::string plugin_path() {
-  if (const char* named = std::getenv("FLUXSBI_MPI_PLUGIN")) return named;
+// Beside the program, unless a variable names it.
+std::string plugin_path(const char* variable, const char* file) {
+  if (const char* named = std::getenv(variable)) return named;
   std::error_code problem;
   const fs::path program = fs::read_symlink("/proc/self/exe", problem);
-  return (program.parent_path() / "libfluxsbi_mpi.so").string();
+  return (program.parent_path() / file).string();
 }
 
 std::string of_launcher(const core::Launch& launch) {
@@ -49,9 +51,6 @@ std::string why_mpi_differs(const core::Launch& launch, int found) {
   const std::string what = "the variables of " + launch.launcher + " say process " +
                            std::to_string(launch.rank) + " of " + std::to_string(launch.size) +
                            ", but MPI knows of " + std::to_string(found) + ": ";
-  if (launch.launcher == "torchrun")
-    return what + "torchrun does not start MPI. Start the ranks with mpirun -n " +
-           std::to_string(launch.size) + " or srun --mpi=pmix";
   if (launch.launcher == "srun")
     return what +
            "either no srun has started this process and the variables are left over from elsewhere "
@@ -64,7 +63,7 @@ std::string why_mpi_differs(const core::Launch& launch, int found) {
 }
 
 std::unique_ptr<Transport> open_mpi(const core::Launch& launch) {
-  const std::string path = plugin_path();
+  const std::string path = plugin_path("FLUXSBI_MPI_PLUGIN", "libfluxsbi_mpi.so");
   const std::string remedy =
       "; install Open MPI (Debian: libopenmpi-dev, openmpi-bin) and build with -DFLUXSBI_MPI=on, or start "
       "one process without " +
@@ -82,6 +81,35 @@ std::unique_ptr<Transport> open_mpi(const core::Launch& launch) {
   int found = 0;
   std::unique_ptr<Transport> transport(entry(static_cast<int>(launch.size), &found));
   if (!transport) refuse(launch, why_mpi_differs(launch, found));
+  return transport;
+}
+
+// torchrun starts no MPI; its processes meet at a store (torchrun_plugin.hpp).
+std::unique_ptr<Transport> open_store(const core::Launch& launch, double seconds_to_meet) {
+  StorePlace place;
+  try {
+    place = store_place(launch);
+  } catch (const core::UserError& problem) {
+    refuse(launch, problem.what());
+  }
+  const std::string path = plugin_path("FLUXSBI_TORCHRUN_PLUGIN", "libfluxsbi_torchrun.so");
+  void* library = dlopen(path.c_str(), RTLD_NOW);
+  if (library == nullptr)
+    refuse(launch, of_launcher(launch) + ", but the plug-in for its store cannot be loaded: " + dlerror() +
+                       "; install fluxsbi whole, or start the ranks by mpirun");
+  const auto abi = reinterpret_cast<int (*)()>(dlsym(library, "fluxsbi_torchrun_plugin_abi"));
+  const auto entry =
+      reinterpret_cast<decltype(&fluxsbi_torchrun_open)>(dlsym(library, "fluxsbi_torchrun_open"));
+  if (abi == nullptr || entry == nullptr || abi() != torchrun_plugin_abi)
+    refuse(launch, "the plug-in " + path + " is of another version; build it again");
+  std::string problem;
+  std::unique_ptr<Transport> transport(
+      entry(place, static_cast<int>(launch.rank), static_cast<int>(launch.size), seconds_to_meet, &problem));
+  if (!transport)
+    refuse(launch,
+           of_launcher(launch) + ", but " + problem + " (within " + core::number_text(seconds_to_meet) +
+               " s; MASTER_ADDR and MASTER_PORT say where). Start all ranks with torchrun --no-python, or "
+               "remove the variables if they are left over (unset RANK WORLD_SIZE LOCAL_RANK)");
   return transport;
 }
 
@@ -111,7 +139,8 @@ std::shared_ptr<Communicator> open_ranks(double most_silence) {
   const std::optional<core::Launch> launch = core::launch_from_environment();
   if (!launch || launch->size == 1) return std::make_shared<Communicator>();
   core::log::set_rank(static_cast<int>(launch->rank));
-  auto ranks = std::make_shared<Communicator>(open_mpi(*launch), most_silence);
+  auto ranks = std::make_shared<Communicator>(
+      launch->launcher == "torchrun" ? open_store(*launch, most_silence) : open_mpi(*launch), most_silence);
   core::log::info(ranks->description());
   return ranks;
 }

@@ -99,6 +99,10 @@ std::unique_ptr<StepRunner> make_step_runner(at::Device device) {
   return plugin().make_step_runner(device.index());
 }
 
+const CudaPlugin* cuda_plugin() {
+  return loaded_plugin().plugin;
+}
+
 bool has_bfloat16(at::Device device) {
   return device.is_cpu() ? core::cpu_has_bfloat16() : plugin().has_bfloat16(device.index());
 }

@@ -5,11 +5,12 @@
 #include <memory>
 #include <string>
 
+#include "engine/device_sum.hpp"
 #include "engine/step_runner.hpp"
 
 namespace fluxsbi::engine {
 
-inline constexpr int plugin_abi = 1;
+inline constexpr int plugin_abi = 2;
 
 class CudaPlugin {
  public:
@@ -21,7 +22,18 @@ class CudaPlugin {
   virtual bool has_bfloat16(int device) const = 0;
   virtual std::unique_ptr<StepRunner> make_step_runner(int device) const = 0;
   virtual void synchronize(int device) const = 0;
+  /// Sums between GPUs (device_sum.hpp): an id that rank 0 gives to all, "" where there is no NCCL; and what
+  /// adds up, null with the reason in *problem where the ranks' GPUs cannot.
+  virtual std::string new_sum_id() const { return ""; }
+  virtual std::unique_ptr<DeviceSum> make_device_sum(int /*device*/, int /*rank*/, int /*size*/,
+                                                     const std::string& /*id*/,
+                                                     std::string* /*problem*/) const {
+    return nullptr;
+  }
 };
+
+/// That which the process has loaded; null: none.
+const CudaPlugin* cuda_plugin();
 
 }  // namespace fluxsbi::engine
 

@@ -15,8 +15,11 @@ namespace fluxsbi::experiment {
 sample::DensityOrigin density_origin(const sample::Posterior& posterior,
                                      const sample::SamplingOptions& options);
 
-/// The file that the caller writes the results to. What is computed is kept beside it; `kept` of the outcome
-/// must be told to finish() once the file is written.
+/// All that decides densities or modes, but for what they are asked of.
+WorkDescription density_work(const std::string& command, sample::Posterior& posterior,
+                             const sample::SamplingOptions& options, uint64_t seed);
+
+/// The file of the results. What is computed is kept beside it.
 struct KeptOutput {
   std::string path;    ///< "": none
   bool force = false;  ///< a partial output of other work is dropped
@@ -34,13 +37,14 @@ struct PointFiles {
 };
 
 struct DensityOutcome {
-  sample::LogProbs found;
-  sample::DensityOrigin origin;
+  sample::LogProbs found;  ///< its values are empty where an output was given, which holds them then
+  int64_t points = 0;
   double seconds = 0;  ///< reading of the files included
-  std::unique_ptr<KeptWork> kept;
 };
 
-/// The density at every point, by options.solver and options.steps. `seed` is that of divergence's probes.
+/// The density at every point, by options.solver and options.steps, written to files.output while it is
+/// computed where that is named. `seed` is that of divergence's probes. Of theta given x no more of theta and
+/// of the results is in memory than is worked on; joint rows are (PointFiles::values).
 /// Warns of x unlike the training data. Throws
 /// UserError for files that do not fit the model and for names that it does not know.
 DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles& files,
@@ -56,18 +60,17 @@ struct ModeFiles {
 };
 
 struct ModeOutcome {
-  sample::Modes found;
-  sample::DensityOrigin origin;
   int64_t rows = 0;
+  int64_t climbed = 0;  ///< rows whose best point is not a sample
   double seconds = 0;
-  std::unique_ptr<KeptWork> kept;
 };
 
-/// The mode for each observation, from samples keyed by `seed`. Warns of observations unlike the training
-/// data. Throws UserError for a model that was trained without x, for observations that do not fit, and where
-/// no mode is found.
+/// Writes the mode for each observation, from samples keyed by `seed`, to output.path. Warns of
+/// observations unlike the training data. Throws UserError for a model that was trained without x, for
+/// observations that do not fit, and where no mode is found.
 ModeOutcome modes_of_file(sample::Posterior& posterior, const ModeFiles& files, uint64_t seed,
                           const sample::ModeOptions& modes, const sample::SamplingOptions& options,
-                          const sample::Progress& progress = {}, const KeptOutput& output = {});
+                          const KeptOutput& output, sample::NumberType type,
+                          const sample::Progress& progress = {});
 
 }  // namespace fluxsbi::experiment

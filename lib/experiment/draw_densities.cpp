@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
@@ -79,6 +80,18 @@ sample::GivenMask mask_of_names(const std::vector<std::string>& given,
   return mask;
 }
 
+int64_t rows_in_a_call(int64_t rows, int64_t draws, int64_t x_size, bool one_for_all) {
+  constexpr int64_t most_numbers = int64_t{1} << 24;
+  return one_for_all ? rows : std::max<int64_t>(1, most_numbers / std::max<int64_t>(1, draws * x_size));
+}
+
+void warn_of_unfilled(int64_t unfilled, int64_t count, const std::string& file) {
+  if (unfilled == count) throw core::UserError(file + " holds no draw that was filled; nothing was computed");
+  if (unfilled > 0)
+    core::log::warning(file + ": " + std::to_string(unfilled) + " of " + core::count_text(count, "draw") +
+                       " hold NaN, as those that could not be filled do; their log_prob is NaN");
+}
+
 sample::LogProbs densities_of_draws(sample::Posterior& posterior, const DrawsGivenX& draws,
                                     const sample::DivergenceOptions& divergence,
                                     const sample::SamplingOptions& options,
@@ -86,11 +99,7 @@ sample::LogProbs densities_of_draws(sample::Posterior& posterior, const DrawsGiv
   const int64_t theta_size = posterior.shape().theta_size(), x_size = posterior.shape().x_size();
   const int64_t all = draws.rows * draws.draws;
   const bool one_for_all = std::ssize(draws.x) == x_size;
-  // Observations are repeated for their draws; a large one is not, and has a call of its own.
-  constexpr int64_t most_numbers = int64_t{1} << 24;
-  const int64_t rows_a_call =
-      one_for_all ? draws.rows
-                  : std::max<int64_t>(1, most_numbers / std::max<int64_t>(1, draws.draws * x_size));
+  const int64_t rows_a_call = rows_in_a_call(draws.rows, draws.draws, x_size, one_for_all);
   sample::LogProbs found = without_values(all);
   for (int64_t first = 0; first < draws.rows; first += rows_a_call) {
     const int64_t end = std::min(draws.rows, first + rows_a_call);

@@ -26,6 +26,13 @@ struct DrawsGivenX {
   int64_t rows = 0, draws = 0;
 };
 
+/// How many rows of draws share a call of the posterior, which repeats their observations (`one_for_all`: one
+/// does for all rows, and is not repeated): a large one has a call of its own.
+int64_t rows_in_a_call(int64_t rows, int64_t draws, int64_t x_size, bool one_for_all);
+
+/// A warning that counts draws that are NaN, of `count`. Throws UserError where all are.
+void warn_of_unfilled(int64_t unfilled, int64_t count, const std::string& file);
+
 /// log p(theta | x) [rows, draws]; NaN where a draw is not filled.
 sample::LogProbs densities_of_draws(sample::Posterior& posterior, const DrawsGivenX& draws,
                                     const sample::DivergenceOptions& divergence,

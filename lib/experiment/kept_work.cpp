@@ -8,15 +8,11 @@
 
 namespace fluxsbi::experiment {
 
-namespace {
-
-std::string checksum_text(std::span<const double> values) {
+std::string checksum_text(int64_t numbers, uint32_t crc) {
   char text[16];
-  std::snprintf(text, sizeof text, "%08x", io::crc32(std::as_bytes(values)));
-  return std::to_string(values.size()) + " numbers with CRC-32 " + text;
+  std::snprintf(text, sizeof text, "%08x", crc);
+  return std::to_string(numbers) + " numbers with CRC-32 " + text;
 }
-
-}  // namespace
 
 WorkDescription::WorkDescription(const std::string& command, sample::Posterior& posterior) {
   add("command", command);
@@ -30,7 +26,7 @@ void WorkDescription::add(const std::string& key, const std::string& value) {
 }
 
 void WorkDescription::add(const std::string& key, std::span<const double> values) {
-  add(key, checksum_text(values));
+  add(key, checksum_text(std::ssize(values), io::crc32(std::as_bytes(values))));
 }
 
 void WorkDescription::add(const sample::SamplingOptions& options) {

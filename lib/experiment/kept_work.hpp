@@ -2,6 +2,7 @@
 // (docs/running.md).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -28,6 +29,9 @@ class WorkDescription {
  private:
   std::string text_;
 };
+
+/// What add(key, values) says of numbers with this CRC-32.
+std::string checksum_text(int64_t numbers, uint32_t crc);
 
 class KeptWork {
  public:

@@ -18,7 +18,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> known_keys{"x", "id", "n", "seed"};
+const std::vector<std::string> known_keys{"x", "id", "n", "seed", "row"};
 
 json parsed(const std::string& text) {
   try {
@@ -79,12 +79,23 @@ ObservationLine of_object(const json& object) {
   line.x = array_of(object.at("x"));
   line.draws = whole_number<int64_t>(object, "n", 1);
   line.seed = whole_number<uint64_t>(object, "seed", 0);
+  line.row = whole_number<int64_t>(object, "row", 0);
   if (const auto id = object.find("id"); id != object.end()) {
     if (!id->is_string() && !id->is_number_integer())
       throw core::UserError("\"id\" is " + core::quoted(id->dump()) + "; write a text or a whole number");
     line.id = id->dump();
   }
   return line;
+}
+
+// An observation among those of a file.
+const json& x_of_row(const json& object) {
+  const ObservationLine line = of_object(object);
+  if (line.draws || line.seed || line.row)
+    throw core::UserError(
+        "holds \"n\", \"seed\" or \"row\": a file is answered with those of the command; leave them out, or "
+        "send lines to --watch -");
+  return object.at("x");
 }
 
 std::vector<std::string> fields_of(const std::string& line) {
@@ -139,13 +150,10 @@ io::Array parse_observations(const std::string& text) {
   const bool objects =
       value.is_array() && !value.empty() &&
       std::all_of(value.begin(), value.end(), [](const json& row) { return row.is_object(); });
-  if (value.is_object()) return of_object(value).x;
+  if (value.is_object()) return array_of(x_of_row(value));
   if (!objects) return array_of(value);
   json rows = json::array();
-  for (const json& row : value) {
-    of_object(row);
-    rows.push_back(row.at("x"));
-  }
+  for (const json& row : value) rows.push_back(x_of_row(row));
   return array_of(rows);
 }
 

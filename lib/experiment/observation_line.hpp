@@ -17,14 +17,16 @@ struct ObservationLine {
   std::string id;                ///< JSON of its "id"; "" where it has none
   std::optional<int64_t> draws;  ///< its "n"
   std::optional<uint64_t> seed;  ///< its "seed"
+  std::optional<int64_t> row;    ///< its "row"
 };
 
 /// A line of JSON, an array of numbers [x_dim] or [x_dim, x_channels] (null: missing) or an object with such
-/// an array as "x" and "id" (a text or a whole number), "n" and "seed" if there are any; or numbers with
-/// commas, semicolons, tabs or blanks between them. Throws UserError.
+/// an array as "x" and "id" (a text or a whole number), "n", "seed" and "row" if there are any; or numbers
+/// with commas, semicolons, tabs or blanks between them. Throws UserError.
 ObservationLine parse_observation(const std::string& line);
 
-/// The values of JSON as an array: one observation, {"x": ...}, or a list of either. Throws UserError.
+/// The values of JSON as an array: one observation, {"x": ...}, or a list of either. Throws UserError, also
+/// for "n", "seed" and "row", which are those of the command for the rows of a file.
 io::Array parse_observations(const std::string& text);
 
 /// Whether the line is a head of names, not of numbers: its fields.

@@ -17,6 +17,7 @@ struct WatchRequest {
   bool force = false;    ///< a result that is there is made again
   bool partial = false;  ///< see SamplingRequest
   sample::NumberType number_type = sample::NumberType::automatic;
+  std::string extension = ".npz";  ///< of results in the folder, one of sample::sample_extensions()
 };
 
 struct WatchOutcome {
@@ -24,21 +25,22 @@ struct WatchOutcome {
 };
 
 /// Answers each line of the open file `input` (observation_line.hpp) with one JSON line on `out`, until it
-/// ends: {"id", "draws": n, "seconds", "samples": [[...], ...]}, or with a folder "file" in place of
-/// "samples", or {"id", "error"}. Line k, counted from 0 without empty lines and heads of names, has the
-/// draws of row k of a file of all lines; one with a seed of its own those of row 0. No line is read before
-/// the last one is answered, so that the sender's pipe is the queue and nothing is lost. Throws core::Stopped
+/// ends: {"id", "draws": n, "seconds", "acceptance", "samples": [[...], ...]}, or with a folder "file" in
+/// place of "samples", or {"id", "error"}. Line k, counted from 0 without empty lines and heads of names, has
+/// the draws of row k of a file of all lines; one with a "row" those of that row; else one with a seed of its
+/// own those of row 0. No line is read before the last one is answered, so that the sender's pipe is the
+/// queue: after a kill the lines that have no whole line of answer are to be sent again. Throws core::Stopped
 /// between two lines where a signal asked to stop.
 WatchOutcome watch_lines(sample::Posterior& posterior, const WatchRequest& request,
                          const sample::SamplingOptions& options, int input, std::ostream& out);
 
-/// Answers each file of observations of `source` as sample_to_file does, into request.folder/STEM.npz: first
-/// those that are there, in the order of their times, then those that come (inotify; where there is none, a
-/// look twice a second), for ever. Files whose result is there are passed over. One that cannot be read or
-/// answered gets STEM.error, and is tried again when it has changed. A file counts as whole when it was
-/// renamed into the folder or closed by its writer, or has not changed for two seconds. Throws core::Stopped
-/// after the current file where a signal asked to stop, UserError where another process serves the folder of
-/// results.
+/// Answers each file of observations of `source` as sample_to_file does, into request.folder/STEM.npz (or
+/// with request.extension): first those that are there, in the order of their times, then those that come
+/// (inotify; where there is none, which a line says, a look twice a second), for ever. Files whose result
+/// is there are passed over. One that cannot be read or answered gets STEM.error, and is tried again when
+/// it has changed. A file counts as whole when it was renamed into the folder or closed by its writer, or
+/// has not changed for two seconds. Throws core::Stopped after the current file where a signal asked to
+/// stop, UserError where another process serves the folder of results.
 void watch_folder(sample::Posterior& posterior, const WatchRequest& request,
                   const sample::SamplingOptions& options, const std::string& source);
 

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -16,6 +17,7 @@
 #include "io/lock.hpp"
 #include "io/output.hpp"
 #include "io/text_file.hpp"
+#include "sample/rejection.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -40,7 +42,12 @@ class FolderService {
   [[noreturn]] void run() {
     const core::FileDescriptor lock = io::lock_folder(request_.folder);
     io::FolderWatch folder(source_);
+    const sample::OneRejectionReport one_report;
     core::log::info("waiting for files of observations in " + source_ + "; results go to " + request_.folder);
+    if (const std::string why = folder.no_events(); !why.empty())
+      core::log::info("the system does not tell of new files in " + source_ + " (" + why +
+                      "): it is looked at twice a second, and a file counts as whole when it has not "
+                      "changed for two seconds");
     while (true) {
       bool worked = false;
       for (const std::string& name : folder.whole_files()) {
@@ -61,7 +68,7 @@ class FolderService {
                           core::count_text(answered_, "file") + "; the same command goes on with the others");
   }
 
-  std::string result_of(const std::string& name) const { return stem(name) + ".npz"; }
+  std::string result_of(const std::string& name) const { return stem(name) + request_.extension; }
   std::string error_of(const std::string& name) const { return stem(name) + ".error"; }
   std::string stem(const std::string& name) const {
     return request_.folder + "/" + fs::path(name).stem().string();
@@ -111,7 +118,11 @@ class FolderService {
       ++answered_;
       answered_here_.insert(name);
       core::log::info(name + ": " + core::count_text(outcome.rows, "observation") + " in " +
-                      core::duration_text(core::steady_seconds() - begin) + ", " + result);
+                      core::duration_text(core::steady_seconds() - begin) + ", " + result +
+                      (outcome.acceptance < 1
+                           ? "; inside the prior's support " +
+                                 core::number_text(std::round(outcome.acceptance * 1e4) / 100) + " %"
+                           : ""));
     } catch (const core::UserError& problem) {
       const std::string what = problem.what();
       core::log::warning(name + ": " + what);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <ostream>
@@ -23,6 +24,7 @@
 #include "experiment/watch.hpp"
 #include "sample/files/sample_file.hpp"
 #include "sample/mixture.hpp"
+#include "sample/rejection.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -74,6 +76,7 @@ class LineService {
       : posterior_(posterior), request_(request), options_(options), out_(out) {}
 
   WatchOutcome run(int input) {
+    const sample::OneRejectionReport one_report;
     Lines lines(input);
     while (const auto line = lines.next()) {
       if (core::trimmed(*line).empty() || is_head(*line)) continue;
@@ -135,7 +138,8 @@ class LineService {
                             " rows; send one a line");
     check_observations(posterior_, drawn.observed.x, {0, 1}, name, false);
     const int64_t draws = line.draws.value_or(request_.draws);
-    const sample::Amount amount{1, draws, line.seed.value_or(request_.seed), line.seed ? 0 : row_};
+    const sample::Amount amount{1, draws, line.seed.value_or(request_.seed),
+                                line.row.value_or(line.seed ? 0 : row_)};
     posterior_.with_drawing(
         sample::Posterior::Asked::x, drawn.observed.x, amount, options_,
         [&](sample::MixtureDrawing& drawing) { drawn.samples = sample::draw_rest(drawing, 1, draws); });
@@ -154,21 +158,33 @@ class LineService {
         request_.number_type, sample::coarse_column(samples.values, samples.draws, size), names, name);
     reply["draws"] = samples.draws;
     reply["seconds"] = core::steady_seconds() - begin;
+    reply["acceptance"] = acceptance_of(samples);
     std::string text = reply.dump();
     text.pop_back();  // the brace, behind which the samples come
     out_ << text << ",\"samples\":" << draws_text(samples.values, samples.filled, wide) << "}" << std::endl;
   }
 
+  // The share of what was computed that lay inside the prior's support.
+  static double acceptance_of(const sample::Samples& samples) {
+    const auto filled = static_cast<double>(samples.draws - samples.unfilled());
+    return std::round(1e4 * filled / static_cast<double>(std::max<int64_t>(samples.drawn, 1))) / 1e4;
+  }
+
   // Into FOLDER/ID.npz, as a file of one observation.
   void to_folder(const ObservationLine& line, ordered_json& reply) {
     const double begin = core::steady_seconds();
-    const std::string file = request_.folder + "/" + stem_of(reply["id"]) + ".npz";
+    const std::string file = request_.folder + "/" + stem_of(reply["id"]) + request_.extension;
     reply["draws"] = line.draws.value_or(request_.draws);
     std::error_code ignored;
     const bool exists = !request_.force && std::filesystem::exists(file, ignored);
-    if (!exists) save(line, draw(line, "observation " + reply["id"].dump()), file);
+    if (exists) {
+      reply["exists"] = true;
+    } else {
+      const Drawn drawn = draw(line, "observation " + reply["id"].dump());
+      save(line, drawn, file);
+      reply["acceptance"] = acceptance_of(drawn.samples);
+    }
     reply["seconds"] = core::steady_seconds() - begin;
-    if (exists) reply["exists"] = true;
     reply["file"] = file;
     out_ << reply.dump() << std::endl;
   }

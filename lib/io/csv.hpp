@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,11 @@ Csv parse_csv(std::string_view text, const std::string& name, const CsvOptions& 
 /// column_1, ... Numbers have as many digits as are needed to read back the same value. Throws UserError for
 /// another rank.
 void save_csv(const std::string& path, const Array& array, const std::vector<std::string>& columns = {});
+
+/// The same lines of text for rows [n, columns] of a table that is written while its rows come, and its first
+/// line.
+std::string csv_lines(std::span<const double> values, size_t columns);
+std::string csv_head(const std::vector<std::string>& columns);
 
 /// A name as a field of CSV: in quotes where it holds a comma, a quote or the end of a line.
 std::string csv_field(const std::string& name);

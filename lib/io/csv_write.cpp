@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -11,17 +12,22 @@ namespace fluxsbi::io {
 namespace {
 
 template <class T>
-void write_rows(AtomicFile& file, const std::vector<T>& values, size_t columns) {
+std::string lines_of(std::span<const T> values, size_t columns) {
   std::array<char, 32> number;  // the longest shortest text of a double has 24 characters
-  std::string line;
+  std::string lines;
   for (size_t i = 0; i < values.size(); ++i) {
-    line.append(number.data(), std::to_chars(number.data(), number.data() + number.size(), values[i]).ptr);
-    const bool last = (i + 1) % columns == 0;
-    line += last ? '\n' : ',';
-    if (!last) continue;
-    file.write(line);
-    line.clear();
+    lines.append(number.data(), std::to_chars(number.data(), number.data() + number.size(), values[i]).ptr);
+    lines += (i + 1) % columns == 0 ? '\n' : ',';
   }
+  return lines;
+}
+
+template <class T>
+void write_rows(AtomicFile& file, const std::vector<T>& values, size_t columns) {
+  constexpr size_t rows_at_once = 1024;
+  const std::span<const T> all(values);
+  for (size_t begin = 0; begin < all.size(); begin += rows_at_once * columns)
+    file.write(lines_of(all.subspan(begin, std::min(rows_at_once * columns, all.size() - begin)), columns));
 }
 
 }  // namespace
@@ -31,6 +37,16 @@ std::string csv_field(const std::string& name) {
   std::string text = "\"";
   for (const char c : name) text += c == '"' ? "\"\"" : std::string(1, c);
   return text + "\"";
+}
+
+std::string csv_lines(std::span<const double> values, size_t columns) {
+  return lines_of(values, columns);
+}
+
+std::string csv_head(const std::vector<std::string>& columns) {
+  std::string line;
+  for (const std::string& name : columns) line += (line.empty() ? "" : ",") + csv_field(name);
+  return line + "\n";
 }
 
 void save_csv(const std::string& path, const Array& array, const std::vector<std::string>& columns) {

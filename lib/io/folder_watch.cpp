@@ -39,7 +39,9 @@ FolderWatch::FolderWatch(std::string folder)
   }
   const bool watched = events_.is_open() && inotify_add_watch(events_.number(), folder_.c_str(),
                                                               IN_CLOSE_WRITE | IN_MOVED_TO | IN_MODIFY) >= 0;
-  if (!watched) events_.reset();
+  if (watched) return;
+  no_events_ = "inotify: " + core::io_problem(errno);
+  events_.reset();
 }
 
 // A file that was closed or moved here is whole until it is written again.

@@ -20,6 +20,8 @@ class FolderWatch {
 
   /// The names of whole files, in the order of their times; those of this moment, told each time anew.
   std::vector<std::string> whole_files();
+  /// Why the system does not tell of files that come; "" where it does.
+  const std::string& no_events() const { return no_events_; }
   /// Waits until something happens in the folder, `seconds` at most.
   void wait(double seconds);
 
@@ -31,7 +33,7 @@ class FolderWatch {
   };
   void take_events();
 
-  std::string folder_;
+  std::string folder_, no_events_;
   core::FileDescriptor events_;  ///< not open where the system has no inotify
   std::map<std::string, Seen> seen_;
 };

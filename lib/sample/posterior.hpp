@@ -22,6 +22,7 @@
 
 namespace fluxsbi::sample {
 
+class DensityStream;
 class MixtureDrawing;
 
 /// What a posterior is put together from; experiment::open_posterior makes it of a model file.
@@ -86,6 +87,11 @@ class Posterior {
                     const DivergenceOptions& divergence, const SamplingOptions& options,
                     const Progress& progress = {});
 
+  /// Calls work with what gives log_prob() of points that come block by block, each given one of the x_rows
+  /// observations. All arguments must outlive the call.
+  void with_densities(std::span<const double> x, int64_t x_rows, const DivergenceOptions& divergence,
+                      const SamplingOptions& options, const std::function<void(DensityStream&)>& work);
+
   /// For joint models: log-density of the tokens that mask [L] leaves 0 given the others, for values
   /// [rows, L, C] of theta and x. Throws UserError also for a question that the model was not trained to
   /// answer, for a given theta outside the prior's support, and for a model of theta given x.
@@ -97,6 +103,11 @@ class Posterior {
   /// uses the `options` of sampling, and atol, rtol, max_evaluations and memory_gb for the densities.
   Modes find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                    const SamplingOptions& options, const Progress& progress = {});
+  /// The same of the rows from `first` on, in groups that are worked on together, whose modes `take` gets
+  /// with the number of the group's first row before the next group begins.
+  using TakeModes = std::function<void(int64_t first, const Modes& group)>;
+  void find_modes_by_group(std::span<const double> x, int64_t rows, int64_t first, uint64_t seed,
+                           const ModeOptions& modes, const SamplingOptions& options, const TakeModes& take);
 
   /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken
   /// from and kept in this journal, which was opened for the calls that follow and no others; null: none.
@@ -130,6 +141,8 @@ class Posterior {
  private:
   struct Parts;
   Parts& front() const { return *members_.front(); }
+  /// The probes of member m have a seed of their own.
+  static DivergenceOptions divergence_of_member(const DivergenceOptions& divergence, int64_t m);
   DensityMemory density_memory(const SamplingOptions& options) const;
   /// The mixture of what `of_member` gives for each of them, with probes of its own.
   LogProbs mixed(const DivergenceOptions& divergence, const Progress& progress,

@@ -4,13 +4,58 @@
 #include <limits>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.hpp"
 #include "core/philox.hpp"
+#include "sample/density/density_stream.hpp"
 #include "sample/memory.hpp"
 #include "sample/mixture.hpp"
 #include "sample/posterior_parts.hpp"
 
 namespace fluxsbi::sample {
+
+namespace {
+
+class MemberDensities final : public DensityStream {
+ public:
+  using ValuesOf = std::function<std::vector<double>(std::span<const double> theta,
+                                                     std::span<const int64_t> observations)>;
+
+  MemberDensities(std::vector<std::unique_ptr<DensityBlocks>> members, ValuesOf values_of)
+      : members_(std::move(members)), values_of_(std::move(values_of)) {}
+
+  void add(std::span<const double> theta, std::span<const int64_t> observations) override {
+    const std::vector<double> values = values_of_(theta, observations);
+    for (const auto& member : members_) member->add(values, observations);
+  }
+  void end_part() override {
+    for (const auto& member : members_) member->end_part();
+  }
+  LogProbs take() override {
+    std::vector<LogProbs> found;
+    for (const auto& member : members_) found.push_back(member->take());
+    return found.size() == 1 ? std::move(found.front()) : mix(found);
+  }
+  void finish() const override {
+    for (const auto& member : members_) member->finish();
+  }
+  std::string state() const override {
+    nlohmann::json states = nlohmann::json::array();
+    for (const auto& member : members_) states.push_back(member->state());
+    return states.dump();
+  }
+  void restore(const std::string& state) override {
+    const auto kept = nlohmann::json::parse(state);
+    for (size_t m = 0; m < members_.size(); ++m) members_[m]->restore(kept.at(m).get<std::string>());
+  }
+
+ private:
+  std::vector<std::unique_ptr<DensityBlocks>> members_;
+  ValuesOf values_of_;
+};
+
+}  // namespace
 
 LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::span<const double> x,
                              int64_t x_rows, const DivergenceOptions& divergence,
@@ -50,13 +95,51 @@ LogProbs Posterior::mixed(
     const DivergenceOptions& divergence, const Progress& progress,
     const std::function<LogProbs(const Parts&, const DivergenceOptions&, const Progress&)>& of_member) const {
   std::vector<LogProbs> found;
-  for (int64_t m = 0; m < members(); ++m) {
-    DivergenceOptions own = divergence;
-    if (m > 0)
-      own.seed = core::derive_seed(divergence.seed, core::Purpose::divergence, static_cast<uint64_t>(m));
-    found.push_back(of_member(*members_[static_cast<size_t>(m)], own, part_of(progress, m, members())));
-  }
+  for (int64_t m = 0; m < members(); ++m)
+    found.push_back(of_member(*members_[static_cast<size_t>(m)], divergence_of_member(divergence, m),
+                              part_of(progress, m, members())));
   return found.size() == 1 ? std::move(found.front()) : mix(found);
+}
+
+DivergenceOptions Posterior::divergence_of_member(const DivergenceOptions& divergence, int64_t m) {
+  DivergenceOptions own = divergence;
+  if (m > 0)
+    own.seed = core::derive_seed(divergence.seed, core::Purpose::divergence, static_cast<uint64_t>(m));
+  return own;
+}
+
+void Posterior::with_densities(std::span<const double> x, int64_t x_rows, const DivergenceOptions& divergence,
+                               const SamplingOptions& options,
+                               const std::function<void(DensityStream&)>& work) {
+  const Parts& parts = front();
+  parts.check_observations(x, x_rows);
+  parts.require_density(x);
+  const auto whole = parts.mask ? parts.filled(x) : std::vector<double>();
+  const auto width = static_cast<size_t>(parts.shape.theta_size()),
+             size = static_cast<size_t>(parts.shape.x_size());
+  // Points of theta as the members' sources have them: joint models beside x.
+  const auto values_of = [&](std::span<const double> points, std::span<const int64_t> observations) {
+    const std::vector<double> theta = parts.onto_ends(points, width);
+    if (!parts.mask) return theta;
+    std::vector<double> values;
+    for (size_t i = 0; i < observations.size(); ++i) {
+      const auto left = std::span(theta).subspan(i * width, width);
+      values.insert(values.end(), left.begin(), left.end());
+      const auto right =
+          std::span(whole).subspan(static_cast<size_t>(std::max<int64_t>(observations[i], 0)) * size, size);
+      values.insert(values.end(), right.begin(), right.end());
+    }
+    return values;
+  };
+  with_sources(x, x_rows, [&](std::span<const Source* const> sources) {
+    std::vector<std::unique_ptr<DensityBlocks>> blocks;
+    for (int64_t m = 0; m < members(); ++m)
+      blocks.push_back(std::make_unique<DensityBlocks>(*sources[static_cast<size_t>(m)],
+                                                       divergence_of_member(divergence, m), options,
+                                                       density_memory(options)));
+    MemberDensities stream(std::move(blocks), values_of);
+    work(stream);
+  });
 }
 
 void Posterior::with_sources(std::span<const double> x, int64_t rows,
@@ -116,13 +199,26 @@ LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows,
 
 Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t seed, const ModeOptions& modes,
                             const SamplingOptions& options, const Progress& progress) {
+  Modes all;
+  find_modes_by_group(x, rows, 0, seed, modes, options, [&](int64_t first, const Modes& found) {
+    all.theta.insert(all.theta.end(), found.theta.begin(), found.theta.end());
+    all.log_prob.insert(all.log_prob.end(), found.log_prob.begin(), found.log_prob.end());
+    all.climbed += found.climbed;
+    if (!all.coarse) all.coarse = found.coarse;
+    if (progress) progress(first + std::ssize(found.log_prob), rows);
+  });
+  return all;
+}
+
+void Posterior::find_modes_by_group(std::span<const double> x, int64_t rows, int64_t first, uint64_t seed,
+                                    const ModeOptions& modes, const SamplingOptions& options,
+                                    const TakeModes& take) {
   constexpr int64_t most_samples = 200000;  // of all the rows that are worked on together
   const Parts& parts = front();
   parts.check_observations(x, rows);
   parts.require_density(x);
   const int64_t group = std::max<int64_t>(1, most_samples / modes.draws);
-  Modes all;
-  for (int64_t first = 0; first < rows; first += group) {
+  for (; first < rows; first += group) {
     const int64_t count = std::min(group, rows - first), size = parts.shape.x_size();
     const auto some = x.subspan(static_cast<size_t>(first * size), static_cast<size_t>(count * size));
     Modes found;
@@ -131,13 +227,8 @@ Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t se
           draw_mixture(sources, {count, modes.draws, seed, first, chunk_size(options)}, options);
       found = sample::find_modes(sources, samples, modes, options, density_memory(options));
     });
-    all.theta.insert(all.theta.end(), found.theta.begin(), found.theta.end());
-    all.log_prob.insert(all.log_prob.end(), found.log_prob.begin(), found.log_prob.end());
-    all.climbed += found.climbed;
-    if (!all.coarse) all.coarse = found.coarse;
-    if (progress) progress(first + count, rows);
+    take(first, found);
   }
-  return all;
 }
 
 DensityMemory Posterior::density_memory(const SamplingOptions& options) const {

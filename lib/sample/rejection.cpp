@@ -1,6 +1,7 @@
 #include "sample/rejection.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <utility>
 
@@ -19,11 +20,28 @@ using nlohmann::json;
 constexpr double rule_of_three = 3;
 constexpr double worth_saying = 0.9;  // fewer kept draws than this share are reported after the first pass
 
+// What OneRejectionReport asks for.
+enum class Reports { all, one, none_left };
+std::atomic<Reports> reports_asked{Reports::all};
+
+bool may_report() {
+  Reports one = Reports::one;
+  return reports_asked.compare_exchange_strong(one, Reports::none_left) || one == Reports::all;
+}
+
 std::string interval_text(double low, double high) {
   return "[" + core::brief_text(low) + ", " + core::brief_text(high) + "]";
 }
 
 }  // namespace
+
+OneRejectionReport::OneRejectionReport() {
+  reports_asked = Reports::one;
+}
+
+OneRejectionReport::~OneRejectionReport() {
+  reports_asked = Reports::all;
+}
 
 Rejection::Rejection(const data::Prior* prior, std::vector<std::string> names, const SamplingOptions& options)
     : components_(prior ? static_cast<size_t>(prior->dim()) : 0),
@@ -91,6 +109,7 @@ void Rejection::report_first_pass(int64_t pending, double seconds, double share,
       static_cast<double>(all.kept) >= worth_saying * static_cast<double>(all.tried))
     return;
   reported_ = true;
+  if (!may_report()) return;
   const double time = time_to_fill(seconds, /*all=*/true) / share;
   const double kept_share = static_cast<double>(all.kept) / static_cast<double>(all.tried);
   const auto others = static_cast<int64_t>(std::round(static_cast<double>(pending) / share));

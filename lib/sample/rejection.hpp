@@ -11,6 +11,16 @@
 
 namespace fluxsbi::sample {
 
+/// While one lives, all drawings of the process together say once how many draws are drawn again: for
+/// observations that are answered one by one, each of which would say it anew.
+class OneRejectionReport {
+ public:
+  OneRejectionReport();
+  ~OneRejectionReport();
+  OneRejectionReport(const OneRejectionReport&) = delete;
+  OneRejectionReport& operator=(const OneRejectionReport&) = delete;
+};
+
 /// Counts the tries of each observation in a block (draw.hpp) and gives up those that no number of further
 /// tries is likely to fill.
 ///

@@ -34,10 +34,15 @@ engine::Part part_of_rank(int64_t rows, const distributed::Communicator& ranks) 
   return {first, rows * (ranks.rank() + 1) / ranks.size() - first};
 }
 
-RanksState sum_step(distributed::Communicator& ranks, at::Tensor& gradient, at::Tensor& loss,
-                    const RankState& own) {
+RanksState sum_step(distributed::Communicator& ranks, engine::DeviceSum* on_device, at::Tensor& gradient,
+                    at::Tensor& loss, const RankState& own) {
   std::array<float, 3> few{loss.item<float>(), own.stop != 0 ? 1.0F : 0.0F, own.failed ? 1.0F : 0.0F};
-  on_host(gradient, [&](std::span<float> values) { ranks.sum(values, few); });
+  if (on_device) {
+    ranks.sum({}, few);
+    on_device->sum(gradient);
+  } else {
+    on_host(gradient, [&](std::span<float> values) { ranks.sum(values, few); });
+  }
   loss.fill_(few[0]);
   return {few[1] > 0, few[2] > 0};
 }

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "distributed/communicator.hpp"
+#include "engine/device_sum.hpp"
 #include "engine/work_queue.hpp"
 
 namespace fluxsbi::train {
@@ -23,10 +24,11 @@ struct RanksState {
   bool failed = false;
 };
 
-/// Gradient [P] and loss (a scalar) become their sums over the ranks, on a CPU in place. Nothing of them is
-/// meant where a rank has failed.
-RanksState sum_step(distributed::Communicator& ranks, at::Tensor& gradient, at::Tensor& loss,
-                    const RankState& own);
+/// Gradient [P] and loss (a scalar) become their sums over the ranks, on a CPU in place; `on_device`: what
+/// adds up the gradient between GPUs, null where there is nothing of the kind. Nothing of them is meant
+/// where a rank has failed.
+RanksState sum_step(distributed::Communicator& ranks, engine::DeviceSum* on_device, at::Tensor& gradient,
+                    at::Tensor& loss, const RankState& own);
 
 /// `values` float32 become their sums over the ranks.
 void sum_over_ranks(distributed::Communicator& ranks, at::Tensor& values);

@@ -84,7 +84,9 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
   loss_sum = at::zeros({}, floats);
   norm_sum = at::zeros({}, floats);
   window_sum = at::zeros({}, floats);
-  if (!ranks_.alone()) update_runner_ = engine::make_step_runner(engine.device());
+  if (ranks_.alone()) return;
+  update_runner_ = engine::make_step_runner(engine.device());
+  device_sum_ = engine::make_device_sum(ranks_, engine.device());
 }
 
 void TrainingStep::run(engine::StepRunner& runner, int64_t step, double rate) {
@@ -118,7 +120,7 @@ void TrainingStep::take(engine::StepRunner& runner) {
 RanksState TrainingStep::take(engine::StepRunner& runner, const RankState& own) {
   const at::NoGradGuard no_grad;
   if (!own.failed) runner.run([this] { accumulate(); });
-  const RanksState all = sum_step(ranks_, engine_.parameters().gradient, step_loss_, own);
+  const RanksState all = sum_step(ranks_, device_sum_.get(), engine_.parameters().gradient, step_loss_, own);
   if (!all.failed) update_runner_->run([this] { update(); });
   return all;
 }

@@ -67,6 +67,7 @@ class TrainingStep {
   engine::Part part_;  ///< this rank's rows of a micro-batch
   bool divides_late_;  ///< the feed loads all rows, and the regression is divided
   std::unique_ptr<engine::StepRunner> update_runner_;  ///< of several ranks
+  std::unique_ptr<engine::DeviceSum> device_sum_;      ///< of several ranks on GPUs
   uint64_t seed_;
   std::unique_ptr<BatchFeed> feed_;
   at::Generator generator_;

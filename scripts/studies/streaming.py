@@ -3,7 +3,8 @@
 
     scripts/studies/streaming.py speed RUN --other OLD/fluxsbi   # runs of two programs, alternating
     scripts/studies/streaming.py memory RUN                      # resident memory from 10^4 to 10^7 draws
-    scripts/studies/streaming.py kills RUN --rows 1000           # killed five times, against a whole run
+    scripts/studies/streaming.py kills RUN --rows 1000           # killed five times, against a whole run,
+                                                                 # of which only the checksum is kept
     scripts/studies/streaming.py latency RUN                     # round trips of --watch -
 
 RUN is a run folder whose x and theta are vectors. Times are those of the processor, which other programs on
@@ -11,6 +12,7 @@ the machine change least.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -65,29 +67,46 @@ def memory(options, folder):
             print(f"{draws:>9} draws, {extension}: peak {peak:.1f} MB", flush=True)
 
 
+def checksum(path):
+    """Of a file that may be larger than memory."""
+    digest = hashlib.sha1()
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 22):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
 def kills(options, folder):
     x = observations(folder, options.rows, options.size)
-    words = ["sample", options.run, "--x", x, "-n", options.draws or 10000, *CHEAP, "1", "-o"]
+    words = ["sample", options.run, "--x", x, "-n", options.draws or 10000, *CHEAP, "1",
+             "--dtype", options.dtype, "-o"]
     for extension in options.extensions:
-        whole, parts = folder / f"whole{extension}", folder / f"parts{extension}"
+        result = folder / f"samples{extension}"
         begin = time.monotonic()
-        timed(options.fluxsbi, [*words, whole])
+        _, peak = timed(options.fluxsbi, [*words, result])
         wall, killed, peaks = time.monotonic() - begin, 0, []
-        while not parts.exists():
-            process = subprocess.Popen([str(options.fluxsbi), *map(str, words), str(parts), "-q"],
+        size, undisturbed = result.stat().st_size, checksum(result)
+        print(f"{extension}: {size / 1e9:.2f} GB in {wall:.0f} s, peak {peak:.0f} MB", flush=True)
+        result.unlink()  # so that the disk need hold one result only
+        while not result.exists():
+            process = subprocess.Popen([str(options.fluxsbi), *map(str, words), str(result), "-q"],
                                        stderr=subprocess.DEVNULL)
+            begin = time.monotonic()
             if killed < 5:
                 time.sleep(3 + random.random() * wall / 6)
                 if not os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                     process.send_signal(signal.SIGKILL)
                     killed += 1
-            _, _, used = os.wait4(process.pid, 0)
+            _, status, used = os.wait4(process.pid, 0)
+            if status not in (0, signal.SIGKILL):
+                sys.exit(f"sample ended with status {status}")
             peaks.append(used.ru_maxrss / 1024)
-        same = subprocess.run(["cmp", whole, parts], check=False).returncode == 0
-        print(f"{extension}: {whole.stat().st_size / 1e9:.2f} GB in {wall:.0f} s; killed {killed} times: "
-              f"{'the same bytes' if same else 'OTHER BYTES'}, peak {max(peaks):.0f} MB", flush=True)
-        whole.unlink()
-        parts.unlink()
+            print(f"{extension}: {'killed' if status else 'finished'} after "
+                  f"{time.monotonic() - begin:.0f} s, peak {peaks[-1]:.0f} MB", flush=True)
+        same = checksum(result) == undisturbed
+        print(f"{extension}: killed {killed} times: {'the same bytes' if same else 'OTHER BYTES'}, "
+              f"peak {max(peaks):.0f} MB", flush=True)
+        result.unlink()
 
 
 def latency(options, folder):
@@ -122,6 +141,7 @@ def main():
     ap.add_argument("--rows", type=int, default=100)
     ap.add_argument("--draws", type=int)
     ap.add_argument("--repeats", type=int, default=5)
+    ap.add_argument("--dtype", default="auto", help="of the samples that are killed")
     ap.add_argument("--extensions", nargs="*", default=[".npz"])
     ap.add_argument("--folder", type=Path, help="where results go for a while (default: a temporary folder)")
     options = ap.parse_args()

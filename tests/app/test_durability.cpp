@@ -128,6 +128,60 @@ TEST_CASE("a diagnosis that was stopped and killed goes on by the same command a
     CHECK(bytes_of(posterior.at("parts/" + name)) == bytes_of(posterior.at("whole/" + name)));
 }
 
+TEST_CASE("log-densities of samples that were killed again and again have the bytes of ones that were not",
+          "[app][durability][density][stream][serial]") {
+  const TinyPosterior posterior;
+  succeed({"sample", posterior.at("run"), "--x", posterior.at("x.csv"), "-n", "400", "--solver", "euler",
+           "--steps", "4", "-o", posterior.at("samples.npz")});
+  for (const std::string extension : {".npz", ".csv", ".h5"}) {
+    const std::string whole = posterior.at("whole" + extension), parts = posterior.at("parts" + extension);
+    INFO(parts);
+    const auto densities = [&](const std::string& out) {
+      return std::vector<std::string>{
+          "log-prob", posterior.at("run"), "--theta", posterior.at("samples.npz"), "--chunk", "50", "-o",
+          out};
+    };
+    succeed(densities(whole));
+    int kills = 0;
+    for (; kills < 3 && !fs::exists(parts); ++kills) {
+      std::error_code none;
+      const auto before = fs::last_write_time(parts + ".partial", none);
+      Running computing(densities(parts));
+      for (int i = 0; i < 3000 && !fs::exists(parts); ++i) {
+        const auto now = fs::last_write_time(parts + ".partial", none);
+        if (!none && now != before) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
+      computing.send(SIGKILL);
+      computing.wait();
+    }
+    CHECK(kills > 0);
+    if (!fs::exists(parts)) CHECK(holds(succeed(densities(parts)), "going on from there"));
+    CHECK(bytes_of(parts) == bytes_of(whole));
+    CHECK_FALSE(fs::exists(parts + ".partial"));
+    CHECK_FALSE(fs::exists(parts + ".partial-rows"));
+  }
+}
+
+TEST_CASE("modes whose search was stopped are those of one that was not", "[app][durability][map][serial]") {
+  const TinyPosterior posterior;
+  const auto modes = [&](const std::string& out) {
+    return std::vector<std::string>{
+        "map", posterior.at("run"), "--x", posterior.at("x.csv"), "-n", "500", "--chunk", "50",
+        "-o",  posterior.at(out)};
+  };
+  succeed(modes("whole.npz"));
+  Running computing(modes("parts.npz"));
+  wait_for_journal(posterior.at("parts.npz"));
+  computing.send(SIGTERM);
+  const int code = computing.wait();
+  CHECK((code == 75 || code == 0));
+  if (code == 75) CHECK(holds(succeed(modes("parts.npz")), "going on from there"));
+  CHECK(bytes_of(posterior.at("parts.npz")) == bytes_of(posterior.at("whole.npz")));
+  CHECK_FALSE(fs::exists(posterior.at("parts.npz.partial")));
+  CHECK_FALSE(fs::exists(posterior.at("parts.npz.partial-rows")));
+}
+
 TEST_CASE("a signal before anything is kept has an exit code for which no scheduler starts the work again",
           "[app][durability]") {
   const TinyPosterior posterior;

@@ -285,7 +285,6 @@ TEST_CASE("launcher variables without ranks, and ranks without MPI, are told of 
          "srun has started 2 processes, but the MPI plug-in /nowhere.so is not there");
   need_mpirun();
   refuse({"env", "SLURM_PROCID=0", "SLURM_NTASKS=2"}, train, "the variables are left over from elsewhere");
-  refuse({"env", "RANK=0", "WORLD_SIZE=2"}, train, "torchrun does not start MPI");
   refuse({"env", "FLUXSBI_MPI_PLUGIN=/nowhere.so", "mpirun", "-n", "2"}, train,
          "mpirun (Open MPI) has started 2 processes, but the MPI plug-in /nowhere.so is not there");
   Words ensemble = train;

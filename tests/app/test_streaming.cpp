@@ -196,6 +196,111 @@ TEST_CASE("files that appear in a folder are answered as by the command, and bad
   CHECK(fs::last_write_time(streamed.at("out/a.npz")) == answered);
 }
 
+// How often a text stands in another.
+static int64_t times_in(const std::string& text, const std::string& part) {
+  int64_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST_CASE("a service of lines that was killed goes on with what it had not answered",
+          "[app][stream][watch][serial]") {
+  const Streamed streamed;
+  std::string lines;
+  for (int i = 0; i < 40; ++i) lines += "[0.1, " + std::to_string(0.01 * i) + "]\n";
+  io::write_text(streamed.at("lines"), lines);
+  for (const char* folder : {"whole", "killed"}) fs::create_directory(streamed.at(folder));
+  const auto watch = [&](const std::string& folder) {
+    return std::string(FLUXSBI_PROGRAM) + " sample " + streamed.at("run") +
+           " -n 30000 --solver euler --steps 4 --watch - -o " + streamed.at(folder) + " < " +
+           streamed.at("lines") + " 2>&1";
+  };
+  const Outcome whole = shell(watch("whole"));
+  CHECK(whole.code == 0);
+  CHECK(times_in(whole.output, "\"acceptance\":") == 40);
+  shell("sh -c 'exec " + watch("killed") + " >/dev/null' & pid=$!; until [ -e " +
+        streamed.at("killed/observation-3.npz") + " ]; do sleep 0.01; done; kill -9 $pid; wait");
+  REQUIRE_FALSE(fs::exists(streamed.at("killed/observation-39.npz")));
+  const Outcome again = shell(watch("killed"));
+  CHECK(again.code == 0);
+  CHECK(times_in(again.output, "\"exists\":true") >= 4);
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "/observation-" + std::to_string(i) + ".npz";
+    INFO(name);
+    CHECK(file_bytes(streamed.at("killed") + name) == file_bytes(streamed.at("whole") + name));
+  }
+  int64_t files = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator(streamed.at("killed")))
+    files += entry.path().filename().string().find(".tmp-") == std::string::npos;
+  CHECK(files == 40);
+  // sent again by its number, a line has the draws that it had
+  const Outcome row = shell("echo '{\"x\": [0.1, 0.39], \"row\": 39, \"id\": \"late\"}' | " +
+                            watch("killed").substr(0, watch("killed").find(" < ")) + " 2>&1");
+  CHECK(row.code == 0);
+  CHECK(samples_in(streamed.at("killed/late.npz")) == samples_in(streamed.at("whole/observation-39.npz")));
+}
+
+TEST_CASE("a service says once that draws are drawn again, and in each answer how many were kept",
+          "[app][stream][watch]") {
+  const Streamed streamed;
+  succeed({"train", streamed.at("tiny.yaml"), "-o", streamed.at("bad"), "-q", "--set", "training.nsteps=1"});
+  succeed(
+      {"train", streamed.at("tiny.yaml"), "-o", streamed.at("far"), "-q", "--set", "training.nsteps=100"});
+  const Outcome answered = shell(
+      "for i in 1 2 3; do echo 3,3; done | " + std::string(FLUXSBI_PROGRAM) + " sample " +
+      streamed.at("far") + " -n 1000 --solver euler --steps 4 --watch - 2>&1 >" + streamed.at("answers"));
+  INFO(answered.output);
+  CHECK(times_in(answered.output, "of the draws are kept") == 1);
+  const std::string answers = file_bytes(streamed.at("answers"));
+  CHECK(times_in(answers, "\"acceptance\":0.") == 3);
+}
+
+TEST_CASE("a service of a folder that was killed answers the file it was at, once and with the same bytes",
+          "[app][stream][watch][serial]") {
+  const std::string extension = GENERATE(".npz", ".npy", ".h5");
+  const Streamed streamed;
+  fs::create_directory(streamed.at("in"));
+  fs::create_directory(streamed.at("out"));
+  const std::vector<std::string> watch{"sample", streamed.at("run"), "--watch",     streamed.at("in"), "-n",
+                                       "400000", "--solver",         "euler",       "--steps",         "4",
+                                       "-o",     streamed.at("out"), "--extension", extension};
+  fs::copy_file(streamed.at("x.csv"), streamed.at("in/a.csv"));
+  const std::string result = "out/a" + extension;
+  Running first(watch);
+  CHECK(wait_until([&] { return fs::exists(streamed.at(result + ".partial")); }));
+  first.send(SIGKILL);
+  first.wait();
+  CHECK_FALSE(fs::exists(streamed.at(result)));
+  Running again(watch);
+  for (int turn = 0; turn < 4 && !fs::exists(streamed.at(result)); ++turn)
+    wait_until([&] { return fs::exists(streamed.at(result)); });
+  again.send(SIGTERM);
+  CHECK(again.wait() == 75);
+  succeed(streamed.sampling("whole" + extension, "400000"));
+  CHECK(file_bytes(streamed.at(result)) == file_bytes(streamed.at("whole" + extension)));
+  CHECK(std::distance(fs::directory_iterator(streamed.at("out")), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("where the system does not tell of new files, a service looks for them and says so",
+          "[app][stream][watch]") {
+  const std::string without_inotify =
+      "unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_inotify_instances && exec \"$@\"' - ";
+  if (shell(without_inotify + "true 2>&1").code != 0) SKIP("no namespace without inotify can be made here");
+  const Streamed streamed;
+  fs::create_directory(streamed.at("in"));
+  fs::create_directory(streamed.at("out"));
+  const Outcome served =
+      shell(without_inotify + "sh -c '" + FLUXSBI_PROGRAM + " sample " + streamed.at("run") + " --watch " +
+            streamed.at("in") + " -n 50 --solver euler --steps 4 -o " + streamed.at("out") + " 2>" +
+            streamed.at("log") + " & pid=$!; sleep 1; cp " + streamed.at("x.csv") + " " +
+            streamed.at("in/late.csv") + "; for i in $(seq 300); do [ -e " + streamed.at("out/late.npz") +
+            " ] && break; sleep 0.1; done; kill $pid; wait $pid'");
+  INFO(file_bytes(streamed.at("log")));
+  CHECK(served.code == 75);
+  CHECK(fs::exists(streamed.at("out/late.npz")));
+  CHECK(times_in(file_bytes(streamed.at("log")), "it is looked at twice a second") == 1);
+}
+
 TEST_CASE("sample --watch says what it needs", "[app][stream][watch]") {
   const Streamed streamed;
   refuses({"sample", streamed.at("run"), "--watch", streamed.at("in"), "-n", "5"}, "-o FOLDER");
@@ -203,6 +308,9 @@ TEST_CASE("sample --watch says what it needs", "[app][stream][watch]") {
           "which must exist");
   refuses({"sample", streamed.at("run"), "--watch", "-", "-n", "5", "--x", "x.csv"}, "leave --x out");
   refuses({"sample", streamed.at("run"), "--x", streamed.at("x.csv"), "-n", "5"}, "-o is missing");
+  refuses({"sample", streamed.at("run"), "--x", streamed.at("x.csv"), "-n", "5", "--extension", ".h5", "-o",
+           streamed.at("a.npz")},
+          "results of --watch");
 }
 
 }  // namespace fluxsbi::test

@@ -1,5 +1,9 @@
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <optional>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -61,6 +65,45 @@ TEST_CASE("a search that was stopped goes on", "[app][tune][serial]") {
   REQUIRE((code == 75 || code == 0));
   succeed(tiny_search(folder, by));
   REQUIRE(search_result(folder, by)[0]["scores"].size() == 2);
+}
+
+// Sets variables of a launcher as long as it lives.
+class LauncherVariables {
+ public:
+  explicit LauncherVariables(std::vector<std::pair<const char*, const char*>> variables)
+      : variables_(std::move(variables)) {
+    for (const auto& [name, value] : variables_) setenv(name, value, 1);
+  }
+  ~LauncherVariables() {
+    for (const auto& [name, value] : variables_) unsetenv(name);
+  }
+
+ private:
+  std::vector<std::pair<const char*, const char*>> variables_;
+};
+
+TEST_CASE("processes of a launcher share the trials of a search", "[app][tune][shard][serial]") {
+  const TemporaryFolder folder;
+  {
+    const LauncherVariables set({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "2"}});
+    refuses(tiny_search(folder), "--shard auto, by which they share its trials");
+  }
+  refuses(tiny_search(folder, {"--shard", "2/2"}), "--shard 2/2 is not a part of a whole");
+  std::optional<Running> second;
+  {
+    const LauncherVariables set(
+        {{"SLURM_ARRAY_TASK_ID", "1"}, {"SLURM_ARRAY_TASK_COUNT", "2"}, {"SLURM_ARRAY_TASK_MIN", "0"}});
+    second.emplace(tiny_search(folder, {"--by", "validation-loss", "--shard", "auto"}));
+  }
+  const std::string first = succeed(tiny_search(folder, {"--by", "validation-loss", "--shard", "0/2"}));
+  REQUIRE(second->wait() == 0);
+  REQUIRE(holds(first, "the best: optimizer.max_lr=1.0e-3"));
+  int trainings = 0;
+  for (int trial = 1; trial <= 4; ++trial) {
+    std::ifstream steps(folder.file("out/trial_0" + std::to_string(trial) + "/tune/steps.jsonl"));
+    for (std::string line; std::getline(steps, line);) trainings += holds(line, "\"exit\"");
+  }
+  REQUIRE(trainings == 5);  // four of the first rung, one of the second: nothing was done twice
 }
 
 TEST_CASE("what is wrong with a search is told before any work", "[app][tune]") {

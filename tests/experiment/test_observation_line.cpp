@@ -19,10 +19,11 @@ TEST_CASE("an observation is a line of JSON or of numbers", "[experiment][watch]
   CHECK(parse_observation(" 1\t2.5 ").x.to_double() == std::vector{1, 2.5});
   CHECK(std::isnan(parse_observation("[1, null]").x.to_double()[1]));
   CHECK(std::isnan(parse_observation("1,,2").x.to_double()[1]));
-  const auto line = parse_observation(R"({"x": [1], "id": "a", "n": 7, "seed": 3})");
+  const auto line = parse_observation(R"({"x": [1], "id": "a", "n": 7, "seed": 3, "row": 9})");
   CHECK(line.id == "\"a\"");
   CHECK(line.draws == 7);
   CHECK(line.seed == 3);
+  CHECK(line.row == 9);
   CHECK(parse_observation(R"({"x": [1], "id": 12})").id == "12");
   CHECK(experiment::parse_observations(R"([{"x": [1, 2]}, {"x": [3, 4]}])").shape == Shape{2, 2});
   CHECK(experiment::parse_observations(R"({"x": [1, 2]})").shape == Shape{2});
@@ -45,6 +46,9 @@ TEST_CASE("a bad observation is refused by what is wrong", "[experiment][watch]"
   refused(R"({"x": [1], "n": 1.5})", "\"n\" is '1.5'");
   refused(R"({"x": [1], "seed": -1})", "\"seed\" is '-1'");
   refused(R"({"x": [1], "id": [2]})", "\"id\" is '[2]'");
+  refused(R"({"x": [1], "row": -1})", "\"row\" is '-1'");
+  CHECK_THROWS_WITH(experiment::parse_observations(R"([{"x": [1], "seed": 2}])"),
+                    ContainsSubstring("those of the command"));
   refused("1,high", "'high' is not a number");
 }
 

@@ -200,6 +200,74 @@ TEST_CASE("chunks of rows, unit vectors and probes change nothing but rounding",
   }
 }
 
+// The same points in blocks, stopped after `stop` of them and gone on with by another evaluation.
+sample::LogProbs in_blocks(const ExactSource& exact, const std::vector<double>& points,
+                           const sample::DivergenceOptions& divergence, int64_t block, int64_t stop) {
+  const sample::SamplingOptions options;
+  const sample::DensityMemory memory{7, 1e9};
+  sample::LogProbs all;
+  const auto run = [&](sample::DensityBlocks& blocks, int64_t first, int64_t end) {
+    for (; first < end; first += block) {
+      const int64_t count = std::min(block, end - first);
+      const std::vector<int64_t> bound(static_cast<size_t>(count), 0);
+      blocks.add(std::span(points).subspan(static_cast<size_t>(first * 2), static_cast<size_t>(count * 2)),
+                 bound);
+      if (first + count == std::ssize(points) / 2) blocks.end_part();
+      const auto some = blocks.take();
+      all.values.insert(all.values.end(), some.values.begin(), some.values.end());
+      all.standard_errors.insert(all.standard_errors.end(), some.standard_errors.begin(),
+                                 some.standard_errors.end());
+      all.outside += some.outside;
+    }
+  };
+  sample::DensityBlocks first(exact.source, divergence, options, memory);
+  run(first, 0, stop);
+  sample::DensityBlocks second(exact.source, divergence, options, memory);
+  second.restore(first.state());
+  run(second, std::ssize(all.values), std::ssize(points) / 2);
+  second.finish();
+  return all;
+}
+
+TEST_CASE("points in blocks have the very densities of all at once, also after a stop",
+          "[sample][density][stream]") {
+  const test::Mixture data;
+  ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  const auto prior = data::make_prior({data::PriorKind::box, {-1}, {1}, {}, {}}, 2);
+  exact.source.prior = prior.get();
+  const auto points = random_points(60, 11);
+  for (const sample::DivergenceOptions& divergence :
+       {sample::DivergenceOptions{true}, sample::DivergenceOptions{false, 3, 3}}) {
+    const auto all = exact.log_prob(points, divergence, {}, {7, 1e9});
+    REQUIRE(all.outside > 5);
+    for (const auto& [block, stop] : {std::pair{1, 30}, {13, 26}, {60, 60}, {4, 0}}) {
+      const auto parts = in_blocks(exact, points, divergence, block, stop);
+      INFO("blocks of " << block << ", stopped after " << stop);
+      CHECK(parts.values == all.values);
+      CHECK(parts.standard_errors == all.standard_errors);
+      CHECK(parts.outside == all.outside);
+    }
+  }
+}
+
+TEST_CASE("places without a point are NaN, and points after the end of a part are counted anew",
+          "[sample][density][stream]") {
+  const test::Mixture data;
+  const ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  const auto points = random_points(5, 12);
+  const sample::DivergenceOptions divergence{false, 3, 3};
+  const auto all = exact.log_prob(points, divergence);
+  sample::DensityBlocks blocks(exact.source, divergence, {}, {4096, 1e9});
+  for (int part = 0; part < 2; ++part) {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    blocks.add(std::vector<double>{nan, nan}, std::vector<int64_t>{-1});
+    blocks.add(points, std::vector<int64_t>(5, 0));
+    CHECK(blocks.take().values.size() == 1);
+    blocks.end_part();
+    CHECK(blocks.take().values == all.values);  // as by another call
+  }
+}
+
 TEST_CASE("densities are in the data's units", "[sample][density]") {
   const Gaussian data;
   ExactSource exact = gaussian_source("flow", data);

@@ -141,6 +141,41 @@ TEST_CASE("no rank does a step that one of them has no rows for", "[train][ranks
   }
 }
 
+// Adds up as NCCL does on GPUs: beside the communicator's own sums.
+class OwnSum final : public engine::DeviceSum {
+ public:
+  explicit OwnSum(std::shared_ptr<distributed::Communicator> ranks) : ranks_(std::move(ranks)) {}
+  void sum(at::Tensor& values) override {
+    ++calls;
+    train::sum_over_ranks(*ranks_, values);
+  }
+  int calls = 0;
+
+ private:
+  std::shared_ptr<distributed::Communicator> ranks_;
+};
+
+TEST_CASE("a gradient that is added up between devices is that of the hosts", "[train][ranks]") {
+  std::vector<at::Tensor> gradients(3), losses(3);
+  std::vector<train::RanksState> states(3);
+  test::on_ranks(3, [&](const auto& ranks) {
+    const auto own = static_cast<size_t>(ranks->rank());
+    OwnSum device(ranks);
+    gradients[own] = at::full({5}, 1.0 + ranks->rank(), at::kFloat);
+    losses[own] = at::full({}, 0.5, at::kFloat);
+    states[own] =
+        train::sum_step(*ranks, &device, gradients[own], losses[own], {ranks->rank() == 1 ? 15 : 0});
+    CHECK(device.calls == 1);
+    CHECK(engine::make_device_sum(*ranks, at::kCPU) == nullptr);
+  });
+  for (size_t rank = 0; rank < 3; ++rank) {
+    CHECK(gradients[rank].equal(at::full({5}, 6.0, at::kFloat)));
+    CHECK(losses[rank].item<float>() == 1.5F);
+    CHECK(states[rank].stop);
+    CHECK_FALSE(states[rank].failed);
+  }
+}
+
 TEST_CASE("the parts of the ranks follow each other and hold every row once", "[train][ranks]") {
   for (const int64_t rows : {5, 7, 256}) {
     std::vector<engine::Part> parts(5);

@@ -36,14 +36,13 @@ TableRows columns_in_order(const std::string& path, const io::Array& table,
   return {in_column ? 1 : rows, table.to_double()};
 }
 
-// FILE:KEY names the array of a file; a file of that whole name goes before.
+}  // namespace
+
 std::pair<std::string, std::string> file_and_key(const std::string& path, const std::string& key) {
   const size_t colon = path.rfind(':');
   if (colon == std::string::npos || std::filesystem::exists(path)) return {path, key};
   return {path.substr(0, colon), path.substr(colon + 1)};
 }
-
-}  // namespace
 
 io::Array load_side(const std::string& path_and_key, const std::string& usual_key) {
   const auto [path, key] = file_and_key(path_and_key, usual_key);

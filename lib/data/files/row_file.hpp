@@ -4,11 +4,15 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/array.hpp"
 
 namespace fluxsbi::data {
+
+/// FILE:KEY names the array of a file; a file of that whole name goes before.
+std::pair<std::string, std::string> file_and_key(const std::string& path, const std::string& key);
 
 /// The array `key` of a .npz or .h5 file, or the one array of a .npy file. `path` may name another key:
 /// "FILE:KEY".

@@ -6,6 +6,7 @@
 
 #include "core/text.hpp"
 #include "engine/cuda/graph_runner.hpp"
+#include "engine/cuda/nccl_sum.hpp"
 
 namespace fluxsbi::engine::cuda {
 
@@ -40,6 +41,17 @@ class Plugin : public CudaPlugin {
     cudaDeviceSynchronize();
     cudaSetDevice(before);
   }
+
+#ifdef FLUXSBI_HAS_NCCL
+  std::string new_sum_id() const override {
+    return new_nccl_id();
+  }
+
+  std::unique_ptr<DeviceSum> make_device_sum(int device, int rank, int size, const std::string& id,
+                                             std::string* problem) const override {
+    return make_nccl_sum(device, rank, size, id, problem);
+  }
+#endif
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "sample/density/density_file.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -8,6 +9,8 @@
 #include "core/version.hpp"
 #include "data/files/names.hpp"
 #include "data/precision.hpp"
+#include "io/atomic_file.hpp"
+#include "io/csv.hpp"
 #include "io/files.hpp"
 #include "io/named_axes.hpp"
 #include "io/output.hpp"
@@ -18,6 +21,7 @@ namespace fluxsbi::sample {
 namespace {
 
 constexpr int64_t density_format = 1;
+constexpr const char* partial_suffix = ".partial-rows";
 
 io::Array meta_of(const DensityOrigin& origin) {
   nlohmann::json meta{
@@ -52,29 +56,91 @@ const std::vector<std::string>& density_extensions() {
   return io::writable_extensions();
 }
 
-void save_log_probs(const std::string& path, const LogProbs& log_probs, const DensityOrigin& origin) {
-  const std::string extension = io::extension_of(path);
-  const bool errors = !log_probs.standard_errors.empty();
-  if (extension == ".csv") {
-    std::vector<std::string> names{"log_prob"};
-    std::vector<std::vector<double>> columns{log_probs.values};
-    if (errors) {
-      names.emplace_back("log_prob_se");
-      columns.push_back(log_probs.standard_errors);
+LogProbWriter::LogProbWriter(const std::string& path, int64_t points, DensityOrigin origin,
+                             const std::string& state)
+    : points_(points),
+      origin_(std::move(origin)),
+      text_(io::extension_of(path) == ".csv"),
+      alone_(io::extension_of(path) == ".npy"),
+      file_(path, partial_suffix, "log-prob") {
+  const nlohmann::json kept = state.empty() ? nlohmann::json() : nlohmann::json::parse(state);
+  if (text_) {
+    bytes_ = state.empty() ? 0 : kept.at("bytes").get<uint64_t>();
+    file_.cut(bytes_);
+  } else {
+    std::vector<io::ArrayStream::Progress> progress;
+    if (!state.empty()) {
+      for (const auto& array : kept.at("arrays"))
+        progress.push_back({array.at(0).get<uint64_t>(), array.at(1).get<uint32_t>()});
     }
-    return io::save_arrays(path, {{"log_prob", table_of(columns)}}, names);
+    std::vector<std::string> axes{"observation"};
+    if (origin_.draws > 0) axes.emplace_back("draw");
+    stream_ = std::make_unique<io::ArrayStream>(
+        file_, arrays(), io::AxisNames{{"log_prob", axes}, {"log_prob_se", axes}, {"meta", {"byte"}}},
+        std::move(progress));
   }
-  const int64_t rows = std::ssize(log_probs.values);
-  std::vector<int64_t> shape{rows};
-  if (origin.draws > 0) shape = {rows / origin.draws, origin.draws};
-  io::Arrays arrays{{"log_prob", io::Array::from(log_probs.values, shape)}};
-  if (extension != ".npy") {
-    if (errors) arrays.emplace("log_prob_se", io::Array::from(log_probs.standard_errors, shape));
-    arrays.emplace("meta", meta_of(origin));
+  if (!state.empty()) file_.keep();
+  if (state.empty() && text_) {
+    std::vector<std::string> names{"log_prob"};
+    if (errors()) names.emplace_back("log_prob_se");
+    const std::string head = io::csv_head(names);
+    file_.write_at(0, std::as_bytes(std::span(head)));
+    bytes_ = head.size();
   }
-  std::vector<std::string> axes{"observation"};
-  if (origin.draws > 0) axes.emplace_back("draw");
-  io::save_arrays_with_axes(path, arrays, {{"log_prob", axes}, {"log_prob_se", axes}, {"meta", {"byte"}}});
+}
+
+LogProbWriter::~LogProbWriter() = default;
+
+bool LogProbWriter::has_begun(const std::string& path) {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(io::link_target(path) + partial_suffix, ignored);
+  return !ignored && size > 0;
+}
+
+std::vector<io::ArrayInfo> LogProbWriter::arrays() const {
+  std::vector<int64_t> shape{points_};
+  if (origin_.draws > 0) shape = {points_ / origin_.draws, origin_.draws};
+  std::vector<io::ArrayInfo> all{{"log_prob", io::DType::f64, shape}};
+  if (alone_) return all;
+  if (errors()) all.push_back({"log_prob_se", io::DType::f64, shape});
+  all.push_back({"meta", io::DType::u8, meta_of(origin_).shape});
+  return all;
+}
+
+void LogProbWriter::append(const LogProbs& log_probs) {
+  if (text_) {
+    std::vector<double> rows;
+    for (size_t i = 0; i < log_probs.values.size(); ++i) {
+      rows.push_back(log_probs.values[i]);
+      if (errors()) rows.push_back(log_probs.standard_errors[i]);
+    }
+    const std::string lines = io::csv_lines(rows, errors() ? 2 : 1);
+    file_.write_at(bytes_, std::as_bytes(std::span(lines)));
+    bytes_ += lines.size();
+    return;
+  }
+  stream_->append(0, std::as_bytes(std::span(log_probs.values)));
+  if (errors() && !alone_) stream_->append(1, std::as_bytes(std::span(log_probs.standard_errors)));
+}
+
+std::string LogProbWriter::state() const {
+  if (text_) return nlohmann::json{{"bytes", bytes_}}.dump();
+  nlohmann::json arrays = nlohmann::json::array();
+  for (const auto& progress : stream_->progress()) arrays.push_back({progress.bytes, progress.crc});
+  return nlohmann::json{{"arrays", arrays}}.dump();
+}
+
+void LogProbWriter::sync() {
+  file_.sync();
+  file_.keep();
+}
+
+void LogProbWriter::commit() {
+  if (stream_) {
+    if (!alone_) stream_->append(stream_->arrays().size() - 1, meta_of(origin_).bytes);
+    stream_->finish();
+  }
+  file_.commit();
 }
 
 void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin,

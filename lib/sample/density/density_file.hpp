@@ -12,9 +12,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "io/array_stream.hpp"
+#include "io/partial_file.hpp"
 #include "sample/density/log_prob.hpp"
 #include "sample/density/mode.hpp"
 #include "sample/files/number_type.hpp"
@@ -37,10 +40,39 @@ struct DensityOrigin {
 /// The extensions that these files may have.
 const std::vector<std::string>& density_extensions();
 
-/// Writes atomically; the extension has been checked.
-void save_log_probs(const std::string& path, const LogProbs& log_probs, const DensityOrigin& origin);
+/// Writes log-densities, in the order of their points, into OUT.partial-rows, which becomes OUT by
+/// commit(); its memory does not grow with them.
+class LogProbWriter {
+ public:
+  /// `points`: of all that will come. `state`: what state() said in the run that goes on; empty: begins anew.
+  /// The extension has been checked. Throws UserError where another process writes the same output.
+  LogProbWriter(const std::string& path, int64_t points, DensityOrigin origin, const std::string& state = "");
+  ~LogProbWriter();
 
-/// `channels` of a token; theta_names name the tokens.
+  /// Whether an earlier run left values beside this output.
+  static bool has_begun(const std::string& path);
+
+  void append(const LogProbs& log_probs);
+  /// Where the writer stands, for a later run. sync() must have come before it is kept anywhere.
+  std::string state() const;
+  /// Flushes to disk what was appended, and leaves the file for a later run.
+  void sync();
+  /// All values were appended.
+  void commit();
+
+ private:
+  bool errors() const { return !origin_.divergence.exact; }
+  std::vector<io::ArrayInfo> arrays() const;
+
+  int64_t points_;
+  DensityOrigin origin_;
+  bool text_, alone_;  ///< .csv; .npy, which holds log_prob alone
+  io::PartialFile file_;
+  std::unique_ptr<io::ArrayStream> stream_;  ///< null for text
+  uint64_t bytes_ = 0;                       ///< of text
+};
+
+/// Writes atomically; the extension has been checked. `channels` of a token; theta_names name the tokens.
 void save_modes(const std::string& path, const Modes& modes, int64_t channels, const DensityOrigin& origin,
                 NumberType type = NumberType::automatic);
 

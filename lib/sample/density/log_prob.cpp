@@ -10,6 +10,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
+#include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -25,14 +26,28 @@ namespace {
 // this share of sampling's tolerances a log-density is right to ten times them.
 constexpr double tolerance_share = 0.2;
 constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr std::ptrdiff_t most_named = 10;  // rows in a message
 
-class Evaluation {
+}  // namespace
+
+// Points of one chunk.
+struct ChunkPoints {
+  std::vector<int64_t> rows;   // their numbers, by which probes and the chunk are keyed
+  std::vector<int64_t> bound;  // what Source::bind knows them by
+  std::vector<double> values;  // [rows, L, C]
+};
+
+// What is found of the points of a chunk.
+struct FoundDensities {
+  std::vector<double> values, standard_errors;
+  int64_t evaluations = 0, exhausted = 0;
+};
+
+class DensityEvaluation {
  public:
-  Evaluation(const Source& source, std::span<const double> values, int64_t rows,
-             const DivergenceOptions& divergence, const SamplingOptions& options, const DensityMemory& memory)
+  DensityEvaluation(const Source& source, const DivergenceOptions& divergence, const SamplingOptions& options,
+                    const DensityMemory& memory)
       : source_(source),
-        values_(values),
-        rows_(rows),
         divergence_(divergence),
         memory_(memory),
         solver_(density_solver(options.solver)),
@@ -42,60 +57,17 @@ class Evaluation {
     solver_options_.max_evaluations = options.max_evaluations;
     solver_options_.steps = options.steps.value_or(0);
     if (!solver_.adaptive) spacing_ = options.spacing.value_or(source.method->default_spacing());
-    result_.values.assign(static_cast<size_t>(rows), -infinity);
-    if (!divergence.exact) result_.standard_errors.assign(static_cast<size_t>(rows), 0);
     find_free();
   }
 
-  LogProbs run(const Progress& progress) {
-    const at::NoGradGuard no_gradient;
-    check_points(values_, size());
-    const std::vector<int64_t> inside = rows_in_support();
-    result_.outside = rows_ - std::ssize(inside);
-    const int64_t chunk = rows_per_chunk();
-    for (int64_t begin = 0; begin < std::ssize(inside); begin += chunk) {
-      core::interruption_point();
-      const int64_t end = std::min(begin + chunk, std::ssize(inside));
-      evaluate(std::span(inside).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
-      if (progress) progress(end, std::ssize(inside));
-    }
-    warn();
-    return std::move(result_);
-  }
-
- private:
   size_t size() const { return static_cast<size_t>(source_.tokens * source_.channels); }
-  bool given(size_t element) const { return !source_.given.empty() && !std::isnan(source_.given[element]); }
+  bool exact() const { return divergence_.exact; }
 
-  // Which elements are inferred: as the first row of source.given says.
-  void find_free() {
-    free_ = at::full({source_.tokens, source_.channels}, true, at::kBool);
-    for (size_t j = 0; j < size(); ++j) free_.data_ptr<bool>()[j] = !given(j);
-    const at::Tensor end = at::full({}, path_->end(), at::kDouble);
-    signal_ = path_->level(end).signal.item<double>();
-    offset_ = static_cast<double>(free_.sum().item<int64_t>()) * std::log(signal_);
-  }
-
-  // Sum of log dz/dtheta over the inferred elements of a row.
-  double log_slope(size_t row) const {
-    double sum = 0;
-    for (size_t j = 0; j < size(); ++j) {
-      if (!given(j)) sum += source_.standardiser->log_slope(j, values_[row * size() + j]);
-    }
-    return sum;
-  }
-
-  std::vector<int64_t> rows_in_support() const {
-    const auto dim = source_.prior ? static_cast<std::ptrdiff_t>(source_.prior->dim()) : 0;
-    std::vector<uint8_t> is_given;  // [dim]
-    for (std::ptrdiff_t j = 0; j < dim; ++j) is_given.push_back(given(static_cast<size_t>(j)));
-    std::vector<int64_t> inside;
-    for (int64_t row = 0; row < rows_; ++row) {
-      const auto value = values_.subspan(static_cast<size_t>(row) * size(), size());
-      const std::vector<double> theta(value.begin(), value.begin() + dim);
-      if (!source_.prior || source_.prior->in_support(theta, is_given)) inside.push_back(row);
-    }
-    return inside;
+  bool in_support(std::span<const double> value) const {
+    if (!source_.prior) return true;
+    const auto dim = static_cast<std::ptrdiff_t>(source_.prior->dim());
+    const std::vector<double> theta(value.begin(), value.begin() + dim);
+    return source_.prior->in_support(theta, given_components_);
   }
 
   // Rows whose states (with a solver's stages) and directions fit.
@@ -109,41 +81,74 @@ class Evaluation {
         std::clamp(memory_.state_bytes / bytes, 1.0, static_cast<double>(memory_.pull_backs)));
   }
 
-  // [n, L, C] float64, standardised, at the path's end.
-  at::Tensor states(std::span<const int64_t> rows) const {
-    std::vector<double> chosen;
-    for (const int64_t row : rows) {
-      const auto value = values_.subspan(static_cast<size_t>(row) * size(), size());
-      chosen.insert(chosen.end(), value.begin(), value.end());
+  FoundDensities evaluate(const ChunkPoints& points) const {
+    core::interruption_point();
+    constexpr int64_t kind = -1;  // draws have their attempts, from 0 on
+    const uint64_t key = chunk_key(kind, points.rows);
+    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
+    if (!chunk) {
+      chunk = compute(points);
+      if (source_.journal) source_.journal->keep(key, *chunk);
     }
-    std::vector<float> standardised = source_.standardiser->apply(chosen);
-    const at::Tensor state =
-        at::from_blob(standardised.data(), {std::ssize(rows), source_.tokens, source_.channels}, at::kFloat);
+    return found_in(*chunk, points);
+  }
+
+  // `failed`: the first rows without a density, of `count` such rows.
+  void warn(const std::vector<int64_t>& failed, int64_t count, int64_t exhausted, int64_t rows) const {
+    if (!divergence_.exact && divergence_.probes == 1)
+      core::log::warning("one probe has no standard error: log_prob_se is NaN; take 2 probes or more");
+    if (count == 0) return;
+    const int64_t others = count - std::ssize(failed);
+    core::log::warning(
+        source_.who + "log_prob is NaN for " + std::to_string(count) + " of " + std::to_string(rows) +
+        " rows: " + core::list_first(failed) +
+        (others > 0 ? " " + core::and_more(static_cast<size_t>(others)) : "") + "; " +
+        (exhausted > 0 ? "sampling.max_evaluations = " + std::to_string(solver_options_.max_evaluations) +
+                             " was reached: raise it, loosen --atol and --rtol, or take a fixed-step solver"
+                       : "the network's output is not finite there, or its slope too steep for float32"));
+  }
+
+ private:
+  bool given(size_t element) const { return !source_.given.empty() && !std::isnan(source_.given[element]); }
+
+  // Which elements are inferred: as the first row of source.given says.
+  void find_free() {
+    free_ = at::full({source_.tokens, source_.channels}, true, at::kBool);
+    for (size_t j = 0; j < size(); ++j) free_.data_ptr<bool>()[j] = !given(j);
+    const int64_t dim = source_.prior ? source_.prior->dim() : 0;
+    for (int64_t j = 0; j < dim; ++j) given_components_.push_back(given(static_cast<size_t>(j)));
+    const at::Tensor end = at::full({}, path_->end(), at::kDouble);
+    signal_ = path_->level(end).signal.item<double>();
+    offset_ = static_cast<double>(free_.sum().item<int64_t>()) * std::log(signal_);
+  }
+
+  // Sum of log dz/dtheta over the inferred elements of a point.
+  double log_slope(std::span<const double> value) const {
+    double sum = 0;
+    for (size_t j = 0; j < size(); ++j) {
+      if (!given(j)) sum += source_.standardiser->log_slope(j, value[j]);
+    }
+    return sum;
+  }
+
+  // [n, L, C] float64, standardised, at the path's end.
+  at::Tensor states(const ChunkPoints& points) const {
+    std::vector<float> standardised = source_.standardiser->apply(points.values);
+    const at::Tensor state = at::from_blob(
+        standardised.data(), {std::ssize(points.rows), source_.tokens, source_.channels}, at::kFloat);
     return (state.to(at::kDouble) * signal_).to(source_.device);
   }
 
-  void evaluate(std::span<const int64_t> rows) {
-    constexpr int64_t kind = -1;  // draws have their attempts, from 0 on
-    const uint64_t key = chunk_key(kind, rows);
-    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
-    if (!chunk) {
-      chunk = compute(rows);
-      if (source_.journal) source_.journal->keep(key, *chunk);
-    }
-    result_.evaluations = std::max(result_.evaluations, chunk->evaluations);
-    keep(rows, *chunk);
-  }
-
   // numbers: float64, [rows] values and, of an estimated divergence, [rows] standard errors.
-  Chunk compute(std::span<const int64_t> rows) const {
-    Bound bound = source_.bind(rows);
+  Chunk compute(const ChunkPoints& points) const {
+    Bound bound = source_.bind(points.bound);
     core::require(static_cast<bool>(bound.pull_back), "a density needs the network's gradient");
     Directions directions = divergence_.exact ? unit_directions(free_, source_.device)
-                                              : random_directions(free_, divergence_.seed, rows,
+                                              : random_directions(free_, divergence_.seed, points.rows,
                                                                   divergence_.probes, source_.device);
     const DensityEquation equation(*path_, std::move(bound.pull_back), free_.to(source_.device),
                                    std::move(directions), memory_.pull_backs, spacing_);
-    const LogDensity found = log_density(equation, solver_, states(rows), solver_options_);
+    const LogDensity found = log_density(equation, solver_, states(points), solver_options_);
     Chunk chunk;
     chunk.evaluations = found.evaluations;
     const at::Tensor exhausted = found.exhausted.to(at::kCPU);
@@ -159,47 +164,31 @@ class Evaluation {
     return chunk;
   }
 
-  void keep(std::span<const int64_t> rows, const Chunk& chunk) {
-    std::vector<double> numbers(rows.size() * (divergence_.exact ? 1 : 2));
+  FoundDensities found_in(const Chunk& chunk, const ChunkPoints& points) const {
+    const size_t count = points.rows.size();
+    std::vector<double> numbers(count * (exact() ? 1 : 2));
     core::require(chunk.numbers.size() == numbers.size() * sizeof(double), "a chunk's key fixes its size");
     std::memcpy(numbers.data(), chunk.numbers.data(), chunk.numbers.size());
-    for (size_t i = 0; i < rows.size(); ++i) {
-      const auto row = static_cast<size_t>(rows[i]);
-      result_.values[row] = numbers[i] + offset_ + log_slope(row);
-      if (std::isnan(result_.values[row])) failed_.push_back(rows[i]);
-      exhausted_ += chunk.exhausted[i];
-      if (!divergence_.exact) result_.standard_errors[row] = numbers[rows.size() + i];
+    FoundDensities found{{}, {}, chunk.evaluations, 0};
+    for (size_t i = 0; i < count; ++i) {
+      const auto value = std::span(points.values).subspan(i * size(), size());
+      found.values.push_back(numbers[i] + offset_ + log_slope(value));
+      found.exhausted += chunk.exhausted[i];
+      if (!exact()) found.standard_errors.push_back(numbers[count + i]);
     }
-  }
-
-  void warn() const {
-    if (!divergence_.exact && divergence_.probes == 1)
-      core::log::warning("one probe has no standard error: log_prob_se is NaN; take 2 probes or more");
-    if (failed_.empty()) return;
-    core::log::warning(
-        source_.who + "log_prob is NaN for " + std::to_string(failed_.size()) + " of " +
-        std::to_string(rows_) + " rows: " + core::list_first(failed_) + "; " +
-        (exhausted_ > 0 ? "sampling.max_evaluations = " + std::to_string(solver_options_.max_evaluations) +
-                              " was reached: raise it, loosen --atol and --rtol, or take a fixed-step solver"
-                        : "the network's output is not finite there, or its slope too steep for float32"));
+    return found;
   }
 
   const Source& source_;
-  std::span<const double> values_;
-  int64_t rows_;
-  const DivergenceOptions& divergence_;
-  const DensityMemory& memory_;
+  const DivergenceOptions divergence_;
+  const DensityMemory memory_;
   const SolverRow& solver_;
   const std::unique_ptr<method::Path> path_;
   SolverOptions solver_options_;
-  at::Tensor free_;  // [L, C] bool
+  at::Tensor free_;                        // [L, C] bool
+  std::vector<uint8_t> given_components_;  // [dim] of the prior
   double offset_ = 0, signal_ = 1, spacing_ = 1;
-  std::vector<int64_t> failed_;
-  int64_t exhausted_ = 0;
-  LogProbs result_;
 };
-
-}  // namespace
 
 const SolverRow& density_solver(const std::string& name) {
   const SolverRow* chosen = chosen_solver(name);
@@ -214,13 +203,16 @@ const SolverRow& density_solver(const std::string& name) {
                         "the deterministic equation; these can: " + core::join(able));
 }
 
+void check_point(std::span<const double> point, int64_t row) {
+  if (std::all_of(point.begin(), point.end(), [](double value) { return std::isfinite(value); })) return;
+  throw core::UserError("row " + std::to_string(row) +
+                        " (counted from 0) of the points holds a value that is not finite; a density needs "
+                        "complete points: remove that row");
+}
+
 void check_points(std::span<const double> values, size_t size) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (std::isfinite(values[i])) continue;
-    throw core::UserError("row " + std::to_string(i / size) +
-                          " (counted from 0) of the points holds a value that is not finite; a density needs "
-                          "complete points: remove that row");
-  }
+  for (size_t row = 0; row < values.size() / size; ++row)
+    check_point(values.subspan(row * size, size), static_cast<int64_t>(row));
 }
 
 LogProbs log_prob(const Source& source, std::span<const double> values, int64_t rows,
@@ -229,7 +221,190 @@ LogProbs log_prob(const Source& source, std::span<const double> values, int64_t 
   core::require(std::ssize(values) == rows * source.tokens * source.channels,
                 "log_prob needs values [rows, L, C]");
   const core::InterruptScope stops;
-  return Evaluation(source, values, rows, divergence, options, memory).run(progress);
+  const at::NoGradGuard no_gradient;
+  const DensityEvaluation evaluation(source, divergence, options, memory);
+  const size_t size = evaluation.size();
+  check_points(values, size);
+  const auto value = [&](int64_t row) { return values.subspan(static_cast<size_t>(row) * size, size); };
+  LogProbs all;
+  all.values.assign(static_cast<size_t>(rows), -infinity);
+  if (!divergence.exact) all.standard_errors.assign(static_cast<size_t>(rows), 0);
+  std::vector<int64_t> inside, failed;
+  for (int64_t row = 0; row < rows; ++row) {
+    if (evaluation.in_support(value(row))) inside.push_back(row);
+  }
+  all.outside = rows - std::ssize(inside);
+  const int64_t chunk = evaluation.rows_per_chunk();
+  int64_t exhausted = 0;
+  for (int64_t begin = 0; begin < std::ssize(inside); begin += chunk) {
+    const int64_t end = std::min(begin + chunk, std::ssize(inside));
+    ChunkPoints points;
+    points.rows.assign(inside.begin() + begin, inside.begin() + end);
+    points.bound = points.rows;
+    for (const int64_t row : points.rows)
+      points.values.insert(points.values.end(), value(row).begin(), value(row).end());
+    const FoundDensities found = evaluation.evaluate(points);
+    all.evaluations = std::max(all.evaluations, found.evaluations);
+    exhausted += found.exhausted;
+    for (size_t i = 0; i < points.rows.size(); ++i) {
+      const auto row = static_cast<size_t>(points.rows[i]);
+      all.values[row] = found.values[i];
+      if (!divergence.exact) all.standard_errors[row] = found.standard_errors[i];
+      if (std::isnan(found.values[i])) failed.push_back(points.rows[i]);
+    }
+    if (progress) progress(end, std::ssize(inside));
+  }
+  const auto named = std::min<std::ptrdiff_t>(std::ssize(failed), most_named);
+  evaluation.warn({failed.begin(), failed.begin() + named}, std::ssize(failed), exhausted, rows);
+  return all;
+}
+
+// The results of points in their order, of which those from the first waiting point on are not all known.
+class DensityBlocks::Work {
+ public:
+  Work(const Source& source, const DivergenceOptions& divergence, const SamplingOptions& options,
+       const DensityMemory& memory)
+      : evaluation_(source, divergence, options, memory), chunk_(evaluation_.rows_per_chunk()) {}
+
+  void add(std::span<const double> values, std::span<const int64_t> bound) {
+    const size_t size = evaluation_.size();
+    core::require(values.size() == bound.size() * size, "DensityBlocks needs values [n, L, C]");
+    for (size_t i = 0; i < bound.size(); ++i) {
+      const auto value = values.subspan(i * size, size);
+      if (bound[i] < 0) {
+        push(Kind::skipped, std::numeric_limits<double>::quiet_NaN());
+      } else if (!evaluation_.in_support(value)) {
+        ++next_row_;
+        push(Kind::outside, -infinity);
+      } else {
+        waiting_.rows.push_back(next_row_++);
+        waiting_.bound.push_back(bound[i]);
+        waiting_.values.insert(waiting_.values.end(), value.begin(), value.end());
+        places_.push_back(values_.size());
+        push(Kind::inside, 0);
+        if (std::ssize(waiting_.rows) == chunk_) evaluate();
+      }
+    }
+  }
+
+  void end_part() {
+    if (!waiting_.rows.empty()) evaluate();
+    next_row_ = taken_row_ = 0;
+  }
+
+  LogProbs take() {
+    const size_t known = places_.empty() ? values_.size() : places_.front();
+    const auto end = static_cast<std::ptrdiff_t>(known);
+    LogProbs first;
+    first.values.assign(values_.begin(), values_.begin() + end);
+    if (!evaluation_.exact())
+      first.standard_errors.assign(standard_errors_.begin(), standard_errors_.begin() + end);
+    for (size_t i = 0; i < known; ++i) {
+      first.outside += kinds_[i] == Kind::outside;
+      if (kinds_[i] == Kind::inside && std::isnan(values_[i])) {
+        if (std::ssize(state_.failed) < most_named)
+          state_.failed.push_back(state_.taken + static_cast<int64_t>(i));
+        ++state_.failures;
+      }
+    }
+    first.evaluations = state_.evaluations;
+    values_.erase(values_.begin(), values_.begin() + end);
+    kinds_.erase(kinds_.begin(), kinds_.begin() + end);
+    if (!evaluation_.exact())
+      standard_errors_.erase(standard_errors_.begin(), standard_errors_.begin() + end);
+    for (size_t& place : places_) place -= known;
+    state_.taken += end;
+    taken_row_ = places_.empty() ? next_row_ : waiting_.rows.front();
+    return first;
+  }
+
+  void finish() const { evaluation_.warn(state_.failed, state_.failures, state_.exhausted, state_.taken); }
+
+  std::string state() const {
+    return nlohmann::json{{"taken", state_.taken},
+                          {"row", taken_row_},
+                          {"failures", state_.failures},
+                          {"failed", state_.failed},
+                          {"evaluations", state_.evaluations},
+                          {"exhausted", state_.exhausted}}
+        .dump();
+  }
+
+  void restore(const std::string& text) {
+    const auto kept = nlohmann::json::parse(text);
+    state_ = {kept.at("taken").get<int64_t>(), kept.at("failures").get<int64_t>(),
+              kept.at("evaluations").get<int64_t>(), kept.at("exhausted").get<int64_t>(),
+              kept.at("failed").get<std::vector<int64_t>>()};
+    next_row_ = taken_row_ = kept.at("row").get<int64_t>();
+  }
+
+ private:
+  enum class Kind : uint8_t { inside, outside, skipped };
+  struct State {
+    int64_t taken = 0;  // points whose results were taken
+    int64_t failures = 0, evaluations = 0, exhausted = 0;
+    std::vector<int64_t> failed;  // the first of them
+  };
+
+  void push(Kind kind, double value) {
+    kinds_.push_back(kind);
+    values_.push_back(value);
+    if (!evaluation_.exact())
+      standard_errors_.push_back(kind == Kind::skipped ? std::numeric_limits<double>::quiet_NaN() : 0);
+  }
+
+  void evaluate() {
+    const FoundDensities found = evaluation_.evaluate(waiting_);
+    state_.evaluations = std::max(state_.evaluations, found.evaluations);
+    state_.exhausted += found.exhausted;
+    for (size_t i = 0; i < places_.size(); ++i) {
+      values_[places_[i]] = found.values[i];
+      if (!evaluation_.exact()) standard_errors_[places_[i]] = found.standard_errors[i];
+    }
+    places_.clear();
+    waiting_ = {};
+  }
+
+  const DensityEvaluation evaluation_;
+  const int64_t chunk_;
+  ChunkPoints waiting_;                           // for a chunk to be full
+  std::vector<size_t> places_;                    // of these points among the values
+  std::vector<double> values_, standard_errors_;  // not taken yet
+  std::vector<Kind> kinds_;                       // of the values
+  int64_t next_row_ = 0, taken_row_ = 0;          // of the next point, of the first one not taken
+  State state_;
+};
+
+DensityBlocks::DensityBlocks(const Source& source, const DivergenceOptions& divergence,
+                             const SamplingOptions& options, const DensityMemory& memory)
+    : work_(std::make_unique<Work>(source, divergence, options, memory)) {}
+
+DensityBlocks::~DensityBlocks() = default;
+
+void DensityBlocks::add(std::span<const double> values, std::span<const int64_t> bound) {
+  const at::NoGradGuard no_gradient;
+  work_->add(values, bound);
+}
+
+void DensityBlocks::end_part() {
+  const at::NoGradGuard no_gradient;
+  work_->end_part();
+}
+
+LogProbs DensityBlocks::take() {
+  return work_->take();
+}
+
+void DensityBlocks::finish() const {
+  work_->finish();
+}
+
+std::string DensityBlocks::state() const {
+  return work_->state();
+}
+
+void DensityBlocks::restore(const std::string& state) {
+  work_->restore(state);
 }
 
 }  // namespace fluxsbi::sample

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,6 +40,9 @@ struct LogProbs {
 /// naming those that are: a stochastic equation cannot run backwards.
 const SolverRow& density_solver(const std::string& name);
 
+/// Throws UserError naming row `row` where its point is not finite.
+void check_point(std::span<const double> point, int64_t row);
+
 /// Throws UserError naming the first row of values [rows, size] that is not finite.
 void check_points(std::span<const double> values, size_t size);
 
@@ -58,5 +62,36 @@ struct DensityMemory {
 LogProbs log_prob(const Source& source, std::span<const double> values, int64_t rows,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress = {});
+
+/// log_prob() of points that come block by block: the chunks, the keys of probes and so the numbers are those
+/// of all points at once, and memory is that of a block and a chunk. Results come out in the order of points
+/// as soon as their chunks are full.
+class DensityBlocks {
+ public:
+  /// source must outlive it.
+  DensityBlocks(const Source& source, const DivergenceOptions& divergence, const SamplingOptions& options,
+                const DensityMemory& memory);
+  ~DensityBlocks();
+
+  /// The next points [n, L, C], and the number [n] by which source.bind knows each; negative: there is no
+  /// point here, and the result is NaN. Throws core::Interrupted within a core::InterruptScope when a signal
+  /// asked to stop.
+  void add(std::span<const double> values, std::span<const int64_t> bound);
+  /// Evaluates the points that wait for a chunk to be full. Points that follow are counted from 0 again, as
+  /// by another call of log_prob().
+  void end_part();
+  /// The results of the first points that are all known, each of which is given once; `outside` counts these.
+  LogProbs take();
+  /// After the last point was taken: warns of points whose solver failed.
+  void finish() const;
+
+  /// Where take() has arrived; JSON. After restore() the points that follow those taken are to be added.
+  std::string state() const;
+  void restore(const std::string& state);
+
+ private:
+  class Work;
+  std::unique_ptr<Work> work_;
+};
 
 }  // namespace fluxsbi::sample
