@@ -130,6 +130,8 @@ class Posterior {
  private:
   struct Parts;
   Parts& front() const { return *members_.front(); }
+  /// Bytes that a chunk may take.
+  double chunk_bytes(const SamplingOptions& options) const;
   DensityMemory density_memory(const SamplingOptions& options) const;
   /// The mixture of what `of_member` gives for each of them, with probes of its own.
   LogProbs mixed(const DivergenceOptions& divergence, const Progress& progress,

@@ -16,6 +16,7 @@
 #include "core/stop.hpp"
 #include "core/text.hpp"
 #include "sample/density/density_equation.hpp"
+#include "sample/memory.hpp"
 
 namespace fluxsbi::sample {
 
@@ -135,28 +136,44 @@ class Evaluation {
   }
 
   // numbers: float64, [rows] values and, of an estimated divergence, [rows] standard errors.
-  Chunk compute(std::span<const int64_t> rows) const {
+  Chunk compute(std::span<const int64_t> rows) {
+    Chunk all;
+    std::vector<double> values, errors;
+    parts_.over(
+        std::ssize(rows), source_.who, [] {},
+        [&](int64_t first, int64_t count) {
+          compute_part(rows.subspan(static_cast<size_t>(first), static_cast<size_t>(count)), all, values,
+                       errors);
+        });
+    for (const auto* part : {&values, &errors}) {
+      const auto bytes = std::as_bytes(std::span(*part));
+      all.numbers.insert(all.numbers.end(), bytes.begin(), bytes.end());
+    }
+    return all;
+  }
+
+  // Adds rows that are integrated together.
+  void compute_part(std::span<const int64_t> rows, Chunk& all, std::vector<double>& values,
+                    std::vector<double>& errors) const {
     Bound bound = source_.bind(rows);
     core::require(static_cast<bool>(bound.pull_back), "a density needs the network's gradient");
     Directions directions = divergence_.exact ? unit_directions(free_, source_.device)
                                               : random_directions(free_, divergence_.seed, rows,
                                                                   divergence_.probes, source_.device);
     const DensityEquation equation(*path_, std::move(bound.pull_back), free_.to(source_.device),
-                                   std::move(directions), memory_.pull_backs, spacing_);
+                                   std::move(directions),
+                                   std::max<int64_t>(1, memory_.pull_backs >> parts_.halvings()), spacing_);
     const LogDensity found = log_density(equation, solver_, states(rows), solver_options_);
-    Chunk chunk;
-    chunk.evaluations = found.evaluations;
-    const at::Tensor exhausted = found.exhausted.to(at::kCPU);
-    chunk.exhausted.assign(exhausted.const_data_ptr<bool>(),
-                           exhausted.const_data_ptr<bool>() + exhausted.numel());
-    for (const at::Tensor& part : {found.value, found.standard_error}) {
-      if (!part.defined()) continue;
-      const at::Tensor numbers = part.to(at::kCPU).contiguous();
-      const auto bytes =
-          std::as_bytes(std::span(numbers.const_data_ptr<double>(), static_cast<size_t>(numbers.numel())));
-      chunk.numbers.insert(chunk.numbers.end(), bytes.begin(), bytes.end());
-    }
-    return chunk;
+    const at::Tensor exhausted = found.exhausted.to(at::kCPU), value = found.value.to(at::kCPU).contiguous();
+    at::Tensor error = found.standard_error;
+    if (error.defined()) error = error.to(at::kCPU).contiguous();
+    all.evaluations = std::max(all.evaluations, found.evaluations);
+    const auto append = [](auto& list, const auto* numbers, int64_t count) {
+      list.insert(list.end(), numbers, numbers + count);
+    };
+    append(all.exhausted, exhausted.const_data_ptr<bool>(), exhausted.numel());
+    append(values, value.const_data_ptr<double>(), value.numel());
+    if (error.defined()) append(errors, error.const_data_ptr<double>(), error.numel());
   }
 
   void keep(std::span<const int64_t> rows, const Chunk& chunk) {
@@ -189,6 +206,7 @@ class Evaluation {
   int64_t rows_;
   const DivergenceOptions& divergence_;
   const DensityMemory& memory_;
+  FittingParts parts_;  // of chunks that the device's memory does not hold
   const SolverRow& solver_;
   const std::unique_ptr<method::Path> path_;
   SolverOptions solver_options_;
