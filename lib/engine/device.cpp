@@ -29,9 +29,10 @@ std::string plugin_path() {
 }
 
 LoadedPlugin load_plugin() {
-  if (!fs::exists("/dev/nvidiactl") && !fs::exists("/dev/dxg"))
+  const char* const other = std::getenv("FLUXSBI_DEVICE_PLUGIN");
+  if (!other && !fs::exists("/dev/nvidiactl") && !fs::exists("/dev/dxg"))
     return {nullptr, "no NVIDIA driver is loaded on this machine"};
-  const std::string path = plugin_path();
+  const std::string path = other ? other : plugin_path();
   if (!fs::exists(path)) {
     return {nullptr, "the CUDA plug-in " + path +
                          " is not there; build with -DFLUXSBI_CUDA=on on a machine with a CUDA toolkit"};
@@ -59,8 +60,8 @@ CudaPlugin& plugin() {
 }
 
 DeviceChoice cuda_choice(int index) {
-  return {at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index)),
-          "device: cuda:" + std::to_string(index) + ", " + plugin().description(index)};
+  const at::Device device = plugin().device(index);
+  return {device, "device: " + device.str() + ", " + plugin().description(index)};
 }
 
 DeviceChoice cpu_choice(const std::string& why) {
@@ -105,6 +106,11 @@ const CudaPlugin* cuda_plugin() {
 
 bool has_bfloat16(at::Device device) {
   return device.is_cpu() ? core::cpu_has_bfloat16() : plugin().has_bfloat16(device.index());
+}
+
+int64_t free_memory(at::Device device) {
+  return device.is_cpu() ? static_cast<int64_t>(core::available_memory())
+                         : plugin().free_memory(device.index());
 }
 
 void synchronize(at::Device device) {

@@ -2,7 +2,8 @@
 //
 // fluxsbi links the CPU half of LibTorch alone. CUDA code lives in the shared library fluxsbi_cuda
 // (lib/engine/cuda), which is looked for beside the program, or at FLUXSBI_CUDA_PLUGIN, and loaded only where
-// a GPU driver is present and a GPU is wanted.
+// a GPU driver is present and a GPU is wanted. FLUXSBI_DEVICE_PLUGIN names a library of the same contract for
+// another device, which takes CUDA's place: `cuda` then means that device.
 #pragma once
 
 #include <memory>
@@ -28,6 +29,9 @@ std::unique_ptr<StepRunner> make_step_runner(at::Device device);
 
 /// True where the device multiplies bfloat16 numbers itself.
 bool has_bfloat16(at::Device device);
+
+/// Bytes that may still be allocated there.
+int64_t free_memory(at::Device device);
 
 /// Waits until the device has done what was asked of it; nothing to do on a CPU.
 void synchronize(at::Device device);

@@ -1,9 +1,12 @@
-// The contract between the program and the plug-in fluxsbi_cuda. Both are built from one tree; `abi` guards
-// against a plug-in of another version beside the program.
+// The contract between the program and the plug-in fluxsbi_cuda, or that of another device. Both are built
+// from one tree; `abi` guards against a plug-in of another version beside the program.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+
+#include <c10/core/Device.h>
 
 #include "engine/device_sum.hpp"
 #include "engine/step_runner.hpp"
@@ -17,9 +20,13 @@ class CudaPlugin {
   virtual ~CudaPlugin() = default;
   /// 0 where the driver sees no GPU.
   virtual int device_count() const = 0;
+  /// LibTorch's name of a device, counted from 0.
+  virtual at::Device device(int index) const = 0;
   /// "NVIDIA H100 80GB HBM3, compute capability 9.0, 78 GB"
   virtual std::string description(int device) const = 0;
   virtual bool has_bfloat16(int device) const = 0;
+  /// Bytes that tensors may still take.
+  virtual int64_t free_memory(int device) const = 0;
   virtual std::unique_ptr<StepRunner> make_step_runner(int device) const = 0;
   virtual void synchronize(int device) const = 0;
   /// Sums between GPUs (device_sum.hpp): an id that rank 0 gives to all, "" where there is no NCCL; and what

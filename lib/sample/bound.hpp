@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include "engine/engine.hpp"
 #include "model/network.hpp"
@@ -15,6 +16,9 @@ struct Bound {
   at::Tensor given = {};    ///< [n or 1, L, 1] bool: tokens of the state that are conditions; undefined: none
   PullBack pull_back = {};  ///< of the same network, for densities; absent if they are not needed
   Evaluate unconditional = {};  ///< by the learned null condition; undefined: none was learned
+  /// On the device, the tensors of its own in which the conditions stand: whoever fills them with those of
+  /// other items of the same shapes has these bound (recorded_chunks.hpp).
+  std::vector<at::Tensor> reads = {};
 };
 
 /// A network's inputs for t [1 or n], x [n, L, C] and the items of the chunk that these are (undefined: all).

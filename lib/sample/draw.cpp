@@ -17,8 +17,10 @@
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "sample/memory.hpp"
 #include "sample/mixture.hpp"
 #include "sample/noise.hpp"
+#include "sample/recorded_chunks.hpp"
 #include "sample/rejection.hpp"
 #include "sample/solver/solver.hpp"
 
@@ -71,6 +73,7 @@ class Drawing::Work {
         path_(source.method->path()),
         solver_options_(solver_options_of(options, *source.method)),
         total_(amount.rows * amount.draws),
+        recorded_(recording()),
         rejection_(source.prior, source.theta_names, options) {
     core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
                   "drawing needs a chunk of at least 1");
@@ -211,45 +214,82 @@ class Drawing::Work {
     keep(items, values, rejected);
   }
 
-  // Integrates these items together. numbers: float32 [items, state_size()], standardised.
+  // numbers: float32 [items, state_size()], standardised.
   Chunk compute(std::span<const int64_t> items, std::span<const int64_t> rows, int64_t attempt) {
+    Chunk all;
+    const auto release = [&] {
+      if (recorded_) recorded_->clear();
+    };
+    parts_.over(std::ssize(items), source_.who, release, [&](int64_t first, int64_t count) {
+      const auto at = static_cast<size_t>(first), size = static_cast<size_t>(count);
+      const Chunk part = compute_part(items.subspan(at, size), rows.subspan(at, size), attempt);
+      all.evaluations = std::max(all.evaluations, part.evaluations);
+      all.exhausted.insert(all.exhausted.end(), part.exhausted.begin(), part.exhausted.end());
+      all.numbers.insert(all.numbers.end(), part.numbers.begin(), part.numbers.end());
+    });
+    return all;
+  }
+
+  // Integrates these items together.
+  Chunk compute_part(std::span<const int64_t> items, std::span<const int64_t> rows, int64_t attempt) {
     const int64_t n = std::ssize(items), size = state_size();
     std::vector<NoiseKey> keys;
     for (const int64_t item : items)
       keys.push_back({amount_.first_row + item / amount_.draws, number_of_draw(item), attempt});
     NormalNoise noise(amount_.seed, keys);
-    const auto normal = [&] {  // [n, tokens, channels], on the host
-      at::Tensor next = at::empty({n, source_.tokens, source_.channels}, at::kFloat);
+    const bool uploads = !source_.device.is_cpu();
+    const auto normal = [&] {  // [n, tokens, channels], on the host; from there a device takes it by itself
+      at::Tensor next = at::empty({n, source_.tokens, source_.channels},
+                                  at::TensorOptions(at::kFloat).pinned_memory(uploads));
       noise.fill({next.data_ptr<float>(), static_cast<size_t>(n * size)}, size);
       return next;
     };
     const Bound bound = source_.bind(rows);
+    if (recorded_ && n == amount_.chunk) return chunk_of(recorded_->run(bound, normal()));
     SolverOptions options = solver_options_;
-    options.normal = [&] { return normal().to(source_.device); };
-    if (bound.given.defined()) {
+    options.normal = [&] { return normal().to(source_.device, at::kFloat, /*non_blocking=*/uploads); };
+    if (solver_.adaptive && bound.given.defined()) {
       options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
     }
-    return integrate_path(bound, options);
+    return chunk_of(follow(bound, options.normal(), options, /*interruptible=*/true));
   }
 
   int64_t number_of_draw(int64_t item) const {
     return amount_.first_draw + item % amount_.draws * amount_.draw_step;
   }
 
-  // Takes fresh noise along the path of these conditions to the data, and counts evaluations.
-  Chunk integrate_path(const Bound& bound, const SolverOptions& options) {
-    Chunk chunk;
+  // Takes noise along the path of these conditions to the data, and counts evaluations.
+  PathEnd follow(const Bound& bound, const at::Tensor& noise, const SolverOptions& options,
+                 bool interruptible) const {
+    int64_t evaluations = 0;
     const auto counted = [&](const Evaluate& network) -> Evaluate {
       return [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-        core::interruption_point();
-        ++chunk.evaluations;
+        if (interruptible) core::interruption_point();
+        ++evaluations;
         return network(t, x, active);
       };
     };
     Guidance guidance = guidance_of(bound);
     if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
     const PathEquation equation(*path_, counted(bound.network), bound.given, guidance);
-    const Integration end = sample_path(solver_, equation, equation.initial(options.normal()), options);
+    const Integration end = sample_path(solver_, equation, equation.initial(noise), options);
+    return {end.x, end.exhausted, evaluations};
+  }
+
+  // A device that records steps records chunks by fixed-step solvers that draw nothing on the way, where
+  // their kernels are not too many to keep.
+  std::unique_ptr<RecordedChunks> recording() {
+    constexpr int64_t most_steps = 1000;
+    const int64_t steps = solver_options_.steps > 0 ? solver_options_.steps : solver_.default_steps;
+    if (source_.device.is_cpu() || solver_.adaptive || solver_.stochastic || steps > most_steps) return {};
+    return std::make_unique<RecordedChunks>(source_.device, [this](const Bound& bound, const at::Tensor& x) {
+      return follow(bound, x, solver_options_, /*interruptible=*/false);
+    });
+  }
+
+  static Chunk chunk_of(const PathEnd& end) {
+    Chunk chunk;
+    chunk.evaluations = end.evaluations;
     const at::Tensor values = end.x.to(at::kCPU).contiguous(), exhausted = end.exhausted.to(at::kCPU);
     chunk.numbers.resize(static_cast<size_t>(values.numel()) * sizeof(float));
     std::memcpy(chunk.numbers.data(), values.const_data_ptr<float>(), chunk.numbers.size());
@@ -378,7 +418,9 @@ class Drawing::Work {
   const std::unique_ptr<method::Path> path_;
   const SolverOptions solver_options_;
   const int64_t total_;
-  int64_t first_ = 0, end_ = 0;  // of the block's items
+  const std::unique_ptr<RecordedChunks> recorded_;  // of whole chunks; null: none is recorded
+  FittingParts parts_;                              // of chunks that the device's memory does not hold
+  int64_t first_ = 0, end_ = 0;                     // of the block's items
   const Progress* progress_ = nullptr;
   std::set<int64_t> exhausted_;  // observations of the block of which a sample ran out of evaluations
   DrawingCounts state_;

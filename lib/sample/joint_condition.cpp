@@ -40,8 +40,8 @@ JointCondition::JointCondition(std::span<const double> given, int64_t rows, int6
 }
 
 Bound JointCondition::bind(engine::Engine& engine, std::span<const int64_t> rows) const {
-  const at::Tensor index =
-      at::tensor(at::ArrayRef<int64_t>(rows.data(), rows.size()), at::kLong).to(clean_.device());
+  const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows.data(), rows.size()), at::kLong)
+                               .to(clean_.device(), at::kLong, /*non_blocking=*/true);
   const GivenMask first = mask_of(rows.front());
   const auto all = [&](auto like_first) { return std::all_of(rows.begin(), rows.end(), like_first); };
   // One row of conditions serves all items where they ask for the same.
@@ -62,6 +62,10 @@ Bound JointCondition::bind(engine::Engine& engine, std::span<const int64_t> rows
     return inputs;
   });
   bound.given = fixed;
+  if (!clean.is_cpu()) {
+    bound.reads = {clean, mask};
+    if (missing.defined()) bound.reads.insert(bound.reads.end(), {missing, fixed});
+  }
   return bound;
 }
 

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include <c10/util/Exception.h>
+
+#include "core/log.hpp"
+
 namespace fluxsbi::sample {
 
 // A generous count of activations that live at once, from the widest layer (a single-stream block's packed
@@ -18,6 +22,26 @@ double bytes_per_sample(const engine::FlatParameters& parameters, const data::Da
   return sizeof(float) *
          (tokens * static_cast<double>(widest) * layers_alive + tokens * tokens * heads +
           static_cast<double>(state_size) * solver_stages + static_cast<double>(shape.x_size()));
+}
+
+void FittingParts::over(int64_t items, const std::string& who, const std::function<void()>& release,
+                        const std::function<void(int64_t, int64_t)>& work) {
+  for (int64_t first = 0; first < items;) {
+    const int64_t count = std::min(most_, items - first);
+    try {
+      work(first, count);
+      first += count;
+      continue;
+    } catch (const c10::OutOfMemoryError&) {
+      if (count == 1) throw;
+    }
+    release();
+    most_ = count / 2;
+    ++halvings_;
+    core::log::warning(who + "the device's memory is too small for " + std::to_string(count) +
+                       " samples at once: going on with " + std::to_string(most_) +
+                       " (sampling.chunk sets the number)");
+  }
 }
 
 // All layers' activations live until the way back, a few of each layer's width, and the attention weights of

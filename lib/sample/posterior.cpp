@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/stop.hpp"
+#include "engine/device.hpp"
 #include "sample/memory.hpp"
 #include "sample/mixture.hpp"
 #include "sample/posterior_parts.hpp"
@@ -15,7 +16,7 @@ namespace fluxsbi::sample {
 namespace {
 
 // More rows than this in one attention call crash LibTorch's memory-efficient kernel (issue 142228).
-constexpr int64_t most_rows_cuda = 65535;
+constexpr int64_t most_rows_gpu = 65535;
 // Beyond this a CPU gains nothing: the products are large enough, and activations leave the caches.
 constexpr int64_t most_rows_cpu = 4096;
 
@@ -88,13 +89,22 @@ void Posterior::keep_in(std::shared_ptr<ChunkJournal> journal) {
 }
 
 int64_t Posterior::chunk_size(const SamplingOptions& options) const {
-  const bool cuda = front().engine->device().is_cuda();
-  const int64_t most = cuda ? most_rows_cuda : most_rows_cpu;
-  if (options.chunk > 0) return cuda ? std::min(options.chunk, most) : options.chunk;
-  const double fitting = options.memory_gb * 1e9 /
-                         bytes_per_sample(front().engine->parameters(), front().seen,
-                                          front().tokens() * front().shape.theta_channels);
+  const at::Device device = front().engine->device();
+  const int64_t most = device.is_cpu() ? most_rows_cpu : most_rows_gpu;
+  if (options.chunk > 0) return device.is_cpu() ? options.chunk : std::min(options.chunk, most);
+  const double fitting =
+      chunk_bytes(options) / bytes_per_sample(front().engine->parameters(), front().seen,
+                                              front().tokens() * front().shape.theta_channels);
   return static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(most)));
+}
+
+// A device's memory may be smaller than what the user would give, and others take of it.
+double Posterior::chunk_bytes(const SamplingOptions& options) const {
+  constexpr double share_of_free = 0.5;
+  const double wanted = options.memory_gb * 1e9;
+  const at::Device device = front().engine->device();
+  if (device.is_cpu()) return wanted;
+  return std::min(wanted, share_of_free * static_cast<double>(engine::free_memory(device)));
 }
 
 bool Posterior::joint() const {

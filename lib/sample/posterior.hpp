@@ -143,6 +143,8 @@ class Posterior {
   Parts& front() const { return *members_.front(); }
   /// The probes of member m have a seed of their own.
   static DivergenceOptions divergence_of_member(const DivergenceOptions& divergence, int64_t m);
+  /// Bytes that a chunk may take.
+  double chunk_bytes(const SamplingOptions& options) const;
   DensityMemory density_memory(const SamplingOptions& options) const;
   /// The mixture of what `of_member` gives for each of them, with probes of its own.
   LogProbs mixed(const DivergenceOptions& divergence, const Progress& progress,

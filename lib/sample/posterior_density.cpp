@@ -234,8 +234,9 @@ void Posterior::find_modes_by_group(std::span<const double> x, int64_t rows, int
 DensityMemory Posterior::density_memory(const SamplingOptions& options) const {
   const Parts& parts = front();
   const double bytes = bytes_per_pull_back(parts.engine->parameters(), parts.seen);
-  const int64_t fitting = std::max<int64_t>(1, static_cast<int64_t>(options.memory_gb * 1e9 / bytes));
-  return {std::min(chunk_size(options), fitting), options.memory_gb * 1e9};
+  const double room = chunk_bytes(options);
+  const int64_t fitting = std::max<int64_t>(1, static_cast<int64_t>(room / bytes));
+  return {std::min(chunk_size(options), fitting), room};
 }
 
 }  // namespace fluxsbi::sample

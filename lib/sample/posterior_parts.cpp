@@ -26,18 +26,22 @@ Bound bind(engine::Engine& engine, const at::Tensor& cond, std::span<const int64
   at::Tensor chosen;  // [1 or n, M, K]
   if (same) {
     chosen = cond.narrow(0, rows.front(), 1);  // the engine repeats it as it needs
+    if (!cond.is_cpu()) chosen = chosen.clone();
   } else {
     const at::Tensor index = at::tensor(at::ArrayRef<int64_t>(rows.data(), rows.size()), at::kLong);
-    chosen = cond.index_select(0, index.to(cond.device()));
+    chosen = cond.index_select(0, index.to(cond.device(), at::kLong, /*non_blocking=*/true));
   }
-  return bound_of(engine, [chosen, same](const at::Tensor& t, const at::Tensor& x, const at::Tensor& items) {
-    model::Inputs inputs;
-    inputs.t = t;
-    inputs.obs = x;
-    inputs.cond = same || !items.defined() ? chosen : chosen.index_select(0, items);
-    inputs.embedded = true;
-    return inputs;
-  });
+  Bound bound =
+      bound_of(engine, [chosen, same](const at::Tensor& t, const at::Tensor& x, const at::Tensor& items) {
+        model::Inputs inputs;
+        inputs.t = t;
+        inputs.obs = x;
+        inputs.cond = same || !items.defined() ? chosen : chosen.index_select(0, items);
+        inputs.embedded = true;
+        return inputs;
+      });
+  if (!cond.is_cpu()) bound.reads = {chosen};
+  return bound;
 }
 
 // The same network by its null condition. Any row of cond [1 or n, M, K] gives the shape.

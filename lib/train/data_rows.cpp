@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include <ATen/Functions.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "train/data_order.hpp"
 #include "train/read_ahead.hpp"
@@ -25,10 +28,30 @@ struct HostRows {
   at::Tensor theta, x;  ///< [rows, theta_dim, theta_channels], [rows, x_dim, x_channels]
 };
 
-HostRows host_rows(int64_t rows, const data::DataShape& shape) {
-  return {at::empty({rows, shape.theta_dim, shape.theta_channels}, at::kFloat),
-          at::empty({rows, shape.x_dim, shape.x_channels}, at::kFloat)};
+HostRows host_rows(int64_t rows, const data::DataShape& shape, bool pinned = false) {
+  const auto options = at::TensorOptions(at::kFloat).pinned_memory(pinned);
+  return {at::empty({rows, shape.theta_dim, shape.theta_channels}, options),
+          at::empty({rows, shape.x_dim, shape.x_channels}, options)};
 }
+
+// Tells when a device has taken what was copied to it from pinned memory; of a CPU nothing.
+class Copied {
+ public:
+  explicit Copied(at::Device device) : device_(device) {
+    if (!device.is_cpu()) event_.emplace(device.type());
+  }
+  // After the copies have been asked for.
+  void record() {
+    if (event_) event_->record(c10::impl::VirtualGuardImpl(device_.type()).getStream(device_));
+  }
+  void wait() {
+    if (event_ && !event_->query()) event_->synchronize();
+  }
+
+ private:
+  at::Device device_;
+  std::optional<c10::Event> event_;
+};
 
 class StreamFeed final : public BatchFeed {
  public:
@@ -41,9 +64,11 @@ class StreamFeed final : public BatchFeed {
         batch_size_(batch_size),
         part_(part),
         order_(choice_.size, seed),
+        copied_(layout_.device),
         ahead_(places,
                [this](int64_t step, int64_t place) { read(step, host_[static_cast<size_t>(place)]); }) {
-    for (auto& rows : host_) rows = host_rows(batches * part.count, layout_.shape);
+    for (auto& rows : host_)
+      rows = host_rows(batches * part.count, layout_.shape, /*pinned=*/!layout_.device.is_cpu());
     const data::DataShape& shape = layout_.shape;
     const int64_t learnt = shape.theta_dim + (layout_.joint ? shape.x_dim : 0);
     theta_ = empty_rows({batches, part.count}, {learnt, shape.theta_channels}, layout_.device);
@@ -51,7 +76,11 @@ class StreamFeed final : public BatchFeed {
       x_ = empty_rows({batches, part.count}, {shape.x_dim, shape.x_channels}, layout_.device);
   }
 
-  void prepare(int64_t step) override { put(host_[static_cast<size_t>(ahead_.take(step))]); }
+  void prepare(int64_t step) override {
+    copied_.wait();  // of the step before, whose place is read into from here on
+    put(host_[static_cast<size_t>(ahead_.take(step))]);
+    copied_.record();
+  }
 
   void load(int64_t index, method::Batch& batch) override {
     batch.obs = theta_[index];
@@ -74,7 +103,7 @@ class StreamFeed final : public BatchFeed {
   void put(const HostRows& rows) {
     const int64_t thetas = layout_.shape.theta_dim;
     at::Tensor theta = theta_.flatten(0, 1);
-    // Pageable memory: it is read before the call returns, and the device is not waited for.
+    // From pinned memory the device takes the rows by itself, and is not waited for.
     theta.narrow(1, 0, thetas).copy_(rows.theta, /*non_blocking=*/true);
     at::Tensor x = layout_.joint ? theta.narrow(1, thetas, layout_.shape.x_dim) : x_.flatten(0, 1);
     x.copy_(rows.x, /*non_blocking=*/true);
@@ -90,6 +119,7 @@ class StreamFeed final : public BatchFeed {
   static constexpr int64_t places = 4;  // steps ahead, so that a step that reads slowly delays none
   std::array<HostRows, places> host_;
   std::vector<int64_t> rows_;  ///< of the step that is read
+  Copied copied_;              ///< of the last step's rows
   ReadAhead ahead_;            ///< the last member, so that its thread ends before the others
 };
 

@@ -6,6 +6,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
 
 #include "checkpoint/compare.hpp"
 #include "core/error.hpp"
@@ -13,6 +14,7 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "distributed/ranks.hpp"
+#include "engine/device.hpp"
 #include "engine/weights.hpp"
 #include "train/learned_levels.hpp"
 #include "train/pace.hpp"
@@ -65,6 +67,7 @@ class Trainer {
   void finish_step();
   void prepare_step();
   void take_together(const std::string& problem);
+  [[noreturn]] void refuse_batch();
   [[noreturn]] void lose_rows(const std::string& problem);
   int signal_after_step();
   void require_same_weights(bool whole_state);
@@ -262,11 +265,29 @@ void Trainer::prepare_step() {
     if (ranks_.alone()) lose_rows(unread.what());
     problem = unread.what();
   }
-  if (ranks_.alone()) {
+  if (!ranks_.alone()) return take_together(problem);
+  try {
     step_function_.take(runner_);
-  } else {
-    take_together(problem);
+  } catch (const c10::OutOfMemoryError&) {
+    refuse_batch();
   }
+}
+
+// The device's memory does not hold a step, and the weights may be half of the next one's.
+void Trainer::refuse_batch() {
+  core::log::end_progress();
+  const at::Device device = setup_.engine->device();
+  const int64_t rows = step_function_.fitting_rows();
+  throw core::UserError(
+      "training.batch_size = " + std::to_string(options_.batch_size) + " is too large for the memory of " +
+      device.str() + ", of which " + core::bytes_text(static_cast<double>(engine::free_memory(device))) +
+      " are free beside the weights: " +
+      (rows > 0
+           ? std::to_string(rows) + " rows fit; set training.batch_size to that, and training.multistep to " +
+                 std::to_string((options_.batch_size + rows - 1) / rows * options_.multistep) +
+                 " to keep the rows of a step"
+           : "not even one row fits; take a smaller network, or --device cpu") +
+      ". " + last_checkpoint());
 }
 
 void Trainer::take_together(const std::string& problem) {

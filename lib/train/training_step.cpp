@@ -6,6 +6,7 @@
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
+#include <c10/util/Exception.h>
 
 #include "core/philox.hpp"
 #include "core/stop.hpp"
@@ -126,15 +127,20 @@ RanksState TrainingStep::take(engine::StepRunner& runner, const RankState& own) 
 }
 
 // Every rank draws the noise of the whole step, whose numbers follow one from the other, and takes its part.
-at::Tensor TrainingStep::micro_batch(int64_t index) {
-  feed_->load(index, batch_);
-  const engine::Part rows = divides_late_ ? engine::Part{0, batch_size_} : part_;
+method::Noise TrainingStep::noise_of(int64_t index, const engine::Part& rows) const {
   const auto part = [&](const at::Tensor& x) {
     return x.defined() ? x[index].narrow(0, rows.first, rows.count) : x;
   };
   method::Noise noise{part(noise_.normal), part(noise_.uniform), part(noise_.mask), part(noise_.drop),
                       part(noise_.missing)};
   if (levels) noise.level = levels->draw(noise.uniform);
+  return noise;
+}
+
+at::Tensor TrainingStep::micro_batch(int64_t index) {
+  feed_->load(index, batch_);
+  const engine::Part rows = divides_late_ ? engine::Part{0, batch_size_} : part_;
+  const method::Noise noise = noise_of(index, rows);
   engine::Regression problem = regression_of(method_, data_, batch_, noise);
   if (divides_late_) problem = engine::part_of(problem, part_);
   // A regression's loss is the mean over the rows that it was made of.
@@ -161,6 +167,23 @@ void TrainingStep::update() {
   norm_sum.add_(optimiser_.gradient_norm);
   const at::Tensor finite = at::isfinite(step_loss_ + optimiser_.gradient_norm);
   first_bad_.copy_(at::where(finite, first_bad_, at::minimum(first_bad_, step_number_)));
+}
+
+int64_t TrainingStep::fitting_rows() {
+  const at::NoGradGuard no_grad;
+  const int64_t own = part_.count;
+  for (int64_t count = own / 2; count >= 1; count /= 2) {
+    try {
+      feed_->load(0, batch_);
+      for (at::Tensor* rows : {&batch_.obs, &batch_.cond}) *rows = engine::part_of(*rows, {0, count}, own);
+      engine_.accumulate_gradient(regression_of(method_, data_, batch_, noise_of(0, {part_.first, count})),
+                                  1);
+      return count;
+    } catch (const c10::OutOfMemoryError&) {
+      batch_ = {};
+    }
+  }
+  return 0;
 }
 
 int64_t TrainingStep::first_bad_step() const {

@@ -43,6 +43,10 @@ class TrainingStep {
   /// take() of one of several ranks, of which each says how it is. Where one has failed none does the step.
   RanksState take(engine::StepRunner& runner, const RankState& own);
 
+  /// After take() has thrown c10::OutOfMemoryError: the largest part of a batch, halved again and again, of
+  /// which the device's memory holds the gradient; 0: not one row's. The step is good for nothing else then.
+  int64_t fitting_rows();
+
   /// Sums on the device since they were last set to zero: of the loss and the gradient norm since the last
   /// report, of the loss in the schedule's window.
   at::Tensor loss_sum, norm_sum, window_sum;  ///< scalars, float32
@@ -57,6 +61,7 @@ class TrainingStep {
   void accumulate();
   void update();
   at::Tensor micro_batch(int64_t index);
+  method::Noise noise_of(int64_t index, const engine::Part& rows) const;
 
   engine::Engine& engine_;
   const method::Method& method_;

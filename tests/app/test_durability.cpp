@@ -147,11 +147,10 @@ TEST_CASE("log-densities of samples that were killed again and again have the by
       std::error_code none;
       const auto before = fs::last_write_time(parts + ".partial", none);
       Running computing(densities(parts));
-      for (int i = 0; i < 3000 && !fs::exists(parts); ++i) {
+      wait_until([&] {
         const auto now = fs::last_write_time(parts + ".partial", none);
-        if (!none && now != before) break;
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
+        return (!none && now != before) || fs::exists(parts);
+      });
       computing.send(SIGKILL);
       computing.wait();
     }
@@ -172,7 +171,8 @@ TEST_CASE("modes whose search was stopped are those of one that was not", "[app]
   };
   succeed(modes("whole.npz"));
   Running computing(modes("parts.npz"));
-  wait_for_journal(posterior.at("parts.npz"));
+  const std::string journal = posterior.at("parts.npz.partial"), done = posterior.at("parts.npz");
+  REQUIRE(wait_until([&] { return fs::exists(journal) || fs::exists(done); }));
   computing.send(SIGTERM);
   const int code = computing.wait();
   CHECK((code == 75 || code == 0));

@@ -116,13 +116,7 @@ TEST_CASE("a rank of torchrun that dies ends the other with one sentence, whoeve
     const std::string run = folder.file("run" + std::to_string(dies));
     const TwoRanks ranks(folder, "train " + folder.file("c.yaml") + " -o " + run +
                                      " --set training.nsteps=100000 training.save_every=20");
-    bool saved = false;
-    for (int turn = 0; turn < 1200 && !saved; ++turn) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-      std::error_code none;
-      saved = fs::exists(run + "/checkpoints", none) && !fs::is_empty(run + "/checkpoints", none);
-    }
-    REQUIRE(saved);
+    REQUIRE(wait_until([&] { return has_checkpoint(run); }));
     ranks.kill(dies);
     const Outcome other = ranks.wait(1 - dies);
     ranks.wait(dies);

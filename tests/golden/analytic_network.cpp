@@ -83,8 +83,8 @@ sample::Evaluate analytic_network(const Case& golden, const std::string& name) {
 at::Tensor log_prob_of(const method::Path& path, const sample::Evaluate& network, const at::Tensor& x,
                        const std::string& solver, int64_t steps, double tolerance) {
   const at::Tensor free = at::full({x.size(1), x.size(2)}, true, at::kBool);
-  const sample::DensityEquation equation(path, test::pull_back_of(network), free,
-                                         sample::unit_directions(free, at::kCPU), x.size(0));
+  const sample::DensityEquation equation(path, test::pull_back_of(network), free.to(x.device()),
+                                         sample::unit_directions(free, x.device()), x.size(0));
   sample::SolverOptions options;
   options.steps = steps;
   options.atol = options.rtol = tolerance;

@@ -1,12 +1,14 @@
 #include "golden/case.hpp"
 
 #include <cmath>
+#include <cstdlib>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "engine/device.hpp"
 
 namespace fluxsbi::golden {
 
@@ -25,6 +27,16 @@ at::Tensor copy_of(const std::vector<T>& values, const std::vector<int64_t>& sha
 
 }  // namespace
 
+std::string device_name() {
+  const char* const named = std::getenv("FLUXSBI_GOLDEN_DEVICE");
+  return named ? named : "cpu";
+}
+
+at::Device device() {
+  static const at::Device chosen = engine::choose_device(device_name()).device;
+  return chosen;
+}
+
 at::Tensor Case::tensor(const std::string& array) const {
   const io::Array& source = find(*this, array);
   switch (source.dtype) {
@@ -32,11 +44,11 @@ at::Tensor Case::tensor(const std::string& array) const {
     case io::DType::bf16:
     case io::DType::f32:
     case io::DType::f64:
-      return copy_of(source.to_float(), source.shape, at::kFloat);
+      return copy_of(source.to_float(), source.shape, at::kFloat).to(golden::device());
     case io::DType::boolean:
-      return copy_of(source.to_int64(), source.shape, at::kLong).to(at::kBool);
+      return copy_of(source.to_int64(), source.shape, at::kLong).to(golden::device(), at::kBool);
     default:
-      return copy_of(source.to_int64(), source.shape, at::kLong);
+      return copy_of(source.to_int64(), source.shape, at::kLong).to(golden::device());
   }
 }
 
@@ -92,7 +104,7 @@ void Report::compare(const std::string& what, const at::Tensor& ours, const at::
     return fail(what + " has shape " + core::shape_text(ours.sizes()) + ", the file " +
                 core::shape_text(reference.sizes()));
   }
-  const at::Tensor a = ours.detach().to(at::kDouble), b = reference.to(at::kDouble);
+  const at::Tensor a = ours.detach().to(at::kCPU, at::kDouble), b = reference.to(at::kCPU, at::kDouble);
   const double largest = std::max(1.0, b.abs().max().item<double>());
   compare(what, (a - b).abs().max().item<double>() / largest, tolerance);
 }

@@ -13,6 +13,10 @@
 
 namespace fluxsbi::golden {
 
+/// Where cases are computed: what FLUXSBI_GOLDEN_DEVICE names, as --device does; else "cpu".
+std::string device_name();
+at::Device device();
+
 /// A golden file: arrays, metadata, and its metadata entry `config`.
 struct Case {
   std::string name;  ///< file name
@@ -20,9 +24,9 @@ struct Case {
   config::Value config;  ///< a document with the one section `model`
 
   bool has(const std::string& array) const { return content.arrays.count(array) > 0; }
-  /// float32, int64 or bool, on the CPU. Throws UserError naming the array if it is not there.
+  /// float32, int64 or bool, on device(). Throws UserError naming the array if it is not there.
   at::Tensor tensor(const std::string& array) const;
-  /// float64 numbers of an array, flattened
+  /// float64 numbers of an array, flattened, on the CPU
   at::Tensor numbers(const std::string& array) const;
   /// A metadata entry; "" if it is not there.
   std::string metadata(const std::string& key) const;

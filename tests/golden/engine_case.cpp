@@ -33,7 +33,7 @@ EngineResult evaluate(engine::Engine& engine, const model::Inputs& inputs, const
   engine::Regression problem;
   problem.inputs = inputs;
   problem.target = result.output - cotangent;
-  problem.weight = at::full({1, 1, 1}, 0.5);
+  problem.weight = at::full({1, 1, 1}, 0.5, result.output.options());
   engine.parameters().gradient.zero_();
   result.loss = engine.accumulate_gradient(problem, 1.0 / static_cast<double>(copies));
   return result;

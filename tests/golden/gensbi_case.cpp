@@ -78,7 +78,7 @@ sample::Evaluate bound(engine::Engine& engine, const at::Tensor& x_o) {
     const int64_t rows = x.size(0), tokens = x.size(1), given = x_o.size(1);
     inputs.obs = at::cat({x, x_o.expand({rows, -1, -1})}, 1);
     inputs.condition_mask =
-        at::cat({at::zeros({1, tokens, 1}, at::kBool), at::ones({1, given, 1}, at::kBool)}, 1);
+        at::cat({at::zeros({1, tokens, 1}, at::kBool), at::ones({1, given, 1}, at::kBool)}, 1).to(x.device());
     return engine.forward(inputs).narrow(1, 0, tokens);
   };
 }
@@ -94,8 +94,9 @@ void compare_samples(const Case& golden, sample::Posterior& posterior, double to
   options.steps = euler_steps;
   const at::Tensor ours =
       sample::sample_path(sample::find_solver("euler"), equation, golden.tensor("in/x0_sampling"), options).x;
-  const at::Tensor stable = golden.has("out/posterior_stable") ? golden.tensor("out/posterior_stable")
-                                                               : at::ones({ours.size(0)}, at::kBool);
+  const at::Tensor stable = golden.has("out/posterior_stable")
+                                ? golden.tensor("out/posterior_stable")
+                                : at::ones({ours.size(0)}, at::kBool).to(ours.device());
   const at::Tensor rows = stable.nonzero().view(-1);
   if (rows.numel() == 0) return report.fail("no row of out/posterior_stable is stable");
   report.compare(array, ours.index_select(0, rows), golden.tensor(array).index_select(0, rows), tolerance);
@@ -126,7 +127,7 @@ void check_gensbi_export(const std::string& folder, const std::string& name, Rep
     found = true;
     const auto file = import(*weights, config, golden, report);
     if (!file) continue;
-    sample::Posterior posterior = experiment::make_posterior(*file, {"cpu", "auto"}, "float32");
+    sample::Posterior posterior = experiment::make_posterior(*file, {device_name(), "auto"}, "float32");
     const double tolerance = tolerance_of(*file);
     const at::Tensor reference = golden.tensor(array);
     // The model numbers its tokens as GenSBI's pipelines do.

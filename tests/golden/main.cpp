@@ -3,7 +3,8 @@
 // fluxsbi_test_golden             checks all and prints a summary
 // FILE is a .safetensors file, or gensbi_export/NAME for an export with its NAME_io.safetensors. The files
 // are those in the folder that FLUXSBI_GOLDEN names; without it ../shared/golden beside the source where that
-// exists, else tests/data/golden. A folder without files is a failure, never a success.
+// exists, else tests/data/golden. A folder without files is a failure, never a success. FLUXSBI_GOLDEN_DEVICE
+// names where the cases are computed (as --device; default cpu).
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>

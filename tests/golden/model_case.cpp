@@ -157,7 +157,7 @@ double compare_gradients(const Case& golden, const std::string& call, const mode
   for (const auto& entry : layout) {
     const torch::Tensor& parameter = parameters[entry.name];
     const at::Tensor ours = parameter.grad().defined() ? parameter.grad() : at::zeros_like(parameter);
-    Gradient gradient{entry.path, model::to_gensbi(entry, ours.detach()).flatten(), {}, {}};
+    Gradient gradient{entry.path, model::to_gensbi(entry, ours.detach().to(at::kCPU)).flatten(), {}, {}};
     const std::string full = call + "grad/" + entry.path, projected = call + "gradproj/" + entry.path;
     if (golden.has(full)) {
       gradient.full = golden.numbers(full);
@@ -200,7 +200,7 @@ void compare_input_gradients(const Case& golden, const std::string& call, const 
     if (!golden.has(array)) continue;
     const torch::Tensor& input = inputs.*(row.member);
     const at::Tensor ours =
-        (input.grad().defined() ? input.grad() : at::zeros_like(input)).flatten().to(at::kDouble);
+        (input.grad().defined() ? input.grad() : at::zeros_like(input)).flatten().to(at::kCPU, at::kDouble);
     const at::Tensor reference = golden.numbers(array);
     const double norm = std::hypot(parameter_norm, reference.norm().item<double>());
     report.compare(array, (ours - reference).abs().max().item<double>(), tolerance_of(golden) * norm);
@@ -276,7 +276,7 @@ void compare_input_gradients(const Case& golden, const std::string& call, engine
     const std::string array = call + "grad_in/" + name;
     if (!golden.has(array)) continue;
     const at::Tensor reference = golden.numbers(array).reshape({1, -1});
-    at::Tensor ours = gradient.to(at::kDouble).reshape({-1, reference.numel()});
+    at::Tensor ours = gradient.to(at::kCPU, at::kDouble).reshape({-1, reference.numel()});
     if (ours.size(0) == 1) ours = ours / static_cast<double>(copies);
     const double norm = std::hypot(parameter_norm, reference.norm().item<double>());
     report.compare(std::string(engine.name()) + " engine: " + array,
@@ -308,15 +308,15 @@ void check_engine(const Case& golden, const std::string& call, engine::Engine& e
 
 /// The engines of training and sampling on the file's calls: they take the network's parameters over, in the
 /// end in bfloat16 where the file has a reduced-precision result. FLUXSBI_ENGINE = reference or tile leaves
-/// one of them.
+/// one of them; on another device than the CPU there is the reference engine alone.
 void check_engines(const Case& golden, const std::vector<std::string>& calls,
                    const std::shared_ptr<model::Network>& network, const Layout& layout, Report& report) {
   const char* named = std::getenv("FLUXSBI_ENGINE");
-  const std::string wanted = named ? named : "";
+  const std::string wanted = !device().is_cpu() ? "reference" : named ? named : "";
   for (const auto& call : calls) {
     const test::Threads two(2);
     if (wanted != "tile") {
-      check_engine(golden, call, *engine::make_reference_engine(network, at::kFloat, at::kCPU), layout,
+      check_engine(golden, call, *engine::make_reference_engine(network, at::kFloat, device()), layout,
                    report);
     }
     if (wanted != "reference") {
@@ -327,7 +327,7 @@ void check_engines(const Case& golden, const std::vector<std::string>& calls,
   const at::Tensor exact = golden.tensor("out/y_float32");
   Report unused;
   const at::Tensor y =
-      engine::make_reference_engine(network, at::kBFloat16, at::kCPU)->forward(inputs_of(golden, "", unused));
+      engine::make_reference_engine(network, at::kBFloat16, device())->forward(inputs_of(golden, "", unused));
   report.compare("reference engine: out/y in bfloat16", (y - exact).abs().max().item<double>(),
                  (golden.tensor("out/y") - exact).abs().max().item<double>());
 }
@@ -353,6 +353,7 @@ void check_model(const Case& golden, Report& report) {
   const Layout layout = model::gensbi_layout(*network);
   load_parameters(golden, *network, layout, report);
   if (report.failed()) return;
+  network->to(device());
 
   const std::vector<std::string> calls = calls_of(golden);
   for (const auto& call : calls) check_call(golden, call, *network, layout, report);

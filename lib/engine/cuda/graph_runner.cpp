@@ -59,7 +59,7 @@ bool GraphRunner::record(const std::function<void()>& step) {
     cudaGetLastError();  // clears the error that ended the recording
     const std::string text = problem.what();
     core::log::warning(
-        "the training step cannot be recorded as a CUDA graph and is called operation by operation: " +
+        "a step of training or sampling cannot be recorded as a CUDA graph and is called op by op: " +
         text.substr(0, text.find('\n')));
     return false;
   }

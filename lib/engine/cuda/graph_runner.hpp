@@ -1,4 +1,4 @@
-// Training steps as a CUDA graph: recorded once, replayed with one launch.
+// Steps of training and chunks of samples as CUDA graphs: recorded once, replayed with one launch.
 #pragma once
 
 #include <memory>

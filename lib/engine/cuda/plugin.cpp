@@ -1,7 +1,9 @@
 // The plug-in's entry points (engine/plugin.hpp).
 #include "engine/plugin.hpp"
 
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
 
 #include "core/text.hpp"
@@ -16,6 +18,8 @@ class Plugin : public CudaPlugin {
  public:
   int device_count() const override { return c10::cuda::device_count(); }
 
+  at::Device device(int index) const override { return {at::kCUDA, static_cast<c10::DeviceIndex>(index)}; }
+
   std::string description(int device) const override {
     cudaDeviceProp properties{};
     if (cudaGetDeviceProperties(&properties, device) != cudaSuccess) return "unknown GPU";
@@ -28,6 +32,17 @@ class Plugin : public CudaPlugin {
     int major = 0;
     cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
     return major >= 8;
+  }
+
+  // What the driver has left, and what the caching allocator keeps of freed tensors.
+  int64_t free_memory(int device) const override {
+    const c10::cuda::CUDAGuard on_device(static_cast<c10::DeviceIndex>(device));
+    size_t free = 0, total = 0;
+    if (cudaMemGetInfo(&free, &total) != cudaSuccess) return 0;
+    const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(static_cast<c10::DeviceIndex>(device));
+    const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    return static_cast<int64_t>(free) + stats.reserved_bytes[all].current -
+           stats.allocated_bytes[all].current;
   }
 
   std::unique_ptr<StepRunner> make_step_runner(int device) const override {

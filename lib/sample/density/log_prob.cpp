@@ -17,6 +17,7 @@
 #include "core/stop.hpp"
 #include "core/text.hpp"
 #include "sample/density/density_equation.hpp"
+#include "sample/memory.hpp"
 
 namespace fluxsbi::sample {
 
@@ -141,27 +142,51 @@ class DensityEvaluation {
 
   // numbers: float64, [rows] values and, of an estimated divergence, [rows] standard errors.
   Chunk compute(const ChunkPoints& points) const {
+    Chunk all;
+    std::vector<double> values, errors;
+    parts_.over(
+        std::ssize(points.rows), source_.who, [] {},
+        [&](int64_t first, int64_t count) {
+          compute_part(part_of_points(points, static_cast<size_t>(first), static_cast<size_t>(count)), all,
+                       values, errors);
+        });
+    for (const auto* part : {&values, &errors}) {
+      const auto bytes = std::as_bytes(std::span(*part));
+      all.numbers.insert(all.numbers.end(), bytes.begin(), bytes.end());
+    }
+    return all;
+  }
+
+  ChunkPoints part_of_points(const ChunkPoints& points, size_t first, size_t count) const {
+    const auto part = [&](const auto& list, size_t each) {
+      const auto begin = list.begin() + static_cast<std::ptrdiff_t>(first * each);
+      return std::decay_t<decltype(list)>(begin, begin + static_cast<std::ptrdiff_t>(count * each));
+    };
+    return {part(points.rows, 1), part(points.bound, 1), part(points.values, size())};
+  }
+
+  // Adds rows that are integrated together.
+  void compute_part(const ChunkPoints& points, Chunk& all, std::vector<double>& values,
+                    std::vector<double>& errors) const {
     Bound bound = source_.bind(points.bound);
     core::require(static_cast<bool>(bound.pull_back), "a density needs the network's gradient");
     Directions directions = divergence_.exact ? unit_directions(free_, source_.device)
                                               : random_directions(free_, divergence_.seed, points.rows,
                                                                   divergence_.probes, source_.device);
     const DensityEquation equation(*path_, std::move(bound.pull_back), free_.to(source_.device),
-                                   std::move(directions), memory_.pull_backs, spacing_);
+                                   std::move(directions),
+                                   std::max<int64_t>(1, memory_.pull_backs >> parts_.halvings()), spacing_);
     const LogDensity found = log_density(equation, solver_, states(points), solver_options_);
-    Chunk chunk;
-    chunk.evaluations = found.evaluations;
-    const at::Tensor exhausted = found.exhausted.to(at::kCPU);
-    chunk.exhausted.assign(exhausted.const_data_ptr<bool>(),
-                           exhausted.const_data_ptr<bool>() + exhausted.numel());
-    for (const at::Tensor& part : {found.value, found.standard_error}) {
-      if (!part.defined()) continue;
-      const at::Tensor numbers = part.to(at::kCPU).contiguous();
-      const auto bytes =
-          std::as_bytes(std::span(numbers.const_data_ptr<double>(), static_cast<size_t>(numbers.numel())));
-      chunk.numbers.insert(chunk.numbers.end(), bytes.begin(), bytes.end());
-    }
-    return chunk;
+    const at::Tensor exhausted = found.exhausted.to(at::kCPU), value = found.value.to(at::kCPU).contiguous();
+    at::Tensor error = found.standard_error;
+    if (error.defined()) error = error.to(at::kCPU).contiguous();
+    all.evaluations = std::max(all.evaluations, found.evaluations);
+    const auto append = [](auto& list, const auto* numbers, int64_t count) {
+      list.insert(list.end(), numbers, numbers + count);
+    };
+    append(all.exhausted, exhausted.const_data_ptr<bool>(), exhausted.numel());
+    append(values, value.const_data_ptr<double>(), value.numel());
+    if (error.defined()) append(errors, error.const_data_ptr<double>(), error.numel());
   }
 
   FoundDensities found_in(const Chunk& chunk, const ChunkPoints& points) const {
@@ -182,6 +207,7 @@ class DensityEvaluation {
   const Source& source_;
   const DivergenceOptions divergence_;
   const DensityMemory memory_;
+  mutable FittingParts parts_;  // of chunks that the device's memory does not hold
   const SolverRow& solver_;
   const std::unique_ptr<method::Path> path_;
   SolverOptions solver_options_;

@@ -26,35 +26,68 @@ at::Tensor time_for(double t, const at::Tensor& like) {
   return at::full({1}, t, like.options());
 }
 
-at::Tensor PathEquation::ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
+namespace {
+
+// One time for all rows of `like`, as a number of its type on the host: what is computed of it costs the
+// device nothing, and multiplies tensors on the device as a number.
+at::Tensor host_time(double t, const at::Tensor& like) {
+  return at::full({}, t, like.scalar_type());
+}
+
+}  // namespace
+
+at::Tensor Equation::slope_at(double t, const at::Tensor& x) const {
+  return slope(time_for(t, x), x, {});
+}
+
+at::Tensor PathEquation::acts(const at::Tensor& t) const {
+  const method::Level level = path_.level(t);
+  const at::Tensor ratio = level.noise / level.signal;
+  return (ratio >= guidance_.least).logical_and(ratio <= guidance_.most);
+}
+
+bool PathEquation::guides_at(double t, const at::Tensor& like) const {
+  if (!guided()) return false;
+  if (guidance_.least <= 0 && std::isinf(guidance_.most)) return true;
+  // In the state's type, in which rows with times of their own are told, too.
+  return acts(host_time(t, like)).item<bool>();
+}
+
+at::Tensor PathEquation::ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows,
+                             std::optional<bool> guides) const {
   const method::Query query = path_.query(t);
-  const at::Tensor time = query.time.view(-1), state = query.scale * x;
+  const at::Tensor time =
+      query.time.dim() == 0 ? time_for(query.time.item<double>(), x) : query.time.view(-1);
+  const at::Tensor state = query.scale * x;
   const at::Tensor output = network_(time, state, rows);
-  if (!guidance_.unconditional || guidance_.scale == 1) return output;
-  at::Tensor acts;  // [1 or n, 1, 1] bool; undefined: everywhere
-  if (guidance_.least > 0 || std::isfinite(guidance_.most)) {
-    const method::Level level = path_.level(t);
-    const at::Tensor ratio = level.noise / level.signal;
-    acts = (ratio >= guidance_.least).logical_and(ratio <= guidance_.most);
-    if (!acts.any().item<bool>()) return output;
+  if (!guided() || !guides.value_or(true)) return output;
+  at::Tensor some;  // [1 or n, 1, 1] bool; undefined: everywhere
+  if (!guides && (guidance_.least > 0 || std::isfinite(guidance_.most))) {
+    some = acts(t);
+    if (!some.any().item<bool>()) return output;
   }
   const at::Tensor without = guidance_.unconditional(time, state, rows);
   const at::Tensor guided = without + guidance_.scale * (output - without);
-  return acts.defined() ? at::where(acts, guided, output) : guided;
+  return some.defined() ? at::where(some, guided, output) : guided;
 }
 
 at::Tensor PathEquation::combine(const method::Linear& linear, const at::Tensor& t, const at::Tensor& x,
-                                 const at::Tensor& rows) const {
-  return free(linear.x * x + linear.network * ask(t, x, rows), rows);
+                                 const at::Tensor& rows, std::optional<bool> guides) const {
+  return free(linear.x * x + linear.network * ask(t, x, rows, guides), rows);
 }
 
 at::Tensor PathEquation::slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const {
   const at::Tensor time = over_elements(t);
-  return combine(path_.velocity(time), time, x, rows);
+  return combine(path_.velocity(time), time, x, rows, {});
+}
+
+at::Tensor PathEquation::slope_at(double t, const at::Tensor& x) const {
+  const at::Tensor time = host_time(t, x);
+  return combine(path_.velocity(time), time, x, {}, guides_at(t, x));
 }
 
 at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, double score) const {
-  const at::Tensor time = over_elements(time_for(t, x));
+  const at::Tensor time = host_time(t, x);
   method::Linear sum = path_.velocity(time);
   sum.x = velocity * sum.x;
   sum.network = velocity * sum.network;
@@ -64,12 +97,12 @@ at::Tensor PathEquation::along(double t, const at::Tensor& x, double velocity, d
     sum.x = sum.x + score * (signal * clean.x - 1);
     sum.network = sum.network + score * signal * clean.network;
   }
-  return combine(sum, time, x, {});
+  return combine(sum, time, x, {}, guides_at(t, x));
 }
 
 at::Tensor PathEquation::denoised(double t, const at::Tensor& x) const {
-  const at::Tensor time = over_elements(time_for(t, x));
-  return combine(path_.denoised(time), time, x, {});
+  const at::Tensor time = host_time(t, x);
+  return combine(path_.denoised(time), time, x, {}, guides_at(t, x));
 }
 
 at::Tensor PathEquation::initial(const at::Tensor& noise) const {

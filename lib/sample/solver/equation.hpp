@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,8 @@ class Equation {
   virtual double time(double part) const = 0;
   /// t [1 or n], x [n, L, C] -> [n, L, C]; rows as for Evaluate.
   virtual at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const = 0;
+  /// The same at one time for all rows, in order.
+  virtual at::Tensor slope_at(double t, const at::Tensor& x) const;
 };
 
 /// time(part) for the parts 1 - (1 - i / steps)^spacing, i = 0 ... steps, steps >= 1. spacing 1: evenly
@@ -73,6 +76,7 @@ class PathEquation final : public Equation {
   double end() const override { return path_.end(); }
   double time(double part) const override { return path_.time(part); }
   at::Tensor slope(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const override;
+  at::Tensor slope_at(double t, const at::Tensor& x) const override;
 
   /// x(start()) of standard normal noise [n, L, C].
   at::Tensor initial(const at::Tensor& noise) const;
@@ -91,10 +95,17 @@ class PathEquation final : public Equation {
 
  private:
   at::Tensor combine(const method::Linear& linear, const at::Tensor& t, const at::Tensor& x,
-                     const at::Tensor& rows) const;
-  /// F at (t, x), guided. Where guidance acts at some noise levels only, it reads back whether any row is
-  /// there.
-  at::Tensor ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows) const;
+                     const at::Tensor& rows, std::optional<bool> guides) const;
+  /// F at (t, x), guided where `guides`; without that, by each row's own noise level, of which it reads back
+  /// whether any is in guidance's range.
+  at::Tensor ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows,
+                 std::optional<bool> guides) const;
+  /// Whether guidance changes F at any time.
+  bool guided() const { return guidance_.unconditional && guidance_.scale != 1; }
+  /// Where guidance acts among the times t, of their shape, bool.
+  at::Tensor acts(const at::Tensor& t) const;
+  /// Whether it acts at a time that all rows share; nothing waits for the device.
+  bool guides_at(double t, const at::Tensor& like) const;
 
   const method::Path& path_;
   Evaluate network_;

@@ -23,7 +23,7 @@ at::Tensor RungeKutta::take(const Step& step, const at::Tensor& x) {
   std::vector<at::Tensor> k;
   for (int i = 0; i < tableau_.stages(); ++i) {
     const double time = step.from + tableau_.c[static_cast<size_t>(i)] * h;
-    k.push_back(equation_.slope(time_for(time, x), i == 0 ? x : combine(x, k, tableau_.row(i), h), {}));
+    k.push_back(equation_.slope_at(time, i == 0 ? x : combine(x, k, tableau_.row(i), h)));
   }
   return combine(x, k, tableau_.b, h);
 }

@@ -31,7 +31,7 @@ class Stepper {
 };
 
 /// x(end()) of x(start()) [n, L, C] along grid(equation, steps, spacing). Nothing is read back from the
-/// device (but see PathEquation on limited guidance).
+/// device.
 at::Tensor take_steps(Stepper& stepper, const Equation& equation, const at::Tensor& x, int64_t steps,
                       double spacing = 1);
 

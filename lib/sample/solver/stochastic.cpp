@@ -61,8 +61,7 @@ at::Tensor EdmHeun::take(const Step& step, const at::Tensor& x) {
 
 at::Tensor EdmHeun::to_data(const PathEquation& equation, const at::Tensor& x) {
   const Lifted from = lift(equation.end(), x);
-  return from.x +
-         (equation.path().data() - from.time) * equation.slope(time_for(from.time, from.x), from.x, {});
+  return from.x + (equation.path().data() - from.time) * equation.slope_at(from.time, from.x);
 }
 
 }  // namespace fluxsbi::sample
