@@ -58,6 +58,7 @@ if(FLUXSBI_CUDA_KERNELS)
   endif()
   set(CMAKE_CUDA_STANDARD 17)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared) # as LibTorch: one runtime in the process
   enable_language(CUDA)
   message(STATUS "CUDA kernels: CUDA ${CUDAToolkit_VERSION}, for ${CMAKE_CUDA_ARCHITECTURES}")
 endif()

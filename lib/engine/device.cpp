@@ -103,6 +103,10 @@ bool has_bfloat16(at::Device device) {
   return device.is_cpu() ? core::cpu_has_bfloat16() : plugin().has_bfloat16(device.index());
 }
 
+const DeviceKernels* device_kernels(at::Device device) {
+  return device.is_cpu() ? nullptr : plugin().kernels(device.index());
+}
+
 void synchronize(at::Device device) {
   if (!device.is_cpu()) plugin().synchronize(device.index());
 }

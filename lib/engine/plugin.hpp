@@ -9,7 +9,9 @@
 
 namespace fluxsbi::engine {
 
-inline constexpr int plugin_abi = 1;
+class DeviceKernels;
+
+inline constexpr int plugin_abi = 2;
 
 class CudaPlugin {
  public:
@@ -21,6 +23,9 @@ class CudaPlugin {
   virtual bool has_bfloat16(int device) const = 0;
   virtual std::unique_ptr<StepRunner> make_step_runner(int device) const = 0;
   virtual void synchronize(int device) const = 0;
+  /// The device's own kernels, which live as long as the process; null where it cannot run them (a GPU of
+  /// compute capability below 8.0) or has none.
+  virtual const DeviceKernels* kernels(int) const { return nullptr; }
 };
 
 }  // namespace fluxsbi::engine

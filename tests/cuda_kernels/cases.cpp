@@ -203,10 +203,10 @@ std::vector<std::string> gelu_extremes() {
 
 const AttentionShape attention_shapes[] = {
     // T0, T1, B, H, D, m, normed, rotated, rope per sample, edges
-    {2, 2, 5, 4, 10, 0, true, true, false, AttentionShape::all},
-    {4, 0, 5, 4, 10, 13, true, true, false, AttentionShape::all},
+    {2, 2, 2, 4, 10, 0, true, true, false, AttentionShape::all},
+    {4, 0, 2, 4, 10, 13, true, true, false, AttentionShape::all},
     {1, 0, 1, 1, 2, 3, true, true, true, AttentionShape::all},
-    {3, 5, 3, 2, 6, 7, true, true, true, AttentionShape::per_sample},
+    {3, 5, 2, 2, 6, 7, true, true, true, AttentionShape::per_sample},
     {1, 1, 2, 3, 5, 0, false, false, false, AttentionShape::all},
     {5, 0, 2, 3, 2, 0, false, false, false, AttentionShape::shared},
     {7, 0, 3, 2, 4, 0, false, false, false, AttentionShape::per_sample},

@@ -2,9 +2,11 @@
 #include "engine/plugin.hpp"
 
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
 #include "core/text.hpp"
+#include "engine/cuda/fused_ops.hpp"
 #include "engine/cuda/graph_runner.hpp"
 
 namespace fluxsbi::engine::cuda {
@@ -29,6 +31,10 @@ class Plugin : public CudaPlugin {
     return major >= 8;
   }
 
+  const DeviceKernels* kernels(int device) const override {
+    return has_bfloat16(device) ? &kernels_ : nullptr;  // the same compute capability
+  }
+
   std::unique_ptr<StepRunner> make_step_runner(int device) const override {
     return std::make_unique<GraphRunner>(device);
   }
@@ -40,6 +46,11 @@ class Plugin : public CudaPlugin {
     cudaDeviceSynchronize();
     cudaSetDevice(before);
   }
+
+ private:
+  FusedKernels kernels_{at::kCUDA, [](at::Device device) -> void* {
+                          return c10::cuda::getCurrentCUDAStream(device.index()).stream();
+                        }};
 };
 
 }  // namespace

@@ -17,6 +17,15 @@
 #include "engine/cuda/kernels/emulation.hpp"
 #define FLUXSBI_DEVICE inline
 #define FLUXSBI_HOST_DEVICE inline
+#define __global__
+#define __launch_bounds__(...)
+#define threadIdx (::fluxsbi::engine::cuda::kernels::emulation::here().thread)
+#define blockIdx (::fluxsbi::engine::cuda::kernels::emulation::here().block)
+#define blockDim (::fluxsbi::engine::cuda::kernels::emulation::here().block_size)
+#define gridDim (::fluxsbi::engine::cuda::kernels::emulation::here().grid)
+#define __syncthreads() ::fluxsbi::engine::cuda::kernels::emulation::barrier({__FILE__, __LINE__})
+#define __shfl_xor_sync(mask, value, offset) \
+  ::fluxsbi::engine::cuda::kernels::emulation::shuffle_xor(mask, value, offset, {__FILE__, __LINE__})
 #endif
 
 namespace fluxsbi::engine::cuda::kernels {

@@ -5,37 +5,30 @@
 #include <filesystem>
 #include <limits>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <utility>
 
-#include <ucontext.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
-#endif
+#include "engine/cuda/kernels/fibers.hpp"
 
 namespace fluxsbi::engine::cuda::kernels::emulation {
 
 namespace {
 
 constexpr int warp_lanes = 32;
-constexpr size_t stack_bytes = 256 * 1024;
 constexpr size_t most_faults = 4;  // of a kind in one launch: the first say what is wrong
 constexpr int nobody = -1, several = -2;
 
 enum class State { ready, at_barrier, at_shuffle, gone };
 
-struct Fiber {
-  ucontext_t context;
-  std::unique_ptr<char[]> stack{new char[stack_bytes]};
-  State state = State::gone;
+// A thread of the block at work.
+struct Thread {
+  State state = State::ready;
   Place place;
   float value = 0, received = 0;  // of a shuffle
   int offset = 0;
 };
 
-// Who has touched a word or element since when. Of shared memory `since` counts barriers.
+// Who has touched a shared word last, and after how many barriers.
 struct Touch {
   float value = 0;
   int writer = nobody, reader = nobody;
@@ -78,37 +71,28 @@ class Machine {
 
  private:
   void run_block(const std::function<void()>& thread);
-  void prepare(int thread);
-  void resume(int thread);
-  void leave_fiber(bool for_good);
+  void resume(int i);
   bool release_warps();
   bool release_warp(int first);
   bool release_block();
   void report_stuck();
   void fault(const std::string& kind, const std::string& detail);
   std::string after_barrier() const;
+  int count() const { return static_cast<int>(threads_.size()); }
   int64_t global_thread() const;
   Region* region_of(const char* address, size_t bytes);
   std::string beside(const char* address) const;
-  static void enter();
 
   std::string kernel_;
   Position position_;
-  std::vector<Fiber> fibers_;
-  ucontext_t scheduler_;
-  const std::function<void()>* thread_ = nullptr;
-  int threads_ = 0, running_ = 0;
+  Fibers fibers_;
+  std::vector<Thread> threads_;
   bool stuck_ = false;
   std::vector<Touch> shared_;
   int64_t barriers_ = 0;
   Place last_barrier_;
   std::map<std::string, size_t> faults_;
   int64_t asked_ = 0;
-#if defined(__SANITIZE_ADDRESS__)
-  void* scheduler_fake_stack_ = nullptr;
-  const void* scheduler_stack_ = nullptr;
-  size_t scheduler_stack_bytes_ = 0;
-#endif
 };
 
 Machine& machine() {
@@ -116,64 +100,25 @@ Machine& machine() {
   return instance;
 }
 
-void Machine::enter() {
-  Machine& own = machine();
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(nullptr, &own.scheduler_stack_, &own.scheduler_stack_bytes_);
-#endif
-  (*own.thread_)();
-  own.fibers_[static_cast<size_t>(own.running_)].state = State::gone;
-  own.leave_fiber(/*for_good=*/true);
-}
-
-void Machine::prepare(int thread) {
-  Fiber& fiber = fibers_[static_cast<size_t>(thread)];
-  getcontext(&fiber.context);
-  fiber.context.uc_stack.ss_sp = fiber.stack.get();
-  fiber.context.uc_stack.ss_size = stack_bytes;
-  fiber.context.uc_link = nullptr;
-  makecontext(&fiber.context, &Machine::enter, 0);
-  fiber.state = State::ready;
-}
-
-void Machine::resume(int thread) {
-  running_ = thread;
-  position_.thread = {thread, 0};
-  Fiber& fiber = fibers_[static_cast<size_t>(thread)];
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_start_switch_fiber(&scheduler_fake_stack_, fiber.stack.get(), stack_bytes);
-#endif
-  swapcontext(&scheduler_, &fiber.context);
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(scheduler_fake_stack_, nullptr, nullptr);
-#endif
-}
-
-void Machine::leave_fiber([[maybe_unused]] bool for_good) {
-  Fiber& fiber = fibers_[static_cast<size_t>(running_)];
-#if defined(__SANITIZE_ADDRESS__)
-  void* fake_stack = nullptr;
-  __sanitizer_start_switch_fiber(for_good ? nullptr : &fake_stack, scheduler_stack_, scheduler_stack_bytes_);
-#endif
-  swapcontext(&fiber.context, &scheduler_);
-#if defined(__SANITIZE_ADDRESS__)
-  __sanitizer_finish_switch_fiber(fake_stack, &scheduler_stack_, &scheduler_stack_bytes_);
-#endif
+void Machine::resume(int i) {
+  position_.thread = {i, 0};
+  fibers_.resume(i);
+  if (fibers_.ended(i)) threads_[static_cast<size_t>(i)].state = State::gone;
 }
 
 void Machine::wait(State state, Place place) {
-  Fiber& fiber = fibers_[static_cast<size_t>(running_)];
-  fiber.state = state;
-  fiber.place = place;
-  leave_fiber(/*for_good=*/false);
+  Thread& thread = threads_[static_cast<size_t>(fibers_.running())];
+  thread.state = state;
+  thread.place = place;
+  fibers_.pause();
 }
 
 float Machine::shuffle(float value, int offset, Place place) {
-  Fiber& fiber = fibers_[static_cast<size_t>(running_)];
-  fiber.value = value;
-  fiber.offset = offset;
+  Thread& thread = threads_[static_cast<size_t>(fibers_.running())];
+  thread.value = value;
+  thread.offset = offset;
   wait(State::at_shuffle, place);
-  return fiber.received;
+  return thread.received;
 }
 
 bool same(Place a, Place b) {
@@ -181,8 +126,8 @@ bool same(Place a, Place b) {
 }
 
 bool Machine::release_warp(int first) {
-  if (first + warp_lanes > threads_) return false;
-  Fiber* lanes = fibers_.data() + first;
+  if (first + warp_lanes > count()) return false;
+  Thread* lanes = threads_.data() + first;
   for (int lane = 0; lane < warp_lanes; ++lane) {
     if (lanes[lane].state != State::at_shuffle || !same(lanes[lane].place, lanes[0].place)) return false;
   }
@@ -196,17 +141,17 @@ bool Machine::release_warp(int first) {
 
 bool Machine::release_warps() {
   bool released = false;
-  for (int first = 0; first < threads_; first += warp_lanes) released = release_warp(first) || released;
+  for (int first = 0; first < count(); first += warp_lanes) released = release_warp(first) || released;
   return released;
 }
 
 bool Machine::release_block() {
-  const Place place = fibers_[0].place;
-  for (int i = 0; i < threads_; ++i) {
-    const Fiber& fiber = fibers_[static_cast<size_t>(i)];
-    if (fiber.state != State::at_barrier || !same(fiber.place, place)) return false;
-  }
-  for (int i = 0; i < threads_; ++i) fibers_[static_cast<size_t>(i)].state = State::ready;
+  const Place place = threads_[0].place;
+  const auto waits = [&](const Thread& thread) {
+    return thread.state == State::at_barrier && same(thread.place, place);
+  };
+  if (!std::all_of(threads_.begin(), threads_.end(), waits)) return false;
+  for (Thread& thread : threads_) thread.state = State::ready;
   ++barriers_;
   last_barrier_ = place;
   return true;
@@ -215,30 +160,30 @@ bool Machine::release_block() {
 // Names a thread that waits and one that will not come.
 void Machine::report_stuck() {
   const auto doing = [&](int i) {
-    const Fiber& fiber = fibers_[static_cast<size_t>(i)];
-    if (fiber.state == State::gone) return std::string("has left");
-    return "waits at the " + std::string(fiber.state == State::at_barrier ? "barrier " : "shuffle ") +
-           text(fiber.place);
+    const Thread& thread = threads_[static_cast<size_t>(i)];
+    if (thread.state == State::gone) return std::string("has left");
+    return "waits at the " + std::string(thread.state == State::at_barrier ? "barrier " : "shuffle ") +
+           text(thread.place);
   };
   int waits = 0;
-  while (fibers_[static_cast<size_t>(waits)].state == State::gone) ++waits;
+  while (threads_[static_cast<size_t>(waits)].state == State::gone) ++waits;
   int other = 0;
-  while (other < threads_ && doing(other) == doing(waits)) ++other;
+  while (other < count() && doing(other) == doing(waits)) ++other;
   fault("missing barrier", text("thread", waits) + " " + doing(waits) +
-                               (other < threads_ ? ", " + text("thread", other) + " " + doing(other)
-                                                 : ", whose lanes are not all there"));
+                               (other < count() ? ", " + text("thread", other) + " " + doing(other)
+                                                : ", whose lanes are not all there"));
   stuck_ = true;
 }
 
 void Machine::run_block(const std::function<void()>& thread) {
-  thread_ = &thread;
-  for (int i = 0; i < threads_; ++i) prepare(i);
+  fibers_.prepare(count(), &thread);
+  std::fill(threads_.begin(), threads_.end(), Thread{});
   for (;;) {
-    for (int i = 0; i < threads_; ++i) {
-      if (fibers_[static_cast<size_t>(i)].state == State::ready) resume(i);
+    for (int i = 0; i < count(); ++i) {
+      if (threads_[static_cast<size_t>(i)].state == State::ready) resume(i);
     }
-    const auto gone = [](const Fiber& fiber) { return fiber.state == State::gone; };
-    if (std::all_of(fibers_.begin(), fibers_.begin() + threads_, gone)) return;
+    const auto gone = [](const Thread& one) { return one.state == State::gone; };
+    if (std::all_of(threads_.begin(), threads_.end(), gone)) return;
     if (release_warps() || release_block()) continue;
     report_stuck();
     return;
@@ -249,13 +194,12 @@ void Machine::launch(const std::string& kernel, Index grid, int threads, size_t 
                      const std::function<void()>& thread) {
   const std::lock_guard lock(mutex);
   kernel_ = kernel;
-  threads_ = threads;
+  threads_.resize(static_cast<size_t>(threads));
   stuck_ = false;
   asked_ = 0;
   faults_.clear();
   position_.block_size = {threads, 1};
   position_.grid = grid;
-  if (fibers_.size() < static_cast<size_t>(threads)) fibers_.resize(static_cast<size_t>(threads));
   for (Region& region : regions) {
     region.writer.assign(region.bytes / 2, nobody);
     region.reader.assign(region.bytes / 2, nobody);
@@ -290,49 +234,50 @@ std::string Machine::after_barrier() const {
 
 float Machine::read_shared(int64_t word) {
   if (word < 0 || word >= static_cast<int64_t>(shared_.size())) {
-    fault("out of bounds", text("thread", running_) + " reads " + text("shared word", word) + " of " +
-                               std::to_string(shared_.size()));
+    fault("out of bounds", text("thread", fibers_.running()) + " reads " + text("shared word", word) +
+                               " of " + std::to_string(shared_.size()));
     return std::numeric_limits<float>::quiet_NaN();
   }
   Touch& touched = shared_[static_cast<size_t>(word)];
   if (touched.written < 0) {
-    fault("race", text("thread", running_) + " reads " + text("shared word", word) +
+    fault("race", text("thread", fibers_.running()) + " reads " + text("shared word", word) +
                       ", which nobody has written" + after_barrier());
     return std::numeric_limits<float>::quiet_NaN();
   }
-  if (touched.written == barriers_ && touched.writer != running_) {
-    fault("race", text("thread", running_) + " reads " + text("shared word", word) + ", which " +
+  if (touched.written == barriers_ && touched.writer != fibers_.running()) {
+    fault("race", text("thread", fibers_.running()) + " reads " + text("shared word", word) + ", which " +
                       text("thread", touched.writer) + " has written" + after_barrier());
   }
-  touched.reader = touched.read != barriers_ || touched.reader == running_ ? running_ : several;
+  touched.reader =
+      touched.read != barriers_ || touched.reader == fibers_.running() ? fibers_.running() : several;
   touched.read = barriers_;
   return touched.value;
 }
 
 void Machine::write_shared(int64_t word, float value) {
   if (word < 0 || word >= static_cast<int64_t>(shared_.size())) {
-    fault("out of bounds", text("thread", running_) + " writes " + text("shared word", word) + " of " +
-                               std::to_string(shared_.size()));
+    fault("out of bounds", text("thread", fibers_.running()) + " writes " + text("shared word", word) +
+                               " of " + std::to_string(shared_.size()));
     return;
   }
   Touch& touched = shared_[static_cast<size_t>(word)];
-  const bool written = touched.written == barriers_ && touched.writer != running_;
-  const bool read = touched.read == barriers_ && touched.reader != running_;
+  const bool written = touched.written == barriers_ && touched.writer != fibers_.running();
+  const bool read = touched.read == barriers_ && touched.reader != fibers_.running();
   if (written || read) {
     const std::string other = written                     ? text("thread", touched.writer) + " has written"
                               : touched.reader == several ? "several threads have read"
                                                           : text("thread", touched.reader) + " has read";
-    fault("race", text("thread", running_) + " writes " + text("shared word", word) + ", which " + other +
-                      after_barrier());
+    fault("race", text("thread", fibers_.running()) + " writes " + text("shared word", word) + ", which " +
+                      other + after_barrier());
   }
   touched.value = value;
-  touched.writer = running_;
+  touched.writer = fibers_.running();
   touched.written = barriers_;
 }
 
 int64_t Machine::global_thread() const {
   const int64_t block = static_cast<int64_t>(position_.block.y) * position_.grid.x + position_.block.x;
-  return block * threads_ + running_;
+  return block * count() + fibers_.running();
 }
 
 Region* Machine::region_of(const char* address, size_t bytes) {
@@ -362,7 +307,7 @@ bool Machine::touch(const void* address, size_t bytes, bool writes) {
   asked_ += static_cast<int64_t>(bytes);
   if (regions.empty()) return true;
   const char* begin = static_cast<const char*>(address);
-  const std::string does = text("thread", running_) + (writes ? " writes " : " reads ");
+  const std::string does = text("thread", fibers_.running()) + (writes ? " writes " : " reads ");
   Region* region = region_of(begin, bytes);
   if (!region) {
     fault("out of bounds", does + beside(begin));

@@ -16,16 +16,6 @@
 #include <string>
 #include <vector>
 
-#define __global__
-#define __launch_bounds__(...)
-#define threadIdx (::fluxsbi::engine::cuda::kernels::emulation::here().thread)
-#define blockIdx (::fluxsbi::engine::cuda::kernels::emulation::here().block)
-#define blockDim (::fluxsbi::engine::cuda::kernels::emulation::here().block_size)
-#define gridDim (::fluxsbi::engine::cuda::kernels::emulation::here().grid)
-#define __syncthreads() ::fluxsbi::engine::cuda::kernels::emulation::barrier({__FILE__, __LINE__})
-#define __shfl_xor_sync(mask, value, offset) \
-  ::fluxsbi::engine::cuda::kernels::emulation::shuffle_xor(mask, value, offset, {__FILE__, __LINE__})
-
 namespace fluxsbi::engine::cuda::kernels::emulation {
 
 struct Index {
