@@ -35,8 +35,9 @@ from pathlib import Path
 
 ROOT = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
 TORCH_FREE = [Path("lib") / folder
-              for folder in ("core", "distributed", "io", "config", "data", "engine/tile", "checkpoint",
-                             "sample/files", "diagnose", "report", "benchmark")]
+              for folder in ("core", "distributed", "io", "config", "data", "engine/tile",
+                             "engine/cuda/kernels", "checkpoint", "sample/files", "diagnose", "report",
+                             "benchmark")]
 TESTS_WITHOUT_TORCH = ("app", "fuzz")  # folders of tests/ that may include the rooms of TORCH_FREE alone
 OTHER_TESTS = ("support", "golden", "pretend")  # folders of tests/ that may include all rooms
 MAX_LINES = 500

@@ -2,9 +2,10 @@
 """Prints what scripts/gpu_check.sh verified, on one page, from the folder in which its steps left their
 results.
 
-tests.json and tests.xml are ctest's (labels; outcomes and output), bench_cpu.json and bench_cuda.json are
-what `fluxsbi bench --json` printed. A line of the page is PASS, FAIL or "not run"; the exit code is 0 if no
-line is FAIL and the CUDA tests ran.
+kernels.txt and kernels.json are what the program of the kernels' cases printed, memcheck.txt and its like
+what compute-sanitizer printed. tests.json and tests.xml are ctest's (labels; outcomes and output),
+bench_cpu.json and bench_cuda.json are what `fluxsbi bench --json` printed. A line of the page is PASS, FAIL
+or "not run"; the exit code is 0 if no line is FAIL and the CUDA tests ran.
 """
 
 import datetime
@@ -99,6 +100,32 @@ def build_line(folder):
     return "build with FLUXSBI_CUDA=on", "FAIL" if result[0] else "PASS", f"{result[1]} s"
 
 
+def kernel_lines(folder):
+    ran = step_result(folder, "kernels") is not None
+    try:
+        last = (folder / "kernels.txt").read_text().strip().splitlines()[-1]
+    except (OSError, IndexError):
+        last = ""
+    verdict = "PASS" if last.endswith(" 0 wrong") else "FAIL" if ran else "not run"
+    yield "own kernels against their references", verdict, last or ("they did not run" if ran else "")
+    for tool in ("memcheck", "racecheck", "synccheck", "initcheck"):
+        try:
+            text = (folder / f"{tool}.txt").read_text()
+        except OSError:
+            yield f"  compute-sanitizer {tool}", "not run", ""
+            continue
+        summary = re.findall(r"(?:ERROR SUMMARY|RACECHECK SUMMARY): (.*)", text)
+        clean = bool(summary) and re.match(r"0 ", summary[-1]) is not None
+        last_line = summary[-1] if summary else "it ended early"
+        yield f"  compute-sanitizer {tool}", "PASS" if clean else "FAIL", last_line
+    measured = read_json(folder / "kernels.json") or []
+    for storage in ("float32", "bfloat16"):
+        own = [row for row in measured if row["storage"] == storage and "microseconds" in row]
+        if own:
+            total = sum(row["per_step"] * row["microseconds"] for row in own)
+            yield f"  own kernels of a training step, {storage}", "", f"{total:.0f} us"
+
+
 def test_lines(folder):
     tests = read_tests(folder)
     cuda = [test for test in tests if "cuda" in test[1]]
@@ -131,7 +158,7 @@ def bench_lines(folder):
 def main():
     folder = Path(sys.argv[1])
     root = Path(__file__).resolve().parent.parent
-    lines = [build_line(folder), *test_lines(folder), *bench_lines(folder)]
+    lines = [*kernel_lines(folder), build_line(folder), *test_lines(folder), *bench_lines(folder)]
     page = [
         f"fluxsbi GPU check, {datetime.datetime.now():%Y-%m-%d %H:%M}, commit " +
         first_line("git", "-c", f"safe.directory={root}", "-C", str(root), "describe", "--always", "--dirty"),

@@ -8,4 +8,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 "$root/scripts/install_deps.sh"
 configure_build "$build" -DCMAKE_BUILD_TYPE=Release -DFLUXSBI_TESTS=ON
 cmake --build "$build" -j "$(jobs_that_fit)"
+python3 "$root/scripts/gpu_kernels.py" check
 exec ctest --test-dir "$build" --output-on-failure -j "$(nproc)" "$@"

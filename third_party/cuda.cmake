@@ -1,6 +1,8 @@
-# CUDA: the plug-in fluxsbi_cuda (lib/engine/cuda) alone. FLUXSBI_CUDA=auto builds it where a toolkit of
-# LibTorch's own major version is found, `on` insists, `off` looks for nothing. Sets FLUXSBI_CUDA_PLUGIN to ON
-# where it is built.
+# CUDA: the plug-in fluxsbi_cuda (lib/engine/cuda) and its kernels alone. FLUXSBI_CUDA=auto builds the plug-in
+# where a toolkit of LibTorch's own major version is found, `on` insists, `off` looks for nothing. The kernels
+# know nothing of LibTorch: any toolkit that knows Hopper compiles them, so that warnings and spilled
+# registers are seen on machines whose LibTorch has no CUDA half. Sets FLUXSBI_CUDA_PLUGIN and
+# FLUXSBI_CUDA_KERNELS to ON where they are built.
 #
 # The CUDA language is enabled here and not by LibTorch's files, whose detection of GPUs fails under CMake
 # 3.25 with CUDA 13. CMake 3.25 knows no C++20 for that compiler; .cu files include no LibTorch header, so
@@ -17,6 +19,15 @@ function(fluxsbi_no_cuda reason)
   message(STATUS "CUDA plug-in: not built (${reason})")
 endfunction()
 
+if(NOT FLUXSBI_CUDA STREQUAL "off")
+  find_package(CUDAToolkit QUIET)
+  if(CUDAToolkit_FOUND AND CUDAToolkit_NVCC_EXECUTABLE AND CUDAToolkit_VERSION VERSION_GREATER_EQUAL 11.8)
+    set(FLUXSBI_CUDA_KERNELS ON)
+  else()
+    message(STATUS "CUDA kernels: tested under emulation alone (no CUDA toolkit from 11.8 on was found)")
+  endif()
+endif()
+
 if(FLUXSBI_CUDA STREQUAL "off")
   message(STATUS "CUDA plug-in: not built (FLUXSBI_CUDA=off)")
 elseif(NOT EXISTS "${PROJECT_SOURCE_DIR}/lib/engine/cuda/CMakeLists.txt")
@@ -26,7 +37,6 @@ elseif(NOT EXISTS "${_torch}/lib/libtorch_cuda.so")
 else()
   file(STRINGS "${_torch}/version.py" _torch_cuda REGEX "^cuda")
   string(REGEX MATCH "[0-9]+" _torch_cuda "${_torch_cuda}")
-  find_package(CUDAToolkit QUIET)
   if(NOT CUDAToolkit_FOUND OR NOT CUDAToolkit_NVCC_EXECUTABLE)
     fluxsbi_no_cuda("no CUDA toolkit was found; name it with -DCUDAToolkit_ROOT=FOLDER")
   elseif(NOT CUDAToolkit_VERSION_MAJOR STREQUAL _torch_cuda)
@@ -38,7 +48,7 @@ else()
   endif()
 endif()
 
-if(FLUXSBI_CUDA_PLUGIN)
+if(FLUXSBI_CUDA_KERNELS)
   if(NOT CMAKE_CUDA_COMPILER)
     set(CMAKE_CUDA_COMPILER "${CUDAToolkit_NVCC_EXECUTABLE}")
   endif()
@@ -48,9 +58,13 @@ if(FLUXSBI_CUDA_PLUGIN)
   endif()
   set(CMAKE_CUDA_STANDARD 17)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared) # as LibTorch: one runtime in the process
   enable_language(CUDA)
-  message(STATUS "CUDA plug-in: CUDA ${CUDAToolkit_VERSION}, for ${CMAKE_CUDA_ARCHITECTURES}")
+  message(STATUS "CUDA kernels: CUDA ${CUDAToolkit_VERSION}, for ${CMAKE_CUDA_ARCHITECTURES}")
+endif()
 
+if(FLUXSBI_CUDA_PLUGIN)
+  message(STATUS "CUDA plug-in: built")
   # fluxsbi::torch_cuda: LibTorch with its CUDA half, for the plug-in alone. The linker must keep
   # libtorch_cuda, whose operators register themselves when it is loaded.
   add_library(fluxsbi_dep_torch_cuda INTERFACE)

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "engine/device.hpp"
 #include "engine/lowering/lowering.hpp"
 #include "engine/tile/kernels.hpp"
 
@@ -24,6 +25,23 @@ std::string tile_sentence() {
   const std::string kernels = tile::kernels().name;
   return "engine: tile (" + kernels + " kernels" + (kernels == "portable" ? ", slower: without AVX2" : "") +
          ")";
+}
+
+// The reference engine as it runs there: by the device's own kernels between the matrix products, or plainly.
+EngineChoice reference_choice(std::shared_ptr<model::Network> network, at::ScalarType compute,
+                              at::Device device, bool asked_for, const std::string& missing) {
+  const std::string reason = asked_for ? "as asked for" : "the tile engine does not cover " + missing;
+  // Who asks for the reference engine asks for what defines the results.
+  const DeviceKernels* kernels = asked_for ? nullptr : device_kernels(device);
+  std::string by;
+  if (kernels) {
+    by = ", own kernels between matrix products and for the optimiser";
+  } else if (device.is_cuda()) {
+    by = std::string(", LibTorch's kernels alone") +
+         (asked_for ? "" : ": own ones need compute capability 8.0");
+  }
+  return {make_reference_engine(std::move(network), compute, device, kernels),
+          "engine: reference (" + reason + ")" + by};
 }
 
 }  // namespace
@@ -58,9 +76,7 @@ EngineChoice choose_engine(std::shared_ptr<model::Network> network, at::ScalarTy
   if (request != "reference" && missing.empty()) {
     return {make_tile_engine(std::move(network)), tile_sentence()};
   }
-  const std::string reason =
-      request == "reference" ? "as asked for" : "the tile engine does not cover " + missing;
-  return {make_reference_engine(std::move(network), compute, device), "engine: reference (" + reason + ")"};
+  return reference_choice(std::move(network), compute, device, request == "reference", missing);
 }
 
 std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,

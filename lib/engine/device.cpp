@@ -113,6 +113,10 @@ int64_t free_memory(at::Device device) {
                          : plugin().free_memory(device.index());
 }
 
+const DeviceKernels* device_kernels(at::Device device) {
+  return device.is_cpu() ? nullptr : plugin().kernels(device.index());
+}
+
 void synchronize(at::Device device) {
   if (!device.is_cpu()) plugin().synchronize(device.index());
 }

@@ -15,6 +15,8 @@
 
 namespace fluxsbi::engine {
 
+class DeviceKernels;
+
 struct DeviceChoice {
   at::Device device{at::kCPU};
   std::string sentence;  ///< what was chosen and why, for the log
@@ -32,6 +34,9 @@ bool has_bfloat16(at::Device device);
 
 /// Bytes that may still be allocated there.
 int64_t free_memory(at::Device device);
+
+/// The device's own kernels; null on a CPU, and where a GPU cannot run them (compute capability below 8.0).
+const DeviceKernels* device_kernels(at::Device device);
 
 /// Waits until the device has done what was asked of it; nothing to do on a CPU.
 void synchronize(at::Device device);

@@ -62,8 +62,9 @@ class Engine {
 /// The torch::nn modules themselves: they are readable, define what is right, and run on CPU and CUDA. On a
 /// CPU the rows of a large batch are divided among the threads. The number of threads decides the order of
 /// sums over rows, so that the same number gives the same bits.
+/// With `kernels` the operations between matrix products, and the optimiser's step, run by those.
 std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
-                                              at::Device device);
+                                              at::Device device, const DeviceKernels* kernels = nullptr);
 
 /// The tile engine: own kernels on tiles of 16 samples, float32 on a CPU, for the networks that
 /// lowering::traits_of knows. A call with other ids for each row goes to the reference engine. The same

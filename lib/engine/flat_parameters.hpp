@@ -10,6 +10,8 @@
 
 namespace fluxsbi::engine {
 
+class DeviceKernels;
+
 /// Four buffers hold one number for each parameter:
 ///   master            [P] float32: what the optimiser updates
 ///   working           [P] compute type: the modules' parameters are views of it; for float32 it is master
@@ -34,9 +36,14 @@ class FlatParameters {
   at::Tensor master, working, gradient, working_gradient;
   at::Tensor decay;  ///< [P] float32: 1 where weight decay applies, else 0
   std::vector<Entry> entries;
+  /// The device's own kernels where the engine runs by them: the optimiser's step then does, too. Null: plain
+  /// tensor operations.
+  const DeviceKernels* kernels = nullptr;
 
   /// working <- master (one buffer for float32). To be called after every change of master.
   void publish();
+  /// publish(), where whoever changed master has changed working alike.
+  void published() { ++version_; }
   /// master <- values [P] (any device), then publish.
   void assign(const at::Tensor& values);
   /// View of one entry in a flat [P] tensor, in its shape.

@@ -13,6 +13,8 @@
 
 namespace fluxsbi::engine {
 
+class DeviceKernels;
+
 inline constexpr int plugin_abi = 2;
 
 class CudaPlugin {
@@ -37,6 +39,9 @@ class CudaPlugin {
                                                      std::string* /*problem*/) const {
     return nullptr;
   }
+  /// The device's own kernels, which live as long as the process; null where it cannot run them (a GPU of
+  /// compute capability below 8.0) or has none.
+  virtual const DeviceKernels* kernels(int) const { return nullptr; }
 };
 
 /// That which the process has loaded; null: none.

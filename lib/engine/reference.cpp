@@ -11,6 +11,7 @@
 
 #include "engine/batch_part.hpp"
 #include "engine/cotangent.hpp"
+#include "engine/device_kernels.hpp"
 #include "engine/engine.hpp"
 #include "engine/work_queue.hpp"
 
@@ -30,10 +31,16 @@ std::vector<Part> parts_in_cache(int64_t rows) {
 
 class ReferenceEngine final : public Engine {
  public:
-  ReferenceEngine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device)
+  ReferenceEngine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device,
+                  const DeviceKernels* kernels)
       : parameters_(std::move(network), compute, device),
         device_(device),
-        leaves_(parameters_.network()->parameters()) {}
+        ops_(kernels ? &kernels->ops() : nullptr),
+        leaves_(parameters_.network()->parameters()) {
+    parameters_.kernels = kernels;
+    for (const auto& entry : parameters_.entries)
+      gradient_views_.push_back(FlatParameters::view(parameters_.working_gradient, entry));
+  }
 
   std::string_view name() const override { return "reference"; }
   FlatParameters& parameters() override { return parameters_; }
@@ -57,6 +64,7 @@ class ReferenceEngine final : public Engine {
   InputGradients input_gradients(const model::Inputs& inputs, const at::Tensor& cotangent,
                                  InputsOf which) override {
     const std::vector<Part> parts = divided(inputs, parts_in_cache);
+    const model::ops::UseDeviceOps by(ops_);
     if (parts.empty()) return gradients_of_inputs(*parameters_.network(), inputs, cotangent, which);
     std::vector<InputGradients> found(parts.size());
     for_each(parts, [&](size_t i) {
@@ -83,22 +91,42 @@ class ReferenceEngine final : public Engine {
 
   at::Tensor evaluate(const model::Inputs& inputs) {
     const at::NoGradGuard no_grad;
+    const model::ops::UseDeviceOps by(ops_);
     return parameters_.network()->forward(inputs);
   }
 
   at::Tensor accumulate_whole(const Regression& problem, double scale) {
     const at::AutoGradMode with_grad(true);
+    const model::ops::UseDeviceOps by(ops_);
     const at::Tensor output = parameters_.network()->forward(problem.inputs);  // [B, L, C]
     const auto [loss, cotangent] = cotangent_of(output, problem.target, problem.weight, scale);
     if (parameters_.working_gradient.is_same(parameters_.gradient)) {
-      output.backward(cotangent);
+      add_to_working_gradient(output, cotangent);
       return loss;
     }
     // bfloat16 could not hold a long sum of gradients: each call's gradient is added to the float32 one.
     parameters_.working_gradient.zero_();
-    output.backward(cotangent);
+    add_to_working_gradient(output, cotangent);
     parameters_.gradient.add_(parameters_.working_gradient);
     return loss;
+  }
+
+  void add_to_working_gradient(const at::Tensor& output, const at::Tensor& cotangent) {
+    if (!parameters_.kernels) {
+      output.backward(cotangent);
+      return;
+    }
+    // backward() would start a kernel for each parameter; this starts one for many.
+    const auto found = torch::autograd::grad({output}, leaves_, {cotangent}, /*retain_graph=*/std::nullopt,
+                                             /*create_graph=*/false, /*allow_unused=*/true);
+    const at::NoGradGuard no_grad;
+    std::vector<at::Tensor> sums, gradients;
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (!found[i].defined()) continue;
+      sums.push_back(gradient_views_[i]);
+      gradients.push_back(found[i].contiguous());
+    }
+    at::_foreach_add_(sums, gradients);
   }
 
   at::Tensor accumulate_parts(const Regression& problem, double scale, const std::vector<Part>& parts) {
@@ -135,15 +163,17 @@ class ReferenceEngine final : public Engine {
 
   FlatParameters parameters_;
   at::Device device_;
-  std::vector<at::Tensor> leaves_;  // the modules' parameters, as entries
-  std::vector<at::Tensor> sums_;    // the gradients of the parts but the first
+  const model::ops::DeviceOps* ops_;        // null: plain tensor operations
+  std::vector<at::Tensor> gradient_views_;  // of the working gradient, as entries
+  std::vector<at::Tensor> leaves_;          // the modules' parameters, as entries
+  std::vector<at::Tensor> sums_;            // the gradients of the parts but the first
 };
 
 }  // namespace
 
 std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
-                                              at::Device device) {
-  return std::make_unique<ReferenceEngine>(std::move(network), compute, device);
+                                              at::Device device, const DeviceKernels* kernels) {
+  return std::make_unique<ReferenceEngine>(std::move(network), compute, device, kernels);
 }
 
 }  // namespace fluxsbi::engine

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
+#include "engine/device_kernels.hpp"
 #include "train/optimiser_cpu.hpp"
 
 namespace fluxsbi::train {
@@ -67,6 +68,11 @@ Optimiser::Optimiser(engine::FlatParameters& parameters, at::Tensor average, con
   }
   unit_bounds_ = at::tensor(bounds, at::kLong).to(parameters.master.device());
   unit_of_element_ = at::tensor(owner, at::kLong).to(parameters.master.device());
+  if (!parameters.kernels) return;
+  std::vector<int64_t> table;
+  for (const Unit& unit : units_) table.insert(table.end(), {unit.offset, unit.length, unit.decays ? 1 : 0});
+  unit_table_ = at::tensor(table, at::kLong).view({-1, 3}).to(parameters.master.device());
+  unit_squares_ = at::zeros({static_cast<int64_t>(units_.size())}, float_options);
 }
 
 void Optimiser::prepare(int64_t step, double rate) {
@@ -80,7 +86,9 @@ void Optimiser::prepare(int64_t step, double rate) {
 }
 
 void Optimiser::update() {
-  if (parameters_.master.is_cpu()) {
+  if (parameters_.kernels) {
+    update_by_kernels();
+  } else if (parameters_.master.is_cpu()) {
     update_on_cpu();
   } else {
     update_by_tensor_operations();
@@ -119,6 +127,20 @@ void Optimiser::update_on_cpu() {
                       std::span(squares_).subspan(begin, end - begin), constants, scalars, factor);
   });
   parameters_.publish();
+}
+
+void Optimiser::update_by_kernels() {
+  engine::UpdatePass pass;
+  pass.units = unit_table_, pass.master = parameters_.master, pass.gradient = parameters_.gradient;
+  pass.moment1 = moment1, pass.moment2 = moment2, pass.average = ema;
+  if (!parameters_.working.is_same(parameters_.master)) pass.working = parameters_.working;
+  pass.squares = unit_squares_, pass.gradient_norm = gradient_norm, pass.scalars = scalars_;
+  pass.beta1 = options_.beta1, pass.beta2 = options_.beta2, pass.eps = options_.eps;
+  pass.weight_decay = options_.weight_decay, pass.clip_value = options_.clip_value;
+  pass.clips_units = options_.clip == Clip::adaptive, pass.clips_whole = options_.clip == Clip::global;
+  pass.least_weight_norm = cpu::least_weight_norm, pass.least_gradient_norm = least_gradient_norm;
+  parameters_.kernels->update(pass);
+  parameters_.published();
 }
 
 at::Tensor Optimiser::clip_by_unit(const at::Tensor& gradient) const {

@@ -45,7 +45,7 @@ class Optimiser {
 
   /// Call before update() of step `step`, counted from 0.
   void prepare(int64_t step, double rate);
-  /// Uses parameters.gradient as it stands; may overwrite it.
+  /// Uses parameters.gradient as it stands; may overwrite it. By parameters.kernels where there are some.
   void update();
   /// update() in plain tensor operations, on any device: the reference of the CPU kernel, and what CUDA runs.
   void update_by_tensor_operations();
@@ -55,6 +55,7 @@ class Optimiser {
 
  private:
   void update_on_cpu();
+  void update_by_kernels();
   at::Tensor clip_by_unit(const at::Tensor& gradient) const;
 
   engine::FlatParameters& parameters_;
@@ -66,6 +67,8 @@ class Optimiser {
   at::Tensor scalars_;           ///< [4] float32, StepScalars on the device
   at::Tensor unit_bounds_;       ///< [units + 1] int64, gaps counted to the unit before them
   at::Tensor unit_of_element_;   ///< [P] int64
+  at::Tensor unit_table_;        ///< [units, 3] int64: offset, length, decays; of a device's own kernels
+  at::Tensor unit_squares_;      ///< [units] float32, room for them
 };
 
 }  // namespace fluxsbi::train

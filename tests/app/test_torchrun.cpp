@@ -1,10 +1,8 @@
 // Training by ranks that have the variables of torchrun, without MPI.
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include <arpa/inet.h>
 #include <catch2/catch_test_macros.hpp>

@@ -95,6 +95,18 @@ TEST_CASE("bfloat16 on a GPU agrees with float32 as far as bfloat16 can", "[engi
   CHECK(relative(fast->parameters().gradient, exact->parameters().gradient) < bfloat16_tolerance);
 }
 
+TEST_CASE("own kernels on a GPU give the outputs and gradients of LibTorch's", "[engine][cuda]") {
+  const at::Device device = gpu();
+  if (!device_kernels(device)) SKIP("this GPU's compute capability is below 8.0");
+  const auto own = make_engine(network(), at::kFloat, device),
+             plain = make_engine(network(), at::kFloat, device, "reference");
+  CHECK(relative(own->forward(problem(device).inputs), plain->forward(problem(device).inputs)) <
+        float32_tolerance);
+  own->accumulate_gradient(problem(device), 1);
+  plain->accumulate_gradient(problem(device), 1);
+  CHECK(relative(own->parameters().gradient, plain->parameters().gradient) < float32_tolerance);
+}
+
 TEST_CASE("a step replayed as a CUDA graph gives what calling it gives", "[engine][cuda]") {
   const at::Device device = gpu();
   const auto called = make_engine(network(), at::kFloat, device),

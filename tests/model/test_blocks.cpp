@@ -103,10 +103,10 @@ TEST_CASE("attention is softmax(q k^T / sqrt(D)) v for every head by itself", "[
 
 TEST_CASE("a modulated norm with shift 0 and scale 0 has mean 0 and variance 1", "[model][norm]") {
   const at::Tensor x = 3 + 5 * random_tensor({4, 2, 32}, 5);
-  const at::Tensor y = ops::modulated_norm(x, at::zeros({2, 32}), at::zeros({2, 32}));
+  const at::Tensor y = ops::modulated_norm(x, at::zeros({2, 32}), at::zeros({2, 32}), at::kFloat);
   CHECK(y.mean(-1).abs().max().item<double>() < rounding);
   CHECK((y.var(-1, false) - 1).abs().max().item<double>() < rounding);
-  const at::Tensor z = ops::modulated_norm(x, at::ones({2, 32}), at::ones({2, 32}));
+  const at::Tensor z = ops::modulated_norm(x, at::ones({2, 32}), at::ones({2, 32}), at::kFloat);
   CHECK(largest_difference(z, 2 * y + 1) < rounding);
 }
 

@@ -135,7 +135,7 @@ TEST_CASE("the modulated norm is its formula", "[model][ops]") {
   const at::Tensor wide = x.to(at::kDouble), centred = wide - wide.mean(-1, true);
   const at::Tensor expected =
       (1 + scale) * centred / at::sqrt(centred.square().mean(-1, true) + 1e-6) + shift;
-  CHECK(worst_difference(ops::modulated_norm(x, shift, scale), expected) < tolerance);
+  CHECK(worst_difference(ops::modulated_norm(x, shift, scale, at::kFloat), expected) < tolerance);
 }
 
 TEST_CASE("the modulated norm holds its accuracy far from zero", "[model][ops]") {
@@ -143,7 +143,7 @@ TEST_CASE("the modulated norm holds its accuracy far from zero", "[model][ops]")
   // The mean is rounded to 1000 * 2^-24; what is left of it is seen beside a deviation of 1.
   const at::Tensor x = at::randn({3, 5, 40}) + 1000, zero = at::zeros({5, 40});
   const at::Tensor wide = x.to(at::kDouble), centred = wide - wide.mean(-1, true);
-  CHECK(worst_difference(ops::modulated_norm(x, zero, zero),
+  CHECK(worst_difference(ops::modulated_norm(x, zero, zero, at::kFloat),
                          centred / at::sqrt(centred.square().mean(-1, true) + 1e-6)) < 1e-4);
 }
 
@@ -233,7 +233,8 @@ TEST_CASE("one shift, scale and gate for all samples are those repeated", "[mode
   at::manual_seed(10);
   const at::Tensor x = at::randn({2, 5, 8}), y = at::randn({2, 5, 8}), one = at::randn({1, 8});
   const at::Tensor each = one.expand({5, 8}).contiguous();
-  CHECK(at::equal(ops::modulated_norm(x, one, one), ops::modulated_norm(x, each, each)));
+  CHECK(at::equal(ops::modulated_norm(x, one, one, at::kFloat),
+                  ops::modulated_norm(x, each, each, at::kFloat)));
   CHECK(at::equal(ops::gated_residual(x, one, y), ops::gated_residual(x, each, y)));
   const at::Tensor traced = one.clone().requires_grad_();
   const at::Tensor gradient = torch::autograd::grad({ops::gated_residual(x, traced, y).sum()}, {traced})[0];

@@ -1,5 +1,6 @@
 #include <torch/optim/adamw.h>
 
+#include "cuda/emulated_kernels.hpp"
 #include "engine/flat_parameters.hpp"
 #include "support/catch.hpp"
 #include "support/toy_network.hpp"
@@ -98,8 +99,10 @@ double worst(const FlatParameters& flat, const at::Tensor& got, const std::vecto
   return error;
 }
 
-void compare(const OptimizerOptions& options, void (Optimiser::*update)()) {
+void compare(const OptimizerOptions& options, void (Optimiser::*update)(),
+             const engine::DeviceKernels* kernels = nullptr) {
   FlatParameters flat(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU);
+  flat.kernels = kernels;
   Reference reference(flat);
   const double ema_decay = 0.9;
   Optimiser optimiser(flat, flat.master.clone(), options, ema_decay);
@@ -127,6 +130,17 @@ TEST_CASE("the tensor operations follow AdamW, clipping and EMA in float64", "[t
   compare(options_of(Clip::none, 1), &Optimiser::update_by_tensor_operations);
   compare(options_of(Clip::global, 0.5), &Optimiser::update_by_tensor_operations);
   compare(options_of(Clip::adaptive, 0.3), &Optimiser::update_by_tensor_operations);
+}
+
+TEST_CASE("a device's own kernels follow AdamW, clipping and EMA in float64",
+          "[train][optimiser][cuda_kernels]") {
+  test::take_kernel_counts();
+  for (const auto& options : {options_of(Clip::none, 1), options_of(Clip::global, 0.5),
+                              options_of(Clip::global, 1e6), options_of(Clip::adaptive, 0.3)})
+    compare(options, &Optimiser::update, &test::emulated_kernels());
+  const auto counts = test::take_kernel_counts();
+  CHECK(counts.faults.empty());
+  CHECK(counts.launches.at("update") == 4 * steps);
 }
 
 TEST_CASE("without clipping the weights are those of torch::optim::AdamW", "[train][optimiser]") {

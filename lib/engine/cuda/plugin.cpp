@@ -4,9 +4,11 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
 #include <cuda_runtime_api.h>
 
 #include "core/text.hpp"
+#include "engine/cuda/fused_ops.hpp"
 #include "engine/cuda/graph_runner.hpp"
 #include "engine/cuda/nccl_sum.hpp"
 
@@ -45,6 +47,10 @@ class Plugin : public CudaPlugin {
            stats.allocated_bytes[all].current;
   }
 
+  const DeviceKernels* kernels(int device) const override {
+    return has_bfloat16(device) ? &kernels_ : nullptr;  // the same compute capability
+  }
+
   std::unique_ptr<StepRunner> make_step_runner(int device) const override {
     return std::make_unique<GraphRunner>(device);
   }
@@ -67,6 +73,11 @@ class Plugin : public CudaPlugin {
     return make_nccl_sum(device, rank, size, id, problem);
   }
 #endif
+
+ private:
+  FusedKernels kernels_{at::kCUDA, [](at::Device device) -> void* {
+                          return c10::cuda::getCurrentCUDAStream(device.index()).stream();
+                        }};
 };
 
 }  // namespace

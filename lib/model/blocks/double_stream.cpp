@@ -36,7 +36,7 @@ std::pair<torch::Tensor, torch::Tensor> DoubleStreamBlock::forward(const torch::
   const auto obs_mod = obs_.modulation->forward(signal), cond_mod = cond_.modulation->forward(signal);
 
   const auto stream = [&](const Stream& own, const Triple& mod, const torch::Tensor& x) {
-    const torch::Tensor normed = ops::modulated_norm(x, mod.shift, mod.scale).to(x.scalar_type());
+    const torch::Tensor normed = ops::modulated_norm(x, mod.shift, mod.scale, x.scalar_type());
     const auto [query_scale, key_scale] = own.attention->norm->scales();
     return ops::Stream{own.attention->qkv->forward(normed), query_scale, key_scale};
   };
@@ -50,8 +50,9 @@ torch::Tensor DoubleStreamBlock::finish(const Stream& stream, const std::vector<
                                         const torch::Tensor& x, const torch::Tensor& attended) {
   const torch::Tensor mixed =
       ops::gated_residual(x, modulation[0].gate, stream.attention->proj->forward(attended));
-  const torch::Tensor normed = ops::modulated_norm(mixed, modulation[1].shift, modulation[1].scale);
-  return ops::gated_residual(mixed, modulation[1].gate, stream.mlp->forward(normed.to(x.scalar_type())));
+  const torch::Tensor normed =
+      ops::modulated_norm(mixed, modulation[1].shift, modulation[1].scale, x.scalar_type());
+  return ops::gated_residual(mixed, modulation[1].gate, stream.mlp->forward(normed));
 }
 
 void DoubleStreamBlock::initialise(Initialiser& initialiser) const {

@@ -11,11 +11,8 @@ Modulation::Modulation(int64_t hidden, int64_t triples) : triples_(triples) {
 
 std::vector<Triple> Modulation::forward(const torch::Tensor& signal) const {
   const auto parts = lin_->forward(signal).chunk(3 * triples_, -1);
-  const at::ScalarType type = wide(signal.scalar_type());
   std::vector<Triple> result;
-  for (size_t i = 0; i < parts.size(); i += 3) {
-    result.push_back({parts[i].to(type), parts[i + 1].to(type), parts[i + 2]});
-  }
+  for (size_t i = 0; i < parts.size(); i += 3) result.push_back({parts[i], parts[i + 1], parts[i + 2]});
   return result;
 }
 

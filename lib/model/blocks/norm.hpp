@@ -12,7 +12,7 @@
 
 namespace fluxsbi::model {
 
-/// One shift, scale and gate of a modulation, each [B, F]. Shift and scale are float32.
+/// One shift, scale and gate of a modulation, each [B, F] in the parameters' dtype.
 struct Triple {
   torch::Tensor shift, scale, gate;
 };

@@ -16,7 +16,7 @@ SingleStreamBlock::SingleStreamBlock(const BlockShape& shape) : shape_(shape) {
 torch::Tensor SingleStreamBlock::forward(const torch::Tensor& x, const torch::Tensor& signal,
                                          const torch::Tensor& rope) const {
   const Triple mod = modulation_->forward(signal).front();
-  const torch::Tensor h = ops::modulated_norm(x, mod.shift, mod.scale).to(x.scalar_type());
+  const torch::Tensor h = ops::modulated_norm(x, mod.shift, mod.scale, x.scalar_type());
   const auto [query_scale, key_scale] = norm_->scales();
   const auto mixed = ops::attention({{linear1_->forward(h), query_scale, key_scale}}, rope, shape_.heads);
   return ops::gated_residual(x, mod.gate, linear2_->forward(mixed.front()));
@@ -35,8 +35,9 @@ LastLayer::LastLayer(int64_t hidden, int64_t channels) {
 }
 
 torch::Tensor LastLayer::forward(const torch::Tensor& x, const torch::Tensor& signal) const {
-  const auto parts = modulation_->forward(signal).to(wide(signal.scalar_type())).chunk(2, -1);
-  return linear_->forward_wide(ops::modulated_norm(x, parts[0], parts[1]));
+  const at::ScalarType type = wide(signal.scalar_type());
+  const auto parts = modulation_->forward(signal).to(type).chunk(2, -1);
+  return linear_->forward_wide(ops::modulated_norm(x, parts[0], parts[1], type));
 }
 
 void LastLayer::initialise(Initialiser& initialiser) const {

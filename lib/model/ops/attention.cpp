@@ -14,6 +14,7 @@
 #include <ATen/ops/stack.h>
 
 #include "model/blocks/rope.hpp"
+#include "model/ops/device_ops.hpp"
 #include "model/ops/elementwise.hpp"
 
 namespace fluxsbi::model::ops {
@@ -59,6 +60,9 @@ at::Tensor softmax_attention(const at::Tensor& q, const at::Tensor& k, const at:
 
 std::vector<at::Tensor> attention(const std::vector<Stream>& streams, const at::Tensor& rope, int64_t heads,
                                   const at::Tensor& edges) {
+  if (const DeviceOps* own = device_ops()) {
+    if (auto out = own->attention(streams, rope, heads, edges); !out.empty()) return out;
+  }
   const int64_t D = head_dim(streams, heads), F = heads * D;
   const auto type = streams[0].packed.scalar_type(), wide = at::promote_types(type, at::kFloat);
   std::vector<at::Tensor> packed, scales;

@@ -1,6 +1,6 @@
 // Attention of all models with what stands around it: QKNorm, RoPE, softmax(q k^T / sqrt(D)) v, and the gelu
-// of the MLP that runs beside it in a single-stream block. In plain tensor operations for all devices; a
-// device's own kernel would take over here.
+// of the MLP that runs beside it in a single-stream block. In plain tensor operations for all devices, or by
+// a device's own kernel (device_ops.hpp).
 #pragma once
 
 #include <vector>

@@ -53,7 +53,7 @@ LayerNorm::LayerNorm(int64_t hidden) {
 torch::Tensor LayerNorm::forward(const torch::Tensor& x) const {
   // One row for all samples, as views of B: autograd adds their gradients up.
   const int64_t B = x.size(1);
-  return ops::modulated_norm(x, bias_.expand({B, -1}), (scale_ - 1).expand({B, -1}));
+  return ops::modulated_norm(x, bias_.expand({B, -1}), (scale_ - 1).expand({B, -1}), bias_.scalar_type());
 }
 
 void LayerNorm::initialise(Initialiser& initialiser) const {
