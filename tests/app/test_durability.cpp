@@ -137,9 +137,12 @@ TEST_CASE("log-densities of samples that were killed again and again have the by
     const std::string whole = posterior.at("whole" + extension), parts = posterior.at("parts" + extension);
     INFO(parts);
     const auto densities = [&](const std::string& out) {
-      return std::vector<std::string>{
-          "log-prob", posterior.at("run"), "--theta", posterior.at("samples.npz"), "--chunk", "50", "-o",
-          out};
+      return std::vector<std::string>{"log-prob", posterior.at("run"),
+                                      "--theta",  posterior.at("samples.npz"),
+                                      "--chunk",  "50",
+                                      "--solver", "rk4",
+                                      "--steps",  "20",
+                                      "-o",       out};
     };
     succeed(densities(whole));
     int kills = 0;
