@@ -175,8 +175,8 @@ sample::SampleBlock PriorChange::choose(const sample::SampleBlock& pool, int64_t
 
 int64_t PriorChange::finish() const {
   if (rows_ == 0) return 0;
-  core::log::info("prior of " + options_.file + ": a row's draws are worth " +
-                  core::brief_text(sum_ / static_cast<double>(rows_)) + " of it" +
+  core::log::info("under the prior of " + options_.file + ", a row's draws are worth " +
+                  core::brief_text(sum_ / static_cast<double>(rows_)) + " equal ones" +
                   (rows_ == 1 ? "" : " on average, " + core::brief_text(least_) + " at least"));
   if (few_.count > 0)
     core::log::warning("fewer than " + std::to_string(options_.least_effective) +
