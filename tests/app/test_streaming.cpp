@@ -262,7 +262,7 @@ TEST_CASE("a service of a folder that was killed answers the file it was at, onc
   fs::create_directory(streamed.at("in"));
   fs::create_directory(streamed.at("out"));
   const std::vector<std::string> watch{"sample", streamed.at("run"), "--watch",     streamed.at("in"), "-n",
-                                       "400000", "--solver",         "euler",       "--steps",         "4",
+                                       "150000", "--solver",         "euler",       "--steps",         "4",
                                        "-o",     streamed.at("out"), "--extension", extension};
   fs::copy_file(streamed.at("x.csv"), streamed.at("in/a.csv"));
   const std::string result = "out/a" + extension;
@@ -276,7 +276,7 @@ TEST_CASE("a service of a folder that was killed answers the file it was at, onc
     wait_until([&] { return fs::exists(streamed.at(result)); });
   again.send(SIGTERM);
   CHECK(again.wait() == 75);
-  succeed(streamed.sampling("whole" + extension, "400000"));
+  succeed(streamed.sampling("whole" + extension, "150000"));
   CHECK(file_bytes(streamed.at(result)) == file_bytes(streamed.at("whole" + extension)));
   CHECK(std::distance(fs::directory_iterator(streamed.at("out")), fs::directory_iterator()) == 1);
 }
