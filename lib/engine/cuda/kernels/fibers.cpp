@@ -47,6 +47,7 @@ void Fibers::resume(int i) {
   entering = this;
   running_ = i;
   Fiber& fiber = fibers_[static_cast<size_t>(i)];
+  fiber.begun = true;
   __sanitizer_start_switch_fiber(&caller_fake_stack_, fiber.stack.get(), stack_bytes);
   swapcontext(&caller_, &fiber.context);
   __sanitizer_finish_switch_fiber(caller_fake_stack_, nullptr, nullptr);
