@@ -3,9 +3,7 @@
 #include <iostream>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <optional>
-#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -69,24 +67,22 @@ void print(const evidence::Comparison& comparison) {
             << "\n";
 }
 
-// Numbers of the models of a row, the most likely first.
-std::vector<size_t> ranked(const evidence::EvidenceTable& table, size_t row) {
-  std::vector<size_t> order(table.models.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  const auto value = [&](size_t m) {
-    const double found = table.models[m].rows[row].value;
+// What an observation says of the models.
+struct Verdict {
+  std::string best;
+  double log_bayes_factor = 0, standard_error = 0;  // of the best model over the next
+};
+
+Verdict verdict_of(const evidence::EvidenceTable& table, size_t row) {
+  std::vector<const evidence::SimulatorEvidence*> order;
+  for (const auto& model : table.models) order.push_back(&model);
+  const auto value = [&](const evidence::SimulatorEvidence* model) {
+    const double found = model->rows[row].value;
     return std::isnan(found) ? -std::numeric_limits<double>::infinity() : found;
   };
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return value(a) > value(b); });
-  return order;
-}
-
-// ln of the Bayes factor of the best model over the second, and its standard error.
-std::pair<double, double> log_bayes_factor(const evidence::EvidenceTable& table, size_t row) {
-  const auto order = ranked(table, row);
-  const evidence::LogEvidence &best = table.models[order[0]].rows[row],
-                              &second = table.models[order[1]].rows[row];
-  return {best.value - second.value, std::hypot(best.standard_error, second.standard_error)};
+  std::stable_sort(order.begin(), order.end(), [&](auto* a, auto* b) { return value(a) > value(b); });
+  const evidence::LogEvidence &best = order[0]->rows[row], &next = order[1]->rows[row];
+  return {order[0]->name, best.value - next.value, std::hypot(best.standard_error, next.standard_error)};
 }
 
 void print(const evidence::EvidenceTable& table) {
@@ -97,9 +93,9 @@ void print(const evidence::EvidenceTable& table) {
     lines.push_back({std::to_string(row)});
     for (const auto& model : table.models)
       lines.back().push_back(with_error(model.rows[row].value, model.rows[row].standard_error));
-    const auto [factor, error] = log_bayes_factor(table, row);
+    const Verdict verdict = verdict_of(table, row);
     lines.back().insert(lines.back().end(),
-                        {table.models[ranked(table, row)[0]].name, with_error(factor, error)});
+                        {verdict.best, with_error(verdict.log_bayes_factor, verdict.standard_error)});
   }
   std::cout << core::aligned_table(lines) << "\n"
             << "at equal odds beforehand, the best is e^(ln Bayes factor) times as likely as the next\n";
@@ -117,12 +113,12 @@ void print_json(const evidence::EvidenceTable& table) {
                         {"spread", found.spread},
                         {"unlike_training", model.unlike[row] != 0}});
     }
-    const auto [factor, error] = log_bayes_factor(table, row);
+    const Verdict verdict = verdict_of(table, row);
     rows.push_back({{"row", row},
                     {"models", models},
-                    {"best", table.models[ranked(table, row)[0]].name},
-                    {"log_bayes_factor", factor},
-                    {"standard_error", error}});
+                    {"best", verdict.best},
+                    {"log_bayes_factor", verdict.log_bayes_factor},
+                    {"standard_error", verdict.standard_error}});
   }
   std::cout << nlohmann::ordered_json{{"rows", rows}}.dump() << "\n";
 }
@@ -133,7 +129,9 @@ int compare_simulators(const CompareArguments& arguments) {
     throw core::UserError(
         "--x compares simulators by an observation, --data and --simulations models of one simulator by "
         "pairs; leave one of them out");
-  evidence::EvidenceRequest request{models.models, arguments.x, 50, models.gather.seed, models.execution};
+  evidence::EvidenceRequest request;
+  request.models = models.models, request.x = arguments.x;
+  request.seed = models.gather.seed, request.execution = models.execution;
   if (arguments.draws) request.draws = *arguments.draws;
   const auto table = evidence::compare_evidence(
       request, [](const std::string& what) { return show_progress(what, "densities"); });
@@ -173,8 +171,9 @@ Action declare_compare(CLI::App& app) {
                  "compare simulators instead: log p(x) of these observations by joint models (flux1joint, "
                  "simformer) that were trained on different simulators, and their Bayes factors");
   app.add_option("-n,--draws", arguments->draws,
-                 "posterior draws for each pair, for the calibration (default: 499), or for each observation "
-                 "of --x (default: 50)")
+                 "posterior draws for each pair, for the calibration (default: " +
+                     std::to_string(request.gather.draws) + "), or for each observation of --x (default: " +
+                     std::to_string(evidence::EvidenceRequest().draws) + ")")
       ->check(above_zero());
   app.add_option("--seed", request.gather.seed, "seed of draws and of fresh simulations")
       ->capture_default_str();

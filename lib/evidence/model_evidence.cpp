@@ -8,9 +8,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "data/files/names.hpp"
 #include "data/files/observations.hpp"
-#include "data/look/reference.hpp"
 #include "evidence/comparison.hpp"
 #include "experiment/observation_check.hpp"
 #include "experiment/open_posterior.hpp"
@@ -43,16 +41,6 @@ JointRows beside_x(const sample::Samples& samples, std::span<const double> x, si
   return joint;
 }
 
-std::vector<uint8_t> unlike_rows(const sample::Posterior& posterior, std::span<const double> x,
-                                 int64_t rows) {
-  std::vector<uint8_t> unlike(static_cast<size_t>(rows));
-  if (posterior.reference().empty()) return unlike;
-  const auto names = data::feature_names(posterior.x_names(), posterior.shape().x_channels);
-  for (const auto& found : data::unlike_training(posterior.reference(), x, names))
-    unlike[static_cast<size_t>(found.row)] = 1;
-  return unlike;
-}
-
 void warn_of_unlike(const EvidenceTable& table, const std::string& file) {
   std::vector<std::string> rows;
   for (size_t row = 0; std::cmp_less(row, table.rows); ++row) {
@@ -61,9 +49,9 @@ void warn_of_unlike(const EvidenceTable& table, const std::string& file) {
     if (all) rows.push_back("row " + std::to_string(row));
   }
   if (rows.empty()) return;
-  core::log::warning(file + ": " + core::list_first(rows, most_lines) +
-                     " are unlike the training data of every model: their numbers say which simulator is "
-                     "less wrong, not that one is right");
+  core::log::warning(file +
+                     ": unlike the training data of every model: " + core::list_first(rows, most_lines) +
+                     "; the numbers say which simulator is less wrong there, not that one is right");
 }
 
 void warn_of_spread(const SimulatorEvidence& model) {
@@ -160,12 +148,14 @@ EvidenceTable compare_evidence(const EvidenceRequest& request,
     sample::Posterior& posterior = posteriors[m];
     const std::string& name = request.models[m];
     core::log::info("asking " + name);
-    experiment::check_observations(posterior, observed[m], {0, table.rows}, request.x, false);
-    table.models.push_back(
-        {name,
-         find_evidence(posterior, observed[m], table.rows, request.draws, request.seed, posterior.sampling(),
-                       progress ? progress("log-densities of " + name) : sample::Progress{}),
-         unlike_rows(posterior, observed[m], table.rows)});
+    SimulatorEvidence found{name, {}, std::vector<uint8_t>(static_cast<size_t>(table.rows))};
+    for (const int64_t row :
+         experiment::check_observations(posterior, observed[m], {0, table.rows}, request.x, false))
+      found.unlike[static_cast<size_t>(row)] = 1;
+    found.rows =
+        find_evidence(posterior, observed[m], table.rows, request.draws, request.seed, posterior.sampling(),
+                      progress ? progress("log-densities of " + name) : nullptr);
+    table.models.push_back(std::move(found));
     warn_of_spread(table.models.back());
   }
   warn_of_unlike(table, request.x);

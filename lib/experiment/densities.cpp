@@ -134,16 +134,6 @@ std::string mask_text(const sample::GivenMask& mask) {
   return text;
 }
 
-// The state that an earlier run left in the journal, with the values that it speaks of; "" where there is
-// none.
-std::string kept_density_state(const KeptWork& kept, const std::string& output) {
-  const sample::ChunkJournal* journal = kept.journal();
-  if (!journal || journal->state().empty() || sample::LogProbWriter::has_begun(output))
-    return journal ? journal->state() : "";
-  core::log::warning(journal->path() + " speaks of values beside it that are gone; beginning anew");
-  return "";
-}
-
 // Of theta given x: computed and written block by block.
 void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, WorkDescription work,
                        const sample::DivergenceOptions& divergence, const sample::SamplingOptions& options,
@@ -161,7 +151,7 @@ void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, Wo
   origin.given = posterior.x_names();
   origin.draws = theta.draws();
   KeptWork kept(posterior, files.output.path, files.output.force, work);
-  const std::string state = kept_density_state(kept, files.output.path);
+  const std::string state = kept.state(sample::LogProbWriter::has_begun(files.output.path));
   std::unique_ptr<sample::LogProbWriter> writer;
   if (!files.output.path.empty())
     writer = std::make_unique<sample::LogProbWriter>(

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "config/reader.hpp"
+#include "core/log.hpp"
 #include "io/atomic_file.hpp"
 
 namespace fluxsbi::experiment {
@@ -69,6 +70,23 @@ void KeptWork::stop(const core::Interrupted& interrupted) {
 
 void KeptWork::finish() {
   if (journal_) journal_->remove();
+}
+
+std::string KeptWork::state(bool has_values) const {
+  if (!journal_ || journal_->state().empty() || has_values) return journal_ ? journal_->state() : "";
+  core::log::warning(journal_->path() + " speaks of results beside it that are gone; beginning anew");
+  return "";
+}
+
+void KeptWork::fail(const core::UserError& problem) const {
+  const std::string what = problem.what(), remedy = "the same command then continues";
+  try {
+    if (journal_) journal_->flush();
+  } catch (const core::UserError&) {  // what was kept before stays
+  }
+  if (!journal_ || !journal_->begun() || what.find(remedy) != std::string::npos) throw core::UserError(what);
+  throw core::UserError(what + ". What was finished is kept in " + journal_->path() + "; " + remedy +
+                        " where this one stopped");
 }
 
 }  // namespace fluxsbi::experiment

@@ -55,6 +55,12 @@ class KeptWork {
   }
   /// The output is written: what was kept goes.
   void finish();
+  /// The state that an earlier run left in the journal; "" where there is none, and where the values beside
+  /// the output that it speaks of are gone (not `has_values`), which a warning says.
+  std::string state(bool has_values) const;
+  /// Ends work whose output cannot be written: keeps what still can be, and says that the same command goes
+  /// on.
+  [[noreturn]] void fail(const core::UserError& problem) const;
   /// For what is kept beside the chunks of `posterior`; null where nothing is.
   sample::ChunkJournal* journal() const { return journal_.get(); }
 

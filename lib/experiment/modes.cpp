@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
-#include "core/log.hpp"
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "data/files/observations.hpp"
@@ -26,16 +25,13 @@ namespace {
 // and what is known of all of them. The journal then need not keep the samples that they were found from.
 class FoundModes {
  public:
-  FoundModes(sample::ChunkJournal* journal, const std::string& output, int64_t features)
-      : journal_(journal), features_(features), file_(output, ".partial-rows", "map") {
-    const std::string state = journal ? journal->state() : "";
-    if (!state.empty() && file_.size() == 0) {
-      core::log::warning(journal->path() + " speaks of modes beside it that are gone; beginning anew");
-    } else if (!state.empty()) {
-      const auto kept = nlohmann::json::parse(state);
-      rows_ = kept.at("rows").get<int64_t>();
-      climbed_ = kept.at("climbed").get<int64_t>();
-      if (kept.contains("coarse")) coarse_ = kept.at("coarse").get<int64_t>();
+  FoundModes(const KeptWork& kept, const std::string& output, int64_t features)
+      : journal_(kept.journal()), features_(features), file_(output, ".partial-rows", "map") {
+    if (const std::string state = kept.state(file_.size() > 0); !state.empty()) {
+      const auto found = nlohmann::json::parse(state);
+      rows_ = found.at("rows").get<int64_t>();
+      climbed_ = found.at("climbed").get<int64_t>();
+      if (found.contains("coarse")) coarse_ = found.at("coarse").get<int64_t>();
       file_.keep();
     }
     file_.cut(static_cast<uint64_t>(rows_) * row_bytes());
@@ -115,12 +111,16 @@ ModeOutcome modes_of_file(sample::Posterior& posterior, const ModeFiles& files, 
   work.add("draws", std::to_string(modes.draws));
   work.add("starts", std::to_string(modes.top));
   KeptWork kept(posterior, output.path, output.force, work);
-  FoundModes found(kept.journal(), output.path, posterior.shape().theta_size());
+  FoundModes found(kept, output.path, posterior.shape().theta_size());
   kept.run([&] {
     const core::InterruptScope stops;
     posterior.find_modes_by_group(observations.x, observations.rows, found.rows(), seed, modes, options,
                                   [&](int64_t, const sample::Modes& group) {
-                                    found.add(group);
+                                    try {
+                                      found.add(group);
+                                    } catch (const core::UserError& problem) {
+                                      kept.fail(problem);
+                                    }
                                     if (progress) progress(found.rows(), observations.rows);
                                   });
   });

@@ -36,17 +36,19 @@ std::vector<double> x_of(std::span<const double> values, int64_t rows, size_t si
 
 }  // namespace
 
-void check_observations(const sample::Posterior& posterior, std::span<const double> values,
-                        sample::RowRange range, const std::string& file, bool strict) {
+std::vector<int64_t> check_observations(const sample::Posterior& posterior, std::span<const double> values,
+                                        sample::RowRange range, const std::string& file, bool strict) {
   const data::DataShape& shape = posterior.shape();
-  if (shape.x_dim == 0 || posterior.reference().empty()) return;
+  if (shape.x_dim == 0 || posterior.reference().empty()) return {};
   const double begin = core::steady_seconds();
   const auto x = x_of(values, range.rows, static_cast<size_t>(shape.x_size()));
   const auto found = data::unlike_training(posterior.reference(), x,
                                            data::feature_names(posterior.x_names(), shape.x_channels));
   core::log::debug("the look at " + core::count_text(range.rows, "observation") + " took " +
                    core::number_text(1e3 * (core::steady_seconds() - begin)) + " ms");
-  if (found.empty()) return;
+  std::vector<int64_t> rows;
+  for (const data::Unlikeness& row : found) rows.push_back(row.row);
+  if (found.empty()) return rows;
   for (size_t i = 0; i < std::min(found.size(), most_lines); ++i) {
     core::log::warning(file + ", row " + std::to_string(range.first + found[i].row) + ": " + found[i].text +
                        (i == 0 ? "; the network never saw such data, and its answer is a guess" : ""));
@@ -58,6 +60,7 @@ void check_observations(const sample::Posterior& posterior, std::span<const doub
     throw core::DiagnosticFailed(file + ": " + core::count_text(std::ssize(found), "row") + " of " +
                                  std::to_string(range.rows) +
                                  " unlike the training data, and --strict was given; nothing was computed");
+  return rows;
 }
 
 AgreementCheck::AgreementCheck(const sample::Posterior& posterior, int64_t draws, bool all_tokens,

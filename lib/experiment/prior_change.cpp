@@ -108,13 +108,10 @@ PriorChange::PriorChange(const sample::Posterior& posterior, PriorChangeOptions 
   core::log::warning(where + ": samples have none of it");
 }
 
-PriorChange::~PriorChange() = default;
-
 double PriorChange::log_ratio(std::span<const double> theta) const {
-  const double now = prior_->log_prob(theta);
-  if (now == -infinity) return now;
-  const double before = training_prior().log_prob(theta);
-  return before == -infinity ? -infinity : now - before;  // nothing was learnt outside the training prior
+  const double ratio = prior_->log_prob(theta) - training_prior().log_prob(theta);
+  // Nothing was learnt outside the training prior, and an end with an infinite density has no probability.
+  return std::isfinite(ratio) ? ratio : -infinity;
 }
 
 bool PriorChange::enough(const sample::WeightQuality& quality) const {
@@ -129,7 +126,7 @@ void PriorChange::Rows::add(int64_t row, double value) {
 
 std::string PriorChange::Rows::text() const {
   const size_t others = static_cast<size_t>(count) - first.size();
-  return core::join(first) + (others > 0 ? " and " + core::and_more(others) : "");
+  return core::join(first) + (others > 0 ? " " + core::and_more(others) : "");
 }
 
 void PriorChange::count(int64_t row, const sample::WeightQuality& quality) {

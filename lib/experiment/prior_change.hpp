@@ -28,9 +28,9 @@ class PriorChange {
   /// tells no density, and for a prior whose support leaves the training prior's: nothing was learnt there.
   /// Warns where a small share of it does. posterior must outlive it.
   PriorChange(const sample::Posterior& posterior, PriorChangeOptions options);
-  ~PriorChange();
 
-  /// log p'(theta) - log p(theta), theta [theta_dim * channels] in the data's units; -infinity outside p'.
+  /// log p'(theta) - log p(theta), theta [theta_dim * channels] in the data's units; -infinity outside p'
+  /// or p, and where one of them is infinite.
   double log_ratio(std::span<const double> theta) const;
 
   /// `draws` samples for each row of `pool`, which holds pool * draws of them. Rows are numbered on from the

@@ -151,11 +151,11 @@ class StreamedSampling {
  public:
   /// state: of the journal, where another run goes on; else "".
   StreamedSampling(sample::SampleWriter& writer, AgreementCheck& agreement, const Selection& selection,
-                   sample::ChunkJournal* journal, std::string state)
+                   const KeptWork& kept, std::string state)
       : writer_(writer),
         agreement_(agreement),
         selection_(selection),
-        journal_(journal),
+        kept_(kept),
         state_(std::move(state)) {}
 
   void run(sample::MixtureDrawing& drawing, const sample::Progress& progress) {
@@ -165,7 +165,8 @@ class StreamedSampling {
       try {
         take(drawing, block);
       } catch (const core::UserError& problem) {
-        fail(problem);
+        writer_.drop_rest();  // a disk that is full then has room again for a state
+        kept_.fail(problem);
       }
     }
     drawing.finish();
@@ -183,11 +184,11 @@ class StreamedSampling {
   void take(const sample::MixtureDrawing& drawing, const sample::SampleBlock& block) {
     write(block);
     agreement_.add(block.values, block.filled);
-    if (!journal_) return;
+    if (!kept_.journal()) return;
     nlohmann::json state{
         {"drawing", drawing.state()}, {"agreement", agreement_.state()}, {"writer", writer_.state()}};
     if (selection_.change) state["prior"] = selection_.change->state();
-    journal_->checkpoint(state.dump(), [this] { writer_.sync(); });
+    kept_.journal()->checkpoint(state.dump(), [this] { writer_.sync(); });
   }
 
   void write(const sample::SampleBlock& block) {
@@ -197,35 +198,12 @@ class StreamedSampling {
     writer_.append(chosen.values, chosen.filled);
   }
 
-  // What can still be kept is: a disk that is full has room again for a state when the rest of a block goes.
-  [[noreturn]] void fail(const core::UserError& problem) {
-    const std::string what = problem.what(), remedy = "the same command then continues";
-    writer_.drop_rest();
-    try {
-      if (journal_) journal_->flush();
-    } catch (const core::UserError&) {  // what was kept before stays
-    }
-    if (!journal_ || !journal_->begun() || what.find(remedy) != std::string::npos)
-      throw core::UserError(what);
-    throw core::UserError(what + ". What was finished is kept in " + journal_->path() + "; " + remedy +
-                          " where this one stopped");
-  }
-
   sample::SampleWriter& writer_;
   AgreementCheck& agreement_;
   Selection selection_;
-  sample::ChunkJournal* journal_;
+  const KeptWork& kept_;
   std::string state_;
 };
-
-// The state that an earlier run left in the journal, with the samples that it speaks of; "" where there is
-// none.
-std::string kept_state(const sample::ChunkJournal* journal, const std::string& output) {
-  if (!journal || journal->state().empty() || sample::SampleWriter::has_begun(output))
-    return journal ? journal->state() : "";
-  core::log::warning(journal->path() + " speaks of samples beside it that are gone; beginning anew");
-  return "";
-}
 
 // What --strict makes of `count` rows that a warning named.
 void fail_where(int64_t count, const std::string& problem, int64_t rows, const std::string& output) {
@@ -267,14 +245,14 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   const double begin = core::steady_seconds();
   KeptWork kept(posterior, request.output, request.force,
                 describe(posterior, request, question, range, options, selection.change));
-  const std::string state = kept_state(kept.journal(), request.output);
+  const std::string state = kept.state(sample::SampleWriter::has_begun(request.output));
   sample::SampleWriter writer(
       request.output, "sample",
       {range.rows, request.draws, drawn, shape.theta_channels, question,
        origin_of(posterior, request, all, range, options, selection.change), request.number_type},
       writer_state(state));
   AgreementCheck agreement(posterior, selection.pool(), given, range, file);
-  StreamedSampling sampling(writer, agreement, selection, kept.journal(), state);
+  StreamedSampling sampling(writer, agreement, selection, kept, state);
   SamplingOutcome outcome;
   outcome.rows = range.rows;
   kept.run([&] {

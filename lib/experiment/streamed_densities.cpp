@@ -8,9 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
-#include "core/log.hpp"
 #include "core/stop.hpp"
-#include "core/text.hpp"
 #include "experiment/draw_densities.hpp"
 #include "io/atomic_file.hpp"
 #include "sample/chunk_journal.hpp"
@@ -30,7 +28,7 @@ bool lacks_number(std::span<const double> point) {
 class Streaming {
  public:
   Streaming(const StreamedPoints& points, int64_t theta_size, int64_t x_size, sample::LogProbWriter* writer,
-            sample::ChunkJournal* journal)
+            const KeptWork& kept)
       : points_(points),
         theta_size_(theta_size),
         total_(points.theta.rows()),
@@ -39,7 +37,7 @@ class Streaming {
                           : draws_ * rows_in_a_call(points.theta.rows() / draws_, draws_, x_size,
                                                     points.x_rows == 1)),
         writer_(writer),
-        journal_(journal) {}
+        kept_(kept) {}
 
   sample::LogProbs run(sample::DensityStream& stream, const std::string& state,
                        const sample::Progress& progress) {
@@ -53,7 +51,7 @@ class Streaming {
       try {
         keep(stream);
       } catch (const core::UserError& problem) {
-        fail(problem);
+        kept_.fail(problem);
       }
       if (progress) progress(first, total_);
     }
@@ -97,26 +95,19 @@ class Streaming {
     }
     if (some.values.empty()) return;
     writer_->append(some);
-    if (!journal_) return;
+    if (!kept_.journal()) return;
     const nlohmann::json state{{"points", taken_},
                                {"outside", found_.outside},
                                {"densities", stream.state()},
                                {"writer", writer_->state()}};
     // The journal may ask for it after this object has gone.
-    journal_->checkpoint(state.dump(), [writer = writer_] { writer->sync(); });
-  }
-
-  [[noreturn]] void fail(const core::UserError& problem) const {
-    const std::string what = problem.what(), remedy = "the same command then continues";
-    if (!journal_ || !journal_->begun() || what.find(remedy) != std::string::npos) throw problem;
-    throw core::UserError(what + ". What was finished is kept in " + journal_->path() + "; " + remedy +
-                          " where this one stopped");
+    kept_.journal()->checkpoint(state.dump(), [writer = writer_] { writer->sync(); });
   }
 
   const StreamedPoints& points_;
   const int64_t theta_size_, total_, draws_, part_;
   sample::LogProbWriter* writer_;
-  sample::ChunkJournal* journal_;
+  const KeptWork& kept_;
   int64_t taken_ = 0;
   sample::LogProbs found_;
 };
@@ -155,8 +146,7 @@ sample::LogProbs stream_densities(sample::Posterior& posterior, const StreamedPo
   const core::InterruptScope stops;
   sample::LogProbs found;
   posterior.with_densities(points.x, points.x_rows, divergence, options, [&](sample::DensityStream& stream) {
-    Streaming streaming(points, posterior.shape().theta_size(), posterior.shape().x_size(), writer,
-                        kept.journal());
+    Streaming streaming(points, posterior.shape().theta_size(), posterior.shape().x_size(), writer, kept);
     found = streaming.run(stream, state, progress);
   });
   return found;

@@ -137,7 +137,9 @@ void Optimiser::update_by_kernels() {
   pass.squares = unit_squares_, pass.gradient_norm = gradient_norm, pass.scalars = scalars_;
   pass.beta1 = options_.beta1, pass.beta2 = options_.beta2, pass.eps = options_.eps;
   pass.weight_decay = options_.weight_decay, pass.clip_value = options_.clip_value;
-  pass.clips_units = options_.clip == Clip::adaptive, pass.clips_whole = options_.clip == Clip::global;
+  pass.clip = options_.clip == Clip::adaptive ? engine::UpdatePass::Clip::units
+              : options_.clip == Clip::global ? engine::UpdatePass::Clip::whole
+                                              : engine::UpdatePass::Clip::none;
   pass.least_weight_norm = cpu::least_weight_norm, pass.least_gradient_norm = least_gradient_norm;
   parameters_.kernels->update(pass);
   parameters_.published();

@@ -66,6 +66,11 @@ TEST_CASE("rows whose draws are worth too little are given up and named", "[app]
   INFO(strict.output);
   CHECK(strict.code == 2);
   CHECK(holds(strict.output, "too few draws decide 3 rows of 3"));
+  std::string many = "x_0,x_1\n";
+  for (int row = 0; row < 12; ++row) many += "0.1,0.2\n";
+  io::write_text(posterior.at("x.csv"), many);
+  CHECK(holds(succeed(posterior.sampling("spot.yaml", {"--partial", "-o", posterior.at("many.npz")})),
+              "row 9 (0) and 2 more: these rows hold NaN"));
 }
 
 TEST_CASE("a prior that cannot be changed to is refused before any work", "[app][prior]") {

@@ -88,7 +88,7 @@ TEST_CASE("an observation that is unlike the data of every model is told", "[app
       run({"compare", models.at("near"), models.at("far"), "--x", models.at("x.csv"), "-n", "5"});
   INFO(said.output);
   CHECK(said.code == 0);
-  CHECK(holds(said.output, "row 1 are unlike the training data of every model"));
+  CHECK(holds(said.output, "unlike the training data of every model: row 1"));
 }
 
 TEST_CASE("what cannot be compared by an observation is refused", "[app][evidence]") {

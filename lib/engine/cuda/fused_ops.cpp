@@ -183,9 +183,10 @@ void FusedKernels::update(const UpdatePass& pass) const {
   call.scalars = pass.scalars.const_data_ptr<float>();
   call.beta1 = static_cast<float>(pass.beta1), call.beta2 = static_cast<float>(pass.beta2);
   call.eps = static_cast<float>(pass.eps), call.weight_decay = static_cast<float>(pass.weight_decay);
-  call.clip = pass.clips_units   ? kernels::Clip::adaptive
-              : pass.clips_whole ? kernels::Clip::global
-                                 : kernels::Clip::none;
+  using Clip = UpdatePass::Clip;
+  call.clip = pass.clip == Clip::units   ? kernels::Clip::adaptive
+              : pass.clip == Clip::whole ? kernels::Clip::global
+                                         : kernels::Clip::none;
   call.clip_value = static_cast<float>(pass.clip_value);
   call.least_weight_norm = static_cast<float>(pass.least_weight_norm);
   call.least_gradient_norm = static_cast<float>(pass.least_gradient_norm);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
@@ -247,41 +248,29 @@ LogProbs log_prob(const Source& source, std::span<const double> values, int64_t 
   core::require(std::ssize(values) == rows * source.tokens * source.channels,
                 "log_prob needs values [rows, L, C]");
   const core::InterruptScope stops;
-  const at::NoGradGuard no_gradient;
-  const DensityEvaluation evaluation(source, divergence, options, memory);
-  const size_t size = evaluation.size();
+  const auto size = static_cast<size_t>(source.tokens * source.channels);
   check_points(values, size);
-  const auto value = [&](int64_t row) { return values.subspan(static_cast<size_t>(row) * size, size); };
+  constexpr int64_t points_at_once = 1024;  // between two reports of progress
+  DensityBlocks blocks(source, divergence, options, memory);
   LogProbs all;
-  all.values.assign(static_cast<size_t>(rows), -infinity);
-  if (!divergence.exact) all.standard_errors.assign(static_cast<size_t>(rows), 0);
-  std::vector<int64_t> inside, failed;
-  for (int64_t row = 0; row < rows; ++row) {
-    if (evaluation.in_support(value(row))) inside.push_back(row);
+  const auto take = [&] {
+    const LogProbs some = blocks.take();
+    all.values.insert(all.values.end(), some.values.begin(), some.values.end());
+    all.standard_errors.insert(all.standard_errors.end(), some.standard_errors.begin(),
+                               some.standard_errors.end());
+    all.outside += some.outside;
+    all.evaluations = std::max(all.evaluations, some.evaluations);
+    if (progress && !some.values.empty()) progress(std::ssize(all.values), rows);
+  };
+  for (int64_t first = 0; first < rows; first += points_at_once) {
+    std::vector<int64_t> points(static_cast<size_t>(std::min(points_at_once, rows - first)));
+    std::iota(points.begin(), points.end(), first);
+    blocks.add(values.subspan(static_cast<size_t>(first) * size, points.size() * size), points);
+    take();
   }
-  all.outside = rows - std::ssize(inside);
-  const int64_t chunk = evaluation.rows_per_chunk();
-  int64_t exhausted = 0;
-  for (int64_t begin = 0; begin < std::ssize(inside); begin += chunk) {
-    const int64_t end = std::min(begin + chunk, std::ssize(inside));
-    ChunkPoints points;
-    points.rows.assign(inside.begin() + begin, inside.begin() + end);
-    points.bound = points.rows;
-    for (const int64_t row : points.rows)
-      points.values.insert(points.values.end(), value(row).begin(), value(row).end());
-    const FoundDensities found = evaluation.evaluate(points);
-    all.evaluations = std::max(all.evaluations, found.evaluations);
-    exhausted += found.exhausted;
-    for (size_t i = 0; i < points.rows.size(); ++i) {
-      const auto row = static_cast<size_t>(points.rows[i]);
-      all.values[row] = found.values[i];
-      if (!divergence.exact) all.standard_errors[row] = found.standard_errors[i];
-      if (std::isnan(found.values[i])) failed.push_back(points.rows[i]);
-    }
-    if (progress) progress(end, std::ssize(inside));
-  }
-  const auto named = std::min<std::ptrdiff_t>(std::ssize(failed), most_named);
-  evaluation.warn({failed.begin(), failed.begin() + named}, std::ssize(failed), exhausted, rows);
+  blocks.end_part();
+  take();
+  blocks.finish();
   return all;
 }
 
