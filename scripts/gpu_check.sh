@@ -3,8 +3,7 @@
 #
 #   scripts/gpu_check.sh [all | kernels | build | test | bench | report]
 #
-# kernels builds the own kernels with their references, without LibTorch, in half a minute; runs them, runs
-# them
+# kernels builds the own kernels with their references, without LibTorch, in half a minute; runs them, also
 #         under compute-sanitizer where there is one, and measures them
 # build   builds with FLUXSBI_CUDA=on in build/gpu
 # test    runs the ctest labels cuda and golden

@@ -197,7 +197,12 @@ std::string manual_page(const CLI::App& program) {
          "checkpoint.\n"
          ".SH ENVIRONMENT\n"
          ".TP\n\\fBFLUXSBI_ENGINE\\fR\nthe default of \\-\\-engine\n"
-         ".TP\n\\fBFLUXSBI_CUDA_PLUGIN\\fR\nthe CUDA plug\\-in, where it does not lie beside the program\n"
+         ".TP\n\\fBFLUXSBI_CUDA_PLUGIN\\fR, \\fBFLUXSBI_MPI_PLUGIN\\fR, \\fBFLUXSBI_TORCHRUN_PLUGIN\\fR\n"
+         "the plug\\-ins for CUDA, MPI and torchrun, where they do not lie beside the program\n"
+         ".TP\n\\fBFLUXSBI_DEVICE_PLUGIN\\fR\nthe plug\\-in of another device, which \\-\\-device cuda then "
+         "means\n"
+         ".TP\n\\fBFLUXSBI_KEEP_SECONDS\\fR\nhow often sampling, densities and diagnoses keep what they have "
+         "(2)\n"
          ".TP\n\\fBOMP_NUM_THREADS\\fR\nthreads to compute with\n";
 }
 

@@ -36,9 +36,9 @@ EngineChoice reference_choice(std::shared_ptr<model::Network> network, at::Scala
   std::string by;
   if (kernels) {
     by = ", own kernels between matrix products and for the optimiser";
-  } else if (device.is_cuda()) {
+  } else if (!device.is_cpu()) {
     by = std::string(", LibTorch's kernels alone") +
-         (asked_for ? "" : ": own ones need compute capability 8.0");
+         (asked_for ? "" : ": the device runs no own ones (GPUs do from compute capability 8.0 on)");
   }
   return {make_reference_engine(std::move(network), compute, device, kernels),
           "engine: reference (" + reason + ")" + by};

@@ -28,9 +28,9 @@ std::unique_ptr<DeviceSum> make_device_sum(distributed::Communicator& ranks, c10
   if (ranks.alone()) return nullptr;
   // Together, because ranks may compute on devices of different kinds.
   bool any_gpu = false;
-  for (const uint64_t on_gpu : ranks.gather(uint64_t{device.is_cuda()})) any_gpu |= on_gpu != 0;
+  for (const uint64_t on_gpu : ranks.gather(uint64_t{!device.is_cpu()})) any_gpu |= on_gpu != 0;
   if (!any_gpu) return nullptr;
-  const CudaPlugin* plugin = device.is_cuda() ? cuda_plugin() : nullptr;
+  const CudaPlugin* plugin = device.is_cpu() ? nullptr : cuda_plugin();
   std::string id = plugin ? plugin->new_sum_id() : "";
   if (any_problem(ranks, !id.empty() ? "" : plugin ? "finds no NCCL (libnccl.so.2)" : "computes on a CPU"))
     return nullptr;

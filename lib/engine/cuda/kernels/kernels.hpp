@@ -16,7 +16,8 @@ enum class Storage { float32, bfloat16 };
 /// A cudaStream_t.
 using Stream = void*;
 
-/// y = (1 + scale) LayerNorm(x) + shift, over rows of F.
+/// y = (1 + scale) LayerNorm(x) + shift, over rows of F. There are kernels for x, modulation and y all of one
+/// type, and for x bfloat16 and the others float32.
 struct ModulatedNorm {
   int64_t T = 0, B = 0, F = 0;
   float eps = 0;
@@ -26,9 +27,6 @@ struct ModulatedNorm {
   int64_t shift_stride = 0, scale_stride = 0;     ///< elements from sample to sample; 0: one row serves all
   void* y = nullptr;                              ///< [T, B, F]
 };
-/// Which types there are kernels for: x, modulation and y all of one type, or x bfloat16 and the others
-/// float32.
-bool covers(const ModulatedNorm& call);
 void modulated_norm(const ModulatedNorm& call, Stream stream);
 
 /// Gradients of what ModulatedNorm reads; y is not used.

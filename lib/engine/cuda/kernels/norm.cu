@@ -13,11 +13,6 @@ __global__ void __launch_bounds__(norm_threads) modulated_norm_gradient_kernel(M
   modulated_norm_sample_gradient<X, M, Y>(call, shared_floats());
 }
 
-bool covers(const ModulatedNorm& call) {
-  return call.modulation_type == call.y_type &&
-         (call.x_type == call.y_type || call.x_type == Storage::bfloat16);
-}
-
 void modulated_norm(const ModulatedNorm& call, Stream stream) {
   const Shape shape{blocks_for(call.T * call.B, norm_rows), 1, norm_threads, 0};
   if (call.x_type == Storage::float32) {
