@@ -26,6 +26,8 @@ std::string identity(const ModelFile& model) {
     for (const auto* numbers : {&low, &high, &asinh})
       crc = io::crc32(std::as_bytes(std::span(*numbers)), crc);
   }
+  for (const auto* numbers : {&model.regression.offset, &model.regression.weights, &model.regression.scale})
+    crc = io::crc32(std::as_bytes(std::span(*numbers)), crc);
   for (const ModelFile& member : model.members) {
     const std::string of_member = identity(member);
     crc = io::crc32(std::as_bytes(std::span(of_member)), crc);

@@ -84,6 +84,22 @@ data::Standardiser standardiser_from(const json& object, int64_t size, const std
   return standardiser;
 }
 
+json regression_json(const data::Regression& regression) {
+  return {{"offset", regression.offset}, {"weights", regression.weights}, {"scale", regression.scale}};
+}
+
+data::Regression regression_from(const json& object, const data::DataShape& shape) {
+  data::Regression regression{object.at("offset"), object.at("weights"), object.at("scale")};
+  const auto theta = static_cast<size_t>(shape.theta_size()), x = static_cast<size_t>(shape.x_size());
+  bool good = regression.offset.size() == theta && regression.weights.size() == theta * x &&
+              regression.scale.size() == theta;
+  for (const auto* list : {&regression.offset, &regression.weights, &regression.scale})
+    good = good && std::all_of(list->begin(), list->end(), [](double value) { return std::isfinite(value); });
+  for (const double scale : regression.scale) good = good && scale > 0;
+  if (!good) throw std::invalid_argument("its regression of theta on x does not fit the shape");
+  return regression;
+}
+
 // Four decimals of the rows are enough for distances, and keep the file small.
 json reference_json(const data::Reference& reference) {
   json rows = json::array();
@@ -140,6 +156,7 @@ json to_json(const ModelFile& model) {
               {"version", model.version},
               {"remarks", model.remarks}};
   if (!model.reference.empty()) object["reference"] = reference_json(model.reference);
+  if (!model.regression.empty()) object["regression"] = regression_json(model.regression);
   for (const ModelFile& member : model.members) {
     json one = to_json(member);
     one["config"] = member.config;
@@ -166,6 +183,7 @@ ModelFile model_from_json(const json& object) {
   model.x_names = object.at("x_names").get<std::vector<std::string>>();
   if (object.contains("reference"))  // files of version 0.1 hold none
     model.reference = reference_from(object.at("reference"), model.shape.x_size());
+  if (object.contains("regression")) model.regression = regression_from(object.at("regression"), model.shape);
   model.step = object.at("step");
   const json& loss = object.at("validation_loss");
   model.validation_loss = loss.is_null() ? std::numeric_limits<double>::quiet_NaN() : loss.get<double>();

@@ -1,5 +1,6 @@
 #include "checkpoint/model_file.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <utility>
@@ -19,9 +20,14 @@ std::string prefix_of(size_t member) {
   return "member_" + std::to_string(member + 1) + "/";
 }
 
-// 1 and 2 are what older programs can read.
+bool has_regression(const ModelFile& model) {
+  return !model.regression.empty() || std::any_of(model.members.begin(), model.members.end(), has_regression);
+}
+
+// The oldest format that says all of the model: what older programs can read.
 int64_t format_of(const ModelFile& model) {
-  if (!model.members.empty()) return model_format;
+  if (has_regression(model)) return model_format;
+  if (!model.members.empty()) return 3;
   return has_asinh(model.theta) || has_asinh(model.x) ? 2 : 1;
 }
 

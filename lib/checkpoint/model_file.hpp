@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data/look/reference.hpp"
+#include "data/regression.hpp"
 #include "data/shape.hpp"
 #include "data/standardise.hpp"
 #include "io/array.hpp"
@@ -14,7 +15,9 @@
 namespace fluxsbi::checkpoint {
 
 /// The format's version; an error says so if a file has a later one.
-inline constexpr int64_t model_format = 3;  // of ensembles; 2 of features that asinh transforms; else 1
+inline constexpr int64_t model_format =
+    4;  // of a regression of theta on x; 3 of ensembles; 2 of features that
+        // asinh transforms; else 1
 
 struct ModelFile {
   io::Arrays weights;  ///< float32, by module parameter name (EMA weights)
@@ -22,6 +25,7 @@ struct ModelFile {
   data::DataShape shape;
   int64_t most_missing = 0;  ///< values of x that training rows usually lacked at most (shape.missing)
   data::Standardiser theta, x;
+  data::Regression regression;  ///< of theta on x, whose residual the weights know; empty: none
   std::vector<std::string> theta_names, x_names;
   data::Reference reference;                   ///< of x, with which observations are compared; may be empty
   int64_t step = 0;                            ///< training step of the weights

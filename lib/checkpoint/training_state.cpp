@@ -80,8 +80,9 @@ void save_state(const std::string& run, const TrainingState& state, int64_t keep
   make_checkpoint_folder(run);
   io::Safetensors file;
   file.arrays = state.arrays;
-  const bool newest = has_asinh(state.model.theta) || has_asinh(state.model.x);
-  write_metadata(file, checkpoint_kind, newest ? checkpoint_format : 1, state.config,
+  const bool has_asinh_feature = has_asinh(state.model.theta) || has_asinh(state.model.x);
+  const int64_t oldest = !state.model.regression.empty() ? checkpoint_format : has_asinh_feature ? 2 : 1;
+  write_metadata(file, checkpoint_kind, oldest, state.config,
                  {{"step", state.step},
                   {"seed", state.seed},
                   {"scalars", state.scalars},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/table.hpp"
+#include "data/regression.hpp"
 #include "data/standardise.hpp"
 #include "data/transform_choice.hpp"
 
@@ -39,6 +40,7 @@ struct DataOptions {
   Standardise standardise_x = Standardise::automatic;
   TransformWords transform_theta{TransformWord::automatic};
   TransformWords transform_x{TransformWord::automatic};
+  RegressionKind regression = RegressionKind::none;  ///< of theta on x
   ConstantColumns constant = ConstantColumns::automatic;
   NanPolicy nan = NanPolicy::error;
   /// impute: probability that a training row is shown without a value of x that the file holds; null: 0.05

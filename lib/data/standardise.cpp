@@ -32,6 +32,14 @@ double quantile(std::span<const double> sorted, double share) {
   return low + (high - low) * (at - static_cast<double>(below));
 }
 
+// Calls work with the place of each of the numbers [*, size] and its feature.
+template <typename Work>
+void each(size_t numbers, size_t size, const Work& work) {
+  for (size_t row = 0; row < numbers; row += size) {
+    for (size_t i = 0; i < size; ++i) work(row + i, i);
+  }
+}
+
 [[noreturn]] void refuse_constant(const std::vector<std::string>& constant, bool single) {
   const std::string text = core::list_first(constant, 6);
   throw core::UserError(
@@ -43,16 +51,19 @@ double quantile(std::span<const double> sorted, double share) {
 
 }  // namespace
 
+double Standardiser::forward(size_t i, double value) const {
+  return ((transforms.empty() ? value : transforms[i].forward(value)) - mean[i]) / scale[i];
+}
+
+double Standardiser::inverse(size_t i, double z) const {
+  const double u = z * scale[i] + mean[i];
+  return transforms.empty() ? u : transforms[i].inverse(u);
+}
+
 void Standardiser::apply(std::span<const double> values, std::span<float> out) const {
   core::require(values.size() == out.size(), "as many values before as after");
-  const size_t size = mean.size();
-  const bool plain = transforms.empty();
-  for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i) {
-      const double u = plain ? values[at + i] : transforms[i].forward(values[at + i]);
-      out[at + i] = static_cast<float>((u - mean[i]) / scale[i]);
-    }
-  }
+  each(values.size(), mean.size(),
+       [&](size_t at, size_t i) { out[at] = static_cast<float>(forward(i, values[at])); });
 }
 
 std::vector<float> Standardiser::apply(std::span<const double> values) const {
@@ -61,16 +72,20 @@ std::vector<float> Standardiser::apply(std::span<const double> values) const {
   return standardised;
 }
 
-std::vector<double> Standardiser::invert(std::span<const float> standardised) const {
-  const size_t size = mean.size();
+std::vector<double> Standardiser::standardised(std::span<const double> values) const {
+  std::vector<double> all(values.size());
+  each(values.size(), mean.size(), [&](size_t at, size_t i) { all[at] = forward(i, values[at]); });
+  return all;
+}
+
+std::vector<double> Standardiser::invert(std::span<const double> standardised) const {
   std::vector<double> values(standardised.size());
-  for (size_t at = 0; at < values.size(); at += size) {
-    for (size_t i = 0; i < size; ++i) {
-      const double u = standardised[at + i] * scale[i] + mean[i];
-      values[at + i] = transforms.empty() ? u : transforms[i].inverse(u);
-    }
-  }
+  each(values.size(), mean.size(), [&](size_t at, size_t i) { values[at] = inverse(i, standardised[at]); });
   return values;
+}
+
+std::vector<double> Standardiser::invert(std::span<const float> standardised) const {
+  return invert(std::vector<double>(standardised.begin(), standardised.end()));
 }
 
 double Standardiser::log_slope(size_t i, double value) const {

@@ -31,14 +31,22 @@ struct Standardiser {
   /// values [rows, size] as the networks see them: rounded to float32 once they are standardised.
   void apply(std::span<const double> values, std::span<float> out) const;
   std::vector<float> apply(std::span<const double> values) const;
+  /// The same before they are rounded.
+  std::vector<double> standardised(std::span<const double> values) const;
   /// Back to the data's units, [rows, size].
   std::vector<double> invert(std::span<const float> standardised) const;
+  std::vector<double> invert(std::span<const double> standardised) const;
   /// log dz/dvalue of feature i at a value: what a density of z gains to become one of the value.
   double log_slope(size_t i, double value) const;
   /// d log_slope / dz of feature i at z; 0 for features without a transform.
   double log_slope_gradient(size_t i, double z) const;
   /// How many values [rows, size] Transform::moves, without those on an end: training took them the same way.
   int64_t moved(std::span<const double> values) const;
+
+ private:
+  /// Feature i at a value, standardised, and back.
+  double forward(size_t i, double value) const;
+  double inverse(size_t i, double z) const;
 };
 
 /// A feature whose standard deviation is below this share of its mean counts as constant: its type tells

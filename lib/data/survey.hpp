@@ -9,6 +9,7 @@
 #include "data/dataset.hpp"
 #include "data/look/tally.hpp"
 #include "data/missing.hpp"
+#include "data/regression.hpp"
 #include "data/side_choice.hpp"
 #include "data/source/complement.hpp"
 #include "data/split.hpp"
@@ -23,7 +24,8 @@ struct Survey {
   int64_t dropped = 0;
   Split split;  ///< numbers among the kept rows
   Standardiser theta, x;
-  MissingCount missing;  ///< of the kept rows; data.nan = impute alone
+  Regression regression;  ///< of theta on x; empty: none
+  MissingCount missing;   ///< of the kept rows; data.nan = impute alone
   /// CRC-32 of the kept rows of theta, then of x, in float32 where it holds the file's type, else in float64:
   /// a run goes on only with the data that it began with.
   uint32_t fingerprint = 0;

@@ -68,6 +68,23 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
   }
 }
 
+// A regression of theta on x needs all of x in every row, and a model that is always asked for theta given x.
+void check_regression(config::Reader& reader, const Experiment& experiment) {
+  if (experiment.data.regression == data::RegressionKind::none) return;
+  const auto refuse = [&](const std::string& why) {
+    reader.problem("data.regression", "linear " + why + "; set data.regression: none");
+  };
+  if (experiment.strategy.model != "flux1")
+    refuse("is for flux1, which learns theta given x alone, and strategy.model is " +
+           experiment.strategy.model);
+  if (experiment.strategy.condition_drop_rate > 0)
+    refuse(
+        "does not go with strategy.condition_drop_rate: without x there is nothing to take the residual of");
+  if (experiment.data.nan == data::NanPolicy::impute || experiment.data.nan == data::NanPolicy::pad)
+    refuse("needs every value of x, and data.nan: " + config::name_of(experiment.data.nan) +
+           " lets them be missing");
+}
+
 }  // namespace
 
 Experiment read_experiment(const config::Value& document) {
@@ -82,6 +99,7 @@ Experiment read_experiment(const config::Value& document) {
   });
   data::adopt_names(experiment.prior, experiment.data.theta_names, reader);
   check_embedding(reader, experiment.embedding, experiment.data);
+  check_regression(reader, experiment);
   reader.read(train::optimizer_table(), experiment.optimizer);
   reader.read(train::training_table(), experiment.training);
   reader.read(train::output_table(), experiment.output);

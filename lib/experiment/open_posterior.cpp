@@ -26,6 +26,7 @@ sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Exe
   content.seen = model::resolve(*estimator.model, estimator.embedding, file.shape);
   content.theta = file.theta;
   content.x = file.x;
+  content.regression = file.regression;
   content.theta_names = file.theta_names;
   content.x_names = file.x_names;
   content.prior = data::make_prior(estimator.prior, file.shape.theta_size());

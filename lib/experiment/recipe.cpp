@@ -95,8 +95,10 @@ constexpr double fixed_level_mean = -1,
 constexpr double posterior_share_weight = 0.8;             // against .2 of each other mask: half of the rows
 constexpr int64_t evaluations = 4096;                      // of a validation
 constexpr int64_t validations = 60, least_val_every = 50;  // of a training
-constexpr int64_t fewest_steps = 750;                      // with fewer the small network is as good
-constexpr int64_t most_members = 4;                        // more have not been tried
+// Residuals of the rows of a fit are smaller than of others by a share of values / rows: 1 % at most.
+constexpr int64_t regression_values = 200, rows_a_value = 50;
+constexpr int64_t fewest_steps = 750;  // with fewer the small network is as good
+constexpr int64_t most_members = 4;    // more have not been tried
 
 // ---- End of the table. ----
 
@@ -201,6 +203,14 @@ RecipeChoice levels_choice(const Recipe& recipe) {
           "fixed, ln(noise / signal) normal with mean " + core::number_text(recipe.level_mean) +
               " and standard deviation " + core::number_text(recipe.level_std),
           "within .02 of the best distribution on three tasks", level_keys(recipe)};
+}
+
+RecipeChoice regression_choice() {
+  return {"regression",
+          "linear",
+          "the network learns what a linear function of x leaves of theta: posteriors that move with x stand "
+          "still, and what is left to learn is less",
+          {key("data.regression", "linear")}};
 }
 
 RecipeChoice mask_choice(const Recipe& recipe) {
@@ -311,6 +321,9 @@ Recipe make_recipe(const RecipeFacts& facts) {
   recipe.learned_levels = facts.learned_levels.value_or(levels_are_learned);
   recipe.level_mean = fixed_level_mean;
   recipe.level_std = fixed_level_std;
+  const int64_t values = facts.shape.x_size();
+  recipe.regression = !is_joint(recipe.model) && facts.whole_x && !facts.embedded && !embeds && values > 0 &&
+                      values <= std::min(regression_values, facts.rows / rows_a_value);
   if (is_joint(recipe.model) && facts.shape.x_dim > 0) recipe.posterior_weight = posterior_share_weight;
   recipe.max_lr = highest_rate;
   recipe.min_lr = lowest_rate;
@@ -343,6 +356,7 @@ std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& fa
                  network_keys(recipe.network, facts.shape)});
   if (recipe.posterior_weight > 0) all.push_back(mask_choice(recipe));
   if (!recipe.embedding.network.empty()) all.push_back(embedding_choice(recipe, facts));
+  if (recipe.regression) all.push_back(regression_choice());
   all.push_back({"transforms", "auto",
                  "variables over decades or with far values are transformed, and the log says which"});
   all.push_back(prior_choice(facts));

@@ -19,6 +19,7 @@ struct RecipeFacts {
   int64_t rows = 0;          ///< simulations; 0: they are made while training, without end
   bool prior_known = false;  ///< the support of theta is known
   bool embedded = false;     ///< a config names an embedding network
+  bool whole_x = true;       ///< the network always sees every value of x
   std::string model, method;
   std::optional<bool> learned_levels;
 };
@@ -63,6 +64,7 @@ struct Recipe {
   EmbeddingChoice embedding;
   bool learned_levels = false;
   double level_mean = 0, level_std = 0;  ///< fixed levels: of ln(noise / signal)
+  bool regression = false;               ///< data.regression: linear
   double posterior_weight = 0;           ///< joint models: condition_mask.posterior; 0: no x to condition on
   double max_lr = 0, min_lr = 0, decay_transition = 0;
   int64_t batch = 0;

@@ -81,6 +81,7 @@ RecipeFacts facts_of(const Value& document) {
   const Given given = read_given(document);
   RecipeFacts facts = data_facts(given.data, given.simulator, given.prior);
   facts.embedded = !word(document, "embedding.network", "none").empty();
+  facts.whole_x = facts.whole_x && word(document, "strategy.condition_drop_rate", "0").empty();
   const std::string model = word(document, "strategy.model", "auto"),
                     method = word(document, "strategy.method", "");
   if (!model.empty()) facts.model = model::make_spec(model)->name();
@@ -231,6 +232,7 @@ RecipeFacts data_facts(const data::DataOptions& data, const data::SimulatorOptio
     facts.rows = size.rows;
   }
   facts.shape.padded = data.nan == data::NanPolicy::pad;
+  facts.whole_x = data.nan == data::NanPolicy::error || data.nan == data::NanPolicy::drop;
   facts.prior_known = data.task || prior.kind != data::PriorKind::none;
   return facts;
 }

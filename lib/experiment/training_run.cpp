@@ -185,6 +185,7 @@ void TrainingRun::survey_data() {
   model.x_names = dataset_.x_names;
   model.theta = survey_.theta;
   model.x = survey_.x;
+  model.regression = survey_.regression;
   model.version = core::version;
   model.remarks["source"] = dataset_.source;
   model.remarks["training_rows"] = dataset_.stream ? "simulated while training" : training;
@@ -366,10 +367,11 @@ void TrainingRun::take_rows() {
   const bool stays = !dataset_.rows->in_memory();
   const int64_t first = dataset_.rows->rows();
   auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
-                                                             survey_.theta, survey_.x);
+                                                             survey_.theta, survey_.x, survey_.regression);
   if (dataset_.stream) {
     setup_.data.training = train::online_rows(
-        {dataset_.stream, first, experiment_.data.reuse, survey_.theta, survey_.x}, layout);
+        {dataset_.stream, first, experiment_.data.reuse, survey_.theta, survey_.x, survey_.regression},
+        layout);
   } else {
     setup_.data.training =
         stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);

@@ -322,7 +322,9 @@ class Drawing::Work {
             std::vector<int64_t>& rejected) {
     const auto size = static_cast<size_t>(state_size()),
                kept = static_cast<size_t>(source_.kept * source_.channels);
-    std::vector<double> values = source_.standardiser->invert(standardised);
+    std::vector<int64_t> rows(items.begin(), items.end());
+    for (int64_t& row : rows) row /= amount_.draws;
+    std::vector<double> values = source_.frame.values_of(standardised, rows);
     state_.drawn += std::ssize(items);
     for (size_t i = 0; i < items.size(); ++i) {
       const auto value = std::span(values).subspan(i * size, size);

@@ -10,11 +10,11 @@
 #include <c10/core/Device.h>
 
 #include "data/prior/prior.hpp"
-#include "data/standardise.hpp"
 #include "method/method.hpp"
 #include "sample/bound.hpp"
 #include "sample/chunk_journal.hpp"
 #include "sample/files/samples.hpp"
+#include "sample/frame.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::sample {
@@ -26,7 +26,7 @@ struct Source {
   const method::Method* method = nullptr;
   /// Binds observation rows[i] to item i of a chunk. Called once a chunk.
   std::function<Bound(std::span<const int64_t> rows)> bind;
-  const data::Standardiser* standardiser = nullptr;  ///< of the state's L C features
+  Frame frame = {};  ///< of the state's L C features
   /// Its support decides which inferred theta is redrawn, theta being the first dim() features of the state;
   /// nullptr: anything finite is kept.
   const data::Prior* prior = nullptr;

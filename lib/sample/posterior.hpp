@@ -9,6 +9,7 @@
 
 #include "data/look/reference.hpp"
 #include "data/prior/prior.hpp"
+#include "data/regression.hpp"
 #include "data/shape.hpp"
 #include "data/standardise.hpp"
 #include "engine/engine.hpp"
@@ -31,6 +32,7 @@ struct PosteriorContent {
   int64_t most_missing = 0;     ///< values of x that training rows usually lacked at most (shape.missing)
   data::DataShape seen;         ///< of what an embedding network makes of the data; without one the same
   data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
+  data::Regression regression = {};  ///< of theta on x; empty: none
   std::vector<std::string> theta_names, x_names;
   data::Reference reference;           ///< of x; empty: nothing to compare observations with
   std::unique_ptr<data::Prior> prior;  ///< of theta; null: nothing is known

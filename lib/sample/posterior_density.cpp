@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -68,14 +69,11 @@ LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::
   const auto width = static_cast<size_t>(parts.shape.theta_size()),
              size = static_cast<size_t>(parts.shape.x_size());
   const std::vector<double> theta = parts.onto_ends(points, width);
+  std::vector<int64_t> observations(static_cast<size_t>(rows), 0);
+  if (x_rows > 1) std::iota(observations.begin(), observations.end(), int64_t{0});
   const auto of_member = [&](const Parts& member, const DivergenceOptions& own, const Progress& shown) {
     LogProbs found;
-    member.with_source(x, x_rows, [&](Source source) {
-      if (x_rows == 1) {
-        source.bind = [all = std::move(source.bind)](std::span<const int64_t> chosen) {
-          return all(std::vector<int64_t>(chosen.size(), 0));
-        };
-      }
+    member.with_source(x, x_rows, [&](const Source& source) {
       std::vector<double> values;
       for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
         const auto left = std::span(theta).subspan(row * width, width);
@@ -84,7 +82,7 @@ LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::
         const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
         values.insert(values.end(), right.begin(), right.end());
       }
-      found = sample::log_prob(source, values, rows, own, options, density_memory(options), shown);
+      found = sample::log_prob(source, values, observations, own, options, density_memory(options), shown);
     });
     return found;
   };
@@ -189,9 +187,11 @@ LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows,
         " (counted from 0): the given components of theta lie outside the prior's support together: "
         "the model never saw such a theta");
   }
+  std::vector<int64_t> questions(static_cast<size_t>(rows));
+  std::iota(questions.begin(), questions.end(), int64_t{0});
   const auto of_member = [&](const Parts& member, const DivergenceOptions& own, const Progress& shown) {
     const JointCondition condition = member.condition_of(given, rows);
-    return sample::log_prob(member.joint_source(condition, given, member.tokens()), values, rows, own,
+    return sample::log_prob(member.joint_source(condition, given, member.tokens()), values, questions, own,
                             options, density_memory(options), shown);
   };
   return mixed(divergence, progress, of_member);

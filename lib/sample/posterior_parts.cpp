@@ -159,7 +159,7 @@ Posterior::Parts::Parts(PosteriorContent content) : PosteriorContent(std::move(c
 Source Posterior::Parts::source() const {
   Source source;
   source.method = method.get();
-  source.standardiser = &theta;
+  source.frame = Frame(theta);
   source.prior = prior && prior->bounded() ? prior.get() : nullptr;
   source.theta_names = data::feature_names(theta_names, shape.theta_channels);
   source.tokens = source.kept = shape.theta_dim;
@@ -173,7 +173,7 @@ Source Posterior::Parts::source() const {
 Source Posterior::Parts::joint_source(const JointCondition& condition, std::span<const double> given,
                                       int64_t kept) const {
   Source joint = source();
-  joint.standardiser = &row;
+  joint.frame = Frame(row);
   joint.tokens = tokens();
   joint.kept = kept;
   joint.given = given;
@@ -189,9 +189,7 @@ JointCondition Posterior::Parts::condition_of(std::span<const double> given, int
   return condition;
 }
 
-at::Tensor Posterior::Parts::embed(std::span<const double> observations, int64_t rows) const {
-  if (speaks) warn_of_moved(x, observations, warned_of_moved);
-  std::vector<float> standardised = x.apply(observations);
+at::Tensor Posterior::Parts::embed(std::vector<float> standardised, int64_t rows) const {
   const at::Tensor cond =
       at::from_blob(standardised.data(), {rows, shape.x_dim, shape.x_channels}, at::kFloat)
           .clone()
@@ -215,8 +213,11 @@ void Posterior::Parts::with_source(std::span<const double> observations, int64_t
     work(joint_source(condition, given, shape.theta_dim));
     return;
   }
-  const at::Tensor cond = embed(observations, rows);
+  if (speaks) warn_of_moved(x, observations, warned_of_moved);
+  const std::vector<float> standardised = x.apply(observations);
   Source of_x = source();
+  of_x.frame = Frame(theta, regression, standardised);
+  const at::Tensor cond = embed(standardised, rows);
   of_x.bind = [&](std::span<const int64_t> chosen) {
     Bound bound = bind(*engine, cond, chosen);
     if (strategy.condition_drop_rate > 0) bound.unconditional = without_condition(*engine, cond);

@@ -46,8 +46,8 @@ struct Posterior::Parts : PosteriorContent {
 
  private:
   Source source() const;
-  /// What the engine is conditioned on for rows of x: computed once, not at every evaluation.
-  at::Tensor embed(std::span<const double> x, int64_t rows) const;
+  /// What the engine is conditioned on for rows of standardised x: computed once, not at every evaluation.
+  at::Tensor embed(std::vector<float> x, int64_t rows) const;
 };
 
 }  // namespace fluxsbi::sample

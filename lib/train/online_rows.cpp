@@ -30,7 +30,7 @@ method::Batch read_rows(const OnlineSource& source, const RowLayout& layout, int
         io::Array::from(std::span<const double>(values), {count, std::ssize(values) / count}));
   };
   const data::StandardisedRows rows(std::make_shared<data::RowSource>(side(theta), side(x)), source.theta,
-                                    source.x);
+                                    source.x, source.regression);
   return gather_rows(rows, {count, [](int64_t i) { return i; }}, layout)->slice(0, count);
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "data/regression.hpp"
 #include "data/simulate/simulation_stream.hpp"
 #include "data/standardise.hpp"
 #include "train/data_rows.hpp"
@@ -17,6 +18,7 @@ struct OnlineSource {
   int64_t first_row = 0;
   int64_t reuse = 1;  ///< how often each row is trained on
   data::Standardiser theta, x;
+  data::Regression regression = {};  ///< of theta on x; empty: none
 };
 
 /// Step k of S rows trains on the next S rows, so that none is seen twice. With `reuse` above 1 it keeps the

@@ -43,12 +43,12 @@ def cells(options, tasks, kinds, pattern):
                 yield task, kind, name
 
 
-def train(options, config, run, settings):
-    """Trains CONFIG with SETTINGS into the folder RUN, or continues where an earlier call ended."""
+def train(options, config, run, settings, *more):
+    """Trains CONFIG (None: the recipe) with SETTINGS into the folder RUN, or continues an earlier call."""
     if (run / "config.yaml").exists():
         command = ["resume", run]
     else:
-        command = ["train", config, "-o", run, "--seed", "1", "--force"]
+        command = ["train", *([config] if config else []), "-o", run, "--seed", "1", "--force", *more]
         command += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     with open(run.with_name(run.name + ".log"), "a", encoding="utf-8") as log:
         subprocess.run([options.fluxsbi, *command], check=True, stdout=log, stderr=log)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Posteriors from observations in which a part of x is missing (docs/results.md).
 
-missing.py OUT [--stage train|score|table] [--only WORD ...] [--simulations N] [--steps N]
+missing.py OUT [--stage train|score|table] [--only WORD ...] [--simulations N]
 
 Two tasks whose posterior is known for any part of x: two moons, each value of which is missing with
 probability 0.2, and slcp, each of whose four draws (pairs of values) is. One model a task is trained with
@@ -126,12 +126,10 @@ def train(options, task, kind):
     keep = [i for i in range(x.shape[1]) if i not in PATTERNS[task].get(kind, [])]
     shown = holes(x, WIDTH[task], np.random.default_rng(5)) if kind == "impute" else x[:, keep]
     np.savez(data, theta=theta, x=shown)
-    settings = {"data.task": "null", "data.file": data, "training.nsteps": options.steps}
-    settings |= dict(word.split("=", 1) for word in options.set)
+    settings = dict(word.split("=", 1) for word in options.set)
     if kind == "impute":
-        settings |= {"data.nan": "impute", "data.missing_rate": 0}
-    common.train(options, common.ROOT / f"configs/{task}_flux1.yaml", options.out / f"{task}_{kind}",
-                 settings)
+        settings["data.nan"] = "impute"
+    common.train(options, None, options.out / f"{task}_{kind}", settings, "--data", data)
 
 
 def score(options, scores, task, kind, pattern):
@@ -167,8 +165,7 @@ def main():
     ap.add_argument("--fluxsbi",
                     default=common.ROOT / "build/fluxsbi",
                     help="the program (default: build/fluxsbi)")
-    ap.add_argument("--simulations", type=int, default=100000)
-    ap.add_argument("--steps", type=int, default=24000)
+    ap.add_argument("--simulations", type=int, default=10000)
     ap.add_argument("--draws", type=int, default=10000)
     ap.add_argument("--set",
                     nargs="*",

@@ -49,6 +49,26 @@ TEST_CASE("a model that was never validated keeps no loss", "[checkpoint][model]
   CHECK(std::isnan(checkpoint::load_model(folder.file("m.safetensors")).validation_loss));
 }
 
+TEST_CASE("a model keeps its regression of theta on x", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  ModelFile model = test::example_model();
+  const std::string without = checkpoint::identity(model);
+  const std::vector<double> weights(12, 1.0 / 3);  // two numbers of theta, six of x
+  model.regression = {{0.1, 0.2}, weights, {1, 2}};
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  const ModelFile read = checkpoint::load_model(folder.file("m.safetensors"));
+  CHECK(read.regression.offset == model.regression.offset);
+  CHECK(read.regression.weights == weights);
+  CHECK(read.regression.scale == model.regression.scale);
+  CHECK(checkpoint::identity(read) != without);
+  // Older programs would take the residual for theta: they must refuse the file.
+  CHECK(io::load_safetensors(folder.file("m.safetensors")).metadata.at("fluxsbi.format_version") == "4");
+  model.regression.scale[1] = 0;
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  CHECK_THROWS_WITH(checkpoint::load_model(folder.file("m.safetensors")),
+                    ContainsSubstring("its regression of theta on x does not fit the shape"));
+}
+
 TEST_CASE("a model keeps what observations are compared with, or does without", "[checkpoint][model]") {
   const test::TemporaryFolder folder;
   ModelFile model = test::example_model();

@@ -111,6 +111,14 @@ TEST_CASE("an embedding network decides how x is standardised, and refuses what 
           "[experiment][reading][errors]") {
   const auto set = read("embedding: {network: set}\ndata: {file: a.npz, nan: pad}\n");
   CHECK(set.data.standardise_x == data::Standardise::per_channel);
+  CHECK_THAT(problems_of("strategy: {model: simformer}\ndata: {file: a.npz, regression: linear}\n"),
+             ContainsSubstring("data.regression") &&
+                 ContainsSubstring("is for flux1, which learns theta given x alone"));
+  CHECK_THAT(problems_of("strategy: {model: flux1}\ndata: {file: a.npz, regression: linear, nan: impute}\n"),
+             ContainsSubstring("needs every value of x, and data.nan: impute lets them be missing"));
+  CHECK_THAT(problems_of("strategy: {model: flux1, condition_drop_rate: 0.1}\n"
+                         "data: {file: a.npz, regression: linear}\n"),
+             ContainsSubstring("does not go with strategy.condition_drop_rate"));
   CHECK_THAT(problems_of("embedding: {network: set}\ndata: {file: a.npz, standardise_x: per_feature}\n"),
              ContainsSubstring("data.standardise_x per_feature would shift the elements of a set"));
   // Elements of varying number share a mean and a scale whatever the network.

@@ -274,6 +274,55 @@ TEST_CASE("guidance is refused of models that never saw rows without a condition
   CHECK_THROWS_WITH(joint.sample(x, rows, 1, 0, 0, options), ContainsSubstring("train flux1"));
 }
 
+TEST_CASE("a regression moves a model's answers with the observation, and their densities with them",
+          "[experiment][posterior][regression]") {
+  // Both networks see the same observations and noise, so that their states are the same.
+  std::string config = config_text;
+  config.erase(config.find("prior:"), config.find("sampling:") - config.find("prior:"));
+  checkpoint::ModelFile file = model_file(1, config);
+  auto plain = posterior_of(file);
+  file.regression = {{0.5, -1}, {2, 0, 1, 0, -3, 0.25}, {0.1, 3}};
+  auto moved = posterior_of(file);
+  const auto x = observations();
+  const auto standardised = file.x.apply(x);
+  // Of states, that are theta's of the plain model less (5, 6).
+  const auto expected = [&](const std::vector<double>& theta, int64_t each) {
+    std::vector<double> all;
+    for (size_t i = 0; i < theta.size(); ++i) {
+      const size_t k = i % 2, row = i / 2 / static_cast<size_t>(each);
+      double centre = file.regression.offset[k];
+      for (size_t j = 0; j < 3; ++j)
+        centre += file.regression.weights[3 * k + j] * static_cast<double>(standardised[3 * row + j]);
+      all.push_back(file.theta.mean[k] + centre + file.regression.scale[k] * (theta[i] - file.theta.mean[k]));
+    }
+    return all;
+  };
+  const auto of_plain = plain.sample(x, rows, draws, 11, 0, plain.sampling()).values;
+  const auto of_moved = moved.sample(x, rows, draws, 11, 0, moved.sampling()).values;
+  CHECK(largest_relative_difference(of_moved, expected(of_plain, draws)) < chunk_tolerance);
+  // One point for each observation, and all of one observation's.
+  const std::vector<double> theta{5, 6, 5.5, 5, 4, 6.25, 6, 7};
+  const double determinant = std::log(0.1) + std::log(3);
+  const auto options = plain.sampling();
+  const auto density = plain.log_prob(theta, rows, x, rows, {}, options).values;
+  const auto there = moved.log_prob(expected(theta, 1), rows, x, rows, {}, options).values;
+  for (size_t i = 0; i < density.size(); ++i)
+    CHECK(std::abs(there[i] - (density[i] - determinant)) < chunk_tolerance * std::abs(density[i]) * 10);
+  const auto first = std::span(x).first(3);
+  const auto of_first = plain.log_prob(theta, rows, first, 1, {}, options).values;
+  const auto there_first = moved.log_prob(expected(theta, rows), rows, first, 1, {}, options).values;
+  for (size_t i = 0; i < of_first.size(); ++i)
+    CHECK(std::abs(there_first[i] - (of_first[i] - determinant)) <
+          chunk_tolerance * std::abs(of_first[i]) * 10);
+  // Modes: those of the plain model, moved. The steps towards them are right to a thousandth or so.
+  auto rough = options;
+  rough.atol = rough.rtol = 1e-3;
+  const auto top = plain.find_modes(first, 1, 3, {.draws = 4, .top = 1}, rough);
+  const auto top_there = moved.find_modes(first, 1, 3, {.draws = 4, .top = 1}, rough);
+  CHECK(largest_relative_difference(top_there.theta, expected(top.theta, 1)) < 1e-3);
+  CHECK(std::abs(top_there.log_prob[0] - (top.log_prob[0] - determinant)) < 0.05);
+}
+
 TEST_CASE("observations that do not fit the model are a user's error", "[experiment][posterior][errors]") {
   auto posterior = posterior_of(model_file());
   auto x = observations();

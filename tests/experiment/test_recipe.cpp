@@ -108,6 +108,28 @@ TEST_CASE("fixed levels are written in the words of each method", "[experiment][
   CHECK(keys_for(facts).count("strategy.sigma_mean") == 0);
 }
 
+TEST_CASE("Flux1 learns what a regression leaves where there are rows enough and x is whole",
+          "[experiment][recipe]") {
+  const auto regression = [](const RecipeFacts& facts) {
+    return keys_for(facts).count("data.regression") == 1;
+  };
+  CHECK(regression(facts_with(2, 2)));
+  CHECK(regression(facts_with(10, 20, 1000)));
+  CHECK_FALSE(regression(facts_with(10, 21, 1000)));  // fewer than 50 rows for each value of x
+  CHECK_FALSE(regression(facts_with(5, 8)));          // flux1joint
+  CHECK_FALSE(regression(facts_with(2, 2, 0)));  // simulations without end: nothing is known of the first
+  CHECK_FALSE(regression(facts_with(2, 101, 1'000'000)));  // an embedding network
+  auto facts = facts_with(2, 2);
+  facts.whole_x = false;
+  CHECK_FALSE(regression(facts));
+  facts = facts_with(2, 2);
+  facts.embedded = true;
+  CHECK_FALSE(regression(facts));
+  facts = facts_with(2, 2);
+  facts.model = "simformer";
+  CHECK_FALSE(regression(facts));
+}
+
 TEST_CASE("x of many tokens gets an embedding network of its kind, unless one is named",
           "[experiment][recipe]") {
   auto facts = facts_with(2, 128);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <numeric>
 #include <string>
+#include <vector>
 
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/softmax.h>
@@ -51,6 +53,13 @@ struct Mixture {
   }
 };
 
+/// 0, 1, ..., rows - 1: each point has an observation of its own.
+inline std::vector<int64_t> rows_up_to(int64_t rows) {
+  std::vector<int64_t> numbers(static_cast<size_t>(rows));
+  std::iota(numbers.begin(), numbers.end(), int64_t{0});
+  return numbers;
+}
+
 /// A source of two tokens whose every row is answered by one network.
 struct ExactSource {
   ExactSource(const std::string& name, const std::function<sample::Evaluate(const method::Path&)>& network)
@@ -59,7 +68,7 @@ struct ExactSource {
     source.bind = [bound = network(*path)](std::span<const int64_t>) {
       return sample::Bound{bound, {}, pull_back_of(bound)};
     };
-    source.standardiser = &units;
+    source.frame = sample::Frame(units);
     source.tokens = source.kept = 2;
   }
   ExactSource(const ExactSource&) = delete;
@@ -67,7 +76,7 @@ struct ExactSource {
   sample::LogProbs log_prob(std::span<const double> theta, const sample::DivergenceOptions& divergence = {},
                             const sample::SamplingOptions& options = {},
                             const sample::DensityMemory& memory = {4096, 1e9}) const {
-    return sample::log_prob(source, theta, std::ssize(theta) / 2, divergence, options, memory);
+    return sample::log_prob(source, theta, rows_up_to(std::ssize(theta) / 2), divergence, options, memory);
   }
 
   PlainMethod method;

@@ -107,7 +107,7 @@ inline sample::Source source_of(const method::Method& method, GaussianEngine& en
   sample::Source source;
   source.method = &method;
   source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
-  source.standardiser = &units;
+  source.frame = sample::Frame(units);
   source.tokens = source.kept = tokens;
   source.given = given;
   return source;

@@ -39,7 +39,7 @@ struct Interruptible {
         return test::gaussian_velocity(t, x, at::full({1, 1, 1}, 0.1f), at::full({1, 1, 1}, 0.9f));
       }};
     };
-    source.standardiser = &theta;
+    source.frame = sample::Frame(theta);
     source.prior = prior.get();
     source.tokens = source.kept = 2;
     source.journal = journal;
@@ -106,11 +106,11 @@ TEST_CASE("densities are taken from a journal with their standard errors", "[sam
   divergence.exact = false;
   divergence.probes = 3;
   sample::Source source = exact.source;
-  const auto whole = sample::log_prob(source, points, 3, divergence, {}, {1, 1e9});
+  const auto whole = sample::log_prob(source, points, test::rows_up_to(3), divergence, {}, {1, 1e9});
   {
     sample::ChunkJournal journal(path, "x: 1\n", false);
     source.journal = &journal;
-    sample::log_prob(source, points, 3, divergence, {}, {1, 1e9});
+    sample::log_prob(source, points, test::rows_up_to(3), divergence, {}, {1, 1e9});
     REQUIRE(journal.flush());
   }
   sample::ChunkJournal journal(path, "x: 1\n", false);
@@ -119,7 +119,7 @@ TEST_CASE("densities are taken from a journal with their standard errors", "[sam
     FAIL("everything was kept");
     return {};
   };
-  const auto again = sample::log_prob(source, points, 3, divergence, {}, {1, 1e9});
+  const auto again = sample::log_prob(source, points, test::rows_up_to(3), divergence, {}, {1, 1e9});
   CHECK(again.values == whole.values);
   CHECK(again.standard_errors == whole.standard_errors);
   CHECK(again.evaluations == whole.evaluations);

@@ -339,7 +339,7 @@ TEST_CASE("any conditional of a joint Gaussian has its exact density", "[sample]
     }
     const sample::JointCondition condition(given, 5, tokens, 1, units, at::kCPU);
     const auto source = source_of(flow, engine, condition, given);
-    const auto found = sample::log_prob(source, values, 5, {}, {}, {3, 1e9});
+    const auto found = sample::log_prob(source, values, rows_up_to(5), {}, {}, {3, 1e9});
     const Conditional expected(at::tensor(at::ArrayRef<uint8_t>(mask), at::kByte).to(at::kBool));
     const at::Tensor apart = points.index_select(1, expected.open) - expected.mean_of(points);  // [5, open]
     const at::Tensor exact = -(at::matmul(apart, at::linalg_inv(expected.spread)) * apart).sum(1) / 2 -

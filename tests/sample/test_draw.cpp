@@ -48,7 +48,7 @@ struct GaussianPosterior {
         return test::gaussian_velocity(t, x, active.defined() ? mean.index_select(0, active) : mean, std);
       }};
     };
-    source.standardiser = &theta;
+    source.frame = sample::Frame(theta);
     source.prior = prior.get();
     source.tokens = source.kept = 2;
     return source;

@@ -69,7 +69,7 @@ struct Posteriors {
       if (learned) bound.unconditional = normal(at::zeros({1, 1, 1}), 0.8);
       return bound;
     };
-    source.standardiser = &theta;
+    source.frame = sample::Frame(theta);
     source.tokens = source.kept = 2;
     return sample::draw(source, amount, options);
   }

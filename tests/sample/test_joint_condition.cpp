@@ -40,7 +40,7 @@ struct Toy {
     sample::Source source;
     source.method = &flow;
     source.bind = [&](std::span<const int64_t> chosen) { return condition.bind(engine, chosen); };
-    source.standardiser = &units;
+    source.frame = sample::Frame(units);
     source.prior = prior.get();
     source.tokens = tokens;
     source.kept = kept;

@@ -72,7 +72,7 @@ struct Example {
     const data::Standardiser units{zeros, ones};
     sample::Source source;
     source.method = &method;
-    source.standardiser = &units;
+    source.frame = sample::Frame(units);
     source.tokens = source.kept = tokens;
     source.bind = [&](std::span<const int64_t>) {
       sample::Bound bound;

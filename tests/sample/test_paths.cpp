@@ -164,7 +164,7 @@ TEST_CASE("every method draws a posterior of the right mean and deviation by its
   sample::Source source;
   source.method = &method;
   source.bind = [&](std::span<const int64_t>) { return sample::Bound{data.network(*path)}; };
-  source.standardiser = &theta;
+  source.frame = sample::Frame(theta);
   source.tokens = source.kept = 2;
   const auto samples = sample::draw(source, {1, 4000, 5, 0, 1000}, {});
   CHECK(samples.unfilled() == 0);

@@ -111,31 +111,24 @@ class DensityEvaluation {
   }
 
  private:
-  bool given(size_t element) const { return !source_.given.empty() && !std::isnan(source_.given[element]); }
-
   // Which elements are inferred: as the first row of source.given says.
   void find_free() {
     free_ = at::full({source_.tokens, source_.channels}, true, at::kBool);
-    for (size_t j = 0; j < size(); ++j) free_.data_ptr<bool>()[j] = !given(j);
-    const int64_t dim = source_.prior ? source_.prior->dim() : 0;
-    for (int64_t j = 0; j < dim; ++j) given_components_.push_back(given(static_cast<size_t>(j)));
+    given_.resize(size());
+    for (size_t j = 0; j < size(); ++j) {
+      given_[j] = !source_.given.empty() && !std::isnan(source_.given[j]);
+      free_.data_ptr<bool>()[j] = !given_[j];
+    }
+    const auto dim = static_cast<std::ptrdiff_t>(source_.prior ? source_.prior->dim() : 0);
+    given_components_.assign(given_.begin(), given_.begin() + dim);
     const at::Tensor end = at::full({}, path_->end(), at::kDouble);
     signal_ = path_->level(end).signal.item<double>();
     offset_ = static_cast<double>(free_.sum().item<int64_t>()) * std::log(signal_);
   }
 
-  // Sum of log dz/dtheta over the inferred elements of a point.
-  double log_slope(std::span<const double> value) const {
-    double sum = 0;
-    for (size_t j = 0; j < size(); ++j) {
-      if (!given(j)) sum += source_.standardiser->log_slope(j, value[j]);
-    }
-    return sum;
-  }
-
   // [n, L, C] float64, standardised, at the path's end.
   at::Tensor states(const ChunkPoints& points) const {
-    std::vector<float> standardised = source_.standardiser->apply(points.values);
+    std::vector<float> standardised = source_.frame.state_of(points.values, points.bound);
     const at::Tensor state = at::from_blob(
         standardised.data(), {std::ssize(points.rows), source_.tokens, source_.channels}, at::kFloat);
     return (state.to(at::kDouble) * signal_).to(source_.device);
@@ -198,7 +191,7 @@ class DensityEvaluation {
     FoundDensities found{{}, {}, chunk.evaluations, 0};
     for (size_t i = 0; i < count; ++i) {
       const auto value = std::span(points.values).subspan(i * size(), size());
-      found.values.push_back(numbers[i] + offset_ + log_slope(value));
+      found.values.push_back(numbers[i] + offset_ + source_.frame.log_slope(value, given_));
       found.exhausted += chunk.exhausted[i];
       if (!exact()) found.standard_errors.push_back(numbers[count + i]);
     }
@@ -212,8 +205,8 @@ class DensityEvaluation {
   const SolverRow& solver_;
   const std::unique_ptr<method::Path> path_;
   SolverOptions solver_options_;
-  at::Tensor free_;                        // [L, C] bool
-  std::vector<uint8_t> given_components_;  // [dim] of the prior
+  at::Tensor free_;                                // [L, C] bool
+  std::vector<uint8_t> given_, given_components_;  // [L C]; [dim] of the prior
   double offset_ = 0, signal_ = 1, spacing_ = 1;
 };
 
@@ -242,9 +235,10 @@ void check_points(std::span<const double> values, size_t size) {
     check_point(values.subspan(row * size, size), static_cast<int64_t>(row));
 }
 
-LogProbs log_prob(const Source& source, std::span<const double> values, int64_t rows,
+LogProbs log_prob(const Source& source, std::span<const double> values, std::span<const int64_t> bound,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress) {
+  const int64_t rows = std::ssize(bound);
   core::require(std::ssize(values) == rows * source.tokens * source.channels,
                 "log_prob needs values [rows, L, C]");
   const core::InterruptScope stops;
@@ -263,9 +257,9 @@ LogProbs log_prob(const Source& source, std::span<const double> values, int64_t 
     if (progress && !some.values.empty()) progress(std::ssize(all.values), rows);
   };
   for (int64_t first = 0; first < rows; first += points_at_once) {
-    std::vector<int64_t> points(static_cast<size_t>(std::min(points_at_once, rows - first)));
-    std::iota(points.begin(), points.end(), first);
-    blocks.add(values.subspan(static_cast<size_t>(first) * size, points.size() * size), points);
+    const auto count = static_cast<size_t>(std::min(points_at_once, rows - first));
+    blocks.add(values.subspan(static_cast<size_t>(first) * size, count * size),
+               bound.subspan(static_cast<size_t>(first), count));
     take();
   }
   blocks.end_part();

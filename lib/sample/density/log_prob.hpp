@@ -52,14 +52,15 @@ struct DensityMemory {
   double state_bytes = 1e9;  ///< of the rows' states and directions
 };
 
-/// The log-density of the open tokens of each row of values [rows, L, C] given the others. source.given says
+/// The log-density of the open tokens of each row of values [rows, L, C] given the others, and given the
+/// observation whose number stands in bound [rows]. source.given says
 /// which tokens are given; if it is empty, all are open. source.kept is not used. All rows must ask the same
 /// question. Adaptive solvers keep the error of a step below a fifth of options.atol and options.rtol, and
 /// that of the integrals below a fifth of atol, which leaves an error of about 10 atol at most in a result.
 /// Chunks change results only by rounding. A warning names rows whose solver failed. Throws UserError for
 /// values that are not finite (naming the row) and as density_solver, core::Interrupted when a signal asked
 /// to stop.
-LogProbs log_prob(const Source& source, std::span<const double> values, int64_t rows,
+LogProbs log_prob(const Source& source, std::span<const double> values, std::span<const int64_t> bound,
                   const DivergenceOptions& divergence, const SamplingOptions& options,
                   const DensityMemory& memory, const Progress& progress = {});
 

@@ -129,16 +129,10 @@ class Ascent {
   }
 
   std::vector<double> densities(const Source& source, const Points& points, double tolerance) const {
-    Source of_items = source;
-    of_items.bind = [&](std::span<const int64_t> items) {
-      std::vector<int64_t> rows;
-      for (const int64_t item : items) rows.push_back(points.rows[static_cast<size_t>(item)]);
-      return source.bind(rows);
-    };
     SamplingOptions options = options_;
     options.rtol = tolerance;
     options.atol = std::max(options.atol, tolerance);
-    auto found = log_prob(of_items, points.values, std::ssize(points.rows), {}, options, memory_).values;
+    auto found = log_prob(source, points.values, points.rows, {}, options, memory_).values;
     for (double& value : found) {
       if (std::isnan(value)) value = -std::numeric_limits<double>::infinity();
     }
@@ -154,13 +148,14 @@ class Ascent {
       const auto values = std::span(points.values).subspan(first * size(), count * size());
       const auto shares = std::span(points.shares).subspan(first * sources_.size(), count * sources_.size());
       std::vector<PathEquation> equations;
+      const auto rows = std::span(points.rows).subspan(first, count);
       for (size_t m = 0; m < sources_.size(); ++m) {
-        const Bound bound = sources_[m]->bind(std::span(points.rows).subspan(first, count));
+        const Bound bound = sources_[m]->bind(rows);
         equations.emplace_back(*paths_[m], bound.network, bound.given);
       }
       for (int step = 0; step < steps_a_level; ++step) {
         core::interruption_point();
-        advance(values, step_of_all(equations, level, values, shares));
+        advance(values, step_of_all(equations, level, rows, values, shares));
       }
     }
   }
@@ -168,12 +163,13 @@ class Ascent {
   // Where a step of the mean shift leads from values [n, L C], in the data's units: the mean over members by
   // shares [n, members].
   std::vector<double> step_of_all(std::span<const PathEquation> equations, double level,
-                                  std::span<const double> values, std::span<const double> shares) const {
+                                  std::span<const int64_t> rows, std::span<const double> values,
+                                  std::span<const double> shares) const {
     const size_t members = sources_.size();
     std::vector<double> mean(members == 1 ? 0 : values.size(), 0);
     for (size_t m = 0; m < members; ++m) {
       const double t = paths_[m]->time_of(level);
-      std::vector<double> next = shifted(*sources_[m], equations[m], t, level, values);
+      std::vector<double> next = shifted(*sources_[m], equations[m], t, level, rows, values);
       if (members == 1) return next;
       for (size_t i = 0; i < next.size(); ++i) {
         const double share = shares[i / size() * members + m];
@@ -185,19 +181,18 @@ class Ascent {
 
   // Where a member's step leads.
   static std::vector<double> shifted(const Source& source, const PathEquation& equation, double t,
-                                     double level, std::span<const double> values) {
-    const auto size = static_cast<size_t>(source.tokens * source.channels);
-    std::vector<float> z = source.standardiser->apply(values);
-    const auto n = static_cast<int64_t>(z.size() / size);
+                                     double level, std::span<const int64_t> rows,
+                                     std::span<const double> values) {
+    std::vector<float> z = source.frame.state_of(values, rows);
     const at::Tensor state =
-        at::from_blob(z.data(), {n, source.tokens, source.channels}, at::kFloat).to(source.device);
+        at::from_blob(z.data(), {std::ssize(rows), source.tokens, source.channels}, at::kFloat)
+            .to(source.device);
     const double signal = equation.level(t).first;
     const at::Tensor clean = equation.denoised(t, state * signal).to(at::kCPU).contiguous();
     std::vector<float> next(clean.const_data_ptr<float>(), clean.const_data_ptr<float>() + z.size());
-    for (size_t i = 0; i < z.size(); ++i) {
-      next[i] += static_cast<float>(level * level * source.standardiser->log_slope_gradient(i % size, z[i]));
-    }
-    return source.standardiser->invert(next);
+    const std::vector<double> gradient = source.frame.log_slope_gradient(z, rows);
+    for (size_t i = 0; i < z.size(); ++i) next[i] += static_cast<float>(level * level * gradient[i]);
+    return source.frame.values_of(next, rows);
   }
 
   // Takes each inferred component to its new value, or towards it as far as the prior's support reaches.
