@@ -39,6 +39,7 @@ struct SampleArguments {
   int64_t draws = 0;
   uint64_t seed = 0;
   experiment::PriorChangeOptions prior;
+  bool together = false;
 };
 
 // What --set says about the section `sampling`.
@@ -89,6 +90,7 @@ void refuse_beside_watch(const SampleArguments& arguments) {
                                                  {!arguments.given.empty(), "--given"},
                                                  {arguments.shard != SampleArguments().shard, "--shard"},
                                                  {arguments.strict, "--strict"},
+                                                 {arguments.together, "--together"},
                                                  {!arguments.prior.file.empty(), "--prior"},
                                                  {arguments.json, "--json"}};
   for (const auto& [given, name] : others) {
@@ -153,7 +155,8 @@ int sample_command(const SampleArguments& arguments) {
                                             arguments.strict,
                                             arguments.partial,
                                             number_type,
-                                            arguments.prior};
+                                            arguments.prior,
+                                            arguments.together};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
   core::log::end_progress();
@@ -231,6 +234,9 @@ Action declare_sample(CLI::App& app) {
                  "type of the samples in the file: float32, float64 or auto, which is float32 unless that "
                  "cannot resolve a hundredth of the spread of a row's draws")
       ->capture_default_str();
+  app.add_flag("--together", arguments->together,
+               "all rows of --x are observations of one theta, independent given theta: samples are of its "
+               "posterior given all of them (docs/together.md)");
   app.add_option("--prior", arguments->prior.file,
                  "a YAML file with another section prior than the model was trained under, which the samples "
                  "shall have: draws are weighed and chosen (docs/priors.md)");

@@ -77,6 +77,26 @@ AskedRows read_rows(const SamplingRequest& request, const sample::Posterior& pos
   return joint_distribution(request, posterior);
 }
 
+void check_together(const SamplingRequest& request) {
+  if (request.x.empty() || !request.given.empty())
+    throw core::UserError("--together needs --x, the file of the observations of one theta, and no --given");
+  if (request.shard.count > 1)
+    throw core::UserError(
+        "--together and --shard exclude each other: observations of one theta are one question; draw with "
+        "several seeds (--seed) instead");
+}
+
+void begin_together(const SamplingRequest& request, const AskedRows& all, const data::DataShape& shape) {
+  if (all.rows == 0) throw core::UserError(request.x + " holds no observation to put together");
+  if (all.rows == 1) {
+    core::log::info(request.x + " holds one observation: there is nothing to put together");
+    return;
+  }
+  const int64_t draws = sample::TogetherOptions().draws_of(all.rows, shape.theta_size());
+  core::log::info("putting " + std::to_string(all.rows) + " observations of one theta together, after " +
+                  std::to_string(draws) + " draws of the posterior of each");
+}
+
 // Lines of what the weights of draws follow from.
 void add_prior(WorkDescription& work, const PriorChange& change) {
   work.add("prior of the samples", change.text());
@@ -92,6 +112,7 @@ WorkDescription describe(sample::Posterior& posterior, const SamplingRequest& re
   work.add("question", question.kind == sample::Question::Kind::x ? "theta given x" : "cells given others");
   work.add("rows", std::to_string(range.first) + " to " + std::to_string(range.first + range.rows - 1));
   work.add("values of these rows", question.values);
+  if (request.together) work.add("observations together", "yes");
   work.add("draws", std::to_string(request.draws));
   work.add("seed", std::to_string(request.seed));
   work.add("dtype", std::string(enum_names(request.number_type)[static_cast<size_t>(request.number_type)]));
@@ -122,7 +143,7 @@ sample::Origin origin_of(const sample::Posterior& posterior, const SamplingReque
   origin.seed = request.seed;
   origin.model = posterior.identity();
   origin.first_row = range.first;
-  origin.total_rows = all.rows;
+  origin.total_rows = request.together ? 1 : all.rows;
   origin.shard = request.shard;
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
@@ -220,17 +241,23 @@ std::string writer_state(const std::string& state) {
 
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& options, const sample::Progress& progress) {
+  if (request.together) check_together(request);
   const AskedRows all = read_rows(request, posterior);
-  const sample::RowRange range = sample::rows_of_shard(request.shard, all.rows);
+  // Observations together are one question.
+  const int64_t questions = request.together ? 1 : all.rows;
+  const sample::RowRange range = sample::rows_of_shard(request.shard, questions);
   const data::DataShape& shape = posterior.shape();
+  if (request.together) begin_together(request, all, shape);
   const bool given = all.kind == sample::Question::Kind::given;
   const std::string& file = given ? request.given : request.x;
   sample::Question question{all.kind, {}, shape.x_dim, shape.x_channels};
   if (given) question.tokens += shape.theta_dim;
+  if (request.together) question.tokens *= all.rows;
   const int64_t size = question.tokens * question.channels;
   question.values = std::span<const double>(all.values).subspan(range.first * size, range.rows * size);
   const int64_t drawn = given ? question.tokens : shape.theta_dim;
-  check_observations(posterior, question.values, range, file, request.strict);
+  check_observations(posterior, question.values, request.together ? sample::RowRange{0, all.rows} : range,
+                     file, request.strict);
 
   std::optional<PriorChange> change;
   if (!request.prior.file.empty()) {
@@ -259,13 +286,17 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
     std::optional<core::InterruptScope> stops;
     if (request.interruptible) stops.emplace();
     using Asked = sample::Posterior::Asked;
-    posterior.with_drawing(given ? Asked::given : Asked::x, question.values,
-                           {range.rows, selection.pool(), request.seed, range.first}, options,
-                           [&](sample::MixtureDrawing& drawing) {
-                             sampling.run(drawing, progress);
-                             outcome.drawn = drawing.drawn();
-                             outcome.evaluations = drawing.evaluations();
-                           });
+    const sample::Amount amount{range.rows, selection.pool(), request.seed, range.first};
+    const auto work = [&](sample::MixtureDrawing& drawing) {
+      sampling.run(drawing, progress);
+      outcome.drawn = drawing.drawn();
+      outcome.evaluations = drawing.evaluations();
+    };
+    if (request.together) {
+      posterior.with_drawing_together(question.values, all.rows, amount, {}, options, work);
+    } else {
+      posterior.with_drawing(given ? Asked::given : Asked::x, question.values, amount, options, work);
+    }
   });
   outcome.seconds = core::steady_seconds() - begin;
   const int64_t inside = change ? change->weighed() : writer.filled();

@@ -25,6 +25,7 @@ struct SamplingRequest {
   bool partial = false;  ///< a file without a single sample is written, too
   sample::NumberType number_type = sample::NumberType::automatic;  ///< of the file's samples
   PriorChangeOptions prior = {};  ///< with a file: samples are of its prior in place of the training prior
+  bool together = false;  ///< all rows of x are observations of one theta, of which samples are drawn
   /// Observations that stand in memory, which `x` is the name of in messages; null: `x` is a file.
   const io::Array* x_values = nullptr;
   bool interruptible = true;  ///< a signal that asks to stop ends the work between two evaluations

@@ -19,6 +19,10 @@ struct Bound {
   /// On the device, the tensors of its own in which the conditions stand: whoever fills them with those of
   /// other items of the same shapes has these bound (recorded_chunks.hpp).
   std::vector<at::Tensor> reads = {};
+  /// In place of `network`: the output at path times t [n or 1, 1, 1] and states x [n, L, C] that follows
+  /// from `composed_of` evaluations (together.hpp); undefined: `network` it is.
+  std::function<at::Tensor(const method::Path& path, const at::Tensor& t, const at::Tensor& x)> composed = {};
+  int64_t composed_of = 1;
 };
 
 /// A network's inputs for t [1 or n], x [n, L, C] and the items of the chunk that these are (undefined: all).

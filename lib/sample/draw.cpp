@@ -271,7 +271,13 @@ class Drawing::Work {
     };
     Guidance guidance = guidance_of(bound);
     if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
-    const PathEquation equation(*path_, counted(bound.network), bound.given, guidance);
+    const Compose compose = [&](const at::Tensor& t, const at::Tensor& x) {
+      evaluations += bound.composed_of;
+      return bound.composed(*path_, t, x);
+    };
+    const PathEquation equation = bound.composed
+                                      ? PathEquation(*path_, compose, bound.given)
+                                      : PathEquation(*path_, counted(bound.network), bound.given, guidance);
     const Integration end = sample_path(solver_, equation, equation.initial(noise), options);
     return {end.x, end.exhausted, evaluations};
   }
@@ -281,7 +287,9 @@ class Drawing::Work {
   std::unique_ptr<RecordedChunks> recording() {
     constexpr int64_t most_steps = 1000;
     const int64_t steps = solver_options_.steps > 0 ? solver_options_.steps : solver_.default_steps;
-    if (source_.device.is_cpu() || solver_.adaptive || solver_.stochastic || steps > most_steps) return {};
+    if (source_.composed || source_.device.is_cpu() || solver_.adaptive || solver_.stochastic ||
+        steps > most_steps)
+      return {};
     return std::make_unique<RecordedChunks>(source_.device, [this](const Bound& bound, const at::Tensor& x) {
       return follow(bound, x, solver_options_, /*interruptible=*/false);
     });

@@ -38,6 +38,7 @@ struct Source {
   std::span<const double> given;
   at::Device device{at::kCPU};
   ChunkJournal* journal = nullptr;  ///< where finished chunks are kept; null: nowhere
+  bool composed = false;            ///< bind() gives Bound::composed, which works on the host in part
   std::string who = {};             ///< what warnings begin with: "member 2: "; of a single model nothing
 };
 

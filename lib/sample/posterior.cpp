@@ -107,6 +107,37 @@ double Posterior::chunk_bytes(const SamplingOptions& options) const {
   return std::min(wanted, share_of_free * static_cast<double>(engine::free_memory(device)));
 }
 
+void Posterior::with_drawing_together(std::span<const double> x, int64_t rows, Amount amount,
+                                      const TogetherOptions& together, const SamplingOptions& options,
+                                      const std::function<void(MixtureDrawing&)>& work) {
+  core::require(amount.rows == 1 && rows >= 1, "observations of one theta have one posterior");
+  if (rows == 1) return with_drawing(Asked::x, x, amount, options, work);
+  if (!prior())
+    throw core::UserError(
+        "--together: the model does not know the prior that theta was drawn from, by whose score "
+        "observations are put together; add the section prior to the config and train again "
+        "(docs/priors.md)");
+  if (options.guidance_scale != 1)
+    throw core::UserError(
+        "--together: sampling.guidance_scale and observations together exclude each other; set it to 1");
+  amount.chunk = chunk_size(options);
+  front().check_observations(x, rows);
+  front().require_density(x);
+  with_sources(x, rows, [&](std::span<const Source* const> sources) {
+    std::deque<Source> composed;
+    std::vector<const Source*> pointers;
+    for (const Source* source : sources) {
+      composed.push_back(put_together(*source, *prior(), rows,
+                                      core::derive_seed(amount.seed, core::Purpose::sampling, 1),
+                                      amount.chunk, together, options));
+      pointers.push_back(&composed.back());
+    }
+    const SamplingOptions finer = for_together(options, method(), rows);
+    MixtureDrawing drawing(pointers, amount, finer);
+    work(drawing);
+  });
+}
+
 bool Posterior::joint() const {
   return front().mask.has_value();
 }

@@ -20,6 +20,7 @@
 #include "sample/draw.hpp"
 #include "sample/joint_condition.hpp"
 #include "sample/options.hpp"
+#include "sample/together.hpp"
 
 namespace fluxsbi::sample {
 
@@ -78,6 +79,13 @@ class Posterior {
   /// them block by block; amount.chunk is set here. The same blocks give the same samples.
   void with_drawing(Asked asked, std::span<const double> values, Amount amount,
                     const SamplingOptions& options, const std::function<void(MixtureDrawing&)>& work);
+
+  /// The same of samples of theta given all `rows` rows of x together, which are independent given theta
+  /// (together.hpp): amount.rows is 1. Throws UserError also for a model that does not know its prior, and
+  /// where guidance is asked for.
+  void with_drawing_together(std::span<const double> x, int64_t rows, Amount amount,
+                             const TogetherOptions& together, const SamplingOptions& options,
+                             const std::function<void(MixtureDrawing&)>& work);
 
   /// log p(theta | x) of theta [rows, theta_dim, theta_channels] and x [x_rows, x_dim, x_channels], x_rows =
   /// rows, or 1 for all of theta; both in the data's units, in which the density is too (log_prob.hpp says

@@ -61,6 +61,7 @@ class MethodOf : public method::Method {
   std::unique_ptr<method::Path> path() const override { return inner_->path(); }
   std::string default_solver() const override { return inner_->default_solver(); }
   int64_t default_steps() const override { return inner_->default_steps(); }
+  double default_spacing() const override { return inner_->default_spacing(); }
 
  protected:
   std::unique_ptr<method::Method> inner_;

@@ -55,6 +55,7 @@ bool PathEquation::guides_at(double t, const at::Tensor& like) const {
 
 at::Tensor PathEquation::ask(const at::Tensor& t, const at::Tensor& x, const at::Tensor& rows,
                              std::optional<bool> guides) const {
+  if (compose_) return compose_(t, x);
   const method::Query query = path_.query(t);
   const at::Tensor time =
       query.time.dim() == 0 ? time_for(query.time.item<double>(), x) : query.time.view(-1);

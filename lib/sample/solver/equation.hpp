@@ -65,12 +65,18 @@ struct Guidance {
   double least = 0, most = std::numeric_limits<double>::infinity();
 };
 
+/// The output at times t [n or 1, 1, 1] of the path and states x [n, L, C], in place of a network's.
+using Compose = std::function<at::Tensor(const at::Tensor& t, const at::Tensor& x)>;
+
 /// The equations that take noise to data along a method's path. Given tokens stay at 0.
 class PathEquation final : public Equation {
  public:
   /// given [n or 1, L, 1] bool, or undefined. `path` must outlive the equation.
   PathEquation(const method::Path& path, Evaluate network, at::Tensor given = {}, Guidance guidance = {})
       : path_(path), network_(std::move(network)), given_(std::move(given)), guidance_(std::move(guidance)) {}
+
+  PathEquation(const method::Path& path, Compose compose, at::Tensor given = {})
+      : path_(path), given_(std::move(given)), compose_(std::move(compose)) {}
 
   double start() const override { return path_.start(); }
   double end() const override { return path_.end(); }
@@ -111,6 +117,7 @@ class PathEquation final : public Equation {
   Evaluate network_;
   at::Tensor given_;
   Guidance guidance_;
+  Compose compose_;  ///< undefined: the network answers
 };
 
 }  // namespace fluxsbi::sample
