@@ -51,7 +51,7 @@ void each(size_t numbers, size_t size, const Work& work) {
 
 }  // namespace
 
-double Standardiser::forward(size_t i, double value) const {
+double Standardiser::standardised(size_t i, double value) const {
   return ((transforms.empty() ? value : transforms[i].forward(value)) - mean[i]) / scale[i];
 }
 
@@ -63,7 +63,7 @@ double Standardiser::inverse(size_t i, double z) const {
 void Standardiser::apply(std::span<const double> values, std::span<float> out) const {
   core::require(values.size() == out.size(), "as many values before as after");
   each(values.size(), mean.size(),
-       [&](size_t at, size_t i) { out[at] = static_cast<float>(forward(i, values[at])); });
+       [&](size_t at, size_t i) { out[at] = static_cast<float>(standardised(i, values[at])); });
 }
 
 std::vector<float> Standardiser::apply(std::span<const double> values) const {
@@ -74,7 +74,7 @@ std::vector<float> Standardiser::apply(std::span<const double> values) const {
 
 std::vector<double> Standardiser::standardised(std::span<const double> values) const {
   std::vector<double> all(values.size());
-  each(values.size(), mean.size(), [&](size_t at, size_t i) { all[at] = forward(i, values[at]); });
+  each(values.size(), mean.size(), [&](size_t at, size_t i) { all[at] = standardised(i, values[at]); });
   return all;
 }
 

@@ -33,6 +33,7 @@ struct Standardiser {
   std::vector<float> apply(std::span<const double> values) const;
   /// The same before they are rounded.
   std::vector<double> standardised(std::span<const double> values) const;
+  double standardised(size_t i, double value) const;  ///< of feature i
   /// Back to the data's units, [rows, size].
   std::vector<double> invert(std::span<const float> standardised) const;
   std::vector<double> invert(std::span<const double> standardised) const;
@@ -44,8 +45,6 @@ struct Standardiser {
   int64_t moved(std::span<const double> values) const;
 
  private:
-  /// Feature i at a value, standardised, and back.
-  double forward(size_t i, double value) const;
   double inverse(size_t i, double z) const;
 };
 

@@ -62,4 +62,19 @@ std::vector<double> Frame::log_slope_gradient(std::span<const float> states,
   return z;
 }
 
+// The origin of the common units is the mean of the observations' own, near which theta lies.
+Frame::Common Frame::common(int64_t rows) const {
+  const size_t size = standardiser_->mean.size(), count = static_cast<size_t>(rows);
+  Common common{*standardiser_, std::vector<double>(count * size, 0)};
+  for (size_t i = 0; regression_ && i < size; ++i) {
+    double mean = 0;
+    for (size_t row = 0; row < count; ++row) mean += centres_[row * size + i] / static_cast<double>(count);
+    for (size_t row = 0; row < count; ++row)
+      common.origins[row * size + i] = (centres_[row * size + i] - mean) / regression_->scale[i];
+    common.units.mean[i] += common.units.scale[i] * mean;
+    common.units.scale[i] *= regression_->scale[i];
+  }
+  return common;
+}
+
 }  // namespace fluxsbi::sample

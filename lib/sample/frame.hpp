@@ -31,9 +31,15 @@ class Frame {
   /// The gradient of log_slope with respect to the state [n, L C].
   std::vector<double> log_slope_gradient(std::span<const float> states, std::span<const int64_t> rows) const;
 
+  /// Units that several observations of one theta share, and where the state 0 of each lies in them [rows,
+  /// L C]. Their states differ by these shifts alone.
+  struct Common {
+    data::Standardiser units;
+    std::vector<double> origins;
+  };
+  Common common(int64_t rows) const;
+
   const data::Standardiser& standardiser() const { return *standardiser_; }
-  /// Whether each observation has coordinates of its own.
-  bool moves() const { return regression_ != nullptr; }
 
  private:
   std::vector<double> centres_of(std::span<const int64_t> rows) const;

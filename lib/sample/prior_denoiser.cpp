@@ -27,11 +27,6 @@ double probability(double a, double b) {
   return (std::erfc(-b / std::numbers::sqrt2) - std::erfc(-a / std::numbers::sqrt2)) / 2;
 }
 
-double standardised(const data::Standardiser& standardiser, size_t i, double value) {
-  const double u = standardiser.transforms.empty() ? value : standardiser.transforms[i].forward(value);
-  return (u - standardiser.mean[i]) / standardiser.scale[i];
-}
-
 bool is_transformed(const data::Standardiser& standardiser, size_t i) {
   return !standardiser.transforms.empty() && standardiser.transforms[i].kind != data::TransformKind::none;
 }
@@ -97,7 +92,7 @@ PriorDenoiser::PriorDenoiser(const data::Prior& prior, const data::Standardiser&
     Component component;
     const bool plain = !is_transformed(standardiser, i);
     if (plain && options.kind == data::PriorKind::normal) {
-      component.mean = standardised(standardiser, i, options.mean[i]);
+      component.mean = standardiser.standardised(i, options.mean[i]);
       component.variance = std::pow(options.scale[i] / standardiser.scale[i], 2);
       components_.push_back(std::move(component));
       continue;
@@ -113,7 +108,7 @@ PriorDenoiser::PriorDenoiser(const data::Prior& prior, const data::Standardiser&
       } else {
         value = prior.quantile(i, below[k]);
       }
-      component.edges.push_back(standardised(standardiser, i, value));
+      component.edges.push_back(standardiser.standardised(i, value));
       if (k > 0) component.shares.push_back(below[k] - below[k - 1]);
     }
     component.variance = variance_of(component.edges, component.shares);

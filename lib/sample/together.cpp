@@ -33,19 +33,16 @@ struct Precisions {
   at::Tensor values, vectors;    // of sum_j S_j^-1 + (1 - n) S_0^-1
 };
 
-// [draws, d] of a row's draws, standardised.
-at::Tensor standardised_draws(const Samples& samples, int64_t row, const data::Standardiser& standardiser,
+// [draws, d] of a row's draws, in the units that all observations share.
+at::Tensor standardised_draws(const Samples& samples, int64_t row, const data::Standardiser& units,
                               int64_t size) {
   std::vector<double> rows;
   const auto width = static_cast<size_t>(size);
   for (int64_t draw = 0; draw < samples.draws; ++draw) {
     const auto item = static_cast<size_t>(row * samples.draws + draw);
     if (!samples.filled[item]) continue;
-    for (size_t i = 0; i < width; ++i) {
-      const double value = samples.values[item * width + i];
-      const double u = standardiser.transforms.empty() ? value : standardiser.transforms[i].forward(value);
-      rows.push_back((u - standardiser.mean[i]) / standardiser.scale[i]);
-    }
+    for (size_t i = 0; i < width; ++i)
+      rows.push_back(units.standardised(i, samples.values[item * width + i]));
   }
   return at::tensor(rows, at::kDouble).view({-1, size});
 }
@@ -74,8 +71,9 @@ void raise_to_prior(std::vector<at::Tensor>& each) {
   for (at::Tensor& precision : each) precision = precision + share;
 }
 
-Precisions precisions_of(const Source& source, const PriorDenoiser& prior, int64_t rows, uint64_t seed,
-                         int64_t chunk, const TogetherOptions& options, const SamplingOptions& sampling) {
+Precisions precisions_of(const Source& source, const data::Standardiser& units, const PriorDenoiser& prior,
+                         int64_t rows, uint64_t seed, int64_t chunk, const TogetherOptions& options,
+                         const SamplingOptions& sampling) {
   Source alone = source;
   alone.journal = nullptr;  // these draws are made again where the work goes on
   const auto size = static_cast<int64_t>(prior.size());
@@ -88,7 +86,7 @@ Precisions precisions_of(const Source& source, const PriorDenoiser& prior, int64
   const at::Tensor prior_variance = at::tensor(variance, at::kDouble), deviation = prior_variance.sqrt();
   Precisions precisions{{}, 1 / prior_variance, {}, {}};
   for (int64_t row = 0; row < rows; ++row) {
-    const at::Tensor draws = standardised_draws(samples, row, *source.standardiser, size);
+    const at::Tensor draws = standardised_draws(samples, row, units, size);
     if (draws.size(0) < count / 2)
       throw core::UserError("row " + std::to_string(row) + " of the observations: only " +
                             std::to_string(draws.size(0)) + " of " + std::to_string(count) +
@@ -127,21 +125,31 @@ at::Tensor prior_denoised(const PriorDenoiser& prior, const at::Tensor& state, c
 
 class Composition {
  public:
-  Composition(const Source& source, std::shared_ptr<const PriorDenoiser> prior, Precisions precisions)
-      : source_(source), prior_(std::move(prior)), precisions_(std::move(precisions)) {}
+  Composition(const Source& source, const data::Prior& prior, int64_t rows, uint64_t seed, int64_t chunk,
+              const TogetherOptions& options, const SamplingOptions& sampling)
+      : source_(source),
+        common_(source.frame.common(rows)),
+        prior_(prior, common_.units),
+        precisions_(precisions_of(source, common_.units, prior_, rows, seed, chunk, options, sampling)) {}
+
+  const data::Standardiser& units() const { return common_.units; }
 
   // The output F of a network whose denoiser is D, at states [m, L, C] of path times [m or 1, 1, 1].
   at::Tensor operator()(const method::Path& path, const at::Tensor& t, const at::Tensor& x) const {
     const at::Tensor time = inside(path, t);
     const method::Query query = path.query(t);
     const auto n = std::ssize(precisions_.each);
-    const at::Tensor ratio = square_ratio(path, time);
+    const at::Tensor ratio = square_ratio(path, time), reach = reach_of_shift(path, time);
+    const at::Tensor signal = path.level(time).signal.view({-1, 1, 1});
     at::Tensor sum = (1 - n) * prior_output(path, time, x) * (precisions_.prior + ratio);
     for (int64_t j = 0; j < n; ++j) {
       core::interruption_point();
       const std::vector<int64_t> rows(static_cast<size_t>(x.size(0)), j);
+      const at::Tensor shift = origin(j, x);
+      const at::Tensor own = x - (signal * shift).to(x.options());
       const at::Tensor output =
-          features(source_.bind(rows).network(query.time.view(-1), query.scale * x, {}));
+          features(source_.bind(rows).network(query.time.view(-1), query.scale * own, {})) +
+          reach * features(shift);
       sum = sum + output.matmul(precisions_.each[static_cast<size_t>(j)]) + ratio * output;
     }
     const at::Tensor composed =
@@ -152,7 +160,23 @@ class Composition {
   }
 
  private:
-  int64_t size() const { return static_cast<int64_t>(prior_->size()); }
+  int64_t size() const { return static_cast<int64_t>(prior_.size()); }
+
+  // Where observation j's state 0 lies, [1, L, C].
+  at::Tensor origin(int64_t j, const at::Tensor& like) const {
+    const int64_t numbers = like.size(1) * like.size(2);
+    const auto all =
+        std::span(common_.origins).subspan(static_cast<size_t>(j * numbers), static_cast<size_t>(numbers));
+    return at::tensor(at::ArrayRef<double>(all.data(), all.size()), at::kDouble)
+        .view({1, like.size(1), like.size(2)});
+  }
+
+  // What a shift of the data by 1 adds to a network's output where its state was shifted with them: the
+  // denoiser's share that the output says, [m or 1, 1].
+  static at::Tensor reach_of_shift(const method::Path& path, const at::Tensor& time) {
+    const method::Linear clean = path.denoised(time);
+    return ((1 - clean.x * path.level(time).signal) / clean.network).view({-1, 1});
+  }
 
   // The inferred parameters of [m, L, C] as [m, d] double on the host.
   at::Tensor features(const at::Tensor& values) const {
@@ -180,13 +204,14 @@ class Composition {
     level.noise = level.noise.view({-1, 1});
     const method::Linear clean = path.denoised(time);
     const at::Tensor state = features(x);
-    return (prior_denoised(*prior_, state, level) - clean.x.view({-1, 1}) * state) /
+    return (prior_denoised(prior_, state, level) - clean.x.view({-1, 1}) * state) /
            clean.network.view({-1, 1});
   }
 
   const Source& source_;
-  std::shared_ptr<const PriorDenoiser> prior_;
-  Precisions precisions_;
+  const Frame::Common common_;
+  const PriorDenoiser prior_;
+  const Precisions precisions_;
 };
 
 }  // namespace
@@ -206,10 +231,10 @@ SamplingOptions for_together(SamplingOptions sampling, const method::Method& met
 
 Source put_together(const Source& source, const data::Prior& prior, int64_t rows, uint64_t seed,
                     int64_t chunk, const TogetherOptions& options, const SamplingOptions& sampling) {
-  const auto denoiser = std::make_shared<const PriorDenoiser>(prior, *source.standardiser);
-  const auto composition = std::make_shared<const Composition>(
-      source, denoiser, precisions_of(source, *denoiser, rows, seed, chunk, options, sampling));
+  const auto composition =
+      std::make_shared<const Composition>(source, prior, rows, seed, chunk, options, sampling);
   Source together = source;
+  together.frame = Frame(composition->units());
   together.composed = true;
   const auto numbers = static_cast<size_t>(source.tokens * source.channels);
   if (!source.given.empty()) together.given = source.given.first(numbers);

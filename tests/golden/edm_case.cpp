@@ -109,7 +109,7 @@ class EdmCase : NoisyCase {
   // The files' lists end with the place without noise, which is the end of finish().
   void check_path(const std::string& array, const std::string& what, int64_t steps) {
     const at::Tensor times =
-        at::tensor(sample::grid(sample::PathEquation(*path_, {}), steps - 1), at::kDouble);
+        at::tensor(sample::grid(sample::PathEquation(*path_, sample::Evaluate{}), steps - 1), at::kDouble);
     const method::NoiseLevel level = method_.preconditioning().level(method_.options(), times);
     const bool scale = what == "scale";
     const at::Tensor values = scale ? level.scale : what == "sigmas" ? level.sigma : times;

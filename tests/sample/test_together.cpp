@@ -52,8 +52,11 @@ struct ManyObservations {
   at::Tensor all_means;         // [n, 2]
   at::Tensor mean, covariance;  // given all observations
 
-  // spread: a factor of the noise's deviations.
-  ManyObservations(const std::string& name, int64_t n, double spread = 1)
+  data::Regression regression;  // empty: none
+
+  // spread: a factor of the noise's deviations. residual: each network knows the residual of a regression on
+  // x.
+  ManyObservations(const std::string& name, int64_t n, double spread = 1, bool residual = false)
       : method(name), path(method.path()) {
     noise_precision = noise_precision / (spread * spread);
     core::Philox random(4, core::Purpose::test);
@@ -63,12 +66,14 @@ struct ManyObservations {
     const at::Tensor each = at::linalg_inv(prior_precision + noise_precision);
     const at::Tensor standard = each / scale.unsqueeze(0) / scale.unsqueeze(1);
     std::tie(values, vectors) = at::linalg_eigh(standard);
+    std::vector<float> observed;
     const at::Tensor noise = at::linalg_inv(noise_precision);
     const auto [noise_values, noise_vectors] = at::linalg_eigh(noise);
     for (int64_t j = 0; j < n; ++j) {
       const at::Tensor white = numbers({random.normal(), random.normal()});
       const at::Tensor x = numbers({1.1, -1.3}) + noise_vectors.matmul(noise_values.sqrt() * white);
       sum = sum + x;
+      for (int64_t k = 0; k < 2; ++k) observed.push_back(static_cast<float>(x[k].item<double>()));
       const at::Tensor at_x = each.matmul(prior_precision.matmul(prior_mean) + noise_precision.matmul(x));
       const at::Tensor z = (at_x - centre) / scale;
       means.push_back(z);
@@ -85,7 +90,14 @@ struct ManyObservations {
         return network(t, x, centre.unsqueeze(2));
       }};
     };
-    source.standardiser = &units;
+    source.frame = sample::Frame(units);
+    if (residual) {
+      regression = {{0.1, -3}, {0.8, -0.1, 0.2, 0.5}, {0.4, 0.4}};
+      source.frame = sample::Frame(units, regression, observed);
+      const auto centres = regression.centres(observed);
+      all_means = (all_means - at::tensor(centres, at::kDouble).view({-1, 2})) / 0.4;
+      values = values / (0.4 * 0.4);
+    }
     source.tokens = source.kept = 2;
   }
   ManyObservations(const ManyObservations&) = delete;
@@ -125,10 +137,22 @@ TEST_CASE("observations of one theta give the posterior of the closed form, for 
     if (n == 1000 && name != "flow") continue;  // takes a while
     CAPTURE(name, n);
     const ManyObservations many(name, n);
-    // 2,000 draws: standard errors of 0.022 deviations of a mean, and of 1.6 % of a deviation.
-    const auto [mean, deviation] = many.errors(*many.prior, n == 1000 ? 1000 : 2000);
+    // Standard errors of 0.022 deviations of a mean and 1.6 % of a deviation, or 0.045 and 3 %.
+    const auto [mean, deviation] = many.errors(*many.prior, n <= 10 ? 2000 : 500);
     CHECK(mean < 0.1);
     CHECK(deviation < (n <= 10 ? 0.05 : 0.1));
+  }
+}
+
+TEST_CASE("observations with coordinates of their own are put together in common ones",
+          "[sample][together]") {
+  const std::string name = GENERATE("flow", "edm", "score_vp");
+  for (const int64_t n : {1, 10}) {
+    CAPTURE(name, n);
+    const ManyObservations many(name, n, 1, /*residual=*/true);
+    const auto [mean, deviation] = many.errors(*many.prior, 2000);
+    CHECK(mean < 0.1);
+    CHECK(deviation < 0.05);
   }
 }
 
