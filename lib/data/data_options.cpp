@@ -84,8 +84,9 @@ const config::Table<DataOptions>& data_table() {
                "the same for x; logit is for values between 0 and 1")
           .add("regression", &DataOptions::regression, config::one_of<RegressionKind>(),
                "flux1: what the network learns of theta. none: theta itself. linear: what a linear "
-               "regression of theta on x leaves of it, scaled to variance 1. "
-               "Posteriors that are narrow and move with x stand still then. The model file keeps the "
+               "regression of theta on x leaves of it, scaled to variance 1, so that posteriors that are "
+               "narrow and move with x stand still. auto: linear, unless the ends of theta would cut the "
+               "residuals of more than two parameters of a row on average. The model file keeps the "
                "regression, and samples and densities are of theta in any case (docs/data.md)")
           .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
                "what happens to columns that do not vary. error: an error names them. keep: they are kept "

@@ -114,8 +114,41 @@ struct FoldSums {
   }
 };
 
+// The range of z, and some rows of s.
+struct Ends {
+  std::vector<double> low, high;
+  std::vector<float> inputs;
+
+  void take(std::span<const double> z, size_t t) {
+    low.resize(t, std::numeric_limits<double>::infinity());
+    high.resize(t, -std::numeric_limits<double>::infinity());
+    for (size_t i = 0; i < z.size(); ++i) {
+      low[i % t] = std::min(low[i % t], z[i]);
+      high[i % t] = std::max(high[i % t], z[i]);
+    }
+  }
+  void take_inputs(std::span<const float> s, size_t p) {
+    constexpr size_t most_rows = 2000;
+    const size_t room = most_rows * p - inputs.size();
+    inputs.insert(inputs.end(), s.begin(), s.begin() + static_cast<std::ptrdiff_t>(std::min(room, s.size())));
+  }
+};
+
+// FittedRegression::cut.
+double cut_of(const Regression& regression, const Ends& ends) {
+  constexpr double deviations = 2;
+  const size_t t = regression.offset.size();
+  const auto centres = regression.centres(ends.inputs);
+  double count = 0;
+  for (size_t i = 0; i < centres.size(); ++i) {
+    const double reach = deviations * regression.scale[i % t];
+    count += centres[i] - reach < ends.low[i % t] || centres[i] + reach > ends.high[i % t];
+  }
+  return count / static_cast<double>(centres.size() / t);
+}
+
 FoldSums sums_of(const RowSource& rows, std::span<const int64_t> training, const Standardiser& theta,
-                 const Standardiser& x) {
+                 const Standardiser& x, Ends& ends) {
   const size_t t = theta.mean.size(), p = x.mean.size() + 1;
   FoldSums sums{std::vector<Sums>(folds, Sums(p, t)), Sums(p, t)};
   constexpr int64_t numbers_at_once = int64_t{1} << 22;
@@ -131,6 +164,8 @@ FoldSums sums_of(const RowSource& rows, std::span<const int64_t> training, const
     read_rows(rows.x(), chosen, of_x);
     const std::vector<double> z = theta.standardised(of_theta);
     const std::vector<float> s = x.apply(of_x);
+    ends.take(z, t);
+    ends.take_inputs(s, p - 1);
     for (size_t i = 0; i < chosen.size(); ++i) {
       std::copy_n(s.begin() + static_cast<std::ptrdiff_t>(i * (p - 1)), p - 1, input.begin() + 1);
       sums.parts[(static_cast<size_t>(first) + i) % folds].add(input, std::span(z).subspan(i * t, t));
@@ -169,7 +204,7 @@ std::vector<std::optional<double>> best_penalties(const FoldSums& sums) {
 }  // namespace
 
 std::span<const std::string_view> enum_names(RegressionKind) {
-  static constexpr std::string_view names[] = {"none", "linear"};
+  static constexpr std::string_view names[] = {"none", "linear", "auto"};
   return names;
 }
 
@@ -207,7 +242,8 @@ FittedRegression fit_regression(const RowSource& rows, std::span<const int64_t> 
                           " values of x, and there are " + std::to_string(values) +
                           "; set data.regression: none");
   }
-  const FoldSums sums = sums_of(rows, training, theta, x);
+  Ends ends;
+  const FoldSums sums = sums_of(rows, training, theta, x, ends);
   const auto spread = spread_of(sums.all);
   const size_t t = spread.size(), p = sums.all.p - 1;
   auto penalty_of = best_penalties(sums);
@@ -228,7 +264,14 @@ FittedRegression fit_regression(const RowSource& rows, std::span<const int64_t> 
     fitted.regression.offset.push_back(all[k]);
     for (size_t i = 0; i < p; ++i) fitted.regression.weights[k * p + i] = all[(i + 1) * t + k];
   }
+  fitted.cut = cut_of(fitted.regression, ends);
   return fitted;
+}
+
+std::string remark_of_cut(const FittedRegression& fitted) {
+  return "data.regression: auto: none, because the ends of theta would cut the residuals of " +
+         core::brief_text(fitted.cut) + " parameters of a row on average, and up to " +
+         core::brief_text(most_cut) + " are known to do no harm; the networks learn theta itself";
 }
 
 std::string remark_of(const FittedRegression& fitted, const std::vector<std::string>& theta_names) {

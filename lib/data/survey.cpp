@@ -225,11 +225,15 @@ bool reconsider(const SideSurvey& side, const SideChoice& of_all, SideChoice& ch
   return true;
 }
 
-void add_regression(const Dataset& dataset, Survey& survey) {
+void add_regression(const Dataset& dataset, RegressionKind kind, Survey& survey) {
   std::vector<int64_t> training(static_cast<size_t>(survey.split.training.size()));
   for (size_t k = 0; k < training.size(); ++k)
     training[k] = survey.kept[survey.split.training[static_cast<int64_t>(k)]];
   FittedRegression fitted = fit_regression(*dataset.rows, training, survey.theta, survey.x);
+  if (kind == RegressionKind::automatic && fitted.cut > most_cut) {
+    survey.remarks.push_back(remark_of_cut(fitted));
+    return;
+  }
   survey.remarks.push_back(
       remark_of(fitted, feature_names(dataset.theta_names, dataset.shape.theta_channels)));
   survey.regression = std::move(fitted.regression);
@@ -266,7 +270,7 @@ Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed,
     result.kept = Complement(rows, bad);
     run_once(rows - result.dropped).finish(result);
   }
-  if (options.regression == RegressionKind::linear) add_regression(dataset, result);
+  if (options.regression != RegressionKind::none) add_regression(dataset, options.regression, result);
   return result;
 }
 

@@ -72,7 +72,8 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
 void check_regression(config::Reader& reader, const Experiment& experiment) {
   if (experiment.data.regression == data::RegressionKind::none) return;
   const auto refuse = [&](const std::string& why) {
-    reader.problem("data.regression", "linear " + why + "; set data.regression: none");
+    reader.problem("data.regression",
+                   config::name_of(experiment.data.regression) + " " + why + "; set data.regression: none");
   };
   if (experiment.strategy.model != "flux1")
     refuse("is for flux1, which learns theta given x alone, and strategy.model is " +

@@ -207,10 +207,10 @@ RecipeChoice levels_choice(const Recipe& recipe) {
 
 RecipeChoice regression_choice() {
   return {"regression",
-          "linear",
-          "the network learns what a linear function of x leaves of theta: posteriors that move with x stand "
-          "still, and what is left to learn is less",
-          {key("data.regression", "linear")}};
+          "auto",
+          "the network learns what a linear function of x leaves of theta, so that posteriors that move with "
+          "x stand still, unless the ends of theta cut that too often",
+          {key("data.regression", "auto")}};
 }
 
 RecipeChoice mask_choice(const Recipe& recipe) {

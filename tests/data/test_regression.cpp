@@ -141,6 +141,23 @@ TEST_CASE("what x does not tell linearly is left alone", "[data][regression]") {
   CHECK_THAT(data::remark_of(none, {"a"}), ContainsSubstring("the networks learn theta itself"));
 }
 
+TEST_CASE("a regression knows how often the ends of theta cut its residuals", "[data][regression]") {
+  constexpr int64_t rows = 4000, size = 3;
+  core::Philox random(5, core::Purpose::test);
+  const auto cut = [&](double noise, bool uniform) {
+    std::vector<double> theta, x;
+    for (int64_t i = 0; i < rows * size; ++i) {
+      theta.push_back(uniform ? 2 * random.uniform() - 1 : random.normal());
+      x.push_back(theta.back() + noise * random.normal());
+    }
+    return data::fit_regression(*source_of(theta, x, rows), numbers(rows), plain(size), plain(size)).cut;
+  };
+  // Uniform on (-1, 1) and noise of .05: a tenth of the centres of each are within .1 of an end.
+  CHECK_THAT(cut(0.05, true), WithinAbs(0.3, 0.05));
+  CHECK(cut(0.5, true) > data::most_cut);
+  CHECK(cut(0.5, false) < 0.1);  // normal: the largest of 4,000 lie far out
+}
+
 TEST_CASE("a regression needs rows and x", "[data][regression]") {
   const LinearRows made;
   CHECK_THROWS_WITH(
