@@ -7,12 +7,14 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/clamp.h>
 #include <ATen/ops/diag.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/linalg_inv.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
@@ -128,7 +130,15 @@ at::Tensor prior_denoised(const PriorDenoiser& prior, const at::Tensor& state, c
 class Composition {
  public:
   Composition(const Source& source, std::shared_ptr<const PriorDenoiser> prior, Precisions precisions)
-      : source_(source), prior_(std::move(prior)), precisions_(std::move(precisions)) {}
+      : source_(source), prior_(std::move(prior)), precisions_(std::move(precisions)) {
+    std::vector<double> low, high;
+    for (size_t i = 0; i < prior_->size(); ++i) {
+      low.push_back(prior_->low(i));
+      high.push_back(prior_->high(i));
+    }
+    low_ = at::tensor(low, at::kDouble);
+    high_ = at::tensor(high, at::kDouble);
+  }
 
   // The output F of a network whose denoiser is D, at states [m, L, C] of path times [m or 1, 1, 1].
   at::Tensor operator()(const method::Path& path, const at::Tensor& t, const at::Tensor& x) const {
@@ -147,7 +157,7 @@ class Composition {
     const at::Tensor composed =
         (sum.matmul(precisions_.vectors) / (precisions_.values + ratio)).matmul(precisions_.vectors.t());
     at::Tensor all = at::zeros({x.size(0), x.size(1) * x.size(2)}, composed.options());
-    all.slice(1, 0, size()).copy_(composed);
+    all.slice(1, 0, size()).copy_(within_prior(path, time, features(x), composed));
     return all.view(x.sizes()).to(x.options());
   }
 
@@ -166,6 +176,17 @@ class Composition {
     if ((last.noise / last.signal).item<double>() >= least_ratio) return wide;
     const double limit = path.time_of(least_ratio);
     return path.end() > path.start() ? wide.clamp_max(limit) : wide.clamp_min(limit);
+  }
+
+  // The output F of states [m, d], damped: where n networks together lead out of all that the prior allows,
+  // as their errors do far from the data, D is taken to the nearest value that it allows.
+  at::Tensor within_prior(const method::Path& path, const at::Tensor& time, const at::Tensor& state,
+                          const at::Tensor& output) const {
+    const method::Linear clean = path.denoised(time);
+    const at::Tensor of_state = clean.x.view({-1, 1}) * state, factor = clean.network.view({-1, 1});
+    const at::Tensor denoised = of_state + factor * output;
+    const at::Tensor clamped = at::clamp(denoised, low_, high_);
+    return at::where(clamped == denoised, output, (clamped - of_state) / factor);
   }
 
   static at::Tensor square_ratio(const method::Path& path, const at::Tensor& time) {
@@ -187,6 +208,7 @@ class Composition {
   const Source& source_;
   std::shared_ptr<const PriorDenoiser> prior_;
   Precisions precisions_;
+  at::Tensor low_, high_;  // [d] what the prior allows
 };
 
 }  // namespace
