@@ -15,6 +15,7 @@ namespace {
 constexpr int intervals = 256, halvings = 16;
 constexpr double outermost = 1e-7;     // quantile that stands for an infinite end
 constexpr double mostly_noise = 0.01;  // of the support's length in units of noise, below which it is a point
+constexpr double normal_range = 8;     // standard deviations of a normal prior that count as all of it
 constexpr double reach = 9;            // standard deviations of noise beyond which nothing is left
 
 double density(double v) {
@@ -114,6 +115,18 @@ PriorDenoiser::PriorDenoiser(const data::Prior& prior, const data::Standardiser&
     component.variance = variance_of(component.edges, component.shares);
     components_.push_back(std::move(component));
   }
+}
+
+double PriorDenoiser::low(size_t i) const {
+  const Component& component = components_[i];
+  return component.edges.empty() ? component.mean - normal_range * std::sqrt(component.variance)
+                                 : component.edges.front();
+}
+
+double PriorDenoiser::high(size_t i) const {
+  const Component& component = components_[i];
+  return component.edges.empty() ? component.mean + normal_range * std::sqrt(component.variance)
+                                 : component.edges.back();
 }
 
 double PriorDenoiser::denoised(size_t i, double u, double signal, double noise) const {

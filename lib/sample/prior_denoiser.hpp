@@ -22,6 +22,10 @@ class PriorDenoiser {
 
   /// D of component i at u, noise > 0, signal >= 0.
   double denoised(size_t i, double u, double signal, double noise) const;
+  /// The range of component i of z, in which D lies whatever u is: the outermost edges, and eight deviations
+  /// on both sides of a normal one's mean.
+  double low(size_t i) const;
+  double high(size_t i) const;
   /// Of component i of z.
   double variance(size_t i) const { return components_[i].variance; }
   size_t size() const { return components_.size(); }

@@ -7,12 +7,14 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/clamp.h>
 #include <ATen/ops/diag.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/linalg_inv.h>
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
@@ -130,7 +132,15 @@ class Composition {
       : source_(source),
         common_(source.frame.common(rows)),
         prior_(prior, common_.units),
-        precisions_(precisions_of(source, common_.units, prior_, rows, seed, chunk, options, sampling)) {}
+        precisions_(precisions_of(source, common_.units, prior_, rows, seed, chunk, options, sampling)) {
+    std::vector<double> low, high;
+    for (size_t i = 0; i < prior_.size(); ++i) {
+      low.push_back(prior_.low(i));
+      high.push_back(prior_.high(i));
+    }
+    low_ = at::tensor(low, at::kDouble);
+    high_ = at::tensor(high, at::kDouble);
+  }
 
   const data::Standardiser& units() const { return common_.units; }
 
@@ -155,7 +165,7 @@ class Composition {
     const at::Tensor composed =
         (sum.matmul(precisions_.vectors) / (precisions_.values + ratio)).matmul(precisions_.vectors.t());
     at::Tensor all = at::zeros({x.size(0), x.size(1) * x.size(2)}, composed.options());
-    all.slice(1, 0, size()).copy_(composed);
+    all.slice(1, 0, size()).copy_(within_prior(path, time, features(x), composed));
     return all.view(x.sizes()).to(x.options());
   }
 
@@ -192,6 +202,17 @@ class Composition {
     return path.end() > path.start() ? wide.clamp_max(limit) : wide.clamp_min(limit);
   }
 
+  // The output F of states [m, d], damped: where n networks together lead out of all that the prior allows,
+  // as their errors do far from the data, D is taken to the nearest value that it allows.
+  at::Tensor within_prior(const method::Path& path, const at::Tensor& time, const at::Tensor& state,
+                          const at::Tensor& output) const {
+    const method::Linear clean = path.denoised(time);
+    const at::Tensor of_state = clean.x.view({-1, 1}) * state, factor = clean.network.view({-1, 1});
+    const at::Tensor denoised = of_state + factor * output;
+    const at::Tensor clamped = at::clamp(denoised, low_, high_);
+    return at::where(clamped == denoised, output, (clamped - of_state) / factor);
+  }
+
   static at::Tensor square_ratio(const method::Path& path, const at::Tensor& time) {
     const method::Level level = path.level(time);
     return (level.signal / level.noise).square().view({-1, 1});
@@ -212,6 +233,7 @@ class Composition {
   const Frame::Common common_;
   const PriorDenoiser prior_;
   const Precisions precisions_;
+  at::Tensor low_, high_;  // [d] what the prior allows
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ namespace fluxsbi::sample {
 ///   P_j = S_j^-1 + (signal / noise)^2 1,
 /// S_j being the covariance of posterior j and S_0 the prior's, all standardised. Exact for Gaussian
 /// posteriors and priors; for others the errors vanish towards the data, where every P is that of the noise.
+/// Far from the data the errors of n networks add up; D is held within the prior's range there.
 struct TogetherOptions {
   int64_t draws = 0;  ///< of each posterior, by which S_j is estimated; 0: draws_of chooses
 

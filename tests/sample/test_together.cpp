@@ -164,6 +164,24 @@ TEST_CASE("many observations that each say little add up to no more than they sa
   CHECK(deviation < 0.2);
 }
 
+TEST_CASE("what is put together never leaves the prior's support for good", "[sample][together]") {
+  // A prior that rules out where all networks lead: without damping draws end at the networks' mean.
+  const ManyObservations many("flow", 50);
+  data::PriorOptions options;
+  options.kind = data::PriorKind::box;
+  options.low = {-2, -1};
+  options.high = {0.5, 3};  // the posterior's mean is near (1.1, -1.3)
+  const auto box = data::make_prior(options, 2);
+  const sample::SamplingOptions sampling;
+  const sample::Source together = sample::put_together(many.source, *box, 50, 5, 4096, {}, sampling);
+  const auto samples =
+      sample::draw(together, {1, 200, 6, 0, 4096}, sample::for_together(sampling, many.method, 50));
+  for (size_t i = 0; i < samples.values.size(); i += 2) {
+    CHECK(samples.values[i] < 0.5 + 0.05);
+    CHECK(samples.values[i + 1] > -1 - 0.05);
+  }
+}
+
 TEST_CASE("a wrong prior score shows in the posterior of several observations", "[sample][together]") {
   const ManyObservations many("flow", 10);
   const auto wide =
