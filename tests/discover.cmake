@@ -4,9 +4,16 @@
 # test. A case tagged [serial] needs the machine for itself (it measures time or memory, or starts more
 # threads than its share), so ctest -j runs nothing beside it. The list is kept in SCRIPT until something
 # changes.
+# Where the environment has FLUXSBI_CASES_TOGETHER=N, a program that TAKES_TIME_TO_START runs about N cases at
+# a time, named "ROOM: part I of K": LibTorch's start takes longer than most cases.
 if(NOT EXISTS "${PROGRAM}")
   add_test("${ROOM}: ${PROGRAM} was not built" "${PROGRAM}")
   return()
+endif()
+set(together 0)
+if(TAKES_TIME_TO_START AND "$ENV{FLUXSBI_CASES_TOGETHER}" MATCHES "^[1-9][0-9]*$")
+  set(together $ENV{FLUXSBI_CASES_TOGETHER})
+  set(SCRIPT "${SCRIPT}.${together}")
 endif()
 if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR
   "${CMAKE_CURRENT_LIST_FILE}" IS_NEWER_THAN "${SCRIPT}"
@@ -26,6 +33,7 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR
   string(REGEX MATCHALL "<Name>[^<]*</Name>[^/]*/>[ \n]*<Tags>[^<]*</Tags>|<Name>[^<]*</Name>" cases
     "${listing}")
   set(script "")
+  set(shared 0)
   foreach(case IN LISTS cases)
     string(REGEX MATCH "<Name>([^<]*)</Name>" _ "${case}")
     set(name "${CMAKE_MATCH_1}")
@@ -40,6 +48,9 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR
     list(FIND labels serial at) # IN_LIST is unknown to ctest, which sets no policies
     if(NOT at EQUAL -1)
       set(serial TRUE)
+    elseif(together GREATER 0)
+      math(EXPR shared "${shared} + 1")
+      continue()
     endif()
     foreach(pair "&quot${semicolon}=\"" "&lt${semicolon}=<" "&gt${semicolon}=>" "&amp${semicolon}=&")
       string(REGEX MATCH "^([^=]*)=(.*)$" _ "${pair}")
@@ -57,6 +68,17 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR
       "set_tests_properties([==[${ROOM}: ${name}]==] PROPERTIES SKIP_RETURN_CODE 4 RUN_SERIAL ${serial} "
       "LABELS [==[${labels}]==] ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
   endforeach()
+  if(shared GREATER 0)
+    math(EXPR parts "(${shared} + ${together} - 1) / ${together}")
+    foreach(part RANGE 1 ${parts})
+      math(EXPR index "${part} - 1")
+      set(name "${ROOM}: part ${part} of ${parts}")
+      string(APPEND script "add_test([==[${name}]==] [==[${PROGRAM}]==] --shard-count ${parts} "
+        "--shard-index ${index} [==[~[serial]]==])\n"
+        "set_tests_properties([==[${name}]==] PROPERTIES SKIP_RETURN_CODE 4 LABELS [==[${ROOM}]==] "
+        "ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
+    endforeach()
+  endif()
   file(WRITE "${SCRIPT}.partial" "${script}")
   file(RENAME "${SCRIPT}.partial" "${SCRIPT}")
 endif()

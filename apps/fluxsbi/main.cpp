@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "core/device_problem.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/memory.hpp"
@@ -56,11 +57,11 @@ std::string memory_remedy(std::string_view command) {
   return "give it less at once, or a machine with more memory";
 }
 
-// Answers an allocation that failed, with where the work goes on.
-int answer_memory(const std::string& problem, std::string_view command) {
+// Answers what the machine could not do, with where the work goes on.
+int answer_machine(const std::string& problem) {
   core::log::end_progress();
   const std::string last = core::last_words();
-  core::log::error(problem + "; " + memory_remedy(command) + (last.empty() ? "" : ". " + last));
+  core::log::error(problem + (last.empty() ? "" : ". " + last));
   return code(ExitCode::user_error);
 }
 
@@ -86,7 +87,9 @@ int run(const Action& action, std::string_view command) {
     core::log::info(interrupted.what());
     return 128 + interrupted.signal();
   } catch (const std::exception& problem) {
-    if (const auto memory = core::memory_problem(problem)) return answer_memory(*memory, command);
+    if (const auto memory = core::memory_problem(problem))
+      return answer_machine(*memory + "; " + memory_remedy(command));
+    if (const auto device = core::device_problem(problem)) return answer_machine(*device);
     core::log::end_progress();
     const std::string text = problem.what();  // LibTorch appends a stack trace after the first lines
     core::log::error("internal error: " + text.substr(0, text.find("Exception raised from")));

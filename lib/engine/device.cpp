@@ -28,6 +28,20 @@ std::string plugin_path() {
   return (program.parent_path() / "libfluxsbi_cuda.so").string();
 }
 
+std::string cuda_text(int version) {
+  return "CUDA " + std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+// Why a plug-in that was loaded sees no GPU.
+std::string no_gpu(const CudaPlugin& plugin) {
+  const int driver = plugin.driver_version(), toolkit = plugin.toolkit_version();
+  if (driver > 0 && driver < toolkit) {
+    return "the NVIDIA driver supports " + cuda_text(driver) + ", but the plug-in was built with " +
+           cuda_text(toolkit) + "; update the driver, or build with the driver's CUDA";
+  }
+  return "the driver sees no GPU (check nvidia-smi and CUDA_VISIBLE_DEVICES)";
+}
+
 LoadedPlugin load_plugin() {
   const char* const other = std::getenv("FLUXSBI_DEVICE_PLUGIN");
   if (!other && !fs::exists("/dev/nvidiactl") && !fs::exists("/dev/dxg"))
@@ -44,8 +58,7 @@ LoadedPlugin load_plugin() {
   if (!abi || !entry || abi() != plugin_abi)
     return {nullptr, "the CUDA plug-in " + path + " is of another version; rebuild it"};
   CudaPlugin* plugin = entry();
-  if (plugin->device_count() == 0)
-    return {nullptr, "the driver sees no GPU (check nvidia-smi and CUDA_VISIBLE_DEVICES)"};
+  if (plugin->device_count() == 0) return {nullptr, no_gpu(*plugin)};
   return {plugin, ""};
 }
 

@@ -15,13 +15,17 @@ namespace fluxsbi::engine {
 
 class DeviceKernels;
 
-inline constexpr int plugin_abi = 2;
+inline constexpr int plugin_abi = 3;
 
 class CudaPlugin {
  public:
   virtual ~CudaPlugin() = default;
   /// 0 where the driver sees no GPU.
   virtual int device_count() const = 0;
+  /// The CUDA that the driver supports and the one that the plug-in was built with, as CUDA numbers them
+  /// (12020 is 12.2); 0: unknown. Asked for where the driver sees no GPU.
+  virtual int driver_version() const { return 0; }
+  virtual int toolkit_version() const { return 0; }
   /// LibTorch's name of a device, counted from 0.
   virtual at::Device device(int index) const = 0;
   /// "NVIDIA H100 80GB HBM3, compute capability 9.0, 78 GB"

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "core/device_problem.hpp"
 #include "core/error.hpp"
 #include "core/stop.hpp"
 #include "sample/posterior.hpp"
@@ -43,13 +44,16 @@ class KeptWork {
   KeptWork& operator=(const KeptWork&) = delete;
 
   /// What `work()` returns. Where a signal stops it and something is kept, throws core::Stopped, which says
-  /// that the same command goes on; else core::Interrupted.
+  /// that the same command goes on; else core::Interrupted. Where the device fails, UserError says so.
   template <class Work>
   auto run(const Work& work) {
     try {
       return work();
     } catch (const core::Interrupted& interrupted) {
       stop(interrupted);
+      throw;
+    } catch (const std::exception& problem) {
+      if (const auto device = core::device_problem(problem)) fail(core::UserError(*device));
       throw;
     }
   }
@@ -58,8 +62,8 @@ class KeptWork {
   /// The state that an earlier run left in the journal; "" where there is none, and where the values beside
   /// the output that it speaks of are gone (not `has_values`), which a warning says.
   std::string state(bool has_values) const;
-  /// Ends work whose output cannot be written: keeps what still can be, and says that the same command goes
-  /// on.
+  /// Ends work whose output cannot be written, or whose device has failed: keeps what still can be, and says
+  /// that the same command goes on.
   [[noreturn]] void fail(const core::UserError& problem) const;
   /// For what is kept beside the chunks of `posterior`; null where nothing is.
   sample::ChunkJournal* journal() const { return journal_.get(); }

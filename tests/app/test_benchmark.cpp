@@ -79,7 +79,7 @@ TEST_CASE("two shards of a benchmark make its table together, and nothing is don
 }
 
 TEST_CASE("a benchmark that was killed goes on from its checkpoint and ends as one that never was",
-          "[app][benchmark][serial]") {
+          "[app][benchmark]") {
   const TemporaryFolder folder;
   succeed(tiny_benchmark(folder, "whole", "400", {"--shard", "0/2"}));
   Running first(tiny_benchmark(folder, "killed", "400", {"--shard", "0/2"}));

@@ -129,7 +129,7 @@ TEST_CASE("a diagnosis that was stopped and killed goes on by the same command a
 }
 
 TEST_CASE("log-densities of samples that were killed again and again have the bytes of ones that were not",
-          "[app][durability][density][stream][serial]") {
+          "[app][durability][density][stream]") {
   const TinyPosterior posterior;
   succeed({"sample", posterior.at("run"), "--x", posterior.at("x.csv"), "-n", "400", "--solver", "euler",
            "--steps", "4", "-o", posterior.at("samples.npz")});
@@ -165,7 +165,7 @@ TEST_CASE("log-densities of samples that were killed again and again have the by
   }
 }
 
-TEST_CASE("modes whose search was stopped are those of one that was not", "[app][durability][map][serial]") {
+TEST_CASE("modes whose search was stopped are those of one that was not", "[app][durability][map]") {
   const TinyPosterior posterior;
   const auto modes = [&](const std::string& out) {
     return std::vector<std::string>{"map",     posterior.at("run"),

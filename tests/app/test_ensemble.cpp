@@ -46,7 +46,7 @@ void wait_for(const std::string& file) {
 }
 
 TEST_CASE("an ensemble that was killed goes on to the same members, however many train at a time",
-          "[app][ensemble][resume][serial]") {
+          "[app][ensemble][resume]") {
   const TemporaryFolder folder;
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   const std::string few = "training.nsteps=120";

@@ -219,7 +219,7 @@ TEST_CASE("a rank that is killed ends all with one sentence, and resume gives th
 }
 
 TEST_CASE("training waits for a rank that is stopped for a while, and ends when it stays silent",
-          "[app][ranks][serial]") {
+          "[app][ranks]") {
   need_mpirun();
   const TemporaryFolder folder;
   io::write_text(folder.file("c.yaml"), short_config());
@@ -231,7 +231,7 @@ TEST_CASE("training waits for a rank that is stopped for a while, and ends when 
     REQUIRE(wait_for_checkpoint(folder.file(name)));
     const pid_t rank = running.rank(1);
     kill(rank, SIGSTOP);
-    std::this_thread::sleep_for(std::chrono::seconds(6));
+    std::this_thread::sleep_for(std::chrono::seconds(waits ? 2 : 6));
     kill(rank, SIGCONT);
     const Outcome outcome = running.wait();
     INFO(outcome.output);
@@ -240,7 +240,7 @@ TEST_CASE("training waits for a rank that is stopped for a while, and ends when 
   }
 }
 
-TEST_CASE("ranks with other configs or data are refused by name before any work", "[app][ranks][serial]") {
+TEST_CASE("ranks with other configs or data are refused by name before any work", "[app][ranks]") {
   need_mpirun();
   const TemporaryFolder folder;
   io::write_text(folder.file("c.yaml"), short_config());
@@ -268,7 +268,7 @@ TEST_CASE("ranks with other configs or data are refused by name before any work"
 }
 
 TEST_CASE("launcher variables without ranks, and ranks without MPI, are told of in one sentence",
-          "[app][ranks][serial]") {
+          "[app][ranks]") {
   const TemporaryFolder folder;
   io::write_text(folder.file("c.yaml"), short_config());
   const Words train{FLUXSBI_PROGRAM, "train", folder.file("c.yaml"), "-o", folder.file("run")};

@@ -36,6 +36,7 @@ struct Streamed {
 
   Streamed() {
     setenv("FLUXSBI_KEEP_SECONDS", "0", 1);  // so that a fast machine keeps something, too
+    setenv("OMP_NUM_THREADS", "1", 1);       // of commands of the shell as of the others
     io::write_text(at("tiny.yaml"), tiny_config());
     io::write_text(at("x.csv"), "x_0,x_1\n0.1,0.2\n-0.1,0.3\n");
     succeed({"train", at("tiny.yaml"), "-o", at("run"), "-q", "--set", "training.nsteps=40"});
@@ -43,7 +44,7 @@ struct Streamed {
   std::string at(const std::string& name) const { return folder.file(name); }
   std::vector<std::string> sampling(const std::string& out, const std::string& draws = "400000") const {
     return {"sample",   at("run"), "--x",     at("x.csv"), "-n", draws,
-            "--solver", "euler",   "--steps", "4",         "-o", at(out)};
+            "--solver", "euler",   "--steps", "1",         "-o", at(out)};
   }
 };
 
@@ -125,14 +126,14 @@ TEST_CASE("shards that a launcher divided merge to the file of one process", "[a
   other.insert(other.end(), {"--shard", "1/2"});
   succeed(other);
   refuses({"merge", streamed.at("post.0-of-2.npz"), streamed.at("other.npz"), "-o", streamed.at("no.npz")},
-          "steps is 4 there and 5 here");
+          "steps is 1 there and 5 here");
 }
 
 TEST_CASE("lines of observations are answered one by one with the draws of the command",
           "[app][stream][watch]") {
   const Streamed streamed;
   const std::string watch = std::string(FLUXSBI_PROGRAM) + " sample " + streamed.at("run") +
-                            " -n 50 --solver euler --steps 4 --watch - 2>/dev/null";
+                            " -n 50 --solver euler --steps 1 --watch - 2>/dev/null";
   const auto answered = shell(
       "printf 'x_0,x_1\\n0.1,0.2\\n{\"id\": \"b\", \"x\": [-0.1, 0.3], \"n\": 50}\\n"
       "[1, 2, 3]\\n{\"x\": [0.1, 0.2], \"seed\": 0}\\n' | " +
@@ -166,7 +167,7 @@ TEST_CASE("files that appear in a folder are answered as by the command, and bad
   fs::create_directory(streamed.at("in"));
   fs::create_directory(streamed.at("out"));
   const std::vector<std::string> watch{"sample", streamed.at("run"), "--watch", streamed.at("in"), "-n",
-                                       "50",     "--solver",         "euler",   "--steps",         "4",
+                                       "50",     "--solver",         "euler",   "--steps",         "1",
                                        "-o",     streamed.at("out")};
   const auto drop = [&](const std::string& name, const std::string& text) {
     io::write_text(streamed.at(name), text);
@@ -204,7 +205,7 @@ static int64_t times_in(const std::string& text, const std::string& part) {
 }
 
 TEST_CASE("a service of lines that was killed goes on with what it had not answered",
-          "[app][stream][watch][serial]") {
+          "[app][stream][watch]") {
   const Streamed streamed;
   std::string lines;
   for (int i = 0; i < 40; ++i) lines += "[0.1, " + std::to_string(0.01 * i) + "]\n";
@@ -212,7 +213,7 @@ TEST_CASE("a service of lines that was killed goes on with what it had not answe
   for (const char* folder : {"whole", "killed"}) fs::create_directory(streamed.at(folder));
   const auto watch = [&](const std::string& folder) {
     return std::string(FLUXSBI_PROGRAM) + " sample " + streamed.at("run") +
-           " -n 30000 --solver euler --steps 4 --watch - -o " + streamed.at(folder) + " < " +
+           " -n 30000 --solver euler --steps 1 --watch - -o " + streamed.at(folder) + " < " +
            streamed.at("lines") + " 2>&1";
   };
   const Outcome whole = shell(watch("whole"));
@@ -256,13 +257,13 @@ TEST_CASE("a service says once that draws are drawn again, and in each answer ho
 }
 
 TEST_CASE("a service of a folder that was killed answers the file it was at, once and with the same bytes",
-          "[app][stream][watch][serial]") {
+          "[app][stream][watch]") {
   const std::string extension = GENERATE(".npz", ".npy", ".h5");
   const Streamed streamed;
   fs::create_directory(streamed.at("in"));
   fs::create_directory(streamed.at("out"));
   const std::vector<std::string> watch{"sample", streamed.at("run"), "--watch",     streamed.at("in"), "-n",
-                                       "150000", "--solver",         "euler",       "--steps",         "4",
+                                       "150000", "--solver",         "euler",       "--steps",         "1",
                                        "-o",     streamed.at("out"), "--extension", extension};
   fs::copy_file(streamed.at("x.csv"), streamed.at("in/a.csv"));
   const std::string result = "out/a" + extension;

@@ -126,8 +126,7 @@ TEST_CASE("a rank of torchrun that dies ends the other with one sentence, whoeve
   }
 }
 
-TEST_CASE("variables of torchrun without torchrun are told of in one sentence",
-          "[app][ranks][torchrun][serial]") {
+TEST_CASE("variables of torchrun without torchrun are told of in one sentence", "[app][ranks][torchrun]") {
   const TemporaryFolder folder;
   write_config(folder);
   const auto refuse = [&](std::vector<std::string> words, const std::string& part) {

@@ -55,7 +55,7 @@ TEST_CASE("a search finds the settings that learn, and trains them to the end", 
   REQUIRE_FALSE(holds(succeed(tiny_search(folder)), "train to step"));
 }
 
-TEST_CASE("a search that was stopped goes on", "[app][tune][serial]") {
+TEST_CASE("a search that was stopped goes on", "[app][tune]") {
   const TemporaryFolder folder;
   const std::vector<std::string> by{"--by", "validation-loss", "--jobs", "2"};
   Running first(tiny_search(folder, by));
@@ -82,7 +82,7 @@ class LauncherVariables {
   std::vector<std::pair<const char*, const char*>> variables_;
 };
 
-TEST_CASE("processes of a launcher share the trials of a search", "[app][tune][shard][serial]") {
+TEST_CASE("processes of a launcher share the trials of a search", "[app][tune][shard]") {
   const TemporaryFolder folder;
   {
     const LauncherVariables set({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "2"}});

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/device_problem.hpp"
 #include "core/error.hpp"
 #include "core/memory.hpp"
 #include "core/system.hpp"
@@ -40,6 +41,18 @@ TEST_CASE("failed allocations of C++ and LibTorch are told with their size", "[c
   CHECK_FALSE(holds(gpu, "Including"));
   CHECK(holds(said_of("Storage size calculation overflowed with sizes=[1, 2]"), "out of memory"));
   CHECK(said_of("The size of tensor a (3) must match the size of tensor b (4)") == "no memory problem");
+}
+
+TEST_CASE("a device that is gone is told apart from defects and from full memory", "[core][memory]") {
+  const auto lost = [](const std::string& message) { return device_problem(std::runtime_error(message)); };
+  const auto said =
+      lost("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later");
+  REQUIRE(said);
+  CHECK(holds(*said, "the GPU has failed (CUDA error: unspecified launch failure); nvidia-smi"));
+  CHECK(lost("CUDA error: uncorrectable ECC error encountered"));
+  CHECK_FALSE(lost("CUDA error: an illegal memory access was encountered"));
+  CHECK_FALSE(lost("CUDA error: out of memory"));
+  CHECK_FALSE(lost("unknown error"));
 }
 
 TEST_CASE("a need beyond the memory is refused with both numbers and the remedy", "[core][memory]") {

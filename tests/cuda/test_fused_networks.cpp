@@ -19,9 +19,9 @@ using test::emulated_kernels;
 using test::take_kernel_counts;
 
 // A float32 network in another order of sums; the time embedding's angles reach 1000.
-constexpr double float32_tolerance = 1e-4;
+constexpr double network_float32_tolerance = 1e-4;
 // bfloat16 on both sides, rounded at other places, through a few blocks.
-constexpr double bfloat16_tolerance = 0.06;
+constexpr double network_bfloat16_tolerance = 0.06;
 
 double relative(const at::Tensor& a, const at::Tensor& b) {
   const at::Tensor x = a.detach().to(at::kDouble), y = b.detach().to(at::kDouble);
@@ -55,7 +55,7 @@ TEST_CASE("networks by the kernels give the outputs and gradients of the plain o
   const model::RandomCase one = model::RandomCases(seed).next();
   CAPTURE(seed, one.name);
   for (const auto type : {at::kFloat, at::kBFloat16}) {
-    const double tolerance = type == at::kFloat ? float32_tolerance : bfloat16_tolerance;
+    const double tolerance = type == at::kFloat ? network_float32_tolerance : network_bfloat16_tolerance;
     const auto plain = engine_of(one, type, false), own = engine_of(one, type, true);
     const auto problem = problem_of(one.inputs);
     take_kernel_counts();
@@ -79,9 +79,9 @@ TEST_CASE("the gradients of a network's inputs are those of the plain one", "[cu
   take_kernel_counts();
   const auto found = own->input_gradients(one.inputs, cotangent, engine::InputsOf::all);
   CHECK(take_kernel_counts().all() > 5);
-  CHECK(relative(found.output, expected.output) < float32_tolerance);
-  CHECK(relative(found.obs, expected.obs) < float32_tolerance);
-  CHECK(relative(found.t, expected.t) < 10 * float32_tolerance);
+  CHECK(relative(found.output, expected.output) < network_float32_tolerance);
+  CHECK(relative(found.obs, expected.obs) < network_float32_tolerance);
+  CHECK(relative(found.t, expected.t) < 10 * network_float32_tolerance);
 }
 
 namespace {

@@ -13,6 +13,7 @@
 #include "diagnose/pair_rows.hpp"
 #include "diagnose/tests.hpp"
 #include "diagnose/toy.hpp"
+#include "support/sanitized.hpp"
 #include "support/user_error.hpp"
 
 using namespace fluxsbi;
@@ -41,15 +42,25 @@ bool fails(const std::string& name, const test::Fault& fault, const EvidenceSize
   return any_failed(judged(name, test::make_evidence(fault, size, 1)));
 }
 
-// How often a finding fails at `level` on `seeds` sets of pairs.
+constexpr double alarm_level = 0.1;
+// So often a right posterior is judged; under a sanitizer a few times do.
+constexpr uint64_t many = test::unless_sanitized(200, 8), fewer = test::unless_sanitized(100, 4);
+
+// Expected alarms of right posteriors at alarm_level and three standard deviations: 32 of 200, 19 of 100.
+int64_t alarms_allowed(uint64_t seeds) {
+  const auto n = static_cast<double>(seeds);
+  return static_cast<int64_t>(n * alarm_level + 3 * std::sqrt(n * alarm_level * (1 - alarm_level)));
+}
+
+// How often a finding fails at alarm_level on `seeds` sets of pairs.
 int64_t false_alarms(const std::string& name, const test::Fault& fault, const EvidenceSize& size,
-                     int64_t seeds, double level) {
+                     uint64_t seeds) {
   int64_t alarms = 0;
-  for (int64_t seed = 1; seed <= seeds; ++seed) {
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     TestOptions options;
-    options.seed = static_cast<uint64_t>(seed);
+    options.seed = seed;
     std::vector<Finding> findings = run(name, test::make_evidence(fault, size, 1000 + options.seed), options);
-    judge(findings, level);
+    judge(findings, alarm_level);
     alarms += any_failed(findings);
   }
   return alarms;
@@ -59,16 +70,16 @@ int64_t false_alarms(const std::string& name, const test::Fault& fault, const Ev
 
 TEST_CASE("right posteriors fail a calibration test no more often than the level says",
           "[diagnose][posterior]") {
-  // At level 0.1 over 200 seeds: 20 expected at most, 3 standard deviations are 12.7; over 100 seeds 10 and
-  // 9.
   for (const std::string name : {"sbc", "coverage", "hpd", "tarp", "data_averaged", "regions"}) {
     CAPTURE(name);
-    CHECK(false_alarms(name, right, {100, 40, 40}, 200, 0.1) <= 32);
+    CHECK(false_alarms(name, right, {100, 40, 40}, many) <= alarms_allowed(many));
   }
   for (const Toy toy : {Toy::two_modes, Toy::box}) {
     CAPTURE(static_cast<int>(toy));
-    CHECK(false_alarms("sbc", {"none", toy, Wrong::nothing, 0}, {100, 40, 0}, 100, 0.1) <= 19);
-    CHECK(false_alarms("hpd", {"none", toy, Wrong::nothing, 0}, {100, 40, 40}, 100, 0.1) <= 19);
+    CHECK(false_alarms("sbc", {"none", toy, Wrong::nothing, 0}, {100, 40, 0}, fewer) <=
+          alarms_allowed(fewer));
+    CHECK(false_alarms("hpd", {"none", toy, Wrong::nothing, 0}, {100, 40, 40}, fewer) <=
+          alarms_allowed(fewer));
   }
 }
 
@@ -270,13 +281,13 @@ TEST_CASE("regions around an observation judge the posterior there", "[diagnose]
   CHECK(elsewhere[1].verdict == Verdict::pass);
   CHECK_THAT(elsewhere[1].meaning, ContainsSubstring("would have been seen"));
   int64_t alarms = 0;
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= many; ++seed) {
     TestOptions options;
     options.seed = seed;
     alarms += *run("regions", test::make_evidence_at(right, {100, 40, 0, 1, 50}, seed, {1.5, -1}), options)[1]
-                   .p_value <= 0.1;
+                   .p_value <= alarm_level;
   }
-  CHECK(alarms <= 32);
+  CHECK(alarms <= alarms_allowed(many));
   CHECK(judged("regions", test::make_evidence(right, {99, 40, 0}, 1))[0].verdict == Verdict::not_enough);
 }
 
@@ -317,11 +328,11 @@ TEST_CASE("tarp's references come from the prior where that is asked for", "[dia
   TestOptions options;
   options.tarp_reference_from_prior = true;
   int64_t alarms = 0;
-  for (uint64_t seed = 1; seed <= 100; ++seed) {
+  for (uint64_t seed = 1; seed <= fewer; ++seed) {
     const auto findings = run("tarp", test::make_evidence(right, {100, 40, 0}, seed), options);
-    alarms += *findings[0].p_value <= 0.1;
+    alarms += *findings[0].p_value <= alarm_level;
   }
-  CHECK(alarms <= 10 + 9);  // three standard deviations
+  CHECK(alarms <= alarms_allowed(fewer));
   Evidence evidence = test::make_evidence(right, {100, 20, 0}, 1);
   evidence.prior.clear();
   CHECK_THAT(test::error_of([&] { run("tarp", evidence, options); }), ContainsSubstring("draws of it"));
@@ -369,16 +380,15 @@ TEST_CASE("the local classifier test judges each observation", "[diagnose][poste
 }
 
 TEST_CASE("the classifier's false alarms are as many as the level says", "[diagnose][posterior]") {
-  // At level 0.1 over 200 seeds: 20 expected, 3 standard deviations are 12.7.
   int64_t alarms = 0;
-  for (uint64_t seed = 1; seed <= 200; ++seed) {
+  for (uint64_t seed = 1; seed <= many; ++seed) {
     PairRowOptions options;
     options.seed = seed;
     const Evidence evidence = test::make_evidence(right, {100, 40, 0}, 1000 + seed);
-    alarms += learned_rank(make_pair_rows(evidence, options, "lc2st"), seed).p_value <= 0.1;
+    alarms += learned_rank(make_pair_rows(evidence, options, "lc2st"), seed).p_value <= alarm_level;
   }
-  CHECK(alarms <= 32);
-  CHECK(alarms >= 8);
+  CHECK(alarms <= alarms_allowed(many));
+  CHECK(alarms >= test::unless_sanitized(8, 0));
 }
 
 TEST_CASE("predictive simulations tell an observation that the posterior does not make",
@@ -407,7 +417,8 @@ TEST_CASE("predictive simulations tell an observation that the posterior does no
 TEST_CASE("predictive checks of right posteriors fail no more often than the level says",
           "[diagnose][posterior]") {
   for (const Toy toy : {Toy::gaussian, Toy::two_modes})
-    CHECK(false_alarms("ppc", {"none", toy, Wrong::nothing, 0}, {1, 1, 0, 1, 300}, 200, 0.1) <= 32);
+    CHECK(false_alarms("ppc", {"none", toy, Wrong::nothing, 0}, {1, 1, 0, 1, 300}, many) <=
+          alarms_allowed(many));
 }
 
 TEST_CASE("pairs from another prior than the model's are told", "[diagnose][posterior]") {

@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "engine/engine.hpp"
+#include "engine/relative_error.hpp"
 #include "model/embedding/embedded_network.hpp"
 #include "support/catch.hpp"
 #include "support/threads.hpp"
@@ -14,9 +15,10 @@
 namespace {
 
 using namespace fluxsbi;
+using test::relative_error;
 
 // Float32 sums over 203 rows in another order, through Flux1's blocks.
-constexpr double tolerance = 2e-5;
+constexpr double embedding_tolerance = 2e-5;
 
 const data::DataShape shape{2, 1, 24, 1, {}, {4, 6}, true};
 
@@ -61,10 +63,6 @@ engine::Regression problem_of(int64_t rows, bool with_absent) {
   return problem;
 }
 
-double relative_error(const at::Tensor& got, const at::Tensor& expected) {
-  return ((got - expected).norm() / expected.norm()).item<double>();
-}
-
 using MakeEngine = std::unique_ptr<engine::Engine> (*)(std::shared_ptr<model::Network>);
 
 void agrees_with_modules(MakeEngine make_engine) {
@@ -79,10 +77,12 @@ void agrees_with_modules(MakeEngine make_engine) {
     const auto found = make_engine(make_network(network, missing));
     auto problem = problem_of(203, network == "set" || missing);
     const double loss = reference->accumulate_gradient(problem, 1).item<double>();
-    CHECK(std::abs(found->accumulate_gradient(problem, 1).item<double>() - loss) < tolerance * loss);
-    CHECK(relative_error(found->parameters().gradient, reference->parameters().gradient) < tolerance);
+    CHECK(std::abs(found->accumulate_gradient(problem, 1).item<double>() - loss) <
+          embedding_tolerance * loss);
+    CHECK(relative_error(found->parameters().gradient, reference->parameters().gradient) <
+          embedding_tolerance);
     const at::Tensor output = reference->forward(problem.inputs);
-    CHECK(relative_error(found->forward(problem.inputs), output) < tolerance);
+    CHECK(relative_error(found->forward(problem.inputs), output) < embedding_tolerance);
     // one x for all rows
     auto shared = problem;
     shared.inputs.cond = problem.inputs.cond.narrow(0, 3, 1);
@@ -90,12 +90,13 @@ void agrees_with_modules(MakeEngine make_engine) {
     found->parameters().gradient.zero_();
     reference->accumulate_gradient(shared, 1);
     found->accumulate_gradient(shared, 1);
-    CHECK(relative_error(found->parameters().gradient, reference->parameters().gradient) < tolerance);
+    CHECK(relative_error(found->parameters().gradient, reference->parameters().gradient) <
+          embedding_tolerance);
     // the same from tokens that were made before
     problem.inputs.cond = found->embed(problem.inputs.cond);
     problem.inputs.embedded = true;
-    CHECK(relative_error(found->forward(problem.inputs), output) < tolerance);
-    CHECK(relative_error(reference->forward(problem.inputs), output) < tolerance);
+    CHECK(relative_error(found->forward(problem.inputs), output) < embedding_tolerance);
+    CHECK(relative_error(reference->forward(problem.inputs), output) < embedding_tolerance);
   }
 }
 
@@ -116,7 +117,8 @@ TEST_CASE("an engine embeds many rows in chunks and without a gradient", "[engin
   const at::Tensor tokens = engine->embed(x);
   CHECK(tokens.sizes().vec() == std::vector<int64_t>{2500, 1, 6});
   CHECK_FALSE(tokens.requires_grad());
-  CHECK(relative_error(engine->embed(x.narrow(0, 2000, 500)), tokens.narrow(0, 2000, 500)) < tolerance);
+  CHECK(relative_error(engine->embed(x.narrow(0, 2000, 500)), tokens.narrow(0, 2000, 500)) <
+        embedding_tolerance);
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 
 #include "engine/engine.hpp"
+#include "engine/relative_error.hpp"
 #include "support/catch.hpp"
 #include "support/toy_network.hpp"
 
 namespace {
 
 using namespace fluxsbi;
-using test::ToyNetwork;
+using test::relative_error, test::ToyNetwork;
 
 // Float32 sums of some hundred terms in another order.
 constexpr double float_tolerance = 2e-6;
@@ -21,10 +22,6 @@ engine::Regression problem_of(int64_t rows, uint64_t seed) {
   engine::Regression problem = test::toy_regression(data.theta, data.x, normal, t);
   problem.weight = at::empty({rows, 1, 1}).uniform_(0.1, 2, generator) / rows;  // a weight that matters
   return problem;
-}
-
-double relative_error(const at::Tensor& got, const at::Tensor& expected) {
-  return ((got - expected).norm() / expected.norm()).item<double>();
 }
 
 // The loss and gradient as autograd has them for the loss written out.

@@ -2,6 +2,7 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "engine/engine.hpp"
+#include "engine/relative_error.hpp"
 #include "model/small_simformer.hpp"
 #include "support/catch.hpp"
 #include "support/threads.hpp"
@@ -10,7 +11,7 @@
 namespace {
 
 using namespace fluxsbi;
-using test::ToyNetwork;
+using test::relative_error, test::ToyNetwork;
 
 // Float32 sums over 203 rows in another order.
 constexpr double tolerance = 2e-6;
@@ -42,7 +43,7 @@ class Pair {
   int threads_;
 };
 
-engine::Regression problem_of(int64_t rows, uint64_t seed) {
+engine::Regression weighted_problem(int64_t rows, uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const auto normal = [&](at::IntArrayRef shape) { return at::empty(shape).normal_(0, 1, generator); };
   engine::Regression problem;
@@ -52,10 +53,6 @@ engine::Regression problem_of(int64_t rows, uint64_t seed) {
   problem.target = normal({rows, 1, 2});
   problem.weight = at::empty({rows, 1, 1}).uniform_(0.1, 2, generator) / rows;
   return problem;
-}
-
-double relative_error(const at::Tensor& got, const at::Tensor& expected) {
-  return ((got - expected).norm() / expected.norm()).item<double>();
 }
 
 void check_equal(const Result& found, const Result& expected, double bound) {
@@ -74,14 +71,14 @@ TEST_CASE("rows divided among threads give the output, loss and gradient of one 
   // In bfloat16 one thread rounds the sum over all rows, several theirs.
   const double bound = type == at::kFloat ? tolerance : 0.02;
   for (const uint64_t seed : {1, 2}) {  // the second gradient is added to the first
-    const auto problem = problem_of(rows, seed);
+    const auto problem = weighted_problem(rows, seed);
     check_equal(pair.parts(problem), pair.whole(problem), bound);
   }
 }
 
 TEST_CASE("a time, a condition and a weight that serve all rows serve every part", "[engine][reference]") {
   constexpr int64_t rows = 100;
-  auto problem = problem_of(rows, 3);
+  auto problem = weighted_problem(rows, 3);
   problem.inputs.cond = problem.inputs.cond.narrow(0, 0, 1);
   problem.inputs.t = at::full({1}, 0.25);
   problem.weight = at::full({1}, 0.01);
@@ -91,7 +88,7 @@ TEST_CASE("a time, a condition and a weight that serve all rows serve every part
 
 TEST_CASE("gradients of inputs that serve all rows are the sums over the parts", "[engine][reference]") {
   const auto engine = engine::make_reference_engine(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU);
-  auto problem = problem_of(100, 6);
+  auto problem = weighted_problem(100, 6);
   problem.inputs.cond = problem.inputs.cond.narrow(0, 0, 1);
   problem.inputs.t = at::full({1}, 0.25);
   const auto found_by = [&](int threads) {
@@ -126,7 +123,7 @@ TEST_CASE("condition masks and edge masks are divided with the rows they belong 
 TEST_CASE("the same number of threads gives the same bits", "[engine][reference]") {
   const test::Threads threads(3);
   const auto engine = engine::make_reference_engine(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU);
-  const auto problem = problem_of(300, 4);
+  const auto problem = weighted_problem(300, 4);
   engine->accumulate_gradient(problem, 1);
   const at::Tensor first = engine->parameters().gradient.clone();
   for (int i = 0; i < 20; ++i) {
@@ -139,7 +136,7 @@ TEST_CASE("the same number of threads gives the same bits", "[engine][reference]
 TEST_CASE("a network's error in one part reaches the caller", "[engine][reference]") {
   const test::Threads threads(2);
   const auto engine = engine::make_reference_engine(std::make_shared<ToyNetwork>(), at::kFloat, at::kCPU);
-  auto problem = problem_of(100, 5);
+  auto problem = weighted_problem(100, 5);
   problem.inputs.cond = problem.inputs.cond.narrow(2, 0, 1);  // a channel is missing
   CHECK_THROWS(engine->forward(problem.inputs));
   CHECK_THROWS(engine->accumulate_gradient(problem, 1));

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string read(const std::string& path) {
+std::string contents(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -70,7 +70,7 @@ experiment::Continuation longer(int64_t steps) {
 
 // The rate of the last line of metrics.
 std::string last_rate(const std::string& run) {
-  const std::string text = read(run + "/metrics.jsonl");
+  const std::string text = contents(run + "/metrics.jsonl");
   const size_t begin = text.rfind("\"lr\":") + 5;
   return text.substr(begin, text.find(',', begin) - begin);
 }
@@ -104,10 +104,10 @@ TEST_CASE("of data that were moved --data tells, or a path mended in config.yaml
 
   how.data = {run.at("elsewhere.npz")};
   REQUIRE_NOTHROW(experiment::resume_run(run.at("run"), how, {"cpu", "auto"}));
-  CHECK(holds(read(run.at("run/config.yaml")), "elsewhere.npz"));
+  CHECK(holds(contents(run.at("run/config.yaml")), "elsewhere.npz"));
 
   fs::rename(run.at("elsewhere.npz"), run.at("third.npz"));
-  std::string config = read(run.at("run/config.yaml"));
+  std::string config = contents(run.at("run/config.yaml"));
   config.replace(config.find("elsewhere.npz"), std::string("elsewhere.npz").size(), "third.npz");
   io::write_text(run.at("run/config.yaml"), config);
   REQUIRE_NOTHROW(experiment::resume_run(run.at("run"), longer(60), {"cpu", "auto"}));
@@ -127,17 +127,17 @@ TEST_CASE("more steps of a finished cosine run keep its last rate unless the sch
   const auto resumed = [&](const std::string& name, const experiment::Continuation& how) {
     core::log::tee(run.at("log"));
     experiment::resume_run(run.at(name), how, {"cpu", "auto"});
-    return read(run.at("log"));
+    return contents(run.at("log"));
   };
   CHECK(holds(resumed("run", longer(100)), "--restart-rate stretches it over 100 steps"));
   CHECK(last_rate(run.at("run")) == "1e-06");
-  CHECK(holds(read(run.at("run/config.yaml")), "schedule_steps: 40"));
+  CHECK(holds(contents(run.at("run/config.yaml")), "schedule_steps: 40"));
   resumed("run", longer(120));
   CHECK(last_rate(run.at("run")) == "1e-06");
 
   auto stretched = longer(60);
   stretched.restart_rate = true;
   CHECK(holds(resumed("stretched", stretched), "the learning rate rises from 1e-06 to 0.001"));
-  CHECK(holds(read(run.at("stretched/config.yaml")), "schedule_steps: 60"));
+  CHECK(holds(contents(run.at("stretched/config.yaml")), "schedule_steps: 60"));
   core::log::tee("");
 }

@@ -1,11 +1,9 @@
 #include <cmath>
 #include <vector>
 
-#include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers_string.hpp>
-
 #include "core/error.hpp"
 #include "experiment/observation_line.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;

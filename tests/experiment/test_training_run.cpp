@@ -22,7 +22,7 @@ using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;
 using test::TemporaryFolder;
 
-constexpr int64_t rows = 700;
+constexpr int64_t run_rows = 700;
 
 // theta [700, 2] and x [700, 3] of a small nonlinear model.
 struct Simulated {
@@ -32,7 +32,7 @@ struct Simulated {
 Simulated simulated(uint64_t seed) {
   core::Philox random(seed, core::Purpose::test);
   Simulated all;
-  for (int64_t row = 0; row < rows; ++row) {
+  for (int64_t row = 0; row < run_rows; ++row) {
     const double a = random.normal(), b = random.normal();
     for (const double value : {a, b}) all.theta.push_back(static_cast<float>(value));
     for (const double value : {a * b, a + std::sin(b), 30 + b})
@@ -47,7 +47,7 @@ io::Array part_of(const std::vector<float>& values, int64_t width, int64_t first
       {count, width});
 }
 
-io::Arrays pair_of(const Simulated& all, int64_t first = 0, int64_t count = rows) {
+io::Arrays pair_of(const Simulated& all, int64_t first = 0, int64_t count = run_rows) {
   return {{"theta", part_of(all.theta, 2, first, count)}, {"x", part_of(all.x, 3, first, count)}};
 }
 
@@ -132,8 +132,8 @@ TEST_CASE("memory, .npy rows, HDF5 chunks and three files train to the same bits
   const TemporaryFolder folder;
   const Simulated all = simulated(1);
   io::save_arrays(folder.file("memory.npz"), pair_of(all));
-  io::save_arrays(folder.file("rows_theta.npy"), {{"theta", part_of(all.theta, 2, 0, rows)}});
-  io::save_arrays(folder.file("rows_x.npy"), {{"x", part_of(all.x, 3, 0, rows)}});
+  io::save_arrays(folder.file("rows_theta.npy"), {{"theta", part_of(all.theta, 2, 0, run_rows)}});
+  io::save_arrays(folder.file("rows_x.npy"), {{"x", part_of(all.x, 3, 0, run_rows)}});
   save_chunked(folder.file("chunks.h5"), pair_of(all));
   io::save_arrays(folder.file("part_1.npz"), pair_of(all, 0, 100));
   save_chunked(folder.file("part_2.h5"), pair_of(all, 100, 450));

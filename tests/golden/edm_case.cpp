@@ -24,8 +24,8 @@ namespace {
 
 // float32 arithmetic in another order of operations; vp's sigma near 0 is a cancelling difference in the
 // files
-constexpr double level_tolerance = 5e-6, loss_tolerance = 5e-6;
-constexpr double trajectory_tolerance = 5e-6, vp_trajectory_tolerance = 2e-5;  // vp's sigma again
+constexpr double level_tolerance = 5e-6, edm_loss_tolerance = 5e-6;
+constexpr double edm_trajectory_tolerance = 5e-6, vp_trajectory_tolerance = 2e-5;  // vp's sigma again
 
 double setting(const Case& golden, const std::string& key, double otherwise) {
   const std::string text = golden.setting(key);
@@ -96,7 +96,7 @@ class EdmCase : NoisyCase {
     std::smatch match;
     if (std::regex_match(array, match, path)) check_path(array, match[1], std::stoll(match[2]));
     if (std::regex_match(array, match, loss)) {
-      compare_loss(array, match[1], problem(match[3].matched), match[2] == "loss", loss_tolerance);
+      compare_loss(array, match[1], problem(match[3].matched), match[2] == "loss", edm_loss_tolerance);
     }
     if (std::regex_match(array, match, denoised)) {
       compare(array, clean_of(match[1]), level_tolerance);
@@ -163,7 +163,7 @@ class EdmCase : NoisyCase {
     }
     states.push_back(stepper->to_data(equation, x));
     const bool vp = method_.options().preconditioning == method::PreconditioningKind::vp;
-    compare(array, at::stack(states), vp ? vp_trajectory_tolerance : trajectory_tolerance);
+    compare(array, at::stack(states), vp ? vp_trajectory_tolerance : edm_trajectory_tolerance);
   }
 
   method::Diffusion method_;

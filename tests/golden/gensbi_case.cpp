@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // As for the model cases; the differences of 100 steps do not add up beyond one evaluation's.
-constexpr double flux_tolerance = 1e-4, simformer_tolerance = 2e-5;
+constexpr double gensbi_flux_tolerance = 1e-4, gensbi_simformer_tolerance = 2e-5;
 constexpr int64_t euler_steps = 100;
 
 std::optional<fs::path> weights_of(const fs::path& folder, const std::string& name,
@@ -61,7 +61,8 @@ model::Inputs inputs_of(const Case& golden, bool with_ids) {
 }
 
 double tolerance_of(const checkpoint::ModelFile& file) {
-  return file.config.find("simformer") == std::string::npos ? flux_tolerance : simformer_tolerance;
+  return file.config.find("simformer") == std::string::npos ? gensbi_flux_tolerance
+                                                            : gensbi_simformer_tolerance;
 }
 
 /// The network with x_o [1, M, K] bound: its velocity of the obs tokens.

@@ -18,16 +18,16 @@ namespace fluxsbi::golden {
 namespace {
 
 // float32 arithmetic in another order of operations; 1 - exp(-small) cancels in the files' vp
-constexpr double path_tolerance = 5e-6, loss_tolerance = 1e-5;
+constexpr double score_path_tolerance = 5e-6, score_loss_tolerance = 1e-5;
 // sums of a hundred and of a thousand float32 steps
-constexpr double trajectory_tolerance = 1e-5, long_tolerance = 1e-4;
+constexpr double score_trajectory_tolerance = 1e-5, long_tolerance = 1e-4;
 // two adaptive solvers of tolerance 1e-5
 constexpr double adaptive_tolerance = 5e-5;
 // ours is in float64 at a tolerance that leaves the files' float32 and their solver's 1e-5 alone, which ve
 // with its 15000-fold range of noise exceeds a little
-constexpr double density_solver_tolerance = 1e-7, density_tolerance = 2e-5;
+constexpr double score_density_solver_tolerance = 1e-7, score_density_tolerance = 2e-5;
 
-method::ScoreMatching method_of(const Case& golden) {
+method::ScoreMatching score_matching_of(const Case& golden) {
   method::ScoreMatchingOptions options;
   options.sde = golden.setting("sde") == "VE" ? method::ScoreSde::ve : method::ScoreSde::vp;
   options.scaled = false;
@@ -48,7 +48,7 @@ method::ScoreMatching method_of(const Case& golden) {
 class ScoreCase : NoisyCase {
  public:
   ScoreCase(const Case& golden, Report& report)
-      : NoisyCase(golden, report), method_(method_of(golden)), path_(method_.path()) {}
+      : NoisyCase(golden, report), method_(score_matching_of(golden)), path_(method_.path()) {}
 
   void check() {
     check_path();
@@ -66,15 +66,15 @@ class ScoreCase : NoisyCase {
   void check_path() {
     const at::Tensor t = golden_.tensor("in/t"), x = golden_.tensor("out/x_t");
     const method::Level level = path_->level(t);
-    compare("out/mean_coeff", level.signal, path_tolerance);
-    compare("out/std", level.noise, path_tolerance);
-    compare("out/x_t", problem(false).inputs.obs, path_tolerance);
-    compare("out/score_target", problem(false).target, path_tolerance);
+    compare("out/mean_coeff", level.signal, score_path_tolerance);
+    compare("out/std", level.noise, score_path_tolerance);
+    compare("out/x_t", problem(false).inputs.obs, score_path_tolerance);
+    compare("out/score_target", problem(false).target, score_path_tolerance);
     // The weight of one row of the mean over rows.
-    compare("out/weight", problem(false).weight * static_cast<double>(x.size(0)), path_tolerance);
+    compare("out/weight", problem(false).weight * static_cast<double>(x.size(0)), score_path_tolerance);
     const at::Tensor g_squared = path_->squared_diffusion(method::Sde::reverse, t);
-    compare("out/diffusion", g_squared.sqrt(), path_tolerance);
-    compare("out/drift", path_->velocity(t).x * x, path_tolerance);
+    compare("out/diffusion", g_squared.sqrt(), score_path_tolerance);
+    compare("out/drift", path_->velocity(t).x * x, score_path_tolerance);
   }
 
   void check_stochastic() {
@@ -88,8 +88,8 @@ class ScoreCase : NoisyCase {
       drifts.push_back(equation.along(t, x, 1, -g_squared.item<double>() / (2 * noise * noise)));
       diffusions.push_back(g_squared.sqrt().to(at::kFloat));
     }
-    compare("out/reverse_sde_drift", at::stack(drifts), path_tolerance);
-    compare("out/reverse_sde_diffusion", at::stack(diffusions), path_tolerance);
+    compare("out/reverse_sde_drift", at::stack(drifts), score_path_tolerance);
+    compare("out/reverse_sde_diffusion", at::stack(diffusions), score_path_tolerance);
   }
 
   void check_array(const std::string& array) {
@@ -98,10 +98,10 @@ class ScoreCase : NoisyCase {
     static const std::regex trajectory("out/pf_ode_(euler|heun)([0-9]+)_traj");
     std::smatch match;
     if (std::regex_match(array, match, loss))
-      compare_loss(array, match[1], problem(match[3].matched), match[2] == "loss", loss_tolerance);
+      compare_loss(array, match[1], problem(match[3].matched), match[2] == "loss", score_loss_tolerance);
     if (std::regex_match(array, match, ends)) {
       const int64_t steps = std::stoll(match[2]);
-      compare(array, flow(match[1], steps, 1), steps > 100 ? long_tolerance : trajectory_tolerance);
+      compare(array, flow(match[1], steps, 1), steps > 100 ? long_tolerance : score_trajectory_tolerance);
     }
     if (std::regex_match(array, match, trajectory)) check_trajectory(array, match[1], std::stoll(match[2]));
     if (array == "out/log_prob_dopri5") check_density(array, "dopri5", 0);
@@ -112,8 +112,8 @@ class ScoreCase : NoisyCase {
   void check_density(const std::string& array, const std::string& solver, int64_t steps) {
     compare(array,
             log_prob_of(*path_, analytic_network(golden_, "score"), golden_.tensor("in/x1_logprob"), solver,
-                        steps, density_solver_tolerance),
-            density_tolerance);
+                        steps, score_density_solver_tolerance),
+            score_density_tolerance);
   }
 
   // The state after a part of the way from in/x_T.
@@ -137,7 +137,7 @@ class ScoreCase : NoisyCase {
     for (int64_t i = 0; i < states; ++i) {
       ours.push_back(flow(solver, steps, static_cast<double>(i) / static_cast<double>(states - 1)));
     }
-    compare(array, at::stack(ours), trajectory_tolerance);
+    compare(array, at::stack(ours), score_trajectory_tolerance);
   }
 
   method::ScoreMatching method_;

@@ -5,13 +5,13 @@
 #include <vector>
 
 #include <catch2/catch_approx.hpp>
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
 #include "method/assignment.hpp"
+#include "support/catch.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;

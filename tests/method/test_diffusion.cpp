@@ -17,22 +17,19 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "method/diffusion.hpp"
+#include "method/numbers.hpp"
 #include "support/catch.hpp"
 #include "support/diffusion.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
-using test::diffusion;
-using test::some_network;
+using test::diffusion, test::some_network;
+using test::even_uniform, test::number_at, test::weighted_loss;
 
 namespace {
 
 // float32 sums of a few dozen terms of order one
 constexpr double float_tolerance = 1e-5;
-
-double weighted_loss(const engine::Regression& problem, const at::Tensor& output) {
-  return ((output - problem.target).square() * problem.weight).sum().item<double>();
-}
 
 // A row of table 1 of Karras et al. 2022 (arXiv 2206.00364), written out in plain numbers:
 // D(x; sigma) = skip x + out F(in x; noise), and the weight lambda of (D - data)^2.
@@ -77,16 +74,6 @@ Schedule schedule(const std::string& preconditioning, double t) {
   }
   if (preconditioning == "ve") return {std::sqrt(t), 0.5 / std::sqrt(t), 1, 0};
   return {t, 1, 1, 0};
-}
-
-// (i + 1/2) / n: every quantile of the uniform distribution once.
-at::Tensor even_uniform(int64_t n) {
-  return (at::arange(n, at::kDouble) + 0.5) / static_cast<double>(n);
-}
-
-double number_at(const at::Tensor& values, double p) {
-  const at::Tensor sorted = std::get<0>(values.sort());
-  return sorted[static_cast<int64_t>(p * static_cast<double>(values.numel() - 1))].item<double>();
 }
 
 }  // namespace

@@ -13,35 +13,22 @@
 #include <catch2/generators/catch_generators.hpp>
 
 #include "method/flow_matching.hpp"
+#include "method/numbers.hpp"
 #include "support/catch.hpp"
 #include "support/enum_named.hpp"
 
 using namespace fluxsbi;
 using Catch::Approx;
+using test::even_uniform, test::number_at, test::weighted_loss;
 
 namespace {
 
 // float32 sums of a few hundred terms of order one
-constexpr double float_tolerance = 2e-6;
-
-double weighted_loss(const engine::Regression& problem, const at::Tensor& output) {
-  return ((output - problem.target).square() * problem.weight).sum().item<double>();
-}
-
-// The quantile of the numbers at probability p.
-double number_at(const at::Tensor& values, double p) {
-  const at::Tensor sorted = std::get<0>(values.sort());
-  return sorted[static_cast<int64_t>(p * static_cast<double>(values.numel() - 1))].item<double>();
-}
+constexpr double flow_tolerance = 2e-6;
 
 method::FlowMatching flow(const std::string& distribution, double alpha = 1, double mean = 0,
                           double std = 1) {
   return method::FlowMatching({test::enum_named<method::TimeDistribution>(distribution), alpha, mean, std});
-}
-
-// (i + 1/2) / n: every quantile of the uniform distribution once.
-at::Tensor even_uniform(int64_t n) {
-  return (at::arange(n, at::kDouble) + 0.5) / static_cast<double>(n);
 }
 
 }  // namespace
@@ -73,7 +60,7 @@ TEST_CASE("the loss is the mean over rows of the mean over unconditioned element
 
   const at::Tensor square = (output - (all.obs - noise.normal)).square();
   CHECK(weighted_loss(flow("power_law").regression(all, noise), output) ==
-        Approx(square.mean().item<double>()).epsilon(float_tolerance));
+        Approx(square.mean().item<double>()).epsilon(flow_tolerance));
   double expected = 0;
   for (int64_t row = 0; row < rows; ++row) {
     double sum = 0, count = 0;
@@ -85,7 +72,7 @@ TEST_CASE("the loss is the mean over rows of the mean over unconditioned element
     expected += sum / count / static_cast<double>(rows);
   }
   const auto problem = flow("power_law").regression(masked, noise);
-  CHECK(weighted_loss(problem, output) == Approx(expected).epsilon(float_tolerance));
+  CHECK(weighted_loss(problem, output) == Approx(expected).epsilon(flow_tolerance));
   // Conditioned tokens are fed clean, the others are on the path.
   CHECK(problem.inputs.obs[1].slice(0, 0, 3).equal(all.obs[1].slice(0, 0, 3)));
   CHECK_FALSE(problem.inputs.obs[1][3].equal(all.obs[1][3]));

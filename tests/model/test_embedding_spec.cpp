@@ -12,8 +12,8 @@ using test::error_of;
 
 namespace {
 
-const data::DataShape series{2, 1, 50, 1, {}, {}}, image{2, 1, 256, 1, {}, {16, 16}},
-    draws{2, 1, 20, 1, {}, {}, true};
+const data::DataShape long_series{2, 1, 50, 1, {}, {}}, square_image{2, 1, 256, 1, {}, {16, 16}},
+    twenty_draws{2, 1, 20, 1, {}, {}, true};
 
 EmbeddingSpec read_text(const std::string& text, std::vector<std::string>& warnings) {
   const config::Value document = config::parse_yaml(text, "a.yaml");
@@ -24,7 +24,7 @@ EmbeddingSpec read_text(const std::string& text, std::vector<std::string>& warni
   return spec;
 }
 
-EmbeddingSpec read_spec(const std::string& lines) {
+EmbeddingSpec read_section(const std::string& lines) {
   std::vector<std::string> warnings;
   return read_text("embedding: {" + lines + "}\n", warnings);
 }
@@ -35,8 +35,8 @@ std::string warnings_of(const std::string& lines) {
   return core::join(warnings);
 }
 
-std::string problem_of(const std::string& lines, const data::DataShape& shape = series) {
-  return error_of([&] { read_spec(lines).resolve(shape); });
+std::string problem_of(const std::string& lines, const data::DataShape& shape = long_series) {
+  return error_of([&] { read_section(lines).resolve(shape); });
 }
 
 std::string written(const EmbeddingSpec& spec) {
@@ -56,20 +56,20 @@ class JointSpec : public Flux1Spec {
 TEST_CASE("a resolved embedding section reads back as the same without a warning",
           "[model][embedding][spec]") {
   const std::vector<std::pair<std::string, data::DataShape>> cases{
-      {"network: none", series},
-      {"network: mlp, hidden: 32", series},
-      {"network: residual_mlp, output: tokens", series},
-      {"network: cnn1d", series},
-      {"network: cnn1d, output: vector", series},
-      {"network: cnn2d, channels: [8, 8, 8], kernel: 5", image},
-      {"network: cnn2d, grid: [5, 10]", series},
-      {"network: patchify, patch: [5], positions: learned", series},
-      {"network: patchify", image},
-      {"network: set, pooling: attention", draws},
-      {"network: set", draws}};
+      {"network: none", long_series},
+      {"network: mlp, hidden: 32", long_series},
+      {"network: residual_mlp, output: tokens", long_series},
+      {"network: cnn1d", long_series},
+      {"network: cnn1d, output: vector", long_series},
+      {"network: cnn2d, channels: [8, 8, 8], kernel: 5", square_image},
+      {"network: cnn2d, grid: [5, 10]", long_series},
+      {"network: patchify, patch: [5], positions: learned", long_series},
+      {"network: patchify", square_image},
+      {"network: set, pooling: attention", twenty_draws},
+      {"network: set", twenty_draws}};
   for (const auto& [lines, shape] : cases) {
     CAPTURE(lines);
-    EmbeddingSpec spec = read_spec(lines);
+    EmbeddingSpec spec = read_section(lines);
     const auto seen = spec.resolve(shape);
     const std::string text = written(spec);
     std::vector<std::string> warnings;
@@ -91,23 +91,24 @@ TEST_CASE("a file without the section has no embedding", "[model][embedding][spe
 
 TEST_CASE("remarks say what becomes of x and which ids fit", "[model][embedding][spec]") {
   const auto remark = [](const std::string& lines, const data::DataShape& shape) {
-    EmbeddingSpec spec = read_spec(lines);
+    EmbeddingSpec spec = read_section(lines);
     spec.resolve(shape);
     return core::join(spec.remarks());
   };
   CHECK_THAT(
-      remark("network: patchify", image),
+      remark("network: patchify", square_image),
       ContainsSubstring("16 tokens of 64 features on a grid of [4, 4]") && ContainsSubstring("rope2d"));
-  CHECK_THAT(remark("network: cnn1d", series), ContainsSubstring("13 tokens") && ContainsSubstring("rope1d"));
-  CHECK_THAT(remark("network: set", draws), ContainsSubstring("[20] of 1 channel becomes 1 token"));
+  CHECK_THAT(remark("network: cnn1d", long_series),
+             ContainsSubstring("13 tokens") && ContainsSubstring("rope1d"));
+  CHECK_THAT(remark("network: set", twenty_draws), ContainsSubstring("[20] of 1 channel becomes 1 token"));
 }
 
 TEST_CASE("networks that share weights among positions want shared standardisation",
           "[model][embedding][spec]") {
-  CHECK(read_spec("network: none").standardisation() == "per_feature");
-  CHECK(read_spec("network: mlp").standardisation() == "per_feature");
-  CHECK(read_spec("network: set").standardisation() == "per_channel");
-  CHECK(read_spec("network: cnn2d").standardisation() == "per_channel");
+  CHECK(read_section("network: none").standardisation() == "per_feature");
+  CHECK(read_section("network: mlp").standardisation() == "per_feature");
+  CHECK(read_section("network: set").standardisation() == "per_channel");
+  CHECK(read_section("network: cnn2d").standardisation() == "per_channel");
 }
 
 TEST_CASE("a key that the network does not use is a warning", "[model][embedding][spec]") {
@@ -126,39 +127,40 @@ TEST_CASE("mistakes in the section are named with place and remedy", "[model][em
   CHECK_THAT(problem_of("network: cnn1d, kernel: 4"), ContainsSubstring("odd number from 1 to 63"));
   CHECK_THAT(problem_of("network: cnn1d, kernel: 3, stride: 3"), ContainsSubstring("use at least 5"));
   CHECK_THAT(problem_of("network: cnn1d, chanels: [4]"), ContainsSubstring("did you mean 'channels'"));
-  CHECK_THAT(problem_of("network: set, pooling: flatten", draws), ContainsSubstring("order of a set"));
-  CHECK_THAT(problem_of("network: set, pooling: attention, hidden: 30", draws),
+  CHECK_THAT(problem_of("network: set, pooling: flatten", twenty_draws), ContainsSubstring("order of a set"));
+  CHECK_THAT(problem_of("network: set, pooling: attention, hidden: 30", twenty_draws),
              ContainsSubstring("embedding.heads = 4 does not divide embedding.hidden = 30; use 1, 2, 3, 5"));
 }
 
 TEST_CASE("a section that does not fit the data says why", "[model][embedding][spec][errors]") {
-  CHECK_THAT(problem_of("network: cnn1d", image), ContainsSubstring("cnn2d"));
-  CHECK_THAT(problem_of("network: cnn2d", series), ContainsSubstring("50 tokens of 1 channel") &&
-                                                       ContainsSubstring("[n, height, width, channels]"));
-  CHECK_THAT(problem_of("network: cnn2d, grid: [7, 7]", series),
+  CHECK_THAT(problem_of("network: cnn1d", square_image), ContainsSubstring("cnn2d"));
+  CHECK_THAT(
+      problem_of("network: cnn2d", long_series),
+      ContainsSubstring("50 tokens of 1 channel") && ContainsSubstring("[n, height, width, channels]"));
+  CHECK_THAT(problem_of("network: cnn2d, grid: [7, 7]", long_series),
              ContainsSubstring("a.yaml:1:") && ContainsSubstring("embedding.grid = [7, 7]"));
-  CHECK_THAT(problem_of("network: patchify, patch: [8]", series),
+  CHECK_THAT(problem_of("network: patchify, patch: [8]", long_series),
              ContainsSubstring("does not divide [50]") && ContainsSubstring("1, 2, 5, 10, 25, 50"));
-  CHECK_THAT(problem_of("network: patchify, patch: [4]", image), ContainsSubstring("two entries"));
-  CHECK_THAT(problem_of("network: patchify, patch: [4, 4]", series), ContainsSubstring("one entry"));
+  CHECK_THAT(problem_of("network: patchify, patch: [4]", square_image), ContainsSubstring("two entries"));
+  CHECK_THAT(problem_of("network: patchify, patch: [4, 4]", long_series), ContainsSubstring("one entry"));
 }
 
 TEST_CASE("gaps of x double the channels that the main network sees, unless an embedding takes them",
           "[model][embedding][spec][missing]") {
-  EmbeddingSpec none = read_spec("network: none"), set = read_spec("network: set");
-  CHECK(none.resolve(draws).x_channels == 2);
+  EmbeddingSpec none = read_section("network: none"), set = read_section("network: set");
+  CHECK(none.resolve(twenty_draws).x_channels == 2);
   CHECK(none.stands_before());
   CHECK_THAT(none.remarks().at(0), ContainsSubstring("x may have gaps"));
-  CHECK(none.resolve(series).x_channels == 1);
+  CHECK(none.resolve(long_series).x_channels == 1);
   CHECK_FALSE(none.stands_before());
-  CHECK(set.resolve(draws).x_channels == set.options().features);
+  CHECK(set.resolve(twenty_draws).x_channels == set.options().features);
   CHECK(set.remarks().size() == 1);
 }
 
 TEST_CASE("a joint model with an embedding is refused with the way out", "[model][embedding][spec][errors]") {
   JointSpec model;
-  EmbeddingSpec embedding = read_spec("network: mlp");
-  CHECK_THAT(error_of([&] { resolve(model, embedding, series); }),
+  EmbeddingSpec embedding = read_section("network: mlp");
+  CHECK_THAT(error_of([&] { resolve(model, embedding, long_series); }),
              ContainsSubstring("embedding.network = mlp") && ContainsSubstring("strategy.model: flux1") &&
                  ContainsSubstring("embedding.network: none"));
 }
@@ -169,8 +171,8 @@ TEST_CASE("the model's ids are those of the tokens that the embedding makes", "[
   config::Reader reader(document);
   Flux1Spec model;
   model.read(reader);
-  EmbeddingSpec embedding = read_spec("network: patchify, patch: [4, 8]");
-  resolve(model, embedding, image);
+  EmbeddingSpec embedding = read_section("network: patchify, patch: [4, 8]");
+  resolve(model, embedding, square_image);
   CHECK(model.shape().cond.grid == std::vector<int64_t>{4, 2});
   CHECK(model.shape().cond.tokens == 8);
   CHECK(model.shape().cond.channels == 64);

@@ -9,7 +9,7 @@ using namespace fluxsbi::model;
 
 namespace {
 
-Inputs rows_of(const Inputs& inputs, const at::Tensor& rows) {
+Inputs joint_rows_of(const Inputs& inputs, const at::Tensor& rows) {
   Inputs picked;
   picked.t = inputs.t.index_select(0, rows);
   picked.obs = inputs.obs.index_select(0, rows);
@@ -44,9 +44,10 @@ TEST_CASE("permuting the rows of a batch permutes Simformer's output", "[model][
   const at::Tensor order = at::tensor({3, 1, 5, 0, 4, 2}, at::kLong);
   const at::Tensor y = network->forward(inputs);
   REQUIRE(y.sizes() == at::IntArrayRef{6, 4, 1});
-  CHECK(largest_difference(network->forward(rows_of(inputs, order)), y.index_select(0, order)) < rounding);
+  CHECK(largest_difference(network->forward(joint_rows_of(inputs, order)), y.index_select(0, order)) <
+        rounding);
   const at::Tensor row = at::tensor({4}, at::kLong);
-  CHECK(largest_difference(network->forward(rows_of(inputs, row)), y.narrow(0, 4, 1)) < rounding);
+  CHECK(largest_difference(network->forward(joint_rows_of(inputs, row)), y.narrow(0, 4, 1)) < rounding);
 }
 
 TEST_CASE("one condition mask and one time serve the whole batch", "[model][simformer]") {

@@ -3,15 +3,18 @@
 #include <filesystem>
 
 #include "app/expect.hpp"
+#include "checkpoint/model_file.hpp"
 #include "io/atomic_file.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
 namespace {
 
-// What a command says whose plug-in is this library.
-Outcome with_plugin(const std::string& library, const std::vector<std::string>& arguments) {
-  std::vector<std::string> words{"env", "FLUXSBI_DEVICE_PLUGIN=" + library, FLUXSBI_PROGRAM};
+// What a command says whose plug-in is this library, on a machine that lacks what `fault` names.
+Outcome with_plugin(const std::string& library, const std::vector<std::string>& arguments,
+                    const std::string& fault = "") {
+  std::vector<std::string> words{"env", "FLUXSBI_DEVICE_PLUGIN=" + library, "FLUXSBI_PRETEND=" + fault,
+                                 "FLUXSBI_KEEP_SECONDS=0", FLUXSBI_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return run_words(words);
 }
@@ -62,6 +65,69 @@ TEST_CASE("a plug-in of another version, and a file that is none, are the user's
   refused(FLUXSBI_OTHER_PLUGIN, "is of another version; rebuild it; use --device cpu");
   refused(folder.file("none.so"), "is not there");
   refused(folder.file("tiny.yaml"), "cannot be loaded");
+}
+
+TEST_CASE("an old driver and an old GPU are told in plain words", "[pretend][program][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  std::vector<std::string> train{
+      "train", folder.file("tiny.yaml"), "-o", folder.file("run"), "--device", "cuda",
+      "--set", "training.nsteps=20"};
+  const Outcome refused = with_plugin(FLUXSBI_PRETEND_PLUGIN, train, "old_driver");
+  INFO(refused.output);
+  CHECK(refused.code == 1);
+  CHECK(holds(refused.output,
+              "CUDA cannot be used: the NVIDIA driver supports CUDA 12.2, but the plug-in was "
+              "built with CUDA 13.0; update the driver"));
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+  train.insert(train.end(), {"--set", "model.param_dtype=bfloat16"});
+  const Outcome slower = with_plugin(FLUXSBI_PRETEND_PLUGIN, train, "old_gpu");
+  INFO(slower.output);
+  CHECK(slower.code == 0);
+  CHECK(holds(slower.output, "computing in float32: this GPU does not multiply bfloat16 numbers itself"));
+  CHECK(holds(slower.output,
+              "LibTorch's kernels alone: the device runs no own ones (GPUs do from compute "
+              "capability 8.0 on)"));
+}
+
+TEST_CASE("a device that is lost ends the work with one sentence, and the same command goes on",
+          "[pretend][program][mistake]") {
+  const TemporaryFolder folder;
+  const auto file = [&](const std::string& name) { return folder.file(name); };
+  io::write_text(file("tiny.yaml"), tiny_config());
+  const auto train = [&](const std::string& run) {
+    return std::vector<std::string>{"train", file("tiny.yaml"),   "-o", file(run), "--device", "cuda",
+                                    "--set", "training.nsteps=60"};
+  };
+  const auto works = [&](std::vector<std::string> arguments, const std::string& fault = "") {
+    const Outcome outcome = with_plugin(FLUXSBI_PRETEND_PLUGIN, arguments, fault);
+    INFO(outcome.output);
+    CHECK(outcome.code == (fault.empty() ? 0 : 1));
+    if (!fault.empty()) {
+      CHECK(holds(outcome.output, "error: the GPU has failed (CUDA error: unspecified launch failure)"));
+      CHECK_FALSE(holds(outcome.output, "internal error"));
+    }
+    return outcome.output;
+  };
+  works(train("whole"));
+  const std::string said = works(train("lost"), "lost_after=20000");
+  CHECK(holds(said, "The last good checkpoint is " + file("lost") + "/checkpoints/step_"));
+  works({"resume", file("lost"), "--device", "cuda"});
+  CHECK(checkpoint::load_model(file("lost/model.safetensors")).validation_loss ==
+        checkpoint::load_model(file("whole/model.safetensors")).validation_loss);
+
+  io::write_text(file("x.csv"), "x_0,x_1\n0.1,0.2\n");
+  const auto sample = [&](const std::string& out) {
+    return std::vector<std::string>{"sample",   file("whole"), "--x",     file("x.csv"), "-n",       "400",
+                                    "--solver", "heun",        "--steps", "4",           "--chunk",  "20",
+                                    "-o",       file(out),     "--seed",  "1",           "--device", "cuda"};
+  };
+  works(sample("whole.npz"));
+  const std::string kept = works(sample("lost.npz"), "lost_after=4000");
+  CHECK(holds(kept, "What was finished is kept in " + file("lost.npz.partial") +
+                        "; the same command then continues where this one stopped"));
+  CHECK(holds(works(sample("lost.npz")), "going on from there"));
+  CHECK((array_in(file("lost.npz"), "samples").bytes == array_in(file("whole.npz"), "samples").bytes));
 }
 
 }  // namespace

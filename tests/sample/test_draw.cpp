@@ -23,7 +23,7 @@ using Catch::Approx;
 namespace {
 
 // Where a row's arithmetic is the same in every chunk, only the order of a vectorised loop differs.
-constexpr double chunk_tolerance = 1e-6;
+constexpr double draw_tolerance = 1e-6;
 constexpr int64_t rows = 5, draws = 40;
 
 // A posterior known exactly: theta of observation r is N(r / 2 - 1, 0.3^2) in two standardised components,
@@ -80,7 +80,7 @@ TEST_CASE("chunks of 1, 7 and all samples give the same samples", "[sample][draw
   const auto all = posterior.draw({rows, draws, 3, 0, rows * draws}, options);
   for (const int64_t chunk : {1, 7}) {
     CHECK(largest_difference(posterior.draw({rows, draws, 3, 0, chunk}, options).values, all.values) <
-          chunk_tolerance * 20);  // values are up to 20
+          draw_tolerance * 20);  // values are up to 20
   }
   CHECK(largest_difference(posterior.draw({rows, draws, 4, 0, 50}, options).values, all.values) > 0.1);
 }
@@ -93,7 +93,7 @@ TEST_CASE("shards and fewer draws give the rows and draws of the whole", "[sampl
   for (int64_t row = 0; row < 2; ++row) {
     for (int64_t i = 0; i < 2 * (draws - 10); ++i) {
       CHECK(part.values[static_cast<size_t>(row * 2 * (draws - 10) + i)] ==
-            Approx(all.values[static_cast<size_t>((row + 2) * 2 * draws + i)]).epsilon(chunk_tolerance));
+            Approx(all.values[static_cast<size_t>((row + 2) * 2 * draws + i)]).epsilon(draw_tolerance));
     }
   }
 }
@@ -132,12 +132,12 @@ TEST_CASE("rejection keeps the samples inside the prior's support and redraws th
     CHECK((inside(kept.values[2 * i]) && inside(kept.values[2 * i + 1])));
     if (!inside(free.values[2 * i]) || !inside(free.values[2 * i + 1])) continue;
     ++unchanged;
-    CHECK(kept.values[2 * i] == Approx(free.values[2 * i]).epsilon(chunk_tolerance));
+    CHECK(kept.values[2 * i] == Approx(free.values[2 * i]).epsilon(draw_tolerance));
   }
   CHECK(unchanged > 0);
   for (const int64_t chunk : {1, 7}) {
     CHECK(largest_difference(posterior.draw({rows, draws, 3, 0, chunk}).values, kept.values) <
-          chunk_tolerance * 20);
+          draw_tolerance * 20);
   }
 }
 
@@ -254,7 +254,7 @@ TEST_CASE("blocks give the samples of one drawing, and a drawing goes on where a
   }
   CHECK(joined.filled == whole.filled);
   CHECK(drawn == whole.drawn);
-  CHECK(largest_difference(joined.values, whole.values) < chunk_tolerance * 20);
+  CHECK(largest_difference(joined.values, whole.values) < draw_tolerance * 20);
 }
 
 TEST_CASE("an observation without hope stays without in the blocks that follow", "[sample][reject][block]") {

@@ -25,7 +25,7 @@ using namespace fluxsbi::test;
 namespace {
 
 // Float32 products over batches of another size, through a few dozen evaluations.
-constexpr double chunk_tolerance = 1e-5;
+constexpr double joint_tolerance = 1e-5;
 
 struct Toy {
   method::FlowMatching flow{{}};
@@ -74,7 +74,7 @@ TEST_CASE("samples under any blanks have the conditional's mean and covariance",
   const auto samples = toy.draw(draws, 5000, with_solver(solver));
   REQUIRE(samples.unfilled() == 0);
   const at::Tensor scale = at::tensor(units.scale, at::kDouble), mean = at::tensor(units.mean, at::kDouble);
-  for (int64_t row = 0; row < rows; ++row) {
+  for (int64_t row = 0; row < test::rows; ++row) {
     CAPTURE(solver, row);
     const at::Tensor question = at::tensor(
         std::vector<double>(questions.begin() + row * tokens, questions.begin() + (row + 1) * tokens),
@@ -106,11 +106,11 @@ TEST_CASE("what is given is repeated in the samples bit by bit", "[sample][given
 
 TEST_CASE("a row's samples depend on neither chunks nor the other rows and their blanks", "[sample][given]") {
   const auto options = with_solver(GENERATE("rk4", "dopri5"));
-  const double tolerance = options.solver == "dopri5" ? 20 * chunk_tolerance : chunk_tolerance;
+  const double tolerance = options.solver == "dopri5" ? 20 * joint_tolerance : joint_tolerance;
   Toy toy;
   const auto all = toy.draw(11, 44, options);
   for (const int64_t chunk : {1, 7}) CHECK(largest_difference(toy.draw(11, chunk, options), all) < tolerance);
-  for (int64_t row = 0; row < rows; ++row) {
+  for (int64_t row = 0; row < test::rows; ++row) {
     Toy one;
     one.given.assign(questions.begin() + row * tokens, questions.begin() + (row + 1) * tokens);
     const at::Tensor alone = tensor_of(one.draw(11, 44, options, row))[0];
@@ -178,7 +178,7 @@ TEST_CASE("a method may scale its input: given tokens reach the network clean", 
 }
 
 TEST_CASE("masks are listed once each, and channels are given as a whole", "[sample][given]") {
-  const sample::JointCondition condition(questions, rows, tokens, 1, units, at::kCPU);
+  const sample::JointCondition condition(questions, test::rows, tokens, 1, units, at::kCPU);
   CHECK(condition.masks().size() == 4);
   CHECK(condition.mask_of(1) == sample::GivenMask{1, 1, 0, 0});
   const std::vector<double> torn{1, blank, 2, 3};

@@ -17,7 +17,7 @@ using test::Gaussian;
 
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double impossible = -std::numeric_limits<double>::infinity();
 constexpr double density_tolerance = 2e-4;  // of the adaptive solver at its default tolerances
 constexpr sample::DensityMemory memory{4096, 1e9};
 
@@ -49,14 +49,14 @@ TEST_CASE("the mean of densities is taken without overflow, and shares are those
   const std::vector<double> far{-2000, -1990};
   CHECK_THAT(sample::log_mean(far, shares),
              WithinAbs(-1990 - std::log(2.0) + std::log1p(std::exp(-10.0)), 1e-9));
-  const std::vector<double> nowhere{-infinity, -infinity};
-  CHECK(sample::log_mean(nowhere, shares) == -infinity);
+  const std::vector<double> nowhere{impossible, impossible};
+  CHECK(sample::log_mean(nowhere, shares) == impossible);
   CHECK(shares[0] == 0.5);
 }
 
 TEST_CASE("a mixture's standard error weighs the members by their shares", "[sample][ensemble]") {
   sample::LogProbs one, two;
-  one.values = {std::log(1.0), -infinity, 0};
+  one.values = {std::log(1.0), impossible, 0};
   two.values = {std::log(3.0), 0, std::nan("")};
   one.standard_errors = {0.4, 0, 0};
   two.standard_errors = {0.2, 0.5, 0};
@@ -147,7 +147,7 @@ TEST_CASE("the density of two known members is the mean of theirs, and its mode 
   const sample::Source* const sources[] = {&two.first.source, &two.second.source};
   const auto samples = sample::draw_mixture(sources, {1, 80, 5, 0, 1000}, {});
   const auto found = sample::find_modes(sources, samples, {80, 6}, {}, memory);
-  double highest = -infinity;
+  double highest = impossible;
   for (double a = -2; a < 4; a += 0.02) {
     for (double b = -2.5; b < 1.5; b += 0.02) highest = std::max(highest, two.log_prob(a, b));
   }

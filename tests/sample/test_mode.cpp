@@ -17,7 +17,7 @@ using test::Gaussian;
 
 namespace {
 
-constexpr sample::DensityMemory memory{4096, 1e9};
+constexpr sample::DensityMemory mode_memory{4096, 1e9};
 
 sample::Samples draw_from(const ExactSource& exact, int64_t rows, int64_t draws) {
   return sample::draw(exact.source, {rows, draws, 3, 0, 1000}, {});
@@ -26,7 +26,7 @@ sample::Samples draw_from(const ExactSource& exact, int64_t rows, int64_t draws)
 sample::Modes modes_of(const sample::Source& source, const sample::Samples& samples,
                        const sample::ModeOptions& modes) {
   const sample::Source* const one = &source;
-  return sample::find_modes(std::span(&one, 1), samples, modes, {}, memory);
+  return sample::find_modes(std::span(&one, 1), samples, modes, {}, mode_memory);
 }
 
 }  // namespace

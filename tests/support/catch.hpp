@@ -1,4 +1,5 @@
 // Catch2 for tests that see LibTorch, whose logging header has a CHECK of its own that ends the program.
+// Several files are compiled as one, so each of them takes Catch2 from here alone.
 #pragma once
 
 #include <c10/util/Logging.h>

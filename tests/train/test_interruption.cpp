@@ -25,7 +25,7 @@ ToyRun parted_run() {
   return run;
 }
 
-void check_same(const std::string& a, const std::string& b) {
+void check_same_training(const std::string& a, const std::string& b) {
   const auto one = checkpoint::load_latest_state(a), other = checkpoint::load_latest_state(b);
   REQUIRE(one.has_value());
   REQUIRE(other.has_value());
@@ -63,7 +63,7 @@ TEST_CASE("a run that was interrupted between the parts of a step or in a valida
     CHECK(checkpoint::load_latest_state(parts.path())->step == step);
     auto rest = run.setup(parts.path());
     train::train(rest, checkpoint::load_latest_state(parts.path()));
-    check_same(whole.path(), parts.path());
+    check_same_training(whole.path(), parts.path());
   }
 }
 

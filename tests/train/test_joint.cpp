@@ -12,7 +12,7 @@ using namespace fluxsbi;
 using test::ToyRun;
 
 // Flow matching that keeps the batches it was asked about.
-class Witness : public method::FlowMatching {
+class WitnessedMethod : public method::FlowMatching {
  public:
   using method::FlowMatching::FlowMatching;
   engine::Regression regression(const method::Batch& batch, const method::Noise& noise) const override {
@@ -26,8 +26,8 @@ class Witness : public method::FlowMatching {
   mutable std::vector<at::Tensor> masks, rows, inputs, weights;
 };
 
-struct Steps {
-  explicit Steps(const test::TemporaryFolder& folder, int64_t multistep = 1) {
+struct JointSteps {
+  explicit JointSteps(const test::TemporaryFolder& folder, int64_t multistep = 1) {
     run.training.multistep = multistep;
     setup = run.joint_setup(folder.path());
     steps = std::make_unique<test::ToySteps>(setup, run.training, *setup.engine, method);
@@ -35,14 +35,14 @@ struct Steps {
   void take(int64_t number) { steps->take(number); }
 
   ToyRun run;
-  Witness method{method::FlowMatchingOptions{}};
+  WitnessedMethod method{method::FlowMatchingOptions{}};
   train::TrainingSetup setup;
   std::unique_ptr<test::ToySteps> steps;
 };
 
 TEST_CASE("condition masks depend on seed and step alone, and differ from batch to batch", "[train][joint]") {
   const test::TemporaryFolder folder;
-  Steps one(folder, 2), other(folder, 2);
+  JointSteps one(folder, 2), other(folder, 2);
   for (const int64_t number : {0, 1, 7}) one.take(number);
   other.take(7);
   CHECK(one.method.masks[4].equal(other.method.masks[0]));
@@ -53,7 +53,7 @@ TEST_CASE("condition masks depend on seed and step alone, and differ from batch 
 
 TEST_CASE("given tokens are fed clean, carry no loss, and leave every row its weight", "[train][joint]") {
   const test::TemporaryFolder folder;
-  Steps steps(folder);
+  JointSteps steps(folder);
   steps.take(0);
   const at::Tensor mask = steps.method.masks[0], rows = steps.method.rows[0], fed = steps.method.inputs[0];
   REQUIRE(mask.any().item<bool>());
@@ -66,7 +66,7 @@ TEST_CASE("given tokens are fed clean, carry no loss, and leave every row its we
 
 TEST_CASE("validation has the same masks every time, some of each kind", "[train][joint]") {
   const test::TemporaryFolder folder;
-  Steps steps(folder);
+  JointSteps steps(folder);
   train::Validation validation(*steps.setup.ema_engine, steps.method, steps.setup.data, 0);
   CHECK(validation.loss() == validation.loss());
   CHECK(steps.method.masks[0].equal(steps.method.masks[1]));

@@ -32,7 +32,7 @@ train::OnlineSource source_of(int64_t reuse) {
   return {dataset.stream, first_row, reuse, halves, halves};
 }
 
-const data::DataShape shape{2, 1, 2, 1, {}, {}};
+const data::DataShape online_shape{2, 1, 2, 1, {}, {}};
 
 // First numbers of theta of a step's rows, in their order.
 std::vector<float> thetas_of(train::BatchFeed& feed, int64_t step) {
@@ -62,7 +62,7 @@ std::set<float> expected(int64_t from, int64_t count) {
 }
 
 TEST_CASE("every step trains on rows that are new, the same ones in any order of steps", "[train][online]") {
-  const auto rows = train::online_rows(source_of(1), {shape, false, at::kCPU});
+  const auto rows = train::online_rows(source_of(1), {online_shape, false, at::kCPU});
   CHECK(rows->theta_shape() == std::vector<int64_t>{2, 1});
   const auto feed = rows->feed(batches, batch_size, 3, {0, batch_size});
   std::vector<std::vector<float>> steps;
@@ -70,7 +70,7 @@ TEST_CASE("every step trains on rows that are new, the same ones in any order of
     steps.push_back(thetas_of(*feed, step));
     CHECK(set_of(steps.back()) == expected(step * step_rows, step_rows));
   }
-  const auto later = train::online_rows(source_of(1), {shape, false, at::kCPU})
+  const auto later = train::online_rows(source_of(1), {online_shape, false, at::kCPU})
                          ->feed(batches, batch_size, 3, {0, batch_size});
   for (const size_t step : {size_t{17}, size_t{18}, size_t{3}})
     CHECK(thetas_of(*later, static_cast<int64_t>(step)) == steps[step]);
@@ -78,7 +78,7 @@ TEST_CASE("every step trains on rows that are new, the same ones in any order of
 
 TEST_CASE("reused rows come in new orders and are replaced after that", "[train][online]") {
   constexpr int64_t window = 100, reuse = 3;
-  const auto rows = train::online_rows(source_of(reuse), {shape, true, at::kCPU});
+  const auto rows = train::online_rows(source_of(reuse), {online_shape, true, at::kCPU});
   CHECK(rows->theta_shape() == std::vector<int64_t>{4, 1});
   CHECK(rows->x_shape().empty());
   const auto feed = rows->feed(batches, batch_size, 3, {0, batch_size});
@@ -94,7 +94,7 @@ TEST_CASE("reused rows come in new orders and are replaced after that", "[train]
   }
   CHECK(passes[0] != passes[1]);
   CHECK(passes[1] != passes[2]);
-  const auto later = train::online_rows(source_of(reuse), {shape, true, at::kCPU})
+  const auto later = train::online_rows(source_of(reuse), {online_shape, true, at::kCPU})
                          ->feed(batches, batch_size, 3, {0, batch_size});
   const auto thetas = thetas_of(*later, 2 * window + 5);
   CHECK(std::equal(thetas.begin(), thetas.end(), passes[2].begin() + 5 * step_rows));

@@ -5,8 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include <catch2/catch_test_macros.hpp>
-
+#include "support/catch.hpp"
 #include "train/read_ahead.hpp"
 
 using fluxsbi::train::ReadAhead;

@@ -20,6 +20,16 @@ class Plugin : public CudaPlugin {
  public:
   int device_count() const override { return c10::cuda::device_count(); }
 
+  int driver_version() const override {
+    int version = 0;
+    return cudaDriverGetVersion(&version) == cudaSuccess ? version : 0;
+  }
+
+  int toolkit_version() const override {
+    int version = 0;
+    return cudaRuntimeGetVersion(&version) == cudaSuccess ? version : 0;
+  }
+
   at::Device device(int index) const override { return {at::kCUDA, static_cast<c10::DeviceIndex>(index)}; }
 
   std::string description(int device) const override {

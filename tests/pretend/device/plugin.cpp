@@ -1,6 +1,8 @@
 // The pretend device as a plug-in of the program (engine/plugin.hpp), which FLUXSBI_DEVICE_PLUGIN names.
 #include "engine/plugin.hpp"
 
+#include <cstdlib>
+#include <string>
 #include <vector>
 
 #include "pretend/device/memory.hpp"
@@ -32,17 +34,27 @@ class Runner final : public engine::StepRunner {
   std::unique_ptr<Graph> graph_;
 };
 
+// FLUXSBI_PRETEND says what is wrong with this machine: old_driver, old_gpu, or lost_after=N operators.
 class Plugin final : public engine::CudaPlugin {
  public:
-  int device_count() const override { return pretend::device_count; }
+  Plugin() {
+    const std::string lost = "lost_after=";
+    if (fault_.starts_with(lost)) lose_after(std::stoll(fault_.substr(lost.size())));
+  }
+  int device_count() const override { return fault_ == "old_driver" ? 0 : pretend::device_count; }
+  int driver_version() const override { return fault_ == "old_driver" ? 12020 : 13000; }
+  int toolkit_version() const override { return 13000; }
   at::Device device(int index) const override { return pretend::device(index); }
   std::string description(int) const override { return "a pretend accelerator in the host's memory"; }
-  bool has_bfloat16(int) const override { return true; }
+  bool has_bfloat16(int) const override { return fault_ != "old_gpu"; }
   int64_t free_memory(int) const override { return pretend::free_bytes(); }
   std::unique_ptr<engine::StepRunner> make_step_runner(int) const override {
     return std::make_unique<Runner>();
   }
   void synchronize(int) const override { record::wait("synchronize"); }
+
+ private:
+  const std::string fault_ = std::getenv("FLUXSBI_PRETEND") ? std::getenv("FLUXSBI_PRETEND") : "";
 };
 
 }  // namespace

@@ -53,6 +53,10 @@ void set_capacity(int64_t bytes);
 int64_t bytes_in_use();
 int64_t free_bytes();
 
+/// The device is lost after so many operators from now on: all that it is asked for then is an error in
+/// CUDA's words. 0: it works.
+void lose_after(int64_t kernels);
+
 /// Ends the process with this exit code, and words on standard error, where the host touches device memory.
 inline constexpr int host_pointer_exit = 86;
 void watch_host_pointers();

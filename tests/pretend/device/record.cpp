@@ -28,7 +28,13 @@ std::mutex mutex;  // of all below: autograd works in threads of its own
 Counts all;
 std::atomic<Graph*> captured = nullptr;
 GraphContent* content = nullptr;  // of the captured graph
+int64_t replayed = 0;             // kernels of replays, which are no requests
 thread_local c10::DeviceIndex current = 0;
+std::atomic<int64_t> works_until = 0;  // so many kernels since the process began; 0: for ever
+
+void require_present(int64_t kernels) {
+  TORCH_CHECK(works_until == 0 || kernels <= works_until, "CUDA error: unspecified launch failure");
+}
 
 // A driver copies up to this much of the host's memory into its own commands; more may wait for the stream.
 constexpr int64_t most_inlined = 64 << 10;
@@ -58,6 +64,7 @@ void count_request(bool is_new) {
 void kernel(const std::string& name, const std::function<std::function<void()>()>& again) {
   const std::lock_guard lock(mutex);
   ++all.kernels;
+  require_present(all.kernels + replayed);
   ++all.operators[name];
   if (content) content->kernels.push_back(again());
 }
@@ -65,6 +72,7 @@ void kernel(const std::string& name, const std::function<std::function<void()>()
 void wait(const std::string& name) {
   TORCH_CHECK(!in_capture(), "pretend device: host synchronisation in a captured step: ", name);
   const std::lock_guard lock(mutex);
+  require_present(all.kernels + replayed);
   ++all.waits;
   ++all.waited_for[name];
 }
@@ -124,6 +132,11 @@ std::string Counts::text() const {
   return lines;
 }
 
+void lose_after(int64_t kernels) {
+  const std::lock_guard lock(mutex);
+  works_until = kernels == 0 ? 0 : all.kernels + replayed + kernels;
+}
+
 Counts counts() {
   const std::lock_guard lock(mutex);
   return all;
@@ -177,6 +190,11 @@ void Graph::replay() {
   for (const auto& [block, generation] : content_->used) {
     TORCH_CHECK(memory::generation(block) == generation,
                 "pretend device: a graph uses memory that was freed after its capture");
+  }
+  {
+    const std::lock_guard lock(mutex);
+    replayed += kernels();
+    require_present(all.kernels + replayed);
   }
   for (const auto& kernel : content_->kernels) kernel();
 }
