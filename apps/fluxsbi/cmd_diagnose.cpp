@@ -145,6 +145,10 @@ Action declare_diagnose(CLI::App& app) {
                  "draws of each pair whose log-density is computed")
       ->check(above_zero())
       ->capture_default_str();
+  app.add_option(
+      "--likelihood", request.observed.likelihood,
+      "likelihood: the name of a task, a YAML file with likelihood.command, or model, what a joint "
+      "model knows of p(x | theta) (default: the task of the run, where it has one)");
   app.add_option("--predictive", request.observed.simulations,
                  "simulations at posterior draws, for the predictive check of each observation")
       ->check(above_zero())

@@ -38,7 +38,8 @@ struct SampleArguments {
   OutputArgument output;
   int64_t draws = 0;
   uint64_t seed = 0;
-  experiment::PriorChangeOptions prior;
+  std::string prior, likelihood, choice = "resample";
+  experiment::WeighingOptions weighing;
   bool together = false;
 };
 
@@ -91,7 +92,8 @@ void refuse_beside_watch(const SampleArguments& arguments) {
                                                  {arguments.shard != SampleArguments().shard, "--shard"},
                                                  {arguments.strict, "--strict"},
                                                  {arguments.together, "--together"},
-                                                 {!arguments.prior.file.empty(), "--prior"},
+                                                 {!arguments.prior.empty(), "--prior"},
+                                                 {!arguments.likelihood.empty(), "--likelihood"},
                                                  {arguments.json, "--json"}};
   for (const auto& [given, name] : others) {
     if (given)
@@ -100,6 +102,12 @@ void refuse_beside_watch(const SampleArguments& arguments) {
                             "one; leave " +
                             name + " out");
   }
+}
+
+experiment::WeighingOptions weighing_of(const SampleArguments& arguments) {
+  experiment::WeighingOptions weighing = arguments.weighing;
+  weighing.chain = arguments.choice == "metropolis";
+  return weighing;
 }
 
 int watch_command(const SampleArguments& arguments) {
@@ -156,6 +164,8 @@ int sample_command(const SampleArguments& arguments) {
                                             arguments.partial,
                                             number_type,
                                             arguments.prior,
+                                            arguments.likelihood,
+                                            weighing_of(arguments),
                                             arguments.together};
   const auto outcome = experiment::sample_to_file(posterior, request, options_of(arguments, posterior),
                                                   show_progress("sampling", "samples"));
@@ -237,14 +247,24 @@ Action declare_sample(CLI::App& app) {
   app.add_flag("--together", arguments->together,
                "all rows of --x are observations of one theta, independent given theta: samples are of its "
                "posterior given all of them (docs/together.md)");
-  app.add_option("--prior", arguments->prior.file,
+  app.add_option("--prior", arguments->prior,
                  "a YAML file with another section prior than the model was trained under, which the samples "
                  "shall have: draws are weighed and chosen (docs/priors.md)");
-  app.add_option("--pool", arguments->prior.pool, "--prior: draws for each one that is kept")
+  app.add_option(
+      "--likelihood", arguments->likelihood,
+      "correct the network's draws by the likelihood: the name of a task, a YAML file with "
+      "likelihood.command, or model, what a joint model knows of p(x | theta); draws are weighed and "
+      "chosen (docs/corrected.md)");
+  app.add_option("--choose", arguments->choice,
+                 "--prior, --likelihood: how weighed draws are chosen, resample or metropolis (a chain whose "
+                 "proposals they are)")
+      ->check(CLI::IsMember({"resample", "metropolis"}))
+      ->capture_default_str();
+  app.add_option("--pool", arguments->weighing.pool, "--prior, --likelihood: draws for each one that is kept")
       ->check(above_zero())
       ->capture_default_str();
-  app.add_option("--min-effective", arguments->prior.least_effective,
-                 "--prior: a row whose draws are worth fewer than this holds NaN")
+  app.add_option("--min-effective", arguments->weighing.least_effective,
+                 "--prior, --likelihood: a row whose draws are worth fewer than this holds NaN")
       ->check(above_zero())
       ->capture_default_str();
   app.add_flag("--no-reject", arguments->no_reject, "keep samples outside the prior's support");

@@ -20,6 +20,10 @@ struct Observation {
   /// [M, theta_dim] from one noise, with the run's steps and with twice as many; nothing is drawn again,
   /// wherever it lies. Empty: none.
   std::vector<double> draws_coarse, draws_fine;
+  /// [M] of these draws, log p(x | theta) p(theta) / q(theta | x) up to a constant, -infinity where that is
+  /// 0, NaN where a draw is; empty: no likelihood is known.
+  std::vector<double> log_weights;
+  double effective = 0, pareto_shape = 0;         ///< what these weights are worth (sample::judge_weights)
   int64_t evaluations = 0, evaluations_fine = 0;  ///< of the network, for each draw
   int64_t outside = 0;                            ///< draws beyond the prior's support that were drawn again
 };

@@ -7,6 +7,7 @@
 #include "diagnose/hpd.hpp"
 #include "diagnose/inside.hpp"
 #include "diagnose/lc2st.hpp"
+#include "diagnose/likelihood.hpp"
 #include "diagnose/ppc.hpp"
 #include "diagnose/prior_check.hpp"
 #include "diagnose/regions.hpp"
@@ -50,6 +51,10 @@ constexpr std::array rows = {
             "whether twice as many steps of the sampler change the draws",
             {.observation = true, .fine = true},
             run_solver},
+    TestRow{"likelihood",
+            "how far draws are from the posterior that a known likelihood tells, by their weights",
+            {.observation = true, .weights = true},
+            run_likelihood},
     TestRow{"lc2st",
             "whether a classifier tells theta* from draws, for all x and at the observation",
             {.pairs = true},

@@ -22,6 +22,7 @@ struct Needs {
   bool observation = false;  ///< an observation and draws for it
   bool predictive = false;   ///< simulations at these draws
   bool fine = false;         ///< draws with twice as many steps
+  bool weights = false;      ///< weights of the draws by a known likelihood
 };
 
 struct TestOptions {

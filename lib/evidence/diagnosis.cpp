@@ -15,6 +15,8 @@
 #include "diagnose/finding_json.hpp"
 #include "diagnose/ranks.hpp"
 #include "evidence/kept_diagnosis.hpp"
+#include "experiment/correction.hpp"
+#include "experiment/prior_change.hpp"
 #include "io/array.hpp"
 #include "io/atomic_file.hpp"
 #include "io/npz.hpp"
@@ -26,20 +28,35 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Why draws cannot be weighed by a likelihood, with the remedy; "" if they can.
+std::string obstacle_of_weights(const sample::Posterior& posterior, const DiagnosisRequest& request) {
+  const std::string likelihood = likelihood_of(request.observed);
+  if (likelihood.empty())
+    return "needs a likelihood; name a task or a YAML file with likelihood.command by --likelihood";
+  try {
+    experiment::training_prior_of(posterior, "--likelihood " + likelihood);
+    experiment::for_weighing(request.gather.sampling);
+  } catch (const core::UserError& problem) {
+    return std::string("cannot be made: ") + problem.what();
+  }
+  return "";
+}
+
 // Why a test cannot be made, with the remedy; "" if it can.
-std::string obstacle(const diagnose::Needs& needs, const DiagnosisRequest& request,
-                     const Question& question) {
-  if ((needs.observation || needs.predictive || needs.fine) && !question.theta_given_x)
+std::string obstacle(const sample::Posterior& posterior, const diagnose::Needs& needs,
+                     const DiagnosisRequest& request, const Question& question) {
+  if ((needs.observation || needs.predictive || needs.fine || needs.weights) && !question.theta_given_x)
     return "looks at theta given x alone; leave --given-names out";
   const bool needs_x = (needs.observation && !needs.fine) || needs.predictive;
   if (needs_x && request.x.empty()) return "needs an observation; name one with --x FILE";
   if (needs.predictive && !can_simulate(request.pairs.model))
     return "needs the simulator, and " + request.pairs.model +
            " names none; set simulator.command, or data.task, in the run's config";
-  return "";
+  return needs.weights ? obstacle_of_weights(posterior, request) : "";
 }
 
-std::vector<const diagnose::TestRow*> choose_tests(const DiagnosisRequest& request, const Question& question,
+std::vector<const diagnose::TestRow*> choose_tests(const sample::Posterior& posterior,
+                                                   const DiagnosisRequest& request, const Question& question,
                                                    std::vector<std::string>& left_out) {
   std::vector<const diagnose::TestRow*> chosen;
   for (const std::string& name : request.tests)
@@ -48,7 +65,7 @@ std::vector<const diagnose::TestRow*> choose_tests(const DiagnosisRequest& reque
     const bool by_name =
         std::find(request.tests.begin(), request.tests.end(), row.name) != request.tests.end();
     if (!request.tests.empty() && !by_name) continue;
-    const std::string problem = obstacle(row.needs, request, question);
+    const std::string problem = obstacle(posterior, row.needs, request, question);
     if (problem.empty()) {
       chosen.push_back(&row);
     } else if (by_name) {
@@ -69,6 +86,7 @@ diagnose::Needs joined(const std::vector<const diagnose::TestRow*>& tests) {
     all.observation |= row->needs.observation;
     all.predictive |= row->needs.predictive;
     all.fine |= row->needs.fine;
+    all.weights |= row->needs.weights;
   }
   return all;
 }
@@ -163,6 +181,9 @@ experiment::WorkDescription work_of(sample::Posterior& posterior, const Diagnosi
   work.add("solver of log-densities", gather.density_solver + " " + number(gather.density_steps.value_or(0)));
   work.add("draws of an observation", number(request.observed.draws));
   work.add("simulations at them", number(request.observed.simulations));
+  for (const diagnose::TestRow* row : tests) {
+    if (row->needs.weights) work.add("likelihood", likelihood_of(request.observed));
+  }
   work.add("seed", std::to_string(gather.seed));
   work.add("level", core::number_text(request.test.level));
   work.add("permutations", number(request.test.permutations));
@@ -208,7 +229,7 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
   const core::InterruptScope stops;
   Diagnosis diagnosis;
   const Question question = make_question(posterior, request.given_names);
-  const auto tests = choose_tests(request, question, diagnosis.left_out);
+  const auto tests = choose_tests(posterior, request, question, diagnosis.left_out);
   const DiagnosisFolder folder(request.pairs.folder);
   const diagnose::Needs needs = joined(tests);
   const Pairs pairs = load_pairs(request.pairs, posterior.shape());

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
+#include <optional>
 #include <span>
 
 #include "core/error.hpp"
@@ -12,6 +14,7 @@
 #include "data/files/observations.hpp"
 #include "data/simulate/simulation_config.hpp"
 #include "evidence/kept_diagnosis.hpp"
+#include "experiment/correction.hpp"
 #include "io/array.hpp"
 #include "io/npz.hpp"
 #include "sample/solver/solver.hpp"
@@ -73,6 +76,40 @@ std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, int64_
   return values;
 }
 
+// Weights of the observation's draws, of row `row` of what `correction` was made with.
+void weigh(experiment::Correction& correction, int64_t row, const sample::Samples& drawn,
+           diagnose::Observation& observation) {
+  const auto width = static_cast<size_t>(drawn.tokens * drawn.channels);
+  std::vector<double> theta;
+  for (size_t i = 0; i < drawn.filled.size(); ++i) {
+    const auto first = drawn.values.begin() + static_cast<std::ptrdiff_t>(i * width);
+    if (drawn.filled[i]) theta.insert(theta.end(), first, first + static_cast<std::ptrdiff_t>(width));
+  }
+  observation.log_weights.assign(drawn.filled.size(), std::numeric_limits<double>::quiet_NaN());
+  if (theta.empty()) return;
+  const std::vector<double> found = correction.log_weights(theta, row);
+  const sample::WeightQuality quality = sample::judge_weights(found);
+  observation.effective = quality.effective;
+  observation.pareto_shape = quality.pareto_shape;
+  for (size_t i = 0, next = 0; i < drawn.filled.size(); ++i) {
+    if (drawn.filled[i]) observation.log_weights[i] = found[next++];
+  }
+}
+
+// What the run's config says of how to simulate; nothing where there is none that can be read.
+std::optional<data::SimulateRequest> simulation_of(const std::string& run) {
+  const fs::path config = fs::path(run) / "config.yaml";
+  std::error_code ignored;
+  if (!fs::exists(config, ignored)) return {};
+  data::SimulateRequest request;
+  try {
+    data::take_simulator(config.string(), request);
+  } catch (const core::UserError&) {
+    return {};
+  }
+  return request;
+}
+
 }  // namespace
 
 ObservedRows read_observed(const sample::Posterior& posterior, const std::string& file, int64_t row) {
@@ -97,6 +134,8 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
                                            const GatherOptions& options) {
   const auto size = static_cast<size_t>(posterior.shape().x_size());
   std::vector<diagnose::Observation> observations;
+  std::optional<experiment::Correction> correction;
+  if (needs.weights) correction.emplace(posterior, likelihood_of(observed), rows.x, options.sampling);
   for (size_t row = 0; row < rows.names.size(); ++row) {
     const auto x = std::span(rows.x).subspan(row * size, size);
     diagnose::Observation observation;
@@ -120,6 +159,7 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
       observation.draws_fine = fine.values;
       observation.evaluations_fine = fine.evaluations;
     }
+    if (correction) weigh(*correction, static_cast<int64_t>(row), drawn, observation);
     if (needs.predictive)
       observation.predictive = simulate_at(drawn, row, std::ssize(observation.x), observed, options);
     observations.push_back(std::move(observation));
@@ -127,17 +167,14 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
   return observations;
 }
 
+std::string likelihood_of(const ObservedOptions& observed) {
+  if (!observed.likelihood.empty()) return observed.likelihood;
+  const auto simulation = simulation_of(observed.run);
+  return simulation ? simulation->task.value_or("") : "";
+}
+
 bool can_simulate(const std::string& run) {
-  const fs::path config = fs::path(run) / "config.yaml";
-  std::error_code ignored;
-  if (!fs::exists(config, ignored)) return false;
-  data::SimulateRequest request;
-  try {
-    data::take_simulator(config.string(), request);
-  } catch (const core::UserError&) {
-    return false;
-  }
-  return true;
+  return simulation_of(run).has_value();
 }
 
 }  // namespace fluxsbi::evidence

@@ -15,7 +15,9 @@ struct ObservedOptions {
   int64_t draws = 2000;       ///< of the posterior for each observation
   int64_t simulations = 200;  ///< at the first of these draws
   std::string run;            ///< the run folder, which names the simulator
-  std::string folder;         ///< where these simulations are kept, as predictive_ROW.npz
+  std::string likelihood =
+      {};              ///< by which the draws are weighed (experiment::Correction); empty: run's task
+  std::string folder;  ///< where these simulations are kept, as predictive_ROW.npz
 };
 
 /// Rows of x, with the names of their places for messages.
@@ -33,6 +35,10 @@ ObservedRows read_observed(const sample::Posterior& posterior, const std::string
 std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const ObservedRows& rows,
                                            const diagnose::Needs& needs, const ObservedOptions& observed,
                                            const GatherOptions& options);
+
+/// The likelihood by which draws are weighed: the one that is asked for, or the task of the run's config; "":
+/// none is known.
+std::string likelihood_of(const ObservedOptions& observed);
 
 /// True where the run's config names a task or a command that can simulate.
 bool can_simulate(const std::string& run);

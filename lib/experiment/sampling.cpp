@@ -1,7 +1,9 @@
 #include "experiment/sampling.hpp"
 
+#include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,8 +16,10 @@
 #include "core/text.hpp"
 #include "data/files/given.hpp"
 #include "data/files/observations.hpp"
+#include "experiment/correction.hpp"
 #include "experiment/kept_work.hpp"
 #include "experiment/observation_check.hpp"
+#include "experiment/prior_change.hpp"
 #include "sample/files/sample_writer.hpp"
 #include "sample/mixture.hpp"
 
@@ -98,16 +102,18 @@ void begin_together(const SamplingRequest& request, const AskedRows& all, const 
 }
 
 // Lines of what the weights of draws follow from.
-void add_prior(WorkDescription& work, const PriorChange& change) {
-  work.add("prior of the samples", change.text());
-  work.add("draws for each that is kept", std::to_string(change.options().pool));
-  work.add("fewest effective draws", std::to_string(change.options().least_effective));
+void add_weights(WorkDescription& work, const WeightedChoice& choice) {
+  const auto [key, value] = choice.weigher().description();
+  work.add(key, value);
+  work.add("draws for each that is kept", std::to_string(choice.options().pool));
+  work.add("fewest effective draws", std::to_string(choice.options().least_effective));
+  if (choice.options().chain) work.add("chosen by", "a Metropolis chain");
 }
 
 // All that decides what is drawn for rows of a question.
 WorkDescription describe(sample::Posterior& posterior, const SamplingRequest& request,
                          const sample::Question& question, const sample::RowRange& range,
-                         const sample::SamplingOptions& options, const PriorChange* change) {
+                         const sample::SamplingOptions& options, const WeightedChoice* choice) {
   WorkDescription work("sample", posterior);
   work.add("question", question.kind == sample::Question::Kind::x ? "theta given x" : "cells given others");
   work.add("rows", std::to_string(range.first) + " to " + std::to_string(range.first + range.rows - 1));
@@ -118,13 +124,34 @@ WorkDescription describe(sample::Posterior& posterior, const SamplingRequest& re
   work.add("dtype", std::string(enum_names(request.number_type)[static_cast<size_t>(request.number_type)]));
   work.add("samples a chunk", std::to_string(posterior.chunk_size(options)));
   work.add(options);
-  if (change) add_prior(work, *change);
+  if (choice) add_weights(work, *choice);
   return work;
+}
+
+// What weighs the draws; null: nothing does.
+std::unique_ptr<Weigher> weigher_of(sample::Posterior& posterior, const SamplingRequest& request,
+                                    sample::Question::Kind kind, std::span<const double> x,
+                                    const sample::SamplingOptions& options) {
+  if (request.prior.empty() && request.likelihood.empty()) return nullptr;
+  const std::string name =
+      request.prior.empty() ? "--likelihood " + request.likelihood : "--prior " + request.prior;
+  if (!request.prior.empty() && !request.likelihood.empty())
+    throw core::UserError("--prior and --likelihood exclude each other: give one of them");
+  if (kind != sample::Question::Kind::x)
+    throw core::UserError(name +
+                          " needs --x: questions of --given and the joint distribution have no posterior "
+                          "of theta alone whose draws could be weighed");
+  if (request.together && !request.likelihood.empty())
+    throw core::UserError(name +
+                          " and --together exclude each other: observations that are put together have no "
+                          "density by which draws could be weighed");
+  if (!request.prior.empty()) return std::make_unique<PriorChange>(posterior, request.prior);
+  return std::make_unique<Correction>(posterior, request.likelihood, x, options);
 }
 
 // What else than seed and model is the same for all shards of one run.
 std::string shared_work(const AskedRows& all, const sample::SamplingOptions& options,
-                        const PriorChange* change) {
+                        const WeightedChoice* choice) {
   const sample::SamplingOptions defaults;
   sample::SamplingOptions deciding = options;
   deciding.chunk = defaults.chunk;
@@ -132,13 +159,13 @@ std::string shared_work(const AskedRows& all, const sample::SamplingOptions& opt
   WorkDescription work;
   work.add("values of all rows", all.values);
   work.add(deciding);
-  if (change) add_prior(work, *change);
+  if (choice) add_weights(work, *choice);
   return work.text();
 }
 
 sample::Origin origin_of(const sample::Posterior& posterior, const SamplingRequest& request,
                          const AskedRows& all, const sample::RowRange& range,
-                         const sample::SamplingOptions& options, const PriorChange* change) {
+                         const sample::SamplingOptions& options, const WeightedChoice* choice) {
   sample::Origin origin;
   origin.seed = request.seed;
   origin.model = posterior.identity();
@@ -147,22 +174,22 @@ sample::Origin origin_of(const sample::Posterior& posterior, const SamplingReque
   origin.shard = request.shard;
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
-  origin.members = change ? 1 : posterior.members();  // weights mix the members' draws
-  origin.work = shared_work(all, options, change);
+  origin.members = choice ? 1 : posterior.members();  // weights mix the members' draws
+  origin.work = shared_work(all, options, choice);
   return origin;
 }
 
 // What draws become before they are written: those of a pool under another prior, or themselves.
 struct Selection {
-  PriorChange* change = nullptr;
+  WeightedChoice* choice = nullptr;
   int64_t draws = 0, first_row = 0;
   uint64_t seed = 0;
 
-  int64_t pool() const { return change ? change->pool_of(draws) : draws; }
+  int64_t pool() const { return choice ? choice->pool_of(draws) : draws; }
   /// Items of a block: whole rows where weights choose among them.
   int64_t block_items(const sample::MixtureDrawing& drawing) const {
     const int64_t items = drawing.block_items();
-    if (!change) return items;
+    if (!choice) return items;
     return std::min(std::max(items / pool(), int64_t{1}) * pool(), drawing.total() - drawing.done());
   }
 };
@@ -199,7 +226,7 @@ class StreamedSampling {
     const auto kept = nlohmann::json::parse(state_);
     drawing.restore(kept.at("drawing").get<std::string>());
     agreement_.restore(kept.at("agreement").get<std::string>());
-    if (selection_.change) selection_.change->restore(kept.at("prior").get<std::string>());
+    if (selection_.choice) selection_.choice->restore(kept.at("prior").get<std::string>());
   }
 
   void take(const sample::MixtureDrawing& drawing, const sample::SampleBlock& block) {
@@ -208,14 +235,14 @@ class StreamedSampling {
     if (!kept_.journal()) return;
     nlohmann::json state{
         {"drawing", drawing.state()}, {"agreement", agreement_.state()}, {"writer", writer_.state()}};
-    if (selection_.change) state["prior"] = selection_.change->state();
+    if (selection_.choice) state["prior"] = selection_.choice->state();
     kept_.journal()->checkpoint(state.dump(), [this] { writer_.sync(); });
   }
 
   void write(const sample::SampleBlock& block) {
-    if (!selection_.change) return writer_.append(block.values, block.filled);
+    if (!selection_.choice) return writer_.append(block.values, block.filled);
     const auto chosen =
-        selection_.change->choose(block, selection_.draws, selection_.seed, selection_.first_row);
+        selection_.choice->choose(block, selection_.draws, selection_.seed, selection_.first_row);
     writer_.append(chosen.values, chosen.filled);
   }
 
@@ -240,7 +267,8 @@ std::string writer_state(const std::string& state) {
 }  // namespace
 
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
-                               const sample::SamplingOptions& options, const sample::Progress& progress) {
+                               const sample::SamplingOptions& asked, const sample::Progress& progress) {
+  const sample::SamplingOptions options = request.likelihood.empty() ? asked : for_weighing(asked);
   if (request.together) check_together(request);
   const AskedRows all = read_rows(request, posterior);
   // Observations together are one question.
@@ -259,24 +287,19 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
   check_observations(posterior, question.values, request.together ? sample::RowRange{0, all.rows} : range,
                      file, request.strict);
 
-  std::optional<PriorChange> change;
-  if (!request.prior.file.empty()) {
-    if (given)
-      throw core::UserError("--prior " + request.prior.file +
-                            " needs --x: questions of --given and the joint distribution have no posterior "
-                            "of theta alone whose draws could be weighed");
-    change.emplace(posterior, request.prior);
-  }
-  const Selection selection{change ? &*change : nullptr, request.draws, range.first, request.seed};
+  const std::unique_ptr<Weigher> weigher = weigher_of(posterior, request, all.kind, question.values, options);
+  std::optional<WeightedChoice> choice;
+  if (weigher) choice.emplace(*weigher, request.weighing);
+  const Selection selection{choice ? &*choice : nullptr, request.draws, range.first, request.seed};
 
   const double begin = core::steady_seconds();
   KeptWork kept(posterior, request.output, request.force,
-                describe(posterior, request, question, range, options, selection.change));
+                describe(posterior, request, question, range, options, selection.choice));
   const std::string state = kept.state(sample::SampleWriter::has_begun(request.output));
   sample::SampleWriter writer(
       request.output, "sample",
       {range.rows, request.draws, drawn, shape.theta_channels, question,
-       origin_of(posterior, request, all, range, options, selection.change), request.number_type},
+       origin_of(posterior, request, all, range, options, selection.choice), request.number_type},
       writer_state(state));
   AgreementCheck agreement(posterior, selection.pool(), given, range, file);
   StreamedSampling sampling(writer, agreement, selection, kept, state);
@@ -299,15 +322,15 @@ SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingReque
     }
   });
   outcome.seconds = core::steady_seconds() - begin;
-  const int64_t inside = change ? change->weighed() : writer.filled();
+  const int64_t inside = choice ? choice->weighed() : writer.filled();
   if (outcome.drawn > 0)
     outcome.acceptance = static_cast<double>(inside) / static_cast<double>(outcome.drawn);
 
-  const int64_t weak = change ? change->finish() : 0;
+  const int64_t weak = choice ? choice->finish() : 0;
   if (!request.partial && writer.items() > 0 && writer.filled() == 0) {
     kept.finish();  // the next try would only repeat it
     writer.give_up();
-    if (change && inside > 0) change->refuse(request.output);
+    if (choice && inside > 0) choice->refuse(request.output);
     refuse_unfilled(request.output, writer.items());
   }
   const int64_t disagreeing = agreement.finish();

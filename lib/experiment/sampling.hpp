@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "experiment/prior_change.hpp"
+#include "experiment/weighing.hpp"
 #include "sample/files/number_type.hpp"
 #include "sample/files/shard.hpp"
 #include "sample/posterior.hpp"
@@ -24,8 +24,10 @@ struct SamplingRequest {
   bool strict = false;
   bool partial = false;  ///< a file without a single sample is written, too
   sample::NumberType number_type = sample::NumberType::automatic;  ///< of the file's samples
-  PriorChangeOptions prior = {};  ///< with a file: samples are of its prior in place of the training prior
-  bool together = false;  ///< all rows of x are observations of one theta, of which samples are drawn
+  std::string prior = {};  ///< a file: samples are of its prior in place of the training prior (PriorChange)
+  std::string likelihood = {};    ///< by which samples are corrected (Correction); empty: they are not
+  WeighingOptions weighing = {};  ///< of either
+  bool together = false;          ///< all rows of x are observations of one theta, of which samples are drawn
   /// Observations that stand in memory, which `x` is the name of in messages; null: `x` is a file.
   const io::Array* x_values = nullptr;
   bool interruptible = true;  ///< a signal that asks to stop ends the work between two evaluations

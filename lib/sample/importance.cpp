@@ -114,4 +114,20 @@ std::vector<size_t> resample(std::span<const double> log_weights, size_t count, 
   return chosen;
 }
 
+Chain metropolis(std::span<const double> log_weights, core::Philox& random) {
+  Chain chain;
+  chain.states.reserve(log_weights.size());
+  size_t state = resample(log_weights, 1, random).front();
+  int64_t accepted = 0;
+  for (size_t i = 0; i < log_weights.size(); ++i) {
+    if (std::log(random.uniform_open()) < log_weights[i] - log_weights[state]) {
+      state = i;
+      ++accepted;
+    }
+    chain.states.push_back(state);
+  }
+  chain.acceptance = static_cast<double>(accepted) / static_cast<double>(log_weights.size());
+  return chain;
+}
+
 }  // namespace fluxsbi::sample

@@ -32,4 +32,15 @@ WeightQuality judge_weights(std::span<const double> log_weights);
 /// is positive.
 std::vector<size_t> resample(std::span<const double> log_weights, size_t count, core::Philox& random);
 
+struct Chain {
+  std::vector<size_t> states;  ///< the number of the draw at which the chain stands after each proposal
+  double acceptance = 0;       ///< share of the proposals that it took
+};
+
+/// An independence Metropolis chain (Hastings 1970, Biometrika 57, 97; Tierney 1994, Ann. Stat. 22, 1701)
+/// whose proposals are the draws in their order: proposal i is taken with probability min(1, w_i / w), w
+/// being the weight where the chain stands. It begins at a draw that is chosen by its weight. One weight at
+/// least is positive.
+Chain metropolis(std::span<const double> log_weights, core::Philox& random);
+
 }  // namespace fluxsbi::sample

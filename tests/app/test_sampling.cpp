@@ -4,6 +4,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include "app/expect.hpp"
 #include "app/program.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"

@@ -72,7 +72,7 @@ TEST_CASE("a right model passes all tests, and one of shifted pairs fails those 
   auto posterior = test::posterior_of(test::still_model());
   const auto right = evidence::diagnose_model(posterior, request_in(folder, 0));
   CHECK(failed_tests(right).empty());
-  CHECK(right.left_out.size() == 2);  // inside and ppc want an observation
+  CHECK(right.left_out.size() == 3);  // inside, ppc and likelihood want an observation
   for (const std::string name :
        {"sbc", "coverage", "tarp", "data_averaged", "regions", "lc2st", "hpd", "solver"})
     CHECK(std::filesystem::exists(folder.file("diagnostics/" + name + ".json")));
@@ -108,8 +108,9 @@ TEST_CASE("a test of which nothing is there is refused by name and left out othe
   CHECK_THAT(refusal("ppc"), ContainsSubstring("names none; set simulator.command"));
   request.tests.clear();
   const auto made = evidence::diagnose_model(posterior, request);
-  REQUIRE(made.left_out.size() == 1);
+  REQUIRE(made.left_out.size() == 2);
   CHECK_THAT(made.left_out[0], ContainsSubstring("ppc needs the simulator"));
+  CHECK_THAT(made.left_out[1], ContainsSubstring("likelihood needs a likelihood"));
   // The observation is judged by what does not need the simulator.
   const auto local = std::count_if(made.findings.begin(), made.findings.end(), [](const auto& finding) {
     return finding.statistic.find("x.npz, row 0") != std::string::npos;

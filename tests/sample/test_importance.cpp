@@ -126,3 +126,34 @@ TEST_CASE("every draw is chosen as often as its weight says, to the next whole n
     }
   }
 }
+
+TEST_CASE("an independence Metropolis chain has the distribution of the weights", "[sample][importance]") {
+  constexpr size_t count = 100000;
+  const Shifted draws(0.5, 0.7, count);
+  core::Philox random(3, core::Purpose::test);
+  const sample::Chain chain = sample::metropolis(draws.log_weights, random);
+  REQUIRE(chain.states.size() == count);
+  double sum = 0, squares = 0;
+  for (const size_t state : chain.states) {
+    sum += draws.theta[state];
+    squares += draws.theta[state] * draws.theta[state];
+  }
+  const double mean = sum / count;
+  // Correlated states: about a quarter of them count, which makes standard errors of 0.005.
+  CHECK_THAT(mean, WithinAbs(0.5, 0.02));
+  CHECK_THAT(std::sqrt(squares / count - mean * mean), WithinAbs(0.7, 0.02));
+  CHECK(chain.acceptance > 0.5);
+  CHECK(chain.acceptance < 0.9);
+
+  // Weights are known up to a factor: the chain is the same under any, however large or small.
+  for (const double factor : {-5000.0, 5000.0}) {
+    std::vector<double> moved = draws.log_weights;
+    for (double& log_weight : moved) log_weight += factor;
+    core::Philox again(3, core::Purpose::test);
+    CHECK(sample::metropolis(moved, again).acceptance == chain.acceptance);
+  }
+  // A draw of weight 0 is never taken.
+  core::Philox third(3, core::Purpose::test);
+  const auto few = sample::metropolis(std::vector{-infinity, 0.0, -infinity, -infinity}, third);
+  CHECK(few.states == std::vector<size_t>{1, 1, 1, 1});
+}
