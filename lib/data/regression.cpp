@@ -141,6 +141,7 @@ double cut_of(const Regression& regression, const Ends& ends) {
   const auto centres = regression.centres(ends.inputs);
   double count = 0;
   for (size_t i = 0; i < centres.size(); ++i) {
+    if (!(ends.low[i % t] < ends.high[i % t])) continue;  // a constant has no range
     const double reach = deviations * regression.scale[i % t];
     count += centres[i] - reach < ends.low[i % t] || centres[i] + reach > ends.high[i % t];
   }
@@ -250,18 +251,18 @@ FittedRegression fit_regression(const RowSource& rows, std::span<const int64_t> 
   const auto left = sums.left(penalty_of);
   FittedRegression fitted;
   for (size_t k = 0; k < t; ++k) {
-    const double explained = 1 - left[k] / spread[k];
+    const double explained = spread[k] > 0 ? 1 - left[k] / spread[k] : 0;  // 0: constant, and kept
     if (explained < least_explained) penalty_of[k].reset();
     fitted.explained.push_back(penalty_of[k] ? explained : 0);
   }
   if (std::none_of(penalty_of.begin(), penalty_of.end(), [](const auto& one) { return one.has_value(); }))
     return fitted;
   const auto all = coefficients(sums.all, penalty_of);
-  for (const double variance : sums.left(penalty_of))
-    fitted.regression.scale.push_back(std::sqrt(std::max(variance, least_variance)));
-  fitted.regression.weights.resize(t * p);
+  fitted.regression = {std::vector<double>(t, 0), std::vector<double>(t * p, 0), std::vector<double>(t, 1)};
   for (size_t k = 0; k < t; ++k) {
-    fitted.regression.offset.push_back(all[k]);
+    if (!penalty_of[k]) continue;  // learned as it is
+    fitted.regression.offset[k] = all[k];
+    fitted.regression.scale[k] = std::sqrt(std::max(left[k], least_variance));
     for (size_t i = 0; i < p; ++i) fitted.regression.weights[k * p + i] = all[(i + 1) * t + k];
   }
   fitted.cut = cut_of(fitted.regression, ends);

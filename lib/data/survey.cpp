@@ -229,6 +229,15 @@ void add_regression(const Dataset& dataset, RegressionKind kind, Survey& survey)
   std::vector<int64_t> training(static_cast<size_t>(survey.split.training.size()));
   for (size_t k = 0; k < training.size(); ++k)
     training[k] = survey.kept[survey.split.training[static_cast<int64_t>(k)]];
+  const int64_t values = dataset.rows->x().row_size();
+  if (kind == RegressionKind::automatic &&
+      (std::ssize(training) < least_regression_rows || values < 1 || values > most_regression_values)) {
+    survey.remarks.push_back(
+        "data.regression: auto: none, because it needs " + std::to_string(least_regression_rows) +
+        " training rows or more (here " + std::to_string(training.size()) + ") and 1 to " +
+        std::to_string(most_regression_values) + " values of x (here " + std::to_string(values) + ")");
+    return;
+  }
   FittedRegression fitted = fit_regression(*dataset.rows, training, survey.theta, survey.x);
   if (kind == RegressionKind::automatic && fitted.cut > most_cut) {
     survey.remarks.push_back(remark_of_cut(fitted));

@@ -69,11 +69,17 @@ void check_embedding(config::Reader& reader, const model::EmbeddingSpec& embeddi
 }
 
 // A regression of theta on x needs all of x in every row, and a model that is always asked for theta given x.
-void check_regression(config::Reader& reader, const Experiment& experiment) {
-  if (experiment.data.regression == data::RegressionKind::none) return;
+// `auto` does without where one is missing, and says so.
+void check_regression(config::Reader& reader, Experiment& experiment) {
+  const data::RegressionKind wanted = experiment.data.regression;
+  if (wanted == data::RegressionKind::none) return;
   const auto refuse = [&](const std::string& why) {
-    reader.problem("data.regression",
-                   config::name_of(experiment.data.regression) + " " + why + "; set data.regression: none");
+    if (wanted == data::RegressionKind::automatic) {
+      reader.warning("data.regression", "auto is none here: a regression " + why);
+      experiment.data.regression = data::RegressionKind::none;
+      return;
+    }
+    reader.problem("data.regression", config::name_of(wanted) + " " + why + "; set data.regression: none");
   };
   if (experiment.strategy.model != "flux1")
     refuse("is for flux1, which learns theta given x alone, and strategy.model is " +

@@ -95,7 +95,7 @@ constexpr double fixed_level_mean = -1,
 constexpr double posterior_share_weight = 0.8;             // against .2 of each other mask: half of the rows
 constexpr int64_t evaluations = 4096;                      // of a validation
 constexpr int64_t validations = 60, least_val_every = 50;  // of a training
-// Residuals of the rows of a fit are smaller than of others by a share of values / rows: 1 % at most.
+// Residuals of the rows of a fit are smaller than of others by a share of about values / rows: 2 % at most.
 constexpr int64_t regression_values = 200, rows_a_value = 50;
 constexpr int64_t fewest_steps = 750;  // with fewer the small network is as good
 constexpr int64_t most_members = 4;    // more have not been tried

@@ -141,6 +141,26 @@ TEST_CASE("what x does not tell linearly is left alone", "[data][regression]") {
   CHECK_THAT(data::remark_of(none, {"a"}), ContainsSubstring("the networks learn theta itself"));
 }
 
+TEST_CASE("a constant that is kept, and what is not explained, stay as they are", "[data][regression]") {
+  constexpr int64_t rows = 400;
+  core::Philox random(6, core::Purpose::test);
+  std::vector<double> theta, x;
+  for (int64_t row = 0; row < rows; ++row) {
+    x.push_back(random.normal());
+    theta.insert(theta.end(), {0, x.back() + 0.1 * random.normal(), random.normal()});
+  }
+  const auto fitted = data::fit_regression(*source_of(theta, x, rows), numbers(rows), plain(3), plain(1));
+  CHECK(fitted.explained[0] == 0);
+  CHECK(fitted.explained[2] == 0);
+  for (const size_t k : {0, 2}) {
+    CHECK(fitted.regression.offset[k] == 0);
+    CHECK(fitted.regression.weights[k] == 0);
+    CHECK(fitted.regression.scale[k] == 1);
+  }
+  CHECK(fitted.cut < 1);  // a constant has no ends
+  CHECK_THAT(data::remark_of(fitted, {"a", "b", "c"}), ContainsSubstring("0 % of a, 9"));
+}
+
 TEST_CASE("a regression knows how often the ends of theta cut its residuals", "[data][regression]") {
   constexpr int64_t rows = 4000, size = 3;
   core::Philox random(5, core::Purpose::test);

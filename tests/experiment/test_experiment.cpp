@@ -111,6 +111,11 @@ TEST_CASE("an embedding network decides how x is standardised, and refuses what 
           "[experiment][reading][errors]") {
   const auto set = read("embedding: {network: set}\ndata: {file: a.npz, nan: pad}\n");
   CHECK(set.data.standardise_x == data::Standardise::per_channel);
+  const auto joint = experiment::read_experiment(
+      config::parse_yaml("strategy: {model: simformer}\ndata: {file: a.npz, regression: auto}\n", "config"));
+  CHECK(joint.data.regression == data::RegressionKind::none);
+  REQUIRE(joint.warnings.size() == 1);
+  CHECK_THAT(joint.warnings[0], ContainsSubstring("auto is none here: a regression is for flux1"));
   CHECK_THAT(problems_of("strategy: {model: simformer}\ndata: {file: a.npz, regression: linear}\n"),
              ContainsSubstring("data.regression") &&
                  ContainsSubstring("is for flux1, which learns theta given x alone"));
