@@ -17,6 +17,7 @@ namespace {
 constexpr double outer_of_normal = 2.5758293035489004;  // its 99.5 % quantile
 // robust damps from here on, in standard deviations: the middle stays as it is within a few per cent.
 constexpr double robust_width = 4;
+constexpr int64_t least_values = 100;  // the outer quantiles of fewer tell nothing
 
 double at_share(std::span<const double> sorted, double share) {
   const double at = share * static_cast<double>(sorted.size() - 1);
@@ -33,18 +34,14 @@ struct Middle {
   double centre, spread;
 };
 
-double skew(double low, double middle, double high) {
-  return (high + low - 2 * middle) / (high - low);
-}
-
 bool is_discrete(std::span<const double> sorted) {
   int64_t distinct = 1;
-  bool whole = true;
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    if (i > 0) distinct += sorted[i] != sorted[i - 1];
-    whole = whole && sorted[i] == std::round(sorted[i]);
-  }
-  return whole || distinct < std::min<int64_t>(least_distinct, std::ssize(sorted));
+  for (size_t i = 1; i < sorted.size(); ++i) distinct += sorted[i] != sorted[i - 1];
+  return distinct < least_distinct;
+}
+
+bool is_whole(std::span<const double> values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return value == std::round(value); });
 }
 
 Transform log_from_zero(bool positive) {
@@ -59,21 +56,62 @@ Transform asinh_of(const Middle& middle, double widths) {
   return transform;
 }
 
-// log of positive values, or of negative ones turned round, over many decades.
-bool takes_log(std::span<const double> sorted, bool positive, const ColumnTally* all) {
-  if (all && all->count() > 0 &&
-      (positive ? all->low().values()[0].value <= 0 : all->high().values()[0].value >= 0))
-    return false;
-  std::vector<double> size(sorted.begin(), sorted.end());
-  if (!positive) {
-    std::reverse(size.begin(), size.end());
-    for (double& value : size) value = -value;
+// Of values v that a transform takes to u, the log-likelihood per value of a normal distribution of u with
+// their moments, but for a constant: mean log du/dv - log sd(u) (Box and Cox 1964).
+double normality(std::span<const double> values, const Transform& transform) {
+  const auto n = static_cast<double>(values.size());
+  double mean = 0, squares = 0, slope = 0;
+  for (const double value : values) {
+    mean += transform.forward(value) / n;
+    slope += transform.log_slope(value) / n;
   }
-  if (size.front() <= 0) return false;
-  const double low = at_share(size, 0.01), middle = at_share(size, 0.5), high = at_share(size, 0.99);
-  const double before = skew(low, middle, high),
-               after = skew(std::log(low), std::log(middle), std::log(high));
-  return high / low > log_span && before > log_skew && std::abs(after) < log_skew_left * before;
+  for (const double value : values) {
+    const double difference = transform.forward(value) - mean;
+    squares += difference * difference / n;
+  }
+  return squares > 0 ? slope - std::log(squares) / 2 : -infinity;
+}
+
+// Linear below `width` on both sides of 0, logarithmic above.
+Transform asinh_from_zero(double width) {
+  Transform transform;
+  transform.kind = TransformKind::asinh;
+  transform.width = width;
+  return transform;
+}
+
+// log, or asinh from 0, where a normal distribution describes values of one sign so much better; none where
+// it does not. The zeros of measurements stay zeros and say nothing; those of counts are counts.
+Transform chosen_from_zero(std::span<const double> sorted, bool zero_is_inside) {
+  const bool positive = sorted.back() > 0;
+  const bool whole = is_whole(sorted);
+  std::vector<double> sizes;  // that are not 0, ascending
+  for (const double value : sorted) {
+    if (value != 0) sizes.push_back(std::abs(value));
+  }
+  if (!positive) std::reverse(sizes.begin(), sizes.end());
+  if (std::ssize(sizes) < least_values) return {};
+  std::vector<double> values = whole ? std::vector<double>(sorted.begin(), sorted.end()) : sizes;
+  for (double& value : values) value = std::abs(value);
+
+  const double before = normality(values, {});
+  Transform best;
+  double most = least_gain;
+  if (!zero_is_inside) {
+    if (const double gain = normality(values, between(0, infinity)) - before; gain > most) {
+      most = gain + log_ahead;
+      best = log_from_zero(positive);
+    }
+  }
+  for (const double share : {0.01, 0.05, 0.1, 0.25, 0.5}) {
+    const double width = at_share(sizes, share);
+    const Transform transform = asinh_from_zero(whole ? std::max(width, 1.0) : width);
+    const double gain = normality(values, transform) - before;
+    if (gain <= most) continue;
+    most = gain;
+    best = transform;
+  }
+  return best;
 }
 
 // Far values of all rows, where the few that a tally holds of each end are all of them.
@@ -125,6 +163,15 @@ double extremes(std::span<const double> sorted, const Middle& middle, const Colu
 
 VariableChoice robust_choice(const Middle& middle, std::string reason) {
   return {asinh_of(middle, robust_width), true, std::move(reason)};
+}
+
+// Whether the smallest and the largest of all values are ordinary ones after the transform.
+bool brings_in(const Transform& transform, std::span<const double> sorted, double smallest, double largest) {
+  std::vector<double> line;
+  for (const double value : sorted) line.push_back(transform.forward(value));
+  const Middle middle(line);
+  const auto distance = [&](double value) { return std::abs(transform.forward(value) - middle.centre); };
+  return std::max(distance(smallest), distance(largest)) <= far_away * middle.spread;
 }
 
 // A word that was given, for a variable with these values.
@@ -180,29 +227,39 @@ std::span<const std::string_view> enum_names(TransformWord) {
 }
 
 VariableChoice choose_transform(std::vector<double> values, const ColumnTally* all) {
-  constexpr size_t least_values = 100;  // the outer quantiles of fewer tell nothing
-  if (values.size() < least_values) return {};
+  if (std::ssize(values) < least_values) return {};
   std::sort(values.begin(), values.end());
   if (is_discrete(values)) return {};
   const bool more = all && all->count() > std::ssize(values);
-  const std::string span = core::brief_text(more ? all->low().values()[0].value : values.front()) + " to " +
-                           core::brief_text(more ? all->high().values()[0].value : values.back());
-  for (const bool positive : {true, false}) {
-    if (takes_log(values, positive, all))
-      return {log_from_zero(positive), false,
-              "log, because its values have one sign and span decades (" + span + ")"};
-  }
+  const double smallest = more ? all->low().values()[0].value : values.front(),
+               largest = more ? all->high().values()[0].value : values.back();
   const Middle middle(values);
+  const double share = middle.spread > 0 ? extremes(values, middle, all) : 0;
+
+  if (smallest >= 0 || largest <= 0) {
+    std::vector<double> ordinary = values;
+    if (share > 0) {
+      std::erase_if(ordinary,
+                    [&](double value) { return std::abs(value - middle.centre) > far_away * middle.spread; });
+    }
+    const Transform chosen = chosen_from_zero(ordinary, smallest == 0 || largest == 0);
+    if (chosen.kind != TransformKind::none &&
+        (share == 0 || brings_in(chosen, ordinary, smallest, largest))) {
+      return {chosen, false,
+              config::name_of(chosen.kind) + ", because the values have one sign and are skewed"};
+    }
+  }
   if (!(middle.spread > 0)) return {};
-  if (const double share = extremes(values, middle, all); share > 0) {
+  if (share > 0) {
     return robust_choice(middle, "robust, because " + percent_text(share) +
-                                     " of its values stand far away from all others (" + span + ")");
+                                     " of its values stand far away from all others (" +
+                                     core::brief_text(smallest) + " to " + core::brief_text(largest) + ")");
   }
   const double outer = outer_of_normal * middle.spread;
   const double up = (at_share(values, 0.995) - middle.centre) / outer,
                down = (middle.centre - at_share(values, 0.005)) / outer;
   if (std::max(up, down) <= heavy_tail) return {};
-  return {asinh_of(middle, 1), false, "asinh, because its tails are heavy (" + span + ")"};
+  return {asinh_of(middle, 1), false, "asinh, because the tails are heavy"};
 }
 
 SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sample,

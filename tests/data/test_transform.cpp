@@ -157,16 +157,17 @@ TEST_CASE("float64 tells columns of seconds since 1970 apart that float32 calls 
   REQUIRE_USER_ERROR(fit(seconds, request), says("the column t is constant"));
 }
 
-TEST_CASE("auto sees decades, tails and extremes, and leaves ordinary columns alone",
+TEST_CASE("auto sees skew, tails and extremes, and leaves ordinary columns alone",
           "[data][transform][auto]") {
   CHECK(chosen([](core::Philox& r) { return r.normal(); }) == TransformKind::none);
   CHECK(chosen([](core::Philox& r) { return r.uniform(); }) == TransformKind::none);
   CHECK(chosen([](core::Philox& r) { return std::abs(r.normal()); }) == TransformKind::none);
-  CHECK(chosen([](core::Philox& r) { return std::floor(1e6 * std::exp(-9 * r.uniform())); }) ==
-        TransformKind::none);
   CHECK(chosen([](core::Philox& r) { return std::pow(10, 4 * r.uniform()); }) == TransformKind::log);
   CHECK(chosen([](core::Philox& r) { return -std::pow(10, 4 * r.uniform()); }) == TransformKind::log);
   CHECK(chosen([](core::Philox& r) { return std::exp(2 * r.normal()); }) == TransformKind::log);
+  CHECK(chosen([](core::Philox& r) { return std::exp(0.6 * r.normal()); }) == TransformKind::log);
+  CHECK(chosen([](core::Philox& r) { return std::exp(0.3 * r.normal()); }) == TransformKind::none);
+  CHECK(chosen([](core::Philox& r) { return 1e6 + std::exp(0.6 * r.normal()); }) == TransformKind::none);
   CHECK(chosen([](core::Philox& r) { return std::tan(M_PI * (r.uniform() - 0.5)); }) == TransformKind::asinh);
   for (const double fill : {1e20, -999.0}) {
     const auto choice = data::choose_transform(
@@ -175,6 +176,58 @@ TEST_CASE("auto sees decades, tails and extremes, and leaves ordinary columns al
     CHECK(choice.transform.kind == TransformKind::asinh);
     CHECK_THAT(choice.transform.width, WithinRel(4, 0.1));
   }
+}
+
+TEST_CASE("auto takes asinh from zero for sizes that reach it, in any unit and with either sign",
+          "[data][transform][auto]") {
+  const auto exponential = numbers(5000, [](core::Philox& r) { return -std::log(r.uniform()); });
+  for (const double unit : {1.0, 1e-12, -1e9}) {
+    std::vector<double> values = exponential;
+    for (double& value : values) value *= unit;
+    const auto choice = data::choose_transform(values);
+    CAPTURE(unit);
+    REQUIRE(choice.transform.kind == TransformKind::asinh);
+    CHECK(choice.transform.centre == 0);
+    CHECK(choice.transform.width > 0.05 * std::abs(unit));
+    CHECK(choice.transform.width < 0.2 * std::abs(unit));
+  }
+  // rain: dry days are zeros, and stay so
+  const auto rain = data::choose_transform(
+      numbers(5000, [](core::Philox& r) { return r.uniform() < 0.6 ? 0 : std::exp(1.5 * r.normal()); }));
+  CHECK(rain.transform.kind == TransformKind::asinh);
+  CHECK(rain.transform.forward(0) == 0);
+}
+
+TEST_CASE("auto takes counts for what they are: skewed ones by asinh of one, labels and levels as they stand",
+          "[data][transform][auto]") {
+  const auto counts =
+      numbers(5000, [](core::Philox& r) { return std::floor(20 * std::exp(1.5 * r.normal())); });
+  const auto choice = data::choose_transform(counts);
+  CHECK(choice.transform.kind == TransformKind::asinh);
+  CHECK(choice.transform.centre == 0);
+  CHECK(choice.transform.width == 1);
+  const auto epidemic = [](core::Philox& r) {  // most rows hold no case
+    return r.uniform() < 0.7 ? 0 : std::floor(20 * std::exp(1.5 * r.normal()));
+  };
+  CHECK(chosen(epidemic) == TransformKind::asinh);
+  CHECK(chosen([](core::Philox& r) { return std::floor(1000 * r.uniform()); }) == TransformKind::none);
+  CHECK(chosen([](core::Philox& r) { return std::floor(3 * std::exp(r.normal())) > 5 ? 1.0 : 0.0; }) ==
+        TransformKind::none);
+}
+
+TEST_CASE("extremes among skewed values are brought in by log, or make the column robust",
+          "[data][transform][auto]") {
+  const auto with = [](double fill, double sigma) {
+    return data::choose_transform(numbers(
+        5000, [&](core::Philox& r) { return r.uniform() < 0.01 ? fill : std::exp(sigma * r.normal()); }));
+  };
+  const auto far = with(1e20, 1);
+  CHECK(far.robust);
+  const auto near = with(1e4, 1);
+  CHECK_FALSE(near.robust);
+  CHECK(near.transform.kind == TransformKind::log);
+  // what is ordinary decides: without the fill values there is nothing to straighten
+  CHECK(with(1e4, 0.2).robust);
 }
 
 TEST_CASE("extremes too rare for a sample make a column robust, and its signs are those of all rows",
