@@ -76,8 +76,8 @@ const config::Table<DataOptions>& data_table() {
           .alias("standardize_x")
           .add("transform_theta", &DataOptions::transform_theta, any<TransformWords>(),
                "the transform of theta before it is standardised, one word for all parameters or a list "
-               "with one for each. none; log, for values of one sign over decades; logit, between the "
-               "prior's ends; asinh, for heavy tails; robust, where a few values stand far away; auto is "
+               "with one for each. none; log, for skewed values of one sign; logit, between the prior's "
+               "ends; asinh, for heavy tails; robust, where a few values stand far away; auto is "
                "what the built-in task needs (sir, lotka_volterra: log), else it looks at the data, says "
                "what it chose, and leaves ordinary parameters alone (docs/data.md)")
           .add("transform_x", &DataOptions::transform_x, any<TransformWords>(),

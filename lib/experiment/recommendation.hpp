@@ -8,7 +8,7 @@
 #include "data/data_options.hpp"
 #include "data/prior/prior.hpp"
 #include "data/simulate/command_simulator.hpp"
-#include "experiment/recipe.hpp"
+#include "experiment/recipe_choices.hpp"
 
 namespace fluxsbi::experiment {
 
