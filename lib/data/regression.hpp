@@ -3,17 +3,13 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
-
-#include "data/source/row_source.hpp"
-#include "data/standardise.hpp"
 
 namespace fluxsbi::data {
 
 /// What networks learn of theta given x: theta itself (none), or what a linear regression on x leaves of it.
-/// automatic: linear, unless the ends of theta would cut the residuals too often (most_cut).
+/// automatic: linear, unless it is known to do harm (regression_fit.hpp).
 enum class RegressionKind { none, linear, automatic };
 std::span<const std::string_view> enum_names(RegressionKind);
 
@@ -37,32 +33,5 @@ struct Regression {
   void to_residual(std::span<double> z, std::span<const double> centres) const;
   void from_residual(std::span<double> r, std::span<const double> centres) const;
 };
-
-/// A regression and what it explains.
-struct FittedRegression {
-  Regression regression;  ///< empty where it would explain nothing
-  /// Of each feature's variance, the share that x tells linearly, [theta size].
-  std::vector<double> explained;
-  /// How many features of a row have an end of theta's range within two deviations of their residual's
-  /// centre, on average over rows: such an end moves with x in the residual, and stands still in theta.
-  double cut = 0;
-};
-/// With more than this, `automatic` leaves theta as it is (docs/recipe.md).
-inline constexpr double most_cut = 2;
-
-/// Fits by ridge regression to up to most_regression_rows evenly spaced ones of the rows `training`, after
-/// standardisation. Each feature's penalty is chosen by five folds of these rows, whose left-out residuals
-/// give `scale` as well: residuals of the rows of a fit are too small. A feature of which less than a
-/// twentieth is explained keeps weights of 0. Throws UserError for fewer than least_regression_rows rows, and
-/// for no x or more than most_regression_values values of it.
-FittedRegression fit_regression(const RowSource& rows, std::span<const int64_t> training,
-                                const Standardiser& theta, const Standardiser& x);
-inline constexpr int64_t most_regression_rows = 100'000, least_regression_rows = 20,
-                         most_regression_values = 500;
-
-/// What the fit found, in one line: "data.regression: linear: x explains ...".
-std::string remark_of(const FittedRegression& fitted, const std::vector<std::string>& theta_names);
-/// Why `automatic` does not take it: "data.regression: auto: none, because ...".
-std::string remark_of_cut(const FittedRegression& fitted);
 
 }  // namespace fluxsbi::data

@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "data/files/names.hpp"
 #include "data/files/sets.hpp"
+#include "data/regression_fit.hpp"
 #include "data/side_survey.hpp"
 #include "io/atomic_file.hpp"
 
@@ -239,8 +240,8 @@ void add_regression(const Dataset& dataset, RegressionKind kind, Survey& survey)
     return;
   }
   FittedRegression fitted = fit_regression(*dataset.rows, training, survey.theta, survey.x);
-  if (kind == RegressionKind::automatic && fitted.cut > most_cut) {
-    survey.remarks.push_back(remark_of_cut(fitted));
+  if (kind == RegressionKind::automatic && !is_harmless(fitted)) {
+    survey.remarks.push_back(remark_of_refusal(fitted));
     return;
   }
   survey.remarks.push_back(

@@ -25,8 +25,8 @@ using TransformWords = std::vector<TransformWord>;
 
 /// Thresholds of `auto` (docs/data.md). log, or asinh from 0, is taken from this gain on: how much better the
 /// log-likelihood of a normal distribution is for the transformed values than for the values themselves, in
-/// nats a value. A lognormal gains .035 with a sigma of .2, .19 with .5 and .74 with 1, an exponential .35, half
-/// a normal .12, uniform numbers nothing.
+/// nats a value. A lognormal gains .035 with a sigma of .2, .19 with .5 and .74 with 1, an exponential .35,
+/// half a normal .12, uniform numbers nothing.
 inline constexpr double least_gain = 0.15;
 inline constexpr double log_ahead = 0.02;  ///< asinh from 0 is taken where it gains so much more than log
 /// Over the built-in tasks the tails reach 4.6 (slcp_distractors' Student t), and no value stands apart;

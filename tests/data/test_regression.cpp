@@ -9,7 +9,7 @@
 
 #include "core/philox.hpp"
 #include "data/errors.hpp"
-#include "data/regression.hpp"
+#include "data/regression_fit.hpp"
 #include "data/source/standardised_rows.hpp"
 
 using namespace fluxsbi;
@@ -139,6 +139,30 @@ TEST_CASE("what x does not tell linearly is left alone", "[data][regression]") {
       data::fit_regression(*source_of(first_alone, x, rows), numbers(rows), plain(1), plain(inputs));
   CHECK(none.regression.empty());
   CHECK_THAT(data::remark_of(none, {"a"}), ContainsSubstring("the networks learn theta itself"));
+}
+
+TEST_CASE("a function of x that is not linear is seen in what the linear one leaves", "[data][regression]") {
+  constexpr int64_t rows = 4000;
+  const auto fit_of = [](double bend, double widening) {
+    core::Philox random(8, core::Purpose::test);
+    std::vector<double> theta, x;
+    for (int64_t row = 0; row < rows; ++row) {
+      const double s = random.normal(), other = random.normal();
+      x.insert(x.end(), {s, other});
+      theta.push_back(s + bend * (s * s - 1) + 0.3 * std::exp(widening * s) * random.normal());
+    }
+    return data::fit_regression(*source_of(theta, x, rows), numbers(rows), plain(1), plain(2));
+  };
+  const auto straight = fit_of(0, 0);
+  CHECK(straight.curved < 0.02);
+  CHECK(data::is_harmless(straight));
+  // The variance of bend (s^2 - 1) is 2 bend^2 = .18, beside .09 of noise.
+  const auto bent = fit_of(0.3, 0);
+  CHECK_THAT(bent.curved, WithinAbs(0.18 / 0.27, 0.05));
+  CHECK_FALSE(data::is_harmless(bent));
+  CHECK_THAT(data::remark_of_refusal(bent), ContainsSubstring("theta is not a linear function of x"));
+  // A width that changes with x is the network's to learn, and leaves no place to find.
+  CHECK(fit_of(0, 0.5).curved < 0.05);
 }
 
 TEST_CASE("a constant that is kept, and what is not explained, stay as they are", "[data][regression]") {
