@@ -32,8 +32,12 @@ struct Teacher {
   int64_t steps = 0;  // that it was trained for
 };
 
-std::string absolute(const std::string& path) {
-  return fs::absolute(path).lexically_normal().string();
+// The absolute path as YAML text.
+std::string quoted_path(const std::string& path) {
+  std::string text = "'";
+  for (const char c : fs::absolute(path).lexically_normal().string())
+    text += c == '\'' ? "''" : std::string(1, c);
+  return text + "'";
 }
 
 // A run trains on after its best step.
@@ -94,7 +98,7 @@ class StudentConfig {
     set("sampling.guidance_scale", "1");
     set("distillation.evaluations", std::to_string(request.evaluations));
     if (before.sampling.spacing) set("distillation.spacing", core::number_text(*before.sampling.spacing));
-    set("distillation.teacher", "'" + absolute(request.teacher) + "'");
+    set("distillation.teacher", quoted_path(request.teacher));
     for (const std::string& one : request.assignments) {
       if (one.starts_with("distillation.")) config::set_from_command_line(document_, one);
     }

@@ -157,6 +157,7 @@ void TrainingRun::open_data() {
     dataset_.prior.transform = experiment_.prior.transform;
     experiment_.prior = dataset_.prior;
   }
+  if (teacher_) require_variables_of_teacher();
   data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
   unresolved_ = experiment_.model->clone();
   seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
@@ -164,7 +165,6 @@ void TrainingRun::open_data() {
   for (const auto& remark : experiment_.embedding.remarks()) core::log::info(remark);
   for (const auto& remark : experiment_.model->remarks()) core::log::info(remark);
   if (!dataset_.remarks.empty()) core::log::info(dataset_.remarks);
-  if (teacher_) require_variables_of_teacher();
 }
 
 void TrainingRun::survey_data() {

@@ -19,11 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A teacher of two_moons, from a file of simulations, and 20 observations.
+// A teacher of two_moons, from a file of simulations, and 4 observations.
 struct Taught {
   explicit Taught(const std::string& config = tiny_config(), const std::vector<std::string>& extra = {}) {
     succeed({"simulate", "two_moons", "-n", "2000", "--seed", "3", "-o", file("data.npz")});
-    succeed({"simulate", "two_moons", "-n", "20", "--seed", "4", "-o", file("x.npz")});
+    succeed({"simulate", "two_moons", "-n", "4", "--seed", "4", "-o", file("x.npz")});
     io::write_text(file("tiny.yaml"), config);
     std::vector<std::string> words{"train",  file("tiny.yaml"), "-o", teacher, "-q",
                                    "--data", file("data.npz")};
@@ -45,7 +45,7 @@ struct Taught {
     return words;
   }
   std::vector<float> draws(const std::string& run, const std::vector<std::string>& extra = {}) const {
-    std::vector<std::string> words{"sample", file(run), "--x", file("x.npz"),     "-n",      "50",
+    std::vector<std::string> words{"sample", file(run), "--x", file("x.npz"),     "-n",      "200",
                                    "--seed", "11",      "-o",  file("draws.npz"), "--force", "--no-reject"};
     words.insert(words.end(), extra.begin(), extra.end());
     succeed(words);
@@ -105,7 +105,7 @@ TEST_CASE("a distillation that was stopped and resumed is the one that was not",
 }
 
 TEST_CASE("densities and modes of a student are its teacher's", "[app][distill][density]") {
-  const Taught taught(tiny_config() + "prior: {kind: uniform, low: [-1, -1], high: [1, 1]}\n");
+  const Taught taught(tiny_config() + "prior: {kind: box, low: [-1, -1], high: [1, 1]}\n");
   succeed(taught.distil("student"));
   const auto log_prob = [&](const std::string& run) {
     const std::string said = succeed({"log-prob", taught.file(run), "--theta", taught.file("x.npz"), "--x",
@@ -123,7 +123,8 @@ TEST_CASE("densities and modes of a student are its teacher's", "[app][distill][
   const std::string about = succeed({"info", taught.file("student")});
   CHECK(holds(about, "draws with 4 evaluations of the network"));
   CHECK(holds(about, taught.teacher));
-  CHECK(holds(succeed({"diagnose", taught.file("student"), "solver", "-o", taught.file("d")}),
+  CHECK(holds(succeed({"diagnose", taught.file("student"), "solver", "--pairs", "20", "-n", "20", "-o",
+                       taught.file("d")}),
               "the teacher's steps"));
   // Draws that are weighed by their density must follow it.
   refuses({"sample", taught.file("student"), "--x", taught.file("x.npz"), "-n", "5", "--likelihood",
@@ -143,7 +144,7 @@ TEST_CASE("what a student cannot do is told before any work", "[app][distill][mi
     refuses(taught.distil("bad", {"--evaluations", count}), "must be from 1 to 64");
   refuses(taught.distil("bad", {"--set", "model.depth=2"}), "a student is what its teacher is");
   refuses(taught.distil("bad", {"--set", "training.seed=2"}), "not seed");
-  refuses(taught.distil("bad", {"--set", "training.nstep=2"}), "training.nsteps");
+  refuses(taught.distil("bad", {"--set", "training.nstep=2"}), "did you mean 'nsteps'");
   refuses({"distill", taught.file("nowhere"), "-o", taught.file("bad")}, "does not exist");
   CHECK_FALSE(fs::exists(taught.file("bad")));
 
@@ -181,14 +182,14 @@ TEST_CASE("an ensemble is distilled member by member", "[app][distill][ensemble]
   refuses(taught.distil("student"), taught.teacher + "/members/1");
   succeed({"distill", taught.teacher + "/members/2", "-o", taught.file("student"), "-q", "--set",
            "training.nsteps=20"});
-  CHECK(taught.draws("student").size() == 20 * 50 * 2);
+  CHECK(taught.draws("student").size() == 4 * 200 * 2);
 }
 
 TEST_CASE("a student of a joint model answers any conditional", "[app][distill][joint]") {
   const std::string model = GENERATE(std::string("flux1joint"), std::string("simformer"));
   const Taught taught(tiny_joint_config(model));
   succeed(taught.distil("student", {"--evaluations", "2"}));
-  CHECK(taught.draws("student").size() == 20 * 50 * 2);
+  CHECK(taught.draws("student").size() == 4 * 200 * 2);
   io::write_text(taught.file("q.csv"), "theta_0,theta_1,x_0,x_1\n0.25,,0.5,\n,,,\n");
   succeed({"sample", taught.file("student"), "--given", taught.file("q.csv"), "-n", "6", "-o",
            taught.file("all.npz")});
