@@ -59,7 +59,6 @@ Teacher open_teacher(const std::string& run_or_file) {
   if (!model->members.empty())
     throw core::UserError(path + " is an ensemble; distil its members one by one, such as " +
                           (fs::is_directory(run_or_file) ? run_or_file : std::string("RUN")) + "/members/1");
-  model->reference = {};  // the student remembers the data itself
   const int64_t steps = trained_steps(run_or_file, *model);
   return {std::move(model), steps};
 }
@@ -74,7 +73,7 @@ void refuse_assignments(const std::vector<std::string>& assignments) {
     if (!free || key == "training.ensemble" || key == "training.member" || key == "training.seed")
       throw core::UserError(
           "--set " + assignment + ": a student is what its teacher is; --set changes the " +
-          "sections training (not seed, whose split the teacher has, or ensemble), " +
+          "sections training (not seed, ensemble and member, which split the rows), " +
           "optimizer and output, distillation.substeps and distillation.spacing" +
           (key == "distillation.evaluations" ? "; --evaluations says the evaluations" : ""));
   }
@@ -115,14 +114,14 @@ class StudentConfig {
   }
 
   void set_schedule(const Experiment& before, int64_t steps) {
-    constexpr int64_t validations = 20, evaluations = 2048;
+    constexpr int64_t validations = 10, checkpoints = 10, evaluations = 1024;
     set("training.nsteps", std::to_string(steps));
     set("training.val_every", std::to_string(std::max<int64_t>(1, steps / validations)));
-    set("training.ensemble", "1");
-    set("training.member", "null");
+    const int64_t often = std::max<int64_t>(1, steps / checkpoints);
+    set("training.save_every", std::to_string(std::min(often, before.training.save_every)));
     set("training.validation_evaluations", std::to_string(evaluations));
-    // The average forgets the teacher's weights over a twentieth of the steps.
-    const double decay = 1 - static_cast<double>(validations) / static_cast<double>(steps);
+    constexpr double memories = 20;  // the average forgets the teacher's weights so often
+    const double decay = 1 - memories / static_cast<double>(steps);
     set("training.ema_decay", core::number_text(std::clamp(decay, 0.0, before.training.ema_decay)));
     set("optimizer.warmup_steps", "null");
     set("optimizer.schedule_steps", "null");
@@ -175,6 +174,11 @@ void start_distillation(const DistillationRequest& request) {
       throw core::UserError("--evaluations " + std::to_string(request.evaluations) + ": must be from 1 to " +
                             std::to_string(most_evaluations));
     refuse_assignments(request.assignments);
+    std::error_code ignored;
+    if (fs::equivalent(request.folder, request.teacher, ignored))
+      throw core::UserError(
+          "-o " + request.folder +
+          ": is the teacher's own run, which the student would replace; name another folder");
     check_run_folder(request.folder, request.force);
   });
   Teacher teacher;

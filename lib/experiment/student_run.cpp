@@ -32,7 +32,9 @@ bool same_shape(const data::DataShape& a, const data::DataShape& b) {
 
 void TrainingRun::take_teacher(std::shared_ptr<const checkpoint::ModelFile> teacher) {
   teacher_ = std::move(teacher);
-  setup_.model.teacher = teacher_;
+  auto kept = std::make_shared<checkpoint::ModelFile>(*teacher_);
+  kept->reference = {};  // the student remembers the data itself
+  setup_.model.teacher = std::move(kept);
 }
 
 void TrainingRun::require_variables_of_teacher() const {

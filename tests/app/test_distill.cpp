@@ -143,10 +143,12 @@ TEST_CASE("what a student cannot do is told before any work", "[app][distill][mi
   for (const char* count : {"0", "-1", "65"})
     refuses(taught.distil("bad", {"--evaluations", count}), "must be from 1 to 64");
   refuses(taught.distil("bad", {"--set", "model.depth=2"}), "a student is what its teacher is");
-  refuses(taught.distil("bad", {"--set", "training.seed=2"}), "not seed");
+  refuses(taught.distil("bad", {"--set", "training.seed=2"}), "not seed, ensemble");
   refuses(taught.distil("bad", {"--set", "training.nstep=2"}), "did you mean 'nsteps'");
   refuses({"distill", taught.file("nowhere"), "-o", taught.file("bad")}, "does not exist");
   CHECK_FALSE(fs::exists(taught.file("bad")));
+  refuses(taught.distil("teacher", {"--force"}), "is the teacher's own run");
+  CHECK(fs::exists(taught.teacher + "/model.safetensors"));
 
   succeed(taught.distil("student"));
   refuses(taught.distil("student"), "holds a run already");
@@ -183,6 +185,12 @@ TEST_CASE("an ensemble is distilled member by member", "[app][distill][ensemble]
   succeed({"distill", taught.teacher + "/members/2", "-o", taught.file("student"), "-q", "--set",
            "training.nsteps=20"});
   CHECK(taught.draws("student").size() == 4 * 200 * 2);
+  // Its rows are split as its teacher's were: it validates with rows that neither has learned from.
+  const auto rows = [&](const std::string& run) {
+    return checkpoint::load_model(run + "/model.safetensors").remarks.at("validation_rows");
+  };
+  CHECK(rows(taught.file("student")) == rows(taught.teacher + "/members/2"));
+  CHECK(holds(read_file(taught.file("student/config.yaml")), "member: 2"));
 }
 
 TEST_CASE("a student of a joint model answers any conditional", "[app][distill][joint]") {
