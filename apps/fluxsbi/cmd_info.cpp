@@ -9,6 +9,7 @@
 #include "checkpoint/model_file.hpp"
 #include "checkpoint/training_state.hpp"
 #include "command.hpp"
+#include "config/value.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "info_line.hpp"
@@ -46,10 +47,27 @@ std::string weights_text(const checkpoint::ModelFile& member) {
          core::number_text(member.validation_loss);
 }
 
+// What a student's config says of it. Only the section is read: this program may have no methods.
+void print_student(const checkpoint::ModelFile& file) {
+  if (!file.teacher) return;
+  const config::Value config = config::parse_yaml(file.config, "the model's configuration");
+  const auto key = [&](const char* name) {
+    const config::Value* section = config.find("distillation");
+    const config::Value* value = section ? section->find(name) : nullptr;
+    return value ? value->scalar : std::string("?");
+  };
+  line("student", "draws with " + key("evaluations") + " evaluations of the network (sampling.spacing " +
+                      key("spacing") + "), distilled with " + key("substeps") +
+                      " evaluations of its teacher a jump");
+  line("teacher", key("teacher") + ", " + weights_text(*file.teacher) +
+                      "; its weights lie in this file, for densities and modes");
+}
+
 void print_model(const std::string& path) {
   const checkpoint::ModelFile file = checkpoint::load_model(path);
   line("model file", path + " (fluxsbi " + file.version + ")");
   print_size(file);
+  print_student(file);
   line("infers", core::join(file.theta_names) + "  " +
                      core::shape_text(std::vector<int64_t>{file.shape.theta_dim, file.shape.theta_channels}));
   const bool has_x = file.shape.x_dim > 0;

@@ -33,6 +33,11 @@ std::span<const CommandRow> commands() {
           network(declare_train)},
       CommandRow{"resume", "continue a run from its last checkpoint", "fluxsbi resume runs/moons",
                  network(declare_resume)},
+      CommandRow{"distill",
+                 "train a student of a trained model, which draws with a few evaluations of the network",
+                 "fluxsbi distill runs/moons --evaluations 4 -o runs/fast\n"
+                 "  fluxsbi sample runs/fast --x simulations.npz -n 100 -o fast.npz",
+                 network(declare_distill)},
       CommandRow{
           "sample",
           "draw posterior samples for every observation of a file, or any conditional of a joint model",

@@ -32,6 +32,10 @@ std::string identity(const ModelFile& model) {
     const std::string of_member = identity(member);
     crc = io::crc32(std::as_bytes(std::span(of_member)), crc);
   }
+  if (model.teacher) {
+    const std::string of_teacher = identity(*model.teacher);
+    crc = io::crc32(std::as_bytes(std::span(of_teacher)), crc);
+  }
   char text[9];
   std::snprintf(text, sizeof text, "%08x", crc);
   return text;

@@ -157,6 +157,10 @@ json to_json(const ModelFile& model) {
               {"remarks", model.remarks}};
   if (!model.reference.empty()) object["reference"] = reference_json(model.reference);
   if (!model.regression.empty()) object["regression"] = regression_json(model.regression);
+  if (model.teacher) {
+    object["teacher"] = to_json(*model.teacher);
+    object["teacher"]["config"] = model.teacher->config;
+  }
   for (const ModelFile& member : model.members) {
     json one = to_json(member);
     one["config"] = member.config;
@@ -189,6 +193,11 @@ ModelFile model_from_json(const json& object) {
   model.validation_loss = loss.is_null() ? std::numeric_limits<double>::quiet_NaN() : loss.get<double>();
   model.version = object.at("version");
   model.remarks = object.at("remarks").get<std::map<std::string, std::string>>();
+  if (object.contains("teacher")) {
+    ModelFile teacher = model_from_json(object.at("teacher"));
+    teacher.config = object.at("teacher").at("config");
+    model.teacher = std::make_shared<const ModelFile>(std::move(teacher));
+  }
   if (!object.contains("members")) return model;
   for (const json& one : object.at("members")) {
     model.members.push_back(model_from_json(one));

@@ -16,7 +16,7 @@ namespace fluxsbi::checkpoint {
 /// Whether a feature is transformed by asinh, which version 0.1 cannot read.
 bool has_asinh(const data::Standardiser& standardiser);
 
-/// Everything of a ModelFile but weights and config; of an ensemble also the members' configs.
+/// Everything of a ModelFile but weights and config; also the configs of members and of a teacher.
 nlohmann::json to_json(const ModelFile& model);
 /// Throws nlohmann::json::exception or std::invalid_argument for what is missing or does not fit together.
 ModelFile model_from_json(const nlohmann::json& json);

@@ -20,13 +20,16 @@ std::string prefix_of(size_t member) {
   return "member_" + std::to_string(member + 1) + "/";
 }
 
+const std::string teacher_prefix = "teacher/";
+
 bool has_regression(const ModelFile& model) {
   return !model.regression.empty() || std::any_of(model.members.begin(), model.members.end(), has_regression);
 }
 
 // The oldest format that says all of the model: what older programs can read.
 int64_t format_of(const ModelFile& model) {
-  if (has_regression(model)) return model_format;
+  if (model.teacher) return model_format;
+  if (has_regression(model)) return 4;
   if (!model.members.empty()) return 3;
   return has_asinh(model.theta) || has_asinh(model.x) ? 2 : 1;
 }
@@ -35,6 +38,9 @@ io::Arrays arrays_of(const ModelFile& model) {
   io::Arrays arrays = model.weights;
   for (size_t m = 0; m < model.members.size(); ++m) {
     for (const auto& [name, array] : model.members[m].weights) arrays.emplace(prefix_of(m) + name, array);
+  }
+  if (model.teacher) {
+    for (const auto& [name, array] : model.teacher->weights) arrays.emplace(teacher_prefix + name, array);
   }
   return arrays;
 }
@@ -45,17 +51,31 @@ bool same_variables(const ModelFile& a, const ModelFile& b) {
          a.shape.x_grid == b.shape.x_grid && a.shape.has_gaps() == b.shape.has_gaps();
 }
 
-// Gives each member its arrays. Throws std::invalid_argument for a member without, and for arrays of none.
+// Takes those whose names begin with the prefix, without it.
+io::Arrays take_prefixed(io::Arrays& arrays, const std::string& prefix) {
+  io::Arrays taken;
+  for (auto at = arrays.lower_bound(prefix); at != arrays.end() && at->first.starts_with(prefix);
+       at = arrays.erase(at))
+    taken.emplace(at->first.substr(prefix.size()), std::move(at->second));
+  return taken;
+}
+
+// Gives each member, and the teacher, its arrays. Throws std::invalid_argument for one without, and for
+// arrays of none.
 void take_arrays(io::Arrays arrays, ModelFile& model) {
+  if (model.teacher) {
+    auto teacher = std::make_shared<ModelFile>(*model.teacher);
+    teacher->weights = take_prefixed(arrays, teacher_prefix);
+    if (teacher->weights.empty())
+      throw std::invalid_argument("the model is a student, and its teacher's weights are missing");
+    model.teacher = std::move(teacher);
+  }
   if (model.members.empty()) {
     model.weights = std::move(arrays);
     return;
   }
   for (size_t m = 0; m < model.members.size(); ++m) {
-    const std::string prefix = prefix_of(m);
-    for (auto at = arrays.lower_bound(prefix); at != arrays.end() && at->first.starts_with(prefix);
-         at = arrays.erase(at))
-      model.members[m].weights.emplace(at->first.substr(prefix.size()), std::move(at->second));
+    model.members[m].weights = take_prefixed(arrays, prefix_of(m));
     if (model.members[m].weights.empty())
       throw std::invalid_argument("it holds no weights of member " + std::to_string(m + 1) + " of " +
                                   std::to_string(model.members.size()));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace fluxsbi::checkpoint {
 
 /// The format's version; an error says so if a file has a later one.
 inline constexpr int64_t model_format =
-    4;  // of a regression of theta on x; 3 of ensembles; 2 of features that
+    5;  // of a student; 4 of a regression of theta on x; 3 of ensembles; 2 of features that
         // asinh transforms; else 1
 
 struct ModelFile {
@@ -35,6 +36,9 @@ struct ModelFile {
   /// Of an ensemble: complete models of the same variables, whose equal mixture is the model; `weights` above
   /// is empty then, and the standardisers are the first member's. `reference` stands above alone.
   std::vector<ModelFile> members;
+  /// Of a student (method/student.hpp): the complete model that it learned from, which answers for densities;
+  /// its `reference` is empty. Null: no student.
+  std::shared_ptr<const ModelFile> teacher;
 };
 
 /// The ensemble of these models, two or more. step and validation_loss are the members' means. Throws

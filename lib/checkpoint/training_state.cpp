@@ -43,6 +43,13 @@ void remove_old(const std::string& run, int64_t keep) {
   }
 }
 
+// The oldest format that says all of the state.
+int64_t format_of_state(const ModelFile& model) {
+  if (model.teacher) return checkpoint_format;
+  if (!model.regression.empty()) return 3;
+  return has_asinh(model.theta) || has_asinh(model.x) ? 2 : 1;
+}
+
 }  // namespace
 
 double scalar_or(const TrainingState& state, const std::string& name, double otherwise) {
@@ -80,9 +87,7 @@ void save_state(const std::string& run, const TrainingState& state, int64_t keep
   make_checkpoint_folder(run);
   io::Safetensors file;
   file.arrays = state.arrays;
-  const bool has_asinh_feature = has_asinh(state.model.theta) || has_asinh(state.model.x);
-  const int64_t oldest = !state.model.regression.empty() ? checkpoint_format : has_asinh_feature ? 2 : 1;
-  write_metadata(file, checkpoint_kind, oldest, state.config,
+  write_metadata(file, checkpoint_kind, format_of_state(state.model), state.config,
                  {{"step", state.step},
                   {"seed", state.seed},
                   {"scalars", state.scalars},

@@ -11,8 +11,8 @@
 
 namespace fluxsbi::checkpoint {
 
-inline constexpr int64_t checkpoint_format = 3;  // of a regression of theta on x; 2 of features that asinh
-                                                 // transforms; else 1
+inline constexpr int64_t checkpoint_format = 4;  // of a student; 3 of a regression of theta on x; 2 of
+                                                 // features that asinh transforms; else 1
 
 /// The trainer's state. Random numbers and the data's order are functions of (seed, step), so these two
 /// suffice.

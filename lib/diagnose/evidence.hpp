@@ -20,6 +20,7 @@ struct Observation {
   /// [M, theta_dim] from one noise, with the run's steps and with twice as many; nothing is drawn again,
   /// wherever it lies. Empty: none.
   std::vector<double> draws_coarse, draws_fine;
+  bool fine_of_teacher = false;  ///< draws_fine are those of a student's teacher, by the teacher's steps
   /// [M] of these draws, log p(x | theta) p(theta) / q(theta | x) up to a constant, -infinity where that is
   /// 0, NaN where a draw is; empty: no likelihood is known.
   std::vector<double> log_weights;

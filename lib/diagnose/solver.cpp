@@ -37,10 +37,10 @@ std::vector<double> step_differences(const Observation& observation, size_t d) {
   return worst;
 }
 
-Graph difference_graph(const std::vector<double>& sorted, const std::string& name) {
+Graph difference_graph(const std::vector<double>& sorted, const std::string& finer, const std::string& name) {
   constexpr int points = 100;
   Graph graph;
-  graph.title = "Differences between the run's steps and twice as many, " + name;
+  graph.title = "Differences between the run's steps and " + finer + ", " + name;
   graph.x_label = "share of the draws";
   graph.y_label = "difference in posterior standard deviations";
   graph.expected = largest_step_difference;
@@ -56,7 +56,8 @@ Finding step_finding(const Observation& observation, size_t d) {
   const std::vector<double> worst = step_differences(observation, d);
   Finding finding;
   finding.test = solver_name;
-  finding.statistic = "median difference to twice as many steps, in posterior sd, at " + observation.name;
+  const std::string finer = observation.fine_of_teacher ? "the teacher's steps" : "twice as many steps";
+  finding.statistic = "median difference to " + finer + ", in posterior sd, at " + observation.name;
   finding.high = largest_step_difference;
   if (std::ssize(worst) < least_compared_draws) {
     finding.verdict = Verdict::not_enough;
@@ -70,10 +71,15 @@ Finding step_finding(const Observation& observation, size_t d) {
                                       ? std::to_string(observation.evaluations) + " evaluations a draw"
                                       : "The run's steps";
   finding.meaning = evaluations + " move a draw by " + core::brief_text(finding.value) +
-                    " posterior sd from where twice as many put it (median; 99 % of the draws: below " +
+                    " posterior sd from where " + finer + " put it (median; 99 % of the draws: below " +
                     core::brief_text(quantile_of(worst, 0.99)) +
                     ", largest: " + core::brief_text(worst.back()) + ").";
-  if (finding.verdict == Verdict::fail) {
+  if (finding.verdict == Verdict::fail && observation.fine_of_teacher) {
+    finding.next =
+        "Draws that differ one by one may still be of the same posterior: compare samples of student and "
+        "teacher by fluxsbi c2st. To come nearer, distil with more evaluations, or longer "
+        "(--set training.nsteps).";
+  } else if (finding.verdict == Verdict::fail) {
     // Of order one at worst, the error halves with twice the steps.
     const auto times = static_cast<int64_t>(std::exp2(std::ceil(std::log2(finding.value / finding.high))));
     finding.next =
@@ -83,7 +89,7 @@ Finding step_finding(const Observation& observation, size_t d) {
              : std::string()) +
         "; that suffices even for a solver of order one.";
   }
-  finding.graphs.push_back(difference_graph(worst, observation.name));
+  finding.graphs.push_back(difference_graph(worst, finer, observation.name));
   return finding;
 }
 

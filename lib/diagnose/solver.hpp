@@ -8,7 +8,8 @@
 namespace fluxsbi::diagnose {
 
 /// For each observation, draws of the same noise with the run's steps and with twice as many: the difference
-/// of each variable in its posterior standard deviations. A finding on the median over the draws of the
+/// of each variable in its posterior standard deviations. Of a student: with its jumps and with its teacher's
+/// steps. A finding on the median over the draws of the
 /// largest variable's difference, which passes up to largest_step_difference and says how many evaluations
 /// would do; one on the draws beyond the prior's support, which were drawn again, and on those that could not
 /// be filled (at most 1 %).

@@ -34,7 +34,7 @@ std::string obstacle_of_weights(const sample::Posterior& posterior, const Diagno
   if (likelihood.empty())
     return "needs a likelihood; name a task or a YAML file with likelihood.command by --likelihood";
   try {
-    experiment::training_prior_of(posterior, "--likelihood " + likelihood);
+    experiment::prior_for_weighing(posterior, "--likelihood " + likelihood);
     experiment::for_weighing(request.gather.sampling);
   } catch (const core::UserError& problem) {
     return std::string("cannot be made: ") + problem.what();

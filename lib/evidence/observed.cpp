@@ -146,6 +146,14 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
     const auto draw = [&](const sample::SamplingOptions& sampling) {
       return posterior.sample(x, 1, observed.draws, options.seed, number, sampling);
     };
+    // A student has no finer steps than its teacher's.
+    const auto draw_finer = [&](const sample::SamplingOptions& sampling) {
+      sample::Posterior* teacher = posterior.teacher();
+      if (teacher == nullptr) return draw(finer(posterior, sampling));
+      sample::SamplingOptions of_teacher = teacher->sampling();
+      of_teacher.reject = sampling.reject;
+      return teacher->sample(x, 1, observed.draws, options.seed, number, of_teacher);
+    };
     const sample::Samples drawn = draw(options.sampling);
     observation.theta = drawn.values;
     observation.evaluations = drawn.evaluations;
@@ -154,7 +162,8 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
       // Draws that are drawn again would be compared with others.
       sample::SamplingOptions all = options.sampling;
       all.reject = false;
-      const sample::Samples coarse = draw(all), fine = draw(finer(posterior, all));
+      const sample::Samples coarse = draw(all), fine = draw_finer(all);
+      observation.fine_of_teacher = posterior.teacher() != nullptr;
       observation.draws_coarse = coarse.values;
       observation.draws_fine = fine.values;
       observation.evaluations_fine = fine.evaluations;

@@ -38,6 +38,14 @@ std::unique_ptr<data::Likelihood> likelihood_of(const sample::Posterior& posteri
 
 }  // namespace
 
+const data::Prior& prior_for_weighing(const sample::Posterior& posterior, const std::string& asked) {
+  if (posterior.teacher())
+    throw core::UserError(asked +
+                          ": the model is a student, whose draws do not follow the density that is computed, "
+                          "its teacher's; ask the teacher (teacher.safetensors in the student's run folder)");
+  return training_prior_of(posterior, asked);
+}
+
 sample::SamplingOptions for_weighing(sample::SamplingOptions sampling) {
   if (sampling.guidance_scale != 1)
     throw core::UserError(
@@ -59,7 +67,7 @@ sample::SamplingOptions for_weighing(sample::SamplingOptions sampling) {
 Correction::Correction(sample::Posterior& posterior, const std::string& likelihood, std::span<const double> x,
                        const sample::SamplingOptions& sampling)
     : posterior_(posterior),
-      prior_(training_prior_of(posterior, "--likelihood " + likelihood)),
+      prior_(prior_for_weighing(posterior, "--likelihood " + likelihood)),
       x_(x),
       densities_(for_weighing(sampling)),
       likelihood_(likelihood_of(posterior, likelihood)),

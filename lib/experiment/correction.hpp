@@ -22,7 +22,8 @@ class Correction final : public Weigher {
   /// a joint model itself knows of p(x | theta). x: [rows, x_size] of the asked rows. sampling: the section
   /// by which densities are computed, with dopri5 to about a hundredth. posterior and x must outlive it.
   /// Throws UserError for a likelihood that does not fit the model or that one draw of the prior finds
-  /// failing, a model without a prior's density, and samples whose density is not q: guided ones.
+  /// failing, a model without a prior's density, and samples whose density is not q: guided ones, and those
+  /// of a student.
   Correction(sample::Posterior& posterior, const std::string& likelihood, std::span<const double> x,
              const sample::SamplingOptions& sampling);
 
@@ -43,6 +44,10 @@ class Correction final : public Weigher {
   std::unique_ptr<data::Likelihood> likelihood_;  ///< null: the model's own
   std::string name_;
 };
+
+/// The prior that weights of `asked` (for messages) take. Throws UserError for a model without one, and for
+/// a student, whose draws do not follow the density that is computed, which is its teacher's.
+const data::Prior& prior_for_weighing(const sample::Posterior& posterior, const std::string& asked);
 
 /// The options by which draws that are to be weighed are drawn: where `sampling` chooses no solver, dopri5
 /// with a tolerance of a thousandth, since their density must be the one that is computed. Throws UserError

@@ -44,7 +44,9 @@ void read_estimator(config::Reader& reader, Estimator& estimator, const ChooseMo
   reader.read(method::condition_mask_table(), estimator.condition_mask);
   method::check(estimator.condition_mask, reader);
   reader.read(sample::sampling_table(), estimator.sampling);
-  sample::check(estimator.sampling, *estimator.method->build(), strategy, reader);
+  reader.read(method::distillation_table(), estimator.distillation);
+  method::resolve(estimator.distillation, *estimator.method->build());
+  sample::check(estimator.sampling, *estimator.build_method(), strategy, reader);
 }
 
 Estimator read_estimator(const config::Value& document) {

@@ -8,14 +8,15 @@
 #include "data/prior/prior.hpp"
 #include "method/condition_mask.hpp"
 #include "method/method.hpp"
+#include "method/student.hpp"
 #include "model/embedding/spec.hpp"
 #include "model/network.hpp"
 #include "sample/options.hpp"
 
 namespace fluxsbi::experiment {
 
-/// model::resolve and model::build_network make a network of `model` and `embedding`; method->build() makes
-/// the method.
+/// model::resolve and model::build_network make a network of `model` and `embedding`; build_method()
+/// makes the method.
 struct Estimator {
   method::StrategyOptions strategy;  ///< method and model by the names of their registries
   std::unique_ptr<model::Spec> model;
@@ -24,6 +25,12 @@ struct Estimator {
   method::ConditionMaskOptions condition_mask;
   data::PriorOptions prior;
   sample::SamplingOptions sampling;
+  method::DistillationOptions distillation;  ///< resolved where it is active
+
+  /// The method, or the student of it that `distillation` says.
+  std::unique_ptr<method::Method> build_method() const {
+    return method::student_of(method->build(), distillation);
+  }
 };
 
 /// Puts the name of a model in place of `auto` in estimator.strategy.model. The sections strategy and

@@ -130,6 +130,7 @@ std::string resolved_yaml(const Experiment& experiment) {
   writer.add(train::training_table(), experiment.training);
   writer.add(train::output_table(), experiment.output);
   writer.add(sample::sampling_table(), experiment.sampling);
+  if (experiment.distillation.active()) writer.add(method::distillation_table(), experiment.distillation);
   return writer.text();
 }
 
@@ -151,7 +152,8 @@ std::string option_reference() {
   text += config::reference(train::optimizer_table());
   text += config::reference(train::training_table());
   text += config::reference(train::output_table());
-  return text + config::reference(sample::sampling_table());
+  text += config::reference(sample::sampling_table());
+  return text + config::reference(method::distillation_table());
 }
 
 bool is_ensemble(const Experiment& experiment) {

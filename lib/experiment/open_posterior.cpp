@@ -31,7 +31,7 @@ sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Exe
   content.x_names = file.x_names;
   content.prior = data::make_prior(estimator.prior, file.shape.theta_size());
   content.strategy = estimator.strategy;
-  content.method = estimator.method->build();
+  content.method = estimator.build_method();
   content.condition_mask = estimator.condition_mask;
   content.sampling = estimator.sampling;
 
@@ -57,6 +57,9 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
     members.push_back(content_of(member, execution, compute));
   members.front().identity = checkpoint::identity(file);
   members.front().reference = file.reference;
+  if (file.teacher)
+    members.front().teacher =
+        std::make_shared<sample::Posterior>(make_posterior(*file.teacher, execution, compute));
   return sample::Posterior(std::move(members));
 }
 

@@ -190,6 +190,10 @@ void start_run(const config::Value& config, const NewRun& run) {
                             ": no data: name a file with --data F, a built-in task with --task NAME, or "
                             "data.file in the config");
     }
+    if (experiment.distillation.active())
+      throw core::UserError(config.place.file +
+                            ": distillation.evaluations: a student learns from a trained " +
+                            "model; start it with fluxsbi distill RUN");
     make_absolute(experiment.data);
     if (is_ensemble(experiment)) refuse_ensemble(ranks);
   });
@@ -207,9 +211,13 @@ void start_run(const config::Value& config, const NewRun& run) {
   train_members(run.folder, options, run.execution, run.members);
 }
 
-void settle_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder) {
+void place_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder) {
   take_data(paths, data, folder);
   make_absolute(data);
+}
+
+void settle_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder) {
+  place_data(paths, data, folder);
   require_data(data, folder);
 }
 

@@ -56,6 +56,10 @@ struct Continuation {
 /// UserError for other data than the run's kind, and for files that are not there.
 void settle_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder);
 
+/// The same for a new run, whose data take the place of those that its config names; the paths become
+/// absolute.
+void place_data(const std::vector<std::string>& paths, data::DataOptions& data, const std::string& folder);
+
 /// Goes on where the run's last checkpoint stands, or from step 0 where there is none. A run that has
 /// finished is left as it is, and the log says so, unless `steps` asks for more. Where the data lie may have
 /// changed, by `data` or in config.yaml: their checksum decides whether they are the same. Throws as

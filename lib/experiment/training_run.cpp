@@ -42,7 +42,7 @@ constexpr std::array<std::string_view, 4> places_of_data{"data.file", "data.file
                                                          "data.x_file"};
 
 constexpr std::array run_files{"config.yaml",       "metrics.jsonl", "train.log", "data.json",
-                               "model.safetensors", "checkpoints",   "members"};
+                               "model.safetensors", "checkpoints",   "members",   "teacher.safetensors"};
 
 void remove_run(const fs::path& run) {
   for (const char* name : run_files) fs::remove_all(run / name);
@@ -91,7 +91,7 @@ std::optional<method::ConditionMask> condition_mask(const method::ConditionMaskO
 
 // Throws UserError for a method that cannot be trained so.
 std::unique_ptr<method::Method> build_method(const Experiment& experiment, bool joint, at::Device device) {
-  auto method = experiment.method->build();
+  auto method = experiment.build_method();
   const std::string problem = method->problem({joint, experiment.training.batch_size, device});
   if (!problem.empty()) throw core::UserError(problem);
   return method;
@@ -157,6 +157,7 @@ void TrainingRun::open_data() {
     dataset_.prior.transform = experiment_.prior.transform;
     experiment_.prior = dataset_.prior;
   }
+  if (teacher_) require_variables_of_teacher();
   data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
   unresolved_ = experiment_.model->clone();
   seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
@@ -179,6 +180,7 @@ void TrainingRun::survey_data() {
                   (dataset_.stream ? "fit the standardisers" : "train on") + ", " + validation +
                   " to validate" +
                   (survey_.dropped ? ", " + std::to_string(survey_.dropped) + " dropped" : ""));
+  if (teacher_) keep_standardisation();
   checkpoint::ModelFile& model = setup_.model;
   model.shape = dataset_.shape;
   model.theta_names = dataset_.theta_names;
@@ -237,7 +239,7 @@ void TrainingRun::build() {
   setup_.data.condition_mask =
       condition_mask(experiment_.condition_mask, dataset_.shape, joint_, device_.device);
   setup_.data.ranks = execution_.ranks;
-  setup_.data.condition_drop_rate = experiment_.strategy.condition_drop_rate;
+  setup_.data.condition_drop_rate = teacher_ ? 0 : experiment_.strategy.condition_drop_rate;
   const data::DataShape& shape = dataset_.shape;
   if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
     setup_.data.missing.emplace(experiment_.data.missing_rate.value_or(0), joint_, shape.theta_dim,
@@ -246,6 +248,7 @@ void TrainingRun::build() {
       core::log::info("a token of x of which a channel is missing is missing as a whole: the model is joint");
   }
   setup_.method = build_method(experiment_, joint_, device_.device);
+  if (teacher_) return ask_teacher();
   if (experiment_.strategy.levels == method::Levels::learned)
     setup_.data.levels = setup_.method->training_levels();
 }

@@ -51,7 +51,12 @@ class TrainingRun {
   TrainingRun(std::string run, Experiment experiment, Execution execution);
   TrainingRun(const TrainingRun&) = delete;  // the rows refer to the survey
 
-  /// Opens the data and resolves prior and model for them.
+  /// The run is a distillation (experiment().distillation), and this is the teacher: its weights are where
+  /// the student begins, and its standardisation stays. Comes before open_data().
+  void take_teacher(std::shared_ptr<const checkpoint::ModelFile> teacher);
+
+  /// Opens the data and resolves prior and model for them. Throws UserError for data of other variables than
+  /// a teacher's.
   void open_data();
   /// Reads the data once: standardisers, split and fingerprint.
   void survey_data();
@@ -94,6 +99,12 @@ class TrainingRun {
  private:
   /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.
   void note_missing();
+  /// Throws UserError for data of other variables than the teacher's.
+  void require_variables_of_teacher() const;
+  /// The student sees what its teacher saw: standardisers and regression.
+  void keep_standardisation();
+  /// Gives the student its teacher, and its weights as the first ones.
+  void ask_teacher();
   /// Gives the trainer the options of the experiment.
   void set_options();
   /// Builds networks and engines.
@@ -111,6 +122,7 @@ class TrainingRun {
   engine::DeviceChoice device_;
   uint64_t seed_;           ///< of the data, the split and the look at them: of an ensemble all members' own
   uint64_t training_seed_;  ///< of the initial weights, the order of rows and the noise
+  std::shared_ptr<const checkpoint::ModelFile> teacher_;  ///< null: no distillation
   data::Dataset dataset_;
   std::unique_ptr<model::Spec> unresolved_;  ///< the model before it is resolved for the data
   data::DataShape seen_;                     ///< what the network sees of the data's shape

@@ -5,6 +5,7 @@
 
 #include "distributed/ranks.hpp"
 #include "experiment/data_look.hpp"
+#include "experiment/distillation.hpp"
 #include "experiment/training_run.hpp"
 
 namespace fluxsbi::experiment {
@@ -43,7 +44,10 @@ void continue_training(const std::string& run, Experiment experiment, const Exec
                        const std::optional<checkpoint::TrainingState>& state) {
   distributed::Communicator& ranks = *execution.ranks;
   std::optional<TrainingRun> training;
-  distributed::together(ranks, [&] { training.emplace(run, std::move(experiment), execution); });
+  distributed::together(ranks, [&] {
+    training.emplace(run, std::move(experiment), execution);
+    if (training->experiment().distillation.active()) training->take_teacher(kept_teacher(run));
+  });
   distributed::together(ranks, [&] { training->open_data(); });
   distributed::together(ranks, [&] {
     training->survey_data();

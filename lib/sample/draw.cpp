@@ -79,6 +79,8 @@ class Drawing::Work {
                   "drawing needs a chunk of at least 1");
     const std::string problem = solver_problem(solver_, *path_, source.method->name());
     if (!problem.empty()) throw core::UserError("sampling.solver " + problem);
+    const std::string of_student = student_problem(options, *source.method);
+    if (!of_student.empty()) throw core::UserError(of_student);
   }
 
   SampleBlock next(int64_t items, const Progress& progress) {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/text.hpp"
+#include "method/student.hpp"
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
@@ -68,11 +69,35 @@ std::string guidance_problem(double scale) {
          "train flux1 with strategy.condition_drop_rate above 0 (0.1, say), or leave the scale at 1";
 }
 
+std::string student_problem(const SamplingOptions& options, const method::Method& method) {
+  const method::Student* student = method::as_student(method);
+  if (student == nullptr) return "";
+  const std::string own = ", but the model is a student, which draws by " +
+                          core::count_text(student->evaluations(), "jump") +
+                          " of its own; leave it out, or " +
+                          "draw from its teacher (teacher.safetensors in the student's run folder)";
+  if (options.solver != "auto" && options.solver != method.default_solver())
+    return "sampling.solver = " + options.solver + own;
+  if (options.steps && *options.steps != student->evaluations())
+    return "sampling.steps = " + std::to_string(*options.steps) + own;
+  if (options.spacing && *options.spacing != student->spacing())
+    return "sampling.spacing = " + core::number_text(*options.spacing) + own;
+  if (options.guidance_scale != 1)
+    return "sampling.guidance_scale = " + core::number_text(options.guidance_scale) +
+           ", but the model is a student, which learned its teacher's draws without guidance; set it to 1, " +
+           "or draw from the teacher (teacher.safetensors in the student's run folder)";
+  return "";
+}
+
 void check(const SamplingOptions& options, const method::Method& method,
            const method::StrategyOptions& strategy, config::Reader& reader) {
   if (const SolverRow* solver = chosen_solver(options.solver)) {
     const std::string problem = solver_problem(*solver, *method.path(), method.name());
     if (!problem.empty()) reader.problem("sampling.solver", problem);
+  }
+  if (const std::string problem = student_problem(options, method); !problem.empty()) {
+    const size_t space = problem.find(' ');
+    reader.problem(problem.substr(0, space), problem.substr(space + 1));
   }
   reader.in_order("sampling.churn_min", options.churn_min, "sampling.churn_max", options.churn_max);
   reader.in_order("sampling.guidance_min", options.guidance_min, "sampling.guidance_max",

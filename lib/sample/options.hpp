@@ -38,6 +38,10 @@ const config::Table<SamplingOptions>& sampling_table();
 /// after "sampling.guidance_scale".
 std::string guidance_problem(double scale);
 
+/// Why a student cannot draw so: its jumps are its own, and guidance is not among what it learned; "" if it
+/// can, and for a method that is none. The key stands at the beginning.
+std::string student_problem(const SamplingOptions& options, const method::Method& method);
+
 /// Reports a solver that the method cannot use, guidance of a model that learns no null condition, and ends
 /// of a range in the wrong order. The section must have been read.
 void check(const SamplingOptions& options, const method::Method& method,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/stop.hpp"
 #include "engine/device.hpp"
 #include "sample/memory.hpp"
@@ -86,6 +87,18 @@ void Posterior::with_drawing(Asked asked, std::span<const double> values, Amount
 
 void Posterior::keep_in(std::shared_ptr<ChunkJournal> journal) {
   for (const auto& member : members_) member->journal = journal;
+  if (teacher()) teacher()->keep_in(journal);
+}
+
+Posterior* Posterior::teacher() const {
+  return front().teacher.get();
+}
+
+Posterior* Posterior::teacher_for(const char* what) {
+  if (teacher() && !said_teacher_)
+    core::log::info(std::string(what) + " of a student are its teacher's: the teacher's weights answer");
+  said_teacher_ = true;
+  return teacher();
 }
 
 int64_t Posterior::chunk_size(const SamplingOptions& options) const {
@@ -112,6 +125,10 @@ void Posterior::with_drawing_together(std::span<const double> x, int64_t rows, A
                                       const std::function<void(MixtureDrawing&)>& work) {
   core::require(amount.rows == 1 && rows >= 1, "observations of one theta have one posterior");
   if (rows == 1) return with_drawing(Asked::x, x, amount, options, work);
+  if (teacher())
+    throw core::UserError(
+        "--together: a student knows no scores, by which observations are put together; ask its teacher "
+        "(teacher.safetensors in the student's run folder)");
   if (!prior())
     throw core::UserError(
         "--together: the model does not know the prior that theta was drawn from, by whose score "

@@ -26,6 +26,7 @@ namespace fluxsbi::sample {
 
 class DensityStream;
 class MixtureDrawing;
+class Posterior;
 
 /// What a posterior is put together from; experiment::open_posterior makes it of a model file.
 struct PosteriorContent {
@@ -44,6 +45,8 @@ struct PosteriorContent {
   SamplingOptions sampling;
   std::string identity;   ///< see Posterior::identity
   std::string execution;  ///< see Posterior::execution
+  /// Of a student: the model that it learned from, of the same variables; null: no student.
+  std::shared_ptr<Posterior> teacher = {};
 };
 
 class Posterior {
@@ -56,6 +59,11 @@ class Posterior {
 
   /// How many models answer: K of an ensemble, else 1.
   int64_t members() const { return std::ssize(members_); }
+
+  /// Of a student (method/student.hpp) the model that it learned from; else null. A student draws samples.
+  /// Densities and modes, which are those of a path that is followed in small steps, are its teacher's, and
+  /// the log says so at the first of them.
+  Posterior* teacher() const;
 
   /// `draws` samples of theta for each of `rows` observations x [rows, x_dim, x_channels] in the data's
   /// units. The noise of a draw is keyed by (seed, first_row + row, draw, attempt): chunks, shards and order
@@ -81,8 +89,8 @@ class Posterior {
                     const SamplingOptions& options, const std::function<void(MixtureDrawing&)>& work);
 
   /// The same of samples of theta given all `rows` rows of x together, which are independent given theta
-  /// (together.hpp): amount.rows is 1. Throws UserError also for a model that does not know its prior, and
-  /// where guidance is asked for.
+  /// (together.hpp): amount.rows is 1. Throws UserError also for a student, for a model that does not know
+  /// its prior, and where guidance is asked for.
   void with_drawing_together(std::span<const double> x, int64_t rows, Amount amount,
                              const TogetherOptions& together, const SamplingOptions& options,
                              const std::function<void(MixtureDrawing&)>& work);
@@ -151,6 +159,8 @@ class Posterior {
  private:
   struct Parts;
   Parts& front() const { return *members_.front(); }
+  /// The teacher, where this is a student, after a line in the log that it answers for `what`; else null.
+  Posterior* teacher_for(const char* what);
   /// The probes of member m have a seed of their own.
   static DivergenceOptions divergence_of_member(const DivergenceOptions& divergence, int64_t m);
   /// Bytes that a chunk may take.
@@ -164,6 +174,7 @@ class Posterior {
   void with_sources(std::span<const double> x, int64_t rows,
                     const std::function<void(std::span<const Source* const>)>& work) const;
   std::vector<std::shared_ptr<Parts>> members_;
+  bool said_teacher_ = false;
 };
 
 }  // namespace fluxsbi::sample

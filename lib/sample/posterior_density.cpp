@@ -61,6 +61,8 @@ class MemberDensities final : public DensityStream {
 LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::span<const double> x,
                              int64_t x_rows, const DivergenceOptions& divergence,
                              const SamplingOptions& options, const Progress& progress) {
+  if (Posterior* other = teacher_for("densities"))
+    return other->log_prob(points, rows, x, x_rows, divergence, options, progress);
   const Parts& parts = front();
   core::require(x_rows == rows || x_rows == 1, "theta and x need as many rows, or x one");
   parts.check_observations(x, x_rows);
@@ -109,6 +111,8 @@ DivergenceOptions Posterior::divergence_of_member(const DivergenceOptions& diver
 void Posterior::with_densities(std::span<const double> x, int64_t x_rows, const DivergenceOptions& divergence,
                                const SamplingOptions& options,
                                const std::function<void(DensityStream&)>& work) {
+  if (Posterior* other = teacher_for("densities"))
+    return other->with_densities(x, x_rows, divergence, options, work);
   const Parts& parts = front();
   parts.check_observations(x, x_rows);
   parts.require_density(x);
@@ -161,6 +165,8 @@ LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows,
         "the model was trained for theta given x and knows no other density; use --theta and --x, or train "
         "flux1joint or simformer");
   }
+  if (Posterior* other = teacher_for("densities"))
+    return other->log_prob_given(points, rows, mask, divergence, options, progress);
   const Parts& parts = front();
   const size_t size = parts.row.scale.size(), channels = static_cast<size_t>(parts.shape.theta_channels);
   check_points(points, size);
@@ -213,6 +219,8 @@ Modes Posterior::find_modes(std::span<const double> x, int64_t rows, uint64_t se
 void Posterior::find_modes_by_group(std::span<const double> x, int64_t rows, int64_t first, uint64_t seed,
                                     const ModeOptions& modes, const SamplingOptions& options,
                                     const TakeModes& take) {
+  if (Posterior* other = teacher_for("modes"))
+    return other->find_modes_by_group(x, rows, first, seed, modes, options, take);
   constexpr int64_t most_samples = 200000;  // of all the rows that are worked on together
   const Parts& parts = front();
   parts.check_observations(x, rows);

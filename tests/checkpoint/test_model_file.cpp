@@ -69,6 +69,33 @@ TEST_CASE("a model keeps its regression of theta on x", "[checkpoint][model]") {
                     ContainsSubstring("its regression of theta on x does not fit the shape"));
 }
 
+TEST_CASE("a student keeps its teacher, and is damaged without its weights", "[checkpoint][model]") {
+  const test::TemporaryFolder folder;
+  ModelFile model = test::example_model();
+  const std::string without = checkpoint::identity(model);
+  auto teacher = std::make_shared<ModelFile>(model);
+  teacher->config = "teacher: 1\n";
+  teacher->weights["b"] = io::Array::from(std::span<const float>(std::vector<float>{1, 2, 4}), {3});
+  model.teacher = teacher;
+  checkpoint::save_model(folder.file("m.safetensors"), model);
+  const ModelFile read = checkpoint::load_model(folder.file("m.safetensors"));
+  REQUIRE(read.teacher);
+  CHECK(read.teacher->config == teacher->config);
+  CHECK(read.teacher->theta.mean == teacher->theta.mean);
+  REQUIRE(read.teacher->weights.size() == teacher->weights.size());
+  CHECK(read.teacher->weights.at("b").bytes == teacher->weights.at("b").bytes);
+  CHECK(read.weights.size() == model.weights.size());
+  CHECK(checkpoint::identity(read) == checkpoint::identity(model));
+  CHECK(checkpoint::identity(read) != without);
+  // Older programs would step where a student jumps: they must refuse the file.
+  io::Safetensors file = io::load_safetensors(folder.file("m.safetensors"));
+  CHECK(file.metadata.at("fluxsbi.format_version") == "5");
+  std::erase_if(file.arrays, [](const auto& entry) { return entry.first.starts_with("teacher/"); });
+  io::save_safetensors(folder.file("m.safetensors"), file);
+  CHECK_THROWS_WITH(checkpoint::load_model(folder.file("m.safetensors")),
+                    ContainsSubstring("its teacher's weights are missing"));
+}
+
 TEST_CASE("a model keeps what observations are compared with, or does without", "[checkpoint][model]") {
   const test::TemporaryFolder folder;
   ModelFile model = test::example_model();

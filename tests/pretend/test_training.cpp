@@ -6,6 +6,7 @@
 
 #include "checkpoint/training_state.hpp"
 #include "core/log.hpp"
+#include "experiment/distillation.hpp"
 #include "experiment/training_run.hpp"
 #include "io/files.hpp"
 #include "pretend/models.hpp"
@@ -114,6 +115,31 @@ TEST_CASE("rows that stay in files, are simulated while training, or lack values
       same_training([&] { return tiny_experiment(model, "flow", "", {"", "", one}); });
     }
   }
+}
+
+TEST_CASE("students learn on the pretend device what they learn on the CPU", "[pretend][training][distill]") {
+  const TemporaryFolder folder;
+  const auto student = [&](const std::string& teacher, const std::string& device) {
+    const Threads one(1);
+    experiment::DistillationRequest request{teacher, 2};
+    request.folder = teacher + device;
+    request.assignments = {"training.nsteps=4", "training.val_every=4", "distillation.substeps=2",
+                           "training.validation_evaluations=null"};
+    request.execution = {device, "reference"};
+    experiment::start_distillation(request);
+    return checkpoint::load_model(request.folder + "/model.safetensors");
+  };
+  const auto same = [&](const std::string& model, const std::string& method) {
+    CAPTURE(model, method);
+    trained_on("cpu", folder.file(model), tiny_experiment(model, method));
+    const auto here = student(folder.file(model), "cpu");
+    const pretend::Counts before = pretend::counts();
+    const auto there = student(folder.file(model), "cuda");
+    CHECK((pretend::counts() - before).kernels > 500);
+    CHECK(std::abs(there.validation_loss / here.validation_loss - 1) < 10 * loss_tolerance);
+  };
+  same("flux1", "flow");
+  same("simformer", "diffusion");
 }
 
 TEST_CASE("a training goes on on the CPU where the pretend device left it", "[pretend][training][resume]") {

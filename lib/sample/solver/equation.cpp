@@ -7,6 +7,8 @@
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/where.h>
 
+#include "method/jumps.hpp"
+
 namespace fluxsbi::sample {
 
 at::Tensor over_elements(const at::Tensor& t) {
@@ -15,10 +17,8 @@ at::Tensor over_elements(const at::Tensor& t) {
 
 std::vector<double> grid(const Equation& equation, int64_t steps, double spacing) {
   std::vector<double> times;
-  for (int64_t i = 0; i <= steps; ++i) {
-    const double left = static_cast<double>(steps - i) / static_cast<double>(steps);
-    times.push_back(equation.time(1 - std::pow(left, spacing)));
-  }
+  for (int64_t i = 0; i <= steps; ++i)
+    times.push_back(equation.time(method::part_done(static_cast<double>(i), steps, spacing)));
   return times;
 }
 

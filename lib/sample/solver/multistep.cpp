@@ -4,6 +4,8 @@
 
 #include <ATen/TensorOperators.h>
 
+#include "method/jumps.hpp"
+
 namespace fluxsbi::sample {
 
 at::Tensor AdamsBashforth::take(const Step& step, const at::Tensor& x) {
@@ -31,6 +33,11 @@ at::Tensor DpmSolver::take(const Step& step, const at::Tensor& x) {
 
 at::Tensor DpmSolver::to_data(const PathEquation& equation, const at::Tensor& x) {
   return equation.denoised(equation.end(), x);
+}
+
+at::Tensor Ddim::take(const Step& step, const at::Tensor& x) {
+  const method::Jump jump = method::jump_between(equation_.path(), step.from, step.to);
+  return jump.state * x + jump.data * equation_.denoised(step.from, x);
 }
 
 }  // namespace fluxsbi::sample

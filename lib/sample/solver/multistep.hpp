@@ -1,5 +1,5 @@
-// Solvers that use the network's earlier answers, one evaluation a step. Equation and options must outlive
-// them.
+// Solvers of one evaluation a step: those that use the network's earlier answers, and one that forgets them.
+// Equation and options must outlive them.
 #pragma once
 
 #include "sample/solver/solver.hpp"
@@ -33,6 +33,17 @@ class DpmSolver final : public Stepper {
   const PathEquation& equation_;
   at::Tensor before_;
   double length_ = 0;  // h of the last step; 0: none or infinite
+};
+
+/// The step that forgets (method/jumps.hpp): x' = state x + data D(x). Where the path's end() is not the time
+/// of the data, the last step of sample_path goes to the data from where it stands, past end().
+class Ddim final : public Stepper {
+ public:
+  Ddim(const PathEquation& equation, const SolverRow&, const SolverOptions&) : equation_(equation) {}
+  at::Tensor take(const Step& step, const at::Tensor& x) override;
+
+ private:
+  const PathEquation& equation_;
 };
 
 }  // namespace fluxsbi::sample

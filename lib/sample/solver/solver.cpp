@@ -24,7 +24,7 @@ constexpr const char* automatic = "auto";
 
 constexpr SolverRow runge_kutta_row(std::string_view name, int order, const Tableau& tableau,
                                     int64_t default_steps, std::string_view citation) {
-  return {name, order, false, false, tableau.stages(), default_steps, citation, &tableau, {}, nullptr};
+  return {name, order, false, false, tableau.stages(), default_steps, citation, &tableau, {}, nullptr, false};
 }
 
 template <class T>
@@ -59,6 +59,17 @@ constexpr std::array rows{
               nullptr,
               {},
               make<DpmSolver>},
+    SolverRow{"ddim",
+              1,
+              false,
+              false,
+              1,
+              100,
+              "Song, Meng, Ermon 2021, DDIM, arXiv 2010.02502",
+              nullptr,
+              {},
+              make<Ddim>,
+              /*lands=*/true},
     SolverRow{"dopri5",
               5,
               true,
@@ -107,6 +118,16 @@ void mark_failed(Integration& result) {
   result.failed = at::isfinite(result.x).flatten(1).all(1).logical_not();  // [n]
   result.x = result.x.masked_fill(result.failed.view({-1, 1, 1}), std::numeric_limits<double>::quiet_NaN());
   if (!result.exhausted.defined()) result.exhausted = at::zeros_like(result.failed);
+}
+
+// All steps but the last along the grid, and from there to the data.
+at::Tensor land(Stepper& stepper, const PathEquation& equation, const at::Tensor& x,
+                const SolverOptions& options) {
+  const std::vector<double> times = grid(equation, options.steps, options.spacing);
+  const size_t last = times.size() - 2;
+  at::Tensor state = x;
+  for (size_t i = 0; i < last; ++i) state = stepper.take({times[i], times[i + 1]}, state);
+  return equation.denoised(times[last], state);
 }
 
 // What solve() does, without a look at what failed.
@@ -184,6 +205,12 @@ Integration sample_path(const SolverRow& row, const PathEquation& equation, cons
   if (inner.steps == 0) inner.steps = row.default_steps;
   const int64_t steps = std::max<int64_t>(inner.steps - apart, 1);  // up to end()
   Integration result;
+  if (row.lands && apart) {
+    result.x = land(*row.stepper(equation, row, inner), equation, x, inner);
+    result.evaluations = inner.steps;
+    mark_failed(result);
+    return result;
+  }
   if (row.tableau) {
     inner.steps = steps;
     result = integrate(row, equation, x, inner);

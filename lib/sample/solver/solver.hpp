@@ -68,6 +68,7 @@ struct SolverRow {
   std::optional<method::Sde> sde;
   std::unique_ptr<Stepper> (*stepper)(const PathEquation& equation, const SolverRow& row,
                                       const SolverOptions& options);
+  bool lands = false;  ///< the last of its steps ends at the data (Ddim)
 };
 
 std::span<const SolverRow> solvers();
@@ -90,7 +91,8 @@ Integration solve(const SolverRow& row, const Equation& equation, const at::Tens
                   const SolverOptions& options);
 
 /// Takes x = x(start()) [n, L, C] to the data by any solver: of a fixed-step solver's steps the last is the
-/// Euler step from end() to data() where the path has one (2 steps at least then).
+/// Euler step from end() to data() where the path has one (2 steps at least then); with row.lands it is the
+/// denoised state of the step's begin.
 Integration sample_path(const SolverRow& row, const PathEquation& equation, const at::Tensor& x,
                         const SolverOptions& options);
 
