@@ -41,7 +41,7 @@ def train(options, task):
 
 def score(options, task, run, *more):
     """The C2ST of each observation, and samples a second."""
-    file, observed = options.out / "draws.npz", options.out / f"{task}_x.npy"
+    file, observed = options.out / f"draws_{os.getpid()}.npz", options.out / f"{task}_x.npy"
     common.save_observations(options, task, observed)
     text, _ = fluxsbi(options, "sample", run, "--x", observed, "-n", options.draws, "--seed", 9, "-q",
                       "--json", "-o", file, "--force", "--set", "sampling.max_tries=20", *more)

