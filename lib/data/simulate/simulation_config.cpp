@@ -38,8 +38,9 @@ std::vector<config::Section> empty_sections() {
 }  // namespace
 
 std::span<const std::string_view> sections_of_models() {
-  static constexpr std::array<std::string_view, 8> names{
-      "strategy", "model", "condition_mask", "embedding", "optimizer", "training", "output", "sampling"};
+  static constexpr std::array<std::string_view, 9> names{"strategy",  "model",     "condition_mask",
+                                                         "embedding", "optimizer", "training",
+                                                         "output",    "sampling",  "distillation"};
   return names;
 }
 
