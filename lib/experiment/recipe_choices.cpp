@@ -79,7 +79,7 @@ RecipeChoice regression_choice() {
   return {"regression",
           "auto",
           "the network learns what a linear function of x leaves of theta, so that posteriors that move with "
-          "x stand still, unless the ends of theta cut that too often",
+          "x stand still, unless the ends of theta cut that too often or theta is a curved function of x",
           {key("data.regression", "auto")}};
 }
 
@@ -155,8 +155,8 @@ std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& fa
   if (recipe.posterior_weight > 0) all.push_back(mask_choice(recipe));
   if (!recipe.embedding.network.empty()) all.push_back(embedding_choice(recipe, facts));
   if (recipe.regression) all.push_back(regression_choice());
-  all.push_back({"transforms", "auto",
-                 "variables over decades or with far values are transformed, and the log says which"});
+  all.push_back(
+      {"transforms", "auto", "skewed variables and far values are transformed, and the log says which"});
   all.push_back(prior_choice(facts));
   all.push_back(rate_choice(recipe));
   all.push_back(steps_choice(recipe, facts));
