@@ -212,6 +212,13 @@ void read_model(const std::string& run, ReportContent& content) {
   if (!model.members.empty())
     content.versions.emplace_back(
         "ensemble", std::to_string(model.members.size()) + " members, which answer as the equal mixture");
+  if (model.teacher) {
+    content.versions.emplace_back("student",
+                                  "draws with a few evaluations of the network what its teacher (step " +
+                                      std::to_string(model.teacher->step) + ", validation loss " +
+                                      core::brief_text(model.teacher->validation_loss) +
+                                      ") draws with many; densities are the teacher's");
+  }
   content.versions.emplace_back("weights",
                                 std::string(model.members.empty() ? "of step " : "in the mean of step ") +
                                     std::to_string(model.step) + ", validation loss " +

@@ -124,6 +124,8 @@ TEST_CASE("densities and modes of a student are its teacher's", "[app][distill][
   const std::string about = succeed({"info", taught.file("student")});
   CHECK(holds(about, "draws with 4 evaluations of the network"));
   CHECK(holds(about, taught.teacher));
+  succeed({"report", taught.file("student"), "-o", taught.file("r.html")});
+  CHECK(holds(read_file(taught.file("r.html")), "densities are the teacher&#39;s"));
   const Outcome diagnosed = run(
       {"diagnose", taught.file("student"), "solver", "--pairs", "20", "-n", "20", "-o", taught.file("d")});
   CHECK((diagnosed.code == 0 || diagnosed.code == 2));  // a student of 40 steps may fail
