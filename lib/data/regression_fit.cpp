@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <optional>
 
 #include "core/error.hpp"
@@ -153,7 +154,7 @@ class Inputs {
   Inputs(size_t values, size_t waves) : values_(values), phases_(waves), directions_(waves * values) {
     core::Philox random(0, core::Purpose::initialisation);
     const double scale = 1 / std::sqrt(static_cast<double>(std::max<size_t>(values, 1)));
-    for (double& phase : phases_) phase = 2 * pi * random.uniform();
+    for (double& phase : phases_) phase = 2 * std::numbers::pi * random.uniform();
     for (double& number : directions_) number = scale * random.normal();
   }
 
@@ -170,7 +171,6 @@ class Inputs {
   }
 
  private:
-  static constexpr double pi = 3.14159265358979323846;
   size_t values_;
   std::vector<double> phases_, directions_;  // [waves], [waves, values]
 };
@@ -317,22 +317,20 @@ FittedRegression fit_regression(const RowSource& rows, std::span<const int64_t> 
   return fitted;
 }
 
-bool is_harmless(const FittedRegression& fitted) {
-  return fitted.cut <= most_cut && fitted.curved <= most_curved;
-}
-
-std::string remark_of_refusal(const FittedRegression& fitted) {
-  const std::string begin = "data.regression: auto: none, because ",
-                    end = " are known to do no harm; the networks learn theta itself";
+std::string harm_of(const FittedRegression& fitted) {
+  const std::string end = " are known to do no harm";
   if (fitted.cut > most_cut) {
-    return begin + "the ends of theta would cut the residuals of " + core::brief_text(fitted.cut) +
+    return "the ends of theta would cut the residuals of " + core::brief_text(fitted.cut) +
            " parameters of a row on average, and up to " + core::brief_text(most_cut) + end;
   }
-  const auto percent = [](double share) {
-    return std::to_string(static_cast<int>(std::lround(100 * share))) + " %";
-  };
-  return begin + "theta is not a linear function of x: a curved one explains " + percent(fitted.curved) +
-         " of what the linear one leaves, and up to " + percent(most_curved) + end;
+  if (fitted.curved > most_curved) {
+    const auto percent = [](double share) {
+      return std::to_string(static_cast<int>(std::lround(100 * share))) + " %";
+    };
+    return "theta is not a linear function of x: a curved one explains " + percent(fitted.curved) +
+           " of what the linear one leaves, and up to " + percent(most_curved) + end;
+  }
+  return "";
 }
 
 std::string remark_of(const FittedRegression& fitted, const std::vector<std::string>& theta_names) {

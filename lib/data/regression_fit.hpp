@@ -42,8 +42,8 @@ inline constexpr int64_t most_regression_rows = 100'000, least_regression_rows =
 
 /// What the fit found, in one line: "data.regression: linear: x explains ...".
 std::string remark_of(const FittedRegression& fitted, const std::vector<std::string>& theta_names);
-/// Whether `automatic` takes it; and why not: "data.regression: auto: none, because ...".
-bool is_harmless(const FittedRegression& fitted);
-std::string remark_of_refusal(const FittedRegression& fitted);
+/// Why `automatic` does not take it, as a clause: "theta is not a linear function of x: ...". Empty where it
+/// does.
+std::string harm_of(const FittedRegression& fitted);
 
 }  // namespace fluxsbi::data

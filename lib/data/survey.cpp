@@ -240,12 +240,18 @@ void add_regression(const Dataset& dataset, RegressionKind kind, Survey& survey)
     return;
   }
   FittedRegression fitted = fit_regression(*dataset.rows, training, survey.theta, survey.x);
-  if (kind == RegressionKind::automatic && !is_harmless(fitted)) {
-    survey.remarks.push_back(remark_of_refusal(fitted));
+  const std::string harm = harm_of(fitted);
+  if (kind == RegressionKind::automatic && !harm.empty()) {
+    survey.remarks.push_back("data.regression: auto: none, because " + harm +
+                             "; the networks learn theta itself");
     return;
   }
   survey.remarks.push_back(
       remark_of(fitted, feature_names(dataset.theta_names, dataset.shape.theta_channels)));
+  if (!harm.empty()) {
+    survey.remarks.push_back("data.regression: linear may do more harm than good here: " + harm +
+                             "; set data.regression: none, or auto, which leaves it out");
+  }
   survey.regression = std::move(fitted.regression);
 }
 

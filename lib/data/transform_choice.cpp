@@ -60,15 +60,15 @@ Transform asinh_of(const Middle& middle, double widths) {
 // their moments, but for a constant: mean log du/dv - log sd(u) (Box and Cox 1964).
 double normality(std::span<const double> values, const Transform& transform) {
   const auto n = static_cast<double>(values.size());
+  std::vector<double> line;
+  line.reserve(values.size());
   double mean = 0, squares = 0, slope = 0;
   for (const double value : values) {
-    mean += transform.forward(value) / n;
+    line.push_back(transform.forward(value));
+    mean += line.back() / n;
     slope += transform.log_slope(value) / n;
   }
-  for (const double value : values) {
-    const double difference = transform.forward(value) - mean;
-    squares += difference * difference / n;
-  }
+  for (const double u : line) squares += (u - mean) * (u - mean) / n;
   return squares > 0 ? slope - std::log(squares) / 2 : -infinity;
 }
 

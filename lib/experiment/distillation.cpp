@@ -25,7 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* teacher_file = "teacher.safetensors";
-constexpr int64_t most_evaluations = 64;
 
 struct Teacher {
   std::shared_ptr<const checkpoint::ModelFile> model;
@@ -171,9 +170,9 @@ std::shared_ptr<const checkpoint::ModelFile> kept_teacher(const std::string& fol
 void start_distillation(const DistillationRequest& request) {
   distributed::Communicator& ranks = *request.execution.ranks;
   distributed::on_first(ranks, [&] {
-    if (request.evaluations < 1 || request.evaluations > most_evaluations)
+    if (request.evaluations < 1 || request.evaluations > method::most_evaluations)
       throw core::UserError("--evaluations " + std::to_string(request.evaluations) + ": must be from 1 to " +
-                            std::to_string(most_evaluations));
+                            std::to_string(method::most_evaluations));
     refuse_assignments(request.assignments);
     std::error_code ignored;
     if (fs::equivalent(request.folder, request.teacher, ignored))

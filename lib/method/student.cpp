@@ -144,7 +144,8 @@ const config::Table<DistillationOptions>& distillation_table() {
       config::Table<Options>("distillation",
                              "Only in the config of a student, which `fluxsbi distill` writes "
                              "(docs/distillation.md).")
-          .add("evaluations", &Options::evaluations, config::if_given(config::integer_between(1, 64)),
+          .add("evaluations", &Options::evaluations,
+               config::if_given(config::integer_between(1, most_evaluations)),
                "the evaluations of the student's network that a draw takes; null: the model is no student")
           .add("substeps", &Options::substeps, config::if_given(config::integer_between(1, 1000)),
                "the evaluations of the teacher's network for each of the student's jumps in training; null: "

@@ -23,9 +23,11 @@
 
 namespace fluxsbi::method {
 
+inline constexpr int64_t most_evaluations = 64;  ///< of a student for a draw
+
 /// The section `distillation`, which `fluxsbi distill` writes and only students have.
 struct DistillationOptions {
-  std::optional<int64_t> evaluations;  ///< K >= 1 evaluations of the student for a draw; none: no student
+  std::optional<int64_t> evaluations;  ///< K of the student for a draw, from 1; none: no student
   std::optional<int64_t> substeps;     ///< >= 1 evaluations of the teacher for a jump; resolve() fills it
   std::optional<double> spacing;       ///< of jump_times, >= 1; resolve() fills it: the method's
   std::string teacher = "";            ///< where the teacher came from, for people

@@ -11,6 +11,7 @@
 #include "data/errors.hpp"
 #include "data/regression_fit.hpp"
 #include "data/source/standardised_rows.hpp"
+#include "data/survey.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;
@@ -155,14 +156,48 @@ TEST_CASE("a function of x that is not linear is seen in what the linear one lea
   };
   const auto straight = fit_of(0, 0);
   CHECK(straight.curved < 0.02);
-  CHECK(data::is_harmless(straight));
+  CHECK(data::harm_of(straight).empty());
   // The variance of bend (s^2 - 1) is 2 bend^2 = .18, beside .09 of noise.
   const auto bent = fit_of(0.3, 0);
   CHECK_THAT(bent.curved, WithinAbs(0.18 / 0.27, 0.05));
-  CHECK_FALSE(data::is_harmless(bent));
-  CHECK_THAT(data::remark_of_refusal(bent), ContainsSubstring("theta is not a linear function of x"));
+  CHECK_THAT(data::harm_of(bent), ContainsSubstring("theta is not a linear function of x"));
   // A width that changes with x is the network's to learn, and leaves no place to find.
   CHECK(fit_of(0, 0.5).curved < 0.05);
+}
+
+TEST_CASE("auto leaves a curved theta as it is, and linear is obeyed with a warning",
+          "[data][regression][survey]") {
+  constexpr int64_t rows = 2000;
+  const auto survey_of = [](double bend, data::RegressionKind kind) {
+    core::Philox random(9, core::Purpose::test);
+    std::vector<double> theta, x;
+    for (int64_t row = 0; row < rows; ++row) {
+      x.push_back(random.normal());
+      theta.push_back(x.back() + bend * (x.back() * x.back() - 1) + 0.3 * random.normal());
+    }
+    data::Dataset dataset;
+    dataset.shape.theta_dim = dataset.shape.x_dim = 1;
+    dataset.rows = source_of(theta, x, rows);
+    dataset.theta_names = {"theta_0"};
+    dataset.x_names = {"x_0"};
+    data::DataOptions options;
+    options.regression = kind;
+    data::resolve(options, "per_feature");
+    return data::survey(dataset, options, 1);
+  };
+  const auto straight = survey_of(0, data::RegressionKind::automatic);
+  CHECK_FALSE(straight.regression.empty());
+  REQUIRE(straight.remarks.size() == 1);
+  const auto left = survey_of(0.5, data::RegressionKind::automatic);
+  CHECK(left.regression.empty());
+  REQUIRE(left.remarks.size() == 1);
+  CHECK_THAT(left.remarks[0],
+             ContainsSubstring("data.regression: auto: none, because theta is not a linear"));
+  const auto obeyed = survey_of(0.5, data::RegressionKind::linear);
+  CHECK_FALSE(obeyed.regression.empty());
+  REQUIRE(obeyed.remarks.size() == 2);
+  CHECK_THAT(obeyed.remarks[1], ContainsSubstring("more harm than good"));
+  CHECK(survey_of(0.5, data::RegressionKind::none).remarks.empty());
 }
 
 TEST_CASE("a constant that is kept, and what is not explained, stay as they are", "[data][regression]") {
