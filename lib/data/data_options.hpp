@@ -41,6 +41,8 @@ struct DataOptions {
   TransformWords transform_theta{TransformWord::automatic};
   TransformWords transform_x{TransformWord::automatic};
   RegressionKind regression = RegressionKind::none;  ///< of theta on x
+  /// What leaves the simulations as probable as they are: "none", "auto" or symmetries (parse_symmetries).
+  std::string symmetries = "none";
   ConstantColumns constant = ConstantColumns::automatic;
   NanPolicy nan = NanPolicy::error;
   /// impute: probability that a training row is shown without a value of x that the file holds; null: 0.05

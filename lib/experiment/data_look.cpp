@@ -30,6 +30,7 @@ CheckOutcome check_data(const config::Value& document, const Execution& executio
   std::string refused;
   try {
     run.survey_data();
+    run.find_symmetries();
   } catch (const core::UserError& problem) {
     refused = problem.what();
   }

@@ -194,6 +194,7 @@ void start_distillation(const DistillationRequest& request) {
   distributed::together(ranks, [&] { training->open_data(); });
   distributed::together(ranks, [&] {
     training->survey_data();
+    training->find_symmetries();
     training->build();
     training->look_at_data();
     log_look(training->look());

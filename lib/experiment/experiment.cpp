@@ -37,6 +37,9 @@ void check_online(config::Reader& reader, const Experiment& experiment) {
   }
   const std::string problem = data::online_problem(data, experiment.simulator);
   if (!problem.empty()) reader.problem("data.online", problem);
+  if (data.symmetries != data::DataOptions{}.symmetries) {
+    reader.warning("data.symmetries", "has no effect with data.online: every pair is simulated anew");
+  }
 }
 
 // Returns the reader's warnings or throws all its problems. If `auto` chose the model, the error says that,

@@ -66,6 +66,7 @@ struct Recipe {
   bool learned_levels = false;
   double level_mean = 0, level_std = 0;  ///< fixed levels: of ln(noise / signal)
   bool regression = false;               ///< data.regression: auto
+  bool symmetries = false;               ///< data.symmetries: auto
   double posterior_weight = 0;           ///< joint models: condition_mask.posterior; 0: no x to condition on
   double max_lr = 0, min_lr = 0, decay_transition = 0;
   int64_t batch = 0;

@@ -83,6 +83,15 @@ RecipeChoice regression_choice() {
           {key("data.regression", "auto")}};
 }
 
+RecipeChoice symmetries_choice() {
+  return {
+      "symmetries",
+      "auto",
+      "where the order of measurements or the signs of parameters tell nothing, training sees each row in "
+      "many forms",
+      {key("data.symmetries", "auto")}};
+}
+
 RecipeChoice mask_choice(const Recipe& recipe) {
   return {
       "condition masks",
@@ -155,6 +164,7 @@ std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& fa
   if (recipe.posterior_weight > 0) all.push_back(mask_choice(recipe));
   if (!recipe.embedding.network.empty()) all.push_back(embedding_choice(recipe, facts));
   if (recipe.regression) all.push_back(regression_choice());
+  if (recipe.symmetries) all.push_back(symmetries_choice());
   all.push_back(
       {"transforms", "auto", "skewed variables and far values are transformed, and the log says which"});
   all.push_back(prior_choice(facts));

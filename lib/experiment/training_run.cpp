@@ -70,10 +70,6 @@ std::string device_of_rank(const Execution& execution) {
   return "cuda:" + std::to_string(launch->local_rank);
 }
 
-data::Fold fold_of(const train::TrainingOptions& training) {
-  return {training.member.value_or(0), training.ensemble};
-}
-
 // How joint models learn their rows; nothing for models of theta given x.
 std::optional<method::ConditionMask> condition_mask(const method::ConditionMaskOptions& options,
                                                     const data::DataShape& shape, bool joint,
@@ -121,14 +117,6 @@ void require_batch_memory(const train::TrainingOptions& training, const data::Da
                        "lower training.batch_size (training.multistep keeps the total of a step)");
 }
 
-train::RowChoice choose_kept(const data::Complement& kept, const data::Complement& split) {
-  return {split.size(), [&kept, &split](int64_t i) { return kept[split[i]]; }};
-}
-
-train::RowChoice choose_kept(const data::Complement& kept, const std::vector<int64_t>& split) {
-  return {std::ssize(split), [&kept, &split](int64_t i) { return kept[split[static_cast<size_t>(i)]]; }};
-}
-
 std::string online_report(const data::StreamCounts& now, const data::StreamCounts& before) {
   const int64_t failed = now.failed - before.failed;
   return std::to_string(now.rows - before.rows) + " pairs were simulated while training" +
@@ -146,85 +134,6 @@ TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execu
       seed_(static_cast<uint64_t>(experiment_.training.seed)),
       training_seed_(training_seed(experiment_.training)) {
   setup_.run = std::move(run);
-}
-
-void TrainingRun::open_data() {
-  dataset_ = experiment_.data.online
-                 ? data::open_online(experiment_.data, experiment_.simulator, experiment_.prior, seed_,
-                                     core::stop_requested, execution_.ranks)
-                 : data::open_dataset(experiment_.data, seed_);
-  if (experiment_.prior.kind == data::PriorKind::none) {
-    dataset_.prior.transform = experiment_.prior.transform;
-    experiment_.prior = dataset_.prior;
-  }
-  if (teacher_) require_variables_of_teacher();
-  data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
-  unresolved_ = experiment_.model->clone();
-  seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
-  if (!experiment_.choice.empty()) core::log::info(experiment_.choice);
-  for (const auto& remark : experiment_.embedding.remarks()) core::log::info(remark);
-  for (const auto& remark : experiment_.model->remarks()) core::log::info(remark);
-  if (!dataset_.remarks.empty()) core::log::info(dataset_.remarks);
-}
-
-void TrainingRun::survey_data() {
-  const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
-  const double begin = core::steady_seconds();
-  survey_ = data::survey(dataset_, experiment_.data, seed_, data::theta_ends(experiment_.prior, prior.get()),
-                         data::block_numbers, fold_of(experiment_.training));
-  core::log::debug("the survey of the data took " + core::number_text(core::steady_seconds() - begin) + " s");
-  for (const std::string& remark : survey_.remarks) core::log::info(remark);
-  const std::string training = std::to_string(survey_.split.training.size());
-  const std::string validation = std::to_string(survey_.split.validation.size());
-  core::log::info(dataset_.source + ": " + training + " rows to " +
-                  (dataset_.stream ? "fit the standardisers" : "train on") + ", " + validation +
-                  " to validate" +
-                  (survey_.dropped ? ", " + std::to_string(survey_.dropped) + " dropped" : ""));
-  if (teacher_) keep_standardisation();
-  checkpoint::ModelFile& model = setup_.model;
-  model.shape = dataset_.shape;
-  model.theta_names = dataset_.theta_names;
-  model.x_names = dataset_.x_names;
-  model.theta = survey_.theta;
-  model.x = survey_.x;
-  model.regression = survey_.regression;
-  model.version = core::version;
-  model.remarks["source"] = dataset_.source;
-  model.remarks["training_rows"] = dataset_.stream ? "simulated while training" : training;
-  model.remarks["validation_rows"] = validation;
-  model.remarks["data_crc32"] = std::to_string(survey_.fingerprint);
-  model.remarks["commit"] = core::source_commit();
-  if (dataset_.shape.missing) note_missing();
-}
-
-void TrainingRun::note_missing() {
-  const data::MissingCount& missing = survey_.missing;
-  const auto names = data::feature_names(dataset_.x_names, dataset_.shape.x_channels);
-  const double rate = experiment_.data.missing_rate.value_or(0);
-  setup_.model.most_missing = missing.usual(rate);
-  core::log::info("data.nan: impute: " + missing.text(names) +
-                  "; training hides further values at random, a share of " + core::number_text(rate) +
-                  " (data.missing_rate)");
-  if (rate > 0) return;
-  std::vector<std::string> never;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (missing.of_feature()[i] == 0) never.push_back(names[i]);
-  }
-  if (never.empty()) return;
-  core::log::warning(core::list_first(never, 6) + (never.size() == 1 ? " is" : " are") +
-                     " never missing in training, so the model cannot know what to answer without " +
-                     (never.size() == 1 ? "it" : "them") + "; set data.missing_rate above 0");
-}
-
-void TrainingRun::require_same_data(const checkpoint::TrainingState& state) const {
-  const auto found = state.model.remarks.find("data_crc32");
-  if (found == state.model.remarks.end() || found->second == setup_.model.remarks.at("data_crc32")) return;
-  throw core::UserError(
-      setup_.run + ": the data (" + dataset_.source + ") are not those that the checkpoint was trained on; " +
-      (dataset_.stream
-           ? "a simulator must give the same numbers for the same FLUXSBI_SEED to be resumed; restore it"
-           : "restore the file") +
-      ", or start a new run with train");
 }
 
 void TrainingRun::build() {
@@ -322,24 +231,6 @@ void TrainingRun::check_levels() const {
       " on, but training.nsteps = " + std::to_string(training.nsteps));
 }
 
-void TrainingRun::look_at_data() {
-  const auto prior = data::make_prior(experiment_.prior, dataset_.shape.theta_size());
-  const bool fitted = !survey_.theta.mean.empty();
-  const double begin = core::steady_seconds();
-  look_ = data::look(dataset_, experiment_.data,
-                     {.prior = prior.get(),
-                      .joint = joint_,
-                      .theta = fitted ? &survey_.theta : nullptr,
-                      .x = fitted ? &survey_.x : nullptr,
-                      .theta_tallies = survey_.theta_tallies,
-                      .x_tallies = survey_.x_tallies,
-                      .dropped = fitted ? std::optional(survey_.dropped) : std::nullopt,
-                      .seed = seed_});
-  survey_.theta_tallies = survey_.x_tallies = {};
-  core::log::debug("the look at the data took " + core::number_text(core::steady_seconds() - begin) + " s");
-  setup_.model.reference = look_.reference;
-}
-
 void TrainingRun::estimate_step() {
   const StepSubject step{experiment_,    *unresolved_, *setup_.method, *setup_.engine,
                          dataset_.shape, seen_,        joint_,         execution_.engine};
@@ -360,27 +251,6 @@ void TrainingRun::open_folder(bool anew) {
   core::log::tee(run + "/train.log");
   io::write_text(run + "/config.yaml", setup_.config);
   if (anew) io::write_text(run + "/data.json", data::look_json(look_));
-}
-
-// Rows that lie in memory are given up once they are standardised on the device.
-void TrainingRun::take_rows() {
-  const train::RowLayout layout{dataset_.shape, joint_, device_.device};
-  const auto training = choose_kept(survey_.kept, survey_.split.training);
-  const auto validation = choose_kept(survey_.kept, survey_.split.validation);
-  const bool stays = !dataset_.rows->in_memory();
-  const int64_t first = dataset_.rows->rows();
-  auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
-                                                             survey_.theta, survey_.x, survey_.regression);
-  if (dataset_.stream) {
-    setup_.data.training = train::online_rows(
-        {dataset_.stream, first, experiment_.data.reuse, survey_.theta, survey_.x, survey_.regression},
-        layout);
-  } else {
-    setup_.data.training =
-        stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);
-  }
-  setup_.data.validation =
-      stays ? train::stream_rows(rows, validation, layout) : train::gather_rows(*rows, validation, layout);
 }
 
 void TrainingRun::train(const std::optional<checkpoint::TrainingState>& state) {

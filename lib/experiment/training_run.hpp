@@ -13,6 +13,7 @@
 #include "data/look/look.hpp"
 #include "data/simulate/simulation_stream.hpp"
 #include "data/survey.hpp"
+#include "data/symmetry/find_symmetries.hpp"
 #include "engine/device.hpp"
 #include "experiment/execution.hpp"
 #include "experiment/experiment.hpp"
@@ -60,6 +61,8 @@ class TrainingRun {
   void open_data();
   /// Reads the data once: standardisers, split and fingerprint.
   void survey_data();
+  /// Finds the symmetries of the surveyed data that training makes use of (data.symmetries).
+  void find_symmetries();
   /// Throws UserError for a checkpoint of other data than those surveyed.
   void require_same_data(const checkpoint::TrainingState& state) const;
   /// Builds method, networks and engines.
@@ -127,6 +130,7 @@ class TrainingRun {
   std::unique_ptr<model::Spec> unresolved_;  ///< the model before it is resolved for the data
   data::DataShape seen_;                     ///< what the network sees of the data's shape
   data::Survey survey_;
+  data::ChosenSymmetries symmetries_;
   data::StreamCounts before_training_;  ///< of simulations made while training
   data::Look look_;
   bool joint_ = false;

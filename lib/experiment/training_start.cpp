@@ -22,6 +22,7 @@ std::unique_ptr<TrainingRun> prepare_training(const std::string& run, Experiment
   distributed::together(ranks, [&] { training->open_data(); });
   distributed::together(ranks, [&] {
     training->survey_data();
+    training->find_symmetries();
     training->build();
     training->look_at_data();
     training->estimate_step();
@@ -52,6 +53,7 @@ void continue_training(const std::string& run, Experiment experiment, const Exec
   distributed::together(ranks, [&] {
     training->survey_data();
     if (state) training->require_same_data(*state);
+    training->find_symmetries();
     training->build();
     training->look_at_data();  // train.log has what it found; the model file remembers the data
     training->take_rows();

@@ -8,9 +8,9 @@
 
 #include "core/philox.hpp"
 #include "data/errors.hpp"
-#include "data/look/look.hpp"
 #include "data/look/report.hpp"
 #include "data/look/two_samples.hpp"
+#include "data/sims.hpp"
 #include "data/survey.hpp"
 #include "data/tasks/task.hpp"
 
@@ -19,75 +19,12 @@ using Catch::Matchers::WithinAbs;
 using Catch::Matchers::WithinRel;
 using data::NanPolicy;
 using data::Severity;
-
-namespace {
-
-constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-
-// theta [n, 2] uniform on (-1, 1), x [n, 2] = theta + 0.1 noise; tests spoil it.
-struct Sims {
-  explicit Sims(int64_t count) : rows(count) {
-    core::Philox random(11, core::Purpose::test);
-    for (int64_t i = 0; i < 2 * rows; ++i) theta.push_back(2 * random.uniform() - 1);
-    for (const double value : theta) x.push_back(value + 0.1 * random.normal());
-  }
-  double& theta_at(int64_t row, int64_t i) { return theta[static_cast<size_t>(2 * row + i)]; }
-  double& x_at(int64_t row, int64_t i) { return x[static_cast<size_t>(2 * row + i)]; }
-  data::Dataset dataset() const {
-    data::Dataset dataset;
-    dataset.shape.theta_dim = 2;
-    dataset.shape.x_dim = std::ssize(x) / rows;
-    const auto array = [&](const std::vector<double>& values) {
-      return data::rows_in_memory(
-          io::Array::from(std::span<const double>(values), {rows, std::ssize(values) / rows}));
-    };
-    dataset.rows = std::make_shared<data::RowSource>(array(theta), array(x));
-    dataset.theta_names = {"theta_0", "theta_1"};
-    for (int64_t i = 0; i < dataset.shape.x_dim; ++i) dataset.x_names.push_back("x_" + std::to_string(i));
-    dataset.source = "sims";
-    return dataset;
-  }
-  /// With a sample of few rows, and with what a survey counts of all.
-  data::Look look_at_part(data::DataOptions options, int64_t numbers, data::LookRequest request = {}) const {
-    options.constant = data::ConstantColumns::keep;
-    options.standardise_x = data::Standardise::per_feature;
-    const auto survey = data::survey(dataset(), options, 1);
-    request.theta_tallies = survey.theta_tallies;
-    request.x_tallies = survey.x_tallies;
-    request.dropped = survey.dropped;
-    request.seed = 3;
-    request.most_numbers = numbers;
-    return look(options, request);
-  }
-  data::Look look(const data::DataOptions& options = {}, const data::LookRequest& request = {}) const {
-    return data::look(dataset(), options, request);
-  }
-  int64_t rows;
-  std::vector<double> theta, x;
-};
-
-const data::Finding* find(const data::Look& look, const std::string& kind) {
-  for (const data::Finding& finding : look.findings) {
-    if (finding.kind == kind) return &finding;
-  }
-  return nullptr;
-}
-
-data::DataOptions with_nan(NanPolicy nan) {
-  data::DataOptions options;
-  options.nan = nan;
-  return options;
-}
-
-std::unique_ptr<data::Prior> box_prior(double low, double high) {
-  return data::make_prior({data::PriorKind::box, {low}, {high}, {}, {}}, 2);
-}
-
-bool says_text(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
+using test::box_prior;
+using test::find;
+using test::nan_value;
+using test::says_text;
+using test::Sims;
+using test::with_nan;
 
 TEST_CASE("ordinary data give facts and no findings", "[data][look]") {
   const Sims sims(4000);
@@ -296,43 +233,6 @@ TEST_CASE("the test of failures errs as often as its level says", "[data][look]"
   CHECK(data::kolmogorov_smirnov(low, {}).probability == 1);
 }
 
-TEST_CASE("discrete, constant, duplicate and collinear columns are told", "[data][look]") {
-  Sims sims(2000);
-  SECTION("discrete theta is a warning, discrete x a note") {
-    for (int64_t row = 0; row < 2000; ++row) {
-      sims.theta_at(row, 1) = static_cast<double>(row * 7 % 5);
-      sims.x_at(row, 0) = static_cast<double>(row * 11 % 3);
-    }
-    const auto look = sims.look();
-    CHECK(look.theta[1].discrete());
-    CHECK(look.count(Severity::warning) == 1);
-    CHECK(find(look, "discrete")->severity == Severity::warning);
-    CHECK(says_text(find(look, "discrete")->text, "theta_1 (5 values)"));
-  }
-  SECTION("a copy") {
-    for (int64_t row = 0; row < 2000; ++row) sims.x_at(row, 1) = sims.x_at(row, 0);
-    const auto look = sims.look();
-    REQUIRE(find(look, "duplicates"));
-    CHECK(says_text(find(look, "duplicates")->text, "x_1 (repeats x_0)"));
-    CHECK(look.findings.size() == 1);
-  }
-  SECTION("two parameters of one direction, and an x that tells theta") {
-    for (int64_t row = 0; row < 2000; ++row) {
-      sims.theta_at(row, 1) = 3 * sims.theta_at(row, 0) + 1e-3 * sims.theta_at(row, 1);
-      sims.x_at(row, 0) = 5 - 2 * sims.theta_at(row, 0);
-    }
-    const auto look = sims.look();
-    REQUIRE(find(look, "collinear"));
-    CHECK(says_text(find(look, "collinear")->text, "theta_0 and theta_1 (r = 1)"));
-    REQUIRE(find(look, "tells-theta"));
-    CHECK(says_text(find(look, "tells-theta")->text, "theta_0 and x_0 (r = -1)"));
-  }
-  SECTION("constant") {
-    for (int64_t row = 0; row < 2000; ++row) sims.x_at(row, 0) = 4;
-    CHECK(says_text(find(sims.look(), "constant")->text, "x_0 (= 4)"));
-  }
-}
-
 TEST_CASE("few rows, repeated rows and limits of detection are told", "[data][look]") {
   CHECK(find(Sims(50).look(), "few-rows")->number == 50);
   Sims sims(1000);
@@ -418,21 +318,6 @@ TEST_CASE("numbers that were rounded too coarsely are warned of", "[data][look]"
   REQUIRE(found);
   CHECK(found->severity == Severity::warning);
   CHECK(found->variables == std::vector<std::string>{"theta_0"});
-}
-
-TEST_CASE("a value that repeats among others, and a negative one among positive ones, are told",
-          "[data][look]") {
-  Sims sims(2000);
-  for (int64_t row = 0; row < 2000; ++row) sims.x_at(row, 1) = std::exp(3 * sims.x_at(row, 1));
-  for (int64_t row = 0; row < 2000; row += 50) {
-    sims.x_at(row, 0) = 0;
-    sims.x_at(row, 1) = -1;
-  }
-  const auto look = sims.look();
-  REQUIRE(find(look, "repeated-values"));
-  CHECK(find(look, "repeated-values")->variables == std::vector<std::string>{"x_0"});
-  REQUIRE(find(look, "fill-values"));
-  CHECK(find(look, "fill-values")->variables == std::vector<std::string>{"x_1"});
 }
 
 TEST_CASE("the table and the JSON of a look hold every variable", "[data][look]") {

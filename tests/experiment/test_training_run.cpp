@@ -170,6 +170,36 @@ TEST_CASE("a run resumed from files is the run from memory", "[experiment][sourc
   check_same(expected, checkpoint::load_model(folder.file("run") + "/model.safetensors"));
 }
 
+TEST_CASE("a run trains on all forms of its rows, wherever they lie, and resumes to the same bits",
+          "[experiment][symmetry][resume]") {
+  const TemporaryFolder folder;
+  Simulated all = simulated(1);  // x[2] has no partner, x[0] and x[1] measure theta
+  for (size_t row = 0; row < static_cast<size_t>(run_rows); ++row) {
+    for (size_t i = 0; i < 2; ++i) all.x[3 * row + i] = all.theta[2 * row + i] + all.x[3 * row + 2] - 30;
+    all.x[3 * row + 2] = all.theta[2 * row] + all.theta[2 * row + 1];
+  }
+  save_chunked(folder.file("a.h5"), pair_of(all));
+  const auto data = [&](const std::string& gb, const std::string& symmetries) {
+    return "{file: " + folder.file("a.h5") + ", memory_gb: " + gb + ", symmetries: " + symmetries + "}";
+  };
+  const std::string named = "'exchange theta_0 x_0, theta_1 x_1'";
+  CHECK_THAT(test::error_of([&] { trained(folder.file("refused"), data("4", named)); }),
+             ContainsSubstring("does not hold"));  // x[0] and x[1] share the noise of theta_1
+  core::Philox random(2, core::Purpose::test);
+  for (size_t row = 0; row < static_cast<size_t>(run_rows); ++row) {
+    for (size_t i = 0; i < 2; ++i)
+      all.x[3 * row + i] = static_cast<float>(all.theta[2 * row + i] + 0.3 * random.normal());
+  }
+  save_chunked(folder.file("a.h5"), pair_of(all));
+  const auto expected = trained(folder.file("whole"), data("4", named));
+  CHECK(expected.remarks.at("symmetries") == "exchange theta_0 x_0, theta_1 x_1");
+  check_same(expected, trained(folder.file("run"), data("0", named)));
+  const auto state = checkpoint::load_state(checkpoint::state_path(folder.file("run"), 20));
+  experiment::continue_training(folder.file("run"), experiment_of(data("4", named)), on_cpu, state);
+  check_same(expected, checkpoint::load_model(folder.file("run") + "/model.safetensors"));
+  CHECK(trained(folder.file("plain"), data("4", "none")).validation_loss != expected.validation_loss);
+}
+
 TEST_CASE("a run does not go on with other data", "[experiment][resume]") {
   const TemporaryFolder folder;
   Simulated all = simulated(1);

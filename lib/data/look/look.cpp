@@ -11,6 +11,7 @@
 #include "data/files/names.hpp"
 #include "data/look/column_findings.hpp"
 #include "data/look/failures.hpp"
+#include "data/look/independence.hpp"
 #include "data/look/outside.hpp"
 #include "data/look/relations.hpp"
 #include "data/look/sample.hpp"
@@ -88,6 +89,7 @@ class Looking {
     add(find_column_findings({"theta", look_.theta, request_.theta, options_.standardise_theta}, out));
     add(find_column_findings({"x", look_.x, request_.x, options_.standardise_x}, out));
     add(find_relations(sample_, look_.theta, look_.x));
+    if (!dataset_.shape.padded) add(find_independence(sample_, look_.theta, look_.x));
     std::stable_sort(look_.findings.begin(), look_.findings.end(),
                      [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
     remember();

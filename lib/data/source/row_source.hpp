@@ -18,6 +18,8 @@ class RowSource {
   int64_t rows() const { return theta_->rows(); }
   const RowArray& theta() const { return *theta_; }
   const RowArray& x() const { return *x_; }
+  RowArrayPtr theta_array() const { return theta_; }
+  RowArrayPtr x_array() const { return x_; }
   bool in_memory() const { return theta_->in_memory() && x_->in_memory(); }
 
  private:

@@ -1,0 +1,159 @@
+#include "data/symmetry/find_symmetries.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <optional>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "data/symmetry/symmetry_test.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr int64_t most_judged = 10'000;
+constexpr double level = 0.002, most_direction = 3.2;      // of a symmetry that is found
+constexpr double clear_level = 1e-6, clear_direction = 6;  // of one that is refused
+
+// Up to most_judged evenly spaced training rows, without those in which a value is missing.
+JudgedRows judged_rows(const RowSource& rows, std::span<const int64_t> training) {
+  const int64_t available = std::ssize(training), count = std::min(available, most_judged);
+  std::vector<int64_t> chosen(static_cast<size_t>(count));
+  for (int64_t k = 0; k < count; ++k)
+    chosen[static_cast<size_t>(k)] = training[static_cast<size_t>(k * available / count)];
+  JudgedRows judged{
+      static_cast<size_t>(rows.theta().row_size()), static_cast<size_t>(rows.x().row_size()), {}};
+  std::vector<double> theta(chosen.size() * judged.theta_size), x(chosen.size() * judged.x_size);
+  read_rows(rows.theta(), chosen, theta);
+  read_rows(rows.x(), chosen, x);
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const auto parts = {std::span(theta).subspan(i * judged.theta_size, judged.theta_size),
+                        std::span(x).subspan(i * judged.x_size, judged.x_size)};
+    const auto finite = [](double value) { return std::isfinite(value); };
+    if (!std::all_of(parts.begin(), parts.end(),
+                     [&](const auto& part) { return std::ranges::all_of(part, finite); }))
+      continue;
+    for (const auto& part : parts) judged.values.insert(judged.values.end(), part.begin(), part.end());
+  }
+  return judged;
+}
+
+// What the rows say of the worst of a symmetry's generators, and whether all of them pass.
+struct Judgement {
+  bool holds = true;
+  SymmetryEvidence worst;
+};
+
+Judgement judge(const SymmetryTest& test, const Symmetry& symmetry, double at_level, double at_direction) {
+  Judgement judgement;
+  const auto generators = symmetry.generators(test.rows().theta_size, test.rows().x_size);
+  const double share = at_level / static_cast<double>(generators.size());
+  for (const RowForm& form : generators) {
+    const SymmetryEvidence evidence = test.judge(form, share);
+    if (evidence.deviation >= judgement.worst.deviation) judgement.worst = evidence;
+    judgement.holds =
+        judgement.holds && evidence.deviation < evidence.limit(share) && evidence.direction < at_direction;
+    if (!judgement.holds) break;
+  }
+  return judgement;
+}
+
+Symmetry parts_of_x(size_t parts, size_t length, size_t step, size_t part_step) {
+  Symmetry symmetry;
+  for (size_t part = 0; part < parts; ++part) {
+    std::vector<SignedPlace> block;
+    for (size_t i = 0; i < length; ++i)
+      block.push_back({true, static_cast<int32_t>(part * part_step + i * step), 1});
+    symmetry.blocks.push_back(std::move(block));
+  }
+  return symmetry;
+}
+
+// Of x: the smallest parts that may stand in any order.
+std::optional<Symmetry> find_of_x(const SymmetryTest& test, size_t channels) {
+  const size_t size = test.rows().x_size;
+  for (size_t length = channels; 2 * length <= size; length += channels) {
+    if (size % length != 0) continue;
+    const size_t parts = size / length;
+    std::vector<Symmetry> layouts{parts_of_x(parts, length, 1, length)};
+    if (length > 1 && channels == 1) layouts.push_back(parts_of_x(parts, length, parts, 1));  // interleaved
+    for (Symmetry& layout : layouts) {
+      if (judge(test, layout, level, most_direction).holds) return std::move(layout);
+    }
+  }
+  return {};
+}
+
+std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
+  std::vector<Symmetry> found;
+  const auto keep = [&](Symmetry symmetry) {
+    if (judge(test, symmetry, level, most_direction).holds) found.push_back(std::move(symmetry));
+  };
+  const auto size = static_cast<int32_t>(test.rows().theta_size);
+  for (int32_t i = 0; i < size; ++i) keep({{{{false, i, 1}}}});
+  for (int32_t i = 0; i < size; ++i) {
+    for (int32_t j = i + 1; j < size; ++j) {
+      for (const int8_t sign : {1, -1}) keep({{{{false, i, 1}}, {{false, j, sign}}}});
+    }
+  }
+  return found;
+}
+
+std::string joined(const std::vector<Symmetry>& symmetries, const RowNames& names) {
+  std::vector<std::string> texts;
+  for (const Symmetry& symmetry : symmetries) texts.push_back(symmetry.text(names));
+  return core::join(texts, "; ");
+}
+
+std::vector<Symmetry> named_symmetries(const std::string& wanted, const SymmetryTest& test,
+                                       const RowNames& names) {
+  std::vector<Symmetry> symmetries = parse_symmetries(wanted, names);
+  if (std::ssize(test.rows().values) == 0) return symmetries;
+  for (const Symmetry& symmetry : symmetries) {
+    const Judgement judgement = judge(test, symmetry, clear_level, clear_direction);
+    if (judgement.holds) continue;
+    throw core::UserError(
+        "data.symmetries: " + core::quoted(symmetry.text(names)) +
+        " does not hold: a mean over the rows differs from that over their other forms by " +
+        core::brief_text(judgement.worst.deviation) + " standard errors (chance gives " +
+        core::brief_text(judgement.worst.limit(level)) + " at most), or many differ a little; leave it out");
+  }
+  return symmetries;
+}
+
+}  // namespace
+
+ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& rows,
+                                   const SymmetryFacts& facts) {
+  if (wanted == "none") return {};
+  const bool automatic = wanted == "auto";
+  const int64_t count = std::ssize(facts.training), values = rows.theta().row_size() + rows.x().row_size();
+  if (automatic && (count < least_symmetry_rows || count > most_formed_rows / 2 ||
+                    values > most_symmetry_values || facts.shape.padded))
+    return {};
+  const SymmetryTest test(judged_rows(rows, facts.training));
+  if (automatic && static_cast<int64_t>(test.rows().rows()) < least_symmetry_rows) return {};
+
+  std::vector<Symmetry> symmetries;
+  if (automatic) {
+    if (auto of_x = find_of_x(test, static_cast<size_t>(facts.shape.x_channels))) symmetries.push_back(*of_x);
+    std::ranges::move(find_of_theta(test), std::back_inserter(symmetries));
+    if (symmetries.empty()) return {};
+  } else {
+    symmetries = named_symmetries(wanted, test, facts.names);
+  }
+  ChosenSymmetries chosen;
+  const auto most = static_cast<size_t>(std::max<int64_t>(2, most_formed_rows / std::max<int64_t>(1, count)));
+  chosen.forms = row_forms(symmetries, test.rows().theta_size, test.rows().x_size, most);
+  chosen.text = joined(symmetries, facts.names);
+  chosen.remark =
+      std::string("data.symmetries") + (automatic ? " (auto): " : ": ") + chosen.text +
+      (automatic ? " (" + std::to_string(test.rows().rows()) + " rows say nothing against it)" : "") +
+      "; training sees each row in " + std::to_string(chosen.forms.size()) +
+      " forms; set data.symmetries: none to train on the rows as they are";
+  return chosen;
+}
+
+}  // namespace fluxsbi::data

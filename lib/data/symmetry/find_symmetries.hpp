@@ -1,0 +1,40 @@
+// Symmetries of simulations: those that a config names, or that are found in the data.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/shape.hpp"
+#include "data/source/row_source.hpp"
+#include "data/symmetry/symmetry.hpp"
+
+namespace fluxsbi::data {
+
+/// The rows that symmetries are looked for in.
+struct SymmetryFacts {
+  DataShape shape;
+  RowNames names;                     ///< of all values of a row (feature_names)
+  std::span<const int64_t> training;  ///< row numbers
+};
+
+struct ChosenSymmetries {
+  std::vector<RowForm> forms;  ///< of a row, the first of which is the row itself; empty: no symmetry
+  std::string text;            ///< the symmetries, as data.symmetries has them
+  std::string remark;          ///< for the log: what was found or refused, and why; may be empty
+};
+
+/// `wanted` is data.symmetries. "auto" tries negative values of each parameter, exchanges of each pair of
+/// parameters, with and without a change of their signs, and any order of equal parts of x, one after the
+/// other or interleaved; it needs least_symmetry_rows training rows and at most most_symmetry_values values
+/// of a row, because among more the test overlooks dependences that are spread over many of them. A symmetry
+/// that does not hold makes posteriors wider: they are then the mean of those of all forms. Named symmetries
+/// are tried as well. Training sees as many forms of a row as make most_formed_rows of them, and at least two
+/// where they are named. Throws UserError as parse_symmetries does, and for a named one that the rows
+/// clearly contradict.
+ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& rows,
+                                   const SymmetryFacts& facts);
+inline constexpr int64_t least_symmetry_rows = 500, most_symmetry_values = 24, most_formed_rows = 250'000;
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,208 @@
+#include "data/symmetry/symmetry.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+#include <sstream>
+
+#include "core/error.hpp"
+#include "core/philox.hpp"
+#include "core/text.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+using Block = std::vector<SignedPlace>;
+
+[[noreturn]] void refuse(const std::string& symmetry, const std::string& why) {
+  throw core::UserError("data.symmetries: " + core::quoted(symmetry) + ": " + why);
+}
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, at);) parts.push_back(part);
+  return parts;
+}
+
+SignedPlace place_of(const std::string& word, const RowNames& names, const std::string& symmetry) {
+  SignedPlace place;
+  const bool minus = word.starts_with('-');
+  if (minus) place.sign = -1;
+  const std::string name = word.substr(minus ? 1 : 0);
+  for (const auto& [side, of_x] : {std::pair(&names.theta, false), std::pair(&names.x, true)}) {
+    const auto found = std::find(side->begin(), side->end(), name);
+    if (found == side->end()) continue;
+    place.of_x = of_x;
+    place.index = static_cast<int32_t>(found - side->begin());
+    return place;
+  }
+  refuse(symmetry, "no variable is called " + core::quoted(name) + "; the variables are " +
+                       core::list_first(names.theta, 4) + " and " + core::list_first(names.x, 4));
+}
+
+void require_good(const Symmetry& symmetry, bool exchange, const std::string& text) {
+  const auto& blocks = symmetry.blocks;
+  if (blocks.empty()) refuse(text, "name the variables");
+  if (exchange && blocks.size() < 2)
+    refuse(text, "name two groups of variables or more, with a comma between them");
+  if (!exchange && blocks.size() != 1) refuse(text, "a change of signs has no commas");
+  std::set<std::pair<bool, int32_t>> seen;
+  for (const Block& block : blocks) {
+    if (block.empty()) refuse(text, "a group names no variable");
+    if (block.size() != blocks.front().size()) {
+      refuse(text, "the groups have " + std::to_string(blocks.front().size()) + " and " +
+                       std::to_string(block.size()) + " variables; give each the same number");
+    }
+    for (size_t i = 0; i < block.size(); ++i) {
+      if (block[i].of_x != blocks.front()[i].of_x)
+        refuse(text, "variable " + std::to_string(i + 1) +
+                         " of the groups is once of theta and once of x; give them the same order");
+      if (!seen.insert({block[i].of_x, block[i].index}).second)
+        refuse(text, "a variable stands twice; name each once");
+    }
+  }
+}
+
+Symmetry parse_symmetry(const std::string& text, const RowNames& names) {
+  std::istringstream stream(text);
+  std::string verb, rest;
+  stream >> verb;
+  std::getline(stream, rest);
+  if (verb != "exchange" && verb != "negate")
+    refuse(text, "begin with exchange or negate, as in 'exchange x_0 x_1, x_2 x_3' or 'negate theta_2'");
+  Symmetry symmetry;
+  for (const std::string& group : split(rest, ',')) {
+    Block block;
+    std::istringstream words(group);
+    for (std::string word; words >> word;) block.push_back(place_of(word, names, text));
+    symmetry.blocks.push_back(std::move(block));
+  }
+  require_good(symmetry, verb == "exchange", text);
+  return symmetry;
+}
+
+// The form in which block order[b] stands in the place of block b.
+RowForm ordered(const Symmetry& symmetry, std::span<const size_t> order, size_t theta_size, size_t x_size) {
+  RowForm form{SignedPermutation::identity(theta_size), SignedPermutation::identity(x_size)};
+  for (size_t b = 0; b < order.size(); ++b) {
+    const Block &to = symmetry.blocks[b], &from = symmetry.blocks[order[b]];
+    for (size_t i = 0; i < to.size(); ++i) {
+      SignedPermutation& side = to[i].of_x ? form.x : form.theta;
+      const auto at = static_cast<size_t>(to[i].index);
+      side.from[at] = from[i].index;
+      side.sign[at] = static_cast<int8_t>(to[i].sign * from[i].sign);
+    }
+  }
+  return form;
+}
+
+RowForm negated(const Symmetry& symmetry, size_t theta_size, size_t x_size) {
+  RowForm form{SignedPermutation::identity(theta_size), SignedPermutation::identity(x_size)};
+  for (const SignedPlace& place : symmetry.blocks.front())
+    (place.of_x ? form.x : form.theta).sign[static_cast<size_t>(place.index)] = -1;
+  return form;
+}
+
+RowForm random_form(const Symmetry& symmetry, size_t theta_size, size_t x_size, core::Philox& random) {
+  if (symmetry.negates()) {
+    if (random.below(2) == 1) return negated(symmetry, theta_size, x_size);
+    return {SignedPermutation::identity(theta_size), SignedPermutation::identity(x_size)};
+  }
+  std::vector<size_t> order(symmetry.blocks.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return ordered(symmetry, order, theta_size, x_size);
+}
+
+}  // namespace
+
+SignedPermutation SignedPermutation::identity(size_t size) {
+  SignedPermutation form{std::vector<int32_t>(size), std::vector<int8_t>(size, 1)};
+  std::iota(form.from.begin(), form.from.end(), 0);
+  return form;
+}
+
+void SignedPermutation::apply(std::span<const double> row, std::span<double> out) const {
+  for (size_t i = 0; i < from.size(); ++i) out[i] = sign[i] * row[static_cast<size_t>(from[i])];
+}
+
+SignedPermutation SignedPermutation::then(const SignedPermutation& next) const {
+  SignedPermutation both = next;
+  for (size_t i = 0; i < both.size(); ++i) {
+    const auto at = static_cast<size_t>(next.from[i]);
+    both.from[i] = from[at];
+    both.sign[i] = static_cast<int8_t>(next.sign[i] * sign[at]);
+  }
+  return both;
+}
+
+double Symmetry::forms() const {
+  if (negates()) return 2;
+  double count = 1;
+  for (size_t b = 2; b <= blocks.size(); ++b) count *= static_cast<double>(b);
+  return count;
+}
+
+std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) const {
+  if (negates()) return {negated(*this, theta_size, x_size)};
+  std::vector<RowForm> all;
+  std::vector<size_t> order(blocks.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  for (size_t b = 0; b + 1 < blocks.size(); ++b) {
+    std::swap(order[b], order[b + 1]);
+    all.push_back(ordered(*this, order, theta_size, x_size));
+    std::swap(order[b], order[b + 1]);
+  }
+  return all;
+}
+
+std::string Symmetry::text(const RowNames& names) const {
+  std::string text = negates() ? "negate" : "exchange";
+  for (size_t b = 0; b < blocks.size(); ++b) {
+    if (b > 0) text += ",";
+    for (const SignedPlace& place : blocks[b]) {
+      const auto& side = place.of_x ? names.x : names.theta;
+      text += std::string(place.sign < 0 ? " -" : " ") + side[static_cast<size_t>(place.index)];
+    }
+  }
+  return text;
+}
+
+std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names) {
+  std::vector<Symmetry> all;
+  for (const std::string& part : split(text, ';')) {
+    const size_t begin = part.find_first_not_of(' ');
+    if (begin == std::string::npos) continue;
+    all.push_back(parse_symmetry(part.substr(begin), names));
+  }
+  if (all.empty())
+    throw core::UserError(
+        "data.symmetries is empty; write none, auto, or symmetries such as 'negate theta_2'");
+  return all;
+}
+
+std::vector<RowForm> row_forms(std::span<const Symmetry> symmetries, size_t theta_size, size_t x_size,
+                               size_t most) {
+  constexpr uint64_t stream = 0x666f726d73;  // the forms are the same for every seed of a training
+  const RowForm itself{SignedPermutation::identity(theta_size), SignedPermutation::identity(x_size)};
+  std::vector<RowForm> forms{itself};
+  std::set<RowForm> seen{itself};
+  core::Philox random(0, core::Purpose::shuffle, stream);
+  // Where few forms are left unseen, random ones repeat: after so many repetitions all are taken as seen.
+  const size_t patience = 100 + 20 * most;
+  for (size_t repeated = 0; forms.size() < most && repeated < patience;) {
+    RowForm form = itself;
+    for (const Symmetry& symmetry : symmetries)
+      form = form.then(random_form(symmetry, theta_size, x_size, random));
+    if (seen.insert(form).second) {
+      forms.push_back(form);
+    } else {
+      ++repeated;
+    }
+  }
+  return forms;
+}
+
+}  // namespace fluxsbi::data

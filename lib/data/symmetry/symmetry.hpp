@@ -1,0 +1,71 @@
+// Changes of theta and x that make a simulation another one that is as probable.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fluxsbi::data {
+
+/// One form of a row: value i of the form is `sign[i]` times value `from[i]` of the row.
+struct SignedPermutation {
+  std::vector<int32_t> from;
+  std::vector<int8_t> sign;
+
+  static SignedPermutation identity(size_t size);
+  size_t size() const { return from.size(); }
+  /// The form of `row` in `out`, both [size]; they must not overlap.
+  void apply(std::span<const double> row, std::span<double> out) const;
+  /// The form of this form by `next`.
+  SignedPermutation then(const SignedPermutation& next) const;
+  auto operator<=>(const SignedPermutation&) const = default;
+};
+
+/// A form of both sides of a simulation at once.
+struct RowForm {
+  SignedPermutation theta, x;
+  RowForm then(const RowForm& next) const { return {theta.then(next.theta), x.then(next.x)}; }
+  auto operator<=>(const RowForm&) const = default;
+};
+
+/// Names of the values of both sides, [theta size] and [x size].
+struct RowNames {
+  std::vector<std::string> theta, x;
+};
+
+/// A value of one side, with a sign.
+struct SignedPlace {
+  bool of_x = false;
+  int32_t index = 0;
+  int8_t sign = 1;
+};
+
+/// p(theta, x) stays the same when the blocks take each other's places in any order, or, for one block, when
+/// all its values change their signs.
+struct Symmetry {
+  /// Blocks of one length, whose places of one number are of one side. A minus before a value says that its
+  /// negative takes part.
+  std::vector<std::vector<SignedPlace>> blocks;
+
+  bool negates() const { return blocks.size() == 1; }
+  /// How many forms of a row it makes, at most `most`.
+  double forms() const;
+  /// Forms that generate all: the change of signs, or each block with the next.
+  std::vector<RowForm> generators(size_t theta_size, size_t x_size) const;
+  /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "negate theta_2".
+  std::string text(const RowNames& names) const;
+};
+
+/// Reads symmetries with ';' between them. Throws UserError naming data.symmetries for another word than
+/// exchange and negate, a name that no variable has or that stands twice in one symmetry, fewer than two
+/// blocks to exchange, blocks of different length, and places of different sides.
+std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names);
+
+/// Different forms of a row by these symmetries, one after the other: all of them, or `most` at random, the
+/// same for the same arguments. The first is the row itself.
+std::vector<RowForm> row_forms(std::span<const Symmetry> symmetries, size_t theta_size, size_t x_size,
+                               size_t most);
+
+}  // namespace fluxsbi::data

@@ -1,0 +1,183 @@
+#include "data/symmetry/symmetry_test.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <span>
+#include <utility>
+
+#include "core/philox.hpp"
+#include "data/prior/special_functions.hpp"
+
+namespace fluxsbi::data {
+
+namespace {
+
+constexpr size_t triples = 200, cosines = 600;
+constexpr uint64_t stream = 0x73796d6d;  // random statistics are the same for every seed of a training
+
+struct Moments {
+  double sum = 0, squares = 0, count = 0;
+  double mean() const { return sum / count; }
+  double variance() const { return std::max(0.0, squares / count - mean() * mean()); }
+};
+
+// Differences of statistics, row by row. Even and odd rows are the halves.
+class Differences {
+ public:
+  explicit Differences(size_t rows) : rows_(rows) {}
+
+  // Takes one statistic's differences [rows] unless it has none.
+  void add(std::vector<float> values) {
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    if (values.empty() || !(*low < 0 || *high > 0)) return;
+    all_.push_back(std::move(values));
+  }
+
+  size_t size() const { return all_.size(); }
+
+  double largest() const {
+    double most = 0;
+    for (const auto& values : all_) {
+      Moments moments = of(values, 0);
+      const Moments odd = of(values, 1);
+      moments.sum += odd.sum;
+      moments.squares += odd.squares;
+      moments.count += odd.count;
+      if (moments.variance() > 0)
+        most = std::max(most, std::abs(moments.mean()) / std::sqrt(moments.variance() / moments.count));
+    }
+    return most;
+  }
+
+  // The mean of both halves' directions, each judged by the other half.
+  double direction() const { return (judged(0, 1) + judged(1, 0)) / 2; }
+
+ private:
+  Moments of(const std::vector<float>& values, size_t half) const {
+    Moments moments;
+    for (size_t i = half; i < rows_; i += 2) {
+      moments.sum += values[i];
+      moments.squares += double{values[i]} * values[i];
+      ++moments.count;
+    }
+    return moments;
+  }
+
+  double judged(size_t half, size_t other) const {
+    std::vector<double> along(rows_);
+    for (const auto& values : all_) {
+      const Moments moments = of(values, half);
+      if (!(moments.variance() > 0)) continue;
+      const double weight = moments.mean() / moments.variance();
+      for (size_t i = other; i < rows_; i += 2) along[i] += weight * values[i];
+    }
+    Moments moments;
+    for (size_t i = other; i < rows_; i += 2) {
+      moments.sum += along[i];
+      moments.squares += along[i] * along[i];
+      ++moments.count;
+    }
+    return moments.variance() > 0 ? moments.mean() / std::sqrt(moments.variance() / moments.count) : 0;
+  }
+
+  size_t rows_;
+  std::vector<std::vector<float>> all_;
+};
+
+}  // namespace
+
+// The ranks of the rows' forms: those of the rows where a value stays.
+struct SymmetryTest::Changed {
+  std::vector<size_t> columns;              ///< that the form changes, ascending
+  std::vector<std::vector<float>> own;      ///< [columns][rows]
+  std::vector<const float*> before, after;  ///< of every column [rows]
+};
+
+double SymmetryEvidence::limit(double level) const {
+  return normal_quantile(1 - level / (2 * std::max(1.0, statistics)));
+}
+
+SymmetryTest::SymmetryTest(JudgedRows rows) : rows_(std::move(rows)) {
+  const size_t n = rows_.rows(), width = rows_.width();
+  sorted_.resize(n * width);
+  ranks_.resize(n * width);
+  for (size_t column = 0; column < width; ++column) {
+    const auto sorted = std::span(sorted_).subspan(column * n, n);
+    for (size_t i = 0; i < n; ++i) sorted[i] = rows_.values[i * width + column];
+    std::sort(sorted.begin(), sorted.end());
+    for (size_t i = 0; i < n; ++i)
+      ranks_[column * n + i] = static_cast<float>(rank(column, rows_.values[i * width + column]));
+  }
+}
+
+double SymmetryTest::rank(size_t column, double value) const {
+  const size_t n = rows_.rows();
+  const auto sorted = std::span(sorted_).subspan(column * n, n);
+  const auto [low, high] = std::equal_range(sorted.begin(), sorted.end(), value);
+  return static_cast<double>((low - sorted.begin()) + (high - sorted.begin())) / static_cast<double>(n) - 1;
+}
+
+SymmetryEvidence SymmetryTest::judge(const RowForm& form, double level) const {
+  const size_t n = rows_.rows(), width = rows_.width();
+  Changed changed;
+  for (size_t column = 0; column < width; ++column) {
+    const bool of_x = column >= rows_.theta_size;
+    const SignedPermutation& side = of_x ? form.x : form.theta;
+    const size_t at = of_x ? column - rows_.theta_size : column, first = column - at;
+    changed.before.push_back(ranks_.data() + column * n);
+    const size_t from = first + static_cast<size_t>(side.from[at]);
+    if (from == column && side.sign[at] == 1) continue;
+    std::vector<float> own(n);
+    for (size_t i = 0; i < n; ++i)
+      own[i] = static_cast<float>(rank(column, side.sign[at] * rows_.values[i * width + from]));
+    changed.columns.push_back(column);
+    changed.own.push_back(std::move(own));
+  }
+  changed.after = changed.before;
+  for (size_t k = 0; k < changed.columns.size(); ++k)
+    changed.after[changed.columns[k]] = changed.own[k].data();
+  if (changed.columns.empty()) return {};
+
+  core::Philox random(0, core::Purpose::classifier, stream);
+  const auto any_changed = [&] { return changed.columns[random.below(changed.columns.size())]; };
+  const auto any_column = [&] { return static_cast<size_t>(random.below(width)); };
+  const auto difference = [&](const auto& statistic) {
+    std::vector<float> values(n);
+    for (size_t i = 0; i < n; ++i)
+      values[i] = static_cast<float>(statistic(changed.before, i) - statistic(changed.after, i));
+    return values;
+  };
+  using Ranks = const std::vector<const float*>&;
+
+  Differences products(n), waves(n);
+  for (const size_t a : changed.columns) {
+    products.add(difference([&](Ranks r, size_t i) { return r[a][i]; }));
+    for (size_t b = 0; b < width; ++b)
+      products.add(difference([&](Ranks r, size_t i) { return r[a][i] * r[b][i]; }));
+  }
+  for (size_t k = 0; k < triples; ++k) {
+    const size_t a = any_changed(), b = any_column(), c = any_column();
+    products.add(difference([&](Ranks r, size_t i) { return r[a][i] * r[b][i] * r[c][i]; }));
+  }
+  SymmetryEvidence evidence{products.largest(), static_cast<double>(products.size() + cosines),
+                            products.direction()};
+  if (evidence.deviation > evidence.limit(level)) return evidence;
+  for (size_t k = 0; k < cosines; ++k) {
+    std::vector<std::pair<size_t, double>> terms{{any_changed(), 0}};
+    for (auto others = random.below(5); others > 0; --others) terms.emplace_back(any_column(), 0);
+    for (auto& [column, weight] : terms)
+      weight =
+          static_cast<double>(1 + random.below(3)) * (random.below(2) == 1 ? 1 : -1) * std::numbers::pi / 2;
+    const double phase = 2 * std::numbers::pi * random.uniform();
+    waves.add(difference([&](Ranks r, size_t i) {
+      double sum = phase;
+      for (const auto& [column, weight] : terms) sum += weight * double{r[column][i]};
+      return std::cos(sum);
+    }));
+  }
+  return {std::max(evidence.deviation, waves.largest()), static_cast<double>(products.size() + waves.size()),
+          std::max(evidence.direction, waves.direction())};
+}
+
+}  // namespace fluxsbi::data
