@@ -9,7 +9,6 @@
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
@@ -17,37 +16,11 @@
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
-#include "sample/memory.hpp"
+#include "sample/chunk_paths.hpp"
 #include "sample/mixture.hpp"
-#include "sample/noise.hpp"
-#include "sample/recorded_chunks.hpp"
 #include "sample/rejection.hpp"
-#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
-
-namespace {
-
-SolverOptions solver_options_of(const SamplingOptions& options, const method::Method& method) {
-  SolverOptions solver;
-  NoiseOptions& noise = solver.noise;
-  noise = {options.noise_amount, options.corrector, options.churn,
-           options.churn_min,    noise.most,        options.churn_noise};
-  if (options.churn_max) noise.most = *options.churn_max;
-  solver.spacing = options.spacing.value_or(method.default_spacing());
-  solver.atol = options.atol;
-  solver.rtol = options.rtol;
-  solver.max_evaluations = options.max_evaluations;
-  solver.steps = options.steps.value_or(chosen_solver(options.solver) ? 0 : method.default_steps());
-  return solver;
-}
-
-const SolverRow& solver_of(const SamplingOptions& options, const method::Method& method) {
-  const SolverRow* chosen = chosen_solver(options.solver);
-  return chosen ? *chosen : find_solver(method.default_solver());
-}
-
-}  // namespace
 
 // What was counted in all blocks so far.
 struct DrawingCounts {
@@ -69,18 +42,11 @@ class Drawing::Work {
       : source_(source),
         amount_(amount),
         options_(options),
-        solver_(solver_of(options, *source.method)),
-        path_(source.method->path()),
-        solver_options_(solver_options_of(options, *source.method)),
         total_(amount.rows * amount.draws),
-        recorded_(recording()),
+        chunks_(source, amount, options),
         rejection_(source.prior, source.theta_names, options) {
     core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
                   "drawing needs a chunk of at least 1");
-    const std::string problem = solver_problem(solver_, *path_, source.method->name());
-    if (!problem.empty()) throw core::UserError("sampling.solver " + problem);
-    const std::string of_student = student_problem(options, *source.method);
-    if (!of_student.empty()) throw core::UserError(of_student);
   }
 
   SampleBlock next(int64_t items, const Progress& progress) {
@@ -203,7 +169,7 @@ class Drawing::Work {
     const uint64_t key = chunk_key(attempt + (amount_.first_draw << attempt_bits), items);
     std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
     if (!chunk) {
-      chunk = compute(items, rows, attempt);
+      chunk = chunks_.compute(items, rows, attempt);
       if (source_.journal) source_.journal->keep(key, *chunk);
     }
     for (size_t i = 0; i < chunk->exhausted.size(); ++i) {
@@ -214,108 +180,6 @@ class Drawing::Work {
     core::require(chunk->numbers.size() == values.size() * sizeof(float), "a chunk's key fixes its size");
     std::memcpy(values.data(), chunk->numbers.data(), chunk->numbers.size());
     keep(items, values, rejected);
-  }
-
-  // numbers: float32 [items, state_size()], standardised.
-  Chunk compute(std::span<const int64_t> items, std::span<const int64_t> rows, int64_t attempt) {
-    Chunk all;
-    const auto release = [&] {
-      if (recorded_) recorded_->clear();
-    };
-    parts_.over(std::ssize(items), source_.who, release, [&](int64_t first, int64_t count) {
-      const auto at = static_cast<size_t>(first), size = static_cast<size_t>(count);
-      const Chunk part = compute_part(items.subspan(at, size), rows.subspan(at, size), attempt);
-      all.evaluations = std::max(all.evaluations, part.evaluations);
-      all.exhausted.insert(all.exhausted.end(), part.exhausted.begin(), part.exhausted.end());
-      all.numbers.insert(all.numbers.end(), part.numbers.begin(), part.numbers.end());
-    });
-    return all;
-  }
-
-  // Integrates these items together.
-  Chunk compute_part(std::span<const int64_t> items, std::span<const int64_t> rows, int64_t attempt) {
-    const int64_t n = std::ssize(items), size = state_size();
-    std::vector<NoiseKey> keys;
-    for (const int64_t item : items)
-      keys.push_back({amount_.first_row + item / amount_.draws, number_of_draw(item), attempt});
-    NormalNoise noise(amount_.seed, keys);
-    const bool uploads = !source_.device.is_cpu();
-    const auto normal = [&] {  // [n, tokens, channels], on the host; from there a device takes it by itself
-      at::Tensor next = at::empty({n, source_.tokens, source_.channels},
-                                  at::TensorOptions(at::kFloat).pinned_memory(uploads));
-      noise.fill({next.data_ptr<float>(), static_cast<size_t>(n * size)}, size);
-      return next;
-    };
-    const Bound bound = source_.bind(rows);
-    if (recorded_ && n == amount_.chunk) return chunk_of(recorded_->run(bound, normal()));
-    SolverOptions options = solver_options_;
-    options.normal = [&] { return normal().to(source_.device, at::kFloat, /*non_blocking=*/uploads); };
-    if (solver_.adaptive && bound.given.defined()) {
-      options.moving = bound.given.logical_not().to(at::kDouble).mean({1, 2}).expand({n});
-    }
-    return chunk_of(follow(bound, options.normal(), options, /*interruptible=*/true));
-  }
-
-  int64_t number_of_draw(int64_t item) const {
-    return amount_.first_draw + item % amount_.draws * amount_.draw_step;
-  }
-
-  // Takes noise along the path of these conditions to the data, and counts evaluations.
-  PathEnd follow(const Bound& bound, const at::Tensor& noise, const SolverOptions& options,
-                 bool interruptible) const {
-    int64_t evaluations = 0;
-    const auto counted = [&](const Evaluate& network) -> Evaluate {
-      return [&](const at::Tensor& t, const at::Tensor& x, const at::Tensor& active) {
-        if (interruptible) core::interruption_point();
-        ++evaluations;
-        return network(t, x, active);
-      };
-    };
-    Guidance guidance = guidance_of(bound);
-    if (guidance.unconditional) guidance.unconditional = counted(bound.unconditional);
-    const Compose compose = [&](const at::Tensor& t, const at::Tensor& x) {
-      evaluations += bound.composed_of;
-      return bound.composed(*path_, t, x);
-    };
-    const PathEquation equation = bound.composed
-                                      ? PathEquation(*path_, compose, bound.given)
-                                      : PathEquation(*path_, counted(bound.network), bound.given, guidance);
-    const Integration end = sample_path(solver_, equation, equation.initial(noise), options);
-    return {end.x, end.exhausted, evaluations};
-  }
-
-  // A device that records steps records chunks by fixed-step solvers that draw nothing on the way, where
-  // their kernels are not too many to keep.
-  std::unique_ptr<RecordedChunks> recording() {
-    constexpr int64_t most_steps = 1000;
-    const int64_t steps = solver_options_.steps > 0 ? solver_options_.steps : solver_.default_steps;
-    if (source_.composed || source_.device.is_cpu() || solver_.adaptive || solver_.stochastic ||
-        steps > most_steps)
-      return {};
-    return std::make_unique<RecordedChunks>(source_.device, [this](const Bound& bound, const at::Tensor& x) {
-      return follow(bound, x, solver_options_, /*interruptible=*/false);
-    });
-  }
-
-  static Chunk chunk_of(const PathEnd& end) {
-    Chunk chunk;
-    chunk.evaluations = end.evaluations;
-    const at::Tensor values = end.x.to(at::kCPU).contiguous(), exhausted = end.exhausted.to(at::kCPU);
-    chunk.numbers.resize(static_cast<size_t>(values.numel()) * sizeof(float));
-    std::memcpy(chunk.numbers.data(), values.const_data_ptr<float>(), chunk.numbers.size());
-    chunk.exhausted.assign(exhausted.const_data_ptr<bool>(),
-                           exhausted.const_data_ptr<bool>() + exhausted.numel());
-    return chunk;
-  }
-
-  Guidance guidance_of(const Bound& bound) const {
-    if (options_.guidance_scale == 1) return {};
-    if (!bound.unconditional) {
-      throw core::UserError("sampling.guidance_scale " + guidance_problem(options_.guidance_scale));
-    }
-    Guidance guidance{bound.unconditional, options_.guidance_scale, options_.guidance_min};
-    if (options_.guidance_max) guidance.most = *options_.guidance_max;
-    return guidance;
   }
 
   // The block's rows that ran out of evaluations join those of earlier blocks, which end where it begins.
@@ -426,13 +290,9 @@ class Drawing::Work {
   const Source& source_;
   const Amount& amount_;
   const SamplingOptions& options_;
-  const SolverRow& solver_;
-  const std::unique_ptr<method::Path> path_;
-  const SolverOptions solver_options_;
   const int64_t total_;
-  const std::unique_ptr<RecordedChunks> recorded_;  // of whole chunks; null: none is recorded
-  FittingParts parts_;                              // of chunks that the device's memory does not hold
-  int64_t first_ = 0, end_ = 0;                     // of the block's items
+  ChunkPaths chunks_;
+  int64_t first_ = 0, end_ = 0;  // of the block's items
   const Progress* progress_ = nullptr;
   std::set<int64_t> exhausted_;  // observations of the block of which a sample ran out of evaluations
   DrawingCounts state_;
