@@ -60,10 +60,12 @@ Judgement judge(const SymmetryTest& test, const Symmetry& symmetry, double at_le
   return judgement;
 }
 
-Symmetry parts_of_x(size_t parts, size_t length, size_t step, size_t part_step) {
+// Equal parts of x, one after the other (step 1) or interleaved; `owned`: each with a parameter before it.
+Symmetry parts_of_x(size_t parts, size_t length, size_t step, size_t part_step, bool owned = false) {
   Symmetry symmetry;
   for (size_t part = 0; part < parts; ++part) {
     std::vector<SignedPlace> block;
+    if (owned) block.push_back({false, static_cast<int32_t>(part), 1});
     for (size_t i = 0; i < length; ++i)
       block.push_back({true, static_cast<int32_t>(part * part_step + i * step), 1});
     symmetry.blocks.push_back(std::move(block));
@@ -86,6 +88,35 @@ std::optional<Symmetry> find_of_x(const SymmetryTest& test, size_t channels) {
   return {};
 }
 
+// Parameters that each have a part of x of their own, and what stays as probable with the other signs.
+std::vector<Symmetry> find_of_both(const SymmetryTest& test, size_t channels) {
+  const size_t parts = test.rows().theta_size, size = test.rows().x_size;
+  const auto holds = [&](const Symmetry& symmetry) {
+    return judge(test, symmetry, level, most_direction).holds;
+  };
+  std::vector<Symmetry> found;
+  if (size > 0 && size % parts == 0 && size / parts % channels == 0) {
+    const size_t length = size / parts;
+    std::vector<Symmetry> layouts{parts_of_x(parts, length, 1, length, /*owned=*/true)};
+    if (length > 1 && channels == 1) layouts.push_back(parts_of_x(parts, length, parts, 1, /*owned=*/true));
+    for (const Symmetry& layout : layouts) {
+      const bool exchanged = parts > 1 && holds(layout);
+      for (size_t part = 0; part < parts; ++part) {
+        Symmetry negated{{layout.blocks[part]}};
+        if (holds(negated)) found.push_back(std::move(negated));
+        if (exchanged) break;  // the other parts' signs follow from the first's
+      }
+      if (exchanged) found.insert(found.begin(), layout);
+      if (!found.empty()) return found;
+    }
+  }
+  Symmetry all{{{}}};
+  for (size_t i = 0; i < parts + size; ++i)
+    all.blocks[0].push_back({i >= parts, static_cast<int32_t>(i < parts ? i : i - parts), 1});
+  if (size > 0 && holds(all)) found.push_back(std::move(all));
+  return found;
+}
+
 std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
   std::vector<Symmetry> found;
   const auto keep = [&](Symmetry symmetry) {
@@ -99,12 +130,6 @@ std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
     }
   }
   return found;
-}
-
-std::string joined(const std::vector<Symmetry>& symmetries, const RowNames& names) {
-  std::vector<std::string> texts;
-  for (const Symmetry& symmetry : symmetries) texts.push_back(symmetry.text(names));
-  return core::join(texts, "; ");
 }
 
 std::vector<Symmetry> named_symmetries(const std::string& wanted, const SymmetryTest& test,
@@ -140,6 +165,8 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
   if (automatic) {
     if (auto of_x = find_of_x(test, static_cast<size_t>(facts.shape.x_channels))) symmetries.push_back(*of_x);
     std::ranges::move(find_of_theta(test), std::back_inserter(symmetries));
+    std::ranges::move(find_of_both(test, static_cast<size_t>(facts.shape.x_channels)),
+                      std::back_inserter(symmetries));
     if (symmetries.empty()) return {};
   } else {
     symmetries = named_symmetries(wanted, test, facts.names);
@@ -147,9 +174,14 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
   ChosenSymmetries chosen;
   const auto most = static_cast<size_t>(std::max<int64_t>(2, most_formed_rows / std::max<int64_t>(1, count)));
   chosen.forms = row_forms(symmetries, test.rows().theta_size, test.rows().x_size, most);
-  chosen.text = joined(symmetries, facts.names);
+  std::vector<std::string> texts, brief;
+  for (const Symmetry& symmetry : symmetries) {
+    texts.push_back(symmetry.text(facts.names));
+    brief.push_back(symmetry.brief(facts.names));
+  }
+  chosen.text = core::join(texts, "; ");
   chosen.remark =
-      std::string("data.symmetries") + (automatic ? " (auto): " : ": ") + chosen.text +
+      std::string("data.symmetries") + (automatic ? " (auto): " : ": ") + core::join(brief, "; ") +
       (automatic ? " (" + std::to_string(test.rows().rows()) + " rows say nothing against it)" : "") +
       "; training sees each row in " + std::to_string(chosen.forms.size()) +
       " forms; set data.symmetries: none to train on the rows as they are";

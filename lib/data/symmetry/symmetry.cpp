@@ -71,7 +71,9 @@ Symmetry parse_symmetry(const std::string& text, const RowNames& names) {
   stream >> verb;
   std::getline(stream, rest);
   if (verb != "exchange" && verb != "negate")
-    refuse(text, "begin with exchange or negate, as in 'exchange x_0 x_1, x_2 x_3' or 'negate theta_2'");
+    refuse(
+        text,
+        "write none, auto, or symmetries that begin with exchange or negate, such as 'exchange x_0 x_1, x_2 x_3'");
   Symmetry symmetry;
   for (const std::string& group : split(rest, ',')) {
     Block block;
@@ -116,6 +118,19 @@ RowForm random_form(const Symmetry& symmetry, size_t theta_size, size_t x_size, 
   return ordered(symmetry, order, theta_size, x_size);
 }
 
+std::vector<std::string> block_texts(const Symmetry& symmetry, const RowNames& names) {
+  std::vector<std::string> texts;
+  for (const Block& block : symmetry.blocks) {
+    std::vector<std::string> words;
+    for (const SignedPlace& place : block) {
+      const auto& side = place.of_x ? names.x : names.theta;
+      words.push_back((place.sign < 0 ? "-" : "") + side[static_cast<size_t>(place.index)]);
+    }
+    texts.push_back(core::join(words, " "));
+  }
+  return texts;
+}
+
 }  // namespace
 
 SignedPermutation SignedPermutation::identity(size_t size) {
@@ -138,13 +153,6 @@ SignedPermutation SignedPermutation::then(const SignedPermutation& next) const {
   return both;
 }
 
-double Symmetry::forms() const {
-  if (negates()) return 2;
-  double count = 1;
-  for (size_t b = 2; b <= blocks.size(); ++b) count *= static_cast<double>(b);
-  return count;
-}
-
 std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) const {
   if (negates()) return {negated(*this, theta_size, x_size)};
   std::vector<RowForm> all;
@@ -159,15 +167,17 @@ std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) cons
 }
 
 std::string Symmetry::text(const RowNames& names) const {
-  std::string text = negates() ? "negate" : "exchange";
-  for (size_t b = 0; b < blocks.size(); ++b) {
-    if (b > 0) text += ",";
-    for (const SignedPlace& place : blocks[b]) {
-      const auto& side = place.of_x ? names.x : names.theta;
-      text += std::string(place.sign < 0 ? " -" : " ") + side[static_cast<size_t>(place.index)];
-    }
+  return (negates() ? "negate " : "exchange ") + core::join(block_texts(*this, names));
+}
+
+std::string Symmetry::brief(const RowNames& names) const {
+  constexpr size_t most = 4;
+  std::vector<std::string> texts = block_texts(*this, names);
+  if (texts.size() > most) {
+    texts[2] = "...";
+    texts.erase(texts.begin() + 3, texts.end() - 1);
   }
-  return text;
+  return (negates() ? "negate " : "exchange ") + core::join(texts);
 }
 
 std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names) {

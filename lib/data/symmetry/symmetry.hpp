@@ -50,12 +50,12 @@ struct Symmetry {
   std::vector<std::vector<SignedPlace>> blocks;
 
   bool negates() const { return blocks.size() == 1; }
-  /// How many forms of a row it makes, at most `most`.
-  double forms() const;
   /// Forms that generate all: the change of signs, or each block with the next.
   std::vector<RowForm> generators(size_t theta_size, size_t x_size) const;
   /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "negate theta_2".
   std::string text(const RowNames& names) const;
+  /// The same for people, who need not see each of many blocks: "exchange x_0, x_1, ..., x_9".
+  std::string brief(const RowNames& names) const;
 };
 
 /// Reads symmetries with ';' between them. Throws UserError naming data.symmetries for another word than
