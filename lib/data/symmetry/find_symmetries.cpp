@@ -13,7 +13,7 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr int64_t most_judged = 10'000;
+constexpr int64_t most_judged = 5'000;
 constexpr double level = 0.002, most_direction = 3.2;      // of a symmetry that is found
 constexpr double clear_level = 1e-6, clear_direction = 6;  // of one that is refused
 
