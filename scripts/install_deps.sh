@@ -63,7 +63,6 @@ tools_that_are_missing() {
 
 comforts_that_are_missing() { # faster builds, pictures, downloads over TLS
   has ccache || echo ccache
-  has mold || echo mold
   has rsvg-convert || echo librsvg2-bin
   installed fonts-dejavu-core || echo fonts-dejavu-core
   installed ca-certificates || echo ca-certificates
