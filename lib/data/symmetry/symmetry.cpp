@@ -71,9 +71,8 @@ Symmetry parse_symmetry(const std::string& text, const RowNames& names) {
   stream >> verb;
   std::getline(stream, rest);
   if (verb != "exchange" && verb != "negate")
-    refuse(
-        text,
-        "write none, auto, or symmetries that begin with exchange or negate, such as 'exchange x_0 x_1, x_2 x_3'");
+    refuse(text,
+           "write none, auto, or symmetries that begin with exchange or negate, such as 'exchange x_0, x_1'");
   Symmetry symmetry;
   for (const std::string& group : split(rest, ',')) {
     Block block;
