@@ -26,7 +26,9 @@ void check_output(const std::string& path, bool force, const std::vector<std::st
   if (!extensions.empty() && std::find(extensions.begin(), extensions.end(), extension) == extensions.end()) {
     const std::string found = extension.empty() ? "the name has no extension"
                                                 : "the extension '" + extension + "' cannot be written here";
-    throw core::UserError("-o " + path + ": " + found + "; use one of " + core::join(extensions));
+    const bool arrays = std::find(extensions.begin(), extensions.end(), ".npz") != extensions.end();
+    throw core::UserError("-o " + path + ": " + found + "; use one of " + core::join(extensions) +
+                          (extension == ".csv" && arrays ? "; 'fluxsbi export' makes a .csv of them" : ""));
   }
   std::error_code ignored;
   if (fs::is_directory(path, ignored)) throw core::UserError("-o " + path + ": is a folder; name a file");
