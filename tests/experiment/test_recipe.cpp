@@ -36,7 +36,8 @@ std::set<std::string> keys_for(const RecipeFacts& facts) {
 TEST_CASE("the first model rule that holds decides, and one holds for any data", "[experiment][recipe]") {
   const auto rule = [](RecipeFacts facts) { return std::string(choose_model(facts).id); };
   CHECK(rule(facts_with(2, 2)) == "recipe.few-dimensions");
-  CHECK(rule(facts_with(2, 2, 1000)) == "recipe.few-simulations");
+  CHECK(rule(facts_with(2, 2, 1000)) == "recipe.few-dimensions");
+  CHECK(rule(facts_with(11, 4, 1000)) == "recipe.few-simulations");
   CHECK(rule(facts_with(2, 2, 0)) == "recipe.few-dimensions");  // without end
   CHECK(rule(facts_with(5, 8)) == "recipe.some-dimensions");
   CHECK(rule(facts_with(10, 7)) == "recipe.default");
