@@ -164,6 +164,17 @@ TEST_CASE("what holds is rarely refused, and what does not hold is never taken",
   CHECK(taken >= 11);
 }
 
+TEST_CASE("columns that hold one value each change places only where it is the same", "[data][symmetry]") {
+  const auto constants = [](double first, double second) {
+    return source_of(simulated(1, 3, 600, 1, [=](core::Philox& random) {
+      const double theta = random.normal();
+      return std::vector<double>{theta, theta + random.normal(), first, second};
+    }));
+  };
+  CHECK_NOTHROW(symmetries_in("exchange x_1, x_2", *constants(7, 7)));
+  REQUIRE_USER_ERROR(symmetries_in("exchange x_1, x_2", *constants(4, 7)), says("does not hold"));
+}
+
 TEST_CASE("neighbours of a series may not change places", "[data][symmetry]") {
   const auto series = [](core::Philox& random) {
     std::vector<double> row{2 * random.uniform() - 1};

@@ -44,7 +44,8 @@ class Differences {
       moments.sum += odd.sum;
       moments.squares += odd.squares;
       moments.count += odd.count;
-      if (moments.variance() > 0)
+      // Where all rows differ by the same, chance has no part in it.
+      if (moments.mean() != 0)
         most = std::max(most, std::abs(moments.mean()) / std::sqrt(moments.variance() / moments.count));
     }
     return most;
