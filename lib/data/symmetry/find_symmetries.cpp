@@ -13,7 +13,7 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr int64_t most_judged = 5'000;
+constexpr int64_t most_judged = 10'000;
 constexpr double level = 0.002, most_direction = 3.2;      // of a symmetry that is found
 constexpr double clear_level = 1e-6, clear_direction = 6;  // of one that is refused
 
@@ -155,7 +155,7 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
   if (wanted == "none") return {};
   const bool automatic = wanted == "auto";
   const int64_t count = std::ssize(facts.training), values = rows.theta().row_size() + rows.x().row_size();
-  if (automatic && (count < least_symmetry_rows || count > most_formed_rows / 2 ||
+  if (automatic && (count < least_symmetry_rows || count > most_symmetry_rows ||
                     values > most_symmetry_values || facts.shape.padded))
     return {};
   const SymmetryTest test(judged_rows(rows, facts.training));
