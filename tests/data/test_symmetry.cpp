@@ -53,8 +53,10 @@ std::shared_ptr<const data::RowSource> source_of(const data::JudgedRows& judged)
   return std::make_shared<const data::RowSource>(side(theta), side(x));
 }
 
-data::ChosenSymmetries symmetries_in(const std::string& wanted, const data::RowSource& rows) {
+data::ChosenSymmetries symmetries_in(const std::string& wanted, const data::RowSource& rows,
+                                     bool missing = false) {
   data::DataShape shape;
+  shape.missing = missing;
   shape.theta_dim = rows.theta().row_size();
   shape.x_dim = rows.x().row_size();
   std::vector<int64_t> training(static_cast<size_t>(rows.rows()));
@@ -208,6 +210,13 @@ TEST_CASE("a named symmetry that the rows contradict is an error", "[data][symme
   REQUIRE_USER_ERROR(symmetries_in("negate theta_0", *rows),
                      says("'negate theta_0' does not hold") && says("leave it out"));
   CHECK(symmetries_in("none", *rows).forms.empty());
+}
+
+TEST_CASE("values that may be missing keep their places", "[data][symmetry]") {
+  data::JudgedRows rows = simulated(1, 3, 1000, 1, measurements({0.5, 0.5, 0.5}));
+  for (size_t row = 0; row < 1000; row += 10) rows.values[4 * row + 2] = std::nan("");
+  CHECK(symmetries_in("auto", *source_of(rows), /*missing=*/true).forms.empty());
+  CHECK(symmetries_in("exchange x_0, x_1, x_2", *source_of(rows), /*missing=*/true).forms.size() == 6);
 }
 
 TEST_CASE("a symmetry is not looked for in few rows or among many values", "[data][symmetry]") {

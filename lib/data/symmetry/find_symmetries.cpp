@@ -163,10 +163,13 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
 
   std::vector<Symmetry> symmetries;
   if (automatic) {
-    if (auto of_x = find_of_x(test, static_cast<size_t>(facts.shape.x_channels))) symmetries.push_back(*of_x);
-    std::ranges::move(find_of_theta(test), std::back_inserter(symmetries));
-    std::ranges::move(find_of_both(test, static_cast<size_t>(facts.shape.x_channels)),
-                      std::back_inserter(symmetries));
+    const auto channels = static_cast<size_t>(facts.shape.x_channels);
+    symmetries = find_of_theta(test);
+    // Which values are missing may tell something of theta, and would change places with them.
+    if (!facts.shape.missing) {
+      std::ranges::move(find_of_both(test, channels), std::back_inserter(symmetries));
+      if (auto of_x = find_of_x(test, channels)) symmetries.insert(symmetries.begin(), std::move(*of_x));
+    }
     if (symmetries.empty()) return {};
   } else {
     symmetries = named_symmetries(wanted, test, facts.names);
