@@ -12,9 +12,10 @@ namespace fluxsbi::app {
 Action declare_refine(CLI::App& app) {
   auto request = std::make_shared<refine::RefinementRequest>();
   auto x_key = std::make_shared<std::string>();
-  app.add_option("config", request->subject,
-                 "config with a simulator (simulator.command or data.task) and a prior, or a run folder whose "
-                 "rows and model are the first round; without sections of training the recipe chooses them");
+  app.add_option(
+      "config", request->subject,
+      "config with a simulator (simulator.command or data.task) and a prior, or a run folder whose "
+      "rows and model are the first round; without sections of training the recipe chooses them");
   app.add_option("--task", request->task, "a built-in task, in place of the config's simulator");
   app.add_option("--x", request->x, "the observation: a file of one row, as sample takes it")->required();
   app.add_option("--x-key", *x_key, "key of x in .npz, path of its dataset in .h5");

@@ -63,8 +63,8 @@ void check_refined(const sample::Posterior& posterior, std::span<const double> x
       file + ": " + core::count_text(others, "row") + " of " + std::to_string(range.rows) +
       " not the observation that this model was refined for, the first is row " +
       std::to_string(range.first + first) +
-      "; the model knows theta only where that observation's posterior lies, so the answer may lack the most of "
-      "another's (docs/refine.md): refine for it, or sample a model of the whole prior";
+      "; the model knows theta only where that observation's posterior lies, so the answer may "
+      "lack most of another's (docs/refine.md): refine for it, or sample a model of the whole prior";
   if (strict) throw core::DiagnosticFailed(found + "; --strict was given, and nothing was computed");
   core::log::warning(found);
 }

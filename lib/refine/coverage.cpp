@@ -60,14 +60,14 @@ std::string Coverage::text() const {
     found += (i ? " / " : "") + std::to_string(std::lround(100 * share));
     wanted += (i ? " / " : "") + std::to_string(std::lround(100 * levels[i]));
   }
-  return found + " % at " + wanted + " % (" + core::count_text(pairs, "held-out pair") + ")";
+  return found + " % at " + wanted + " % (" + core::count_text(pairs, "held-out pair") +
+         (pairs < fewest_pairs ? ", too few to tell)" : ")");
 }
 
 Coverage find_coverage(sample::Posterior& posterior, const evidence::Pairs& pairs, const Region& region,
                        uint64_t seed) {
   const auto of_theta = densities(posterior, pairs, pairs.theta, 1);
-  const auto of_draws =
-      densities(posterior, pairs, draws_inside(posterior, pairs, region, seed), kept_draws);
+  const auto of_draws = densities(posterior, pairs, draws_inside(posterior, pairs, region, seed), kept_draws);
   Coverage coverage;
   for (int64_t row = 0; row < pairs.rows; ++row) {
     const double own = of_theta[static_cast<size_t>(row)];

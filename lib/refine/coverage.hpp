@@ -16,6 +16,8 @@ struct Coverage {
   static constexpr std::array<double, 3> levels{0.50, 0.80, 0.95};
   /// A right posterior is called overconfident this often.
   static constexpr double false_alarms = 0.01;
+  /// Of fewer pairs not much can be told.
+  static constexpr int64_t fewest_pairs = 30;
 
   int64_t pairs = 0;
   std::array<int64_t, 3> covered{};  ///< pairs, for each level

@@ -9,6 +9,7 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/registry.hpp"
 #include "core/text.hpp"
 #include "data/data_section.hpp"
 #include "data/files/names.hpp"
@@ -43,14 +44,15 @@ void check_numbers(const RefinementRequest& request) {
                           std::to_string(fewest_simulations) +
                           ", since a network learns nothing from fewer rows");
   if (!(request.epsilon > 0 && request.epsilon <= most_epsilon))
-    throw core::UserError("--epsilon " + core::number_text(request.epsilon) + ": must be above 0 and at most " +
-                          core::number_text(most_epsilon) +
+    throw core::UserError("--epsilon " + core::number_text(request.epsilon) +
+                          ": must be above 0 and at most " + core::number_text(most_epsilon) +
                           "; it is the share of the posterior that a region leaves out");
   if (request.x.empty())
     throw core::UserError("--x is missing: name the file of the observation; refine works for one");
   std::error_code ignored;
   const std::string without_key = request.x.substr(0, request.x.rfind(':'));
-  if (!fs::exists(request.x, ignored) && !fs::exists(without_key, ignored)) throw core::UserError("--x " + request.x + ": there is no such file");
+  if (!fs::exists(request.x, ignored) && !fs::exists(without_key, ignored))
+    throw core::UserError("--x " + request.x + ": there is no such file");
 }
 
 bool is_run(const std::string& path) {
@@ -92,11 +94,14 @@ void check_run(const std::string& run) {
   std::string note;
   const std::string path = checkpoint::find_model(run, note);
   if (!note.empty())
-    throw core::UserError(run + ": its training has not finished; fluxsbi resume " + run + " goes on with it");
+    throw core::UserError(run + ": its training has not finished; fluxsbi resume " + run +
+                          " goes on with it");
   const checkpoint::ModelFile model = checkpoint::load_model(path);
   if (!model.members.empty())
-    throw core::UserError(run + " is an ensemble, and each round of a refinement is one model; name one of its "
-                                "members, such as " + run + "/members/1, or its config");
+    throw core::UserError(run +
+                          " is an ensemble, and each round of a refinement is one model; name one of its "
+                          "members, such as " +
+                          run + "/members/1, or its config");
   if (model.teacher)
     throw core::UserError(run + " is a student, whose densities are its teacher's; name the teacher's run");
 }
@@ -136,11 +141,23 @@ void put_prior(const data::PriorOptions& options, Value& document) {
   document.key_places.push_back(section.key_places.front());
 }
 
+// Whether components bound each other, so that a box does not tell the support.
+bool bounds_itself(const data::Prior& prior) {
+  const data::PriorOptions options = prior.options();
+  if (options.kind != data::PriorKind::parameters) return false;
+  const auto& parts = options.parameters->parts;
+  return std::any_of(parts.begin(), parts.end(), [](const data::PriorPart& part) {
+    const auto* row = core::find_row(data::prior_kinds(), part.kind);
+    return row && row->name == "dirichlet";
+  });
+}
+
 // What a task asks for where the config leaves it open: a file of its simulations does not say it.
 void put_needs(const data::Task& task, const data::DataOptions& given, Value& document) {
   const data::DataNeeds needs = task.data_needs();
   const data::TransformWords unsaid{data::TransformWord::automatic};
-  if (needs.standardise_x != data::Standardise::automatic && given.standardise_x == data::Standardise::automatic)
+  if (needs.standardise_x != data::Standardise::automatic &&
+      given.standardise_x == data::Standardise::automatic)
     set(document, "data.standardise_x", config::emit(needs.standardise_x));
   if (needs.constant != data::ConstantColumns::automatic &&
       given.constant == data::ConstantColumns::automatic)
@@ -168,7 +185,8 @@ class Planner {
     if (!plan_.run.empty() && sources_.data.online)
       throw core::UserError(request_.subject +
                             " simulated while it trained, so its rows are not kept; name its config, "
-                            "with which the first round simulates anew: " + request_.subject + "/config.yaml");
+                            "with which the first round simulates anew: " +
+                            request_.subject + "/config.yaml");
     if (plan_.run.empty() && sources_.data.names_rows() && !sources_.data.task)
       core::log::warning(request_.subject +
                          " names a file of data, which is left out: the first round simulates its own rows; "
@@ -200,6 +218,9 @@ class Planner {
     } else {
       take_task();
     }
+    plan_.transform = sources_.prior.transform;
+    if (!simulate.theta_names.empty())  // the section prior, which may go, may have told them
+      set(plan_.document, "data.names.theta", config::emit(simulate.theta_names));
     if (request_.workers) simulate.simulator.workers = request_.workers;
     simulate.simulator.command = command ? sources_.simulator.command : std::nullopt;
     forget_sources(plan_.document);
@@ -285,8 +306,16 @@ class Planner {
 
 }  // namespace
 
-Value RefinementPlan::training_document(const std::string& file) const {
+Value RefinementPlan::training_document(const std::string& file, const Box* left) const {
   Value training = document;
+  if (left && !bounds_itself(*prior)) {
+    data::PriorOptions box;
+    box.kind = data::PriorKind::custom;
+    box.low = left->low;
+    box.high = left->high;
+    box.transform = transform;
+    put_prior(box, training);
+  }
   set(training, "data.online", "false");
   set(training, "data.file", config::emit(fs::absolute(file).lexically_normal().string()));
   const std::pair<const char*, const char*> plain[] = {

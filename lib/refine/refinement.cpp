@@ -77,10 +77,14 @@ std::string share_text(double share) {
 
 std::string where_text(const Narrowing& narrowing) {
   switch (narrowing.kind) {
-    case Narrowing::Kind::whole_prior: return "the whole prior";
-    case Narrowing::Kind::unchanged: return share_text(narrowing.share) + " of the prior, as before";
-    case Narrowing::Kind::box: return share_text(narrowing.share) + " of the prior (a box)";
-    case Narrowing::Kind::density: return share_text(narrowing.share) + " of the prior";
+    case Narrowing::Kind::whole_prior:
+      return "the whole prior";
+    case Narrowing::Kind::unchanged:
+      return share_text(narrowing.share) + " of the prior, as before";
+    case Narrowing::Kind::box:
+      return share_text(narrowing.share) + " of the prior (a box)";
+    case Narrowing::Kind::density:
+      return share_text(narrowing.share) + " of the prior";
   }
   return "";
 }

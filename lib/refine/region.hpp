@@ -49,14 +49,17 @@ class Region {
   /// Everything. x: the observation, in the data's units.
   Region(int64_t dim, std::vector<double> x) : box_(whole_box(dim)), x_(std::move(x)) {}
 
-  void cut(const Box& box) { box_.intersect(box); }
+  void cut(const Box& box) {
+    box_.intersect(box);
+    whole_ = false;
+  }
   void hold(std::shared_ptr<sample::Posterior> posterior, double least) {
     floors_.push_back({std::move(posterior), least});
   }
 
   const Box& box() const { return box_; }
-  /// True if the box is all there is to test.
-  bool box_alone() const { return floors_.empty(); }
+  /// True where nothing was cut.
+  bool is_whole() const { return whole_; }
   /// [rows] 1 for each theta [rows, dim] inside; NaN never is.
   std::vector<uint8_t> contains(std::span<const double> theta) const;
 
@@ -66,6 +69,7 @@ class Region {
     double least;
   };
   Box box_;
+  bool whole_ = true;
   std::vector<double> x_;
   std::vector<Floor> floors_;
 };

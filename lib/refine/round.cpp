@@ -14,6 +14,7 @@
 #include "core/log.hpp"
 #include "core/philox.hpp"
 #include "core/text.hpp"
+#include "data/data_options.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/simulate/simulation_file.hpp"
 #include "evidence/pairs.hpp"
@@ -65,8 +66,9 @@ Narrowing narrowing_of(const json& text) {
   narrowing.kind = static_cast<Narrowing::Kind>(found - std::begin(kind_names));
   narrowing.share = text.at("share").get<double>();
   if (text.contains("low"))
-    narrowing.bounds = {{text.at("low").get<std::vector<double>>(), text.at("high").get<std::vector<double>>()},
-                        text.at("least_log_density").get<double>()};
+    narrowing.bounds = {
+        {text.at("low").get<std::vector<double>>(), text.at("high").get<std::vector<double>>()},
+        text.at("least_log_density").get<double>()};
   return narrowing;
 }
 
@@ -125,6 +127,17 @@ void add_inside(const data::Simulations& rows, const Region& region, data::Simul
     all.failed.push_back(0);
     ++all.rows;
   }
+}
+
+// Coverage needs more held-out rows than the recipe takes of few, unless the user says how many.
+void hold_out_enough(int64_t rows, config::Value& document) {
+  const config::Value* data = document.find("data");
+  if (data && data->find("validation_fraction")) return;
+  const double usual = data::DataOptions().validation_fraction;
+  const double wanted =
+      std::min(most_held_out, static_cast<double>(held_out_rows) / static_cast<double>(rows));
+  if (wanted > usual)
+    config::set_from_command_line(document, "data.validation_fraction=" + core::brief_text(wanted));
 }
 
 void show_simulations(int64_t done, int64_t total, int64_t failed) {
@@ -192,9 +205,9 @@ void Round::simulate() {
   data::SimulateRequest simulate = plan_.simulate;
   simulate.output = file("simulations.npz");
   simulate.simulations = request_.simulations;
-  simulate.seed = number_ == 1 ? plan_.seed
-                               : core::derive_seed(plan_.seed, core::Purpose::simulator,
-                                                   static_cast<uint64_t>(number_));
+  simulate.seed =
+      number_ == 1 ? plan_.seed
+                   : core::derive_seed(plan_.seed, core::Purpose::simulator, static_cast<uint64_t>(number_));
   if (number_ > 1) simulate.theta_file = file("theta.npz");
   simulate.progress = show_simulations;
   const auto outcome = data::simulate_to_file(simulate);
@@ -230,10 +243,10 @@ void Round::take_rows_of_run() {
   for (size_t row = 0; row < static_cast<size_t>(rows.rows); ++row)
     outside += plan_.prior->in_support(std::span<const double>(rows.theta).subspan(row * dim, dim)) ? 0 : 1;
   if (outside > 0)
-    throw core::UserError(plan_.run + ": " + core::count_text(outside, "row") + " of " +
-                          std::to_string(rows.rows) +
-                          " lie outside the prior, so its rows are no draws of it; correct the section prior, "
-                          "or name a config, with which the first round simulates anew");
+    throw core::UserError(
+        plan_.run + ": " + core::count_text(outside, "row") + " of " + std::to_string(rows.rows) +
+        " lie outside the prior, so its rows are no draws of it; correct the section prior, "
+        "or name a config, with which the first round simulates anew");
   data::save_simulations(file("simulations.npz"), rows, false, {}, {});
 }
 
@@ -246,7 +259,8 @@ void Round::gather_rows(const Region& region) {
   if (all.rows < fewest_simulations)
     throw core::UserError(file("simulations.npz") + ": only " + core::count_text(all.rows, "row") +
                           " succeeded, fewer than a network can learn from (" +
-                          std::to_string(fewest_simulations) + "); raise --simulations or mend the simulator");
+                          std::to_string(fewest_simulations) +
+                          "); raise --simulations or mend the simulator");
   data::save_simulations(file("training.npz"), all, false, {}, {});
 }
 
@@ -259,8 +273,10 @@ void Round::train(const Region& region) {
   }
   if (is_there(file("config.yaml"))) return experiment::resume_run(folder_, {}, request_.execution);
   if (!is_there(file("training.npz"))) gather_rows(region);
-  config::Value document = plan_.training_document(file("training.npz"));
+  config::Value document =
+      plan_.training_document(file("training.npz"), region.is_whole() ? nullptr : &region.box());
   if (plan_.by_recipe) {
+    hold_out_enough(rows_of(file("training.npz")).all, document);
     const experiment::Recommendation made = experiment::recommend(document);
     core::log::info("the recipe for " + made.subject() + " (docs/recipe.md; --set changes a choice):");
     for (const auto& choice : made.choices) core::log::info("  " + choice.line());

@@ -36,8 +36,8 @@ struct PosteriorContent {
   data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
   data::Regression regression = {};  ///< of theta on x; empty: none
   std::vector<std::string> theta_names, x_names;
-  data::Reference reference;           ///< of x; empty: nothing to compare observations with
-  /// [x_size] The observation that the model was refined for, and answers for alone; empty: it answers for any.
+  data::Reference reference;  ///< of x; empty: nothing to compare observations with
+  /// [x_size] The observation that the model was refined for, for which alone it answers; empty: for any.
   std::vector<double> refined_for = {};
   std::unique_ptr<data::Prior> prior;  ///< of theta; null: nothing is known
   method::StrategyOptions strategy;
