@@ -61,6 +61,7 @@ void check_refined(const sample::Posterior& posterior, std::span<const double> x
   if (others == 0) return;
   const std::string found =
       file + ": " + core::count_text(others, "row") + " of " + std::to_string(range.rows) +
+      (others == 1 ? " is" : " are") +
       " not the observation that this model was refined for, the first is row " +
       std::to_string(range.first + first) +
       "; the model knows theta only where that observation's posterior lies, so the answer may "

@@ -35,8 +35,8 @@ struct RefinementRequest {
 
 inline constexpr int64_t fewest_simulations = 100;
 inline constexpr double most_epsilon = 0.1;
-/// So many rows are held out for the coverage, but at most a fifth, where the recipe chooses: its own 5 % of few
-/// rows tell nothing.
+/// So many rows are held out for the coverage, but at most a fifth, where the recipe chooses: its own 5 % of
+/// few rows tell nothing.
 inline constexpr int64_t held_out_rows = 60;
 inline constexpr double most_held_out = 0.2;
 

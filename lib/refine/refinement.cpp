@@ -69,10 +69,13 @@ void open_folder(const RefinementRequest& request, const std::string& descriptio
   io::write_text(note, nlohmann::json{{"description", description}}.dump(1) + "\n");
 }
 
+// "the whole prior", "13 % of the prior", "0.0021 % of the prior"
 std::string share_text(double share) {
+  constexpr double almost_all = 0.995, whole_percents = 0.1;
+  if (share >= almost_all) return "the whole prior";
   char text[32];
-  std::snprintf(text, sizeof text, "%.2g", 100 * share);
-  return std::string(text) + " %";
+  std::snprintf(text, sizeof text, share >= whole_percents ? "%.0f" : "%.2g", 100 * share);
+  return std::string(text) + " % of the prior";
 }
 
 std::string where_text(const Narrowing& narrowing) {
@@ -80,11 +83,11 @@ std::string where_text(const Narrowing& narrowing) {
     case Narrowing::Kind::whole_prior:
       return "the whole prior";
     case Narrowing::Kind::unchanged:
-      return share_text(narrowing.share) + " of the prior, as before";
+      return share_text(narrowing.share) + " as before";
     case Narrowing::Kind::box:
-      return share_text(narrowing.share) + " of the prior (a box)";
+      return share_text(narrowing.share) + " (a box)";
     case Narrowing::Kind::density:
-      return share_text(narrowing.share) + " of the prior";
+      return share_text(narrowing.share);
   }
   return "";
 }
@@ -104,14 +107,17 @@ void say(int64_t number, int64_t rounds, const Narrowing& narrowing, const Round
       "; more simulations a round help (--simulations, in another folder)");
 }
 
-// The last round's model as the answer, which remembers for what.
-void write_answer(const RefinementRequest& request, const RefinementPlan& plan, const Round& last) {
+// The last round's model as the answer, which remembers for what. `for_any`: it learned the whole prior.
+void write_answer(const RefinementRequest& request, const RefinementPlan& plan, const Round& last,
+                  bool for_any) {
   checkpoint::ModelFile model = checkpoint::load_model(last.file("model.safetensors"));
-  checkpoint::remember_observation(plan.x, model);
+  if (!for_any) checkpoint::remember_observation(plan.x, model);
   const std::string path = request.folder + "/model.safetensors";
   checkpoint::save_model(path, model);
-  core::log::info("wrote " + path + ", for this observation alone: fluxsbi sample " + request.folder +
-                  " --x " + request.x + " -n 10000 -o samples.npz");
+  core::log::info("wrote " + path +
+                  (for_any ? ", for any observation, since no round narrowed the prior: fluxsbi sample "
+                           : ", for this observation alone: fluxsbi sample ") +
+                  request.folder + " --x " + request.x + " -n 10000 -o samples.npz");
 }
 
 void run_rounds(const RefinementRequest& request, const RefinementPlan& plan) {
@@ -132,7 +138,7 @@ void run_rounds(const RefinementRequest& request, const RefinementPlan& plan) {
     say(number, request.rounds, narrowing, *summary);
     overconfident = summary->coverage.overconfident();
   }
-  write_answer(request, plan, Round(plan, request, request.rounds));
+  write_answer(request, plan, Round(plan, request, request.rounds), region.is_whole());
 }
 
 constexpr const char* goes_on = "; give the same command again to go on";
