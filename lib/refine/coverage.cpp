@@ -47,6 +47,7 @@ std::vector<double> densities(sample::Posterior& posterior, const evidence::Pair
 }  // namespace
 
 bool Coverage::overconfident() const {
+  if (pairs == 0) return false;
   for (size_t i = 0; i < levels.size(); ++i) {
     if (diagnose::binomial_at_most(covered[i], pairs, levels[i]) < false_alarms / levels.size()) return true;
   }

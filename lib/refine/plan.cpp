@@ -308,7 +308,11 @@ class Planner {
 
 Value RefinementPlan::training_document(const std::string& file, const Box* left) const {
   Value training = document;
-  if (left && !bounds_itself(*prior)) {
+  if (left && bounds_itself(*prior)) {
+    core::log::info(
+        "the prior holds a dirichlet, whose support is no box, so that the section prior stays as it is: a "
+        "warning that theta is not distributed as the prior says is then about the region alone");
+  } else if (left) {
     data::PriorOptions box;
     box.kind = data::PriorKind::custom;
     box.low = left->low;

@@ -148,8 +148,12 @@ constexpr const char* goes_on = "; give the same command again to go on";
 void refine(const RefinementRequest& request) {
   if (request.folder.empty()) throw core::UserError("-o is missing: name a folder for the refinement");
   std::error_code problem;
-  if (!fs::exists(note_of(request.folder), problem))
+  if (!fs::exists(note_of(request.folder), problem)) {
+    if (fs::exists(fs::path(request.folder) / "config.yaml", problem))
+      throw core::UserError("-o " + request.folder +
+                            ": holds a run already; name another folder for the refinement");
     experiment::check_run_folder(request.folder, /*force=*/false);
+  }
   const RefinementPlan plan = make_plan(request);
   fs::create_directories(request.folder, problem);
   if (problem) throw core::UserError("-o " + request.folder + ": cannot be made: " + problem.message());
