@@ -161,3 +161,18 @@ TEST_CASE("every built-in task can be refined: its prior and shape are told to t
     CHECK(document.find("data")->find("task")->kind == config::Value::Kind::null);
   }
 }
+
+TEST_CASE("a region's box takes the place of the prior, unless a dirichlet bounds itself", "[refine][plan]") {
+  Asked asked;
+  const refine::Box box{{0.2, 0.1}, {0.4, 0.3}};
+  const auto kind_of = [&] {
+    const auto document = refine::make_plan(asked.request).training_document("rows.npz", &box);
+    const config::Value* kind = document.find("prior")->find("kind");
+    return kind ? kind->scalar : std::string("parameters");
+  };
+  CHECK(kind_of() == "custom");
+  write_file(asked.request.subject,
+             "simulator: {command: \"awk -F, 'NR > 1 { print $1, $2 }'\", deterministic: true}\n"
+             "prior: {parameters: {shares: {kind: dirichlet, names: [a, b], concentration: [2, 1, 3]}}}\n");
+  CHECK(kind_of() == "parameters");
+}
