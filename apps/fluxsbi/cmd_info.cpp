@@ -148,8 +148,21 @@ bool is_level(std::string_view word) {
   return word == "-q" || word == "--quiet" || word == "-v" || word == "--verbose";
 }
 
+// The rounds of a refinement, and its model once they have ended.
+void print_refinement(const std::string& folder) {
+  line("refinement", folder);
+  int64_t rounds = 0;
+  while (std::filesystem::exists(folder + "/rounds/" + std::to_string(rounds + 1) + "/round.json")) ++rounds;
+  line("rounds that have finished", std::to_string(rounds));
+  const std::string model = folder + "/model.safetensors";
+  if (std::filesystem::exists(model)) return print_model(model);
+  line("state", io::is_locked(folder) ? "another fluxsbi command is writing it now"
+                                      : "unfinished; the command that began it goes on");
+}
+
 void print_path(const std::string& path) {
   if (std::filesystem::is_directory(path)) {
+    if (std::filesystem::exists(path + "/refinement.json")) return print_refinement(path);
     if (!std::filesystem::exists(std::filesystem::path(path) / "config.yaml")) {
       throw core::UserError(path + ": is not a run folder: it holds no config.yaml");
     }

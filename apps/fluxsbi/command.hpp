@@ -48,6 +48,7 @@ Action declare_check(CLI::App& app);
 Action declare_train(CLI::App& app);
 Action declare_resume(CLI::App& app);
 Action declare_distill(CLI::App& app);
+Action declare_refine(CLI::App& app);
 Action declare_sample(CLI::App& app);
 Action declare_log_prob(CLI::App& app);
 Action declare_map(CLI::App& app);

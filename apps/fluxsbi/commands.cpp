@@ -39,6 +39,14 @@ std::span<const CommandRow> commands() {
                  "  fluxsbi sample runs/fast --x simulations.npz -n 100 -o fast.npz",
                  network(declare_distill)},
       CommandRow{
+          "refine",
+          "a posterior for one observation from few simulations, in rounds that leave out what it excludes",
+          "fluxsbi simulate two_moons -n 1 --seed 7 -o observed.npz\n"
+          "  fluxsbi refine --task two_moons --x observed.npz --rounds 2 --simulations 200 "
+          "--set training.nsteps=200 -o runs/refined\n"
+          "  fluxsbi sample runs/refined --x observed.npz -n 1000 -o refined.npz",
+          network(declare_refine)},
+      CommandRow{
           "sample",
           "draw posterior samples for every observation of a file, or any conditional of a joint model",
           "fluxsbi sample runs/moons --x simulations.npz -n 100 -o samples.npz\n\n"

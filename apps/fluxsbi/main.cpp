@@ -46,7 +46,7 @@ std::string parse_problem(const CLI::App& command, const CLI::ParseError& proble
 
 // What to lower where a command's memory does not suffice.
 std::string memory_remedy(std::string_view command) {
-  if (command == "train" || command == "resume" || command == "distill")
+  if (command == "train" || command == "resume" || command == "distill" || command == "refine")
     return "lower training.batch_size (training.multistep keeps the step's total), or give the model an "
            "embedding section, fewer layers or less width";
   if (command == "sample") return "lower --memory or --chunk, or draw fewer at once (-n, --shard)";

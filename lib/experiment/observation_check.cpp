@@ -1,6 +1,7 @@
 #include "experiment/observation_check.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -34,14 +35,51 @@ std::vector<double> x_of(std::span<const double> values, int64_t rows, size_t si
   return x;
 }
 
+// The same value, but for the digits of float32.
+bool same_value(double a, double b) {
+  constexpr double rounding = 1e-6;
+  return (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= rounding * std::max(std::abs(a), std::abs(b));
+}
+
+// How many rows of x are not the observation that the model was refined for; the first one to `first`.
+int64_t count_others(std::span<const double> x, std::span<const double> refined_for, int64_t& first) {
+  const size_t size = refined_for.size();
+  int64_t others = 0;
+  for (size_t row = 0; row < x.size() / size; ++row) {
+    const auto values = x.subspan(row * size, size);
+    if (std::equal(values.begin(), values.end(), refined_for.begin(), same_value)) continue;
+    if (others++ == 0) first = static_cast<int64_t>(row);
+  }
+  return others;
+}
+
+void check_refined(const sample::Posterior& posterior, std::span<const double> x, sample::RowRange range,
+                   const std::string& file, bool strict) {
+  if (posterior.refined_for().empty()) return;
+  int64_t first = 0;
+  const int64_t others = count_others(x, posterior.refined_for(), first);
+  if (others == 0) return;
+  const std::string found =
+      file + ": " + core::count_text(others, "row") + " of " + std::to_string(range.rows) +
+      (others == 1 ? " is" : " are") +
+      " not the observation that this model was refined for, the first is row " +
+      std::to_string(range.first + first) +
+      "; the model knows theta only where that observation's posterior lies, so the answer may "
+      "lack most of another's (docs/refine.md): refine for it, or sample a model of the whole prior";
+  if (strict) throw core::DiagnosticFailed(found + "; --strict was given, and nothing was computed");
+  core::log::warning(found);
+}
+
 }  // namespace
 
 std::vector<int64_t> check_observations(const sample::Posterior& posterior, std::span<const double> values,
                                         sample::RowRange range, const std::string& file, bool strict) {
   const data::DataShape& shape = posterior.shape();
-  if (shape.x_dim == 0 || posterior.reference().empty()) return {};
+  if (shape.x_dim == 0) return {};
   const double begin = core::steady_seconds();
   const auto x = x_of(values, range.rows, static_cast<size_t>(shape.x_size()));
+  check_refined(posterior, x, range, file, strict);
+  if (posterior.reference().empty()) return {};
   const auto found = data::unlike_training(posterior.reference(), x,
                                            data::feature_names(posterior.x_names(), shape.x_channels));
   core::log::debug("the look at " + core::count_text(range.rows, "observation") + " took " +

@@ -14,9 +14,10 @@
 namespace fluxsbi::experiment {
 
 /// A warning for each of the first ten rows that are unlike the training data, and one for the others
-/// (data::unlike_training). values: [rows, size] in the data's units, the rows `range` of the file; size is
-/// that of x, or of theta and x of a joint model's question, whose NaN are not given. Models of older
-/// versions remember no data: nothing is said of them. Returns these rows, counted from range.first on.
+/// (data::unlike_training); before these, where the model was refined for one observation, one that counts
+/// the rows which are another. values: [rows, size] in the data's units, the rows `range` of the file; size
+/// is that of x, or of theta and x of a joint model's question, whose NaN are not given. Models of older
+/// versions remember no data: nothing is said of them. Returns the unlike rows, counted from range.first on.
 /// Throws core::DiagnosticFailed after the warnings where `strict`.
 std::vector<int64_t> check_observations(const sample::Posterior& posterior, std::span<const double> values,
                                         sample::RowRange range, const std::string& file, bool strict);

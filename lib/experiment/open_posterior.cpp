@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "checkpoint/identity.hpp"
+#include "checkpoint/refined_for.hpp"
 #include "core/log.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
@@ -57,6 +58,7 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
     members.push_back(content_of(member, execution, compute));
   members.front().identity = checkpoint::identity(file);
   members.front().reference = file.reference;
+  members.front().refined_for = checkpoint::refined_for(file);
   if (file.teacher)
     members.front().teacher =
         std::make_shared<sample::Posterior>(make_posterior(*file.teacher, execution, compute));

@@ -183,6 +183,10 @@ const data::Reference& Posterior::reference() const {
   return front().reference;
 }
 
+const std::vector<double>& Posterior::refined_for() const {
+  return front().refined_for;
+}
+
 const data::Standardiser& Posterior::standardiser(bool all_tokens) const {
   return all_tokens ? front().row : front().theta;
 }

@@ -36,7 +36,9 @@ struct PosteriorContent {
   data::Standardiser theta, x;  ///< of [theta_dim theta_channels] and [x_dim x_channels] features
   data::Regression regression = {};  ///< of theta on x; empty: none
   std::vector<std::string> theta_names, x_names;
-  data::Reference reference;           ///< of x; empty: nothing to compare observations with
+  data::Reference reference;  ///< of x; empty: nothing to compare observations with
+  /// [x_size] The observation that the model was refined for, for which alone it answers; empty: for any.
+  std::vector<double> refined_for = {};
   std::unique_ptr<data::Prior> prior;  ///< of theta; null: nothing is known
   method::StrategyOptions strategy;
   std::unique_ptr<method::Method> method;
@@ -143,6 +145,8 @@ class Posterior {
   const std::vector<std::string>& x_names() const;
   /// What observations are compared with; empty for models without x.
   const data::Reference& reference() const;
+  /// [x_size] The one observation that it was refined for; empty: none.
+  const std::vector<double>& refined_for() const;
   /// Of theta's features, or of those of all tokens that sample_given draws; an ensemble's is its first
   /// member's.
   const data::Standardiser& standardiser(bool all_tokens) const;

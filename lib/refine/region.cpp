@@ -1,0 +1,118 @@
+#include "refine/region.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/text.hpp"
+#include "evidence/gather.hpp"
+
+namespace fluxsbi::refine {
+
+namespace {
+
+constexpr int64_t box_draws = 10000, fewest_densities = 1000;
+
+// The draws that could be made, [filled, dim].
+std::vector<double> filled_draws(sample::Posterior& posterior, std::span<const double> x, uint64_t seed) {
+  const sample::Samples drawn = posterior.sample(x, 1, box_draws, seed, 0, posterior.sampling());
+  const auto dim = static_cast<size_t>(posterior.shape().theta_size());
+  std::vector<double> theta;
+  for (size_t i = 0; i < drawn.filled.size(); ++i) {
+    if (!drawn.filled[i]) continue;
+    const auto begin = drawn.values.begin() + static_cast<std::ptrdiff_t>(i * dim);
+    theta.insert(theta.end(), begin, begin + static_cast<std::ptrdiff_t>(dim));
+  }
+  return theta;
+}
+
+Box box_of(std::span<const double> theta, const data::Prior* prior, size_t dim) {
+  Box box{std::vector<double>(theta.begin(), theta.begin() + static_cast<std::ptrdiff_t>(dim)), {}};
+  box.high = box.low;
+  for (size_t i = 0; i < theta.size(); ++i) {
+    box.low[i % dim] = std::min(box.low[i % dim], theta[i]);
+    box.high[i % dim] = std::max(box.high[i % dim], theta[i]);
+  }
+  for (size_t i = 0; i < dim; ++i) {
+    const double margin = box_margin * (box.high[i] - box.low[i]);
+    box.low[i] -= margin;
+    box.high[i] += margin;
+    if (!prior) continue;
+    const auto [first, last] = prior->ends(i);
+    box.low[i] = std::max(box.low[i], first);
+    box.high[i] = std::min(box.high[i], last);
+  }
+  return box;
+}
+
+}  // namespace
+
+sample::SamplingOptions density_rule(const sample::Posterior& posterior) {
+  const evidence::GatherOptions defaults;
+  sample::SamplingOptions rule = posterior.sampling();
+  rule.solver = defaults.density_solver;
+  rule.steps = defaults.density_steps;
+  rule.spacing.reset();
+  return rule;
+}
+
+std::vector<double> densities_at(sample::Posterior& posterior, std::span<const double> theta,
+                                 std::span<const double> x) {
+  const int64_t rows = std::ssize(theta) / posterior.shape().theta_size();
+  if (rows == 0) return {};
+  return posterior.log_prob(theta, rows, x, 1, {}, density_rule(posterior)).values;
+}
+
+int64_t place_of_least(double epsilon, int64_t draws) {
+  const auto below = static_cast<int64_t>(std::floor(epsilon * static_cast<double>(draws + 1)));
+  return std::clamp<int64_t>(below - 1, 0, draws - 1);
+}
+
+Bounds find_bounds(sample::Posterior& posterior, std::span<const double> x, double epsilon, uint64_t seed) {
+  const auto dim = static_cast<size_t>(posterior.shape().theta_size());
+  const std::vector<double> theta = filled_draws(posterior, x, seed);
+  const int64_t rows = std::ssize(theta) / static_cast<int64_t>(dim);
+  if (rows < box_draws / 2)
+    throw core::UserError("only " + std::to_string(rows) + " of " + std::to_string(box_draws) +
+                          " draws of the posterior lie inside the prior's support, so no region can be told; "
+                          "the observation may be unlike all simulations (fluxsbi check), or the network has "
+                          "learned too little: raise --simulations");
+  Bounds bounds{box_of(theta, posterior.prior(), dim), 0};
+  const auto wanted = std::min(1 / epsilon, static_cast<double>(box_draws));
+  const int64_t count = std::min(rows, std::max(fewest_densities, static_cast<int64_t>(std::ceil(wanted))));
+  auto values = densities_at(posterior, std::span(theta).first(static_cast<size_t>(count) * dim), x);
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  core::require(!values.empty(), "draws within the support have a density");
+  const int64_t place = place_of_least(epsilon, std::ssize(values));
+  std::nth_element(values.begin(), values.begin() + place, values.end());
+  bounds.least = values[static_cast<size_t>(place)];
+  return bounds;
+}
+
+std::vector<uint8_t> Region::contains(std::span<const double> theta) const {
+  const size_t dim = box_.low.size(), rows = theta.size() / dim;
+  std::vector<uint8_t> inside(rows, 0);
+  std::vector<size_t> left;
+  std::vector<double> points;
+  for (size_t row = 0; row < rows; ++row) {
+    if (box_.holds(theta.subspan(row * dim, dim))) left.push_back(row);
+  }
+  // The newest posterior is the narrowest, so the others are asked about fewer points.
+  for (auto floor = floors_.rbegin(); floor != floors_.rend(); ++floor) {
+    points.clear();
+    for (const size_t row : left) {
+      const auto point = theta.subspan(row * dim, dim);
+      points.insert(points.end(), point.begin(), point.end());
+    }
+    const auto values = densities_at(*floor->posterior, points, x_);
+    std::vector<size_t> above;
+    for (size_t i = 0; i < left.size(); ++i) {
+      if (values[i] >= floor->least) above.push_back(left[i]);
+    }
+    left = std::move(above);
+  }
+  for (const size_t row : left) inside[row] = 1;
+  return inside;
+}
+
+}  // namespace fluxsbi::refine
