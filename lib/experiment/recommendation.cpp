@@ -8,9 +8,9 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "data/data_section.hpp"
 #include "data/dataset_size.hpp"
 #include "data/simulate/online.hpp"
+#include "data/sources.hpp"
 #include "data/tasks/task.hpp"
 #include "experiment/experiment.hpp"
 #include "model/cards.hpp"
@@ -43,20 +43,9 @@ std::string word(const Value& document, const std::string& path, const std::stri
   return value->scalar;
 }
 
-struct Given {
-  data::DataOptions data;
-  data::PriorOptions prior;
-  data::SimulatorOptions simulator;
-};
-
-Given read_given(const Value& document) {
-  Given given;
+data::Sources read_given(const Value& document) {
   config::Reader reader(document);
-  data::read_data_section(reader, given.data);
-  reader.read(data::prior_table(), given.prior);
-  data::resolve(given.prior, reader);
-  reader.read(data::simulator_table(), given.simulator);
-  data::adopt_names(given.prior, given.data.theta_names, reader);
+  data::Sources given = data::read_sources(reader);
   const std::string problem = given.data.online ? data::online_problem(given.data, given.simulator) : "";
   if (!problem.empty()) reader.problem("data.online", problem);
   reader.finish_part();
@@ -78,7 +67,7 @@ std::optional<bool> wanted_levels(const Value& document) {
 }
 
 RecipeFacts facts_of(const Value& document) {
-  const Given given = read_given(document);
+  const data::Sources given = read_given(document);
   RecipeFacts facts = data_facts(given.data, given.simulator, given.prior);
   facts.embedded = !word(document, "embedding.network", "none").empty();
   facts.whole_x = facts.whole_x && word(document, "strategy.condition_drop_rate", "0").empty();

@@ -11,11 +11,11 @@
 #include "core/log.hpp"
 #include "core/registry.hpp"
 #include "core/text.hpp"
-#include "data/data_section.hpp"
 #include "data/files/names.hpp"
 #include "data/files/observations.hpp"
 #include "data/simulate/command_prior.hpp"
 #include "data/simulate/online.hpp"
+#include "data/sources.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
 
@@ -60,21 +60,9 @@ bool is_run(const std::string& path) {
   return fs::is_directory(path, ignored);
 }
 
-// What the sections say of simulations.
-struct Sources {
-  data::DataOptions data;
-  data::PriorOptions prior;
-  data::SimulatorOptions simulator;
-};
-
-Sources read_sources(const Value& document) {
-  Sources sources;
+data::Sources read_sources(const Value& document) {
   config::Reader reader(document);
-  data::read_data_section(reader, sources.data);
-  reader.read(data::prior_table(), sources.prior);
-  data::resolve(sources.prior, reader);
-  reader.read(data::simulator_table(), sources.simulator);
-  data::adopt_names(sources.prior, sources.data.theta_names, reader);
+  data::Sources sources = data::read_sources(reader);
   reader.finish_part();
   return sources;
 }
@@ -262,7 +250,7 @@ class Planner {
       plan_.shape = made.facts.shape;
       online = made.document;
     } else {
-      const Sources sources = read_sources(online);
+      const data::Sources sources = read_sources(online);
       plan_.shape = data::online_shape(sources.data, sources.simulator, sources.prior);
     }
     const experiment::Experiment read = experiment::read_experiment(online);
@@ -301,7 +289,7 @@ class Planner {
 
   const RefinementRequest& request_;
   RefinementPlan plan_;
-  Sources sources_;
+  data::Sources sources_;
 };
 
 }  // namespace
