@@ -13,13 +13,16 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr int64_t most_judged = 10'000;
-constexpr double level = 0.002, most_direction = 3.2;      // of a symmetry that is found
+constexpr int64_t most_judged = 10'000, most_judged_values = int64_t{1} << 22;
+constexpr size_t most_generators = 24;                 // of an exchange of very many blocks, evenly spaced
+constexpr double level = 0.002, most_direction = 3.2;  // of a symmetry that is found
 constexpr double clear_level = 1e-6, clear_direction = 6;  // of one that is refused
 
 // Up to most_judged evenly spaced training rows, without those in which a value is missing.
 JudgedRows judged_rows(const RowSource& rows, std::span<const int64_t> training) {
-  const int64_t available = std::ssize(training), count = std::min(available, most_judged);
+  const int64_t available = std::ssize(training),
+                width = std::max<int64_t>(1, rows.theta().row_size() + rows.x().row_size()),
+                count = std::min({available, most_judged, std::max<int64_t>(1, most_judged_values / width)});
   std::vector<int64_t> chosen(static_cast<size_t>(count));
   for (int64_t k = 0; k < count; ++k)
     chosen[static_cast<size_t>(k)] = training[static_cast<size_t>(k * available / count)];
@@ -49,13 +52,12 @@ struct Judgement {
 Judgement judge(const SymmetryTest& test, const Symmetry& symmetry, double at_level, double at_direction) {
   Judgement judgement;
   const auto generators = symmetry.generators(test.rows().theta_size, test.rows().x_size);
-  const double share = at_level / static_cast<double>(generators.size());
-  for (const RowForm& form : generators) {
-    const SymmetryEvidence evidence = test.judge(form, share);
+  const size_t count = std::min(generators.size(), most_generators);
+  const double share = at_level / static_cast<double>(count);
+  for (size_t k = 0; k < count && judgement.holds; ++k) {
+    const SymmetryEvidence evidence = test.judge(generators[k * generators.size() / count], share);
     if (evidence.deviation >= judgement.worst.deviation) judgement.worst = evidence;
-    judgement.holds =
-        judgement.holds && evidence.deviation < evidence.limit(share) && evidence.direction < at_direction;
-    if (!judgement.holds) break;
+    judgement.holds = evidence.deviation < evidence.limit(share) && evidence.direction < at_direction;
   }
   return judgement;
 }

@@ -13,7 +13,7 @@ namespace fluxsbi::data {
 
 namespace {
 
-constexpr size_t triples = 200, cosines = 600;
+constexpr size_t most_pairs = 3000, triples = 200, cosines = 600;
 constexpr uint64_t stream = 0x73796d6d;  // random statistics are the same for every seed of a training
 
 struct Moments {
@@ -119,7 +119,7 @@ double SymmetryTest::rank(size_t column, double value) const {
   return static_cast<double>((low - sorted.begin()) + (high - sorted.begin())) / static_cast<double>(n) - 1;
 }
 
-SymmetryEvidence SymmetryTest::judge(const RowForm& form, double level) const {
+SymmetryTest::Changed SymmetryTest::changed_by(const RowForm& form) const {
   const size_t n = rows_.rows(), width = rows_.width();
   Changed changed;
   for (size_t column = 0; column < width; ++column) {
@@ -138,8 +138,13 @@ SymmetryEvidence SymmetryTest::judge(const RowForm& form, double level) const {
   changed.after = changed.before;
   for (size_t k = 0; k < changed.columns.size(); ++k)
     changed.after[changed.columns[k]] = changed.own[k].data();
-  if (changed.columns.empty()) return {};
+  return changed;
+}
 
+SymmetryEvidence SymmetryTest::judge(const RowForm& form, double level) const {
+  const Changed changed = changed_by(form);
+  if (changed.columns.empty()) return {};
+  const size_t n = rows_.rows(), width = rows_.width();
   core::Philox random(0, core::Purpose::classifier, stream);
   const auto any_changed = [&] { return changed.columns[random.below(changed.columns.size())]; };
   const auto any_column = [&] { return static_cast<size_t>(random.below(width)); };
@@ -151,25 +156,34 @@ SymmetryEvidence SymmetryTest::judge(const RowForm& form, double level) const {
   };
   using Ranks = const std::vector<const float*>&;
 
-  Differences products(n), waves(n);
-  for (const size_t a : changed.columns) {
-    products.add(difference([&](Ranks r, size_t i) { return r[a][i]; }));
-    for (size_t b = 0; b < width; ++b)
-      products.add(difference([&](Ranks r, size_t i) { return r[a][i] * r[b][i]; }));
+  Differences products(n);
+  const auto add_product = [&](size_t a, size_t b) {
+    products.add(difference([&](Ranks r, size_t i) { return r[a][i] * r[b][i]; }));
+  };
+  for (const size_t a : changed.columns) products.add(difference([&](Ranks r, size_t i) { return r[a][i]; }));
+  if (changed.columns.size() * width <= most_pairs) {
+    for (const size_t a : changed.columns) {
+      for (size_t b = 0; b < width; ++b) add_product(a, b);
+    }
+  } else {
+    for (size_t k = 0; k < most_pairs; ++k) add_product(any_changed(), any_column());
   }
   for (size_t k = 0; k < triples; ++k) {
     const size_t a = any_changed(), b = any_column(), c = any_column();
     products.add(difference([&](Ranks r, size_t i) { return r[a][i] * r[b][i] * r[c][i]; }));
   }
-  SymmetryEvidence evidence{products.largest(), static_cast<double>(products.size() + cosines),
-                            products.direction()};
-  if (evidence.deviation > evidence.limit(level)) return evidence;
+  const SymmetryEvidence by_products{products.largest(), static_cast<double>(products.size() + cosines),
+                                     products.direction()};
+  if (by_products.deviation > by_products.limit(level)) return by_products;
+
+  Differences waves(n);
   for (size_t k = 0; k < cosines; ++k) {
     std::vector<std::pair<size_t, double>> terms{{any_changed(), 0}};
     for (auto others = random.below(5); others > 0; --others) terms.emplace_back(any_column(), 0);
-    for (auto& [column, weight] : terms)
-      weight =
-          static_cast<double>(1 + random.below(3)) * (random.below(2) == 1 ? 1 : -1) * std::numbers::pi / 2;
+    for (auto& [column, weight] : terms) {
+      const auto half_turns = static_cast<double>(1 + random.below(3));
+      weight = (random.below(2) == 1 ? half_turns : -half_turns) * std::numbers::pi / 2;
+    }
     const double phase = 2 * std::numbers::pi * random.uniform();
     waves.add(difference([&](Ranks r, size_t i) {
       double sum = phase;
@@ -177,8 +191,9 @@ SymmetryEvidence SymmetryTest::judge(const RowForm& form, double level) const {
       return std::cos(sum);
     }));
   }
-  return {std::max(evidence.deviation, waves.largest()), static_cast<double>(products.size() + waves.size()),
-          std::max(evidence.direction, waves.direction())};
+  return {std::max(by_products.deviation, waves.largest()),
+          static_cast<double>(products.size() + waves.size()),
+          std::max(by_products.direction, waves.direction())};
 }
 
 }  // namespace fluxsbi::data
