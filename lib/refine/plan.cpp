@@ -241,6 +241,7 @@ class Planner {
   void check_training() {
     Value online = plan_.document;
     set(online, "data.online", "true");
+    if (find(online, "data", "symmetries")) set(online, "data.symmetries", "none");  // of no use online
     if (plan_.simulate.simulator.command) {
       set(online, "simulator.batch", "1");  // for the shape of x
       set(online, "simulator.workers", "1");

@@ -30,9 +30,10 @@ struct SymmetryEvidence {
 /// Compares the means of bounded statistics over rows and over their forms. Every value is replaced by its
 /// rank among the values of its column, so that units and tails do not matter. The statistics are products
 /// of up to three ranks, and cosines of sums of up to five at random, of which at least one belongs to a
-/// value that the form changes; of very many pairs some at random. Means over the same rows differ by chance alone where p(theta, x) is that of
-/// its form. Two directions, one of products and one of cosines, weigh the statistics by half of the rows
-/// and are judged by the other half: many differences count there of which none stands out by itself.
+/// value that the form changes; of very many pairs some at random. Means over the same rows differ by chance
+/// alone where p(theta, x) is that of its form. Two directions, one of products and one of cosines, weigh the
+/// statistics by half of the rows and are judged by the other half: many differences count there of which
+/// none stands out by itself.
 class SymmetryTest {
  public:
   explicit SymmetryTest(JudgedRows rows);
