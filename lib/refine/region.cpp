@@ -47,6 +47,19 @@ Box box_of(std::span<const double> theta, const data::Prior* prior, size_t dim) 
 
 }  // namespace
 
+Box hull_of_forms(const Box& box, std::span<const data::SignedPermutation> forms) {
+  Box hull = box;
+  for (const data::SignedPermutation& form : forms) {
+    for (size_t i = 0; i < form.size(); ++i) {  // value i of the form is sign[i] theta[from[i]]
+      const auto from = static_cast<size_t>(form.from[i]);
+      const double one = form.sign[i] * box.low[i], other = form.sign[i] * box.high[i];
+      hull.low[from] = std::min({hull.low[from], one, other});
+      hull.high[from] = std::max({hull.high[from], one, other});
+    }
+  }
+  return hull;
+}
+
 sample::SamplingOptions density_rule(const sample::Posterior& posterior) {
   const evidence::GatherOptions defaults;
   sample::SamplingOptions rule = posterior.sampling();
@@ -67,6 +80,33 @@ int64_t place_of_least(double epsilon, int64_t draws) {
   const auto below = static_cast<int64_t>(std::floor(epsilon * static_cast<double>(draws + 1)));
   return std::clamp<int64_t>(below - 1, 0, draws - 1);
 }
+
+namespace {
+
+// Of each theta [rows, dim] the highest log-density among its forms.
+std::vector<double> highest_densities(sample::Posterior& posterior, std::span<const double> theta,
+                                      std::span<const double> x,
+                                      std::span<const data::SignedPermutation> forms) {
+  if (forms.empty()) return densities_at(posterior, theta, x);
+  std::vector<double> highest;
+  std::vector<double> formed(theta.size());
+  for (const data::SignedPermutation& form : forms) {
+    const size_t dim = form.size();
+    for (size_t at = 0; at < theta.size(); at += dim)
+      form.apply(theta.subspan(at, dim), std::span(formed).subspan(at, dim));
+    const auto values = densities_at(posterior, formed, x);
+    if (highest.empty()) {
+      highest = values;
+      continue;
+    }
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (!(highest[i] >= values[i])) highest[i] = values[i];
+    }
+  }
+  return highest;
+}
+
+}  // namespace
 
 Bounds find_bounds(sample::Posterior& posterior, std::span<const double> x, double epsilon, uint64_t seed) {
   const auto dim = static_cast<size_t>(posterior.shape().theta_size());
@@ -104,7 +144,7 @@ std::vector<uint8_t> Region::contains(std::span<const double> theta) const {
       const auto point = theta.subspan(row * dim, dim);
       points.insert(points.end(), point.begin(), point.end());
     }
-    const auto values = densities_at(*floor->posterior, points, x_);
+    const auto values = highest_densities(*floor->posterior, points, x_, floor->forms);
     std::vector<size_t> above;
     for (size_t i = 0; i < left.size(); ++i) {
       if (values[i] >= floor->least) above.push_back(left[i]);

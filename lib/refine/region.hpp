@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "data/symmetry/symmetry.hpp"
 #include "refine/boxed_prior.hpp"
 #include "sample/posterior.hpp"
 
@@ -43,6 +44,9 @@ Bounds find_bounds(sample::Posterior& posterior, std::span<const double> x, doub
 /// epsilon of the mass in the mean, and the first where that is none.
 int64_t place_of_least(double epsilon, int64_t draws);
 
+/// The smallest box that holds all forms of theta of which one lies in `box`.
+Box hull_of_forms(const Box& box, std::span<const data::SignedPermutation> forms);
+
 /// The intersection of what several posteriors say, so that each region lies within those before it.
 class Region {
  public:
@@ -53,8 +57,11 @@ class Region {
     box_.intersect(box);
     whole_ = false;
   }
-  void hold(std::shared_ptr<sample::Posterior> posterior, double least) {
-    floors_.push_back({std::move(posterior), least});
+  /// theta stays where one of its forms (none: theta itself) has this log-density. A region that holds the
+  /// forms of its theta leaves the simulator's symmetries to its rows.
+  void hold(std::shared_ptr<sample::Posterior> posterior, double least,
+            std::vector<data::SignedPermutation> forms = {}) {
+    floors_.push_back({std::move(posterior), least, std::move(forms)});
   }
 
   const Box& box() const { return box_; }
@@ -67,6 +74,7 @@ class Region {
   struct Floor {
     std::shared_ptr<sample::Posterior> posterior;
     double least;
+    std::vector<data::SignedPermutation> forms;
   };
   Box box_;
   bool whole_ = true;

@@ -16,6 +16,7 @@
 #include "core/text.hpp"
 #include "data/data_options.hpp"
 #include "data/files/dataset_file.hpp"
+#include "data/files/names.hpp"
 #include "data/simulate/simulation_file.hpp"
 #include "evidence/pairs.hpp"
 #include "experiment/draw_densities.hpp"
@@ -38,6 +39,7 @@ constexpr const char* kind_names[] = {"whole prior", "unchanged", "box", "densit
 // Below this share of the box, testing densities takes longer than training on a wider region costs.
 constexpr double least_inside_box = 0.02;
 constexpr int64_t most_pairs = 150;
+constexpr size_t most_forms = 16;  // of a theta whose densities are computed
 
 bool is_there(const std::string& path) {
   std::error_code ignored;
@@ -70,12 +72,6 @@ Narrowing narrowing_of(const json& text) {
         {text.at("low").get<std::vector<double>>(), text.at("high").get<std::vector<double>>()},
         text.at("least_log_density").get<double>()};
   return narrowing;
-}
-
-void apply(const Narrowing& narrowing, const std::shared_ptr<sample::Posterior>& before, Region& region) {
-  if (narrowing.kind == Narrowing::Kind::box || narrowing.kind == Narrowing::Kind::density)
-    region.cut(narrowing.bounds.box);
-  if (narrowing.kind == Narrowing::Kind::density) region.hold(before, narrowing.bounds.least);
 }
 
 // Rows of a file of simulations that succeeded.
@@ -157,6 +153,39 @@ Round::Round(const RefinementPlan& plan, const RefinementRequest& request, int64
   if (problem) throw core::UserError(folder_ + ": cannot be made: " + problem.message());
 }
 
+// Symmetries that move x tell nothing of where theta lies given one x.
+std::vector<data::SignedPermutation> Round::forms_before() const {
+  const checkpoint::ModelFile model =
+      checkpoint::load_model(Round(plan_, request_, number_ - 1).file("model.safetensors"));
+  const auto found = model.remarks.find("symmetries");
+  if (found == model.remarks.end()) return {};
+  const data::RowNames names{data::feature_names(model.theta_names, model.shape.theta_channels),
+                             data::feature_names(model.x_names, model.shape.x_channels)};
+  std::vector<data::Symmetry> of_theta;
+  try {
+    of_theta = data::parse_symmetries(found->second, names);
+  } catch (const core::UserError&) {
+    return {};  // names with blanks cannot be read back
+  }
+  std::erase_if(of_theta, [](const data::Symmetry& symmetry) {
+    return std::ranges::any_of(symmetry.blocks, [](const auto& block) {
+      return std::ranges::any_of(block, [](const data::SignedPlace& place) { return place.of_x; });
+    });
+  });
+  if (of_theta.empty()) return {};
+  std::vector<data::SignedPermutation> forms;
+  for (data::RowForm& form : data::row_forms(of_theta, names.theta.size(), names.x.size(), most_forms))
+    forms.push_back(std::move(form.theta));
+  return forms;
+}
+
+void Round::apply(const Narrowing& narrowing, const std::shared_ptr<sample::Posterior>& before,
+                  Region& region) const {
+  if (narrowing.kind == Narrowing::Kind::box || narrowing.kind == Narrowing::Kind::density)
+    region.cut(narrowing.bounds.box);
+  if (narrowing.kind == Narrowing::Kind::density) region.hold(before, narrowing.bounds.least, forms_before());
+}
+
 Narrowing Round::narrow(Region& region, const std::shared_ptr<sample::Posterior>& before,
                         bool overconfident) {
   if (number_ == 1) return {};
@@ -177,6 +206,7 @@ Narrowing Round::draw_theta(Region& region, const std::shared_ptr<sample::Poster
     narrowing.kind = Narrowing::Kind::unchanged;
   } else {
     narrowing.bounds = find_bounds(*before, plan_.x, request_.epsilon, seed);
+    narrowing.bounds.box = hull_of_forms(narrowing.bounds.box, forms_before());
     narrowing.kind = Narrowing::Kind::density;
     Region narrowed = region;
     apply(narrowing, before, narrowed);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "refine/coverage.hpp"
 #include "refine/plan.hpp"
@@ -22,7 +23,7 @@ struct Narrowing {
     density       ///< by the box and the density threshold
   };
   Kind kind = Kind::whole_prior;
-  Bounds bounds;
+  Bounds bounds;     ///< the box holds all forms of theta
   double share = 1;  ///< of the prior's mass that is left
 };
 
@@ -63,6 +64,10 @@ class Round {
   std::optional<RoundSummary> finished() const;
 
  private:
+  /// Forms of theta that the training of the round before saw (data.symmetries); empty: theta alone.
+  std::vector<data::SignedPermutation> forms_before() const;
+  void apply(const Narrowing& narrowing, const std::shared_ptr<sample::Posterior>& before,
+             Region& region) const;
   bool is_run() const { return number_ == 1 && !plan_.run.empty(); }
   Narrowing draw_theta(Region& region, const std::shared_ptr<sample::Posterior>& before, bool overconfident);
   void take_rows_of_run();

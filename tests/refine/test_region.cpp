@@ -184,6 +184,30 @@ TEST_CASE("a threshold that little of the box passes is given up, and says so", 
   CHECK(refine::draw_truncated(*prior, region, 100, 1, {0.005}));
 }
 
+TEST_CASE("a region holds the forms of its theta under a symmetry", "[refine][region][symmetry]") {
+  const auto symmetry = data::parse_symmetries("exchange theta_0, -theta_1", {{"theta_0", "theta_1"}, {}});
+  std::vector<data::SignedPermutation> forms;
+  for (data::RowForm& form : data::row_forms(symmetry, 2, 0, 8)) forms.push_back(std::move(form.theta));
+  REQUIRE(forms.size() == 2);
+  const refine::Box hull = refine::hull_of_forms({{1, 2}, {3, 5}}, forms);
+  CHECK(hull.low == std::vector<double>{-5, -3});
+  CHECK(hull.high == std::vector<double>{3, 5});
+
+  const auto posterior = still_posterior();
+  const refine::Bounds bounds = refine::find_bounds(*posterior, x, 1e-2, 3);
+  const std::vector<double> theta{first_mean,
+                                  second_mean,  // the middle of the posterior
+                                  -second_mean,
+                                  -first_mean,  // its other form
+                                  first_mean + 9 * first_sd,
+                                  second_mean};
+  refine::Region region(2, x);
+  region.cut(refine::hull_of_forms(bounds.box, forms));
+  region.hold(posterior, bounds.least, forms);
+  CHECK(region.contains(theta) == std::vector<uint8_t>{1, 1, 0});
+  CHECK(region_of(posterior, 1e-2).contains(theta) == std::vector<uint8_t>{1, 0, 0});
+}
+
 TEST_CASE("coverage is right for an exact posterior and low for one that is too narrow or displaced",
           "[refine][coverage]") {
   const auto posterior = still_posterior();
