@@ -14,9 +14,8 @@ namespace fluxsbi::engine::cuda::kernels::emulation {
 
 namespace {
 
-constexpr int warp_lanes = 32;
 constexpr size_t most_faults = 4;  // of a kind in one launch: the first say what is wrong
-constexpr int nobody = -1, several = -2;
+constexpr int warp_lanes = 32, nobody = -1, several = -2;
 
 enum class State { ready, at_barrier, at_shuffle, gone };
 
