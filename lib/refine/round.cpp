@@ -180,10 +180,10 @@ std::vector<data::SignedPermutation> Round::forms_before() const {
 }
 
 void Round::apply(const Narrowing& narrowing, const std::shared_ptr<sample::Posterior>& before,
-                  Region& region) const {
+                  const std::vector<data::SignedPermutation>& forms, Region& region) {
   if (narrowing.kind == Narrowing::Kind::box || narrowing.kind == Narrowing::Kind::density)
     region.cut(narrowing.bounds.box);
-  if (narrowing.kind == Narrowing::Kind::density) region.hold(before, narrowing.bounds.least, forms_before());
+  if (narrowing.kind == Narrowing::Kind::density) region.hold(before, narrowing.bounds.least, forms);
 }
 
 Narrowing Round::narrow(Region& region, const std::shared_ptr<sample::Posterior>& before,
@@ -191,7 +191,7 @@ Narrowing Round::narrow(Region& region, const std::shared_ptr<sample::Posterior>
   if (number_ == 1) return {};
   if (is_there(file("region.json"))) {
     const Narrowing narrowing = narrowing_of(read_json(file("region.json")));
-    apply(narrowing, before, region);
+    apply(narrowing, before, forms_before(), region);
     return narrowing;
   }
   return draw_theta(region, before, overconfident);
@@ -202,14 +202,15 @@ Narrowing Round::draw_theta(Region& region, const std::shared_ptr<sample::Poster
   const uint64_t seed = core::derive_seed(plan_.seed, core::Purpose::prior, static_cast<uint64_t>(number_));
   Narrowing narrowing;
   std::optional<TruncatedDraws> draws;
+  const auto forms = forms_before();
   if (overconfident) {
     narrowing.kind = Narrowing::Kind::unchanged;
   } else {
     narrowing.bounds = find_bounds(*before, plan_.x, request_.epsilon, seed);
-    narrowing.bounds.box = hull_of_forms(narrowing.bounds.box, forms_before());
+    narrowing.bounds.box = hull_of_forms(narrowing.bounds.box, forms);
     narrowing.kind = Narrowing::Kind::density;
     Region narrowed = region;
-    apply(narrowing, before, narrowed);
+    apply(narrowing, before, forms, narrowed);
     draws = draw_truncated(*plan_.prior, narrowed, request_.simulations, seed, {least_inside_box});
     if (!draws) {
       core::log::info("round " + std::to_string(number_) + ": less than " +
@@ -219,7 +220,7 @@ Narrowing Round::draw_theta(Region& region, const std::shared_ptr<sample::Poster
       narrowing.kind = Narrowing::Kind::box;
     }
   }
-  apply(narrowing, before, region);
+  apply(narrowing, before, forms, region);
   if (!draws) draws = draw_truncated(*plan_.prior, region, request_.simulations, seed);
   narrowing.share = draws->share;
   io::save_arrays(file("theta.npz"),

@@ -66,8 +66,8 @@ class Round {
  private:
   /// Forms of theta that the training of the round before saw (data.symmetries); empty: theta alone.
   std::vector<data::SignedPermutation> forms_before() const;
-  void apply(const Narrowing& narrowing, const std::shared_ptr<sample::Posterior>& before,
-             Region& region) const;
+  static void apply(const Narrowing& narrowing, const std::shared_ptr<sample::Posterior>& before,
+                    const std::vector<data::SignedPermutation>& forms, Region& region);
   bool is_run() const { return number_ == 1 && !plan_.run.empty(); }
   Narrowing draw_theta(Region& region, const std::shared_ptr<sample::Posterior>& before, bool overconfident);
   void take_rows_of_run();

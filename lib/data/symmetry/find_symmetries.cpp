@@ -137,7 +137,7 @@ std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
 std::vector<Symmetry> named_symmetries(const std::string& wanted, const SymmetryTest& test,
                                        const RowNames& names) {
   std::vector<Symmetry> symmetries = parse_symmetries(wanted, names);
-  if (std::ssize(test.rows().values) == 0) return symmetries;
+  if (test.rows().values.empty()) return symmetries;  // nothing speaks against them
   for (const Symmetry& symmetry : symmetries) {
     const Judgement judgement = judge(test, symmetry, clear_level, clear_direction);
     if (judgement.holds) continue;
