@@ -4,13 +4,6 @@
 
 namespace fluxsbi::data {
 
-namespace {
-
-// missing_rate for impute: enough that no cell's absence is new to the model, and little to learn besides.
-constexpr double imputed_rate = 0.05;
-
-}  // namespace
-
 std::span<const std::string_view> enum_names(NanPolicy) {
   static constexpr std::string_view names[] = {"error", "drop", "impute", "pad"};
   return names;
@@ -106,7 +99,8 @@ const config::Table<DataOptions>& data_table() {
           .add("missing_rate", &DataOptions::missing_rate, config::if_given(config::fraction_below_one()),
                "impute: the probability that a training row is shown without a value of x (joint models: a "
                "token) that the file holds, so that the model also learns to do without what the file never "
-               "lacks; null: 0.05")
+               "lacks; a share of the rows, its square root, loses values, and the others are shown as they "
+               "are; null: 0.05, or 0.01 where a tenth of the rows lack values of their own")
           .add("memory_gb", &DataOptions::memory_gb, config::number_at_least(0),
                "arrays of .npy and .h5 files that together exceed this many GB (1e9 bytes) stay in their "
                "files, and batches are read while the model trains; .npz and .csv files are always loaded. "
@@ -145,7 +139,6 @@ void resolve(DataOptions& options, const std::string& of_network) {
   const TransformWords unsaid{TransformWord::automatic};
   if (options.transform_theta == unsaid) options.transform_theta = {needs.transform_theta};
   if (options.transform_x == unsaid) options.transform_x = {needs.transform_x};
-  if (!options.missing_rate && options.nan == NanPolicy::impute) options.missing_rate = imputed_rate;
   if (options.constant == ConstantColumns::automatic) {
     options.constant = needs.constant == ConstantColumns::automatic ? ConstantColumns::error : needs.constant;
   }

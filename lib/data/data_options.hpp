@@ -45,7 +45,8 @@ struct DataOptions {
   std::string symmetries = "none";
   ConstantColumns constant = ConstantColumns::automatic;
   NanPolicy nan = NanPolicy::error;
-  /// impute: probability that a training row is shown without a value of x that the file holds; null: 0.05
+  /// impute: probability that a training row is shown without a value of x that the file holds; null: as the
+  /// rows suggest (MissingCount::rate_besides)
   std::optional<double> missing_rate;
   double memory_gb = 4;  ///< arrays beyond this many 1e9 bytes stay in their files while training
   std::vector<std::string> theta_names;  ///< empty: theta_0, theta_1, ...
@@ -63,7 +64,7 @@ const config::Table<DataOptions>& data_names_table();
 /// Puts in place of each `auto` what the built-in task needs (Task::data_needs), else: error for constant,
 /// per_feature for standardise_theta, and for standardise_x what the network asks for, `of_network`
 /// (per_feature or per_channel), or per_channel for elements of varying number (pad); auto transforms stay.
-/// Fills missing_rate. A network that asks for per_channel shares its weights among positions and goes before
+/// A network that asks for per_channel shares its weights among positions and goes before
 /// the task. A task of unknown name is left for open_dataset to refuse.
 void resolve(DataOptions& options, const std::string& of_network);
 

@@ -36,11 +36,16 @@ void MissingCount::add(std::span<const double> row) {
   empty_ += lacking > 0 && lacking == std::ssize(row);
 }
 
+double MissingCount::rate_besides() const {
+  return seen_ > 0 && rows_ * 10 >= seen_ ? 0.01 : 0.05;
+}
+
 int64_t MissingCount::usual(double rate) const {
   int64_t own = std::ssize(of_feature_), beyond = 0;
   while (own > 0 && (beyond += by_number_[static_cast<size_t>(own)]) * 1000 < seen_) --own;
   const auto left = static_cast<double>(std::ssize(of_feature_) - own);
-  const double hidden = left * rate + 3 * std::sqrt(left * rate * (1 - rate));
+  const double share = std::sqrt(rate);  // of the values of a row that hides any
+  const double hidden = left * share + 3 * std::sqrt(left * share * (1 - share));
   return std::min<int64_t>(std::ssize(of_feature_), own + static_cast<int64_t>(std::ceil(hidden)));
 }
 

@@ -27,9 +27,14 @@ class MissingCount {
   int64_t empty_rows() const { return empty_; }                           ///< rows that lack all values
   const std::vector<int64_t>& of_feature() const { return of_feature_; }  ///< rows that lack it
 
-  /// How many values a row lacks in training, all but about one row in a thousand, if each value that is
-  /// there is hidden with probability `rate` besides: the quantile of the rows' own numbers, and three
-  /// standard deviations of the number that is hidden.
+  /// The rate at which training hides values besides, unless it is told: 0.05, enough that no value's absence
+  /// is new to the model and that little is to be learnt besides, or 0.01 where a tenth of the rows or more
+  /// lack values of their own, whose pattern is then the one to learn.
+  double rate_besides() const;
+
+  /// How many values a row lacks in training, all but about one row in a thousand, if values that are there
+  /// are hidden at `rate` besides (method::HiddenValues): the quantile of the rows' own numbers, and, of the
+  /// rows that hide values, the mean number and three standard deviations.
   int64_t usual(double rate) const;
 
   /// Throws UserError naming the features that every row lacks: nothing can be learnt from them.

@@ -227,9 +227,7 @@ bool reconsider(const SideSurvey& side, const SideChoice& of_all, SideChoice& ch
 }
 
 void add_regression(const Dataset& dataset, RegressionKind kind, Survey& survey) {
-  std::vector<int64_t> training(static_cast<size_t>(survey.split.training.size()));
-  for (size_t k = 0; k < training.size(); ++k)
-    training[k] = survey.kept[survey.split.training[static_cast<int64_t>(k)]];
+  const std::vector<int64_t> training = survey.training_rows();
   const int64_t values = dataset.rows->x().row_size();
   if (kind == RegressionKind::automatic &&
       (std::ssize(training) < least_regression_rows || values < 1 || values > most_regression_values)) {
@@ -256,6 +254,12 @@ void add_regression(const Dataset& dataset, RegressionKind kind, Survey& survey)
 }
 
 }  // namespace
+
+std::vector<int64_t> Survey::training_rows() const {
+  std::vector<int64_t> rows(static_cast<size_t>(split.training.size()));
+  for (size_t k = 0; k < rows.size(); ++k) rows[k] = kept[split.training[static_cast<int64_t>(k)]];
+  return rows;
+}
 
 Survey survey(const Dataset& dataset, const DataOptions& options, uint64_t seed, const ThetaEnds& theta_ends,
               int64_t most_numbers, const Fold& fold) {

@@ -33,6 +33,9 @@ struct Survey {
   /// most_tallied.
   std::vector<ColumnTally> theta_tallies, x_tallies;
   std::vector<std::string> remarks;  ///< on transforms: what was chosen, and values on an end that were moved
+
+  /// The training rows as numbers of the source's rows.
+  std::vector<int64_t> training_rows() const;
 };
 
 /// Reads all rows once, in blocks of at most `most_numbers` numbers of a side: applies data.nan, splits off

@@ -92,24 +92,33 @@ void TrainingRun::survey_data() {
   if (dataset_.shape.missing) note_missing();
 }
 
+void TrainingRun::keep_symmetries(const checkpoint::TrainingState& state) {
+  if (experiment_.data.symmetries != "auto") return;
+  const auto found = state.model.remarks.find("symmetries");
+  kept_symmetries_ = found == state.model.remarks.end() ? "none" : found->second;
+}
+
 // Pairs that are simulated while training come in all their forms by themselves.
 void TrainingRun::find_symmetries() {
-  if (dataset_.stream || experiment_.data.symmetries == "none") return;
-  std::vector<int64_t> training(static_cast<size_t>(survey_.split.training.size()));
-  for (size_t k = 0; k < training.size(); ++k)
-    training[k] = survey_.kept[survey_.split.training[static_cast<int64_t>(k)]];
+  const std::string wanted = kept_symmetries_.value_or(experiment_.data.symmetries);
+  if (dataset_.stream || wanted == "none") return;
+  const std::vector<int64_t> training = survey_.training_rows();
   const data::RowNames names{data::feature_names(dataset_.theta_names, dataset_.shape.theta_channels),
                              data::feature_names(dataset_.x_names, dataset_.shape.x_channels)};
-  symmetries_ =
-      data::choose_symmetries(experiment_.data.symmetries, *dataset_.rows, {dataset_.shape, names, training});
+  symmetries_ = data::choose_symmetries(wanted, *dataset_.rows, {dataset_.shape, names, training});
   if (!symmetries_.remark.empty()) core::log::info(symmetries_.remark);
   if (!symmetries_.forms.empty()) setup_.model.remarks["symmetries"] = symmetries_.text;
+}
+
+double TrainingRun::missing_rate() const {
+  if (!dataset_.shape.missing) return 0;
+  return experiment_.data.missing_rate.value_or(survey_.missing.rate_besides());
 }
 
 void TrainingRun::note_missing() {
   const data::MissingCount& missing = survey_.missing;
   const auto names = data::feature_names(dataset_.x_names, dataset_.shape.x_channels);
-  const double rate = experiment_.data.missing_rate.value_or(0);
+  const double rate = missing_rate();
   setup_.model.most_missing = missing.usual(rate);
   core::log::info("data.nan: impute: " + missing.text(names) +
                   "; training hides further values at random, a share of " + core::number_text(rate) +

@@ -151,8 +151,7 @@ void TrainingRun::build() {
   setup_.data.condition_drop_rate = teacher_ ? 0 : experiment_.strategy.condition_drop_rate;
   const data::DataShape& shape = dataset_.shape;
   if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
-    setup_.data.missing.emplace(experiment_.data.missing_rate.value_or(0), joint_, shape.theta_dim,
-                                shape.x_dim, shape.x_channels);
+    setup_.data.missing.emplace(missing_rate(), joint_, shape.theta_dim, shape.x_dim, shape.x_channels);
     if (joint_ && shape.missing && shape.x_channels > 1)
       core::log::info("a token of x of which a channel is missing is missing as a whole: the model is joint");
   }

@@ -61,6 +61,9 @@ class TrainingRun {
   void open_data();
   /// Reads the data once: standardisers, split and fingerprint.
   void survey_data();
+  /// A run goes on with the symmetries that it began with, whatever this version of the program would find.
+  /// Comes before find_symmetries().
+  void keep_symmetries(const checkpoint::TrainingState& state);
   /// Finds the symmetries of the surveyed data that training makes use of (data.symmetries).
   void find_symmetries();
   /// Throws UserError for a checkpoint of other data than those surveyed.
@@ -100,6 +103,8 @@ class TrainingRun {
   const data::Survey& survey() const { return survey_; }
 
  private:
+  /// The rate at which training hides values of x, 0 unless x may lack values.
+  double missing_rate() const;
   /// Says what of x is missing, and what of it training never lacks; the model remembers how much it lacks.
   void note_missing();
   /// Throws UserError for data of other variables than the teacher's.
@@ -130,6 +135,7 @@ class TrainingRun {
   std::unique_ptr<model::Spec> unresolved_;  ///< the model before it is resolved for the data
   data::DataShape seen_;                     ///< what the network sees of the data's shape
   data::Survey survey_;
+  std::optional<std::string> kept_symmetries_;  // of the checkpoint that the run goes on from
   data::ChosenSymmetries symmetries_;
   data::StreamCounts before_training_;  ///< of simulations made while training
   data::Look look_;

@@ -52,7 +52,10 @@ void continue_training(const std::string& run, Experiment experiment, const Exec
   distributed::together(ranks, [&] { training->open_data(); });
   distributed::together(ranks, [&] {
     training->survey_data();
-    if (state) training->require_same_data(*state);
+    if (state) {
+      training->require_same_data(*state);
+      training->keep_symmetries(*state);
+    }
     training->find_symmetries();
     training->build();
     training->look_at_data();  // train.log has what it found; the model file remembers the data

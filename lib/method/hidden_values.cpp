@@ -1,5 +1,6 @@
 #include "method/hidden_values.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include <ATen/TensorOperators.h>
@@ -11,24 +12,34 @@
 namespace fluxsbi::method {
 
 HiddenValues::HiddenValues(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels)
-    : rate_(rate), joint_(joint), theta_dim_(theta_dim), x_dim_(x_dim), x_channels_(x_channels) {
+    : root_(std::sqrt(rate)), joint_(joint), theta_dim_(theta_dim), x_dim_(x_dim), x_channels_(x_channels) {
   core::require(rate >= 0 && rate < 1 && theta_dim >= 1 && x_dim >= 1, "missing values are those of x");
 }
 
+int64_t HiddenValues::values() const {
+  return joint_ ? x_dim_ : x_dim_ * x_channels_;
+}
+
 std::vector<int64_t> HiddenValues::numbers() const {
-  if (rate_ == 0) return {};
-  return joint_ ? std::vector<int64_t>{x_dim_} : std::vector<int64_t>{x_dim_, x_channels_};
+  if (root_ == 0) return {};
+  return {1 + values()};
+}
+
+at::Tensor HiddenValues::hidden(const at::Tensor& uniform) const {
+  const at::Tensor below = uniform < root_;
+  return below.narrow(1, 0, 1).logical_and(below.narrow(1, 1, values()));
 }
 
 void HiddenValues::apply(Batch& batch, const at::Tensor& uniform) const {
   if (!joint_) {
     if (uniform.defined())
-      batch.cond = batch.cond.masked_fill(uniform < rate_, std::numeric_limits<double>::quiet_NaN());
+      batch.cond = batch.cond.masked_fill(hidden(uniform).view_as(batch.cond),
+                                          std::numeric_limits<double>::quiet_NaN());
     return;
   }
   at::Tensor missing = at::isnan(batch.obs).any(2);  // [B, L]
   if (uniform.defined())
-    missing = missing.logical_or(at::constant_pad_nd(uniform < rate_, {theta_dim_, 0}, false));
+    missing = missing.logical_or(at::constant_pad_nd(hidden(uniform), {theta_dim_, 0}, false));
   batch.missing = missing.unsqueeze(2);
   batch.obs = batch.obs.masked_fill(batch.missing, 0);
 }

@@ -193,9 +193,11 @@ TEST_CASE("what a row usually lacks is what rows lack, and what is hidden beside
     holed.add(x);
   }
   CHECK(whole.usual(0) == 0);
-  CHECK(whole.usual(0.05) == 3);  // of 8: 0.4 on average, standard deviation 0.62
+  CHECK(whole.usual(0.05) == 6);  // of 8 in a row that hides any: 1.8 on average, standard deviation 1.18
   CHECK(holed.usual(0) == 2);
   CHECK(holed.usual(0.9) == 8);
+  CHECK(whole.rate_besides() == 0.05);
+  CHECK(holed.rate_besides() == 0.01);  // a tenth of the rows lack values of their own
 }
 
 TEST_CASE("what auto guessed gives way to rows that it did not see, and what was told does not",

@@ -108,7 +108,7 @@ void check_answers(sample::Posterior& posterior, double tolerance = 0.12) {
 
 TEST_CASE("where x_1 is missing the posterior of theta_1 is its prior", "[experiment][missing][slow]") {
   const TemporaryFolder folder;
-  save_pairs(folder.file("holes.npz"), 6000, 0.3);
+  save_pairs(folder.file("holes.npz"), 6000, 0.4);
   for (const char* model : {"flux1", "flux1joint", "simformer"}) {
     CAPTURE(model);
     const std::string run = folder.file(model);

@@ -198,6 +198,13 @@ TEST_CASE("a run trains on all forms of its rows, wherever they lie, and resumes
   experiment::continue_training(folder.file("run"), experiment_of(data("4", named)), on_cpu, state);
   check_same(expected, checkpoint::load_model(folder.file("run") + "/model.safetensors"));
   CHECK(trained(folder.file("plain"), data("4", "none")).validation_loss != expected.validation_loss);
+  // What a checkpoint was trained with stays, whatever a later version of the program finds in the rows.
+  const std::string automatic = data("4", "auto"), run = folder.file("auto");
+  CHECK(trained(run, automatic).remarks.contains("symmetries"));
+  auto of_other = checkpoint::load_state(checkpoint::state_path(run, 20));
+  of_other.model.remarks.erase("symmetries");
+  experiment::continue_training(run, experiment_of(automatic), on_cpu, of_other);
+  CHECK_FALSE(checkpoint::load_model(run + "/model.safetensors").remarks.contains("symmetries"));
 }
 
 TEST_CASE("a run does not go on with other data", "[experiment][resume]") {
