@@ -193,8 +193,7 @@ Recipe make_recipe(const RecipeFacts& facts) {
   recipe.regression = !is_joint(recipe.model) && facts.whole_x && !facts.embedded && !embeds && values > 0 &&
                       values <= std::min(regression_values, facts.rows / rows_a_value);
   recipe.symmetries = facts.rows >= data::least_symmetry_rows && facts.rows <= data::most_symmetry_rows &&
-                      facts.whole_x && !facts.shape.padded &&
-                      facts.shape.theta_size() + values <= data::most_symmetry_values;
+                      !facts.shape.padded && facts.shape.theta_size() + values <= data::most_symmetry_values;
   if (is_joint(recipe.model) && facts.shape.x_dim > 0) recipe.posterior_weight = posterior_share_weight;
   recipe.max_lr = highest_rate;
   recipe.min_lr = lowest_rate;

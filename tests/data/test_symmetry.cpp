@@ -212,11 +212,23 @@ TEST_CASE("a named symmetry that the rows contradict is an error", "[data][symme
   CHECK(symmetries_in("none", *rows).forms.empty());
 }
 
-TEST_CASE("values that may be missing keep their places", "[data][symmetry]") {
-  data::JudgedRows rows = simulated(1, 3, 1000, 1, measurements({0.5, 0.5, 0.5}));
-  for (size_t row = 0; row < 1000; row += 10) rows.values[4 * row + 2] = std::nan("");
-  CHECK(symmetries_in("auto", *source_of(rows), /*missing=*/true).forms.empty());
-  CHECK(symmetries_in("exchange x_0, x_1, x_2", *source_of(rows), /*missing=*/true).forms.size() == 6);
+TEST_CASE("which values are missing must be as symmetric as the values", "[data][symmetry]") {
+  const data::JudgedRows whole = simulated(1, 3, 1000, 1, measurements({0.5, 0.5, 0.5}));
+  core::Philox random(2, core::Purpose::test);
+  const auto found = [&](const auto& is_missing) {
+    data::JudgedRows rows = whole;
+    for (size_t row = 0; row < 1000; ++row) {
+      for (size_t i = 1; i < 4; ++i) {
+        if (is_missing(whole.values[4 * row], i)) rows.values[4 * row + i] = std::nan("");
+      }
+    }
+    return symmetries_in("auto", *source_of(rows), /*missing=*/true).text;
+  };
+  const std::string exchange = "exchange x_0, x_1, x_2";
+  CHECK(found([&](double, size_t) { return random.uniform() < 0.2; }) == exchange);
+  CHECK(found([&](double, size_t i) { return i == 2 && random.uniform() < 0.1; }).empty());
+  // As often in each place, but in the second where theta is large.
+  CHECK(found([&](double theta, size_t i) { return i == 2 ? theta > 1 : random.uniform() < 0.16; }).empty());
 }
 
 TEST_CASE("a symmetry is not looked for in few rows or among many values", "[data][symmetry]") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <optional>
 
 #include "core/error.hpp"
@@ -18,8 +19,10 @@ constexpr size_t most_generators = 24;                 // of an exchange of very
 constexpr double level = 0.002, most_direction = 3.2;  // of a symmetry that is found
 constexpr double clear_level = 1e-6, clear_direction = 6;  // of one that is refused
 
-// Up to most_judged evenly spaced training rows, without those in which a value is missing.
-JudgedRows judged_rows(const RowSource& rows, std::span<const int64_t> training) {
+// Up to most_judged evenly spaced training rows. `missing`: what of x is missing counts as larger than all
+// values, since where it stands may tell something of theta and would change places, too; else rows in which
+// a value is missing are left out.
+JudgedRows judged_rows(const RowSource& rows, std::span<const int64_t> training, bool missing) {
   const int64_t available = std::ssize(training),
                 width = std::max<int64_t>(1, rows.theta().row_size() + rows.x().row_size()),
                 count = std::min({available, most_judged, std::max<int64_t>(1, most_judged_values / width)});
@@ -31,12 +34,16 @@ JudgedRows judged_rows(const RowSource& rows, std::span<const int64_t> training)
   std::vector<double> theta(chosen.size() * judged.theta_size), x(chosen.size() * judged.x_size);
   read_rows(rows.theta(), chosen, theta);
   read_rows(rows.x(), chosen, x);
+  if (missing) {
+    std::ranges::replace_if(
+        x, [](double value) { return std::isnan(value); }, std::numeric_limits<double>::infinity());
+  }
   for (size_t i = 0; i < chosen.size(); ++i) {
     const auto parts = {std::span(theta).subspan(i * judged.theta_size, judged.theta_size),
                         std::span(x).subspan(i * judged.x_size, judged.x_size)};
-    const auto finite = [](double value) { return std::isfinite(value); };
+    const auto there = [&](double value) { return missing ? !std::isnan(value) : std::isfinite(value); };
     if (!std::all_of(parts.begin(), parts.end(),
-                     [&](const auto& part) { return std::ranges::all_of(part, finite); }))
+                     [&](const auto& part) { return std::ranges::all_of(part, there); }))
       continue;
     for (const auto& part : parts) judged.values.insert(judged.values.end(), part.begin(), part.end());
   }
@@ -158,9 +165,9 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
   const bool automatic = wanted == "auto";
   const int64_t count = std::ssize(facts.training), values = rows.theta().row_size() + rows.x().row_size();
   if (automatic && (count < least_symmetry_rows || count > most_symmetry_rows ||
-                    values > most_symmetry_values || facts.shape.has_gaps()))
+                    values > most_symmetry_values || facts.shape.padded))
     return {};
-  const SymmetryTest test(judged_rows(rows, facts.training));
+  const SymmetryTest test(judged_rows(rows, facts.training, automatic && facts.shape.missing));
   if (automatic && static_cast<int64_t>(test.rows().rows()) < least_symmetry_rows) return {};
 
   std::vector<Symmetry> symmetries;

@@ -8,7 +8,7 @@
 
 namespace fluxsbi::data {
 
-/// Rows of theta and x side by side, [rows, theta_size + x_size], all finite.
+/// Rows of theta and x side by side, [rows, theta_size + x_size], none of them NaN.
 struct JudgedRows {
   size_t theta_size = 0, x_size = 0;
   std::vector<double> values;
