@@ -49,7 +49,8 @@ bool GraphRunner::record(const std::function<void()>& step) {
   const c10::cuda::CUDAStreamGuard on_side_stream(stream_);
   auto graph = std::make_unique<at::cuda::CUDAGraph>();
   try {
-    graph->capture_begin();
+    // Other threads, which work on other GPUs, may allocate meanwhile.
+    graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
     step();
     graph->capture_end();
     graph_ = std::move(graph);
