@@ -175,6 +175,28 @@ TEST_CASE("sample and log-prob share their work among all GPUs, and other comman
   CHECK(holds(works(on("devices=2", "cuda:all", sample("lost.npz"))), "going on from there"));
   CHECK((array_in(file("lost.npz"), "samples").bytes == array_in(file("one.npz"), "samples").bytes));
 
+  const Outcome none = on("old_driver", "cuda:all", sample("none.npz"));
+  CHECK(none.code == 1);
+  CHECK(holds(none.output, "--device cuda:all: CUDA cannot be used: the NVIDIA driver supports CUDA 12.2"));
+
+  // The second process of a machine takes its second GPU, so that a lost first one is nothing to it.
+  const auto second_process = [&](const std::string& device_lost, const std::string& out) {
+    std::vector<std::string> words{"env",
+                                   "OMPI_COMM_WORLD_RANK=1",
+                                   "OMPI_COMM_WORLD_SIZE=2",
+                                   "OMPI_COMM_WORLD_LOCAL_RANK=1",
+                                   "FLUXSBI_DEVICE_PLUGIN=" + std::string(FLUXSBI_PRETEND_PLUGIN),
+                                   "FLUXSBI_PRETEND=lost_after=1,lost_device=" + device_lost,
+                                   FLUXSBI_PROGRAM};
+    const std::vector<std::string> command = sample(out);
+    words.insert(words.end(), command.begin(), command.end());
+    words.insert(words.end(), {"--shard", "auto", "--device", "cuda"});
+    return run_words(words).code;
+  };
+  CHECK(second_process("0", "part.npz") == 0);
+  CHECK(std::filesystem::exists(file("part.1-of-2.npz")));
+  CHECK(second_process("1", "other.npz") == 1);
+
   const auto densities = [&](const std::string& out) {
     return std::vector<std::string>{"log-prob",    file("run"), "--theta", file("one.npz"), "--x",
                                     file("x.csv"), "--solver",  "heun",    "--steps",       "3",

@@ -159,12 +159,13 @@ TEST_CASE("a recorded chunk is a copy of its noise and its conditions, and one l
 
 TEST_CASE("a recorded chunk of log-densities is a copy of its points and conditions, and one launch",
           "[pretend][steps][density]") {
-  constexpr int64_t chunk = 6;
+  constexpr int64_t chunk = 4, chunks = 20, first_replayed = 8;
   std::vector<double> theta;
-  for (int64_t i = 0; i < 2 * 30 * chunk; ++i) theta.push_back(5 + std::sin(static_cast<double>(i)));
+  for (int64_t i = 0; i < 2 * chunks * chunk; ++i) theta.push_back(5 + std::sin(static_cast<double>(i)));
   const Threads one(1);
   for (const std::string& model : all_models) {
     for (const bool exact : {true, false}) {
+      if (!exact && model != "flux1") continue;  // the probes know no network
       CAPTURE(model, exact);
       const auto file = random_model(estimator_config(model, "flow"));
       auto here = posterior_on("cpu", file), there = posterior_on("cuda", file);
@@ -172,35 +173,36 @@ TEST_CASE("a recorded chunk of log-densities is a copy of its points and conditi
       options.solver = "midpoint";
       options.steps = 2;
       options.chunk = chunk;
-      const auto x = observations(30 * chunk);
-      const auto densities = [&](sample::Posterior& posterior, int64_t first, int64_t chunks) {
-        const auto rows = static_cast<size_t>(chunks * chunk), begin = static_cast<size_t>(first * chunk);
+      const auto x = observations(chunks * chunk);
+      const auto densities = [&](sample::Posterior& posterior, int64_t first, int64_t count) {
+        const auto rows = static_cast<size_t>(count * chunk), begin = static_cast<size_t>(first * chunk);
         return posterior
-            .log_prob(std::span(theta).subspan(2 * begin, 2 * rows), chunks * chunk,
-                      std::span(x).subspan(3 * begin, 3 * rows), chunks * chunk, {exact, 2, 5}, options)
+            .log_prob(std::span(theta).subspan(2 * begin, 2 * rows), count * chunk,
+                      std::span(x).subspan(3 * begin, 3 * rows), count * chunk, {exact, 2, 5}, options)
             .values;
       };
       std::vector<double> found;
       pretend::Counts replayed;
-      there.with_densities(x, 30 * chunk, {exact, 2, 5}, options, [&](sample::DensityStream& stream) {
-        std::vector<int64_t> numbers(30 * chunk);
+      there.with_densities(x, chunks * chunk, {exact, 2, 5}, options, [&](sample::DensityStream& stream) {
+        std::vector<int64_t> numbers(chunks * chunk);
         std::iota(numbers.begin(), numbers.end(), int64_t{0});
         const auto add = [&](size_t first, size_t count) {
           stream.add(std::span(theta).subspan(2 * first, 2 * count),
                      std::span(numbers).subspan(first, count));
         };
-        add(0, 10 * chunk);
-        replayed = counts_of([&] { add(10 * chunk, 20 * chunk); });
+        add(0, first_replayed * chunk);
+        replayed = counts_of([&] { add(first_replayed * chunk, (chunks - first_replayed) * chunk); });
         stream.end_part();
         found = stream.take().values;
       });
-      CHECK(replayed.waits == 20 * (exact ? 1 : 2));  // for each chunk's values and errors
+      CHECK(replayed.waits ==
+            (chunks - first_replayed) * (exact ? 1 : 2));  // for each chunk's values and errors
       CHECK(replayed.new_blocks == 0);
-      CHECK(replayed.kernels <= 20 * 9);
-      CHECK(replayed.uploads <= 20 * 3);
-      CHECK(largest_difference(found, densities(here, 0, 30)) < 1e-3);
+      CHECK(replayed.kernels <= (chunks - first_replayed) * 9);
+      CHECK(replayed.uploads <= (chunks - first_replayed) * 3);
+      CHECK(largest_difference(found, densities(here, 0, chunks)) < 1e-3);
       if (!exact) continue;                      // probes are keyed by the row
-      for (const int64_t number : {0, 3, 29}) {  // alone a chunk is not recorded
+      for (const int64_t number : {0, 3, 19}) {  // alone a chunk is not recorded
         const auto alone = densities(there, number, 1);
         CHECK(largest_difference(alone,
                                  std::span(found).subspan(static_cast<size_t>(number * chunk), chunk)) == 0);

@@ -8,6 +8,7 @@
 #include <cuda_runtime_api.h>
 
 #include "core/log.hpp"
+#include "core/stop.hpp"
 
 namespace fluxsbi::engine::cuda {
 
@@ -58,6 +59,7 @@ bool GraphRunner::record(const std::function<void()>& step) {
   } catch (const std::exception& problem) {
     abandon(*graph, static_cast<c10::DeviceIndex>(device_));
     cudaGetLastError();  // clears the error that ended the recording
+    if (dynamic_cast<const core::Interrupted*>(&problem) != nullptr) throw;  // the user asked to stop
     const std::string text = problem.what();
     core::log::warning(
         "a step of training or sampling cannot be recorded as a CUDA graph and is called op by op: " +
