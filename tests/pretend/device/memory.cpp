@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 
 #include <c10/util/Exception.h>
@@ -67,6 +68,8 @@ struct OfDevice {
   int64_t in_use = 0, capacity = 0;
   std::shared_ptr<Pool> pool;  // open
   std::optional<Trace> trace;
+  uint64_t traced_from = 0;  // the last generation before the trace
+  std::thread::id tracer;
 };
 
 struct State {
@@ -137,7 +140,9 @@ void release(void* place) {
   all.blocks.erase(found);
   OfDevice& of = all.device(block.device);
   of.in_use -= int64_t(block.bytes);
-  if (of.trace) of.trace->grown -= int64_t(block.bytes);
+  // What autograd's threads had left of earlier work is not the step's, whenever they let go of it.
+  const bool own = block.generation > of.traced_from || std::this_thread::get_id() == of.tracer;
+  if (of.trace && own) of.trace->grown -= int64_t(block.bytes);
   const auto pool = block.pool.lock();
   if (!block.of_pool || pool) (pool ? pool->free : of.free).emplace(block.bytes, static_cast<char*>(place));
 }
@@ -248,7 +253,10 @@ void close_pool() {
 void start_trace() {
   State& all = state();
   const std::lock_guard lock(all.mutex);
-  all.current().trace.emplace();
+  OfDevice& of = all.current();
+  of.trace.emplace();
+  of.traced_from = all.generations;
+  of.tracer = std::this_thread::get_id();
 }
 
 Trace end_trace() {
