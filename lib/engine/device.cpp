@@ -96,8 +96,10 @@ std::vector<int> gpu_numbers(const std::string& request) {
     int number = -1;
     const auto parsed = std::from_chars(list.data() + begin, list.data() + end, number);
     if (parsed.ec != std::errc() || parsed.ptr != list.data() + end || number < 0)
-      throw core::UserError("--device " + request +
-                            ": must be auto, cpu, cuda, cuda:i with i = 0, 1, ..., cuda:i,j or cuda:all");
+      throw core::UserError(
+          "--device " + request +
+          ": must be auto, cpu, cuda or cuda:i with i = 0, 1, ...; several GPUs are cuda:i,j or "
+          "cuda:all");
     if (std::find(numbers.begin(), numbers.end(), number) != numbers.end())
       throw core::UserError("--device " + request + ": names GPU " + std::to_string(number) + " twice");
     numbers.push_back(number);
