@@ -4,6 +4,7 @@
 
 #include "command.hpp"
 #include "common.hpp"
+#include "engine/device.hpp"
 #include "number_range.hpp"
 #include "refine/refinement.hpp"
 
@@ -35,6 +36,7 @@ Action declare_refine(CLI::App& app) {
   add_execution(app, request->execution);
   app.add_flag("--force", request->force, "replace another refinement that the folder holds");
   return [request, x_key] {
+    engine::choose_device(request->execution.device);  // before anything is simulated
     request->x = file_with_key(request->x, *x_key);
     refine::refine(*request);
     return 0;

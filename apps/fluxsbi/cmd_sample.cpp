@@ -150,8 +150,9 @@ int sample_command(const SampleArguments& arguments) {
   const std::string output = sample::output_of_shard(arguments.output.path, arguments.shard, shard);
   io::check_output(output, arguments.output.force, sample::sample_extensions());
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
-  sample::Posterior posterior =
-      experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
+  experiment::Execution execution = arguments.execution;
+  if (arguments.shard == "auto") execution.device = experiment::device_of_process(execution.device);
+  sample::Posterior posterior = experiment::open_posterior(arguments.model, execution, arguments.compute);
   const experiment::SamplingRequest request{arguments.model,
                                             file_with_key(arguments.x, arguments.x_key),
                                             arguments.given,

@@ -26,7 +26,10 @@ void add_strict(CLI::App& app, bool& strict) {
 }
 
 void add_execution(CLI::App& app, experiment::Execution& execution) {
-  app.add_option("--device", execution.device, "auto, cpu, cuda or cuda:i")->capture_default_str();
+  app.add_option("--device", execution.device,
+                 "auto, cpu, cuda or cuda:i; several GPUs, cuda:i,j or cuda:all, for sample, log-prob, map, "
+                 "diagnose and compare (docs/gpu.md)")
+      ->capture_default_str();
   app.add_option("--engine", execution.engine,
                  "what evaluates the network: auto, reference (LibTorch's modules) or tile (fluxsbi's own "
                  "CPU kernels)")

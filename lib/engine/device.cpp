@@ -1,8 +1,10 @@
 #include "engine/device.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <numeric>
 
 #include <dlfcn.h>
 
@@ -82,30 +84,64 @@ DeviceChoice cpu_choice(const std::string& why) {
           "device: cpu, " + core::cpu_description() + (why.empty() ? "" : " (" + why + ")")};
 }
 
+// The numbers of GPUs that a request names, each once; none: all of them.
+std::vector<int> gpu_numbers(const std::string& request) {
+  if (request == "cuda") return {0};
+  const std::string prefix = "cuda:";
+  if (request == prefix + "all") return {};
+  const std::string list = request.starts_with(prefix) ? request.substr(prefix.size()) : "";
+  std::vector<int> numbers;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    int number = -1;
+    const auto parsed = std::from_chars(list.data() + begin, list.data() + end, number);
+    if (parsed.ec != std::errc() || parsed.ptr != list.data() + end || number < 0)
+      throw core::UserError(
+          "--device " + request +
+          ": must be auto, cpu, cuda or cuda:i with i = 0, 1, ...; several GPUs are cuda:i,j or "
+          "cuda:all");
+    if (std::find(numbers.begin(), numbers.end(), number) != numbers.end())
+      throw core::UserError("--device " + request + ": names GPU " + std::to_string(number) + " twice");
+    numbers.push_back(number);
+    begin = end + 1;
+  }
+  return numbers;
+}
+
 }  // namespace
 
 DeviceChoice choose_device(const std::string& request) {
-  if (request == "cpu") return cpu_choice("");
-  if (request == "auto") return loaded_plugin().plugin ? cuda_choice(0) : cpu_choice(loaded_plugin().missing);
-  int index = 0;
-  const bool numbered = request.rfind("cuda:", 0) == 0;
-  if (numbered) {
-    const char* end = request.data() + request.size();
-    const auto parsed = std::from_chars(request.data() + 5, end, index);
-    if (parsed.ec != std::errc() || parsed.ptr != end || index < 0) index = -1;
-  }
-  if ((request != "cuda" && !numbered) || index < 0) {
-    throw core::UserError("--device " + request + ": must be auto, cpu, cuda or cuda:i with i = 0, 1, ...");
-  }
+  const std::vector<DeviceChoice> chosen = choose_devices(request);
+  if (chosen.size() == 1) return chosen.front();
+  throw core::UserError(
+      "--device " + request +
+      ": this command computes on one GPU; name it, as in --device cuda:0. Training uses "
+      "several as one process a GPU, started by mpirun or torchrun (docs/cluster.md); "
+      "sample, log-prob, map, diagnose and compare share their work among several in one process");
+}
+
+std::vector<DeviceChoice> choose_devices(const std::string& request) {
+  if (request == "cpu") return {cpu_choice("")};
+  if (request == "auto")
+    return {loaded_plugin().plugin ? cuda_choice(0) : cpu_choice(loaded_plugin().missing)};
+  std::vector<int> numbers = gpu_numbers(request);
   if (!loaded_plugin().plugin) {
     throw core::UserError("--device " + request + ": CUDA cannot be used: " + loaded_plugin().missing +
                           "; use --device cpu");
   }
-  if (index >= plugin().device_count()) {
-    throw core::UserError("--device " + request + ": there are " + std::to_string(plugin().device_count()) +
-                          " GPUs, numbered from 0");
+  const int count = plugin().device_count();
+  if (numbers.empty()) {
+    numbers.resize(static_cast<size_t>(count));
+    std::iota(numbers.begin(), numbers.end(), 0);
   }
-  return cuda_choice(index);
+  std::vector<DeviceChoice> chosen;
+  for (const int number : numbers) {
+    if (number >= count)
+      throw core::UserError("--device " + request + ": there are " + std::to_string(count) +
+                            " GPUs, numbered from 0");
+    chosen.push_back(cuda_choice(number));
+  }
+  return chosen;
 }
 
 std::unique_ptr<StepRunner> make_step_runner(at::Device device) {

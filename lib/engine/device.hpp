@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <c10/core/Device.h>
 
@@ -22,9 +23,14 @@ struct DeviceChoice {
   std::string sentence;  ///< what was chosen and why, for the log
 };
 
-/// `request`: "auto" (a GPU if one can be used, else the CPU), "cpu", "cuda" or "cuda:i". Throws UserError
-/// for anything else, and if CUDA is asked for and absent; the message says what is missing.
+/// `request`: "auto" (a GPU if one can be used, else the CPU), "cpu", "cuda" or "cuda:i"; or "cuda:all" and
+/// "cuda:i,j,..." where these are one GPU. Throws UserError for anything else, for several GPUs, and if CUDA
+/// is asked for and absent; the message says what is missing.
 DeviceChoice choose_device(const std::string& request);
+
+/// The same for work that several devices can share: "cuda:all" is all GPUs, "cuda:i,j,..." those, in this
+/// order and each once. At least one.
+std::vector<DeviceChoice> choose_devices(const std::string& request);
 
 /// Runs training steps: by plain calls on a CPU, as a captured CUDA graph on a GPU.
 std::unique_ptr<StepRunner> make_step_runner(at::Device device);

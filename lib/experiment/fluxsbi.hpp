@@ -60,7 +60,8 @@ void log_warnings_only();
 /// A trained model that answers with theta given x. Copies share the model.
 class Posterior {
  public:
-  /// The model of a run folder, or a model file.
+  /// The model of a run folder, or a model file. device: also several GPUs that share the work, cuda:all or
+  /// cuda:0,1 (docs/gpu.md).
   explicit Posterior(const std::string& run_or_file, const std::string& device = "auto",
                      const std::string& engine = "auto");
 

@@ -18,7 +18,9 @@ std::string checksum_text(int64_t numbers, uint32_t crc) {
 WorkDescription::WorkDescription(const std::string& command, sample::Posterior& posterior) {
   add("command", command);
   add("model", posterior.identity());
-  add("engine", std::string(posterior.engine().name()) + " on " + posterior.engine().device().str());
+  // On a GPU of another number, or on several, the same work goes on.
+  const at::Device device(posterior.engine().device().type());
+  add("engine", std::string(posterior.engine().name()) + " on " + device.str());
   add("compute", at::toString(posterior.engine().parameters().working.scalar_type()));
 }
 

@@ -1,5 +1,6 @@
 #include "experiment/open_posterior.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -7,6 +8,7 @@
 #include "checkpoint/identity.hpp"
 #include "checkpoint/refined_for.hpp"
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "engine/choice.hpp"
 #include "engine/device.hpp"
 #include "engine/weights.hpp"
@@ -17,9 +19,15 @@ namespace fluxsbi::experiment {
 
 namespace {
 
+// Where and in which numbers a model is evaluated.
+struct Evaluation {
+  at::Device device;
+  std::string engine, compute;
+  bool bfloat16;  // whether all devices multiply it
+};
+
 // Of a single model or of one member of an ensemble.
-sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Execution& execution,
-                                    const std::string& compute) {
+sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Evaluation& how) {
   Estimator estimator = read_estimator(config::parse_yaml(file.config, "the model's configuration"));
   sample::PosteriorContent content;
   content.shape = file.shape;
@@ -36,33 +44,50 @@ sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Exe
   content.condition_mask = estimator.condition_mask;
   content.sampling = estimator.sampling;
 
-  const at::Device device = engine::choose_device(execution.device).device;
   const auto type =
-      engine::choose_compute(compute, estimator.model->param_dtype(), device, engine::has_bfloat16(device))
-          .type;
+      engine::choose_compute(how.compute, estimator.model->param_dtype(), how.device, how.bfloat16).type;
   auto chosen = engine::choose_engine(model::build_network(*estimator.model, estimator.embedding), type,
-                                      device, execution.engine);
+                                      how.device, how.engine);
   content.engine = std::move(chosen.engine);
   content.execution = std::move(chosen.sentence);
   engine::load_weights(content.engine->parameters(), file.weights, "the model file");
   return content;
 }
 
+std::vector<sample::PosteriorContent> contents_of(const checkpoint::ModelFile& file, const Evaluation& how) {
+  std::vector<sample::PosteriorContent> members;
+  if (file.members.empty()) members.push_back(content_of(file, how));
+  for (const checkpoint::ModelFile& member : file.members) members.push_back(content_of(member, how));
+  return members;
+}
+
+std::string text_of(const std::vector<at::Device>& devices) {
+  std::vector<std::string> names;
+  for (const at::Device device : devices) names.push_back(device.str());
+  return core::join(names);
+}
+
 }  // namespace
 
 sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
                                  const std::string& compute) {
-  std::vector<sample::PosteriorContent> members;
-  if (file.members.empty()) members.push_back(content_of(file, execution, compute));
-  for (const checkpoint::ModelFile& member : file.members)
-    members.push_back(content_of(member, execution, compute));
+  const std::vector<engine::DeviceChoice> devices = engine::choose_devices(execution.device);
+  const auto has_bfloat16 = [](const engine::DeviceChoice& of) { return engine::has_bfloat16(of.device); };
+  Evaluation how{devices.front().device, execution.engine, compute,
+                 std::all_of(devices.begin(), devices.end(), has_bfloat16)};
+  std::vector<sample::PosteriorContent> members = contents_of(file, how);
   members.front().identity = checkpoint::identity(file);
   members.front().reference = file.reference;
   members.front().refined_for = checkpoint::refined_for(file);
   if (file.teacher)
     members.front().teacher =
         std::make_shared<sample::Posterior>(make_posterior(*file.teacher, execution, compute));
-  return sample::Posterior(std::move(members));
+  sample::Posterior posterior(std::move(members));
+  for (size_t i = 1; i < devices.size(); ++i) {
+    how.device = devices[i].device;
+    posterior.share_with(sample::Posterior(contents_of(file, how)));
+  }
+  return posterior;
 }
 
 sample::Posterior open_posterior(const std::string& run_or_file, const Execution& execution,
@@ -77,6 +102,10 @@ sample::Posterior open_posterior(const std::string& run_or_file, const Execution
     core::log::info("an ensemble of " + std::to_string(posterior.members()) +
                     " members, which answer as the equal mixture");
   core::log::info(posterior.execution());
+  const std::vector<at::Device> devices = posterior.devices();
+  if (devices.size() > 1)
+    core::log::info(std::to_string(devices.size()) +
+                    " devices share the work, chunk by chunk: " + text_of(devices));
   return posterior;
 }
 

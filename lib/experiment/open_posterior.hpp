@@ -9,7 +9,8 @@
 
 namespace fluxsbi::experiment {
 
-/// Builds network, method, standardisers and prior from a model file's content. `compute`: auto (bfloat16
+/// Builds network, method, standardisers and prior from a model file's content, on each of the execution's
+/// devices, which then share the work (Posterior::share_with). `compute`: auto (bfloat16
 /// where the hardware multiplies it), float32 or bfloat16. Throws UserError for what does not fit: a config
 /// of unknown names, weights of another network (all mismatches at once), a prior of another length, CUDA
 /// that is absent.

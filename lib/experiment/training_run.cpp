@@ -9,7 +9,6 @@
 #include "checkpoint/compare.hpp"
 #include "core/commit.hpp"
 #include "core/error.hpp"
-#include "core/launcher.hpp"
 #include "core/log.hpp"
 #include "core/memory.hpp"
 #include "core/philox.hpp"
@@ -59,15 +58,6 @@ uint64_t training_seed(const train::TrainingOptions& training) {
   constexpr int sign_bit = 1;  // the config's seeds are whole numbers from 0 to 2^63 - 1
   const auto member = static_cast<uint64_t>(*training.member);
   return core::derive_seed(seed, core::Purpose::initialisation, beyond_parameters + member) >> sign_bit;
-}
-
-// A rank takes the GPU of its own number among those of its host, where it takes any.
-std::string device_of_rank(const Execution& execution) {
-  const auto launch = core::launch_from_environment();
-  const bool open = execution.device == "auto" || execution.device == "cuda";
-  if (execution.ranks->alone() || !launch || !open || engine::choose_device(execution.device).device.is_cpu())
-    return execution.device;
-  return "cuda:" + std::to_string(launch->local_rank);
 }
 
 // How joint models learn their rows; nothing for models of theta given x.
@@ -130,7 +120,8 @@ std::string online_report(const data::StreamCounts& now, const data::StreamCount
 TrainingRun::TrainingRun(std::string run, Experiment experiment, Execution execution)
     : experiment_(std::move(experiment)),
       execution_(std::move(execution)),
-      device_(engine::choose_device(device_of_rank(execution_))),
+      device_(engine::choose_device(execution_.ranks->alone() ? execution_.device
+                                                              : device_of_process(execution_.device))),
       seed_(static_cast<uint64_t>(experiment_.training.seed)),
       training_seed_(training_seed(experiment_.training)) {
   setup_.run = std::move(run);

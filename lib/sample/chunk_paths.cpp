@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
 #include "core/stop.hpp"
@@ -47,10 +49,12 @@ Chunk chunk_of(const PathEnd& end) {
 
 }  // namespace
 
-ChunkPaths::ChunkPaths(const Source& source, const Amount& amount, const SamplingOptions& options)
+ChunkPaths::ChunkPaths(const Source& source, const Amount& amount, const SamplingOptions& options,
+                       std::string who)
     : source_(source),
       amount_(amount),
       options_(options),
+      who_(std::move(who)),
       solver_(solver_of(options, *source.method)),
       path_(source.method->path()),
       solver_options_(solver_options_of(options, *source.method)),
@@ -66,7 +70,7 @@ Chunk ChunkPaths::compute(std::span<const int64_t> items, std::span<const int64_
   const auto release = [&] {
     if (recorded_) recorded_->clear();
   };
-  parts_.over(std::ssize(items), source_.who, release, [&](int64_t first, int64_t count) {
+  parts_.over(std::ssize(items), who_, release, [&](int64_t first, int64_t count) {
     const auto at = static_cast<size_t>(first), size = static_cast<size_t>(count);
     const Chunk part = compute_part(items.subspan(at, size), rows.subspan(at, size), attempt);
     all.evaluations = std::max(all.evaluations, part.evaluations);
@@ -92,7 +96,10 @@ Chunk ChunkPaths::compute_part(std::span<const int64_t> items, std::span<const i
     return next;
   };
   const Bound bound = source_.bind(rows);
-  if (recorded_ && n == amount_.chunk) return chunk_of(recorded_->run(bound, normal()));
+  if (recorded_ && n == amount_.chunk) {
+    const Followed end = recorded_->run(bound, {normal()});
+    return chunk_of({end.outputs.front(), at::zeros({n}, at::kBool), end.evaluations});
+  }
   SolverOptions options = solver_options_;
   options.normal = [&] { return normal().to(source_.device, at::kFloat, /*non_blocking=*/uploads); };
   if (solver_.adaptive && bound.given.defined()) {
@@ -137,9 +144,11 @@ std::unique_ptr<RecordedChunks> ChunkPaths::recording() {
   if (source_.composed || source_.device.is_cpu() || solver_.adaptive || solver_.stochastic ||
       steps > most_steps)
     return {};
-  return std::make_unique<RecordedChunks>(source_.device, [this](const Bound& bound, const at::Tensor& x) {
-    return follow(bound, x, solver_options_, /*interruptible=*/false);
-  });
+  return std::make_unique<RecordedChunks>(
+      source_.device, [this](const Bound& bound, const std::vector<at::Tensor>& noise) -> Followed {
+        const PathEnd end = follow(bound, noise.front(), solver_options_, /*interruptible=*/false);
+        return {{end.x}, end.evaluations};
+      });
 }
 
 Guidance ChunkPaths::guidance_of(const Bound& bound) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "sample/chunk_journal.hpp"
 #include "sample/draw.hpp"
@@ -13,11 +14,19 @@
 
 namespace fluxsbi::sample {
 
+/// The end of a path and how often the network was evaluated on the way.
+struct PathEnd {
+  at::Tensor x;             ///< [n, L, C] standardised; NaN for rows that failed
+  at::Tensor exhausted;     ///< [n] bool
+  int64_t evaluations = 0;  ///< of the network, unconditional ones included
+};
+
 /// Draws chunks of a source's samples by the solver of its options. All arguments must outlive it.
 class ChunkPaths {
  public:
-  /// Throws UserError for a solver that does not suit the method, and for options that a student has not.
-  ChunkPaths(const Source& source, const Amount& amount, const SamplingOptions& options);
+  /// who: what warnings begin with. Throws UserError for a solver that does not suit the method, and for
+  /// options that a student has not.
+  ChunkPaths(const Source& source, const Amount& amount, const SamplingOptions& options, std::string who);
 
   /// Samples of the items (item = row * draws + draw), whose observations are `rows`: float32
   /// [items, tokens, channels], standardised. Where a device's memory does not hold them together, they are
@@ -35,6 +44,7 @@ class ChunkPaths {
   const Source& source_;
   const Amount& amount_;
   const SamplingOptions& options_;
+  const std::string who_;
   const SolverRow& solver_;
   const std::unique_ptr<method::Path> path_;
   const SolverOptions solver_options_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -17,6 +18,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "sample/chunk_paths.hpp"
+#include "sample/chunk_queue.hpp"
 #include "sample/mixture.hpp"
 #include "sample/rejection.hpp"
 
@@ -43,10 +45,11 @@ class Drawing::Work {
         amount_(amount),
         options_(options),
         total_(amount.rows * amount.draws),
-        chunks_(source, amount, options),
         rejection_(source.prior, source.theta_names, options) {
     core::require(amount.rows >= 0 && amount.draws >= 0 && amount.chunk >= 1,
                   "drawing needs a chunk of at least 1");
+    for (size_t i = 0; i <= source.beside.size(); ++i)
+      paths_.push_back(std::make_unique<ChunkPaths>(source.on_device(i), amount, options, source.who_on(i)));
   }
 
   SampleBlock next(int64_t items, const Progress& progress) {
@@ -79,7 +82,7 @@ class Drawing::Work {
     int64_t attempt = 1;
     while (!pending.empty() && attempt <= options_.max_tries) {
       if (state_.finite == 0 || core::steady_seconds() > deadline) break;
-      pending = draw_again(pending, attempt++, deadline);
+      pending = draw_items(pending, attempt++, deadline);
       give_up(pending);
     }
     state_.missing += std::ssize(pending);
@@ -128,31 +131,35 @@ class Drawing::Work {
 
   // The first try of every item. Returns those that were rejected.
   std::vector<int64_t> draw_all() {
-    std::vector<int64_t> rejected;
-    for (int64_t begin = first_; begin < end_; begin += amount_.chunk) {
-      std::vector<int64_t> items(static_cast<size_t>(std::min(amount_.chunk, end_ - begin)));
-      std::iota(items.begin(), items.end(), begin);
-      draw_chunk(items, 0, rejected);
-      report(begin + std::ssize(items) - std::ssize(rejected));
-    }
-    return rejected;
+    std::vector<int64_t> items(static_cast<size_t>(end_ - first_));
+    std::iota(items.begin(), items.end(), first_);
+    return draw_items(items, 0, std::numeric_limits<double>::infinity());
   }
 
-  // Another try of these items. Returns those that were rejected, and from the deadline on those that were
-  // not tried.
-  std::vector<int64_t> draw_again(std::span<const int64_t> items, int64_t attempt, double deadline) {
-    const int64_t count = std::ssize(items);
+  // A try of these items, which progress counts as the block's last ones. Returns those that were rejected,
+  // and from the deadline on those that were not tried.
+  std::vector<int64_t> draw_items(std::span<const int64_t> items, int64_t attempt, double deadline) {
+    const auto chunk = static_cast<size_t>(amount_.chunk);
+    const int64_t before = end_ - std::ssize(items);
+    std::deque<Asked> asked;
     std::vector<int64_t> rejected;
-    for (int64_t begin = 0; begin < count; begin += amount_.chunk) {
-      const auto rest = items.subspan(static_cast<size_t>(begin));
-      if (core::steady_seconds() > deadline) {
-        rejected.insert(rejected.end(), rest.begin(), rest.end());
-        break;
+    size_t begin = 0;  // of what has not been asked for
+    int64_t tried = 0;
+    const DropAtEnd whatever_happens(queue_);
+    while (begin < items.size() || !asked.empty()) {
+      while (begin < items.size() && !queue_.full() && core::steady_seconds() <= deadline) {
+        const auto next = items.subspan(begin, std::min(chunk, items.size() - begin));
+        asked.push_back(ask(next, attempt));
+        begin += next.size();
       }
-      const auto chunk = rest.first(std::min(rest.size(), static_cast<size_t>(amount_.chunk)));
-      draw_chunk(chunk, attempt, rejected);
-      report(end_ - count + begin + std::ssize(chunk) - std::ssize(rejected));
+      if (asked.empty()) break;
+      take(asked.front(), rejected);
+      tried += std::ssize(asked.front().items);
+      asked.pop_front();
+      report(before + tried - std::ssize(rejected));
     }
+    const auto rest = items.subspan(begin);
+    rejected.insert(rejected.end(), rest.begin(), rest.end());
     return rejected;
   }
 
@@ -160,26 +167,44 @@ class Drawing::Work {
     if (*progress_) (*progress_)(done, total_);
   }
 
-  // Draws these items together; adds those that are to be redrawn to `rejected`.
-  void draw_chunk(std::span<const int64_t> items, int64_t attempt, std::vector<int64_t>& rejected) {
-    core::interruption_point();
+  // A chunk that the queue computes.
+  struct Asked {
+    std::span<const int64_t> items;
     std::vector<int64_t> rows;
-    for (const int64_t item : items) rows.push_back(item / amount_.draws);
+    uint64_t key;
+    bool kept;  // in the journal already
+  };
+
+  Asked ask(std::span<const int64_t> items, int64_t attempt) {
+    core::interruption_point();
     constexpr int attempt_bits = 32;
-    const uint64_t key = chunk_key(attempt + (amount_.first_draw << attempt_bits), items);
-    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
-    if (!chunk) {
-      chunk = chunks_.compute(items, rows, attempt);
-      if (source_.journal) source_.journal->keep(key, *chunk);
+    Asked asked{items, {}, chunk_key(attempt + (amount_.first_draw << attempt_bits), items), false};
+    for (const int64_t item : items) asked.rows.push_back(item / amount_.draws);
+    if (source_.journal) {
+      if (std::optional<Chunk> chunk = source_.journal->take(asked.key)) {
+        queue_.put(std::move(*chunk));
+        asked.kept = true;
+        return asked;
+      }
     }
-    for (size_t i = 0; i < chunk->exhausted.size(); ++i) {
-      if (chunk->exhausted[i]) exhausted_.insert(amount_.first_row + rows[i]);
+    queue_.ask([this, items, rows = asked.rows, attempt](size_t device) {
+      return paths_[device]->compute(items, rows, attempt);
+    });
+    return asked;
+  }
+
+  // Takes in the chunk; adds those of its items that are to be redrawn to `rejected`.
+  void take(const Asked& asked, std::vector<int64_t>& rejected) {
+    const Chunk chunk = queue_.take();
+    if (source_.journal && !asked.kept) source_.journal->keep(asked.key, chunk);
+    for (size_t i = 0; i < chunk.exhausted.size(); ++i) {
+      if (chunk.exhausted[i]) exhausted_.insert(amount_.first_row + asked.rows[i]);
     }
-    state_.evaluations = std::max(state_.evaluations, chunk->evaluations);
-    std::vector<float> values(items.size() * static_cast<size_t>(state_size()));
-    core::require(chunk->numbers.size() == values.size() * sizeof(float), "a chunk's key fixes its size");
-    std::memcpy(values.data(), chunk->numbers.data(), chunk->numbers.size());
-    keep(items, values, rejected);
+    state_.evaluations = std::max(state_.evaluations, chunk.evaluations);
+    std::vector<float> values(asked.items.size() * static_cast<size_t>(state_size()));
+    core::require(chunk.numbers.size() == values.size() * sizeof(float), "a chunk's key fixes its size");
+    std::memcpy(values.data(), chunk.numbers.data(), chunk.numbers.size());
+    keep(asked.items, values, rejected);
   }
 
   // The block's rows that ran out of evaluations join those of earlier blocks, which end where it begins.
@@ -291,14 +316,25 @@ class Drawing::Work {
   const Amount& amount_;
   const SamplingOptions& options_;
   const int64_t total_;
-  ChunkPaths chunks_;
-  int64_t first_ = 0, end_ = 0;  // of the block's items
+  std::vector<std::unique_ptr<ChunkPaths>> paths_;  // one a device
+  int64_t first_ = 0, end_ = 0;                     // of the block's items
   const Progress* progress_ = nullptr;
   std::set<int64_t> exhausted_;  // observations of the block of which a sample ran out of evaluations
   DrawingCounts state_;
   Rejection rejection_;
   SampleBlock block_;
+  ChunkQueue queue_{source_.devices()};
 };
+
+std::vector<at::Device> Source::devices() const {
+  std::vector<at::Device> all{device};
+  for (const Source* other : beside) all.push_back(other->device);
+  return all;
+}
+
+std::string Source::who_on(size_t i) const {
+  return beside.empty() ? who : on_device(i).device.str() + ": " + who;
+}
 
 Drawing::Drawing(const Source& source, const Amount& amount, const SamplingOptions& options)
     : work_(std::make_unique<Work>(source, amount, options)) {}

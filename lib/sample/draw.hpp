@@ -40,6 +40,15 @@ struct Source {
   ChunkJournal* journal = nullptr;  ///< where finished chunks are kept; null: nowhere
   bool composed = false;            ///< bind() gives Bound::composed, which works on the host in part
   std::string who = {};             ///< what warnings begin with: "member 2: "; of a single model nothing
+  /// The same source on other devices, which compute chunks beside this one. Only what they bind and their
+  /// devices count.
+  std::vector<const Source*> beside = {};
+
+  /// The device of this one, then theirs.
+  std::vector<at::Device> devices() const;
+  const Source& on_device(size_t i) const { return i == 0 ? *this : *beside[i - 1]; }
+  /// What warnings of work on a device begin with: with several, its name, too.
+  std::string who_on(size_t i) const;
 };
 
 /// How much to draw. The noise of draw i is keyed by (seed, first_row + row, first_draw + i draw_step,

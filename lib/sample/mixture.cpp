@@ -15,6 +15,9 @@ namespace fluxsbi::sample {
 namespace {
 
 constexpr int64_t block_bytes = int64_t{1} << 21;  // of samples as float64
+// Chunks of a device are large. Several devices share those of a block, whose number is the same for one, so
+// that no sample depends on how many there are.
+constexpr int64_t device_chunks = 16, device_block_bytes = int64_t{1} << 28;
 
 }  // namespace
 
@@ -22,6 +25,7 @@ MixtureDrawing::MixtureDrawing(std::span<const Source* const> sources, const Amo
                                const SamplingOptions& options)
     : amount_(amount) {
   core::require(!sources.empty(), "a mixture has members");
+  on_device_ = !sources.front()->device.is_cpu();
   size_ = sources.front()->kept * sources.front()->channels;
   const int64_t count = std::ssize(sources);
   shares_.assign(sources.size(), amount);  // never moved: a drawing refers to its share
@@ -102,8 +106,10 @@ void MixtureDrawing::restore(const std::string& state) {
 
 int64_t MixtureDrawing::block_items() const {
   const int64_t chunks = amount_.chunk * members();
-  const int64_t fitting = block_bytes / (static_cast<int64_t>(sizeof(double)) * std::max<int64_t>(size_, 1));
-  return std::min(std::max(chunks, fitting / chunks * chunks), total() - done_);
+  const int64_t item_bytes = static_cast<int64_t>(sizeof(double)) * std::max<int64_t>(size_, 1);
+  const int64_t fitting = block_bytes / item_bytes / chunks, wide = device_block_bytes / item_bytes / chunks;
+  const int64_t least = on_device_ ? std::clamp(wide, int64_t{1}, device_chunks) : 1;
+  return std::min(std::max(fitting, least) * chunks, total() - done_);
 }
 
 Samples draw_rest(MixtureDrawing& drawing, int64_t rows, int64_t draws, const Progress& progress) {

@@ -33,7 +33,8 @@ class MixtureDrawing {
   std::string state() const;
   void restore(const std::string& state);
 
-  /// Items of a block that takes few megabytes: whole chunks of every source, and no more than are left.
+  /// Items of a block that takes few megabytes: whole chunks of every source, and no more than are left. On a
+  /// device it is up to 16 chunks, of 256 MB at most.
   int64_t block_items() const;
 
  private:
@@ -42,6 +43,7 @@ class MixtureDrawing {
 
   Amount amount_;
   int64_t size_;                ///< numbers of a sample
+  bool on_device_;              ///< not on a CPU
   std::vector<Amount> shares_;  ///< of the sources
   std::vector<std::unique_ptr<Drawing>> drawings_;
   int64_t done_ = 0;

@@ -74,15 +74,23 @@ void Posterior::with_drawing(Asked asked, std::span<const double> values, Amount
         "the model cannot infer blank cells: it was trained for theta given x; use --x, or train "
         "flux1joint or simformer");
   }
-  std::deque<JointCondition> conditions;  // whose places do not change
-  std::deque<Source> sources;
-  std::vector<const Source*> pointers;
-  for (const auto& member : members_) {
-    conditions.push_back(member->condition_of(values, amount.rows));
-    sources.push_back(member->joint_source(conditions.back(), values, member->tokens()));
-    pointers.push_back(&sources.back());
-  }
-  draw_from(pointers);
+  JointSources room;
+  std::vector<const Source*> sources;
+  for (size_t m = 0; m < members_.size(); ++m) sources.push_back(&joint_source(m, values, amount.rows, room));
+  draw_from(sources);
+}
+
+void Posterior::share_with(Posterior other) {
+  core::require(other.members() == members() && other.front().tokens() == front().tokens(),
+                "a posterior shares with its like");
+  for (const auto& member : other.members_) member->speaks = false;
+  beside_.push_back(std::move(other));
+}
+
+std::vector<at::Device> Posterior::devices() const {
+  std::vector<at::Device> all{front().engine->device()};
+  for (const Posterior& other : beside_) all.push_back(other.front().engine->device());
+  return all;
 }
 
 void Posterior::keep_in(std::shared_ptr<ChunkJournal> journal) {
@@ -117,7 +125,10 @@ double Posterior::chunk_bytes(const SamplingOptions& options) const {
   const double wanted = options.memory_gb * 1e9;
   const at::Device device = front().engine->device();
   if (device.is_cpu()) return wanted;
-  return std::min(wanted, share_of_free * static_cast<double>(engine::free_memory(device)));
+  double fitting = wanted;
+  for (const at::Device each : devices())
+    fitting = std::min(fitting, share_of_free * static_cast<double>(engine::free_memory(each)));
+  return fitting;
 }
 
 void Posterior::with_drawing_together(std::span<const double> x, int64_t rows, Amount amount,
@@ -141,13 +152,13 @@ void Posterior::with_drawing_together(std::span<const double> x, int64_t rows, A
   front().check_observations(x, rows);
   front().require_density(x);
   with_sources(x, rows, [&](std::span<const Source* const> sources) {
-    std::deque<Source> composed;
+    std::deque<std::vector<Source>> composed;
     std::vector<const Source*> pointers;
     for (const Source* source : sources) {
       composed.push_back(put_together(*source, *prior(), rows,
                                       core::derive_seed(amount.seed, core::Purpose::sampling, 1),
                                       amount.chunk, together, options));
-      pointers.push_back(&composed.back());
+      pointers.push_back(&composed.back().front());
     }
     const SamplingOptions finer = for_together(options, method(), rows);
     MixtureDrawing drawing(pointers, amount, finer);

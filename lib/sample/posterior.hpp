@@ -59,6 +59,13 @@ class Posterior {
   /// standardisers.
   explicit Posterior(std::vector<PosteriorContent> members);
 
+  /// From here on `other`, the same model in the same number type on another device, computes chunks beside
+  /// this one, whoever asks for samples, densities or modes. Their number changes no bit of a result on
+  /// devices of one kind.
+  void share_with(Posterior other);
+  /// Its devices: this one's, then those of what it shares with.
+  std::vector<at::Device> devices() const;
+
   /// How many models answer: K of an ensemble, else 1.
   int64_t members() const { return std::ssize(members_); }
 
@@ -133,7 +140,7 @@ class Posterior {
   /// from and kept in this journal, which was opened for the calls that follow and no others; null: none.
   void keep_in(std::shared_ptr<ChunkJournal> journal);
 
-  /// Samples that one chunk holds under `options` on this device.
+  /// Samples that one chunk holds under `options` on each of its devices.
   int64_t chunk_size(const SamplingOptions& options) const;
 
   /// True for a model of the joint distribution of theta and x, which can answer sample_given.
@@ -172,12 +179,19 @@ class Posterior {
   DensityMemory density_memory(const SamplingOptions& options) const;
   /// The mixture of what `of_member` gives for each of them, with probes of its own.
   LogProbs mixed(const DivergenceOptions& divergence, const Progress& progress,
-                 const std::function<LogProbs(const Parts&, const DivergenceOptions&, const Progress&)>&
+                 const std::function<LogProbs(size_t member, const DivergenceOptions&, const Progress&)>&
                      of_member) const;
   /// Calls work with the members' sources of draws of theta given rows of x.
   void with_sources(std::span<const double> x, int64_t rows,
                     const std::function<void(std::span<const Source* const>)>& work) const;
+  void with_own_sources(std::span<const double> x, int64_t rows,
+                        const std::function<void(std::span<const Source* const>)>& work) const;
+  struct JointSources;
+  /// A member's source of all tokens of a joint model's rows; `room` holds what it refers to.
+  const Source& joint_source(size_t member, std::span<const double> given, int64_t rows,
+                             JointSources& room) const;
   std::vector<std::shared_ptr<Parts>> members_;
+  std::vector<Posterior> beside_;  ///< the same on other devices
   bool said_teacher_ = false;
 };
 

@@ -1,6 +1,7 @@
 // Densities and modes of a Posterior.
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -73,30 +74,30 @@ LogProbs Posterior::log_prob(std::span<const double> points, int64_t rows, std::
   const std::vector<double> theta = parts.onto_ends(points, width);
   std::vector<int64_t> observations(static_cast<size_t>(rows), 0);
   if (x_rows > 1) std::iota(observations.begin(), observations.end(), int64_t{0});
-  const auto of_member = [&](const Parts& member, const DivergenceOptions& own, const Progress& shown) {
-    LogProbs found;
-    member.with_source(x, x_rows, [&](const Source& source) {
-      std::vector<double> values;
-      for (size_t row = 0; row < static_cast<size_t>(rows); ++row) {
-        const auto left = std::span(theta).subspan(row * width, width);
-        values.insert(values.end(), left.begin(), left.end());
-        if (!member.mask) continue;
-        const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
-        values.insert(values.end(), right.begin(), right.end());
-      }
-      found = sample::log_prob(source, values, observations, own, options, density_memory(options), shown);
-    });
-    return found;
-  };
-  return mixed(divergence, progress, of_member);
+  std::vector<double> values;  // of all tokens, where the model is joint
+  for (size_t row = 0; parts.mask && row < static_cast<size_t>(rows); ++row) {
+    const auto left = std::span(theta).subspan(row * width, width);
+    values.insert(values.end(), left.begin(), left.end());
+    const auto right = std::span(whole).subspan(x_rows == 1 ? 0 : row * size, size);
+    values.insert(values.end(), right.begin(), right.end());
+  }
+  LogProbs found;
+  with_sources(x, x_rows, [&](std::span<const Source* const> sources) {
+    const auto of_member = [&](size_t member, const DivergenceOptions& own, const Progress& shown) {
+      return sample::log_prob(*sources[member], parts.mask ? values : theta, observations, own, options,
+                              density_memory(options), shown);
+    };
+    found = mixed(divergence, progress, of_member);
+  });
+  return found;
 }
 
 LogProbs Posterior::mixed(
     const DivergenceOptions& divergence, const Progress& progress,
-    const std::function<LogProbs(const Parts&, const DivergenceOptions&, const Progress&)>& of_member) const {
+    const std::function<LogProbs(size_t, const DivergenceOptions&, const Progress&)>& of_member) const {
   std::vector<LogProbs> found;
   for (int64_t m = 0; m < members(); ++m)
-    found.push_back(of_member(*members_[static_cast<size_t>(m)], divergence_of_member(divergence, m),
+    found.push_back(of_member(static_cast<size_t>(m), divergence_of_member(divergence, m),
                               part_of(progress, m, members())));
   return found.size() == 1 ? std::move(found.front()) : mix(found);
 }
@@ -146,6 +147,30 @@ void Posterior::with_densities(std::span<const double> x, int64_t x_rows, const 
 
 void Posterior::with_sources(std::span<const double> x, int64_t rows,
                              const std::function<void(std::span<const Source* const>)>& work) const {
+  std::vector<std::span<const Source* const>> others;  // of the devices beside this one
+  const std::function<void()> add = [&] {
+    if (others.size() < beside_.size()) {
+      return beside_[others.size()].with_own_sources(x, rows, [&](std::span<const Source* const> sources) {
+        others.push_back(sources);
+        add();
+      });
+    }
+    with_own_sources(x, rows, [&](std::span<const Source* const> own) {
+      std::deque<Source> shared;  // whose places do not change
+      std::vector<const Source*> sources;
+      for (size_t m = 0; m < own.size(); ++m) {
+        shared.push_back(*own[m]);
+        for (const auto& other : others) shared.back().beside.push_back(other[m]);
+        sources.push_back(&shared.back());
+      }
+      work(sources);
+    });
+  };
+  add();
+}
+
+void Posterior::with_own_sources(std::span<const double> x, int64_t rows,
+                                 const std::function<void(std::span<const Source* const>)>& work) const {
   std::vector<const Source*> sources;
   const std::function<void()> add = [&] {
     if (sources.size() == members_.size()) return work(sources);
@@ -155,6 +180,17 @@ void Posterior::with_sources(std::span<const double> x, int64_t rows,
     });
   };
   add();
+}
+
+const Source& Posterior::joint_source(size_t member, std::span<const double> given, int64_t rows,
+                                      JointSources& room) const {
+  std::vector<const Source*> others;
+  for (const Posterior& other : beside_) others.push_back(&other.joint_source(member, given, rows, room));
+  const Parts& parts = *members_[member];
+  room.conditions.push_back(parts.condition_of(given, rows));
+  room.sources.push_back(parts.joint_source(room.conditions.back(), given, parts.tokens()));
+  room.sources.back().beside = std::move(others);
+  return room.sources.back();
 }
 
 LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows, const GivenMask& mask,
@@ -195,10 +231,10 @@ LogProbs Posterior::log_prob_given(std::span<const double> points, int64_t rows,
   }
   std::vector<int64_t> questions(static_cast<size_t>(rows));
   std::iota(questions.begin(), questions.end(), int64_t{0});
-  const auto of_member = [&](const Parts& member, const DivergenceOptions& own, const Progress& shown) {
-    const JointCondition condition = member.condition_of(given, rows);
-    return sample::log_prob(member.joint_source(condition, given, member.tokens()), values, questions, own,
-                            options, density_memory(options), shown);
+  const auto of_member = [&](size_t member, const DivergenceOptions& own, const Progress& shown) {
+    JointSources room;
+    return sample::log_prob(joint_source(member, given, rows, room), values, questions, own, options,
+                            density_memory(options), shown);
   };
   return mixed(divergence, progress, of_member);
 }

@@ -1,6 +1,7 @@
 // The parts of a Posterior, for the source files of its functions.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -48,6 +49,12 @@ struct Posterior::Parts : PosteriorContent {
   Source source() const;
   /// What the engine is conditioned on for rows of standardised x: computed once, not at every evaluation.
   at::Tensor embed(std::vector<float> x, int64_t rows) const;
+};
+
+/// What sources of joint models refer to, at places that do not change.
+struct Posterior::JointSources {
+  std::deque<JointCondition> conditions;
+  std::deque<Source> sources;
 };
 
 }  // namespace fluxsbi::sample

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/step_runner.hpp"
@@ -13,40 +14,39 @@
 
 namespace fluxsbi::sample {
 
-/// The end of a path and how often the network was evaluated on the way.
-struct PathEnd {
-  at::Tensor x;             ///< [n, L, C] standardised; NaN for rows that failed
-  at::Tensor exhausted;     ///< [n] bool
-  int64_t evaluations = 0;  ///< of the network, unconditional ones included
+/// What a chunk gives, and how often the network was evaluated for it, unconditional evaluations included.
+struct Followed {
+  std::vector<at::Tensor> outputs;  ///< of the same shapes for inputs of the same shapes
+  int64_t evaluations = 0;
 };
 
-/// Takes standard normal noise [n, L, C] on the device along the path of a chunk's conditions. It reads
-/// nothing back from the device and asks the same of it for all chunks of the same shapes.
-using FollowPath = std::function<PathEnd(const Bound& bound, const at::Tensor& noise)>;
+/// Takes what is a chunk's own, on the device, along the path of its conditions. It reads nothing back from
+/// the device and asks the same of it for all chunks of the same shapes.
+using Follow = std::function<Followed(const Bound& bound, const std::vector<at::Tensor>& inputs)>;
 
 class RecordedChunks {
  public:
-  RecordedChunks(at::Device device, FollowPath follow) : device_(device), follow_(std::move(follow)) {}
+  RecordedChunks(at::Device device, Follow follow) : device_(device), follow_(std::move(follow)) {}
 
-  /// What follow(bound, noise) gives; valid until the next call. noise: on any device.
-  PathEnd run(const Bound& bound, const at::Tensor& noise);
+  /// What follow(bound, inputs) gives; valid until the next call. inputs: on any device; from pinned memory
+  /// nobody waits for them.
+  Followed run(const Bound& bound, const std::vector<at::Tensor>& inputs);
   /// Frees the device's memory that the records hold.
   void clear() { records_.clear(); }
 
  private:
   struct Record {
     Bound bound;  ///< whose `reads` each chunk's are copied into
-    at::Tensor noise, x;
-    at::Tensor exhausted;
-    int64_t evaluations = 0;
+    std::vector<at::Tensor> inputs;
+    Followed end;  ///< outputs: none before the first chunk
     std::unique_ptr<engine::StepRunner> runner;
   };
   using Shapes = std::vector<std::vector<int64_t>>;
 
-  Record make_record(const Bound& bound, const at::Tensor& noise) const;
+  Record make_record(const Bound& bound, const std::vector<at::Tensor>& inputs) const;
 
   at::Device device_;
-  FollowPath follow_;
+  Follow follow_;
   std::map<Shapes, Record> records_;
 };
 

@@ -129,8 +129,7 @@ class Composition {
  public:
   Composition(const Source& source, const data::Prior& prior, int64_t rows, uint64_t seed, int64_t chunk,
               const TogetherOptions& options, const SamplingOptions& sampling)
-      : source_(source),
-        common_(source.frame.common(rows)),
+      : common_(source.frame.common(rows)),
         prior_(prior, common_.units),
         precisions_(precisions_of(source, common_.units, prior_, rows, seed, chunk, options, sampling)) {
     std::vector<double> low, high;
@@ -144,13 +143,16 @@ class Composition {
 
   const data::Standardiser& units() const { return common_.units; }
 
-  // The output F of a network whose denoiser is D, at states [m, L, C] of path times [m or 1, 1, 1].
-  at::Tensor operator()(const method::Path& path, const at::Tensor& t, const at::Tensor& x) const {
+  // The output F of a network whose denoiser is D, at states [m, L, C] of path times [m or 1, 1, 1]; source:
+  // that of the posteriors, or the same on another device.
+  at::Tensor operator()(const Source& source, const method::Path& path, const at::Tensor& t,
+                        const at::Tensor& x) const {
     const at::Tensor time = inside(path, t);
     const method::Query query = path.query(t);
     const auto n = std::ssize(precisions_.each);
     const at::Tensor ratio = square_ratio(path, time), reach = reach_of_shift(path, time);
     const at::Tensor signal = path.level(time).signal.view({-1, 1, 1});
+    const at::Tensor query_time = query.time.view(-1).to(x.options());  // times are the host's
     at::Tensor sum = (1 - n) * prior_output(path, time, x) * (precisions_.prior + ratio);
     for (int64_t j = 0; j < n; ++j) {
       core::interruption_point();
@@ -158,8 +160,7 @@ class Composition {
       const at::Tensor shift = origin(j, x);
       const at::Tensor own = x - (signal * shift).to(x.options());
       const at::Tensor output =
-          features(source_.bind(rows).network(query.time.view(-1), query.scale * own, {})) +
-          reach * features(shift);
+          features(source.bind(rows).network(query_time, query.scale * own, {})) + reach * features(shift);
       sum = sum + output.matmul(precisions_.each[static_cast<size_t>(j)]) + ratio * output;
     }
     const at::Tensor composed =
@@ -229,12 +230,33 @@ class Composition {
            clean.network.view({-1, 1});
   }
 
-  const Source& source_;
   const Frame::Common common_;
   const PriorDenoiser prior_;
   const Precisions precisions_;
   at::Tensor low_, high_;  // [d] what the prior allows
 };
+
+Source composed_of(const Source& source, const std::shared_ptr<const Composition>& composition,
+                   int64_t rows) {
+  Source together = source;
+  together.frame = Frame(composition->units());
+  together.composed = true;
+  together.beside.clear();
+  const auto numbers = static_cast<size_t>(source.tokens * source.channels);
+  if (!source.given.empty()) together.given = source.given.first(numbers);
+  together.bind = [&source, composition, rows](std::span<const int64_t> items) {
+    const std::vector<int64_t> first(items.size(), 0);
+    Bound bound = source.bind(first);
+    bound.unconditional = {};
+    bound.composed = [&source, composition](const method::Path& path, const at::Tensor& t,
+                                            const at::Tensor& x) {
+      return (*composition)(source, path, t, x);
+    };
+    bound.composed_of = rows;
+    return bound;
+  };
+  return together;
+}
 
 }  // namespace
 
@@ -251,26 +273,16 @@ SamplingOptions for_together(SamplingOptions sampling, const method::Method& met
   return sampling;
 }
 
-Source put_together(const Source& source, const data::Prior& prior, int64_t rows, uint64_t seed,
-                    int64_t chunk, const TogetherOptions& options, const SamplingOptions& sampling) {
+std::vector<Source> put_together(const Source& source, const data::Prior& prior, int64_t rows, uint64_t seed,
+                                 int64_t chunk, const TogetherOptions& options,
+                                 const SamplingOptions& sampling) {
   const auto composition =
       std::make_shared<const Composition>(source, prior, rows, seed, chunk, options, sampling);
-  Source together = source;
-  together.frame = Frame(composition->units());
-  together.composed = true;
-  const auto numbers = static_cast<size_t>(source.tokens * source.channels);
-  if (!source.given.empty()) together.given = source.given.first(numbers);
-  together.bind = [&source, composition, rows](std::span<const int64_t> items) {
-    const std::vector<int64_t> first(items.size(), 0);
-    Bound bound = source.bind(first);
-    bound.unconditional = {};
-    bound.composed = [composition](const method::Path& path, const at::Tensor& t, const at::Tensor& x) {
-      return (*composition)(path, t, x);
-    };
-    bound.composed_of = rows;
-    return bound;
-  };
-  return together;
+  std::vector<Source> all;
+  for (size_t i = 0; i <= source.beside.size(); ++i)
+    all.push_back(composed_of(source.on_device(i), composition, rows));
+  for (size_t i = 1; i < all.size(); ++i) all.front().beside.push_back(&all[i]);
+  return all;
 }
 
 }  // namespace fluxsbi::sample

@@ -130,5 +130,82 @@ TEST_CASE("a device that is lost ends the work with one sentence, and the same c
   CHECK((array_in(file("lost.npz"), "samples").bytes == array_in(file("whole.npz"), "samples").bytes));
 }
 
+TEST_CASE("sample and log-prob share their work among all GPUs, and other commands say what they can do",
+          "[pretend][program][devices]") {
+  const TemporaryFolder folder;
+  const auto file = [&](const std::string& name) { return folder.file(name); };
+  const auto on = [&](const std::string& machine, const std::string& device,
+                      std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--device", device});
+    return with_plugin(FLUXSBI_PRETEND_PLUGIN, arguments, machine);
+  };
+  const auto works = [](const Outcome& outcome) {
+    INFO(outcome.output);
+    CHECK(outcome.code == 0);
+    return outcome.output;
+  };
+  io::write_text(file("tiny.yaml"), tiny_config());
+  const std::vector<std::string> train{"train",     file("tiny.yaml"), "-o",
+                                       file("run"), "--set",           "training.nsteps=20"};
+  const Outcome refused = on("devices=3", "cuda:all", train);
+  INFO(refused.output);
+  CHECK(refused.code == 1);
+  CHECK(holds(refused.output,
+              "--device cuda:all: this command computes on one GPU; name it, as in --device cuda:0. Training "
+              "uses several as one process a GPU, started by mpirun or torchrun"));
+  CHECK_FALSE(std::filesystem::exists(file("run")));
+  works(on("devices=1", "cuda:all", train));  // one GPU is that GPU
+
+  io::write_text(file("x.csv"), "x_0,x_1\n0.1,0.2\n-0.3,0.4\n");
+  const auto sample = [&](const std::string& out) {
+    return std::vector<std::string>{"sample", file("run"), "--x",  file("x.csv"), "-n", "230", "--steps",
+                                    "4",      "--solver",  "heun", "--chunk",     "20", "-o",  file(out),
+                                    "--seed", "1"};
+  };
+  works(on("devices=3", "cuda", sample("one.npz")));
+  const std::string said = works(on("devices=3", "cuda:all", sample("all.npz")));
+  CHECK(holds(said, "3 devices share the work, chunk by chunk: pretend:0, pretend:1, pretend:2"));
+  CHECK((array_in(file("all.npz"), "samples").bytes == array_in(file("one.npz"), "samples").bytes));
+
+  const Outcome lost = on("devices=3,lost_device=1,lost_after=2000", "cuda:all", sample("lost.npz"));
+  INFO(lost.output);
+  CHECK(lost.code == 1);
+  CHECK(holds(lost.output, "error: the GPU has failed (CUDA error: unspecified launch failure)"));
+  CHECK(holds(lost.output, "What was finished is kept in " + file("lost.npz.partial")));
+  CHECK(holds(works(on("devices=2", "cuda:all", sample("lost.npz"))), "going on from there"));
+  CHECK((array_in(file("lost.npz"), "samples").bytes == array_in(file("one.npz"), "samples").bytes));
+
+  const Outcome none = on("old_driver", "cuda:all", sample("none.npz"));
+  CHECK(none.code == 1);
+  CHECK(holds(none.output, "--device cuda:all: CUDA cannot be used: the NVIDIA driver supports CUDA 12.2"));
+
+  // The second process of a machine takes its second GPU, so that a lost first one is nothing to it.
+  const auto second_process = [&](const std::string& device_lost, const std::string& out) {
+    std::vector<std::string> words{"env",
+                                   "OMPI_COMM_WORLD_RANK=1",
+                                   "OMPI_COMM_WORLD_SIZE=2",
+                                   "OMPI_COMM_WORLD_LOCAL_RANK=1",
+                                   "FLUXSBI_DEVICE_PLUGIN=" + std::string(FLUXSBI_PRETEND_PLUGIN),
+                                   "FLUXSBI_PRETEND=lost_after=1,lost_device=" + device_lost,
+                                   FLUXSBI_PROGRAM};
+    const std::vector<std::string> command = sample(out);
+    words.insert(words.end(), command.begin(), command.end());
+    words.insert(words.end(), {"--shard", "auto", "--device", "cuda"});
+    return run_words(words).code;
+  };
+  CHECK(second_process("0", "part.npz") == 0);
+  CHECK(std::filesystem::exists(file("part.1-of-2.npz")));
+  CHECK(second_process("1", "other.npz") == 1);
+
+  const auto densities = [&](const std::string& out) {
+    return std::vector<std::string>{"log-prob",    file("run"), "--theta", file("one.npz"), "--x",
+                                    file("x.csv"), "--solver",  "heun",    "--steps",       "3",
+                                    "--chunk",     "20",        "-o",      file(out)};
+  };
+  works(on("", "cuda", densities("one_d.npz")));
+  works(on("", "cuda:all", densities("all_d.npz")));
+  CHECK((array_in(file("all_d.npz"), "log_prob").bytes == array_in(file("one_d.npz"), "log_prob").bytes));
+}
+
 }  // namespace
 }  // namespace fluxsbi::test

@@ -1,6 +1,9 @@
 // Steps in steady state: what they ask of the device, counted.
+#include <cmath>
 #include <iostream>
 #include <memory>
+#include <numeric>
+#include <span>
 
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
@@ -11,8 +14,10 @@
 #include "model/embedding/embedded_network.hpp"
 #include "pretend/models.hpp"
 #include "pretend/on_device.hpp"
+#include "sample/density/density_stream.hpp"
 #include "sample/solver/solver.hpp"
 #include "support/catch.hpp"
+#include "support/threads.hpp"
 #include "train/tensor_rows.hpp"
 #include "train/training_step.hpp"
 
@@ -149,6 +154,60 @@ TEST_CASE("a recorded chunk is a copy of its noise and its conditions, and one l
     CHECK(twenty_chunks.new_blocks == 0);
     CHECK(twenty_chunks.kernels <= 20 * 8);
     CHECK(twenty_chunks.uploads <= 20 * 3);
+  }
+}
+
+TEST_CASE("a recorded chunk of log-densities is a copy of its points and conditions, and one launch",
+          "[pretend][steps][density]") {
+  constexpr int64_t chunk = 4, chunks = 20, first_replayed = 8;
+  std::vector<double> theta;
+  for (int64_t i = 0; i < 2 * chunks * chunk; ++i) theta.push_back(5 + std::sin(static_cast<double>(i)));
+  const Threads one(1);
+  for (const std::string& model : all_models) {
+    for (const bool exact : {true, false}) {
+      if (!exact && model != "flux1") continue;  // the probes know no network
+      CAPTURE(model, exact);
+      const auto file = random_model(estimator_config(model, "flow"));
+      auto here = posterior_on("cpu", file), there = posterior_on("cuda", file);
+      auto options = there.sampling();
+      options.solver = "midpoint";
+      options.steps = 2;
+      options.chunk = chunk;
+      const auto x = observations(chunks * chunk);
+      const auto densities = [&](sample::Posterior& posterior, int64_t first, int64_t count) {
+        const auto rows = static_cast<size_t>(count * chunk), begin = static_cast<size_t>(first * chunk);
+        return posterior
+            .log_prob(std::span(theta).subspan(2 * begin, 2 * rows), count * chunk,
+                      std::span(x).subspan(3 * begin, 3 * rows), count * chunk, {exact, 2, 5}, options)
+            .values;
+      };
+      std::vector<double> found;
+      pretend::Counts replayed;
+      there.with_densities(x, chunks * chunk, {exact, 2, 5}, options, [&](sample::DensityStream& stream) {
+        std::vector<int64_t> numbers(chunks * chunk);
+        std::iota(numbers.begin(), numbers.end(), int64_t{0});
+        const auto add = [&](size_t first, size_t count) {
+          stream.add(std::span(theta).subspan(2 * first, 2 * count),
+                     std::span(numbers).subspan(first, count));
+        };
+        add(0, first_replayed * chunk);
+        replayed = counts_of([&] { add(first_replayed * chunk, (chunks - first_replayed) * chunk); });
+        stream.end_part();
+        found = stream.take().values;
+      });
+      CHECK(replayed.waits ==
+            (chunks - first_replayed) * (exact ? 1 : 2));  // for each chunk's values and errors
+      CHECK(replayed.new_blocks == 0);
+      CHECK(replayed.kernels <= (chunks - first_replayed) * 9);
+      CHECK(replayed.uploads <= (chunks - first_replayed) * 3);
+      CHECK(largest_difference(found, densities(here, 0, chunks)) < 1e-3);
+      if (!exact) continue;                      // probes are keyed by the row
+      for (const int64_t number : {0, 3, 19}) {  // alone a chunk is not recorded
+        const auto alone = densities(there, number, 1);
+        CHECK(largest_difference(alone,
+                                 std::span(found).subspan(static_cast<size_t>(number * chunk), chunk)) == 0);
+      }
+    }
   }
 }
 

@@ -118,7 +118,8 @@ struct ManyObservations {
   std::pair<double, double> errors(const data::Prior& used, int64_t draws) const {
     sample::SamplingOptions options;
     const auto n = std::ssize(means);
-    const sample::Source together = sample::put_together(source, used, n, 5, 4096, {}, options);
+    const auto composed = sample::put_together(source, used, n, 5, 4096, {}, options);
+    const sample::Source& together = composed.front();
     const auto samples =
         sample::draw(together, {1, draws, 6, 0, 4096}, sample::for_together(options, method, n));
     const at::Tensor found = at::tensor(samples.values, at::kDouble).view({-1, 2});
@@ -173,7 +174,8 @@ TEST_CASE("what is put together never leaves the prior's support for good", "[sa
   options.high = {0.5, 3};  // the posterior's mean is near (1.1, -1.3)
   const auto box = data::make_prior(options, 2);
   const sample::SamplingOptions sampling;
-  const sample::Source together = sample::put_together(many.source, *box, 50, 5, 4096, {}, sampling);
+  const auto composed = sample::put_together(many.source, *box, 50, 5, 4096, {}, sampling);
+  const sample::Source& together = composed.front();
   const auto samples =
       sample::draw(together, {1, 200, 6, 0, 4096}, sample::for_together(sampling, many.method, 50));
   for (size_t i = 0; i < samples.values.size(); i += 2) {

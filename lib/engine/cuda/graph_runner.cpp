@@ -8,6 +8,7 @@
 #include <cuda_runtime_api.h>
 
 #include "core/log.hpp"
+#include "core/stop.hpp"
 
 namespace fluxsbi::engine::cuda {
 
@@ -49,7 +50,8 @@ bool GraphRunner::record(const std::function<void()>& step) {
   const c10::cuda::CUDAStreamGuard on_side_stream(stream_);
   auto graph = std::make_unique<at::cuda::CUDAGraph>();
   try {
-    graph->capture_begin();
+    // Other threads, which work on other GPUs, may allocate meanwhile.
+    graph->capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
     step();
     graph->capture_end();
     graph_ = std::move(graph);
@@ -57,6 +59,7 @@ bool GraphRunner::record(const std::function<void()>& step) {
   } catch (const std::exception& problem) {
     abandon(*graph, static_cast<c10::DeviceIndex>(device_));
     cudaGetLastError();  // clears the error that ended the recording
+    if (dynamic_cast<const core::Interrupted*>(&problem) != nullptr) throw;  // the user asked to stop
     const std::string text = problem.what();
     core::log::warning(
         "a step of training or sampling cannot be recorded as a CUDA graph and is called op by op: " +

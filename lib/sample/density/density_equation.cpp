@@ -35,14 +35,17 @@ void fill_signs(core::Philox& random, std::span<float> out) {
 Directions unit_directions(const at::Tensor& free, at::Device device) {
   const at::Tensor places = free.flatten().nonzero().view(-1);
   core::require(places.numel() > 0, "a density needs an element that is inferred");
-  return {at::eye(free.numel(), at::kFloat).index_select(0, places).unsqueeze(0).to(device), true};
+  return {at::eye(free.numel(), at::kFloat).index_select(0, places).unsqueeze(0).to(device), true,
+          places.numel()};
 }
 
 Directions random_directions(const at::Tensor& free, uint64_t seed, std::span<const int64_t> rows,
                              int64_t probes, at::Device device) {
   core::require(probes >= 1, "Hutchinson's estimate needs a probe");
   const int64_t size = free.numel();
-  at::Tensor vectors = at::zeros({std::ssize(rows), probes, size}, at::kFloat);
+  const bool uploads = !device.is_cpu();  // from pinned memory a device takes them by itself
+  at::Tensor vectors =
+      at::zeros({std::ssize(rows), probes, size}, at::TensorOptions(at::kFloat).pinned_memory(uploads));
   float* next = vectors.data_ptr<float>();
   for (const int64_t row : rows) {
     for (int64_t probe = 0; probe < probes; ++probe, next += size) {
@@ -51,7 +54,8 @@ Directions random_directions(const at::Tensor& free, uint64_t seed, std::span<co
       fill_signs(random, {next, static_cast<size_t>(size)});
     }
   }
-  return {vectors.mul_(free.flatten()).to(device), false};
+  return {vectors.mul_(free.flatten()).to(device, at::kFloat, /*non_blocking=*/uploads), false,
+          free.sum().item<int64_t>()};
 }
 
 DensityEquation::DensityEquation(const method::Path& path, PullBack pull_back, at::Tensor free,
@@ -61,7 +65,7 @@ DensityEquation::DensityEquation(const method::Path& path, PullBack pull_back, a
       free_(std::move(free)),
       directions_(std::move(directions)),
       at_once_(at_once),
-      inferred_(free_.sum().item<int64_t>()),
+      inferred_(directions_.inferred),
       spacing_(spacing) {
   core::require(free_.dim() == 2 && directions_.vectors.dim() == 3 &&
                     directions_.vectors.size(2) == free_.numel() && at_once >= 1 && spacing > 0,

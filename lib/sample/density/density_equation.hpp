@@ -23,8 +23,9 @@ namespace fluxsbi::sample {
 
 /// Directions u along which the Jacobian is measured, over the E = L C elements of a state.
 struct Directions {
-  at::Tensor vectors;  ///< [n or 1, k, E] float32, 0 at given elements
-  bool exact = true;   ///< they span all inferred elements: their products are summed, not averaged
+  at::Tensor vectors;    ///< [n or 1, k, E] float32, 0 at given elements
+  bool exact = true;     ///< they span all inferred elements: their products are summed, not averaged
+  int64_t inferred = 0;  ///< elements
 };
 
 /// The unit vectors of the elements that `free` [L, C] (bool, on the CPU) marks; at least one.

@@ -3,18 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <utility>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/stop.hpp"
 #include "core/text.hpp"
-#include "sample/density/density_equation.hpp"
 
 namespace fluxsbi::sample {
 
@@ -27,10 +27,12 @@ constexpr double tolerance_share = 0.2;
 }  // namespace
 
 DensityEvaluation::DensityEvaluation(const Source& source, const DivergenceOptions& divergence,
-                                     const SamplingOptions& options, const DensityMemory& memory)
+                                     const SamplingOptions& options, const DensityMemory& memory,
+                                     std::string who)
     : source_(source),
       divergence_(divergence),
       memory_(memory),
+      who_(std::move(who)),
       solver_(density_solver(options.solver)),
       path_(source.method->path()) {
   solver_options_.atol = options.atol * tolerance_share;
@@ -39,6 +41,7 @@ DensityEvaluation::DensityEvaluation(const Source& source, const DivergenceOptio
   solver_options_.steps = options.steps.value_or(0);
   if (!solver_.adaptive) spacing_ = options.spacing.value_or(source.method->default_spacing());
   find_free();
+  recorded_ = recording();
 }
 
 bool DensityEvaluation::in_support(std::span<const double> value) const {
@@ -58,16 +61,9 @@ int64_t DensityEvaluation::rows_per_chunk() const {
       std::clamp(memory_.state_bytes / bytes, 1.0, static_cast<double>(memory_.pull_backs)));
 }
 
-FoundDensities DensityEvaluation::evaluate(const ChunkPoints& points) const {
-  core::interruption_point();
+uint64_t DensityEvaluation::key_of(const ChunkPoints& points) {
   constexpr int64_t kind = -1;  // draws have their attempts, from 0 on
-  const uint64_t key = chunk_key(kind, points.rows);
-  std::optional<Chunk> chunk = source_.journal ? source_.journal->take(key) : std::nullopt;
-  if (!chunk) {
-    chunk = compute(points);
-    if (source_.journal) source_.journal->keep(key, *chunk);
-  }
-  return found_in(*chunk, points);
+  return chunk_key(kind, points.rows);
 }
 
 void DensityEvaluation::warn(const std::vector<int64_t>& failed, int64_t count, int64_t exhausted,
@@ -105,19 +101,23 @@ at::Tensor DensityEvaluation::states(const ChunkPoints& points) const {
   std::vector<float> standardised = source_.frame.state_of(points.values, points.bound);
   const at::Tensor state = at::from_blob(
       standardised.data(), {std::ssize(points.rows), source_.tokens, source_.channels}, at::kFloat);
-  return (state.to(at::kDouble) * signal_).to(source_.device);
+  const bool uploads = !source_.device.is_cpu();  // from pinned memory a device takes it by itself
+  const at::Tensor wide =
+      at::empty(state.sizes(), at::TensorOptions(at::kDouble).pinned_memory(uploads)).copy_(state);
+  return wide.mul_(signal_).to(source_.device, at::kDouble, /*non_blocking=*/uploads);
 }
 
 // numbers: float64, [rows] values and, of an estimated divergence, [rows] standard errors.
-Chunk DensityEvaluation::compute(const ChunkPoints& points) const {
+Chunk DensityEvaluation::compute(const ChunkPoints& points) {
   Chunk all;
   std::vector<double> values, errors;
-  parts_.over(
-      std::ssize(points.rows), source_.who, [] {},
-      [&](int64_t first, int64_t count) {
-        compute_part(part_of_points(points, static_cast<size_t>(first), static_cast<size_t>(count)), all,
-                     values, errors);
-      });
+  const auto release = [&] {
+    if (recorded_) recorded_->clear();
+  };
+  parts_.over(std::ssize(points.rows), who_, release, [&](int64_t first, int64_t count) {
+    compute_part(part_of_points(points, static_cast<size_t>(first), static_cast<size_t>(count)), all, values,
+                 errors);
+  });
   for (const auto* part : {&values, &errors}) {
     const auto bytes = std::as_bytes(std::span(*part));
     all.numbers.insert(all.numbers.end(), bytes.begin(), bytes.end());
@@ -135,16 +135,26 @@ ChunkPoints DensityEvaluation::part_of_points(const ChunkPoints& points, size_t 
 
 // Adds rows that are integrated together.
 void DensityEvaluation::compute_part(const ChunkPoints& points, Chunk& all, std::vector<double>& values,
-                                     std::vector<double>& errors) const {
-  Bound bound = source_.bind(points.bound);
+                                     std::vector<double>& errors) {
+  const Bound bound = source_.bind(points.bound);
   core::require(static_cast<bool>(bound.pull_back), "a density needs the network's gradient");
-  Directions directions = divergence_.exact ? unit_directions(free_, source_.device)
-                                            : random_directions(free_, divergence_.seed, points.rows,
-                                                                divergence_.probes, source_.device);
-  const DensityEquation equation(*path_, std::move(bound.pull_back), free_.to(source_.device),
-                                 std::move(directions),
-                                 std::max<int64_t>(1, memory_.pull_backs >> parts_.halvings()), spacing_);
-  const LogDensity found = log_density(equation, solver_, states(points), solver_options_);
+  if (!device_free_.defined()) device_free_ = free_.to(source_.device);
+  if (exact() && !units_.vectors.defined()) units_ = unit_directions(free_, source_.device);
+  const Directions directions =
+      exact() ? units_
+              : random_directions(free_, divergence_.seed, points.rows, divergence_.probes, source_.device);
+  LogDensity found;
+  if (recorded_ && std::ssize(points.rows) == rows_per_chunk()) {
+    std::vector<at::Tensor> inputs{states(points)};
+    if (!exact()) inputs.push_back(directions.vectors);
+    const Followed end = recorded_->run(bound, inputs);
+    found.value = end.outputs.front();
+    if (end.outputs.size() > 1) found.standard_error = end.outputs.back();
+    found.exhausted = at::zeros({std::ssize(points.rows)}, at::kBool);
+    found.evaluations = end.evaluations;
+  } else {
+    found = density_of(bound, states(points), directions);
+  }
   const at::Tensor exhausted = found.exhausted.to(at::kCPU), value = found.value.to(at::kCPU).contiguous();
   at::Tensor error = found.standard_error;
   if (error.defined()) error = error.to(at::kCPU).contiguous();
@@ -155,6 +165,34 @@ void DensityEvaluation::compute_part(const ChunkPoints& points, Chunk& all, std:
   append(all.exhausted, exhausted.const_data_ptr<bool>(), exhausted.numel());
   append(values, value.const_data_ptr<double>(), value.numel());
   if (error.defined()) append(errors, error.const_data_ptr<double>(), error.numel());
+}
+
+LogDensity DensityEvaluation::density_of(const Bound& bound, const at::Tensor& states,
+                                         Directions directions) const {
+  const DensityEquation equation(*path_, bound.pull_back, device_free_, std::move(directions),
+                                 std::max<int64_t>(1, memory_.pull_backs >> parts_.halvings()), spacing_);
+  return log_density(equation, solver_, states, solver_options_);
+}
+
+// A device that records steps records whole chunks of fixed-step solvers, where their kernels are not too
+// many to keep.
+std::unique_ptr<RecordedChunks> DensityEvaluation::recording() {
+  constexpr int64_t most_pull_backs = 1000;
+  const int64_t steps = solver_options_.steps > 0 ? solver_options_.steps : solver_.default_steps;
+  const int64_t directions = exact() ? free_.sum().item<int64_t>() : divergence_.probes;
+  const int64_t pieces = (rows_per_chunk() * directions + memory_.pull_backs - 1) / memory_.pull_backs;
+  if (source_.device.is_cpu() || source_.composed || solver_.adaptive ||
+      steps * solver_.evaluations_per_step * pieces > most_pull_backs)
+    return {};
+  return std::make_unique<RecordedChunks>(
+      source_.device, [this](const Bound& bound, const std::vector<at::Tensor>& inputs) -> Followed {
+        Directions directions = units_;
+        if (!exact()) directions = {inputs.back(), false, free_.sum().item<int64_t>()};
+        const LogDensity found = density_of(bound, inputs.front(), std::move(directions));
+        Followed end{{found.value}, found.evaluations};
+        if (found.standard_error.defined()) end.outputs.push_back(found.standard_error);
+        return end;
+      });
 }
 
 FoundDensities DensityEvaluation::found_in(const Chunk& chunk, const ChunkPoints& points) const {

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
@@ -10,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/stop.hpp"
 #include "core/text.hpp"
+#include "sample/chunk_queue.hpp"
 #include "sample/density/density_evaluation.hpp"
 
 namespace fluxsbi::sample {
@@ -84,40 +88,46 @@ class DensityBlocks::Work {
  public:
   Work(const Source& source, const DivergenceOptions& divergence, const SamplingOptions& options,
        const DensityMemory& memory)
-      : evaluation_(source, divergence, options, memory), chunk_(evaluation_.rows_per_chunk()) {}
+      : source_(source) {
+    for (size_t i = 0; i <= source.beside.size(); ++i)
+      evaluations_.push_back(std::make_unique<DensityEvaluation>(source.on_device(i), divergence, options,
+                                                                 memory, source.who_on(i)));
+    chunk_ = evaluation().rows_per_chunk();
+  }
 
   void add(std::span<const double> values, std::span<const int64_t> bound) {
-    const size_t size = evaluation_.size();
+    const size_t size = evaluation().size();
     core::require(values.size() == bound.size() * size, "DensityBlocks needs values [n, L, C]");
     for (size_t i = 0; i < bound.size(); ++i) {
       const auto value = values.subspan(i * size, size);
       if (bound[i] < 0) {
         push(Kind::skipped, std::numeric_limits<double>::quiet_NaN());
-      } else if (!evaluation_.in_support(value)) {
+      } else if (!evaluation().in_support(value)) {
         ++next_row_;
         push(Kind::outside, -infinity);
       } else {
         waiting_.rows.push_back(next_row_++);
         waiting_.bound.push_back(bound[i]);
         waiting_.values.insert(waiting_.values.end(), value.begin(), value.end());
-        places_.push_back(values_.size());
+        waiting_places_.push_back(offset_ + values_.size());
         push(Kind::inside, 0);
-        if (std::ssize(waiting_.rows) == chunk_) evaluate();
+        if (std::ssize(waiting_.rows) == chunk_) ask();
       }
     }
   }
 
   void end_part() {
-    if (!waiting_.rows.empty()) evaluate();
+    if (!waiting_.rows.empty()) ask();
+    while (!asked_.empty()) settle();
     next_row_ = taken_row_ = 0;
   }
 
   LogProbs take() {
-    const size_t known = places_.empty() ? values_.size() : places_.front();
+    const size_t known = first_unknown() - offset_;
     const auto end = static_cast<std::ptrdiff_t>(known);
     LogProbs first;
     first.values.assign(values_.begin(), values_.begin() + end);
-    if (!evaluation_.exact())
+    if (!evaluation().exact())
       first.standard_errors.assign(standard_errors_.begin(), standard_errors_.begin() + end);
     for (size_t i = 0; i < known; ++i) {
       first.outside += kinds_[i] == Kind::outside;
@@ -130,15 +140,17 @@ class DensityBlocks::Work {
     first.evaluations = state_.evaluations;
     values_.erase(values_.begin(), values_.begin() + end);
     kinds_.erase(kinds_.begin(), kinds_.begin() + end);
-    if (!evaluation_.exact())
+    if (!evaluation().exact())
       standard_errors_.erase(standard_errors_.begin(), standard_errors_.begin() + end);
-    for (size_t& place : places_) place -= known;
+    offset_ += known;
     state_.taken += end;
-    taken_row_ = places_.empty() ? next_row_ : waiting_.rows.front();
+    taken_row_ = !asked_.empty()          ? asked_.front().points.rows.front()
+                 : !waiting_.rows.empty() ? waiting_.rows.front()
+                                          : next_row_;
     return first;
   }
 
-  void finish() const { evaluation_.warn(state_.failed, state_.failures, state_.exhausted, state_.taken); }
+  void finish() const { evaluation().warn(state_.failed, state_.failures, state_.exhausted, state_.taken); }
 
   std::string state() const {
     return nlohmann::json{{"taken", state_.taken},
@@ -169,30 +181,70 @@ class DensityBlocks::Work {
   void push(Kind kind, double value) {
     kinds_.push_back(kind);
     values_.push_back(value);
-    if (!evaluation_.exact())
+    if (!evaluation().exact())
       standard_errors_.push_back(kind == Kind::skipped ? std::numeric_limits<double>::quiet_NaN() : 0);
   }
 
-  void evaluate() {
-    const FoundDensities found = evaluation_.evaluate(waiting_);
-    state_.evaluations = std::max(state_.evaluations, found.evaluations);
-    state_.exhausted += found.exhausted;
-    for (size_t i = 0; i < places_.size(); ++i) {
-      values_[places_[i]] = found.values[i];
-      if (!evaluation_.exact()) standard_errors_[places_[i]] = found.standard_errors[i];
-    }
-    places_.clear();
-    waiting_ = {};
+  // Points of a chunk that the queue computes, and their places among the values, counted from the first one
+  // that was ever added.
+  struct Asked {
+    ChunkPoints points;
+    std::vector<size_t> places;
+    uint64_t key = 0;
+    bool kept = false;  // in the journal already
+  };
+
+  const DensityEvaluation& evaluation() const { return *evaluations_.front(); }
+
+  size_t first_unknown() const {
+    if (!asked_.empty()) return asked_.front().places.front();
+    return waiting_places_.empty() ? offset_ + values_.size() : waiting_places_.front();
   }
 
-  const DensityEvaluation evaluation_;
-  const int64_t chunk_;
-  ChunkPoints waiting_;                           // for a chunk to be full
-  std::vector<size_t> places_;                    // of these points among the values
+  // Has the points that wait evaluated, by whichever device is free.
+  void ask() {
+    core::interruption_point();
+    asked_.push_back({std::exchange(waiting_, {}), std::exchange(waiting_places_, {})});
+    Asked& asked = asked_.back();
+    asked.key = DensityEvaluation::key_of(asked.points);
+    std::optional<Chunk> chunk = source_.journal ? source_.journal->take(asked.key) : std::nullopt;
+    asked.kept = chunk.has_value();
+    if (chunk) {
+      queue_.put(std::move(*chunk));
+    } else {
+      queue_.ask(
+          [this, &points = asked.points](size_t device) { return evaluations_[device]->compute(points); });
+    }
+    if (queue_.full()) settle();
+  }
+
+  // Takes in the first chunk of those that were asked for.
+  void settle() {
+    const Chunk chunk = queue_.take();
+    const Asked asked = std::move(asked_.front());
+    asked_.pop_front();
+    if (source_.journal && !asked.kept) source_.journal->keep(asked.key, chunk);
+    const FoundDensities found = evaluation().found_in(chunk, asked.points);
+    state_.evaluations = std::max(state_.evaluations, found.evaluations);
+    state_.exhausted += found.exhausted;
+    for (size_t i = 0; i < asked.places.size(); ++i) {
+      values_[asked.places[i] - offset_] = found.values[i];
+      if (!evaluation().exact()) standard_errors_[asked.places[i] - offset_] = found.standard_errors[i];
+    }
+  }
+
+  const Source& source_;
+  std::vector<std::unique_ptr<DensityEvaluation>> evaluations_;  // one a device
+  int64_t chunk_ = 1;
+  ChunkPoints waiting_;  // for a chunk to be full
+  std::vector<size_t> waiting_places_;
+  std::deque<Asked> asked_;
+  size_t offset_ = 0;                             // of the first value that was not taken
   std::vector<double> values_, standard_errors_;  // not taken yet
   std::vector<Kind> kinds_;                       // of the values
   int64_t next_row_ = 0, taken_row_ = 0;          // of the next point, of the first one not taken
   State state_;
+  ChunkQueue queue_{source_.devices()};
 };
 
 DensityBlocks::DensityBlocks(const Source& source, const DivergenceOptions& divergence,

@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/stop.hpp"
+#include "sample/chunk_queue.hpp"
 #include "sample/files/number_type.hpp"
 #include "sample/mixture.hpp"
 #include "sample/solver/equation.hpp"
@@ -142,34 +143,46 @@ class Ascent {
   // steps_a_level steps of the mean shift at a noise level, towards higher densities of the data's units.
   void shift(Points& points, double level) const {
     const int64_t total = std::ssize(points.rows);
+    ChunkQueue queue(source_.devices());
     for (int64_t begin = 0; begin < total; begin += memory_.pull_backs) {
+      if (queue.full()) queue.take();
       const auto first = static_cast<size_t>(begin),
                  count = static_cast<size_t>(std::min(memory_.pull_backs, total - begin));
-      const auto values = std::span(points.values).subspan(first * size(), count * size());
-      const auto shares = std::span(points.shares).subspan(first * sources_.size(), count * sources_.size());
-      std::vector<PathEquation> equations;
-      const auto rows = std::span(points.rows).subspan(first, count);
-      for (size_t m = 0; m < sources_.size(); ++m) {
-        const Bound bound = sources_[m]->bind(rows);
-        equations.emplace_back(*paths_[m], bound.network, bound.given);
-      }
-      for (int step = 0; step < steps_a_level; ++step) {
-        core::interruption_point();
-        advance(values, step_of_all(equations, level, rows, values, shares));
-      }
+      queue.ask([this, &points, level, first, count](size_t device) {
+        shift_some(points, level, first, count, device);
+        return Chunk{};  // the points themselves have moved
+      });
+    }
+    while (queue.waiting() > 0) queue.take();
+  }
+
+  // The same of `count` points that are worked on together.
+  void shift_some(Points& points, double level, size_t first, size_t count, size_t device) const {
+    const auto values = std::span(points.values).subspan(first * size(), count * size());
+    const auto shares = std::span(points.shares).subspan(first * sources_.size(), count * sources_.size());
+    std::vector<PathEquation> equations;
+    const auto rows = std::span(points.rows).subspan(first, count);
+    for (size_t m = 0; m < sources_.size(); ++m) {
+      const Bound bound = sources_[m]->on_device(device).bind(rows);
+      equations.emplace_back(*paths_[m], bound.network, bound.given);
+    }
+    for (int step = 0; step < steps_a_level; ++step) {
+      core::interruption_point();
+      advance(values, step_of_all(equations, device, level, rows, values, shares));
     }
   }
 
   // Where a step of the mean shift leads from values [n, L C], in the data's units: the mean over members by
   // shares [n, members].
-  std::vector<double> step_of_all(std::span<const PathEquation> equations, double level,
+  std::vector<double> step_of_all(std::span<const PathEquation> equations, size_t device, double level,
                                   std::span<const int64_t> rows, std::span<const double> values,
                                   std::span<const double> shares) const {
     const size_t members = sources_.size();
     std::vector<double> mean(members == 1 ? 0 : values.size(), 0);
     for (size_t m = 0; m < members; ++m) {
       const double t = paths_[m]->time_of(level);
-      std::vector<double> next = shifted(*sources_[m], equations[m], t, level, rows, values);
+      std::vector<double> next =
+          shifted(sources_[m]->on_device(device), equations[m], t, level, rows, values);
       if (members == 1) return next;
       for (size_t i = 0; i < next.size(); ++i) {
         const double share = shares[i / size() * members + m];

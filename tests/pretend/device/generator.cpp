@@ -20,21 +20,21 @@ class DeviceGenerator final : public c10::GeneratorImpl {
         inner(at::make_generator<at::CPUGeneratorImpl>(c10::default_rng_seed_val)) {}
 
   void set_current_seed(uint64_t seed) override {
-    record::generator_is_set("set_current_seed");
+    record::generator_is_set(device_.index(), "set_current_seed");
     inner.set_current_seed(seed);
   }
   void set_offset(uint64_t offset) override {
-    record::generator_is_set("set_offset");
+    record::generator_is_set(device_.index(), "set_offset");
     inner.set_offset(offset);
   }
   uint64_t get_offset() const override { return inner.get_offset(); }
   uint64_t current_seed() const override { return inner.current_seed(); }
   uint64_t seed() override {
-    record::generator_is_set("seed");
+    record::generator_is_set(device_.index(), "seed");
     return inner.seed();
   }
   void set_state(const c10::TensorImpl& state) override {
-    record::generator_is_set("set_state");
+    record::generator_is_set(device_.index(), "set_state");
     inner.unsafeGetGeneratorImpl()->set_state(state);
   }
   c10::intrusive_ptr<c10::TensorImpl> get_state() const override {

@@ -1,12 +1,14 @@
 #include "pretend/device/memory.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 
 #include <c10/util/Exception.h>
@@ -56,19 +58,29 @@ namespace {
 struct Block {
   size_t bytes = 0;
   uint64_t generation = 0;
+  c10::DeviceIndex device = 0;
   std::weak_ptr<Pool> pool;  // expired or empty: of the memory at large
   bool of_pool = false;
 };
 
-struct State {
-  std::mutex mutex;
-  std::unordered_map<const void*, Block> blocks;  // alive
+struct OfDevice {
   std::multimap<size_t, char*> free;
-  size_t next = alignment;  // offset of addresses that were never used
-  uint64_t generations = 0;
   int64_t in_use = 0, capacity = 0;
   std::shared_ptr<Pool> pool;  // open
   std::optional<Trace> trace;
+  uint64_t traced_from = 0;  // the last generation before the trace
+  std::thread::id tracer;
+};
+
+struct State {
+  std::mutex mutex;
+  std::unordered_map<const void*, Block> blocks;  // alive, of all devices
+  size_t next = alignment;                        // offset of addresses that were never used
+  uint64_t generations = 0;
+  std::array<OfDevice, device_count> devices;
+
+  OfDevice& device(int index) { return devices.at(static_cast<size_t>(index)); }
+  OfDevice& current() { return device(record::current_device()); }
 };
 
 State& state() {
@@ -85,19 +97,21 @@ char* take(std::multimap<size_t, char*>& free, size_t bytes) {
 }
 
 // CUDA's words, by which the program knows them.
-[[noreturn]] void say_full(const State& all, size_t bytes) {
+[[noreturn]] void say_full(const OfDevice& of, int index, size_t bytes) {
   const auto text = [](int64_t n) { return std::to_string(n >> 20) + " MiB"; };
   TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory. Tried to allocate ", text(int64_t(bytes)),
-                   ". GPU 0 has a total capacity of ", text(all.capacity), " of which ",
-                   text(std::max<int64_t>(0, all.capacity - all.in_use)), " is free.");
+                   ". GPU ", index, " has a total capacity of ", text(of.capacity), " of which ",
+                   text(std::max<int64_t>(0, of.capacity - of.in_use)), " is free.");
 }
 
 void* request(size_t wanted) {
   State& all = state();
   const size_t bytes = rounded(wanted);
+  const c10::DeviceIndex index = record::current_device();
   const std::lock_guard lock(all.mutex);
-  if (all.capacity > 0 && all.in_use + int64_t(bytes) > all.capacity) say_full(all, bytes);
-  char* place = take(all.pool ? all.pool->free : all.free, bytes);
+  OfDevice& of = all.device(index);
+  if (of.capacity > 0 && of.in_use + int64_t(bytes) > of.capacity) say_full(of, index, bytes);
+  char* place = take(of.pool ? of.pool->free : of.free, bytes);
   const bool is_new = place == nullptr;
   if (is_new) {
     TORCH_CHECK(all.next + bytes <= room, "pretend device: its addresses are used up");
@@ -105,13 +119,13 @@ void* request(size_t wanted) {
     all.next += bytes;
   }
   Block& block = all.blocks[place];
-  block = {bytes, ++all.generations, all.pool, all.pool != nullptr};
-  all.in_use += int64_t(bytes);
-  if (all.trace) {
-    all.trace->sizes.push_back(bytes);
-    all.trace->grown += int64_t(bytes);
+  block = {bytes, ++all.generations, index, of.pool, of.pool != nullptr};
+  of.in_use += int64_t(bytes);
+  if (of.trace) {
+    of.trace->sizes.push_back(bytes);
+    of.trace->grown += int64_t(bytes);
   }
-  record::count_request(is_new);
+  record::count_request(is_new, index);
   std::memset(place + room, undefined_byte, bytes);
   return place;
 }
@@ -124,10 +138,13 @@ void release(void* place) {
   TORCH_INTERNAL_ASSERT(found != all.blocks.end());
   const Block block = found->second;
   all.blocks.erase(found);
-  all.in_use -= int64_t(block.bytes);
-  if (all.trace) all.trace->grown -= int64_t(block.bytes);
+  OfDevice& of = all.device(block.device);
+  of.in_use -= int64_t(block.bytes);
+  // What autograd's threads had left of earlier work is not the step's, whenever they let go of it.
+  const bool own = block.generation > of.traced_from || std::this_thread::get_id() == of.tracer;
+  if (of.trace && own) of.trace->grown -= int64_t(block.bytes);
   const auto pool = block.pool.lock();
-  if (!block.of_pool || pool) (pool ? pool->free : all.free).emplace(block.bytes, static_cast<char*>(place));
+  if (!block.of_pool || pool) (pool ? pool->free : of.free).emplace(block.bytes, static_cast<char*>(place));
 }
 
 struct DeviceAllocator final : c10::Allocator {
@@ -223,28 +240,37 @@ bool is_pinned(const void* place) {
 std::shared_ptr<Pool> open_pool() {
   State& all = state();
   const std::lock_guard lock(all.mutex);
-  all.pool = std::make_shared<Pool>();
-  return all.pool;
+  all.current().pool = std::make_shared<Pool>();
+  return all.current().pool;
 }
 
 void close_pool() {
   State& all = state();
   const std::lock_guard lock(all.mutex);
-  all.pool.reset();
+  all.current().pool.reset();
 }
 
 void start_trace() {
   State& all = state();
   const std::lock_guard lock(all.mutex);
-  all.trace.emplace();
+  OfDevice& of = all.current();
+  of.trace.emplace();
+  of.traced_from = all.generations;
+  of.tracer = std::this_thread::get_id();
 }
 
 Trace end_trace() {
   State& all = state();
   const std::lock_guard lock(all.mutex);
-  Trace trace = all.trace.value_or(Trace{});
-  all.trace.reset();
+  Trace trace = all.current().trace.value_or(Trace{});
+  all.current().trace.reset();
   return trace;
+}
+
+int64_t traced_growth() {
+  State& all = state();
+  const std::lock_guard lock(all.mutex);
+  return all.current().trace ? all.current().trace->grown : 0;
 }
 
 uint64_t generation(const void* place) {
@@ -256,23 +282,24 @@ uint64_t generation(const void* place) {
 
 }  // namespace memory
 
-void set_capacity(int64_t bytes) {
+void set_capacity(int64_t bytes, int device) {
   memory::State& all = memory::state();
   const std::lock_guard lock(all.mutex);
-  all.capacity = bytes;
+  all.device(device).capacity = bytes;
 }
 
-int64_t bytes_in_use() {
+int64_t bytes_in_use(int device) {
   memory::State& all = memory::state();
   const std::lock_guard lock(all.mutex);
-  return all.in_use;
+  return all.device(device).in_use;
 }
 
-int64_t free_bytes() {
+int64_t free_bytes(int device) {
   constexpr int64_t plenty = int64_t{1} << 33;
   memory::State& all = memory::state();
   const std::lock_guard lock(all.mutex);
-  return all.capacity > 0 ? std::max<int64_t>(0, all.capacity - all.in_use) : plenty;
+  const memory::OfDevice& of = all.device(device);
+  return of.capacity > 0 ? std::max<int64_t>(0, of.capacity - of.in_use) : plenty;
 }
 
 // Catch2 puts its own handler in place at each test, so this is called at each allocation.

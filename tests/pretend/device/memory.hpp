@@ -33,6 +33,7 @@ struct Trace {
   int64_t grown = 0;
 };
 Trace end_trace();
+int64_t traced_growth();  ///< so far
 
 /// Tells an allocation from another at the same address, a block's first: 0 where nothing is allocated, and
 /// for what belongs to a pool.

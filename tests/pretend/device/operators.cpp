@@ -105,7 +105,7 @@ class Call {
     torch::jit::drop(stack, count);
     find_device();
     for (size_t i = 0; i < count; ++i) translate(op.schema().arguments()[i], arguments_[i]);
-    if (waits()) record::wait(op.schema().name());
+    if (waits()) record::wait(op.schema().name(), device_);
   }
 
   void run() {
@@ -120,7 +120,7 @@ class Call {
     }
     take_resized();
     if (computes || results.empty()) {
-      record::kernel(name_, [&] { return again(std::move(fresh)); });
+      record::kernel(name_, device_, [&] { return again(std::move(fresh)); });
     }
   }
 
@@ -150,7 +150,7 @@ class Call {
     if (value.isDevice()) value = at::Device(at::kCPU);
     if (argument.name() != "generator") return;
     const at::Generator generator = value.isNone() ? default_generator(device_) : value.toGenerator();
-    record::generator_is_used(generator, op_.schema().name());
+    record::generator_is_used(generator, device_, op_.schema().name());
     value = inner_generator(generator);
   }
 
@@ -161,12 +161,12 @@ class Call {
                   " beside tensors on ", device(device_), ": argument ", argument, ", shape ",
                   tensor.sizes());
       // A device is given its value.
-      if (record::in_capture()) tensor = tensor.clone();
-      return record::in_capture();
+      if (record::in_capture(device_)) tensor = tensor.clone();
+      return record::in_capture(device_);
     }
     TORCH_CHECK(tensor.device().index() == device_, "pretend device: ", op_.schema().name(),
                 " got tensors on ", device(device_), " and on ", tensor.device());
-    record::memory_is_used(tensor.storage().data());
+    record::memory_is_used(tensor.storage().data(), device_);
     Pair pair{tensor, alias_of(tensor)};
     if (written && tensor.numel() == 0) {
       pair.cpu = at::empty({0}, tensor.options().device(at::kCPU));
@@ -278,17 +278,20 @@ at::Tensor empty_strided(c10::SymIntArrayRef size, c10::SymIntArrayRef stride,
 at::Tensor copy_from(const at::Tensor& from, const at::Tensor& to, bool non_blocking) {
   const bool from_device = on_device(from), to_device = on_device(to);
   const at::Tensor source = from_device ? alias_of(from) : from, target = to_device ? alias_of(to) : to;
-  if (!from_device && !non_blocking && from.numel() > 0) record::wait("copy from the host");
+  const c10::DeviceIndex index = (to_device ? to : from).device().index();
+  if (!from_device && !non_blocking && from.numel() > 0) record::wait("copy from the host", index);
   if (!from_device && non_blocking && from.numel() > 0) {
-    record::upload("copy", static_cast<int64_t>(from.nbytes()), memory::is_pinned(from.const_data_ptr()));
+    record::upload("copy", index, static_cast<int64_t>(from.nbytes()),
+                   memory::is_pinned(from.const_data_ptr()));
   }
-  if (!to_device && from.numel() > 0) record::wait("copy to the host");
+  if (!to_device && from.numel() > 0) record::wait("copy to the host", index);
   const at::AutoDispatchBelowADInplaceOrView below;
   target.copy_(source);
   if (!from_device || !to_device) return to;
-  record::memory_is_used(from.storage().data());
-  record::memory_is_used(to.storage().data());
-  record::kernel("copy", [&] {
+  record::memory_is_used(from.storage().data(), index);
+  record::memory_is_used(to.storage().data(), index);
+  const char* const name = from.device() == to.device() ? "copy" : "copy between devices";
+  record::kernel(name, index, [&] {
     return [source, target] {
       const at::AutoDispatchBelowADInplaceOrView below;
       target.copy_(source);
@@ -303,7 +306,7 @@ bool has_compatible_shallow_copy_type(const at::Tensor&, const at::Tensor&) {
 }
 
 at::Scalar local_scalar_dense(const at::Tensor& self) {
-  record::wait("item");
+  record::wait("item", self.device().index());
   return at::_local_scalar_dense(alias_of(self));
 }
 

@@ -26,11 +26,12 @@
 
 namespace fluxsbi::pretend {
 
-inline constexpr int device_count = 2;
+/// How many devices LibTorch knows; the plug-in offers the program some of them (FLUXSBI_PRETEND=devices=N).
+inline constexpr int device_count = 4;
 
 at::Device device(int index = 0);
 
-/// What has been asked of all devices.
+/// What has been asked of a device, or of all.
 struct Counts {
   int64_t kernels = 0;     ///< operators that would run on the device; views are none
   int64_t waits = 0;       ///< times that the host waited for the device
@@ -41,21 +42,23 @@ struct Counts {
   std::map<std::string, int64_t> waited_for;  ///< waits by operator
 
   Counts operator-(const Counts& before) const;
+  Counts& operator+=(const Counts& more);
   /// One line for each operator, the most frequent first.
   std::string text() const;
 };
-/// Since the process began.
+/// Since the process began: of all devices, and of one.
 Counts counts();
+Counts counts(int device);
 
-/// The device is full beyond this many bytes; 0: there is no limit.
-void set_capacity(int64_t bytes);
+/// A device is full beyond this many bytes; 0: there is no limit.
+void set_capacity(int64_t bytes, int device = 0);
 /// Bytes of tensors that are alive, and what is left of the capacity.
-int64_t bytes_in_use();
-int64_t free_bytes();
+int64_t bytes_in_use(int device = 0);
+int64_t free_bytes(int device = 0);
 
-/// The device is lost after so many operators from now on: all that it is asked for then is an error in
-/// CUDA's words. 0: it works.
-void lose_after(int64_t kernels);
+/// A device is lost after so many operators from now on: all that it is asked for then is an error in CUDA's
+/// words. 0: it works.
+void lose_after(int64_t kernels, int device = 0);
 
 /// Ends the process with this exit code, and words on standard error, where the host touches device memory.
 inline constexpr int host_pointer_exit = 86;
@@ -63,7 +66,8 @@ void watch_host_pointers();
 
 struct GraphContent;
 
-/// A captured step. The generator of each device is known to every graph; others have to be registered.
+/// A captured step of the current device; others work on meanwhile. The generator of each device is known to
+/// every graph; others have to be registered.
 class Graph {
  public:
   Graph();
@@ -83,10 +87,10 @@ class Graph {
   std::shared_ptr<GraphContent> content_;
 };
 
-/// The sizes of the allocations that a call makes, in their order.
+/// The sizes of the allocations that a call makes on the current device, in their order.
 std::vector<size_t> allocations_of(const std::function<void()>& call);
 
-/// The graph that is being captured; null: none.
+/// The graph that is being captured on the current device; null: none.
 Graph* capturing();
 
 }  // namespace fluxsbi::pretend

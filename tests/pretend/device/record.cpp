@@ -1,8 +1,11 @@
 #include "pretend/device/record.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -24,16 +27,25 @@ struct GraphContent {
 
 namespace {
 
-std::mutex mutex;  // of all below: autograd works in threads of its own
-Counts all;
-std::atomic<Graph*> captured = nullptr;
-GraphContent* content = nullptr;  // of the captured graph
-int64_t replayed = 0;             // kernels of replays, which are no requests
-thread_local c10::DeviceIndex current = 0;
-std::atomic<int64_t> works_until = 0;  // so many kernels since the process began; 0: for ever
+struct OfDevice {
+  Counts counts;
+  std::atomic<Graph*> captured = nullptr;
+  GraphContent* content = nullptr;  // of the captured graph
+  int64_t replayed = 0;             // kernels of replays, which are no requests
+  int64_t works_until = 0;          // so many kernels since the process began; 0: for ever
 
-void require_present(int64_t kernels) {
-  TORCH_CHECK(works_until == 0 || kernels <= works_until, "CUDA error: unspecified launch failure");
+  void require_present() const {
+    TORCH_CHECK(works_until == 0 || counts.kernels + replayed <= works_until,
+                "CUDA error: unspecified launch failure");
+  }
+};
+
+std::mutex mutex;  // of all below: autograd works in threads of its own, as does each device
+std::array<OfDevice, device_count> devices;
+thread_local c10::DeviceIndex current = 0;
+
+OfDevice& at_index(int device) {
+  return devices.at(static_cast<size_t>(device));
 }
 
 // A driver copies up to this much of the host's memory into its own commands; more may wait for the stream.
@@ -51,42 +63,47 @@ void set_current_device(c10::DeviceIndex index) {
   current = index;
 }
 
-bool in_capture() {
-  return captured != nullptr;
+bool in_capture(c10::DeviceIndex device) {
+  return at_index(device).captured != nullptr;
 }
 
-void count_request(bool is_new) {
+void count_request(bool is_new, c10::DeviceIndex device) {
   const std::lock_guard lock(mutex);
-  ++all.requests;
-  all.new_blocks += is_new;
+  Counts& counts = at_index(device).counts;
+  ++counts.requests;
+  counts.new_blocks += is_new;
 }
 
-void kernel(const std::string& name, const std::function<std::function<void()>()>& again) {
+void kernel(const std::string& name, c10::DeviceIndex device,
+            const std::function<std::function<void()>()>& again) {
   const std::lock_guard lock(mutex);
-  ++all.kernels;
-  require_present(all.kernels + replayed);
-  ++all.operators[name];
-  if (content) content->kernels.push_back(again());
+  OfDevice& of = at_index(device);
+  ++of.counts.kernels;
+  of.require_present();
+  ++of.counts.operators[name];
+  if (of.content) of.content->kernels.push_back(again());
 }
 
-void wait(const std::string& name) {
-  TORCH_CHECK(!in_capture(), "pretend device: host synchronisation in a captured step: ", name);
+void wait(const std::string& name, c10::DeviceIndex device) {
+  TORCH_CHECK(!in_capture(device), "pretend device: host synchronisation in a captured step: ", name);
   const std::lock_guard lock(mutex);
-  require_present(all.kernels + replayed);
-  ++all.waits;
-  ++all.waited_for[name];
+  OfDevice& of = at_index(device);
+  of.require_present();
+  ++of.counts.waits;
+  ++of.counts.waited_for[name];
 }
 
-void upload(const std::string& name, int64_t bytes, bool pinned) {
-  TORCH_CHECK(!in_capture(), "pretend device: copy from the host in a captured step (", name,
+void upload(const std::string& name, c10::DeviceIndex device, int64_t bytes, bool pinned) {
+  TORCH_CHECK(!in_capture(device), "pretend device: copy from the host in a captured step (", name,
               "): its replay would read memory that is gone or old");
-  if (!pinned && bytes > most_inlined) return wait(name + " of pageable memory");
+  if (!pinned && bytes > most_inlined) return wait(name + " of pageable memory", device);
   const std::lock_guard lock(mutex);
-  ++all.uploads;
+  ++at_index(device).counts.uploads;
 }
 
-void generator_is_used(const at::Generator& generator, const std::string& by) {
+void generator_is_used(const at::Generator& generator, c10::DeviceIndex device, const std::string& by) {
   const std::lock_guard lock(mutex);
+  const GraphContent* const content = at_index(device).content;
   if (!content || is_default(generator)) return;
   const auto& known = content->known;
   TORCH_CHECK(std::find(known.begin(), known.end(), generator) != known.end(),
@@ -95,14 +112,15 @@ void generator_is_used(const at::Generator& generator, const std::string& by) {
               by);
 }
 
-void generator_is_set(const std::string& by) {
-  TORCH_CHECK(!in_capture(), "pretend device: a generator is set in a captured step: ", by);
+void generator_is_set(c10::DeviceIndex device, const std::string& by) {
+  TORCH_CHECK(!in_capture(device), "pretend device: a generator is set in a captured step: ", by);
 }
 
-void memory_is_used(const void* block) {
-  if (!in_capture() || block == nullptr) return;
+void memory_is_used(const void* block, c10::DeviceIndex device) {
+  if (!in_capture(device) || block == nullptr) return;
   const uint64_t generation = memory::generation(block);
   const std::lock_guard lock(mutex);
+  GraphContent* const content = at_index(device).content;
   if (content && generation != 0) content->used.emplace(block, generation);
 }
 
@@ -123,6 +141,17 @@ Counts Counts::operator-(const Counts& before) const {
   return less;
 }
 
+Counts& Counts::operator+=(const Counts& more) {
+  kernels += more.kernels;
+  waits += more.waits;
+  uploads += more.uploads;
+  requests += more.requests;
+  new_blocks += more.new_blocks;
+  for (const auto& [name, count] : more.operators) operators[name] += count;
+  for (const auto& [name, count] : more.waited_for) waited_for[name] += count;
+  return *this;
+}
+
 std::string Counts::text() const {
   std::vector<std::pair<int64_t, std::string>> order;
   for (const auto& [name, count] : operators) order.emplace_back(-count, name);
@@ -132,14 +161,22 @@ std::string Counts::text() const {
   return lines;
 }
 
-void lose_after(int64_t kernels) {
+void lose_after(int64_t kernels, int device) {
   const std::lock_guard lock(mutex);
-  works_until = kernels == 0 ? 0 : all.kernels + replayed + kernels;
+  OfDevice& of = at_index(device);
+  of.works_until = kernels == 0 ? 0 : of.counts.kernels + of.replayed + kernels;
 }
 
 Counts counts() {
+  Counts sum;
   const std::lock_guard lock(mutex);
-  return all;
+  for (const OfDevice& of : devices) sum += of.counts;
+  return sum;
+}
+
+Counts counts(int device) {
+  const std::lock_guard lock(mutex);
+  return at_index(device).counts;
 }
 
 Graph::Graph() : content_(std::make_shared<GraphContent>()) {}
@@ -150,19 +187,20 @@ void Graph::know(const at::Generator& generator) {
 }
 
 void Graph::capture(const std::function<void()>& step, const std::vector<size_t>* sizes) {
-  TORCH_CHECK(!record::in_capture(), "pretend device: a capture within a capture");
+  OfDevice& of = at_index(current);
+  TORCH_CHECK(of.captured == nullptr, "pretend device: a capture within a capture");
   content_->pool = memory::open_pool();
   memory::start_trace();
   {
     const std::lock_guard lock(mutex);
-    content = content_.get();
+    of.content = content_.get();
   }
-  captured = this;
-  const auto end = [] {
-    captured = nullptr;
+  of.captured = this;
+  const auto end = [&of] {
+    of.captured = nullptr;
     {
       const std::lock_guard lock(mutex);
-      content = nullptr;
+      of.content = nullptr;
     }
     memory::close_pool();
     return memory::end_trace();
@@ -173,6 +211,10 @@ void Graph::capture(const std::function<void()>& step, const std::vector<size_t>
     end();
     throw;
   }
+  // Autograd's threads let go of their last task a moment after they have told of its end.
+  constexpr int most_looks = 200;
+  for (int look = 0; look < most_looks && memory::traced_growth() > 0; ++look)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   const memory::Trace trace = end();
   TORCH_CHECK(trace.grown <= 0, "pretend device: allocation in a captured step: it keeps ", trace.grown,
               " bytes that it allocates, which every replay would overwrite");
@@ -193,8 +235,9 @@ void Graph::replay() {
   }
   {
     const std::lock_guard lock(mutex);
-    replayed += kernels();
-    require_present(all.kernels + replayed);
+    OfDevice& of = at_index(current);
+    of.replayed += kernels();
+    of.require_present();
   }
   for (const auto& kernel : content_->kernels) kernel();
 }
@@ -204,7 +247,7 @@ int64_t Graph::kernels() const {
 }
 
 Graph* capturing() {
-  return captured;
+  return at_index(current).captured;
 }
 
 std::vector<size_t> allocations_of(const std::function<void()>& call) {

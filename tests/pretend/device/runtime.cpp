@@ -47,9 +47,13 @@ struct Guard final : c10::impl::DeviceGuardImplInterface {
   void block(void*, const c10::Stream&) const override {}
   bool queryEvent(void*) const override { return true; }
   bool queryStream(const c10::Stream&) const override { return true; }
-  void synchronizeStream(const c10::Stream&) const override { record::wait("synchronizeStream"); }
-  void synchronizeEvent(void*) const override { record::wait("synchronizeEvent"); }
-  void synchronizeDevice(const c10::DeviceIndex) const override { record::wait("synchronizeDevice"); }
+  void synchronizeStream(const c10::Stream& stream) const override {
+    record::wait("synchronizeStream", stream.device_index());
+  }
+  void synchronizeEvent(void*) const override { record::wait("synchronizeEvent", record::current_device()); }
+  void synchronizeDevice(const c10::DeviceIndex index) const override {
+    record::wait("synchronizeDevice", index);
+  }
 };
 
 struct Hooks final : at::PrivateUse1HooksInterface {
