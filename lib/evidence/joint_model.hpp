@@ -12,8 +12,8 @@
 
 namespace fluxsbi::evidence {
 
-/// What log p(x) is computed of. Each form of a row names another part of p(theta, x) that the network need
-/// not have learned.
+/// What log p(x) is computed of. A prior that is known need not be taken from the network, and forms that are
+/// as probable as x are as many answers, whose errors differ.
 struct EvidenceParts {
   bool by_prior = false;  ///< p(theta) is known and p(x | theta) was trained; else p(theta, x) is asked
   std::vector<data::SignedPermutation> forms;  ///< of x, which are as probable as x; the first is x itself

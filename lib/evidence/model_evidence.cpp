@@ -12,7 +12,6 @@
 #include "evidence/comparison.hpp"
 #include "experiment/correction.hpp"
 #include "experiment/observation_check.hpp"
-#include "sample/solver/solver.hpp"
 
 namespace fluxsbi::evidence {
 
@@ -33,10 +32,9 @@ std::vector<double> in_forms(std::span<const double> x, int64_t rows, size_t for
   return all;
 }
 
-// By which draws have the density that is computed, without what changes it.
-sample::SamplingOptions options_of_draws(sample::SamplingOptions options) {
-  const sample::SolverRow* chosen = sample::chosen_solver(options.solver);
-  if (chosen && chosen->stochastic) options.solver = "auto";
+// By which draws have the density that is computed.
+sample::SamplingOptions for_weights(sample::SamplingOptions options) {
+  options.solver = "auto";
   options.guidance_scale = 1;
   options.reject = false;
   return experiment::for_weighing(options);
@@ -134,8 +132,8 @@ std::vector<LogEvidence> find_evidence(JointModel& model, std::span<const double
       std::min(model.parts.forms.size(), static_cast<size_t>(std::max<int64_t>(draws, 1))));
   const int64_t of_form = (draws + forms - 1) / forms;
   const std::vector<double> asked = in_forms(x, rows, static_cast<size_t>(forms), model.parts.forms);
-  const auto samples =
-      posterior.sample(asked, rows * forms, of_form, seed, 0, options_of_draws(options));
+  const sample::SamplingOptions accurate = for_weights(options);
+  const auto samples = posterior.sample(asked, rows * forms, of_form, seed, 0, accurate);
   std::vector<double> log_weights(samples.filled.size(), std::numeric_limits<double>::quiet_NaN());
   const JointRows all = beside_x(samples, asked, x_size, posterior.prior(), log_weights);
   const auto count = std::ssize(all.item);
@@ -146,11 +144,11 @@ std::vector<LogEvidence> find_evidence(JointModel& model, std::span<const double
     if (!progress) return {};
     return [&progress, number](int64_t done, int64_t total) { progress(number * total + done, 2 * total); };
   };
-  sample::SamplingOptions density = options;
-  density.solver = "auto";
-  density = options_of_draws(density);
-  const auto numerator = posterior.log_prob_given(all.values, count, open, {}, density, part(0));
-  const auto conditional = posterior.log_prob_given(all.values, count, given_x, {}, density, part(1));
+  sample::LogProbs numerator, conditional;
+  if (count > 0) {
+    numerator = posterior.log_prob_given(all.values, count, open, {}, accurate, part(0));
+    conditional = posterior.log_prob_given(all.values, count, given_x, {}, accurate, part(1));
+  }
   for (size_t i = 0; i < all.item.size(); ++i) {
     double& found = log_weights[all.item[i]];
     found = numerator.values[i] - conditional.values[i];
@@ -184,7 +182,8 @@ EvidenceTable compare_evidence(const EvidenceRequest& request,
     sample::Posterior& posterior = models[m].posterior;
     const std::string& name = request.models[m];
     core::log::info("asking " + name);
-    SimulatorEvidence found{name, models[m].parts, {}, std::vector<uint8_t>(static_cast<size_t>(table.rows))};
+    SimulatorEvidence found{
+        name, models[m].parts.by_prior, {}, std::vector<uint8_t>(static_cast<size_t>(table.rows))};
     for (const int64_t row :
          experiment::check_observations(posterior, observed[m], {0, table.rows}, request.x, false))
       found.unlike[static_cast<size_t>(row)] = 1;

@@ -13,8 +13,8 @@
 
 namespace fluxsbi::evidence {
 
-/// p(x) is the mean of p(theta, x) / p(theta given x) over draws of the posterior, of which every one would be
-/// p(x) where a model is right.
+/// p(x) is the mean of w = p(theta, x) / p(theta given x) over draws of the posterior. Where a model is
+/// right, every w is p(x).
 struct LogEvidence {
   double value = 0;           ///< log of the mean, natural logarithm, in x's units
   double standard_error = 0;  ///< of the value: the mean's relative one
@@ -22,17 +22,16 @@ struct LogEvidence {
   int64_t draws = 0;          ///< that had both densities
 };
 
-/// From log w of each draw, w = p(theta, x) / q(theta given x) by the network. Their mean is what the numerator
-/// gives for p(x), whatever q is (importance sampling), where the mean of log w would be too low by the
-/// Kullback-Leibler divergence. -infinity counts as w = 0; NaN and infinity are left out. NaN where fewer than
-/// two are left, or none is above 0.
+/// From log w of each draw, w = p(theta, x) / q(theta given x), q being the density of the draws. The mean of
+/// w is what the numerator gives for p(x), whatever q is (importance sampling); the mean of log w would be
+/// too low by the Kullback-Leibler divergence. -infinity counts as w = 0; NaN and infinity are left out. NaN
+/// where fewer than two are left, or none is above 0.
 LogEvidence log_evidence(std::span<const double> log_weights);
 
 /// For each row of x [rows, x_dim, x_channels], at `draws` draws of its posterior or a few more: as many of
-/// each of model.parts.forms, the first `draws` of them, whose errors average out. `options` are those of the
-/// draws, which dopri5 makes unless another deterministic solver is named, unguided and not redrawn: a draw
-/// outside the prior's support has w = 0. Densities are found to about a hundredth, by dopri5
-/// (experiment::for_weighing).
+/// each of the first `draws` of model.parts.forms, whose errors average out. Draws and densities are made by
+/// dopri5 to about a hundredth (experiment::for_weighing), whatever solver `options` names. Draws are not
+/// guided, and one outside the prior's support has w = 0.
 std::vector<LogEvidence> find_evidence(JointModel& model, std::span<const double> x, int64_t rows,
                                        int64_t draws, uint64_t seed, const sample::SamplingOptions& options,
                                        const sample::Progress& progress = {});
@@ -47,7 +46,7 @@ struct EvidenceRequest {
 
 struct SimulatorEvidence {
   std::string name;
-  EvidenceParts parts;
+  bool by_prior = false;  ///< as EvidenceParts has it
   std::vector<LogEvidence> rows;
   std::vector<uint8_t> unlike;  ///< [rows] 1 where the observation is unlike the training data
 };

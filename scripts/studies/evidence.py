@@ -38,9 +38,11 @@ def main():
     for i, run in enumerate(options.runs):
         answers = [row["models"][i] for row in rows]
         off = np.array([answer["log_evidence"] for answer in answers]) - exact
-        print(f"{run} ({answers[0]['by']}): " + " ".join(f"{v:+.3f}" for v in off) +
-              f", mean {off.mean():+.3f}, mean size {np.abs(off).mean():.3f}, largest {np.abs(off).max():.3f}, "
-              f"standard error {np.mean([answer['standard_error'] for answer in answers]):.3f}")
+        each = " ".join(f"{v:+.3f}" for v in off)
+        error = np.mean([answer["standard_error"] for answer in answers])
+        size = np.abs(off)
+        print(f"{run} ({answers[0]['by']}): {each}, mean {off.mean():+.3f}, mean size {size.mean():.3f}, "
+              f"largest {size.max():.3f}, standard error {error:.3f}")
 
 
 if __name__ == "__main__":

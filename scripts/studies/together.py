@@ -64,7 +64,7 @@ def propose(x, random, proposals=400_000):
 
 
 def exact(x, draws, random):
-    """[draws, 5] of the posterior given the draws x [n, 2], of proposals that are worth four times as many."""
+    """[draws, 5] of the posterior given the draws x [n, 2]; the proposals are worth four times as many."""
     parts, total, squares = [], 0, 0
     while not squares or total**2 / squares < 4 * draws:
         parts.append(propose(x, random))
@@ -89,7 +89,8 @@ def prepare(options):
         for name, part in {"all": x, **{str(j): x[j] for j in range(count)}}.items():
             target = options.out / f"exact_{t}_{name}.npy"
             if not target.exists():
-                draws = exact(part.reshape(-1, 2), options.draws, np.random.default_rng([t, *map(ord, name)]))
+                random = np.random.default_rng([t, *map(ord, name)])
+                draws = exact(part.reshape(-1, 2), options.draws, random)
                 np.save(target, draws.astype(np.float32))
     return observed
 
@@ -111,8 +112,8 @@ def trained(options):
 def sample(options, model, x, file, *more):
     if not file.exists():
         np.save(file.with_suffix(".x.npy"), x.astype(np.float32))
-        run(options, "sample", model, "--x", file.with_suffix(".x.npy"), "-n", options.draws, "--seed", 9, "-o",
-            file, *more)
+        run(options, "sample", model, "--x", file.with_suffix(".x.npy"), "-n", options.draws, "--seed", 9,
+            "-o", file, *more)
     return file
 
 
@@ -155,8 +156,8 @@ def table_row(scores, name, options):
     for kind in ("forest", "mlp"):
         each = []
         for t in range(options.thetas):
-            names = [f"{name} {t} {j}" for j in range(options.observations)] if name == "single" else [f"{name} {t}"]
-            each.append(common.mean(scores, [f"{n} {kind}" for n in names]))
+            parts = [f" {j}" for j in range(options.observations)] if name == "single" else [""]
+            each.append(common.mean(scores, [f"{name} {t}{part} {kind}" for part in parts]))
         row[kind] = " ".join(each)
     return row
 

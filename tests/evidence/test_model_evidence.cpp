@@ -56,7 +56,8 @@ TEST_CASE("log p(x) of draws is the log of their mean weight, with that mean's e
   CHECK(std::isnan(evidence::log_evidence(std::vector<double>{0.0}).value));
 }
 
-TEST_CASE("log p(x) is exact under a posterior that is not the model's prior times likelihood", "[evidence]") {
+TEST_CASE("log p(x) is exact under a posterior that is not the model's prior times likelihood",
+          "[evidence]") {
   // The network's posterior of a, N(5, 1), is half a deviation off that of the prior. The mean of log w would
   // be too low by 0.5^2 / 2 = 0.125.
   auto shifted = model_of(file_with("prior: {kind: normal, mean: [5.5, -3], scale: [1, 0.5]}\n"));
@@ -81,6 +82,8 @@ TEST_CASE("draws outside the prior's support count as nothing in log p(x)", "[ev
   double exact = std::log(0.5);
   for (const double x : observed) exact += log_normal(x, 0, 2);
   CHECK_THAT(evidence::find_evidence(half, observed, 1, 1500, 3, {})[0].value, WithinAbs(exact, 0.1));
+  auto none = model_of(file_with("prior: {kind: custom, low: [50, -100], high: [100, 100]}\n"));
+  CHECK(std::isnan(evidence::find_evidence(none, observed, 1, 5, 3, {})[0].value));
 }
 
 TEST_CASE("log p(x) is a mean over the forms of x that the training's symmetries name", "[evidence]") {
