@@ -111,6 +111,7 @@ void print_json(const evidence::EvidenceTable& table) {
                         {"log_evidence", found.value},
                         {"standard_error", found.standard_error},
                         {"spread", found.spread},
+                        {"by", model.by_prior ? "prior and likelihood" : "joint density"},
                         {"unlike_training", model.unlike[row] != 0}});
     }
     const Verdict verdict = verdict_of(table, row);

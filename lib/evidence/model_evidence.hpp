@@ -7,28 +7,32 @@
 #include <string>
 #include <vector>
 
+#include "evidence/joint_model.hpp"
 #include "experiment/execution.hpp"
 #include "sample/posterior.hpp"
 
 namespace fluxsbi::evidence {
 
-/// log p(x) = log p(theta, x) - log p(theta given x), which is the same at every theta where a joint model is
-/// right.
+/// p(x) is the mean of w = p(theta, x) / p(theta given x) over draws of the posterior. Where a model is
+/// right, every w is p(x).
 struct LogEvidence {
-  double value = 0;           ///< mean over draws of the posterior, natural logarithm, in x's units
-  double standard_error = 0;  ///< of the mean: the standard deviation over the square root of their number
-  double spread = 0;          ///< the standard deviation: how far the model contradicts itself
+  double value = 0;           ///< log of the mean, natural logarithm, in x's units
+  double standard_error = 0;  ///< of the value: the mean's relative one
+  double spread = 0;          ///< standard deviation of the logarithms: how far the model contradicts itself
   int64_t draws = 0;          ///< that had both densities
 };
 
-/// From the two log-densities at the same draws. Draws for which one is not finite are left out; NaN where
-/// fewer than two are left.
-LogEvidence log_evidence(std::span<const double> joint, std::span<const double> conditional);
+/// From log w of each draw, w = p(theta, x) / q(theta given x), q being the density of the draws. The mean of
+/// w is what the numerator gives for p(x), whatever q is (importance sampling); the mean of log w would be
+/// too low by the Kullback-Leibler divergence. -infinity counts as w = 0; NaN and infinity are left out. NaN
+/// where fewer than two are left, or none is above 0.
+LogEvidence log_evidence(std::span<const double> log_weights);
 
-/// For each row of x [rows, x_dim, x_channels], at `draws` draws of its posterior. `options` are those of the
-/// draws; densities are found by dopri5 with its tolerances (log_prob.hpp). Throws UserError for a model that
-/// has not learned the joint distribution, or was not trained to answer the two questions.
-std::vector<LogEvidence> find_evidence(sample::Posterior& posterior, std::span<const double> x, int64_t rows,
+/// For each row of x [rows, x_dim, x_channels], at `draws` draws of its posterior or a few more: as many of
+/// each of the first `draws` of model.parts.forms, whose errors average out. Draws and densities are made by
+/// dopri5 to about a hundredth (experiment::for_weighing), whatever solver `options` names. Draws are not
+/// guided, and one outside the prior's support has w = 0.
+std::vector<LogEvidence> find_evidence(JointModel& model, std::span<const double> x, int64_t rows,
                                        int64_t draws, uint64_t seed, const sample::SamplingOptions& options,
                                        const sample::Progress& progress = {});
 
@@ -42,6 +46,7 @@ struct EvidenceRequest {
 
 struct SimulatorEvidence {
   std::string name;
+  bool by_prior = false;  ///< as EvidenceParts has it
   std::vector<LogEvidence> rows;
   std::vector<uint8_t> unlike;  ///< [rows] 1 where the observation is unlike the training data
 };
