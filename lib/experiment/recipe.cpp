@@ -184,14 +184,15 @@ Recipe make_recipe(const RecipeFacts& facts) {
     recipe.network = row.usual;
     recipe.small_network = row.small;
   }
-  const bool embeds = !is_joint(recipe.model) && !facts.embedded && facts.shape.x_dim > most_tokens;
+  const bool embeds = !is_joint(recipe.model) && !facts.embedded && facts.shape.x_dim > most_own_tokens;
   if (embeds) recipe.embedding = choose_embedding(facts.shape);
   recipe.learned_levels = facts.learned_levels.value_or(levels_are_learned);
   recipe.level_mean = fixed_level_mean;
   recipe.level_std = fixed_level_std;
   const int64_t values = facts.shape.x_size();
-  recipe.regression = !is_joint(recipe.model) && facts.whole_x && !facts.embedded && !embeds && values > 0 &&
-                      values <= std::min(regression_values, facts.rows / rows_a_value);
+  const bool plain_vector = !embeds || recipe.embedding.network == "residual_mlp";
+  recipe.regression = !is_joint(recipe.model) && facts.whole_x && !facts.embedded && plain_vector &&
+                      values > 0 && values <= std::min(regression_values, facts.rows / rows_a_value);
   recipe.symmetries = facts.rows >= data::least_symmetry_rows && facts.rows <= data::most_symmetry_rows &&
                       !facts.shape.padded && facts.shape.theta_size() + values <= data::most_symmetry_values;
   if (is_joint(recipe.model) && facts.shape.x_dim > 0) recipe.posterior_weight = posterior_share_weight;

@@ -52,9 +52,11 @@ struct EmbeddingChoice {
 };
 /// cnn2d for images, set for sets of varying size, cnn1d for series of several channels, patchify for
 /// vectors of 1,000 numbers or more, else residual_mlp. The tokens of x are many enough for one above
-/// `most_tokens`.
+/// `most_own_tokens`.
 EmbeddingChoice choose_embedding(const data::DataShape& shape);
 inline constexpr int64_t most_tokens = 100;  ///< the cards' limit for x without an embedding network
+/// That of the recipe: at 100 tokens ten minutes hold too few steps (docs/recipe.md).
+inline constexpr int64_t most_own_tokens = 64;
 
 struct Recipe {
   const ModelRule* rule =

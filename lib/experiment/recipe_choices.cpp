@@ -105,7 +105,7 @@ RecipeChoice embedding_choice(const Recipe& recipe, const RecipeFacts& facts) {
   for (const auto& [name, value] : recipe.embedding.numbers)
     keys.push_back(key("embedding." + name, value, {"embedding.network"}));
   return {"embedding network", recipe.embedding.network,
-          "x has " + text_of(facts.shape.x_dim) + " tokens, more than " + text_of(most_tokens), keys};
+          "x has " + text_of(facts.shape.x_dim) + " tokens, more than " + text_of(most_own_tokens), keys};
 }
 
 RecipeChoice validation_choice(const Recipe& recipe) {

@@ -136,10 +136,10 @@ std::string embedding_section(const StepSubject& subject) {
 
 std::string remedy_of(const StepSubject& subject) {
   const bool embeds = !subject.joint && !subject.experiment.embedding.active();
-  if (embeds && subject.shape.x_dim > most_tokens)
+  if (embeds && subject.shape.x_dim > most_own_tokens)
     return "add an embedding section, such as\n  " + embedding_section(subject) +
            "\n  or lower training.batch_size";
-  const std::string joint = subject.joint && subject.shape.x_dim > most_tokens
+  const std::string joint = subject.joint && subject.shape.x_dim > most_own_tokens
                                 ? "take strategy.model: flux1 with an embedding section, such as\n  " +
                                       embedding_section(subject) + "\n  or "
                                 : "";

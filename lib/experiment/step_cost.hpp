@@ -39,7 +39,7 @@ struct StepCost {
 StepCost estimate_step(const StepSubject& subject);
 
 /// Warnings where a step takes more than five seconds or more memory than the machine has; an embedding
-/// section that can be pasted is among them where x has more than 100 tokens and none is set.
+/// section that can be pasted is among them where x has more than 64 tokens and none is set.
 std::vector<data::Finding> findings_of(const StepCost& cost, const StepSubject& subject);
 
 }  // namespace fluxsbi::experiment

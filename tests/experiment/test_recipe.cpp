@@ -119,7 +119,8 @@ TEST_CASE("Flux1 learns what a regression leaves where there are rows enough and
   CHECK_FALSE(regression(facts_with(10, 21, 1000)));  // fewer than 50 rows for each value of x
   CHECK_FALSE(regression(facts_with(5, 8)));          // flux1joint
   CHECK_FALSE(regression(facts_with(2, 2, 0)));  // simulations without end: nothing is known of the first
-  CHECK_FALSE(regression(facts_with(2, 101, 1'000'000)));  // an embedding network
+  CHECK(regression(facts_with(2, 100)));         // behind an embedding network of a plain vector
+  CHECK_FALSE(regression(facts_with(2, 201, 1'000'000)));  // too many values
   auto facts = facts_with(2, 2);
   facts.whole_x = false;
   CHECK_FALSE(regression(facts));
@@ -149,7 +150,8 @@ TEST_CASE("x of many tokens gets an embedding network of its kind, unless one is
   CHECK(make_recipe(facts).embedding.yaml() == "{network: cnn2d, channels: [16, 32], features: 32}");
   facts.embedded = true;
   CHECK(make_recipe(facts).embedding.network.empty());
-  CHECK(make_recipe(facts_with(2, 100)).embedding.network.empty());
+  CHECK(make_recipe(facts_with(2, 64)).embedding.network.empty());
+  CHECK(make_recipe(facts_with(2, 65)).embedding.network == "residual_mlp");
 }
 
 TEST_CASE("where the time holds few steps the smaller network trains, as its config says",
