@@ -22,6 +22,10 @@ int64_t first_bad(std::span<const double> row, bool may_lack) {
   return found == row.end() ? -1 : found - row.begin();
 }
 
+double hidden_share(double rate) {
+  return std::sqrt(rate);
+}
+
 void MissingCount::add(std::span<const double> row) {
   ++seen_;
   int64_t lacking = 0;
@@ -44,7 +48,7 @@ int64_t MissingCount::usual(double rate) const {
   int64_t own = std::ssize(of_feature_), beyond = 0;
   while (own > 0 && (beyond += by_number_[static_cast<size_t>(own)]) * 1000 < seen_) --own;
   const auto left = static_cast<double>(std::ssize(of_feature_) - own);
-  const double share = std::sqrt(rate);  // of the values of a row that hides any
+  const double share = hidden_share(rate);
   const double hidden = left * share + 3 * std::sqrt(left * share * (1 - share));
   return std::min<int64_t>(std::ssize(of_feature_), own + static_cast<int64_t>(std::ceil(hidden)));
 }

@@ -13,6 +13,10 @@ bool is_finite(double value);
 /// Place of the first value that is not finite (where `may_lack`, that is infinite), or -1.
 int64_t first_bad(std::span<const double> row, bool may_lack = false);
 
+/// Where training hides values of x at `rate` besides those that are missing: the share of the rows that lose
+/// any, which is also that of the values of such a row (method::HiddenValues).
+double hidden_share(double rate);
+
 /// Counts the values of x that are NaN, row by row.
 class MissingCount {
  public:

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "checkpoint/symmetries.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
-#include "data/files/names.hpp"
 #include "data/prior/prior.hpp"
 #include "experiment/estimator.hpp"
 #include "experiment/open_posterior.hpp"
@@ -22,11 +22,8 @@ std::vector<data::SignedPermutation> forms_of_x(const checkpoint::ModelFile& fil
   const auto theta_size = static_cast<size_t>(file.shape.theta_size()),
              x_size = static_cast<size_t>(file.shape.x_size());
   std::vector<data::SignedPermutation> forms{data::SignedPermutation::identity(x_size)};
-  const auto remark = file.remarks.find("symmetries");
-  if (remark == file.remarks.end()) return forms;
-  const data::RowNames names{data::feature_names(file.theta_names, file.shape.theta_channels),
-                             data::feature_names(file.x_names, file.shape.x_channels)};
-  const auto symmetries = data::parse_symmetries(remark->second, names);
+  const auto symmetries = checkpoint::symmetries_of(file);
+  if (symmetries.empty()) return forms;
   for (const data::RowForm& form : data::row_forms(symmetries, theta_size, x_size, most_forms)) {
     if (std::find(forms.begin(), forms.end(), form.x) == forms.end()) forms.push_back(form.x);
   }
@@ -65,15 +62,14 @@ EvidenceParts evidence_parts(const checkpoint::ModelFile& file, const std::strin
 }
 
 JointModel open_joint(const std::string& name, const experiment::Execution& execution) {
-  sample::Posterior posterior = experiment::open_posterior(name, execution, "float32");
+  const checkpoint::ModelFile file = experiment::open_model(name);
+  sample::Posterior posterior = experiment::open_posterior(file, execution, "float32");
   if (!posterior.joint())
     throw core::UserError(name +
                           " has learned theta given x alone, which tells nothing of p(x); train "
                           "flux1joint or simformer");
   if (posterior.shape().x_dim == 0)
     throw core::UserError(name + " was trained without x, so that there is no p(x) to compare");
-  std::string note;  // open_posterior has said it
-  const checkpoint::ModelFile file = checkpoint::load_model(checkpoint::find_model(name, note));
   JointModel model{std::move(posterior), evidence_parts(file.teacher ? *file.teacher : file, name)};
   core::log::info(name + ": " + parts_text(model.parts));
   return model;

@@ -90,12 +90,20 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
   return posterior;
 }
 
-sample::Posterior open_posterior(const std::string& run_or_file, const Execution& execution,
-                                 const std::string& compute) {
+checkpoint::ModelFile open_model(const std::string& run_or_file) {
   std::string note;
   const std::string path = checkpoint::find_model(run_or_file, note);
   if (!note.empty()) core::log::warning(note);
-  const checkpoint::ModelFile file = checkpoint::load_model(path);
+  return checkpoint::load_model(path);
+}
+
+sample::Posterior open_posterior(const std::string& run_or_file, const Execution& execution,
+                                 const std::string& compute) {
+  return open_posterior(open_model(run_or_file), execution, compute);
+}
+
+sample::Posterior open_posterior(const checkpoint::ModelFile& file, const Execution& execution,
+                                 const std::string& compute) {
   use_all_threads();
   sample::Posterior posterior = make_posterior(file, execution, compute);
   if (posterior.members() > 1)

@@ -17,8 +17,14 @@ namespace fluxsbi::experiment {
 sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
                                  const std::string& compute);
 
-/// Loads the model of a run folder, or a model file, lets LibTorch use all threads, and logs what evaluates
-/// the model. Throws UserError also where there is no model.
+/// The content of the model of a run folder, or of a model file; warns of a run that has not finished. Throws
+/// UserError where there is no model.
+checkpoint::ModelFile open_model(const std::string& run_or_file);
+
+/// As make_posterior; lets LibTorch use all threads, and logs what evaluates the model.
+sample::Posterior open_posterior(const checkpoint::ModelFile& file, const Execution& execution,
+                                 const std::string& compute);
+/// The same of a run folder or a model file (open_model).
 sample::Posterior open_posterior(const std::string& run_or_file, const Execution& execution,
                                  const std::string& compute);
 

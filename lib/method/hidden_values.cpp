@@ -1,6 +1,5 @@
 #include "method/hidden_values.hpp"
 
-#include <cmath>
 #include <limits>
 
 #include <ATen/TensorOperators.h>
@@ -8,11 +7,16 @@
 #include <ATen/ops/isnan.h>
 
 #include "core/error.hpp"
+#include "data/missing.hpp"
 
 namespace fluxsbi::method {
 
 HiddenValues::HiddenValues(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels)
-    : root_(std::sqrt(rate)), joint_(joint), theta_dim_(theta_dim), x_dim_(x_dim), x_channels_(x_channels) {
+    : share_(data::hidden_share(rate)),
+      joint_(joint),
+      theta_dim_(theta_dim),
+      x_dim_(x_dim),
+      x_channels_(x_channels) {
   core::require(rate >= 0 && rate < 1 && theta_dim >= 1 && x_dim >= 1, "missing values are those of x");
 }
 
@@ -21,12 +25,12 @@ int64_t HiddenValues::values() const {
 }
 
 std::vector<int64_t> HiddenValues::numbers() const {
-  if (root_ == 0) return {};
+  if (share_ == 0) return {};
   return {1 + values()};
 }
 
 at::Tensor HiddenValues::hidden(const at::Tensor& uniform) const {
-  const at::Tensor below = uniform < root_;
+  const at::Tensor below = uniform < share_;
   return below.narrow(1, 0, 1).logical_and(below.narrow(1, 1, values()));
 }
 

@@ -12,9 +12,9 @@ namespace fluxsbi::method {
 class HiddenValues {
  public:
   /// rate in [0, 1): the probability that a value of x (joint models: a token) is hidden. Values are hidden
-  /// together: a share sqrt(rate) of the rows hides each value with probability sqrt(rate), and the others
-  /// are shown as they are, so that rows which lack nothing stay usual however many values x has.
-  /// Joint rows have theta_dim theta tokens, then x_dim x tokens; the x of conditional ones is
+  /// together: a share sqrt(rate) of the rows (data::hidden_share) hides each value with probability
+  /// sqrt(rate), and the others are shown as they are, so that rows which lack nothing stay usual however many
+  /// values x has. Joint rows have theta_dim theta tokens, then x_dim x tokens; the x of conditional ones is
   /// [x_dim, x_channels].
   HiddenValues(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels);
 
@@ -33,7 +33,7 @@ class HiddenValues {
   /// [B, values()]: true where a value is hidden.
   at::Tensor hidden(const at::Tensor& uniform) const;
 
-  double root_;  // of the rate
+  double share_;  // data::hidden_share
   bool joint_;
   int64_t theta_dim_, x_dim_, x_channels_;
 };

@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/model_file.hpp"
+#include "checkpoint/symmetries.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/philox.hpp"
 #include "core/text.hpp"
 #include "data/data_options.hpp"
 #include "data/files/dataset_file.hpp"
-#include "data/files/names.hpp"
 #include "data/simulate/simulation_file.hpp"
 #include "evidence/pairs.hpp"
 #include "experiment/draw_densities.hpp"
@@ -157,16 +157,7 @@ Round::Round(const RefinementPlan& plan, const RefinementRequest& request, int64
 std::vector<data::SignedPermutation> Round::forms_before() const {
   const checkpoint::ModelFile model =
       checkpoint::load_model(Round(plan_, request_, number_ - 1).file("model.safetensors"));
-  const auto found = model.remarks.find("symmetries");
-  if (found == model.remarks.end()) return {};
-  const data::RowNames names{data::feature_names(model.theta_names, model.shape.theta_channels),
-                             data::feature_names(model.x_names, model.shape.x_channels)};
-  std::vector<data::Symmetry> of_theta;
-  try {
-    of_theta = data::parse_symmetries(found->second, names);
-  } catch (const core::UserError&) {
-    return {};  // names with blanks cannot be read back
-  }
+  std::vector<data::Symmetry> of_theta = checkpoint::symmetries_of(model);
   std::erase_if(of_theta, [](const data::Symmetry& symmetry) {
     return std::ranges::any_of(symmetry.blocks, [](const auto& block) {
       return std::ranges::any_of(block, [](const data::SignedPlace& place) { return place.of_x; });
@@ -174,7 +165,8 @@ std::vector<data::SignedPermutation> Round::forms_before() const {
   });
   if (of_theta.empty()) return {};
   std::vector<data::SignedPermutation> forms;
-  for (data::RowForm& form : data::row_forms(of_theta, names.theta.size(), names.x.size(), most_forms))
+  for (data::RowForm& form : data::row_forms(of_theta, static_cast<size_t>(model.shape.theta_size()),
+                                             static_cast<size_t>(model.shape.x_size()), most_forms))
     forms.push_back(std::move(form.theta));
   return forms;
 }

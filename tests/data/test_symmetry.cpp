@@ -94,6 +94,14 @@ TEST_CASE("symmetries are read and written in the words of the config", "[data][
   CHECK(data::parse_symmetries("exchange theta_0, -theta_1", names)[0].text(names) ==
         "exchange theta_0, -theta_1");
 
+  // Names that cannot stand between blanks and commas, or that stand twice, are written as numbers.
+  const data::RowNames odd{{"mass a", "b,c", "-d", "e", "x#0"}, {"e", "f"}};
+  const auto back = [&](const std::string& text) { return data::parse_symmetries(text, odd)[0].text(odd); };
+  CHECK(back("exchange theta#0, -theta#1, theta#2") == "exchange theta#0, -theta#1, theta#2");
+  CHECK(back("exchange e, x#0") == "exchange e, x#0");  // a name comes before a number: theta's last
+  CHECK(data::parse_symmetries("exchange e, x#0", odd)[0].blocks[1][0].index == 4);
+  CHECK(data::parse_symmetries("exchange theta#0, theta#1", odd)[0].brief(odd) == "exchange mass a, b,c");
+
   const auto refused = [&](const std::string& text, const std::string& why) {
     REQUIRE_USER_ERROR(data::parse_symmetries(text, names), says("data.symmetries") && says(why));
   };

@@ -199,9 +199,15 @@ TEST_CASE("a run trains on all forms of its rows, wherever they lie, and resumes
   check_same(expected, checkpoint::load_model(folder.file("run") + "/model.safetensors"));
   CHECK(trained(folder.file("plain"), data("4", "none")).validation_loss != expected.validation_loss);
   // What a checkpoint was trained with stays, whatever a later version of the program finds in the rows.
-  const std::string automatic = data("4", "auto"), run = folder.file("auto");
-  CHECK(trained(run, automatic).remarks.contains("symmetries"));
+  // Names with separators in them are no hindrance.
+  const std::string names = "names: {theta: ['mass, a', 'mass b'], x: [u v, w, z]}";
+  const std::string automatic = "{file: " + folder.file("a.h5") + ", symmetries: auto, " + names + "}",
+                    run = folder.file("auto");
+  const auto found = trained(run, automatic);
+  CHECK(found.remarks.at("symmetries") == "negate theta#0 theta#1 x#0 w z");
   auto of_other = checkpoint::load_state(checkpoint::state_path(run, 20));
+  experiment::continue_training(run, experiment_of(automatic), on_cpu, of_other);
+  check_same(found, checkpoint::load_model(run + "/model.safetensors"));
   of_other.model.remarks.erase("symmetries");
   experiment::continue_training(run, experiment_of(automatic), on_cpu, of_other);
   CHECK_FALSE(checkpoint::load_model(run + "/model.safetensors").remarks.contains("symmetries"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <sstream>
 
@@ -26,20 +27,49 @@ std::vector<std::string> split(const std::string& text, char at) {
   return parts;
 }
 
-SignedPlace place_of(const std::string& word, const RowNames& names, const std::string& symmetry) {
-  SignedPlace place;
-  const bool minus = word.starts_with('-');
-  if (minus) place.sign = -1;
-  const std::string name = word.substr(minus ? 1 : 0);
-  for (const auto& [side, of_x] : {std::pair(&names.theta, false), std::pair(&names.x, true)}) {
-    const auto found = std::find(side->begin(), side->end(), name);
-    if (found == side->end()) continue;
-    place.of_x = of_x;
-    place.index = static_cast<int32_t>(found - side->begin());
-    return place;
+// What a value is called where its name cannot be read: theta#0, x#3.
+std::string number_word(const SignedPlace& place) {
+  return (place.of_x ? "x#" : "theta#") + std::to_string(place.index);
+}
+
+// The value that a word without a sign means: that of this name, else that of this number.
+std::optional<SignedPlace> find_place(const std::string& word, const RowNames& names) {
+  const std::pair<const std::vector<std::string>*, bool> sides[] = {{&names.theta, false}, {&names.x, true}};
+  for (const auto& [side, of_x] : sides) {
+    const auto found = std::find(side->begin(), side->end(), word);
+    if (found != side->end()) return SignedPlace{of_x, static_cast<int32_t>(found - side->begin())};
   }
-  refuse(symmetry, "no variable is called " + core::quoted(name) + "; the variables are " +
-                       core::list_first(names.theta, 4) + " and " + core::list_first(names.x, 4));
+  for (const auto& [side, of_x] : sides) {
+    for (int32_t i = 0; std::cmp_less(i, side->size()); ++i) {
+      if (const SignedPlace place{of_x, i}; word == number_word(place)) return place;
+    }
+  }
+  return std::nullopt;
+}
+
+SignedPlace place_of(const std::string& word, const RowNames& names, const std::string& symmetry) {
+  const bool minus = word.starts_with('-');
+  const std::string name = word.substr(minus ? 1 : 0);
+  std::optional<SignedPlace> place = find_place(name, names);
+  if (!place)
+    refuse(symmetry, "no variable is called " + core::quoted(name) + "; the variables are " +
+                         core::list_first(names.theta, 4) + " and " + core::list_first(names.x, 4) +
+                         " (theta#0, x#0 and so on are their numbers)");
+  if (minus) place->sign = -1;
+  return *place;
+}
+
+const std::string& name_of(const SignedPlace& place, const RowNames& names) {
+  return (place.of_x ? names.x : names.theta)[static_cast<size_t>(place.index)];
+}
+
+// A word that place_of takes for this value: its name, unless that has separators in it or means another one.
+std::string word_of(const SignedPlace& place, const RowNames& names) {
+  const std::string& name = name_of(place, names);
+  const auto read = find_place(name, names);
+  const bool same = read && read->of_x == place.of_x && read->index == place.index;
+  const bool whole = !name.starts_with('-') && name.find_first_of(" \t\n\v\f\r,;") == std::string::npos;
+  return same && whole && !name.empty() ? name : number_word(place);
 }
 
 void require_good(const Symmetry& symmetry, bool exchange, const std::string& text) {
@@ -117,14 +147,13 @@ RowForm random_form(const Symmetry& symmetry, size_t theta_size, size_t x_size, 
   return ordered(symmetry, order, theta_size, x_size);
 }
 
-std::vector<std::string> block_texts(const Symmetry& symmetry, const RowNames& names) {
+// call: name_of or word_of.
+template <class Call>
+std::vector<std::string> block_texts(const Symmetry& symmetry, const RowNames& names, const Call& call) {
   std::vector<std::string> texts;
   for (const Block& block : symmetry.blocks) {
     std::vector<std::string> words;
-    for (const SignedPlace& place : block) {
-      const auto& side = place.of_x ? names.x : names.theta;
-      words.push_back((place.sign < 0 ? "-" : "") + side[static_cast<size_t>(place.index)]);
-    }
+    for (const SignedPlace& place : block) words.push_back((place.sign < 0 ? "-" : "") + call(place, names));
     texts.push_back(core::join(words, " "));
   }
   return texts;
@@ -166,12 +195,12 @@ std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) cons
 }
 
 std::string Symmetry::text(const RowNames& names) const {
-  return (negates() ? "negate " : "exchange ") + core::join(block_texts(*this, names));
+  return (negates() ? "negate " : "exchange ") + core::join(block_texts(*this, names, word_of));
 }
 
 std::string Symmetry::brief(const RowNames& names) const {
   constexpr size_t most = 4;
-  std::vector<std::string> texts = block_texts(*this, names);
+  std::vector<std::string> texts = block_texts(*this, names, name_of);
   if (texts.size() > most) {
     texts[2] = "...";
     texts.erase(texts.begin() + 3, texts.end() - 1);

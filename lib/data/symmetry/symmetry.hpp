@@ -52,15 +52,17 @@ struct Symmetry {
   bool negates() const { return blocks.size() == 1; }
   /// Forms that generate all: the change of signs, or each block with the next.
   std::vector<RowForm> generators(size_t theta_size, size_t x_size) const;
-  /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "negate theta_2".
+  /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "negate theta_2". Variables whose names hold
+  /// blanks, commas or semicolons stand by their numbers: "exchange theta#0, theta#1".
   std::string text(const RowNames& names) const;
   /// The same for people, who need not see each of many blocks: "exchange x_0, x_1, ..., x_9".
   std::string brief(const RowNames& names) const;
 };
 
-/// Reads symmetries with ';' between them. Throws UserError naming data.symmetries for another word than
-/// exchange and negate, a name that no variable has or that stands twice in one symmetry, fewer than two
-/// blocks to exchange, blocks of different length, and places of different sides.
+/// Reads symmetries with ';' between them; Symmetry::text() is read back as what it was. Throws UserError
+/// naming data.symmetries for another word than exchange and negate, a name that no variable has or that
+/// stands twice in one symmetry, fewer than two blocks to exchange, blocks of different length, and places of
+/// different sides.
 std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names);
 
 /// Different forms of a row by these symmetries, one after the other: all of them, or `most` at random, the
