@@ -14,8 +14,8 @@ class HiddenValues {
   /// rate in [0, 1): the probability that a value of x (joint models: a token) is hidden. Values are hidden
   /// together: a share sqrt(rate) of the rows (data::hidden_share) hides each value with probability
   /// sqrt(rate), and the others are shown as they are, so that rows which lack nothing stay usual however
-  /// many values x has. Joint rows have theta_dim theta tokens, then x_dim x tokens; the x of conditional ones is
-  /// [x_dim, x_channels].
+  /// many values x has. Joint rows have theta_dim theta tokens, then x_dim x tokens; the x of
+  /// conditional ones is [x_dim, x_channels].
   HiddenValues(double rate, bool joint, int64_t theta_dim, int64_t x_dim, int64_t x_channels);
 
   /// The shape of a row's uniform numbers: one for the row and one for each of its values (of joint rows:
