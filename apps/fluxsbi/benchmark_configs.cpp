@@ -74,7 +74,7 @@ class ConfigMaker {
     config::set_from_command_line(given, simulations_setting(entry));
     config::set_from_command_line(given,
                                   strategy_setting(entry.method, entry.model == "auto" ? "" : entry.model));
-    return {experiment::recommend(given).yaml(), {}};
+    return {experiment::recommend(given, entry.seed).yaml(), {}};
   }
 
   benchmark::EntryConfig of_file(const benchmark::Entry& entry) const {

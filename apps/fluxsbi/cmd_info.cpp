@@ -12,6 +12,7 @@
 #include "config/value.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/screening/use_x.hpp"
 #include "info_line.hpp"
 #include "io/files.hpp"
 #include "io/lock.hpp"
@@ -74,6 +75,7 @@ void print_model(const std::string& path) {
   line("from", !has_x ? "nothing: trained without x"
                       : core::join(file.x_names) + "  " +
                             core::shape_text(std::vector<int64_t>{file.shape.x_dim, file.shape.x_channels}));
+  if (!file.shape.x_places.empty()) line("sees", data::seen_text(file.shape, file.x_names));
   for (size_t m = 0; m < file.members.size(); ++m)
     line("member " + std::to_string(m + 1), weights_text(file.members[m]));
   if (file.members.empty() &&

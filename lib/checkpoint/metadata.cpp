@@ -146,6 +146,10 @@ json to_json(const ModelFile& model) {
     of_shape["missing"] = true;
     of_shape["most_missing"] = model.most_missing;
   }
+  if (!shape.x_places.empty()) {
+    of_shape["x_places"] = shape.x_places;
+    of_shape["x_given"] = shape.x_given;
+  }
   json object{{"shape", of_shape},
               {"theta", standardiser_json(model.theta)},
               {"x", standardiser_json(model.x)},
@@ -181,6 +185,10 @@ ModelFile model_from_json(const json& object) {
   model.shape.padded = shape.value("padded", false);  // files of version 0.1 do not know sets
   model.shape.missing = shape.value("missing", false);
   model.most_missing = shape.value("most_missing", int64_t{0});
+  model.shape.x_places = shape.value("x_places", std::vector<int64_t>{});
+  model.shape.x_given = shape.value("x_given", int64_t{0});
+  if (!model.shape.x_places.empty() && std::ssize(model.shape.x_places) != model.shape.x_dim)
+    throw std::invalid_argument("the values of x that it sees do not fit the shape");
   model.theta = standardiser_from(object.at("theta"), model.shape.theta_size(), "theta");
   model.x = standardiser_from(object.at("x"), model.shape.x_size(), "x");
   model.theta_names = object.at("theta_names").get<std::vector<std::string>>();

@@ -60,16 +60,16 @@ class Table {
     row.help = std::move(help);
     row.read = [member, rule](void* target, const Value& value) -> Problem {
       M parsed{};
-      if (auto problem = config::read(value, parsed)) return problem;
+      if (auto problem = read(value, parsed)) return problem;
       if (!rule.holds(parsed)) {
         const bool scalar = value.kind == Value::Kind::scalar;  // shown as it was written
-        return "must be " + rule.allowed + ", found " +
-               (scalar ? value.description() : config::emit(parsed)) + (rule.hint ? rule.hint(parsed) : "");
+        return "must be " + rule.allowed + ", found " + (scalar ? value.description() : emit(parsed)) +
+               (rule.hint ? rule.hint(parsed) : "");
       }
       static_cast<T*>(target)->*member = std::move(parsed);
       return {};
     };
-    row.emit = [member](const void* source) { return config::emit(static_cast<const T*>(source)->*member); };
+    row.emit = [member](const void* source) { return emit(static_cast<const T*>(source)->*member); };
     section_.rows.push_back(std::move(row));
     return *this;
   }

@@ -37,6 +37,10 @@ const config::Table<DataOptions>& data_table() {
                "columns of text files that are left out, by name; the numbers of theta_0, ... and x_0, ... "
                "may then have gaps, and where data.names.theta are given and no column is called x_0, all "
                "other columns are x")
+          .add("use_x", &DataOptions::use_x, any<UseX>(),
+               "which values of a vector x the model sees. all; a list of their names; auto: those that show "
+               "a dependence on theta in the data, and what depends on these; the log says which "
+               "(docs/data.md). Files and simulators go on to give all values")
           .add("task", &DataOptions::task, any<std::optional<std::string>>(),
                "a built-in task, which fluxsbi simulates itself (docs/tasks.md)")
           .add("simulations", &DataOptions::simulations, config::integer_at_least(1),

@@ -10,6 +10,7 @@
 
 #include "config/table.hpp"
 #include "data/regression.hpp"
+#include "data/screening/use_x.hpp"
 #include "data/standardise.hpp"
 #include "data/transform_choice.hpp"
 
@@ -29,6 +30,7 @@ struct DataOptions {
   std::string theta_key = "theta";        ///< key of .npz, path of a dataset in HDF5
   std::string x_key = "x";
   std::vector<std::string> ignore;    ///< columns of text files that are left out
+  UseX use_x;                         ///< which values of x the model sees
   std::optional<bool> transposed;     ///< axes stand in the opposite order; none: refused if it looks so
   std::optional<std::string> task;    ///< built-in task instead of a file
   int64_t simulations = 100000;       ///< how many pairs a task simulates, or before training with `online`

@@ -7,6 +7,7 @@
 #include "data/dataset_size.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
+#include "data/screening/use_x.hpp"
 #include "data/simulate/simulate.hpp"
 #include "data/source/parts.hpp"
 #include "data/tasks/task.hpp"
@@ -135,34 +136,54 @@ Dataset from_files(const DataOptions& options) {
   return dataset;
 }
 
+const std::vector<std::string>& named(const std::vector<std::string>& of_file,
+                                      const std::vector<std::string>& given) {
+  return of_file.empty() ? given : of_file;
+}
+
+/// The shape with the values of x that the options name; of those that `auto` will find nothing is known yet.
+DataShape seen_shape(DataShape shape, const std::vector<std::string>& names_of_file,
+                     const DataOptions& options) {
+  if (options.use_x.names.empty()) return shape;
+  const auto names = resolve_names(named(names_of_file, options.x_names), "x", shape.x_dim);
+  see_some(shape, places_of(options.use_x.names, names));
+  return shape;
+}
+
 }  // namespace
 
 DataShape dataset_shape(const DataOptions& options) {
   check_source(options);
-  if (options.task) return make_task(*options.task)->shape();
+  if (options.task) return seen_shape(make_task(*options.task)->shape(), {}, options);
   std::vector<std::string> paths = paths_of(options);
   if (paths.size() > 1) paths.resize(1);
-  return shape_of(open_parts(options, paths, Loading::shape).front());
+  const SidePair pair = open_parts(options, paths, Loading::shape).front();
+  return seen_shape(shape_of(pair), pair.x_names, options);
 }
 
 DatasetSize dataset_size(const DataOptions& options) {
   check_source(options);
-  if (options.task) return {make_task(*options.task)->shape(), options.simulations};
+  if (options.task) return {seen_shape(make_task(*options.task)->shape(), {}, options), options.simulations};
   const auto parts = open_parts(options, paths_of(options), Loading::shape);
-  DatasetSize size{shape_of(parts.front())};
+  DatasetSize size{seen_shape(shape_of(parts.front()), parts.front().x_names, options)};
   for (const SidePair& part : parts) size.rows += part.theta.rows;
   return size;
 }
 
 void complete(Dataset& dataset, const DataOptions& options) {
-  const auto named = [](const std::vector<std::string>& of_file, const std::vector<std::string>& given) {
-    return of_file.empty() ? given : of_file;
-  };
   dataset.theta_names =
       resolve_names(named(dataset.theta_names, options.theta_names), "theta", dataset.shape.theta_dim);
   dataset.x_names = resolve_names(named(dataset.x_names, options.x_names), "x", dataset.shape.x_dim);
   dataset.shape.padded = options.nan == NanPolicy::pad;
   dataset.shape.missing = options.nan == NanPolicy::impute && dataset.shape.x_dim > 0;
+  if (options.use_x.names.empty()) return;
+  see_some(dataset.shape, places_of(options.use_x.names, dataset.x_names));
+  const auto& places = dataset.shape.x_places;
+  dataset.rows =
+      std::make_shared<RowSource>(dataset.rows->theta_array(), columns_at(dataset.rows->x_array(), places));
+  std::vector<std::string> seen;
+  for (const int64_t place : places) seen.push_back(dataset.x_names[static_cast<size_t>(place)]);
+  dataset.x_names = std::move(seen);
 }
 
 Dataset open_dataset(const DataOptions& options, uint64_t seed) {

@@ -48,19 +48,6 @@ struct Sums {
   std::vector<double> inputs, mixed, outputs;  // inputs: the lower half
 };
 
-// Solves R R^T w = b in place, R lower triangular [n, n].
-void solve(std::span<const double> factor, std::span<double> b) {
-  const size_t n = b.size();
-  for (size_t i = 0; i < n; ++i) {
-    for (size_t j = 0; j < i; ++j) b[i] -= factor[i * n + j] * b[j];
-    b[i] /= factor[i * n + i];
-  }
-  for (size_t i = n; i-- > 0;) {
-    for (size_t j = i + 1; j < n; ++j) b[i] -= factor[j * n + i] * b[j];
-    b[i] /= factor[i * n + i];
-  }
-}
-
 // Coefficients [p, t] of z on (1, s), the first of which, the offset, has no penalty. Each feature has its
 // own penalty; a feature with none keeps its mean alone.
 std::vector<double> coefficients(const Sums& sums, std::span<const std::optional<double>> penalty_of) {
@@ -75,7 +62,7 @@ std::vector<double> coefficients(const Sums& sums, std::span<const std::optional
     for (size_t k = 0; k < t; ++k) {
       if (penalty_of[k] != penalty) continue;
       for (size_t i = 0; i < p; ++i) column[i] = sums.mixed[i * t + k];
-      solve(*factor, column);
+      solve_cholesky(*factor, column);
       for (size_t i = 0; i < p; ++i) all[i * t + k] = column[i];
     }
   }

@@ -25,6 +25,11 @@ struct DataShape {
   bool missing =
       false;  ///< single values of x may be missing (NaN) and the model knows it (data.nan: impute)
 
+  /// Where a model sees some values of x alone (data.use_x): their places among the `x_given` that files and
+  /// simulators give, ascending. x_dim is how many it sees. Empty: all.
+  std::vector<int64_t> x_places = {};
+  int64_t x_given = 0;
+
   int64_t theta_size() const { return theta_dim * theta_channels; }
   int64_t x_size() const { return x_dim * x_channels; }
   /// True if the model was made for rows of x with NaN in them.

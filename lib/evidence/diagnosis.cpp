@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 
 // Why draws cannot be weighed by a likelihood, with the remedy; "" if they can.
 std::string obstacle_of_weights(const sample::Posterior& posterior, const DiagnosisRequest& request) {
-  const std::string likelihood = likelihood_of(request.observed);
+  const std::string likelihood = likelihood_of(request.observed, posterior.shape());
   if (likelihood.empty())
     return "needs a likelihood; name a task or a YAML file with likelihood.command by --likelihood";
   try {
@@ -182,7 +182,7 @@ experiment::WorkDescription work_of(sample::Posterior& posterior, const Diagnosi
   work.add("draws of an observation", number(request.observed.draws));
   work.add("simulations at them", number(request.observed.simulations));
   for (const diagnose::TestRow* row : tests) {
-    if (row->needs.weights) work.add("likelihood", likelihood_of(request.observed));
+    if (row->needs.weights) work.add("likelihood", likelihood_of(request.observed, posterior.shape()));
   }
   work.add("seed", std::to_string(gather.seed));
   work.add("level", core::number_text(request.test.level));

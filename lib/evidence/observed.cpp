@@ -12,6 +12,7 @@
 #include "core/text.hpp"
 #include "data/dataset.hpp"
 #include "data/files/observations.hpp"
+#include "data/screening/use_x.hpp"
 #include "data/simulate/simulation_config.hpp"
 #include "evidence/kept_diagnosis.hpp"
 #include "experiment/correction.hpp"
@@ -44,7 +45,7 @@ sample::SamplingOptions finer(const sample::Posterior& posterior, sample::Sampli
 }
 
 // Simulations at the first draws, [simulations, x_size], NaN where they failed.
-std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, int64_t x_size,
+std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, const data::DataShape& shape,
                                 const ObservedOptions& observed, const GatherOptions& options) {
   const auto width = static_cast<size_t>(drawn.tokens * drawn.channels);
   std::vector<double> theta;
@@ -69,10 +70,10 @@ std::vector<double> simulate_at(const sample::Samples& drawn, size_t row, int64_
   simulate.force = true;
   simulate_once(simulate, config);
   const io::Array x = io::load_npz(simulate.output).at("x");
-  std::vector<double> values = x.to_double();
-  if (std::ssize(values) != count * x_size)
+  std::vector<double> values = data::seen_values(x.to_double(), x.elements() / count, shape);
+  if (std::ssize(values) != count * shape.x_size())
     throw core::UserError(observed.run + ": its simulator makes " + std::to_string(x.elements() / count) +
-                          " numbers of x, but the model was trained on " + std::to_string(x_size));
+                          " numbers of x, but the model was trained on " + std::to_string(shape.x_size()));
   return values;
 }
 
@@ -135,7 +136,8 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
   const auto size = static_cast<size_t>(posterior.shape().x_size());
   std::vector<diagnose::Observation> observations;
   std::optional<experiment::Correction> correction;
-  if (needs.weights) correction.emplace(posterior, likelihood_of(observed), rows.x, options.sampling);
+  if (needs.weights)
+    correction.emplace(posterior, likelihood_of(observed, posterior.shape()), rows.x, options.sampling);
   for (size_t row = 0; row < rows.names.size(); ++row) {
     const auto x = std::span(rows.x).subspan(row * size, size);
     diagnose::Observation observation;
@@ -170,14 +172,15 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
     }
     if (correction) weigh(*correction, static_cast<int64_t>(row), drawn, observation);
     if (needs.predictive)
-      observation.predictive = simulate_at(drawn, row, std::ssize(observation.x), observed, options);
+      observation.predictive = simulate_at(drawn, row, posterior.shape(), observed, options);
     observations.push_back(std::move(observation));
   }
   return observations;
 }
 
-std::string likelihood_of(const ObservedOptions& observed) {
+std::string likelihood_of(const ObservedOptions& observed, const data::DataShape& shape) {
   if (!observed.likelihood.empty()) return observed.likelihood;
+  if (!shape.x_places.empty()) return "";
   const auto simulation = simulation_of(observed.run);
   return simulation ? simulation->task.value_or("") : "";
 }

@@ -37,8 +37,8 @@ std::vector<diagnose::Observation> observe(sample::Posterior& posterior, const O
                                            const GatherOptions& options);
 
 /// The likelihood by which draws are weighed: the one that is asked for, or the task of the run's config; "":
-/// none is known.
-std::string likelihood_of(const ObservedOptions& observed);
+/// none is known, as of the values of x that a model sees where it does not see all (shape.x_places).
+std::string likelihood_of(const ObservedOptions& observed, const data::DataShape& shape);
 
 /// True where the run's config names a task or a command that can simulate.
 bool can_simulate(const std::string& run);

@@ -13,6 +13,7 @@
 #include "core/philox.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/screening/use_x.hpp"
 #include "data/simulate/simulation_config.hpp"
 #include "evidence/kept_diagnosis.hpp"
 #include "experiment/validation_rows.hpp"
@@ -77,7 +78,12 @@ Pairs pairs_of_file(const std::string& file, const PairsRequest& request, const 
   if (shape.missing) options.nan = data::NanPolicy::impute;
   if (shape.padded) options.nan = data::NanPolicy::pad;
   data::resolve(options, "per_feature");
-  const data::Dataset dataset = data::open_dataset(options, request.seed);
+  data::Dataset dataset = data::open_dataset(options, request.seed);
+  if (!shape.x_places.empty() && dataset.shape.x_size() == shape.x_given) {
+    dataset.rows = std::make_shared<data::RowSource>(
+        dataset.rows->theta_array(), data::columns_at(dataset.rows->x_array(), shape.x_places));
+    dataset.shape = shape;
+  }
   require_shape(dataset.shape, shape, file);
   std::vector<int64_t> rows(static_cast<size_t>(dataset.rows->rows()));
   std::iota(rows.begin(), rows.end(), int64_t{0});

@@ -4,12 +4,29 @@
 #include "core/error.hpp"
 #include "data/data_section.hpp"
 #include "data/dataset.hpp"
+#include "data/screening/choose_x.hpp"
 #include "data/simulate/online.hpp"
 #include "experiment/recommendation.hpp"
 
 namespace fluxsbi::experiment {
 
 namespace {
+
+// Puts the values of x that are found in the data in place of `auto`.
+void choose_values(Experiment& experiment, config::Reader& reader, uint64_t seed) {
+  data::DataOptions& data = experiment.data;
+  if (!data.use_x.automatic) return;
+  if (!data.has_source()) {
+    reader.problem(
+        "data.use_x",
+        "= auto looks at the data, and no data are named: use --data F, --task NAME or the section "
+        "data");
+    data.use_x = {};
+    return;
+  }
+  const data::ChosenX chosen = data::choose_x(data, seed);
+  experiment.x_choice = "data.use_x: auto: " + chosen.choice + ": " + chosen.reason;
+}
 
 // Puts the model that the recipe chooses for the data in place of `auto`, and says by which rule in `choice`.
 void choose_for_data(Experiment& experiment, config::Reader& reader) {
@@ -40,6 +57,10 @@ void check_online(config::Reader& reader, const Experiment& experiment) {
   if (data.symmetries != data::DataOptions{}.symmetries) {
     reader.warning("data.symmetries", "has no effect with data.online: every pair is simulated anew");
   }
+  if (!data.use_x.names.empty())
+    reader.problem("data.use_x",
+                   "is for rows of files or of a task, and data.online simulates while training; "
+                   "set data.use_x: all, or let the simulator leave the values out");
 }
 
 // Returns the reader's warnings or throws all its problems. If `auto` chose the model, the error says that,
@@ -97,12 +118,21 @@ void check_regression(config::Reader& reader, Experiment& experiment) {
 
 }  // namespace
 
+uint64_t seed_of(const config::Value& document) {
+  const config::Value* training = document.find("training");
+  const config::Value* seed = training ? training->find("seed") : nullptr;
+  int64_t number = train::TrainingOptions{}.seed;
+  if (seed) static_cast<void>(config::read(*seed, number));  // what is no number is told by the reader
+  return static_cast<uint64_t>(number);
+}
+
 Experiment read_experiment(const config::Value& document) {
   Experiment experiment;
   config::Reader reader(document);
   data::read_data_section(reader, experiment.data);
   reader.read(data::simulator_table(), experiment.simulator);
   check_online(reader, experiment);
+  choose_values(experiment, reader, seed_of(document));
   read_estimator(reader, experiment, [&](Estimator& estimator, config::Reader& problems) {
     data::adopt_names(estimator.prior, experiment.data.theta_names, problems);
     choose_for_data(experiment, problems);

@@ -6,6 +6,7 @@
 #include "core/log.hpp"
 #include "data/files/names.hpp"
 #include "data/look/reference.hpp"
+#include "data/screening/use_x.hpp"
 #include "experiment/observation_check.hpp"
 #include "experiment/open_posterior.hpp"
 #include "experiment/recommendation.hpp"
@@ -42,6 +43,15 @@ io::Array array_of(const std::vector<double>& values, int64_t rows, const std::v
 void warn_of(const sample::Posterior& posterior, std::span<const double> x, int64_t rows) {
   if (rows > 0 && rows * posterior.shape().x_size() == std::ssize(x))
     experiment::check_observations(posterior, x, {0, rows}, "x", /*strict=*/false);
+}
+
+// Whole rows alone, as well.
+std::vector<double> seen_of(const sample::Posterior& posterior, std::span<const double> x) {
+  const int64_t given = data::given_shape(posterior.shape()).x_size();
+  std::vector<double> rows(x.begin(), x.end());
+  return given > 0 && std::ssize(x) % given == 0
+             ? data::seen_values(std::move(rows), given, posterior.shape())
+             : rows;
 }
 
 }  // namespace
@@ -110,7 +120,7 @@ int64_t Posterior::theta_size() const {
 }
 
 int64_t Posterior::x_size() const {
-  return posterior_->shape().x_size();
+  return data::given_shape(posterior_->shape()).x_size();
 }
 
 const std::vector<std::string>& Posterior::theta_names() const {
@@ -123,8 +133,9 @@ const std::vector<std::string>& Posterior::x_names() const {
 
 std::vector<double> Posterior::sample(std::span<const double> x, int64_t draws, uint64_t seed) const {
   const int64_t rows = x_size() == 0 ? 0 : std::ssize(x) / x_size();  // what does not fit is refused there
-  warn_of(*posterior_, x, rows);
-  sample::Samples samples = posterior_->sample(x, rows, draws, seed, 0, posterior_->sampling());
+  const std::vector<double> seen = seen_of(*posterior_, x);
+  warn_of(*posterior_, seen, rows);
+  sample::Samples samples = posterior_->sample(seen, rows, draws, seed, 0, posterior_->sampling());
   experiment::check_agreement(*posterior_, samples, {0, rows}, "x");
   return std::move(samples.values);
 }
@@ -136,11 +147,12 @@ std::vector<double> Posterior::log_prob(std::span<const double> theta, std::span
     throw core::UserError("log_prob needs as many theta of " + std::to_string(theta_size()) +
                           " numbers as x of " + std::to_string(x_size()) + ", or one x for all");
   }
-  warn_of(*posterior_, x, x_rows);
+  const std::vector<double> seen = seen_of(*posterior_, x);
+  warn_of(*posterior_, seen, x_rows);
   sample::SamplingOptions options = posterior_->sampling();
   options.solver = "auto";
   options.steps.reset();
-  return posterior_->log_prob(theta, rows, x, x_rows, {}, options).values;
+  return posterior_->log_prob(theta, rows, seen, x_rows, {}, options).values;
 }
 
 std::vector<std::string> Posterior::unlike_training(std::span<const double> x) const {
@@ -150,7 +162,7 @@ std::vector<std::string> Posterior::unlike_training(std::span<const double> x) c
   if (x_size() == 0 || std::ssize(x) % x_size() != 0)
     throw core::UserError("unlike_training needs rows of x of " + std::to_string(x_size()) + " numbers");
   const auto names = data::feature_names(x_names(), posterior_->shape().x_channels);
-  for (const data::Unlikeness& found : data::unlike_training(reference, x, names))
+  for (const data::Unlikeness& found : data::unlike_training(reference, seen_of(*posterior_, x), names))
     sentences.push_back("row " + std::to_string(found.row) + ": " + found.text);
   return sentences;
 }

@@ -67,9 +67,9 @@ class Posterior {
 
   int64_t members() const;     ///< of an ensemble (training.ensemble); 1 of a single model
   int64_t theta_size() const;  ///< numbers in one theta, over variables and channels
-  int64_t x_size() const;
+  int64_t x_size() const;      ///< numbers in one x, also those that the model does not see (data.use_x)
   const std::vector<std::string>& theta_names() const;
-  const std::vector<std::string>& x_names() const;
+  const std::vector<std::string>& x_names() const;  ///< of the values that the model sees
 
   /// `draws` samples of theta for each of the rows of x [rows, x_size]: [rows, draws, theta_size]. A draw
   /// depends on seed, row and draw alone; draw d of an ensemble is of member d mod members(). NaN where the

@@ -23,7 +23,13 @@ struct RecipeFacts {
   bool whole_x = true;       ///< the network always sees every value of x
   std::string model, method;
   std::optional<bool> learned_levels;
+  /// Of x with more values than most_unscreened: what was found about them (data::choose_x), and the names of
+  /// those that the model sees. `shape` holds these alone.
+  std::string screened, screened_reason;
+  std::vector<std::string> use_x;
 };
+/// Vectors of x with more values are screened: of these few the symmetries are looked for (docs/recipe.md).
+inline constexpr int64_t most_unscreened = 24;
 
 /// Which model suits which data: the first rule of the table that holds decides; the last one holds for all.
 struct ModelRule {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "config/rules.hpp"
 #include "core/text.hpp"
 
 namespace fluxsbi::experiment {
@@ -73,6 +74,12 @@ RecipeChoice levels_choice(const Recipe& recipe) {
           "fixed, ln(noise / signal) normal with mean " + core::number_text(recipe.level_mean) +
               " and standard deviation " + core::number_text(recipe.level_std),
           "within .02 of the best distribution on three tasks", level_keys(recipe)};
+}
+
+RecipeChoice screening_choice(const RecipeFacts& facts) {
+  RecipeChoice choice{"values of x", facts.screened, facts.screened_reason};
+  if (!facts.use_x.empty()) choice.keys = {key("data.use_x", config::emit(facts.use_x))};
+  return choice;
 }
 
 RecipeChoice regression_choice() {
@@ -162,6 +169,7 @@ std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& fa
                  "trains in minutes on two cores; the cards' 8 blocks and more are for long trainings",
                  network_keys(recipe.network, facts.shape)});
   if (recipe.posterior_weight > 0) all.push_back(mask_choice(recipe));
+  if (!facts.screened.empty()) all.push_back(screening_choice(facts));
   if (!recipe.embedding.network.empty()) all.push_back(embedding_choice(recipe, facts));
   if (recipe.regression) all.push_back(regression_choice());
   if (recipe.symmetries) all.push_back(symmetries_choice());

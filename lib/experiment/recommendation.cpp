@@ -9,6 +9,8 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/dataset_size.hpp"
+#include "data/screening/choose_x.hpp"
+#include "data/screening/screening.hpp"
 #include "data/simulate/online.hpp"
 #include "data/sources.hpp"
 #include "data/tasks/task.hpp"
@@ -66,9 +68,23 @@ std::optional<bool> wanted_levels(const Value& document) {
   return {};
 }
 
-RecipeFacts facts_of(const Value& document) {
-  const data::Sources given = read_given(document);
+// Whether the recipe looks for the values of x that have to do with theta.
+bool wants_screening(const data::DataOptions& data, const RecipeFacts& facts, const Value& document) {
+  if (data.use_x.automatic) return true;
+  return !find(document, "data.use_x") && facts.shape.x_dim > most_unscreened &&
+         facts.rows >= data::least_screened_rows && data::screening_problem(facts.shape, data).empty();
+}
+
+RecipeFacts facts_of(const Value& document, uint64_t seed) {
+  data::Sources given = read_given(document);
   RecipeFacts facts = data_facts(given.data, given.simulator, given.prior);
+  if (wants_screening(given.data, facts, document)) {
+    const data::ChosenX chosen = data::choose_x(given.data, seed);
+    facts = data_facts(given.data, given.simulator, given.prior);
+    facts.screened = chosen.choice;
+    facts.screened_reason = chosen.reason;
+    facts.use_x = given.data.use_x.names;
+  }
   facts.embedded = !word(document, "embedding.network", "none").empty();
   facts.whole_x = facts.whole_x && word(document, "strategy.condition_drop_rate", "0").empty();
   const std::string model = word(document, "strategy.model", "auto"),
@@ -270,8 +286,12 @@ bool leaves_training_open(const Value& config) {
 }
 
 Recommendation recommend(const Value& given) {
+  return recommend(given, seed_of(given));
+}
+
+Recommendation recommend(const Value& given, uint64_t seed) {
   Recommendation made;
-  made.facts = facts_of(given);
+  made.facts = facts_of(given, seed);
   made.recipe = make_recipe(made.facts);
   made.choices = choices_of(made.recipe, made.facts);
   for (RecipeChoice& choice : made.choices) {
@@ -280,6 +300,9 @@ Recommendation recommend(const Value& given) {
   }
   made.document = document_of(made.choices);
   put_over(made.document, given);
+  if (find(given, "data.use_x") && !made.facts.screened.empty())  // `auto`, which need not look again
+    config::set_from_command_line(made.document,
+                                  "data.use_x=" + data::emit(data::UseX{false, made.facts.use_x}));
   const Value* model = given.find("model");
   made.chose_network = !model || model->map.empty();
   name_simulations(made.document);

@@ -42,10 +42,13 @@ struct Recommendation {
 bool leaves_training_open(const config::Value& config);
 
 /// The recipe for the data that `given` names, under what `given` says itself: data, prior, simulator, and
-/// single keys of any section, which go before the recipe's. Simulates nothing (a simulator of data.online
-/// but one piece); a file is read for its shape. Throws UserError for data that are not named or cannot be
-/// read and for names that do not exist, UserErrors for everything that is wrong with the keys of `given`.
-Recommendation recommend(const config::Value& given);
+/// single keys of any section, which go before the recipe's. A file is read for its shape, and nothing is
+/// simulated (by data.online one piece), unless x is a vector of more than most_unscreened values: these are
+/// screened in the rows themselves, those of a task with `seed`. Throws UserError for data that are not named
+/// or cannot be read and for names that do not exist, UserErrors for everything that is wrong with the keys of
+/// `given`.
+Recommendation recommend(const config::Value& given, uint64_t seed);
+Recommendation recommend(const config::Value& given);  ///< with the seed that `given` holds (seed_of)
 
 /// The recipe's rules for models and the cards' rules, for reading.
 std::string recommendation_rules();

@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "data/files/names.hpp"
+#include "data/screening/use_x.hpp"
 #include "data/simulate/online.hpp"
 #include "data/source/standardised_rows.hpp"
 #include "data/symmetry/symmetric_rows.hpp"
@@ -56,6 +57,9 @@ void TrainingRun::open_data() {
   data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
   unresolved_ = experiment_.model->clone();
   seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
+  if (!experiment_.x_choice.empty()) core::log::info(experiment_.x_choice);
+  if (!dataset_.shape.x_places.empty())
+    core::log::info("the model sees " + data::seen_text(dataset_.shape, dataset_.x_names));
   if (!experiment_.choice.empty()) core::log::info(experiment_.choice);
   for (const auto& remark : experiment_.embedding.remarks()) core::log::info(remark);
   for (const auto& remark : experiment_.model->remarks()) core::log::info(remark);

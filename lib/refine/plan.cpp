@@ -180,6 +180,7 @@ class Planner {
                          " names a file of data, which is left out: the first round simulates its own rows; "
                          "to begin with that file, train on it and name the run");
     take_simulator();
+    use_all_of_x();
     check_training();
     read_observation();
     plan_.description = description();
@@ -235,6 +236,14 @@ class Planner {
                             " draws from a prior of its own; leave the section prior out");
     put_prior(own, plan_.document);
     put_needs(*task, sources_.data, plan_.document);
+  }
+
+  // The values of x that are worth a look differ from round to round.
+  void use_all_of_x() {
+    if (!sources_.data.use_x.names.empty())
+      throw core::UserError(who() + ": its model sees some values of x (data.use_x), and refine needs all; " +
+                            "train it with data.use_x=all");
+    set(plan_.document, "data.use_x", "all");
   }
 
   // Reads the whole config, as if it simulated while training: no file of rows is there yet.

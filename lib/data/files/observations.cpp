@@ -12,6 +12,7 @@
 #include "data/files/names.hpp"
 #include "data/files/row_file.hpp"
 #include "data/files/sets.hpp"
+#include "data/screening/use_x.hpp"
 #include "io/files.hpp"
 
 namespace fluxsbi::data {
@@ -38,7 +39,10 @@ std::string condition_text(const DataShape& shape) {
   const std::string what = shape.x_grid.empty() ? core::count_text(shape.x_dim, "token")
                                                 : "images of " + std::to_string(shape.x_grid[0]) + " x " +
                                                       std::to_string(shape.x_grid[1]) + " pixels";
-  return "the model is conditioned on " + what + " of " + core::count_text(shape.x_channels, "channel");
+  return "the model is conditioned on " + what + " of " + core::count_text(shape.x_channels, "channel") +
+         (shape.x_places.empty()
+              ? ""
+              : ", which are some of " + std::to_string(shape.x_given) + " values of x (data.use_x)");
 }
 
 /// An array of sets as [rows, elements, channels].
@@ -95,7 +99,8 @@ Observations from_csv(const std::string& path, const DataShape& shape,
     throw core::UserError(path + ": a CSV file has one channel, the model is conditioned on " +
                           core::count_text(shape.x_channels, "channel") + " a token; use .npy, .npz or .h5");
   }
-  TableRows table = load_columns(path, names, "data", "the model is conditioned on");
+  TableRows table =
+      load_columns(path, names, "data", "the model is conditioned on", {shape.x_places, shape.x_given});
   return {table.rows, std::move(table.values)};
 }
 
@@ -129,8 +134,14 @@ Observations observations_of(const io::Array& x, const std::string& name, const 
   if (shape.padded) {
     observations = take_sets(x, shape, name);
   } else {
-    observations.rows = count_rows(x.shape, x_layouts(shape), name, "x", condition_text(shape));
-    observations.x = x.to_double();
+    std::vector<Dims> layouts = x_layouts(shape);
+    if (!shape.x_places.empty()) {
+      const std::vector<Dims> all = x_layouts(given_shape(shape));
+      layouts.insert(layouts.begin(), all.begin(), all.end());
+    }
+    observations.rows = count_rows(x.shape, layouts, name, "x", condition_text(shape));
+    const int64_t numbers = observations.rows > 0 ? x.elements() / observations.rows : 0;
+    observations.x = seen_values(x.to_double(), numbers, shape);
   }
   check_values(observations, name, shape, resolve_names(x_names, "x", shape.x_dim), gaps);
   return observations;

@@ -14,7 +14,9 @@ namespace fluxsbi::data {
 /// header is the model's x names or data_1, data_2, ...; one row may come without the leading axis. Sets
 /// (shape.padded) may have fewer elements than x_dim, the rest of a row becomes NaN. Throws UserError for
 /// wrong rank, another number of tokens or channels than `shape`, values that are not finite. NaN is an
-/// absent element of a set, and a missing value where `gaps` or the shape allows it.
+/// absent element of a set, and a missing value where `gaps` or the shape allows it. For a model that sees
+/// some values of x (shape.x_places) a row holds all values that simulators give, of which these are taken,
+/// or these alone.
 struct Observations {
   int64_t rows = 0;
   std::vector<double> x;

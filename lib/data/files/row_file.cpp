@@ -9,6 +9,7 @@
 #include "core/text.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
+#include "data/screening/use_x.hpp"
 #include "io/csv.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
@@ -23,8 +24,15 @@ bool complete(const std::vector<int64_t>& columns) {
 
 // A file without names: its columns in their order, or one row that stands in a column.
 TableRows columns_in_order(const std::string& path, const io::Array& table,
-                           const std::vector<std::string>& names, const std::string& what) {
+                           const std::vector<std::string>& names, const std::string& what,
+                           const SomePlaces& some) {
   const int64_t rows = table.shape.at(0), width = table.shape.at(1), wanted = std::ssize(names);
+  const bool holds_all = some.given > 0 && (width == some.given || (width == 1 && rows == some.given));
+  if (holds_all) {
+    core::log::info_once(path + ": no line names the columns; of " + std::to_string(some.given) +
+                         " in their order those of " + core::list_first(names) + " are taken");
+    return {width == 1 ? 1 : rows, values_at(table.to_double(), some.given, some.places)};
+  }
   const bool in_column = width == 1 && rows == wanted;
   if (width != wanted && !in_column) {
     throw core::UserError(path + " holds " + core::count_text(width, "column") + " without names; " + what +
@@ -71,23 +79,29 @@ int64_t count_rows(const std::vector<int64_t>& found, const std::vector<std::vec
 }
 
 TableRows load_columns(const std::string& path, const std::vector<std::string>& names,
-                       const std::string& stem, const std::string& what) {
+                       const std::string& stem, const std::string& what, const SomePlaces& some) {
+  const int64_t count = some.given > 0 ? some.given : std::ssize(names);
   std::vector<std::string> header, numbered;
-  for (size_t i = 1; i <= names.size(); ++i) numbered.push_back(stem + "_" + std::to_string(i));
+  for (int64_t i = 1; i <= count; ++i) numbered.push_back(stem + "_" + std::to_string(i));
   const auto wanted = [&](const std::string& name) {
     header.push_back(name);
     return names_hold(names, name) || names_hold(numbered, name);
   };
   io::Csv csv = io::load_csv(path, {false, wanted});
-  if (header.empty()) return columns_in_order(path, csv.values, names, what);
+  if (header.empty()) return columns_in_order(path, csv.values, names, what, some);
   auto columns = find_columns(csv.columns, names);
   if (!complete(columns)) {
     columns = find_columns(csv.columns, numbered);
-    const std::string next = stem + "_" + std::to_string(names.size() + 1);
+    const std::string next = stem + "_" + std::to_string(count + 1);
     if (!complete(columns) || names_hold(header, next)) {
       throw core::UserError(path + " has the columns " + core::join(header) + "; " + what + " " +
                             core::join(names) + ": the header must hold these names, or " + numbered.front() +
-                            (names.size() > 1 ? " to " + numbered.back() : ""));
+                            (numbered.size() > 1 ? " to " + numbered.back() : ""));
+    }
+    if (some.given > 0) {
+      std::vector<int64_t> seen;
+      for (const int64_t place : some.places) seen.push_back(columns[static_cast<size_t>(place)]);
+      columns = std::move(seen);
     }
   }
   return {csv.values.shape.at(0), pick_columns<double>(csv.values, columns)};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,10 +31,17 @@ struct TableRows {
   std::vector<double> values;
 };
 
+/// Columns that are some of `given` ones, whose places these are; given = 0: all.
+struct SomePlaces {
+  std::span<const int64_t> places = {};
+  int64_t given = 0;
+};
+
 /// The columns `names` of a text file, else STEM_1, STEM_2, ... of which there must be as many. A file
 /// without names must hold as many columns, or one row that stands in a single column. Throws UserError with
-/// the columns that there are; `what` says what the names are ("the model's theta is").
+/// the columns that there are; `what` says what the names are ("the model's theta is"). Where the names are
+/// some of more (`some`), STEM_1, ... and a file without names may hold all of those.
 TableRows load_columns(const std::string& path, const std::vector<std::string>& names,
-                       const std::string& stem, const std::string& what);
+                       const std::string& stem, const std::string& what, const SomePlaces& some = {});
 
 }  // namespace fluxsbi::data

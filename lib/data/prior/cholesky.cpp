@@ -17,4 +17,16 @@ std::optional<std::vector<double>> cholesky(std::span<const double> matrix, size
   return factor;
 }
 
+void solve_cholesky(std::span<const double> factor, std::span<double> b) {
+  const size_t n = b.size();
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t j = 0; j < i; ++j) b[i] -= factor[i * n + j] * b[j];
+    b[i] /= factor[i * n + i];
+  }
+  for (size_t i = n; i-- > 0;) {
+    for (size_t j = i + 1; j < n; ++j) b[i] -= factor[j * n + i] * b[j];
+    b[i] /= factor[i * n + i];
+  }
+}
+
 }  // namespace fluxsbi::data

@@ -13,4 +13,7 @@ namespace fluxsbi::data {
 /// The matrix is symmetric; its lower half is read.
 std::optional<std::vector<double>> cholesky(std::span<const double> matrix, size_t dim);
 
+/// Solves R R^T w = b in place, R lower triangular [n, n] and b [n].
+void solve_cholesky(std::span<const double> factor, std::span<double> b);
+
 }  // namespace fluxsbi::data

@@ -174,7 +174,8 @@ std::unique_ptr<Likelihood> open_likelihood(const std::string& source, const Dat
     throw core::UserError("--likelihood " + source + ": the task has " + std::to_string(task->theta_dim()) +
                           " parameters and " + std::to_string(task->x_dim()) +
                           " numbers of x, but the model " + std::to_string(shape.theta_size()) + " and " +
-                          std::to_string(shape.x_size()));
+                          std::to_string(shape.x_size()) +
+                          (shape.x_places.empty() ? "" : ", because it sees some values of x (data.use_x)"));
   return std::make_unique<TaskLikelihood>(std::move(task));
 }
 
