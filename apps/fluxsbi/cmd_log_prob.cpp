@@ -13,6 +13,7 @@
 #include "density_arguments.hpp"
 #include "experiment/densities.hpp"
 #include "experiment/open_posterior.hpp"
+#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 
@@ -28,8 +29,10 @@ struct LogProbArguments : DensityArguments {
 
 // Contradictions among the options are reported before anything is loaded.
 void check_arguments(const LogProbArguments& arguments) {
-  if (!arguments.output.path.empty())
+  if (!arguments.output.path.empty()) {
     io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
+    io::refuse_input_as_output(arguments.output.path, {arguments.theta, arguments.x, arguments.values});
+  }
   const bool pair = !arguments.theta.empty() || !arguments.x.empty(), values = !arguments.values.empty();
   if (pair && values) throw core::UserError("--values holds theta and x already; leave out --theta and --x");
   if (!values && !arguments.given_names.empty())

@@ -9,6 +9,7 @@
 #include "density_arguments.hpp"
 #include "experiment/densities.hpp"
 #include "experiment/open_posterior.hpp"
+#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 
@@ -24,6 +25,7 @@ struct MapArguments : DensityArguments {
 
 int map_command(const MapArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
+  io::refuse_input_as_output(arguments.output.path, {arguments.x});
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);

@@ -18,6 +18,7 @@
 #include "experiment/open_posterior.hpp"
 #include "experiment/sampling.hpp"
 #include "experiment/watch.hpp"
+#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 #include "sample/files/sample_file.hpp"
@@ -149,6 +150,7 @@ int sample_command(const SampleArguments& arguments) {
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   const std::string output = sample::output_of_shard(arguments.output.path, arguments.shard, shard);
   io::check_output(output, arguments.output.force, sample::sample_extensions());
+  io::refuse_input_as_output(output, {arguments.x, arguments.given});
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   experiment::Execution execution = arguments.execution;
   if (arguments.shard == "auto") execution.device = experiment::device_of_process(execution.device);

@@ -12,6 +12,7 @@
 #include "data/simulate/exact_posterior.hpp"
 #include "data/simulate/simulation_config.hpp"
 #include "io/files.hpp"
+#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
 #include "number_range.hpp"
 
@@ -36,6 +37,7 @@ int simulate(const SimulateArguments& arguments) {
     throw core::UserError("-n is required: the number of simulations; or give rows of theta with --theta F");
   io::check_output(arguments.output.path, arguments.output.force || arguments.retry_failed,
                    io::writable_extensions());
+  io::refuse_input_as_output(arguments.output.path, {arguments.theta, arguments.posterior_of});
   if (!arguments.posterior_of.empty()) {
     if (arguments.task.empty()) throw core::UserError("--posterior needs a built-in task");
     if (!arguments.theta.empty())

@@ -198,7 +198,7 @@ CommandResult run(const Command& command) {
   auto pause = std::chrono::microseconds(200);
   while (!process.has_ended()) {
     result.timed_out = command.timeout_seconds > 0 && steady_seconds() - began > command.timeout_seconds;
-    result.too_long = output.size() > max_command_output || error.size() > max_command_output;
+    result.too_long = std::max(output.size(), error.size()) > command.most_output;
     result.stopped = command.stop && command.stop() != 0;
     if (result.timed_out || result.too_long || result.stopped) {
       process.end_group();
@@ -208,6 +208,7 @@ CommandResult run(const Command& command) {
     pause = std::min(pause * 2, std::chrono::microseconds(10000));  // quick commands end quickly
   }
   result.status = process.wait();
+  result.too_long = result.too_long || std::max(output.size(), error.size()) > command.most_output;
   if (!result.too_long) result.output = output.read(0);
   const size_t error_size = error.size();
   result.error_tail = error.read(error_size > tail_bytes ? error_size - tail_bytes : 0);

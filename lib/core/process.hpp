@@ -63,25 +63,26 @@ class Process {
   int status_ = 0;
 };
 
+inline constexpr size_t max_command_output = size_t{4} << 30;  ///< bytes of each stream
+
 /// A program to be run to its end.
 struct Command {
-  std::vector<std::string> arguments;    ///< the program, looked for in PATH, and its arguments
-  std::string_view input = {};           ///< standard input
-  std::vector<std::string> environment;  ///< "NAME=value", beside this process's own variables
-  double timeout_seconds = 0;            ///< 0: no limit
-  std::function<int()> stop = {};        ///< asked now and then; ends the program where it is not 0
+  std::vector<std::string> arguments;       ///< the program, looked for in PATH, and its arguments
+  std::string_view input = {};              ///< standard input
+  std::vector<std::string> environment;     ///< "NAME=value", beside this process's own variables
+  double timeout_seconds = 0;               ///< 0: no limit
+  std::function<int()> stop = {};           ///< asked now and then; ends the program where it is not 0
+  size_t most_output = max_command_output;  ///< bytes of each stream, which are kept in memory
 };
 
 struct CommandResult {
   int status = 0;          ///< exit status, or 128 + signal
   bool timed_out = false;  ///< ended after the time limit
-  bool too_long = false;  ///< ended because its output grew beyond max_command_output; `output` is empty then
-  bool stopped = false;   ///< ended because `stop` asked for it
-  std::string output;     ///< standard output
+  bool too_long = false;   ///< its output grew beyond most_output; `output` is empty then
+  bool stopped = false;    ///< ended because `stop` asked for it
+  std::string output;      ///< standard output
   std::string error_tail;  ///< the last 2000 bytes of standard error
 };
-
-inline constexpr size_t max_command_output = size_t{4} << 30;  ///< bytes of each stream
 
 /// Runs a command to its end, as Process::start_program starts it. A command that is ended before goes with
 /// all processes it started (Process::end_group). Safe to call from several threads. Throws std::system_error

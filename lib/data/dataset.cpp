@@ -24,6 +24,9 @@ void check_source(const DataOptions& options) {
   }
   const int sources = options.file.has_value() + !options.files.empty() + options.theta_file.has_value() +
                       options.task.has_value();
+  if (options.task && !options.ignore.empty())
+    throw core::UserError(
+        "data.ignore leaves out columns of text files, and data.task is no file; remove it");
   if (sources == 1) return;
   throw core::UserError(std::string(sources == 0 ? "no data: " : "data has more than one source: ") +
                         "give one of data.file (--data), data.files, data.theta_file with data.x_file, or "

@@ -93,6 +93,7 @@ class Pass {
   /// Throws what data.nan says of rows that are not finite (pad: that have no element, which are left out).
   void check_rows() const {
     if (bad_.empty()) return;
+    refuse_empty_columns();
     if (options_.nan == NanPolicy::pad) {
       if (std::ssize(bad_) < dataset_.rows->rows()) return;
       throw core::UserError(
@@ -137,6 +138,25 @@ class Pass {
   }
 
  private:
+  /// Whatever data.nan says, nothing can be learnt from a column that no row holds. The last elements of a
+  /// set may be such columns.
+  void refuse_empty_columns() const {
+    if (options_.nan == NanPolicy::pad) return;
+    std::vector<std::string> empty;
+    for (const SideSurvey* side : {&theta_, &x_}) {
+      for (size_t i = 0; i < side->tallies().size(); ++i) {
+        if (side->tallies()[i].missing() == dataset_.rows->rows()) empty.push_back(side->features()[i]);
+      }
+    }
+    if (empty.empty()) return;
+    const bool one = empty.size() == 1;
+    throw core::UserError(dataset_.source + ": " + core::list_first(empty, 6) + (one ? " is" : " are") +
+                          " missing (NaN or infinite) in every row, so nothing can be learnt from " +
+                          (one ? "it; leave this column" : "them; leave these columns") +
+                          " out (data.ignore does so with columns of text), or set data.nan: pad if x holds "
+                          "sets or series of varying length");
+  }
+
   /// Whether row i of the block goes on; notes it as bad where it does not.
   bool is_kept(int64_t first, int64_t i) {
     if (options_.nan == NanPolicy::pad) {

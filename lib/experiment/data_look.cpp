@@ -40,7 +40,8 @@ CheckOutcome check_data(const config::Value& document, const Execution& executio
   CheckOutcome outcome{run.dataset().source, run.look()};
   const bool is_said = std::any_of(
       outcome.look.findings.begin(), outcome.look.findings.end(), [](const data::Finding& finding) {
-        return finding.kind == "failed-rows" && finding.severity == data::Severity::error;
+        return (finding.kind == "failed-rows" || finding.kind == "empty-columns") &&
+               finding.severity == data::Severity::error;
       });
   if (!refused.empty() && !is_said) {
     outcome.look.findings.insert(

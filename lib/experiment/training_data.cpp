@@ -49,12 +49,13 @@ void TrainingRun::open_data() {
                  ? data::open_online(experiment_.data, experiment_.simulator, experiment_.prior, seed_,
                                      core::stop_requested, execution_.ranks)
                  : data::open_dataset(experiment_.data, seed_);
+  const int64_t parameters = dataset_.shape.theta_size();
+  data::make_prior(experiment_.prior, parameters);  // says what does not fit before any work
   if (experiment_.prior.kind == data::PriorKind::none) {
     dataset_.prior.transform = experiment_.prior.transform;
     experiment_.prior = dataset_.prior;
   }
   if (teacher_) require_variables_of_teacher();
-  data::make_prior(experiment_.prior, dataset_.shape.theta_size());  // says what does not fit before any work
   unresolved_ = experiment_.model->clone();
   seen_ = model::resolve(*experiment_.model, experiment_.embedding, dataset_.shape);
   if (!experiment_.x_choice.empty()) core::log::info(experiment_.x_choice);

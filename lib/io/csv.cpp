@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "io/content.hpp"
 #include "io/csv_fields.hpp"
 #include "io/source.hpp"
 
@@ -156,7 +157,10 @@ std::string remedy_for(std::string_view text, std::string_view column) {
   if (digits >= 6 && text.find_first_of(":/-", 1) != std::string_view::npos &&
       text.find_first_of("eE") == std::string_view::npos)
     return "; write times and dates as numbers, days since the first say";
-  if (text.find_first_not_of("0123456789.,eEdD+-") == std::string_view::npos) return "";
+  if (text.find_first_not_of("0123456789.,eEdD+-") == std::string_view::npos)
+    return text.find_first_of("eEdD") == std::string_view::npos
+               ? ""
+               : "; numbers beyond float64 (1e-308 to 1e308) need another unit, and those that are 0 a 0";
   if (std::isdigit(static_cast<unsigned char>(text.front())) || text.front() == '-')
     return "; write the number alone, without a unit or a sign behind it";
   return "; write numbers, or leave the column out";
@@ -308,7 +312,9 @@ Csv parse_csv(std::string_view text, const std::string& name, const CsvOptions& 
 }
 
 Csv load_csv(const std::string& path, const CsvOptions& options) {
-  const auto bytes = FileSource(path).read_all();
+  const FileSource file(path);
+  refuse_other_content(file, Content::unknown, "text");
+  const auto bytes = file.read_all();
   Csv csv = parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, options);
   for (const std::string& remark : csv.remarks) core::log::info_once(path + ": " + remark);
   return csv;

@@ -53,15 +53,41 @@ Keys missing_filters(hid_t dataset) {
   return missing;
 }
 
+/// A number that is attached to a dataset; `usual` where there is none.
+double number_attribute(hid_t dataset, const char* name, double usual) {
+  if (H5Aexists(dataset, name) <= 0) return usual;
+  const Handle attribute(H5Aopen(dataset, name, H5P_DEFAULT), H5Aclose);
+  const Handle space(H5Aget_space(attribute), H5Sclose), type(H5Aget_type(attribute), H5Tclose);
+  const H5T_class_t kind = H5Tget_class(type);
+  const bool number = (kind == H5T_FLOAT || kind == H5T_INTEGER) && H5Sget_simple_extent_npoints(space) == 1;
+  double value = usual;
+  return number && H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) >= 0 ? value : usual;
+}
+
+/// What netCDF's conventions say has been done to the numbers; empty for none.
+std::string packing(hid_t dataset) {
+  const double factor = number_attribute(dataset, "scale_factor", 1),
+               offset = number_attribute(dataset, "add_offset", 0);
+  if (factor == 1 && offset == 0) return {};
+  return "packed numbers, which stand for number * " + core::number_text(factor) + " + " +
+         core::number_text(offset) +
+         " (its attributes scale_factor and add_offset): save it unpacked, for example by ncpdq -U, or by "
+         "xarray without an encoding";
+}
+
+std::string in_brackets(const std::string& reason) {
+  return reason.empty() ? "" : " (" + reason + ")";
+}
+
 }  // namespace
 
 File::File(Handle id, std::string name, uint64_t size)
     : id_(std::move(id)), name_(std::move(name)), size_(size) {
-  if (!id_.valid()) fail("cannot be read as HDF5 (" + last_failure().message + ")");
+  if (!id_.valid()) fail("cannot be read as HDF5" + in_brackets(last_failure().message));
 }
 
 void File::fail(const std::string& what) const {
-  throw core::UserError(name_ + ": " + what + "; the file is damaged or of another format");
+  throw core::UserError(name_ + ": " + what + "; the file is damaged, cut off, or of another format");
 }
 
 void File::fail_dataset(const std::string& name) const {
@@ -74,7 +100,7 @@ void File::fail_dataset(const std::string& name) const {
         ", which fluxsbi cannot undo; where that filter is installed, rewrite the file with gzip: "
         "h5repack -f GZIP=4 FILE NEW_FILE");
   }
-  fail("dataset '" + name + "' cannot be read (" + reason + ")");
+  fail("dataset '" + name + "' cannot be read" + in_brackets(reason));
 }
 
 Keys File::names(bool hard) const {
@@ -88,7 +114,7 @@ Keys File::names(bool hard) const {
     return 0;
   };
   if (H5Lvisit(id_, H5_INDEX_NAME, H5_ITER_INC, visit, &found) < 0)
-    fail("its groups cannot be read (" + last_failure().message + ")");
+    fail("its groups cannot be read" + in_brackets(last_failure().message));
   return std::move(found.names);
 }
 
@@ -128,6 +154,11 @@ Dataset File::open(const std::string& name, size_t cache_bytes) {
   read_type(dataset);
   read_shape(dataset);
   refuse_other_files(dataset);
+  const std::string packed = packing(dataset.id);
+  if (dataset.dtype && !packed.empty()) {
+    dataset.dtype.reset();
+    dataset.problem = packed;
+  }
   return dataset;
 }
 

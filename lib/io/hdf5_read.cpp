@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "io/content.hpp"
 #include "io/hdf5.hpp"
 #include "io/hdf5_file.hpp"
 #include "io/isolated.hpp"
@@ -87,6 +88,12 @@ ArrayInfo receive_info(Isolated& child, const std::string& name, bool only_list)
   return info;
 }
 
+uint64_t size_of_hdf5(const std::string& path) {
+  const FileSource file(path);
+  refuse_other_content(file, Content::hdf5, "HDF5");
+  return file.size();
+}
+
 Arrays receive_arrays(const Request& request) {
   Isolated child = start(request);
   Arrays arrays;
@@ -103,7 +110,7 @@ Arrays receive_arrays(const Request& request) {
 }  // namespace
 
 Arrays load_hdf5(const std::string& path, const std::optional<std::vector<std::string>>& keys) {
-  return receive_arrays({path, {}, FileSource(path).size(), keys, false});
+  return receive_arrays({path, {}, size_of_hdf5(path), keys, false});
 }
 
 Arrays parse_hdf5(std::span<const std::byte> bytes, const std::string& name) {
@@ -111,7 +118,7 @@ Arrays parse_hdf5(std::span<const std::byte> bytes, const std::string& name) {
 }
 
 std::vector<ArrayInfo> list_hdf5(const std::string& path) {
-  const Request request{path, {}, FileSource(path).size(), {}, true};
+  const Request request{path, {}, size_of_hdf5(path), {}, true};
   Isolated child = start(request);
   std::vector<ArrayInfo> list;
   while (child.next()) list.push_back(receive_info(child, path, true));

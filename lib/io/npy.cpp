@@ -5,6 +5,7 @@
 
 #include "core/text.hpp"
 #include "io/atomic_file.hpp"
+#include "io/content.hpp"
 
 namespace fluxsbi::io {
 
@@ -56,6 +57,7 @@ Array read_npy(Stream& in) {
 
 Array load_npy(const std::string& path) {
   const FileSource file(path);
+  refuse_other_content(file, Content::npy, "a .npy array");
   SourceStream stream(file);
   return read_npy(stream);
 }

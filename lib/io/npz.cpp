@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "io/content.hpp"
 #include "io/npy.hpp"
 #include "io/zip.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 // The members that are arrays, with the key that numpy gives them: the name without ".npy".
 std::vector<std::pair<std::string, zip::Member>> arrays_in(const Source& source) {
   constexpr std::string_view suffix = ".npy";
+  refuse_other_content(source, Content::zip, "a .npz archive");
   std::vector<std::pair<std::string, zip::Member>> found;
   for (auto& member : zip::read_directory(source)) {
     if (!member.name.ends_with(suffix)) continue;

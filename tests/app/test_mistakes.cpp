@@ -81,6 +81,15 @@ TEST_CASE("a config's mistakes are all named with line and column", "[app][mista
   CHECK_FALSE(std::filesystem::exists(folder.file("run")));
 }
 
+TEST_CASE("ends of a prior without its kind are refused, not dropped", "[app][mistake]") {
+  const TemporaryFolder folder;
+  save(folder.file("sims.npz"), ramp(400), {200, 2}, ramp(400), {200, 2});
+  io::write_text(folder.file("p.yaml"), "prior: {low: [-1, -1], high: [1, 1]}\n");
+  refuses({"train", folder.file("p.yaml"), "--data", folder.file("sims.npz"), "-o", folder.file("run")},
+          "prior.low has no meaning for prior.kind: none; set prior.kind: box");
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
 TEST_CASE("what does not fit together in a model is refused", "[app][mistake]") {
   const TemporaryFolder folder;
   const auto train = [&](const std::string& model) {
@@ -158,6 +167,9 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
   refuses(sample("run", "x.npz", {"--set", "sampling.atol=0"}), "sampling.atol must be above 0");
   refuses(sample("run", "x.npz", {"--shard", "3/3"}), "--shard 3/3 is not a part of a whole");
   refuses(sample("run", "x.npz", {"--device", "gpu"}), "--device gpu: must be auto, cpu, cuda or cuda:i");
+  refuses({"sample", folder.file("run"), "--x", folder.file("x.npz"), "-n", "3", "-o", folder.file("x.npz"),
+           "--force"},
+          "x.npz that is read; name another output");
   if (!std::filesystem::exists("/dev/nvidiactl"))
     refuses(sample("run", "x.npz", {"--device", "cuda"}), "--device cuda: CUDA cannot be used");
 
@@ -206,6 +218,19 @@ TEST_CASE("a run is not overwritten, and a checkpoint of another config is not r
   io::write_text(folder.file("run/config.yaml"), text.replace(at, 14, "batch_size: 16"));
   std::filesystem::remove(folder.file("run/model.safetensors"));
   refuses({"resume", folder.file("run"), "--steps", "60"}, "training.batch_size");
+}
+
+TEST_CASE("a limit on memory below what LibTorch's libraries take is said", "[app][mistake]") {
+  const TemporaryFolder folder;
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+  const rlimit little{400'000'000, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_AS, &little) == 0);
+  const Outcome outcome =
+      run({"sample", folder.file("run"), "--x", "x.csv", "-n", "3", "-o", folder.file("o.npz")});
+  setrlimit(RLIMIT_AS, &before);
+  CHECK(outcome.code == 1);
+  CHECK(holds(outcome.output, "the limit on memory (ulimit -v) is 400 MB"));
 }
 
 TEST_CASE("a full disk is an error and leaves no file", "[app][mistake]") {

@@ -74,6 +74,16 @@ TEST_CASE("a command that is ended goes with its children", "[core][process]") {
   CHECK(core::steady_seconds() - began < much_less_than_the_sleep);
 }
 
+TEST_CASE("a command that writes more than it may is ended, and its output is not kept", "[core][process]") {
+  for (const char* text : {"yes", "head -c 300000 /dev/zero"}) {
+    const auto result = core::run(
+        {.arguments = {"sh", "-c", text}, .environment = {}, .timeout_seconds = 100, .most_output = 200000});
+    CHECK(result.too_long);
+    CHECK(result.output.empty());
+    CHECK_FALSE(result.timed_out);
+  }
+}
+
 TEST_CASE("a command ends when its caller is asked to stop", "[core][process]") {
   int asked = 0;
   const auto result = core::run(

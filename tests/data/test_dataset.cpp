@@ -10,6 +10,7 @@
 #include "data/loaded.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/simulate.hpp"
+#include "io/atomic_file.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;
@@ -166,6 +167,22 @@ TEST_CASE("an x that is there and cannot be read is not absent", "[data][dataset
   const auto options = from_file(scratch.write("b.npz", bytes));
   REQUIRE_USER_ERROR(load_dataset(options, 0), says("'x': holds Python objects") && says("data.nan: pad"));
   REQUIRE_USER_ERROR(data::dataset_shape(options), says("data.nan: pad"));
+}
+
+TEST_CASE("keys of text are refused for arrays, and those of arrays for text", "[data][dataset]") {
+  const Scratch scratch;
+  io::save_arrays(scratch.path("a.npz"), {{"theta", counting({3, 2})}, {"x", counting({3, 2})}});
+  auto arrays = from_file(scratch.path("a.npz"));
+  arrays.ignore = {"x_0"};
+  REQUIRE_USER_ERROR(load_dataset(arrays, 0),
+                     says("data.ignore leaves out columns of text files") && says("save them without"));
+  io::write_text(scratch.path("a.csv"), "theta_0,x_0\n1,2\n3,4\n");
+  auto text = from_file(scratch.path("a.csv"));
+  text.x_key = "data";
+  REQUIRE_USER_ERROR(load_dataset(text, 0), says("data.x_key is for files of arrays"));
+  auto turned = from_file(scratch.path("a.csv"));
+  turned.transposed = true;
+  REQUIRE_USER_ERROR(load_dataset(turned, 0), says("data.transposed is for files of arrays"));
 }
 
 TEST_CASE("theta and x may have other keys", "[data][dataset]") {

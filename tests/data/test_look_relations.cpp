@@ -1,5 +1,6 @@
 // What the look before training says of columns, and of what they have to do with each other.
 #include <algorithm>
+#include <cmath>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -46,6 +47,26 @@ TEST_CASE("discrete, constant, duplicate and collinear columns are told", "[data
     for (int64_t row = 0; row < 2000; ++row) sims.x_at(row, 0) = 4;
     CHECK(says_text(find(sims.look(), "constant")->text, "x_0 (= 4)"));
   }
+}
+
+TEST_CASE("theta on a plane is told by the parameter that the others tell", "[data][look]") {
+  Sims sims(2000);
+  CHECK(find(sims.look(), "dependent") == nullptr);
+  std::vector<double> fractions;  // three that sum to 1
+  core::Philox random(3, core::Purpose::test);
+  for (int64_t row = 0; row < 2000; ++row) {
+    const double a = -std::log(random.uniform()), b = -std::log(random.uniform()),
+                 c = -std::log(random.uniform());
+    for (const double part : {a, b, c}) fractions.push_back(part / (a + b + c));
+  }
+  sims.theta = fractions;
+  data::Dataset dataset = sims.dataset();
+  dataset.shape.theta_dim = 3;
+  dataset.theta_names = {"a", "b", "c"};
+  const auto look = data::look(dataset, {}, {});
+  REQUIRE(find(look, "dependent"));
+  CHECK(find(look, "dependent")->severity == Severity::warning);
+  CHECK(find(look, "dependent")->variables == std::vector<std::string>{"c"});
 }
 
 TEST_CASE("a value that repeats among others, and a negative one among positive ones, are told",

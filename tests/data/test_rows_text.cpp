@@ -33,6 +33,12 @@ TEST_CASE("rows of text may mix separators, and hold comments and Fortran's expo
   REQUIRE(std::isnan(rows[4].values[0]));
 }
 
+TEST_CASE("only as many rows are read as are asked for", "[data][rows]") {
+  CHECK(data::read_rows("h\n1\n2\n3\n", 2).size() == 2);
+  CHECK(data::read_rows("1\n2\n", 2).size() == 2);
+  CHECK(data::read_rows("1\n2\n", 5).size() == 2);
+}
+
 TEST_CASE("decimal commas are no separators", "[data][rows]") {
   for (const char* text : {"0,5;-0,25\n", "0,5 1,25\n", "1,5\t2,5\n"}) {
     const auto rows = data::read_rows(text);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
@@ -120,6 +121,45 @@ TEST_CASE("a column that varies by rounding alone counts as constant", "[data][s
   REQUIRE_USER_ERROR(fit_standardiser(barely, 1, std::vector<int64_t>{0, 1, 2}, Standardise::per_feature,
                                       false, data::default_names("x", 1)),
                      says("the column x_0 is constant"));
+}
+
+TEST_CASE("a constant column is one whatever it holds and however long it is", "[data][standardise]") {
+  constexpr int64_t rows = 50000;
+  std::vector<int64_t> all(rows);
+  std::iota(all.begin(), all.end(), int64_t{0});
+  for (const double value : {0.1, 1.0 / 3, -999.9, 1.7e18, 9.96921e36, 1e-300}) {
+    CAPTURE(value);
+    const auto fitted = [&](bool keep) {
+      data::StandardiserFit fit(
+          1, {.keep_constant = keep, .names = data::default_names("x", 1), .single = false},
+          core::Philox(1, core::Purpose::test));
+      fit.add(std::vector<double>(rows, value), all);
+      return fit.finish();
+    };
+    REQUIRE_USER_ERROR(fitted(false), says("the column x_0 is constant"));
+    const auto kept = fitted(true);
+    CHECK(kept.mean[0] == value);
+    CHECK(kept.scale[0] == 1);
+  }
+}
+
+TEST_CASE("the mean of values with a large offset is exact to a part of their spread",
+          "[data][standardise]") {
+  constexpr int64_t rows = 50000;
+  constexpr double offset = 1e9, step = 1.0 / 1048576;  // of which offset is a multiple
+  std::vector<int64_t> all(rows);
+  std::iota(all.begin(), all.end(), int64_t{0});
+  std::vector<double> values;
+  for (int64_t i = 0; i < rows; ++i) values.push_back(offset + step * static_cast<double>(i * 7919 % 1009));
+  data::StandardiserFit fit(1, {.names = data::default_names("x", 1), .single = false},
+                            core::Philox(1, core::Purpose::test));
+  fit.add(values, all);
+  double steps = 0;
+  for (int64_t i = 0; i < rows; ++i) steps += static_cast<double>(i * 7919 % 1009);
+  const auto fitted = fit.finish();
+  // Half a place of a double near 1e9 is 6e-8; the spread is 2.8e-4.
+  CHECK_THAT(fitted.mean[0] - offset, WithinAbs(step * steps / rows, 1.2e-7));
+  CHECK_THAT(fitted.scale[0], WithinRel(step * 1009 / std::sqrt(12.0), 1e-3));
 }
 
 TEST_CASE("many constant columns are counted, channels are numbered", "[data][standardise]") {

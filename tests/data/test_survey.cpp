@@ -181,6 +181,17 @@ TEST_CASE("impute refuses NaN in theta, infinite values and columns without a va
   REQUIRE_USER_ERROR(data::survey(empty.dataset(), impute, 0), says("v is missing (NaN) in every row"));
 }
 
+TEST_CASE("a column that every row lacks is named, whatever is done about NaN", "[data][survey]") {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const NanPolicy policy : {NanPolicy::error, NanPolicy::drop}) {
+    Table table = random_table(40);
+    for (size_t row = 0; row < 40; ++row) table.x[2 * row + 1] = nan;
+    table.x[6] = nan;
+    REQUIRE_USER_ERROR(data::survey(table.dataset(), options_with(policy), 0),
+                       says("v is missing (NaN or infinite) in every row") && says("data.ignore"));
+  }
+}
+
 TEST_CASE("what a row usually lacks is what rows lack, and what is hidden besides",
           "[data][survey][missing]") {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();

@@ -3,6 +3,7 @@
 
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
 #include "io/support.hpp"
 
@@ -10,6 +11,19 @@ using namespace fluxsbi;
 using namespace fluxsbi::io;
 using namespace fluxsbi::io::test;
 using Catch::Matchers::ContainsSubstring;
+
+TEST_CASE("what is read is no output, even by another name", "[io][output]") {
+  const Folder folder;
+  write_file(folder.file("x.npz"), "observations");
+  std::filesystem::create_symlink(folder.file("x.npz"), folder.file("link.npz"));
+  for (const std::string& output : {folder.file("x.npz"), folder.file("link.npz")}) {
+    CHECK_THROWS_WITH(refuse_input_as_output(output, {"", folder.file("x.npz")}),
+                      ContainsSubstring("is the file " + folder.file("x.npz") + " that is read"));
+    CHECK_THROWS_WITH(refuse_input_as_output(output, {folder.file("x.npz") + ":key"}),
+                      ContainsSubstring("name another output"));
+  }
+  refuse_input_as_output(folder.file("new.npz"), {"", folder.file("x.npz"), folder.file("absent.npz")});
+}
 
 TEST_CASE("an extension is compared in lower case", "[io][output]") {
   CHECK(extension_of("folder.d/a.NPZ") == ".npz");

@@ -167,6 +167,26 @@ SidePair same_rows(SidePair pair, const FileKeys& keys, const std::string& sourc
                              : ""));
 }
 
+/// Columns of arrays have no names in the file by which they could be left out.
+void refuse_ignore(const std::string& path, const FileKeys& keys) {
+  if (keys.ignore.empty()) return;
+  throw core::UserError(
+      path + ": data.ignore leaves out columns of text files, and this file holds arrays; " +
+      "save them without the columns " + core::list_first(keys.ignore, 6) + ", and remove data.ignore");
+}
+
+void refuse_keys_of_arrays(const std::string& path, const FileKeys& keys) {
+  const std::string key = keys.theta != FileKeys().theta    ? "data.theta_key"
+                          : keys.x != FileKeys().x          ? "data.x_key"
+                          : keys.transposed.value_or(false) ? "data.transposed"
+                                                            : "";
+  if (key.empty()) return;
+  throw core::UserError(path + ": " + key + " is for files of arrays, and this is text; " +
+                        (key == "data.transposed" ? "write a simulation a line"
+                                                  : "name the columns in data.names.theta and data.names.x") +
+                        ", and remove " + key);
+}
+
 uint64_t bytes_of(const std::optional<io::ArrayInfo>& info) {
   return info ? io::checked_bytes(info->shape, info->dtype).value_or(0) : 0;
 }
@@ -186,6 +206,7 @@ Side no_x(const Side& theta) {
 
 SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file, Loading loading,
                        const FileKeys& keys) {
+  refuse_ignore(theta_file, keys);
   const bool transposed = keys.transposed.value_or(false);
   Side theta = open_npy(theta_file, transposed, loading);
   return same_rows({std::move(theta), open_npy(x_file, transposed, loading), {}, {}}, keys,
@@ -194,7 +215,11 @@ SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file,
 
 SidePair open_pair(const std::string& path, const std::vector<std::string>& theta_names,
                    const std::vector<std::string>& x_names, Loading loading, const FileKeys& keys) {
-  if (io::is_text_table(path)) return load_text_pair(path, theta_names, x_names, keys.ignore);
+  if (io::is_text_table(path)) {
+    refuse_keys_of_arrays(path, keys);
+    return load_text_pair(path, theta_names, x_names, keys.ignore);
+  }
+  refuse_ignore(path, keys);
   if (const auto files = npy_files(path)) return open_npy_pair(files->first, files->second, loading, keys);
   return same_rows(open_keys(path, keys, loading), keys, path);
 }

@@ -199,8 +199,9 @@ void find_histogram(ColumnFacts& facts, std::span<const double> sorted) {
 }
 
 void find_moments(ColumnFacts& facts, std::span<const double> values) {
-  for (const double value : values) facts.mean += value;
-  facts.mean /= static_cast<double>(values.size());
+  // Of differences from the first value: a constant column then has no deviation, whatever it holds.
+  for (const double value : values) facts.mean += value - values.front();
+  facts.mean = values.front() + facts.mean / static_cast<double>(values.size());
   double squares = 0;
   for (const double value : values) squares += (value - facts.mean) * (value - facts.mean);
   facts.deviation = std::sqrt(squares / static_cast<double>(values.size()));

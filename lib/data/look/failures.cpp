@@ -51,7 +51,7 @@ std::vector<Finding> find_failures(const RowSample& sample, FailedRows counted,
     finding.severity = Severity::error;
     finding.remedy =
         "correct them (another unit for numbers that are too large), or set data.nan: drop to leave such "
-        "rows out, or impute where values of x alone are missing";
+        "rows out, impute where values of x alone are missing, or pad for sets and series of varying length";
   } else if (policy == NanPolicy::drop) {
     finding.severity = share > few_failures ? Severity::warning : Severity::note;
     finding.text += " and are left out";

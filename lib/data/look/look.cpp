@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <unordered_set>
 #include <utility>
 
 #include "core/text.hpp"
@@ -14,16 +13,15 @@
 #include "data/look/independence.hpp"
 #include "data/look/outside.hpp"
 #include "data/look/relations.hpp"
+#include "data/look/repeats.hpp"
 #include "data/look/sample.hpp"
 #include "data/precision.hpp"
-#include "io/atomic_file.hpp"
 
 namespace fluxsbi::data {
 
 namespace {
 
 constexpr int64_t few_rows = 100;
-constexpr double often_repeated = 0.01;  // share of rows that occur before
 
 std::vector<ColumnFacts> facts_of(const RowSample& sample, const std::vector<std::string>& names, bool theta,
                                   std::span<const ColumnTally> tallies, bool single) {
@@ -75,11 +73,14 @@ class Looking {
 
   Look run() {
     find_row_findings();
+    const bool empty_columns = find_empty_columns();
     const bool counted = look_.rows > look_.looked_at && sample_.failed_are_out && request_.dropped;
     if (counted) look_.failed = *request_.dropped;
-    add(find_failures(sample_,
-                      {counted ? look_.failed : sample_.failures(), counted ? look_.rows : sample_.rows},
-                      look_.theta, options_.nan, request_.joint));
+    if (!empty_columns) {  // else all rows fail, for one reason
+      add(find_failures(sample_,
+                        {counted ? look_.failed : sample_.failures(), counted ? look_.rows : sample_.rows},
+                        look_.theta, options_.nan, request_.joint));
+    }
     if (request_.prior) {
       auto outside = find_outside(sample_, dataset_.rows->theta(), *request_.prior, look_.theta);
       if (outside.empty()) outside = find_other_distribution(sample_, *request_.prior, look_.theta);
@@ -106,7 +107,7 @@ class Looking {
   }
 
   void find_row_findings() {
-    if (look_.rows == look_.looked_at && used_rows() < few_rows) {
+    if (look_.rows == look_.looked_at && used_rows() > 0 && used_rows() < few_rows) {
       add({Severity::warning,
            "few-rows",
            {},
@@ -116,28 +117,24 @@ class Looking {
            "a network needs hundreds at least; simulate more",
            ""});
     }
-    std::unordered_set<uint64_t> seen;
-    int64_t repeats = 0;
-    for (int64_t row = 0; row < sample_.rows; ++row) {
-      if (sample_.used(row)) repeats += !seen.insert(hash_of(row)).second;
-    }
-    if (static_cast<double>(repeats) > often_repeated * static_cast<double>(sample_.rows)) {
-      add({Severity::warning,
-           "repeated-rows",
-           {},
-           static_cast<double>(repeats) / static_cast<double>(sample_.rows),
-           rows_text(repeats, sample_.rows) + " repeat an earlier row, theta and x",
-           "validation rows that also train hide overfitting; leave the copies out, or give each simulation "
-           "a seed of its own",
-           ""});
-    }
+    add(find_repeats(sample_, look_.theta, look_.x));
   }
 
-  uint64_t hash_of(int64_t row) const {
-    const auto theta = std::as_bytes(sample_.theta_row(row)), x = std::as_bytes(sample_.x_row(row));
-    const uint64_t first = io::crc32(x, io::crc32(theta)),
-                   second = io::crc32(theta, io::crc32(x, 0x9e3779b9u));
-    return first << 32 | second;
+  // Whether there are columns that no row holds; a set's last element may be one.
+  bool find_empty_columns() {
+    if (dataset_.shape.padded) return false;
+    std::vector<FindingItem> empty;
+    for (const auto* side : {&look_.theta, &look_.x}) {
+      for (const ColumnFacts& column : *side) {
+        if (sample_.rows > 0 && column.missing == sample_.rows) empty.push_back({column.name, "", 1});
+      }
+    }
+    if (empty.empty()) return false;
+    add(grouped(Severity::error, "empty-columns", std::move(empty), "missing in every row: ", "",
+                "nothing can be learnt from it; leave it out (data.ignore does so with a column of text), "
+                "mend what writes it, or set data.nan: pad if x holds sets or series of varying length",
+                "data.ignore"));
+    return true;
   }
 
   // What later observations are compared with.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <unordered_map>
 #include <utility>
 
@@ -16,6 +17,8 @@ constexpr int64_t most_rows = 1000, least_rows = 20;
 constexpr size_t most_columns = 600;
 constexpr double one_direction = 0.999, tells_exactly = 1 - 1e-7, tells_each_other = 0.9999;
 constexpr double cut = 10;
+constexpr size_t most_parameters = 100;
+constexpr double own_variance = 1e-4;  // a parameter with less of it is a function of others
 
 // The columns of both sides, theta's first, over some rows.
 class Columns {
@@ -129,6 +132,40 @@ Pairs correlated(const Columns& columns, const std::vector<std::pair<size_t, siz
   return pairs;
 }
 
+// The numbers of theta that are linear functions of those before them; two of one direction are left to the
+// pairs.
+std::vector<FindingItem> dependent(const Columns& columns, size_t parameters,
+                                   const std::vector<std::pair<size_t, size_t>>& copies, const Pairs& pairs) {
+  std::vector<FindingItem> items;
+  std::vector<std::vector<double>> directions;  // orthonormal
+  const size_t most =
+      std::min(parameters, std::min(most_parameters, static_cast<size_t>(columns.rows()) / 5));
+  for (size_t i = 0; i < most; ++i) {
+    const std::vector<float> unit = columns.unit(i);
+    if (unit.empty()) continue;
+    std::vector<double> rest(unit.begin(), unit.end());
+    for (const auto& direction : directions) {
+      const double share = std::inner_product(rest.begin(), rest.end(), direction.begin(), 0.0);
+      for (size_t k = 0; k < rest.size(); ++k) rest[k] -= share * direction[k];
+    }
+    const double own = std::inner_product(rest.begin(), rest.end(), rest.begin(), 0.0);
+    if (own < own_variance) {
+      const std::string& name = columns.facts(i).name;
+      const bool of_pair = std::any_of(pairs.theta.begin(), pairs.theta.end(), [&](const FindingItem& pair) {
+        return pair.name.ends_with(" and " + name);
+      });
+      const bool copy =
+          std::any_of(copies.begin(), copies.end(), [i](const auto& known) { return known.first == i; });
+      if (!of_pair && !copy && directions.size() >= 2)
+        items.push_back({name, percent_text(1 - own) + " of its variance", 1 - own});
+      continue;
+    }
+    for (double& value : rest) value /= std::sqrt(own);
+    directions.push_back(std::move(rest));
+  }
+  return items;
+}
+
 }  // namespace
 
 std::vector<Finding> find_relations(const RowSample& sample, std::span<const ColumnFacts> theta,
@@ -151,6 +188,15 @@ std::vector<Finding> find_relations(const RowSample& sample, std::span<const Col
                 "their prior is nearly a line, on which a density has no room; keep one of them, or "
                 "learn one and their difference",
                 ""));
+  }
+  const auto functions = dependent(columns, theta.size(), repeats, pairs);
+  if (!functions.empty()) {
+    findings.push_back(grouped(
+        Severity::warning, "dependent", functions,
+        "parameters that are a linear function of the others: ", "",
+        "all of theta lies on a plane then, on which a density has no room; leave one of them out and "
+        "compute it from the others (of fractions that sum to 1, the last)",
+        ""));
   }
   if (!pairs.leaks.empty()) {
     findings.push_back(grouped(Severity::warning, "tells-theta", pairs.leaks,

@@ -160,8 +160,15 @@ void fit_lengths(PriorOptions& options, int64_t dim, std::vector<std::string>& p
     const std::string name = std::string("prior.") + key.name;
     if (!belongs(options.kind, key.member)) {
       if (!values.empty()) {
-        problems.push_back(name + " has no meaning for prior.kind: " + config::name_of(options.kind) +
-                           "; remove it or choose another kind");
+        const bool bounds = belongs(PriorKind::box, key.member);
+        problems.push_back(
+            name + " has no meaning for prior.kind: " + config::name_of(options.kind) + "; " +
+            (options.kind != PriorKind::none
+                 ? "remove it or choose another kind"
+                 : std::string("set prior.kind: ") +
+                       (bounds ? "box (uniform between low and high) or custom (a support alone)"
+                               : "normal or lognormal") +
+                       ", or remove it"));
       }
       continue;
     }

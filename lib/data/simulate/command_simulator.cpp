@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <system_error>
 #include <utility>
 
@@ -27,16 +28,34 @@ struct CommandSimulator::Attempt {
 
 namespace {
 
+constexpr size_t lines_beyond =
+    1000000;  // so many more than were asked for come of a program that never ends
+
+int64_t workers_of(const SimulatorOptions& options) {
+  return options.workers.value_or(core::usable_threads());
+}
+
+// What one run may write: the numbers of a text take up to eight times as much memory as it, and workers run
+// side by side.
+size_t most_output(const SimulatorOptions& options) {
+  constexpr uint64_t least = uint64_t{64} << 20, share = 16;
+  const auto workers = static_cast<uint64_t>(workers_of(options));
+  return std::clamp<uint64_t>(core::available_memory() / (share * workers), least, core::max_command_output);
+}
+
 std::string reason_of(const core::CommandResult& result, const SimulatorOptions& options, size_t rows,
-                      size_t lines) {
+                      size_t lines, size_t most) {
   if (result.timed_out) {
     return "ran longer than simulator.timeout_seconds = " + core::number_text(options.timeout_seconds);
   }
-  if (result.too_long) return "wrote more than " + core::bytes_text(core::max_command_output);
+  if (result.too_long) return "wrote more than " + core::bytes_text(static_cast<double>(most));
   if (result.status > 128) return "ended by signal " + std::to_string(result.status - 128);
   if (result.status != 0) return "exit status " + std::to_string(result.status);
   const auto wanted = rows * static_cast<size_t>(options.lines);
   if (lines == wanted) return {};
+  if (lines > wanted + lines_beyond)
+    return "wrote more than " + std::to_string(lines - 1) + " lines of x for " +
+           core::count_text(static_cast<int64_t>(rows), "row") + " of theta";
   if (options.lines > 1)
     return "wrote " + core::count_text(static_cast<int64_t>(lines), "line") + " of x for " +
            core::count_text(static_cast<int64_t>(rows), "row") + " of theta, which take " +
@@ -93,7 +112,7 @@ std::string with_last_lines(const std::string& reason, const std::string& error_
 // each.
 std::vector<std::string> thread_limits(const SimulatorOptions& options) {
   std::vector<std::string> limits;
-  const int64_t workers = options.workers.value_or(core::usable_threads());
+  const int64_t workers = workers_of(options);
   for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}) {
     if (workers > 1 && std::getenv(name) == nullptr) limits.push_back(std::string(name) + "=1");
   }
@@ -171,18 +190,23 @@ CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span
                                        "FLUXSBI_ROWS=" + std::to_string(rows)};
   for (auto& limit : thread_limits(options_)) environment.push_back(std::move(limit));
   const std::string input = write_rows(theta_names_, theta);
+  const size_t most = most_output(options_);
   const auto result = run_shell({.arguments = {"/bin/sh", "-c", *options_.command},
                                  .input = input,
                                  .environment = environment,
                                  .timeout_seconds = timeout_seconds,
-                                 .stop = stop_});
+                                 .stop = stop_,
+                                 .most_output = most});
   Attempt attempt;
   attempt.error_tail = result.error_tail;
   attempt.batch.stopped = result.stopped;
   attempt.timed_out = result.timed_out;
   if (result.stopped) return attempt;
-  auto lines = read_rows(result.output);
-  attempt.reason = reason_of(result, options_, rows, lines.size());
+  std::vector<ParsedRow> lines;  // of a run that ended well
+  if (result.status == 0 && !result.timed_out) {
+    lines = read_rows(result.output, rows * static_cast<size_t>(options_.lines) + lines_beyond + 1);
+  }
+  attempt.reason = reason_of(result, options_, rows, lines.size(), most);
   if (!attempt.reason.empty()) attempt.reason = with_last_lines(attempt.reason, result.error_tail);
   attempt.no_such_command = result.status == 126 || result.status == 127;
   if (!attempt.reason.empty()) return attempt;
@@ -197,9 +221,14 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
            std::all_of(line.values.begin(), line.values.end(), [](double v) { return std::isfinite(v); });
   };
   const std::scoped_lock lock(guard_);
-  if (x_dim_ == 0) {
-    const auto good = std::find_if(lines.begin(), lines.end(), finite);
-    if (good != lines.end()) x_dim_ = std::ssize(good->values);
+  if (x_dim_ == 0) {  // the length of most rows: one bad row costs no other
+    std::map<int64_t, int64_t> rows_of_length;
+    for (const ParsedRow& line : lines) rows_of_length[std::ssize(line.values)] += finite(line);
+    int64_t most = 0;
+    for (const auto& [length, rows] : rows_of_length) {
+      if (rows > most) x_dim_ = length;
+      most = std::max(most, rows);
+    }
   }
   batch.x_dim = x_dim_;
   for (const ParsedRow& line : lines) {

@@ -87,9 +87,11 @@ class CommandLikelihood final : public Likelihood {
       fail("ran longer than likelihood.timeout_seconds = " + core::number_text(options_.timeout_seconds),
            result);
     if (result.status != 0) fail("ended with exit status " + std::to_string(result.status), result);
-    const std::vector<ParsedRow> lines = read_rows(result.output);
+    if (result.too_long) fail("writes without an end", result);
+    const std::vector<ParsedRow> lines = read_rows(result.output, rows + 1);
     if (lines.size() != rows)
-      fail("wrote " + core::count_text(std::ssize(lines), "line") + " for " +
+      fail("wrote " + std::string(lines.size() > rows ? "at least " : "") +
+               core::count_text(std::ssize(lines), "line") + " for " +
                core::count_text(static_cast<int64_t>(rows), "row") +
                "; it writes log p(x | theta), one number a line, for each row that it reads",
            result);

@@ -1,5 +1,6 @@
 #include "data/simulate/rows_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
@@ -53,6 +54,11 @@ bool has_decimal_commas(std::string_view line) {
   return words > 1;
 }
 
+bool is_missing(std::string_view field) {
+  constexpr std::array<std::string_view, 7> words{"", "NA", "N/A", "NULL", "null", "None", "missing"};
+  return std::find(words.begin(), words.end(), field) != words.end();
+}
+
 ParsedRow parse(std::string_view line) {
   ParsedRow row;
   if (has_decimal_commas(line)) {
@@ -61,7 +67,7 @@ ParsedRow parse(std::string_view line) {
   }
   for (const auto field : fields_of(line)) {
     const std::optional<double> value =
-        field.empty() ? std::numeric_limits<double>::quiet_NaN() : core::parse_decimal(field);
+        is_missing(field) ? std::numeric_limits<double>::quiet_NaN() : core::parse_decimal(field);
     if (!value) {
       row.problem = "'" + std::string(field.substr(0, 40)) + "' is not a number";
       return row;
@@ -91,10 +97,10 @@ std::string write_rows(std::span<const std::string> names, std::span<const doubl
   return text;
 }
 
-std::vector<ParsedRow> read_rows(std::string_view text) {
+std::vector<ParsedRow> read_rows(std::string_view text, size_t most) {
   std::vector<ParsedRow> rows;
   bool first = true;
-  for (size_t at = 0; at < text.size();) {
+  for (size_t at = 0; at < text.size() && rows.size() < most;) {
     const size_t end = std::min(text.find('\n', at), text.size());
     const std::string_view whole = text.substr(at, end - at);
     const std::string_view line = core::trimmed(whole.substr(0, whole.find('#')));

@@ -20,9 +20,10 @@ struct ParsedRow {
 std::string write_rows(std::span<const std::string> names, std::span<const double> values);
 
 /// The rows of a text: numbers separated by commas, semicolons, blanks and tabs in any mixture, with
-/// exponents of E or of Fortran's D. What follows a # is comment. Empty lines are skipped, nothing between
-/// two commas is NaN. A first line with a field that is no number is a header and skipped.
-std::vector<ParsedRow> read_rows(std::string_view text);
+/// exponents of E or of Fortran's D. What follows a # is comment. Empty lines are skipped. Nothing between
+/// two commas is NaN, and so are NA, N/A, NULL and None. A first line with a field that is neither is a
+/// header and skipped. What comes after `most` rows is not looked at.
+std::vector<ParsedRow> read_rows(std::string_view text, size_t most = SIZE_MAX);
 
 /// Each `lines` rows as one; what is left over at the end is dropped.
 std::vector<ParsedRow> joined_lines(std::vector<ParsedRow> rows, size_t lines);
