@@ -57,7 +57,10 @@ Keys missing_filters(hid_t dataset) {
 
 File::File(Handle id, std::string name, uint64_t size)
     : id_(std::move(id)), name_(std::move(name)), size_(size) {
-  if (!id_.valid()) fail("cannot be read as HDF5 (" + last_failure().message + ")");
+  if (!id_.valid()) {
+    const std::string reason = last_failure().message;  // none where the file ends too early
+    fail("cannot be read as HDF5" + (reason.empty() ? "" : " (" + reason + ")"));
+  }
 }
 
 void File::fail(const std::string& what) const {

@@ -4,6 +4,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 #include "io/support.hpp"
 
 using namespace fluxsbi;
@@ -38,4 +39,18 @@ TEST_CASE("what a write would fail of is refused before it", "[io][output]") {
   CHECK_THROWS_WITH(check_output(file, false, kinds), ContainsSubstring("--force"));
   check_output(file, true, kinds);
   CHECK(read_file(file) == "here");
+}
+
+TEST_CASE("an output that is an input is refused by whatever path it is named", "[io][output]") {
+  const Folder folder;
+  const std::string file = folder.file("a.npz"), link = folder.file("link.npz"), other = folder.file("b.npz");
+  refuse_overwriting(file, {file});  // nothing lies there that could be lost
+  write_file(file, "samples");
+  write_file(other, "samples");
+  std::filesystem::create_symlink(file, link);
+  for (const std::string& input : {file, file + ":x", folder.file("./a.npz"), link})
+    CHECK_THROWS_WITH(refuse_overwriting(file, {other, "", input}),
+                      ContainsSubstring("give the output another name"));
+  CHECK_THROWS_WITH(refuse_overwriting(link, {file}), ContainsSubstring("-o " + link));
+  refuse_overwriting(file, {other, "", folder.file("missing.npz"), other + ":x"});
 }
