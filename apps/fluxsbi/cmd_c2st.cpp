@@ -13,6 +13,8 @@
 #include "core/text.hpp"
 #include "diagnose/c2st.hpp"
 #include "diagnose/samples.hpp"
+#include "number_range.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -87,9 +89,11 @@ Action declare_c2st(CLI::App& app) {
       ->required();
   app.add_option("samples", arguments->samples, "samples to score, in a file of the same kinds")->required();
   app.add_option("--row", arguments->row,
-                 "index of the observation in 'samples' [rows, n, d] of both files, counted from 0");
+                 "index of the observation in 'samples' [rows, n, d] of both files, counted from 0")
+      ->check(at_least_zero());
   app.add_option("--reference-row", arguments->reference_row,
-                 "index of the observation in the reference file, if it differs from --row");
+                 "index of the observation in the reference file, if it differs from --row")
+      ->check(at_least_zero());
   app.add_option(
          "--columns", arguments->columns,
          "parameters to compare, by name or by number from 0, such as mass,spin or 0,3 (default: all)")
@@ -99,9 +103,9 @@ Action declare_c2st(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(2, 100));
   app.add_option("--max-rows", arguments->options.max_rows, "how many samples of each file are used; 0: all")
+      ->check(at_least_zero())
       ->capture_default_str();
-  app.add_option("--seed", arguments->options.seed, "seed of the folds and the classifiers")
-      ->capture_default_str();
+  add_seed(app, arguments->options.seed, "seed of the folds and the classifiers");
   app.add_option("--max", arguments->highest, "end with exit code 2 where the score is above this one")
       ->check(CLI::Range(0.0, 1.0));
   app.add_flag("--json", arguments->json, "print one JSON object");

@@ -18,6 +18,7 @@
 #include "evidence/model_evidence.hpp"
 #include "number_range.hpp"
 #include "pairs_arguments.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -176,8 +177,7 @@ Action declare_compare(CLI::App& app) {
                      std::to_string(request.gather.draws) + "), or for each observation of --x (default: " +
                      std::to_string(evidence::EvidenceRequest().draws) + ")")
       ->check(above_zero());
-  app.add_option("--seed", request.gather.seed, "seed of draws and of fresh simulations")
-      ->capture_default_str();
+  add_seed(app, request.gather.seed, "seed of draws and of fresh simulations");
   app.add_flag("--json", arguments->json, "print one JSON object");
   add_execution(app, request.execution);
   return [arguments] { return compare(*arguments); };

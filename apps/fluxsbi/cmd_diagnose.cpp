@@ -17,6 +17,7 @@
 #include "experiment/open_posterior.hpp"
 #include "number_range.hpp"
 #include "pairs_arguments.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -167,8 +168,7 @@ Action declare_diagnose(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--steps", arguments->steps, "steps of the sampler (default: the model's)")
       ->check(above_zero());
-  app.add_option("--seed", request.gather.seed, "seed of draws, fresh simulations and tests")
-      ->capture_default_str();
+  add_seed(app, request.gather.seed, "seed of draws, fresh simulations and tests");
   app.add_flag("--json", arguments->json, "print the findings as JSON");
   app.add_option("-o,--output", arguments->folder,
                  "folder for NAME.json of each test (default: diagnostics in the run folder)");

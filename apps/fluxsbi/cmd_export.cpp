@@ -7,6 +7,7 @@
 #include "common.hpp"
 #include "core/log.hpp"
 #include "exchange/export.hpp"
+#include "io/overwritten_input.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -22,6 +23,9 @@ struct ExportArguments {
 int export_command(const ExportArguments& arguments) {
   const exchange::Target target{arguments.output.path, arguments.output.force, arguments.draws_first};
   exchange::check_target(target);
+  const exchange::Sources& read = arguments.sources;
+  io::refuse_overwriting(target.path, {read.samples, read.samples + "/samples.npz", read.log_prob,
+                                       read.weights, read.prior, read.predictive, read.pit});
   for (const std::string& line : exchange::write_content(exchange::collect(arguments.sources), target))
     core::log::info("wrote " + line);
   return 0;

@@ -13,9 +13,11 @@
 #include "density_arguments.hpp"
 #include "experiment/densities.hpp"
 #include "experiment/open_posterior.hpp"
-#include "io/kept_inputs.hpp"
+#include "idle_options.hpp"
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 #include "number_range.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -28,10 +30,11 @@ struct LogProbArguments : DensityArguments {
 };
 
 // Contradictions among the options are reported before anything is loaded.
-void check_arguments(const LogProbArguments& arguments) {
+void check_arguments(const LogProbArguments& arguments, const CLI::App& command) {
   if (!arguments.output.path.empty()) {
     io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
-    io::refuse_input_as_output(arguments.output.path, {arguments.theta, arguments.x, arguments.values});
+    io::refuse_overwriting(arguments.output.path,
+                           {arguments.theta, arguments.x, arguments.values, arguments.model});
   }
   const bool pair = !arguments.theta.empty() || !arguments.x.empty(), values = !arguments.values.empty();
   if (pair && values) throw core::UserError("--values holds theta and x already; leave out --theta and --x");
@@ -42,7 +45,14 @@ void check_arguments(const LogProbArguments& arguments) {
         "--theta is missing: name the file that holds the points (for a joint model, --values will also do)");
   if (arguments.probes && arguments.divergence == "exact")
     throw core::UserError("--probes needs --divergence hutchinson; the exact divergence takes no probes");
+  if (arguments.divergence == "exact")
+    refuse_idle(command, {"--seed"},
+                "is that of the probes of --divergence hutchinson, and the exact "
+                "divergence draws none; leave it out");
   const sample::SolverRow& solver = sample::density_solver(arguments.solver);
+  if (!solver.adaptive)
+    refuse_idle(command, {"--atol", "--rtol"},
+                "is a tolerance of dopri5, and " + arguments.solver + " takes --steps steps; leave it out");
   if (arguments.steps && solver.adaptive) {
     throw core::UserError("--steps: " + arguments.solver +
                           " chooses its own steps from its tolerances; name a fixed-step --solver");
@@ -69,8 +79,8 @@ void report(const sample::LogProbs& found, int64_t rows, double seconds) {
   }
 }
 
-int log_prob_command(const LogProbArguments& arguments) {
-  check_arguments(arguments);
+int log_prob_command(const LogProbArguments& arguments, const CLI::App& command) {
+  check_arguments(arguments, command);
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   sample::SamplingOptions options = density_options(arguments, posterior.sampling());
@@ -125,14 +135,14 @@ Action declare_log_prob(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--probes", arguments->probes, "hutchinson: number of probes for each row (default: 10)")
       ->check(above_zero());
-  app.add_option("--seed", arguments->seed, "hutchinson: seed of the probes")->capture_default_str();
+  add_seed(app, arguments->seed, "hutchinson: seed of the probes");
   app.add_option("--solver", arguments->solver, "dopri5, euler, midpoint, heun or rk4")
       ->capture_default_str();
   app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")->check(above_zero());
   add_output(app, arguments->output,
              ".npz, .h5, .csv or .npy file to write (default: print one line for each row)",
              /*required=*/false);
-  return [arguments] { return log_prob_command(*arguments); };
+  return [arguments, &app] { return log_prob_command(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

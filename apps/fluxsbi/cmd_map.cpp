@@ -9,9 +9,10 @@
 #include "density_arguments.hpp"
 #include "experiment/densities.hpp"
 #include "experiment/open_posterior.hpp"
-#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 #include "number_range.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -25,7 +26,7 @@ struct MapArguments : DensityArguments {
 
 int map_command(const MapArguments& arguments) {
   io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
-  io::refuse_input_as_output(arguments.output.path, {arguments.x});
+  io::refuse_overwriting(arguments.output.path, {arguments.x, arguments.model});
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
@@ -54,7 +55,7 @@ Action declare_map(CLI::App& app) {
   app.add_option("--top", arguments->modes.top, "number of the best samples from which the ascent starts")
       ->check(above_zero())
       ->capture_default_str();
-  app.add_option("--seed", arguments->seed, "seed of the samples")->capture_default_str();
+  add_seed(app, arguments->seed, "seed of the samples");
   app.add_option(
          "--dtype", arguments->dtype,
          "type of the modes in the file: float32, float64 or auto, which is float32 unless that cannot "

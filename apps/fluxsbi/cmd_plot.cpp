@@ -19,8 +19,10 @@
 #include "data/tasks/task.hpp"
 #include "diagnose/finding_json.hpp"
 #include "diagnose/samples.hpp"
+#include "idle_options.hpp"
 #include "io/output.hpp"
 #include "io/source.hpp"
+#include "number_range.hpp"
 #include "report/corner.hpp"
 #include "report/curves.hpp"
 #include "report/findings_figure.hpp"
@@ -188,7 +190,13 @@ report::Figure figure_of(const PlotArguments& arguments) {
                                                       : samples_figure(arguments);
 }
 
-int plot(const PlotArguments& arguments) {
+int plot(const PlotArguments& arguments, const CLI::App& command) {
+  const bool run = std::filesystem::is_directory(arguments.input);
+  if (run || io::extension_of(arguments.input) == ".json")
+    refuse_idle(command, {"--row", "--columns", "--reference", "--prior", "--truth"},
+                std::string("belongs to a picture of samples, but ") + arguments.input +
+                    (run ? " is a run folder, whose training curves are drawn" : " holds findings") +
+                    "; leave it out, or name a file of samples");
   io::check_output(arguments.output.path, arguments.output.force, {".png", ".svg"});
   const report::Figure figure = figure_of(arguments);
   core::log::info("wrote " + report::write_picture(figure, arguments.output.path, arguments.output.force));
@@ -204,7 +212,8 @@ Action declare_plot(CLI::App& app) {
                  "findings of diagnose (.json)")
       ->required();
   app.add_option("--row", arguments->row,
-                 "index of the observation in 'samples' [rows, n, d], counted from 0");
+                 "index of the observation in 'samples' [rows, n, d], counted from 0")
+      ->check(at_least_zero());
   app.add_option(
          "--columns", arguments->columns,
          "parameters to draw, by name or by number from 0, such as mass,spin or 0,3 (default: the first 12)")
@@ -216,10 +225,11 @@ Action declare_plot(CLI::App& app) {
                  "of the prior, such as simulations");
   app.add_option("--truth", arguments->truth,
                  "true parameters, one for each dimension of the file or of --columns")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(finite());
   app.add_option("--title", arguments->title, "title of the picture");
   add_output(app, arguments->output, ".png or .svg file to write");
-  return [arguments] { return plot(*arguments); };
+  return [arguments, &app] { return plot(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

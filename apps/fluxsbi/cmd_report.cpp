@@ -13,9 +13,12 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "drawn_report.hpp"
+#include "idle_options.hpp"
 #include "io/output.hpp"
+#include "number_range.hpp"
 #include "report/report.hpp"
 #include "report/run_folder.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -51,12 +54,15 @@ std::string command_of(const ReportArguments& arguments) {
   return command;
 }
 
-int report_run(const ReportArguments& arguments) {
+int report_run(const ReportArguments& arguments, const CLI::App& command) {
   io::check_output(arguments.output.path, arguments.output.force, {".html", ".htm"});
   const report::SamplesRequest& samples = arguments.samples;
   const bool drawn = !arguments.drawn.x.empty();
   if (drawn && !samples.path.empty())
     throw core::UserError("give --samples or --x, not both: each says where the posterior comes from");
+  if (!drawn)
+    refuse_idle(command, {"--draws", "--seed"},
+                "says how the posterior of --x is drawn; give --x, or leave it out");
   if (samples.path.empty() && !drawn &&
       (samples.row >= 0 || !samples.prior.empty() || !samples.truth.empty()))
     throw core::UserError(
@@ -93,15 +99,20 @@ Action declare_report(CLI::App& app) {
   app.add_option(
       "--x", arguments->drawn.x,
       "file of observations instead of --samples: the posterior of one of them is drawn for the report");
-  app.add_option("--row", samples.row, "index of the observation in --samples or --x, counted from 0");
-  app.add_option("-n,--draws", arguments->drawn.draws, "with --x: number of draws")->capture_default_str();
-  app.add_option("--seed", arguments->drawn.seed, "with --x: seed of the draws")->capture_default_str();
+  app.add_option("--row", samples.row, "index of the observation in --samples or --x, counted from 0")
+      ->check(at_least_zero());
+  app.add_option("-n,--draws", arguments->drawn.draws, "with --x: number of draws")
+      ->check(above_zero())
+      ->capture_default_str();
+  add_seed(app, arguments->drawn.seed, "with --x: seed of the draws");
   app.add_option("--prior", samples.prior,
                  "file of draws of the prior, such as simulations, to show beside it");
-  app.add_option("--truth", samples.truth, "true parameters, one for each of the samples")->delimiter(',');
+  app.add_option("--truth", samples.truth, "true parameters, one for each of the samples")
+      ->delimiter(',')
+      ->check(finite());
   app.add_option("--title", arguments->title, "title of the page (default: the run folder's name)");
   add_output(app, arguments->output, ".html file to write");
-  return [arguments] { return report_run(*arguments); };
+  return [arguments, &app] { return report_run(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

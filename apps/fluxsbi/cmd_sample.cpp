@@ -18,11 +18,13 @@
 #include "experiment/open_posterior.hpp"
 #include "experiment/sampling.hpp"
 #include "experiment/watch.hpp"
-#include "io/kept_inputs.hpp"
+#include "idle_options.hpp"
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 #include "number_range.hpp"
 #include "sample/files/sample_file.hpp"
 #include "sample/solver/solver.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -70,6 +72,14 @@ sample::SamplingOptions options_of(const SampleArguments& arguments, const sampl
   if (arguments.guidance_max) options.guidance_max = arguments.guidance_max;
   if (arguments.no_reject) options.reject = false;
   assign(arguments.assignments, posterior, options);
+  const sample::SolverRow* solver = sample::chosen_solver(options.solver);
+  if (arguments.steps && solver != nullptr && solver->adaptive)
+    throw core::UserError("--steps: " + options.solver +
+                          " chooses its own steps from its tolerances; name a fixed-step --solver");
+  if (options.guidance_scale == 1 && (arguments.guidance_min || arguments.guidance_max))
+    throw core::UserError(
+        "--guidance-min and --guidance-max limit guidance, which a scale of 1 switches off; "
+        "give --guidance-scale, too, or leave them out");
   return options;
 }
 
@@ -141,7 +151,32 @@ int watch_command(const SampleArguments& arguments) {
   return 0;
 }
 
-int sample_command(const SampleArguments& arguments) {
+// Options that say the same twice, or would do nothing.
+void check_arguments(const SampleArguments& arguments, const CLI::App& command) {
+  const std::pair<const char*, const char*> keys[] = {{"--solver", "solver"},
+                                                      {"--steps", "steps"},
+                                                      {"--chunk", "chunk"},
+                                                      {"--memory", "memory_gb"},
+                                                      {"--guidance-scale", "guidance_scale"},
+                                                      {"--guidance-min", "guidance_min"},
+                                                      {"--guidance-max", "guidance_max"},
+                                                      {"--no-reject", "reject"}};
+  for (const std::string& assignment : arguments.assignments) {
+    for (const auto& [option, key] : keys) {
+      const std::string name = std::string("sampling.") + key;
+      if (core::trimmed(assignment.substr(0, assignment.find('='))) == name)
+        refuse_idle(command, {option}, "and --set " + name + " say the same; leave one of them out");
+    }
+  }
+  if (arguments.prior.empty() && arguments.likelihood.empty())
+    refuse_idle(
+        command, {"--choose", "--pool", "--min-effective"},
+        "says how draws are weighed, which --prior and --likelihood ask for; give one of these, or leave "
+        "it out");
+}
+
+int sample_command(const SampleArguments& arguments, const CLI::App& command) {
+  check_arguments(arguments, command);
   if (!arguments.watch.empty()) return watch_command(arguments);
   if (!arguments.extension.empty())
     throw core::UserError("--extension is that of the results of --watch; name the file by -o with its own");
@@ -150,7 +185,8 @@ int sample_command(const SampleArguments& arguments) {
   const sample::Shard shard = sample::parse_shard(arguments.shard);
   const std::string output = sample::output_of_shard(arguments.output.path, arguments.shard, shard);
   io::check_output(output, arguments.output.force, sample::sample_extensions());
-  io::refuse_input_as_output(output, {arguments.x, arguments.given});
+  io::refuse_overwriting(
+      output, {arguments.x, arguments.given, arguments.prior, arguments.likelihood, arguments.model});
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   experiment::Execution execution = arguments.execution;
   if (arguments.shard == "auto") execution.device = experiment::device_of_process(execution.device);
@@ -204,8 +240,7 @@ Action declare_sample(CLI::App& app) {
   app.add_option("-n,--draws", arguments->draws, "number of samples for each row")
       ->required()
       ->check(above_zero());
-  app.add_option("--seed", arguments->seed, "seed; a draw depends only on the seed, its row and its number")
-      ->capture_default_str();
+  add_seed(app, arguments->seed, "seed; a draw depends only on the seed, its row and its number");
   app.add_option("--solver", arguments->solver,
                  core::join(sample::solver_choices()) + " (default: the config's)");
   app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")->check(above_zero());
@@ -279,7 +314,7 @@ Action declare_sample(CLI::App& app) {
   add_strict(app, arguments->strict);
   add_output(app, arguments->output, ".npz, .h5 or .npy file to write; with --watch a folder of results",
              /*required=*/false);
-  return [arguments] { return sample_command(*arguments); };
+  return [arguments, &app] { return sample_command(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

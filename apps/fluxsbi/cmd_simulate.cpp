@@ -12,9 +12,10 @@
 #include "data/simulate/exact_posterior.hpp"
 #include "data/simulate/simulation_config.hpp"
 #include "io/files.hpp"
-#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 #include "number_range.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -37,7 +38,7 @@ int simulate(const SimulateArguments& arguments) {
     throw core::UserError("-n is required: the number of simulations; or give rows of theta with --theta F");
   io::check_output(arguments.output.path, arguments.output.force || arguments.retry_failed,
                    io::writable_extensions());
-  io::refuse_input_as_output(arguments.output.path, {arguments.theta, arguments.posterior_of});
+  io::refuse_overwriting(arguments.output.path, {arguments.theta, arguments.posterior_of});
   if (!arguments.posterior_of.empty()) {
     if (arguments.task.empty()) throw core::UserError("--posterior needs a built-in task");
     if (!arguments.theta.empty())
@@ -93,8 +94,7 @@ Action declare_simulate(CLI::App& app) {
       "--theta", arguments->theta,
       "simulate at the rows of theta in this file (.npz, .h5, .npy, .csv) instead of draws from the prior; "
       "a file of samples gives the posterior predictive");
-  app.add_option("--seed", arguments->seed, "seed; row i depends only on the seed and i")
-      ->capture_default_str();
+  add_seed(app, arguments->seed, "seed; row i depends only on the seed and i");
   app.add_option("--workers", arguments->workers, "number of parallel workers (default: all threads)")
       ->check(above_zero());
   app.add_option("--posterior", arguments->posterior_of,

@@ -200,7 +200,9 @@ int summary_command(const SummaryArguments& arguments) {
   } else if (arguments.json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const RowSummary& found : all) list.push_back(json_of(found, arguments.quantiles));
-    std::cout << nlohmann::ordered_json{{"file", file.path()}, {"observations", list}}.dump() << "\n";
+    std::cout << nlohmann::ordered_json{{"file", file.path()}, {"observations", list}}.dump(
+                     -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+              << "\n";
   } else {
     for (const RowSummary& found : all) {
       print_table(found, arguments.quantiles, file.by_observation());

@@ -22,6 +22,7 @@
 #include "io/atomic_file.hpp"
 #include "io/text_file.hpp"
 #include "sample/files/shard.hpp"
+#include "seed_argument.hpp"
 
 namespace fluxsbi::app {
 
@@ -193,7 +194,7 @@ Action declare_tune(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--set", arguments->settings, "section.key=value of all trials; may be repeated")
       ->allow_extra_args(true);
-  app.add_option("--seed", arguments->seed, "seed of the choice among combinations")->capture_default_str();
+  add_seed(app, arguments->seed, "seed of the choice among combinations");
   app.add_option("-o,--output", arguments->out,
                  "folder of the search, which holds a run folder for each trial")
       ->required();

@@ -34,8 +34,23 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
+// "--draws: '1e3' is not a whole number", for CLI11's "Could not convert: --draws = 1e3".
+std::string conversion_problem(const CLI::App& command, const std::string& words) {
+  const std::string_view begin = "Could not convert: ", between = " = ";
+  const size_t end = words.find(between);
+  if (!words.starts_with(begin) || end == std::string::npos) return words;
+  const std::string name = words.substr(begin.size(), end - begin.size());
+  const CLI::Option* option = command.get_option_no_throw(name);
+  if (option == nullptr) return words;
+  const bool whole = option->get_type_name().find("INT") != std::string::npos;
+  return name + ": '" + words.substr(end + between.size()) + "' is not a " + (whole ? "whole " : "") +
+         "number" + (whole ? ", written in digits" : "");
+}
+
 // CLI11's own words for an unknown option lack the nearest one.
 std::string parse_problem(const CLI::App& command, const CLI::ParseError& problem) {
+  if (dynamic_cast<const CLI::ConversionError*>(&problem) != nullptr)
+    return conversion_problem(command, problem.what());
   const auto extras = command.remaining();
   if (dynamic_cast<const CLI::ExtrasError*>(&problem) == nullptr || extras.empty()) return problem.what();
   const std::string& word = extras.front();

@@ -1,5 +1,6 @@
 #include "number_range.hpp"
 
+#include <cmath>
 #include <string>
 
 namespace fluxsbi::app {
@@ -23,6 +24,10 @@ CLI::Validator above_zero() {
 
 CLI::Validator at_least_zero() {
   return range([](double number) { return number >= 0; }, "at least 0");
+}
+
+CLI::Validator finite() {
+  return range([](double number) { return std::isfinite(number); }, "a finite number");
 }
 
 }  // namespace fluxsbi::app

@@ -9,4 +9,7 @@ namespace fluxsbi::app {
 CLI::Validator above_zero();
 CLI::Validator at_least_zero();
 
+/// Numbers, of which NaN and infinity are none.
+CLI::Validator finite();
+
 }  // namespace fluxsbi::app

@@ -14,6 +14,7 @@
 #include "config/value.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "core/utf8.hpp"
 
 namespace fluxsbi::config {
 
@@ -167,6 +168,9 @@ Value parse_yaml(const std::string& text, const std::string& file) {
     throw core::UserError(file + ": larger than 16 MB; a configuration is a few kilobytes");
   if (text.find('\0') != std::string::npos)
     throw core::UserError(file + ": holds a zero byte; this is not a YAML text file");
+  if (!core::is_utf8(text))  // a model's file could not keep it
+    throw core::UserError(file +
+                          ": is not UTF-8 text; save it as UTF-8, and rename files whose names are not");
   Builder builder(file);
   try {
     std::istringstream stream(text);

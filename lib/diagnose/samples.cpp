@@ -56,7 +56,7 @@ std::string key_of_draws(const std::string& path, const std::vector<std::string>
       core::log::info_once(path + " holds no samples; its array " + key + " is taken as draws");
     return key;
   }
-  throw core::UserError(path + " holds no array called samples, only " + core::join(names) +
+  throw core::UserError(path + " holds no array called samples, only " + core::list_first(names) +
                         "; give a file that fluxsbi sample wrote, or a .npy or .csv file of draws [n, d]");
 }
 

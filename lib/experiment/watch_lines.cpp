@@ -17,6 +17,7 @@
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "core/utf8.hpp"
 #include "data/files/names.hpp"
 #include "data/files/observations.hpp"
 #include "experiment/observation_check.hpp"
@@ -69,6 +70,11 @@ class Lines {
   std::string line_;
 };
 
+// A folder's name need not be UTF-8, but JSON must.
+std::string text_of(const ordered_json& reply) {
+  return reply.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
 class LineService {
  public:
   LineService(sample::Posterior& posterior, const WatchRequest& request,
@@ -107,6 +113,7 @@ class LineService {
   void answer(const std::string& text) {
     ordered_json reply{{"id", row_}};
     try {
+      if (!core::is_utf8(text)) throw core::UserError("is not UTF-8 text; send JSON or numbers");
       ObservationLine line = parse_observation(text);
       if (!line.id.empty()) reply["id"] = ordered_json::parse(line.id);
       if (request_.folder.empty()) {
@@ -118,7 +125,7 @@ class LineService {
     } catch (const core::UserError& problem) {
       const std::string what = problem.what(), who = "observation ";
       reply["error"] = what;
-      out_ << reply.dump() << std::endl;
+      out_ << text_of(reply) << std::endl;
       core::log::warning(what.starts_with(who) ? what : who + reply["id"].dump() + ": " + what);
       ++outcome_.refused;
     }
@@ -186,7 +193,7 @@ class LineService {
     }
     reply["seconds"] = core::steady_seconds() - begin;
     reply["file"] = file;
-    out_ << reply.dump() << std::endl;
+    out_ << text_of(reply) << std::endl;
   }
 
   void save(const ObservationLine& line, const Drawn& drawn, const std::string& file) const {

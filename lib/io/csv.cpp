@@ -13,6 +13,7 @@
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "io/content.hpp"
+#include "core/utf8.hpp"
 #include "io/csv_fields.hpp"
 #include "io/source.hpp"
 
@@ -223,6 +224,10 @@ class Table {
         unnamed.push_back(std::to_string(i + 1));
         continue;
       }
+      if (!core::is_utf8(names_[i]))
+        in_.fail(header_line_, place +
+                                   " has a name that is not UTF-8 text; save the file as UTF-8, for example "
+                                   "by iconv -f LATIN1 -t UTF-8");
       if (!seen.insert(names_[i]).second)
         in_.fail(header_line_, place + " is the second one called " + core::quoted(names_[i]) +
                                    "; rename one of them, or leave it out");

@@ -169,7 +169,7 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
   refuses(sample("run", "x.npz", {"--device", "gpu"}), "--device gpu: must be auto, cpu, cuda or cuda:i");
   refuses({"sample", folder.file("run"), "--x", folder.file("x.npz"), "-n", "3", "-o", folder.file("x.npz"),
            "--force"},
-          "x.npz that is read; name another output");
+          "x.npz: is a file that this command reads");
   if (!std::filesystem::exists("/dev/nvidiactl"))
     refuses(sample("run", "x.npz", {"--device", "cuda"}), "--device cuda: CUDA cannot be used");
 

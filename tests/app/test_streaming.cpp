@@ -136,7 +136,7 @@ TEST_CASE("lines of observations are answered one by one with the draws of the c
                             " -n 50 --solver euler --steps 1 --watch - 2>/dev/null";
   const auto answered = shell(
       "printf 'x_0,x_1\\n0.1,0.2\\n{\"id\": \"b\", \"x\": [-0.1, 0.3], \"n\": 50}\\n"
-      "[1, 2, 3]\\n{\"x\": [0.1, 0.2], \"seed\": 0}\\n' | " +
+      "[1, 2, 3]\\n{\"x\": [0.1, 0.2], \"seed\": 0}\\n\\377\\376\\n0.1 0.2\\r\\n' | " +
       watch);
   CHECK(answered.code == 0);
   std::vector<nlohmann::json> lines;
@@ -145,7 +145,7 @@ TEST_CASE("lines of observations are answered one by one with the draws of the c
     lines.push_back(nlohmann::json::parse(answered.output.substr(begin, end - begin)));
     begin = end + 1;
   }
-  REQUIRE(lines.size() == 4);
+  REQUIRE(lines.size() == 6);
   succeed(streamed.sampling("whole.npz", "50"));
   const auto whole = samples_in(streamed.at("whole.npz"));
   for (size_t row = 0; row < 2; ++row) {
@@ -159,6 +159,8 @@ TEST_CASE("lines of observations are answered one by one with the draws of the c
   CHECK(lines[1].at("id") == "b");
   CHECK(holds(lines[2].at("error").get<std::string>(), "[3]"));
   CHECK(lines[3].at("samples") == lines[0].at("samples"));
+  CHECK(holds(lines[4].at("error").get<std::string>(), "not UTF-8"));
+  CHECK(lines[5].at("samples").size() == 50);
 }
 
 TEST_CASE("files that appear in a folder are answered as by the command, and bad ones are named",

@@ -23,6 +23,12 @@ std::string error_of_text(const std::string& text, const CsvOptions& options = {
 
 }  // namespace
 
+TEST_CASE("a name that is not UTF-8 is refused, because no file of results could hold it", "[io][csv]") {
+  CHECK_THAT(error_of_text("b,th\xe9ta\n1,2\n"),
+             ContainsSubstring("a.csv:1") && ContainsSubstring("column 2") && ContainsSubstring("UTF-8"));
+  CHECK(parse_csv("b,th\xc3\xa9ta\n1,2\n", "a.csv", {}).columns.back() == "th\xc3\xa9ta");
+}
+
 TEST_CASE("CSV numbers come back to the last bit", "[io][csv]") {
   const Folder folder;
   core::Philox random(3, core::Purpose::test);

@@ -3,27 +3,14 @@
 
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 #include "io/support.hpp"
 
 using namespace fluxsbi;
 using namespace fluxsbi::io;
 using namespace fluxsbi::io::test;
 using Catch::Matchers::ContainsSubstring;
-
-TEST_CASE("what is read is no output, even by another name", "[io][output]") {
-  const Folder folder;
-  write_file(folder.file("x.npz"), "observations");
-  std::filesystem::create_symlink(folder.file("x.npz"), folder.file("link.npz"));
-  for (const std::string& output : {folder.file("x.npz"), folder.file("link.npz")}) {
-    CHECK_THROWS_WITH(refuse_input_as_output(output, {"", folder.file("x.npz")}),
-                      ContainsSubstring("is the file " + folder.file("x.npz") + " that is read"));
-    CHECK_THROWS_WITH(refuse_input_as_output(output, {folder.file("x.npz") + ":key"}),
-                      ContainsSubstring("name another output"));
-  }
-  refuse_input_as_output(folder.file("new.npz"), {"", folder.file("x.npz"), folder.file("absent.npz")});
-}
 
 TEST_CASE("an extension is compared in lower case", "[io][output]") {
   CHECK(extension_of("folder.d/a.NPZ") == ".npz");
@@ -52,4 +39,18 @@ TEST_CASE("what a write would fail of is refused before it", "[io][output]") {
   CHECK_THROWS_WITH(check_output(file, false, kinds), ContainsSubstring("--force"));
   check_output(file, true, kinds);
   CHECK(read_file(file) == "here");
+}
+
+TEST_CASE("an output that is an input is refused by whatever path it is named", "[io][output]") {
+  const Folder folder;
+  const std::string file = folder.file("a.npz"), link = folder.file("link.npz"), other = folder.file("b.npz");
+  refuse_overwriting(file, {file});  // nothing lies there that could be lost
+  write_file(file, "samples");
+  write_file(other, "samples");
+  std::filesystem::create_symlink(file, link);
+  for (const std::string& input : {file, file + ":x", folder.file("./a.npz"), link})
+    CHECK_THROWS_WITH(refuse_overwriting(file, {other, "", input}),
+                      ContainsSubstring("give the output another name"));
+  CHECK_THROWS_WITH(refuse_overwriting(link, {file}), ContainsSubstring("-o " + link));
+  refuse_overwriting(file, {other, "", folder.file("missing.npz"), other + ":x"});
 }

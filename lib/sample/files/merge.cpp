@@ -10,7 +10,6 @@
 #include "io/array_reader.hpp"
 #include "io/array_stream.hpp"
 #include "io/journal.hpp"
-#include "io/kept_inputs.hpp"
 #include "io/output.hpp"
 #include "io/partial_file.hpp"
 #include "sample/files/sample_file.hpp"
@@ -196,7 +195,6 @@ SampleLayout joined_layout(const std::vector<Part>& parts, const std::string& ou
 void merge_files(const std::vector<std::string>& paths, const std::string& out, bool force) {
   if (paths.empty()) throw core::UserError("merge needs at least one file of samples");
   io::check_output(out, force, sample_extensions());
-  io::refuse_input_as_output(out, paths);
   std::vector<Part> parts;
   for (const std::string& path : paths) {
     parts.push_back(look_at(path));

@@ -1,0 +1,98 @@
+// What an option asks for is done or refused, never passed over; and no command writes over what it reads.
+#include <filesystem>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "app/expect.hpp"
+#include "io/atomic_file.hpp"
+#include "io/source.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace fluxsbi::test {
+namespace {
+
+// A tiny model, observations x.npz and samples s.npz.
+struct Drawn {
+  Drawn() {
+    io::write_text(at("tiny.yaml"), tiny_config());
+    succeed({"train", at("tiny.yaml"), "-o", at("run"), "-q", "--set", "training.nsteps=20"});
+    succeed({"simulate", "two_moons", "-n", "2", "--seed", "3", "-o", at("x.npz")});
+    succeed(sample({"-o", at("s.npz")}));
+  }
+  std::string at(const std::string& name) const { return folder.file(name); }
+  std::vector<std::string> sample(const std::vector<std::string>& more) const {
+    std::vector<std::string> words{"sample", at("run"), "--x", at("x.npz"), "-n", "20", "--no-reject"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
+  TemporaryFolder folder;
+};
+
+auto bytes_of(const std::string& path) {
+  return io::FileSource(path).read_all();
+}
+
+TEST_CASE("options that would do nothing, or say the same twice, are refused", "[app][mistake]") {
+  const Drawn drawn;
+  const std::string out = drawn.at("out.npz");
+  const auto sample = [&](std::vector<std::string> more, const std::string& part) {
+    more.insert(more.end(), {"-o", out});
+    refuses(drawn.sample(more), part);
+  };
+  sample({"--pool", "8"}, "--pool says how draws are weighed");
+  sample({"--choose", "metropolis"}, "--choose says how draws are weighed");
+  sample({"--min-effective", "8"}, "--min-effective says how draws are weighed");
+  sample({"--steps", "8", "--set", "sampling.steps=4"}, "--set sampling.steps say the same");
+  sample({"--set", "sampling.reject=true"}, "--no-reject and --set sampling.reject");
+  sample({"--steps", "8", "--solver", "dopri5"}, "dopri5 chooses its own steps");
+  sample({"--guidance-min", "1"}, "give --guidance-scale");
+  sample({"--guidance-max", "1"}, "give --guidance-scale");
+
+  const std::vector<std::string> density{"log-prob", drawn.at("run"), "--theta", drawn.at("x.npz"),
+                                         "--solver", "euler",         "--steps", "2"};
+  const auto log_prob = [&](std::vector<std::string> more, const std::string& part) {
+    more.insert(more.begin(), density.begin(), density.end());
+    refuses(more, part);
+  };
+  log_prob({"--atol", "1e-3"}, "--atol is a tolerance of dopri5");
+  log_prob({"--rtol", "1e-3"}, "--rtol is a tolerance of dopri5");
+  log_prob({"--seed", "3"}, "--divergence hutchinson");
+  log_prob({"--divergence", "hutchinson", "--seed", "-1"}, "whole number from 0 on, found '-1'");
+
+  const std::string picture = drawn.at("out.svg"), page = drawn.at("out.html");
+  for (const char* option : {"--row", "--columns", "--truth"})
+    refuses({"plot", drawn.at("run"), option, "0", "-o", picture}, "is a run folder");
+  refuses({"plot", drawn.at("s.npz"), "--row", "0", "--truth", "nan", "1", "-o", picture}, "a finite number");
+  refuses({"report", drawn.at("run"), "--draws", "9", "-o", page}, "give --x");
+  refuses({"report", drawn.at("run"), "--seed", "9", "-o", page}, "give --x");
+  refuses({"report", drawn.at("run"), "--x", drawn.at("x.npz"), "-n", "0", "-o", page}, "above 0");
+  for (const auto& file : {out, picture, page}) CHECK_FALSE(std::filesystem::exists(file));
+}
+
+TEST_CASE("numbers that are none are named with their option", "[app][mistake]") {
+  refuses({"sample", "run", "--x", "x.npz", "-n", "1e3", "-o", "a.npz"},
+          "--draws: '1e3' is not a whole number");
+  refuses({"sample", "run", "--x", "x.npz", "-n", "5", "--memory", "much", "-o", "a.npz"},
+          "must be above 0, found 'much'");
+  for (const char* seed : {"-1", "1e3", "0x10", ""})
+    refuses({"sample", "run", "--x", "x.npz", "-n", "5", "--seed", seed, "-o", "a.npz"},
+            "must be a whole number from 0 on");
+}
+
+TEST_CASE("--force does not write over what the command reads", "[app][mistake]") {
+  const Drawn drawn;
+  const std::string x = drawn.at("x.npz"), samples = drawn.at("s.npz"), run = drawn.at("run");
+  const auto x_before = bytes_of(x), samples_before = bytes_of(samples);
+  refuses(drawn.sample({"-o", x, "--force"}), "would be lost");
+  refuses({"log-prob", run, "--theta", samples, "--x", x, "-o", samples, "--force"}, "would be lost");
+  refuses({"map", run, "--x", x, "-o", x, "--force"}, "would be lost");
+  refuses({"merge", samples, "-o", samples, "--force"}, "would be lost");
+  refuses({"export", samples, "--row", "0", "-o", samples, "--force"}, "would be lost");
+  refuses({"simulate", "two_moons", "--theta", samples, "-o", samples, "--force"}, "would be lost");
+  CHECK(bytes_of(x) == x_before);
+  CHECK(bytes_of(samples) == samples_before);
+  succeed(drawn.sample({"-o", samples, "--force"}));  // an earlier result is what --force is for
+}
+
+}  // namespace
+}  // namespace fluxsbi::test
