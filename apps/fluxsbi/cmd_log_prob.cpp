@@ -46,13 +46,12 @@ void check_arguments(const LogProbArguments& arguments, const CLI::App& command)
   if (arguments.probes && arguments.divergence == "exact")
     throw core::UserError("--probes needs --divergence hutchinson; the exact divergence takes no probes");
   if (arguments.divergence == "exact")
-    refuse_idle(command, {"--seed"},
-                "is that of the probes of --divergence hutchinson, and the exact "
-                "divergence draws none; leave it out");
+    warn_idle(command, {"--seed"},
+              "is that of the probes of --divergence hutchinson, and the exact divergence draws none");
   const sample::SolverRow& solver = sample::density_solver(arguments.solver);
   if (!solver.adaptive)
-    refuse_idle(command, {"--atol", "--rtol"},
-                "is a tolerance of dopri5, and " + arguments.solver + " takes --steps steps; leave it out");
+    warn_idle(command, {"--atol", "--rtol"},
+              "is a tolerance of dopri5, and " + arguments.solver + " takes --steps steps");
   if (arguments.steps && solver.adaptive) {
     throw core::UserError("--steps: " + arguments.solver +
                           " chooses its own steps from its tolerances; name a fixed-step --solver");

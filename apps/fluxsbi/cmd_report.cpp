@@ -61,8 +61,7 @@ int report_run(const ReportArguments& arguments, const CLI::App& command) {
   if (drawn && !samples.path.empty())
     throw core::UserError("give --samples or --x, not both: each says where the posterior comes from");
   if (!drawn)
-    refuse_idle(command, {"--draws", "--seed"},
-                "says how the posterior of --x is drawn; give --x, or leave it out");
+    warn_idle(command, {"--draws", "--seed"}, "says how the posterior of --x is drawn, and no --x is given");
   if (samples.path.empty() && !drawn &&
       (samples.row >= 0 || !samples.prior.empty() || !samples.truth.empty()))
     throw core::UserError(

@@ -14,4 +14,8 @@ namespace fluxsbi::app {
 /// would do nothing, and what to do, follow its name: "--pool says how draws are weighed; ...".
 void refuse_idle(const CLI::App& command, const std::vector<std::string>& options, const std::string& why);
 
+/// The same as a warning, for options that change nothing by their nature, such as a seed where nothing is
+/// random.
+void warn_idle(const CLI::App& command, const std::vector<std::string>& options, const std::string& why);
+
 }  // namespace fluxsbi::app

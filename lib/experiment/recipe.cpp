@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "data/screening/linear_summaries.hpp"
 #include "data/symmetry/find_symmetries.hpp"
 
 namespace fluxsbi::experiment {
@@ -193,6 +194,9 @@ Recipe make_recipe(const RecipeFacts& facts) {
   const bool plain_vector = !embeds || recipe.embedding.network == "residual_mlp";
   recipe.regression = !is_joint(recipe.model) && facts.whole_x && !facts.embedded && plain_vector &&
                       values > 0 && values <= std::min(regression_values, facts.rows / rows_a_value);
+  if (embeds && recipe.regression && plain_vector &&
+      facts.beyond_linear.value_or(1) <= data::most_beyond_linear)
+    recipe.embedding = {"linear", {{"tokens", std::to_string(facts.shape.theta_size())}, {"features", "1"}}};
   recipe.symmetries = facts.rows >= data::least_symmetry_rows && facts.rows <= data::most_symmetry_rows &&
                       !facts.shape.padded && facts.shape.theta_size() + values <= data::most_symmetry_values;
   if (is_joint(recipe.model) && facts.shape.x_dim > 0) recipe.posterior_weight = posterior_share_weight;

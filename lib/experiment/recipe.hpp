@@ -27,6 +27,9 @@ struct RecipeFacts {
   /// those that the model sees. `shape` holds these alone.
   std::string screened, screened_reason;
   std::vector<std::string> use_x;
+  /// Of vectors of more than most_own_tokens values: the share that x tells beyond linear functions of it
+  /// (data::told_beyond_linear); none: not known.
+  std::optional<double> beyond_linear;
 };
 /// Vectors of x with more values are screened: of these few the symmetries are looked for (docs/recipe.md).
 inline constexpr int64_t most_unscreened = 24;

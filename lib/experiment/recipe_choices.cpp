@@ -111,8 +111,14 @@ RecipeChoice embedding_choice(const Recipe& recipe, const RecipeFacts& facts) {
   std::vector<RecipeKey> keys{key("embedding.network", recipe.embedding.network)};
   for (const auto& [name, value] : recipe.embedding.numbers)
     keys.push_back(key("embedding." + name, value, {"embedding.network"}));
-  return {"embedding network", recipe.embedding.network,
-          "x has " + text_of(facts.shape.x_dim) + " tokens, more than " + text_of(most_own_tokens), keys};
+  std::string reason =
+      "x has " + text_of(facts.shape.x_dim) + " tokens, more than " + text_of(most_own_tokens);
+  if (facts.beyond_linear) {
+    reason += recipe.embedding.network == "linear" ? "; beyond linear functions of them x explains at most "
+                                                   : "; beyond linear functions of them x explains up to ";
+    reason += core::brief_text(100 * *facts.beyond_linear) + " % of what these leave of theta";
+  }
+  return {"embedding network", recipe.embedding.network, reason, keys};
 }
 
 RecipeChoice validation_choice(const Recipe& recipe) {

@@ -45,8 +45,8 @@ bool leaves_training_open(const config::Value& config);
 /// single keys of any section, which go before the recipe's. A file is read for its shape, and nothing is
 /// simulated (by data.online one piece), unless x is a vector of more than most_unscreened values: these are
 /// screened in the rows themselves, those of a task with `seed`. Throws UserError for data that are not named
-/// or cannot be read and for names that do not exist, UserErrors for everything that is wrong with the keys of
-/// `given`.
+/// or cannot be read and for names that do not exist, UserErrors for everything that is wrong with the keys
+/// of `given`.
 Recommendation recommend(const config::Value& given, uint64_t seed);
 Recommendation recommend(const config::Value& given);  ///< with the seed that `given` holds (seed_of)
 

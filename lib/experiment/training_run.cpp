@@ -194,6 +194,7 @@ void TrainingRun::build_engines() {
   const auto network = [&] {
     auto built = model::build_network(*experiment_.model, experiment_.embedding);
     built->initialise(training_seed_);
+    model::begin_with(survey_.regression, *built);
     return built;
   };
   auto trained = network();

@@ -12,8 +12,8 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
-#include "io/content.hpp"
 #include "core/utf8.hpp"
+#include "io/content.hpp"
 #include "io/csv_fields.hpp"
 #include "io/source.hpp"
 

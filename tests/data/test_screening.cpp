@@ -11,6 +11,7 @@
 #include "data/files/observations.hpp"
 #include "data/scratch.hpp"
 #include "data/screening/choose_x.hpp"
+#include "data/screening/linear_summaries.hpp"
 #include "data/screening/screening.hpp"
 #include "io/files.hpp"
 
@@ -239,4 +240,29 @@ TEST_CASE("rows that cannot be screened say why", "[data][screening][errors]") {
   data::DataOptions gaps = of_task("slcp_distractors", 1000);
   gaps.nan = data::NanPolicy::impute;
   REQUIRE(data::choose_x(gaps, 1).reason == "values of x may be missing");
+}
+
+TEST_CASE("linear functions tell what x tells of a linear simulator", "[data][screening]") {
+  // 20 values of x, each theta plus noise.
+  const auto linear = [](core::Philox& random, double theta) {
+    std::vector<double> x;
+    while (x.size() < 20) x.push_back(theta + 3 * random.normal());
+    return x;
+  };
+  REQUIRE(data::told_beyond_linear(simulated(2000, 11, linear)) < 0.01);
+  // The spread of x tells of theta, which no linear function of them does.
+  const auto spread = [](core::Philox& random, double theta) {
+    std::vector<double> x;
+    while (x.size() < 20) x.push_back(std::exp(theta) * random.normal());
+    return x;
+  };
+  REQUIRE(data::told_beyond_linear(simulated(2000, 12, spread)) > 0.5);
+}
+
+TEST_CASE("what linear functions of x leave of the built-in tasks", "[data][screening]") {
+  const auto of = [](const char* task) { return data::told_beyond_linear(of_task(task, 4000), 1); };
+  REQUIRE(of("gaussian_linear") < 0.01);
+  REQUIRE(of("bernoulli_glm_raw") < data::most_beyond_linear);
+  REQUIRE(of("slcp") > data::most_beyond_linear);
+  REQUIRE(of("sir") > data::most_beyond_linear);
 }

@@ -154,6 +154,20 @@ TEST_CASE("x of many tokens gets an embedding network of its kind, unless one is
   CHECK(make_recipe(facts_with(2, 65)).embedding.network == "residual_mlp");
 }
 
+TEST_CASE("a linear embedding network is for x that tells little beyond linear functions of it",
+          "[experiment][recipe]") {
+  auto facts = facts_with(3, 100);
+  facts.rows = 10'000;
+  facts.beyond_linear = 0.02;
+  CHECK(make_recipe(facts).embedding.yaml() == "{network: linear, tokens: 3, features: 1}");
+  CHECK(make_recipe(facts).regression);
+  facts.beyond_linear = 0.2;
+  CHECK(make_recipe(facts).embedding.network == "residual_mlp");
+  facts.beyond_linear = 0.02;
+  facts.rows = 1000;  // too few for a regression on as many values
+  CHECK(make_recipe(facts).embedding.network == "residual_mlp");
+}
+
 TEST_CASE("where the time holds few steps the smaller network trains, as its config says",
           "[experiment][recipe]") {
   const test::TemporaryFolder folder;

@@ -71,13 +71,13 @@ TEST_CASE("a comment of a recommended config stays within 100 columns", "[experi
 
 TEST_CASE("a recommended config says of the data what it was told", "[experiment][recommend]") {
   const auto made = recommend("two_moons", {"data.nan=drop", "data.names.theta=[mass, spin]",
-                                            "data.ignore=[id]", "data.transposed=false"});
+                                            "data.x_key=summaries", "data.transposed=false"});
   INFO(made.yaml());
   const auto read = read_again(made);
   CHECK(read.data.nan == data::NanPolicy::drop);
   CHECK(read.data.theta_names == std::vector<std::string>{"mass", "spin"});
   CHECK(read.data.x_names.empty());
-  CHECK(read.data.ignore == std::vector<std::string>{"id"});
+  CHECK(read.data.x_key == "summaries");
   CHECK(read.data.transposed == false);
 }
 

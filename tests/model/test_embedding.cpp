@@ -75,6 +75,9 @@ const std::vector<Example> examples{
     {"network: set, hidden: 8, pooling: sum, output: tokens, tokens: 3", draws, 3},
     {"network: set, hidden: 8, pooling: attention, heads: 2", draws, 1},
     {"network: set, hidden: 8, pooling: attention, heads: 2, output: tokens, tokens: 3", draws, 3},
+    {"network: linear", series, 4},
+    {"network: linear, output: vector", image, 1},
+    {"network: linear, tokens: 3", with_gaps(series), 3},
 };
 
 constexpr int64_t features = 6;
@@ -136,6 +139,23 @@ Inputs inputs_of(const Example& example, int64_t rows) {
 }
 
 }  // namespace
+
+// Two features of theta, of which x tells the second alone.
+TEST_CASE("a linear embedding network begins with the regression of theta on x", "[model][embedding]") {
+  const Example example{"network: linear, tokens: 3", {2, 1, 4, 1}, 3};
+  const auto network = whole_network(example), other = whole_network(example);
+  const data::Regression regression{{0, 0.3}, {0, 0, 0, 0, 1, 2, 0, -1}, {1, 0.6}};
+  begin_with(regression, *network);
+  const at::Tensor x = random_tensor({5, 4, 1}, 4), tokens = network->embed(x), before = other->embed(x);
+  REQUIRE(tokens.sizes() == at::IntArrayRef({5, 3, 6}));
+  const at::Tensor told = (0.3 + x.select(1, 0) + 2 * x.select(1, 1) - x.select(1, 3)).squeeze(1) / 0.8;
+  CHECK(at::allclose(tokens.select(1, 1).select(1, 0), told, 1e-5, 1e-5));  // of variance 1 - 0.6^2
+  CHECK(at::equal(tokens.select(1, 0), before.select(1, 0)));
+  CHECK(at::equal(tokens.select(1, 2), before.select(1, 2)));
+  CHECK(at::equal(tokens.select(1, 1).narrow(1, 1, 5), before.select(1, 1).narrow(1, 1, 5)));
+  begin_with({}, *other);
+  CHECK(at::equal(other->embed(x), before));
+}
 
 TEST_CASE("every embedding network makes the tokens that its section promises", "[model][embedding]") {
   for (const auto& example : examples) {

@@ -8,6 +8,7 @@
 
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/screening/linear_summaries.hpp"
 #include "data/screening/screening.hpp"
 
 namespace fluxsbi::data {
@@ -68,6 +69,11 @@ ChosenX choose_x(DataOptions& options, uint64_t seed) {
   return {core::list_first(options.use_x.names, 12) + " (" + std::to_string(found.kept.size()) + " of " +
               values + ")",
           found.reason};
+}
+
+double told_beyond_linear(const DataOptions& options, uint64_t seed) {
+  const JudgedRows rows = rows_of(*open_dataset(options, seed).rows);
+  return std::cmp_less(rows.rows(), least_screened_rows) ? 1 : told_beyond_linear(rows);
 }
 
 }  // namespace fluxsbi::data

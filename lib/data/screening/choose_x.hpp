@@ -23,4 +23,8 @@ struct ChosenX {
 /// of a task's simulations. Throws UserError as open_dataset does.
 ChosenX choose_x(DataOptions& options, uint64_t seed);
 
+/// told_beyond_linear of the data that `options` name, over the rows that choose_x takes; 1 for fewer than
+/// least_screened_rows complete ones. screening_problem must be empty. Throws UserError as open_dataset does.
+double told_beyond_linear(const DataOptions& options, uint64_t seed);
+
 }  // namespace fluxsbi::data

@@ -15,9 +15,9 @@ struct Screening {
   std::string reason;         ///< why the others are left out, or why none is; a clause
 };
 
-/// Screens single values of x, as Fan and Lv 2008 ("Sure independence screening"), with a look at pairs and
-/// at all of them together. Each value is replaced by its rank. What counts is a correlation that chance gives
-/// with a probability of `screening_level` among all that are looked at (Bonferroni), in magnitude, of
+/// Screens single values of x, as Fan and Lv 2008 ("Sure independence screening"), and looks at pairs and
+/// at all of them together. Each value is replaced by its rank. What counts is a correlation that chance
+/// gives with a probability of `screening_level` among all that are looked at (Bonferroni), in magnitude, of
 /// - the first three Legendre polynomials of a value's rank with those of a parameter's, and with products of
 ///   two parameters' ranks;
 /// - products of two values' ranks (20,000 of them at random where there are more) with the same;

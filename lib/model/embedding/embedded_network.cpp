@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "core/philox.hpp"
+#include "model/embedding/linear_map.hpp"
 
 namespace fluxsbi::model {
 
@@ -46,6 +47,12 @@ data::DataShape resolve(Spec& model, EmbeddingSpec& embedding, const data::DataS
 std::shared_ptr<Network> build_network(const Spec& model, const EmbeddingSpec& embedding) {
   if (!embedding.stands_before()) return model.build();
   return std::make_shared<EmbeddedNetwork>(embedding.build(), model.build());
+}
+
+void begin_with(const data::Regression& regression, const Network& network) {
+  const auto* embedded = dynamic_cast<const EmbeddedNetwork*>(&network);
+  const auto* linear = embedded ? dynamic_cast<const LinearEmbedding*>(&embedded->embedding()) : nullptr;
+  if (linear && !regression.empty()) linear->begin_with(regression);
 }
 
 }  // namespace fluxsbi::model

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "data/regression.hpp"
 #include "model/embedding/embedding.hpp"
 #include "model/embedding/spec.hpp"
 #include "model/network.hpp"
@@ -22,6 +23,7 @@ class EmbeddedNetwork : public Network {
   void initialise(uint64_t seed) override;
 
   const Network& main() const override { return network_->main(); }
+  const Embedding& embedding() const { return *embedding_; }
 
  private:
   std::shared_ptr<Embedding> embedding_;
@@ -34,5 +36,8 @@ data::DataShape resolve(Spec& model, EmbeddingSpec& embedding, const data::DataS
 
 /// The network of both sections, after resolve(); without an embedding the model's own.
 std::shared_ptr<Network> build_network(const Spec& model, const EmbeddingSpec& embedding);
+
+/// Where a LinearEmbedding stands before the network, it begins with the regression.
+void begin_with(const data::Regression& regression, const Network& network);
 
 }  // namespace fluxsbi::model

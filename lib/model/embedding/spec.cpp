@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "model/embedding/cnn.hpp"
+#include "model/embedding/linear_map.hpp"
 #include "model/embedding/missing_cells.hpp"
 #include "model/embedding/mlp.hpp"
 #include "model/embedding/patchify.hpp"
@@ -28,7 +29,7 @@ void EmbeddingSpec::read(config::Reader& reader) {
   places_.remember(reader, embedding_table().section());
   const bool keeps_positions = is_cnn() || is("patchify");
   if (active() && !options_.output)
-    options_.output = keeps_positions ? EmbeddingOutput::tokens : EmbeddingOutput::vector;
+    options_.output = keeps_positions || is("linear") ? EmbeddingOutput::tokens : EmbeddingOutput::vector;
   drop_without_effect(reader);
   if (!options_.pooling && is("set")) options_.pooling = Pool::mean;
   if (!options_.pooling && keeps_positions && !makes_tokens()) options_.pooling = Pool::flatten;
@@ -50,12 +51,12 @@ void EmbeddingSpec::drop_without_effect(config::Reader& reader) {
     reader.warning("embedding." + key, "has no effect here: it is for " + for_whom);
   };
   using O = EmbeddingOptions;
-  const bool vector = is("mlp") || is("residual_mlp"), cnn = is_cnn(), patchify = is("patchify"),
-             set = is("set");
+  const bool vector = is("mlp") || is("residual_mlp"), linear = is("linear"), cnn = is_cnn(),
+             patchify = is("patchify"), set = is("set");
   keep("output", &O::output, active(), "an embedding network (embedding.network)");
   keep("features", &O::features, active(), "an embedding network (embedding.network)");
-  keep("tokens", &O::tokens, (vector || set) && makes_tokens(),
-       "mlp, residual_mlp and set with output: tokens");
+  keep("tokens", &O::tokens, linear || ((vector || set) && makes_tokens()),
+       "linear, and mlp, residual_mlp and set with output: tokens");
   keep("hidden", &O::hidden, vector || set, "mlp, residual_mlp and set");
   keep("layers", &O::layers, vector || set || cnn, "mlp, residual_mlp, set, cnn1d and cnn2d");
   keep("channels", &O::channels, cnn, "cnn1d and cnn2d");
@@ -204,6 +205,7 @@ std::shared_ptr<Embedding> EmbeddingSpec::build_network(int64_t channels) const 
   const EmbeddingOptions& o = options_;
   const int64_t values = product(size_) * channels, tokens = makes_tokens() ? o.tokens : 1;
   if (is("mlp")) return std::make_shared<MlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
+  if (is("linear")) return std::make_shared<LinearEmbedding>(values, tokens, o.features);
   if (is("residual_mlp")) {
     return std::make_shared<ResidualMlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
   }

@@ -30,10 +30,10 @@ inline std::span<const std::string_view> enum_names(PatchPositions) {
 }
 
 struct EmbeddingOptions {
-  std::string network = "none";                     ///< none, mlp, residual_mlp, cnn1d, cnn2d, patchify, set
+  std::string network = "none";                     ///< none, linear, mlp, residual_mlp, cnn1d, cnn2d, ...
   std::optional<EmbeddingOutput> output;            ///< null: the network's own choice
   int64_t features = 64;                            ///< of an output token
-  int64_t tokens = 4;                               ///< mlp, residual_mlp and set with output: tokens
+  int64_t tokens = 4;                               ///< linear, mlp, residual_mlp and set with output: tokens
   int64_t hidden = 128;                             ///< mlp, residual_mlp, set
   int64_t layers = 2;                               ///< mlp, residual_mlp, cnn, set
   std::vector<int64_t> channels{32, 64};            ///< cnn

@@ -21,16 +21,16 @@ const config::Table<EmbeddingOptions>& embedding_table() {
           "A network that turns x into the tokens that Flux1 is conditioned on. It is trained together with "
           "the model and stored in the same file.")
           .add("network", &O::network,
-               one_of({"none", "mlp", "residual_mlp", "cnn1d", "cnn2d", "patchify", "set"}),
-               "none: Flux1 sees x itself; mlp, residual_mlp: for vectors; cnn1d: for series [n, length, "
-               "channels]; cnn2d: for images [n, height, width, channels]; patchify: for series or images; "
-               "set: for exchangeable draws [n, elements, channels]")
+               one_of({"none", "linear", "mlp", "residual_mlp", "cnn1d", "cnn2d", "patchify", "set"}),
+               "none: Flux1 sees x itself; linear, mlp, residual_mlp: for vectors; cnn1d: for series [n, "
+               "length, channels]; cnn2d: for images [n, height, width, channels]; patchify: for series or "
+               "images; set: for exchangeable draws [n, elements, channels]")
           .add("output", &O::output, if_given(one_of<EmbeddingOutput>()),
-               "tokens: several tokens; vector: one summary vector; null: tokens for cnn1d, cnn2d and "
-               "patchify, vector for the others")
+               "tokens: several tokens; vector: one summary vector; null: tokens for linear, cnn1d, cnn2d "
+               "and patchify, vector for the others")
           .add("features", &O::features, integer_between(1, most_features), "the width of an output token")
           .add("tokens", &O::tokens, integer_between(1, most_tokens),
-               "mlp, residual_mlp and set with output: tokens: the number of tokens")
+               "linear, mlp, residual_mlp and set with output: tokens: the number of tokens")
           .add("hidden", &O::hidden, integer_between(1, most_features),
                "mlp, residual_mlp, set: the width of the hidden layers")
           .add("layers", &O::layers, integer_between(1, most_layers),

@@ -1,0 +1,34 @@
+#include "model/embedding/linear_map.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <torch/autograd.h>
+
+namespace fluxsbi::model {
+
+LinearEmbedding::LinearEmbedding(int64_t values, int64_t tokens, int64_t features)
+    : tokens_(tokens), features_(features) {
+  map_ = register_module("map", std::make_shared<Linear>(values, tokens * features));
+}
+
+torch::Tensor LinearEmbedding::forward(const torch::Tensor& x) const {
+  const torch::Tensor y = map_->forward_wide(x.flatten(1).unsqueeze(0));  // [1, B, T F]
+  return y.view({x.size(0), tokens_, features_});
+}
+
+void LinearEmbedding::begin_with(const data::Regression& regression) const {
+  const torch::NoGradGuard no_gradients;
+  const int64_t values = map_->weight.size(1);
+  const int64_t told = std::min(std::ssize(regression.scale), tokens_);
+  for (int64_t k = 0; k < told; ++k) {
+    const double left = regression.scale[static_cast<size_t>(k)];
+    if (left >= 1) continue;  // nothing is explained
+    const double deviation = std::sqrt(1 - left * left);
+    for (int64_t i = 0; i < values; ++i)
+      map_->weight[k * features_][i] = regression.weights[static_cast<size_t>(k * values + i)] / deviation;
+    map_->bias[k * features_] = regression.offset[static_cast<size_t>(k)] / deviation;
+  }
+}
+
+}  // namespace fluxsbi::model
