@@ -78,7 +78,7 @@ TEST_CASE("numbers that are none are named with their option", "[app][mistake]")
             "must be a whole number from 0 on");
 }
 
-TEST_CASE("--force does not write over what the command reads", "[app][mistake]") {
+TEST_CASE("what the command reads is not written over, even with --force", "[app][mistake]") {
   const Drawn drawn;
   const std::string x = drawn.at("x.npz"), samples = drawn.at("s.npz"), run = drawn.at("run");
   const auto x_before = bytes_of(x), samples_before = bytes_of(samples);

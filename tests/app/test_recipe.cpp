@@ -5,27 +5,12 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "app/expect.hpp"
+#include "app/small_recipe.hpp"
 #include "checkpoint/model_file.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
 namespace {
-
-// A network that takes milliseconds for a step.
-const std::vector<std::string> tiny{"--set",
-                                    "model.num_layers=1",
-                                    "model.dim_value=6",
-                                    "model.dim_id=2",
-                                    "model.dim_condition=2",
-                                    "model.num_heads=2",
-                                    "training.batch_size=8",
-                                    "training.validation_evaluations=1",
-                                    "strategy.model=simformer"};
-
-std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
 
 // The value of a key that is written in one line of a YAML file.
 std::string value_in(const std::string& file, const std::string& key) {

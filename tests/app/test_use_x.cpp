@@ -3,32 +3,17 @@
 #include <cmath>
 
 #include "app/expect.hpp"
+#include "app/small_recipe.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
 namespace {
 
-const std::vector<std::string> tiny{"train",
-                                    "--task",
-                                    "slcp_distractors",
-                                    "--seed",
-                                    "3",
-                                    "--set",
-                                    "data.simulations=600",
-                                    "strategy.model=simformer",
-                                    "model.num_layers=1",
-                                    "model.dim_value=6",
-                                    "model.dim_id=2",
-                                    "model.dim_condition=2",
-                                    "model.num_heads=2",
-                                    "training.batch_size=8",
-                                    "training.validation_evaluations=1",
-                                    "training.nsteps=20",
-                                    "-o"};
-
-std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
+// `train`, with everything but -o and its folder.
+std::vector<std::string> training(const std::vector<std::string>& settings) {
+  const std::vector<std::string> few{"data.simulations=600", "training.nsteps=20"};
+  return with(with({"train", "--task", "slcp_distractors", "--seed", "3"}, with(with(tiny, few), settings)),
+              {"-o"});
 }
 
 // The values of slcp_distractors that are those of slcp.
@@ -38,7 +23,7 @@ TEST_CASE("the recipe leaves out what tells nothing of theta, and every command 
           "[app][recipe][use_x]") {
   const TemporaryFolder folder;
   const std::string trained = folder.file("run"), x = folder.file("x.npz"), seen = folder.file("seen.csv");
-  const std::string said = succeed(with(tiny, {trained}));
+  const std::string said = succeed(with(training({}), {trained}));
   CHECK(holds(said, "values of x x_16, x_21, x_22, x_23, x_33, x_42, x_67, x_90 (8 of 100 values)"));
   CHECK(holds(said, "the recipe for 600 simulations, theta 5 tokens, x 8 tokens"));
   CHECK(holds(read_file(trained + "/config.yaml"), "use_x: [\"x_16\", \"x_21\""));
@@ -84,15 +69,14 @@ TEST_CASE("the recipe leaves out what tells nothing of theta, and every command 
 TEST_CASE("values that are named, or none that are left out", "[app][use_x]") {
   const TemporaryFolder folder;
   const std::string named = folder.file("named"), all = folder.file("all");
-  std::vector<std::string> words = tiny;
-  words.insert(words.end() - 1, "data.use_x=[x_90, x_16]");
-  CHECK(holds(succeed(with(words, {named})), "the model sees 2 of 100 values of x (data.use_x): x_16, x_90"));
-  words[words.size() - 2] = "data.use_x=[x_9, x_160]";
-  refuses(with(words, {folder.file("no")}), "data.use_x: no value of x is called 'x_160'");
-  words[words.size() - 2] = "data.use_x=some";
-  refuses(with(words, {folder.file("no")}), "data.use_x must be all, auto or a list of names");
-  words[words.size() - 2] = "data.use_x=all";
-  CHECK_FALSE(holds(succeed(with(words, {all})), "values of x "));
+  const auto words = [](const std::string& used, const std::string& run) {
+    return with(training({"data.use_x=" + used}), {run});
+  };
+  CHECK(holds(succeed(words("[x_90, x_16]", named)),
+              "the model sees 2 of 100 values of x (data.use_x): x_16, x_90"));
+  refuses(words("[x_9, x_160]", folder.file("no")), "data.use_x: no value of x is called 'x_160'");
+  refuses(words("some", folder.file("no")), "data.use_x must be all, auto or a list of names");
+  CHECK_FALSE(holds(succeed(words("all", all)), "values of x "));
 }
 
 TEST_CASE("a config of one's own can ask for the screening", "[app][use_x]") {
