@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/screening/use_x.hpp"
 #include "diagnose/sbc.hpp"
 #include "evidence/kept_diagnosis.hpp"
 #include "experiment/open_posterior.hpp"
@@ -47,12 +48,14 @@ std::string calibration_of(const diagnose::Evidence& evidence, const ComparisonR
   return failed.empty() ? "pass" : failed;
 }
 
-void require_same(const Pairs& pairs, const Pairs& others, const ComparisonRequest& request, size_t number) {
+// Models that see other values of x have the rows in common, and theta.
+void require_same(const Pairs& pairs, const Pairs& others, bool same_x, const ComparisonRequest& request,
+                  size_t number) {
   const auto differ = [](double a, double b) { return a != b && !(std::isnan(a) && std::isnan(b)); };
   const auto same = [&](const std::vector<double>& a, const std::vector<double>& b) {
     return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), std::not_fn(differ));
   };
-  if (same(pairs.theta, others.theta) && same(pairs.x, others.x)) return;
+  if (same(pairs.theta, others.theta) && (!same_x || same(pairs.x, others.x))) return;
   throw core::UserError(request.models[number] + " and " + request.models.front() +
                         " have other validation rows (other data, data.validation_fraction or "
                         "training.seed), so that one may have " +
@@ -108,32 +111,57 @@ void score(const std::vector<Judged>& judged, Comparison& comparison) {
   }
 }
 
-// Opens a model, of which the first loads the pairs, and checks that it can be compared by these.
-sample::Posterior open_checked(const ComparisonRequest& request, size_t number, Pairs& pairs,
-                               std::vector<std::string>& names) {
-  const std::string& model = request.models[number];
-  sample::Posterior posterior = experiment::open_posterior(model, request.execution, "float32");
-  PairsRequest wanted = request.pairs;
-  wanted.model = model;
-  if (wanted.folder.empty()) wanted.folder = model + "/diagnostics";
-  if (number == 0) {
-    pairs = load_pairs(wanted, posterior.shape());
-    names = posterior.theta_names();
-    core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
-    return posterior;
+// The models and the pairs that each is judged by: the same rows, as it sees them.
+class Compared {
+ public:
+  explicit Compared(const ComparisonRequest& request) : request_(request) {
+    for (size_t m = 0; m < request.models.size(); ++m) open(m);
   }
-  if (posterior.theta_names() != names)
-    throw core::UserError(model + " infers " + core::join(posterior.theta_names()) + ", but " +
-                          request.models.front() + " " + core::join(names) +
-                          ": their log-densities are of different things");
-  if (posterior.shape().x_size() * pairs.rows != std::ssize(pairs.x))
-    throw core::UserError(model + " takes " + core::count_text(posterior.shape().x_size(), "number") +
-                          " of x, but the pairs hold " + std::to_string(std::ssize(pairs.x) / pairs.rows) +
-                          "; compare models of the same data");
-  const bool own_rows = request.pairs.data.empty() && request.pairs.simulations == 0;
-  if (own_rows) require_same(pairs, load_pairs(wanted, posterior.shape()), request, number);
-  return posterior;
-}
+
+  sample::Posterior& posterior(size_t m) { return posteriors_[m]; }
+  const Pairs& pairs(size_t m) const { return own_pairs_[m].rows > 0 ? own_pairs_[m] : own_pairs_[0]; }
+
+ private:
+  void open(size_t m) {
+    const std::string& model = request_.models[m];
+    posteriors_.push_back(experiment::open_posterior(model, request_.execution, "float32"));
+    const sample::Posterior& own = posteriors_.back();
+    PairsRequest wanted = request_.pairs;
+    wanted.model = model;
+    if (wanted.folder.empty()) wanted.folder = model + "/diagnostics";
+    if (m == 0) {
+      own_pairs_.push_back(load_pairs(wanted, own.shape()));
+      core::log::info(core::count_text(own_pairs_[0].rows, "pair") + ": " + own_pairs_[0].source);
+      return;
+    }
+    require_same_variables(m);
+    const bool same_x = own.shape().x_places == posteriors_[0].shape().x_places;
+    const bool own_rows = request_.pairs.data.empty() && request_.pairs.simulations == 0;
+    own_pairs_.emplace_back();
+    if (same_x && !own_rows) return;
+    Pairs found = load_pairs(wanted, own.shape());
+    require_same(own_pairs_[0], found, same_x, request_, m);
+    if (!same_x) own_pairs_.back() = std::move(found);
+  }
+
+  void require_same_variables(size_t m) const {
+    const sample::Posterior &own = posteriors_[m], &first = posteriors_[0];
+    if (own.theta_names() != first.theta_names())
+      throw core::UserError(request_.models[m] + " infers " + core::join(own.theta_names()) + ", but " +
+                            request_.models.front() + " " + core::join(first.theta_names()) +
+                            ": their log-densities are of different things");
+    const int64_t values = data::given_shape(own.shape()).x_size(),
+                  others = data::given_shape(first.shape()).x_size();
+    if (values != others)
+      throw core::UserError(request_.models[m] + " takes " + core::count_text(values, "number") +
+                            " of x, but the pairs hold " + std::to_string(others) +
+                            "; compare models of the same data");
+  }
+
+  const ComparisonRequest& request_;
+  std::vector<sample::Posterior> posteriors_;
+  std::vector<Pairs> own_pairs_;  ///< of each model; without rows: the first one's
+};
 
 }  // namespace
 
@@ -148,20 +176,16 @@ void check_names(const std::vector<std::string>& models) {
 Comparison compare_models(const ComparisonRequest& request) {
   check_names(request.models);
   Comparison comparison;
-  Pairs pairs;
-  std::vector<std::string> names;
-  std::vector<sample::Posterior> posteriors;
-  for (size_t m = 0; m < request.models.size(); ++m)
-    posteriors.push_back(open_checked(request, m, pairs, names));
+  Compared compared(request);
   std::vector<Judged> judged;
-  for (size_t m = 0; m < posteriors.size(); ++m) {
+  for (size_t m = 0; m < request.models.size(); ++m) {
     core::log::info("judging " + request.models[m]);
     comparison.models.push_back({request.models[m], 0, 0, 0, 0, 0, ""});
-    judged.push_back(judge_model(posteriors[m], pairs, request));
+    judged.push_back(judge_model(compared.posterior(m), compared.pairs(m), request));
   }
   forget_simulations(request.pairs.folder);
-  comparison.pairs = pairs.rows;
-  comparison.source = pairs.source;
+  comparison.pairs = compared.pairs(0).rows;
+  comparison.source = compared.pairs(0).source;
   score(judged, comparison);
   std::stable_sort(comparison.models.begin(), comparison.models.end(),
                    [](const auto& a, const auto& b) { return a.log_density > b.log_density; });

@@ -77,6 +77,12 @@ TEST_CASE("values that are named, or none that are left out", "[app][use_x]") {
   refuses(words("[x_9, x_160]", folder.file("no")), "data.use_x: no value of x is called 'x_160'");
   refuses(words("some", folder.file("no")), "data.use_x must be all, auto or a list of names");
   CHECK_FALSE(holds(succeed(words("all", all)), "values of x "));
+  // Both are judged by the same rows, each by the values that it sees.
+  for (const auto& source : {std::vector<std::string>{}, std::vector<std::string>{"--simulations", "40"}}) {
+    const std::string table =
+        succeed(with({"compare", named, all, "--pairs", "20", "-n", "19", "-q"}, source));
+    CHECK((holds(table, "named") && holds(table, "all")));
+  }
 }
 
 TEST_CASE("a config of one's own can ask for the screening", "[app][use_x]") {
