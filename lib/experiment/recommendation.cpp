@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "config/flow_text.hpp"
@@ -10,6 +11,7 @@
 #include "core/text.hpp"
 #include "data/dataset_size.hpp"
 #include "data/screening/choose_x.hpp"
+#include "data/screening/linear_summaries.hpp"
 #include "data/screening/screening.hpp"
 #include "data/simulate/online.hpp"
 #include "data/sources.hpp"
@@ -78,8 +80,10 @@ bool wants_screening(const data::DataOptions& data, const RecipeFacts& facts, co
 RecipeFacts facts_of(const Value& document, uint64_t seed) {
   data::Sources given = read_given(document);
   RecipeFacts facts = data_facts(given.data, given.simulator, given.prior);
+  std::optional<data::XRows> rows;  // read once for both questions
   if (wants_screening(given.data, facts, document)) {
-    const data::ChosenX chosen = data::choose_x(given.data, seed);
+    if (!given.data.online) rows = data::rows_about_x(given.data, seed);
+    const data::ChosenX chosen = rows ? data::choose_x(*rows, given.data) : data::choose_x(given.data, seed);
     facts = data_facts(given.data, given.simulator, given.prior);
     facts.screened = chosen.choice;
     facts.screened_reason = chosen.reason;
@@ -88,8 +92,10 @@ RecipeFacts facts_of(const Value& document, uint64_t seed) {
   facts.embedded = !word(document, "embedding.network", "none").empty();
   if (!facts.embedded && facts.shape.x_dim > most_own_tokens && facts.rows >= data::least_screened_rows &&
       facts.shape.x_dim <= data::most_screened_values &&
-      data::screening_problem(facts.shape, given.data).empty())
-    facts.beyond_linear = data::told_beyond_linear(given.data, seed);
+      data::screening_problem(facts.shape, given.data).empty()) {
+    if (!rows) rows = data::rows_about_x(given.data, seed);
+    if (rows->enough()) facts.beyond_linear = data::told_beyond_linear(rows->rows);
+  }
   facts.whole_x = facts.whole_x && word(document, "strategy.condition_drop_rate", "0").empty();
   const std::string model = word(document, "strategy.model", "auto"),
                     method = word(document, "strategy.method", "");

@@ -8,7 +8,6 @@
 
 #include "core/text.hpp"
 #include "data/dataset.hpp"
-#include "data/screening/linear_summaries.hpp"
 #include "data/screening/screening.hpp"
 
 namespace fluxsbi::data {
@@ -52,28 +51,48 @@ std::string screening_problem(const DataShape& shape, const DataOptions& options
   return "";
 }
 
-ChosenX choose_x(DataOptions& options, uint64_t seed) {
+bool XRows::enough() const {
+  return std::cmp_greater_equal(rows.rows(), least_screened_rows);
+}
+
+XRows rows_about_x(DataOptions options, uint64_t seed) {
+  if (options.use_x.automatic) options.use_x = {};
+  Dataset dataset = open_dataset(options, seed);
+  return {dataset.shape, std::move(dataset.x_names), rows_of(*dataset.rows)};
+}
+
+ChosenX choose_x(XRows& rows, DataOptions& options) {
   options.use_x = {};
-  if (options.online) return {"all", screening_problem({}, options)};
-  const Dataset dataset = open_dataset(options, seed);
-  const std::string values = core::count_text(dataset.shape.x_dim, "value"), all = "all of " + values;
-  if (const std::string problem = screening_problem(dataset.shape, options); !problem.empty())
+  const std::string values = core::count_text(rows.shape.x_dim, "value"), all = "all of " + values;
+  if (const std::string problem = screening_problem(rows.shape, options); !problem.empty())
     return {all, problem};
-  const JudgedRows rows = rows_of(*dataset.rows);
-  if (std::cmp_less(rows.rows(), least_screened_rows))
+  if (!rows.enough())
     return {all, "there are fewer than " + std::to_string(least_screened_rows) + " complete rows"};
-  const Screening found = screen_values(rows);
-  if (std::ssize(found.kept) == dataset.shape.x_dim) return {all, found.reason};
+  const Screening found = screen_values(rows.rows);
+  if (std::ssize(found.kept) == rows.shape.x_dim) return {all, found.reason};
+  std::vector<double> kept;
+  for (size_t row = 0; row < rows.rows.rows(); ++row) {
+    const auto one = std::span(rows.rows.values).subspan(row * rows.rows.width(), rows.rows.width());
+    kept.insert(kept.end(), one.begin(), one.begin() + static_cast<std::ptrdiff_t>(rows.rows.theta_size));
+    for (const int64_t place : found.kept)
+      kept.push_back(one[rows.rows.theta_size + static_cast<size_t>(place)]);
+  }
   for (const int64_t place : found.kept)
-    options.use_x.names.push_back(dataset.x_names[static_cast<size_t>(place)]);
-  return {core::list_first(options.use_x.names, 12) + " (" + std::to_string(found.kept.size()) + " of " +
-              values + ")",
+    options.use_x.names.push_back(rows.names[static_cast<size_t>(place)]);
+  rows.rows = {rows.rows.theta_size, found.kept.size(), std::move(kept)};
+  rows.names = options.use_x.names;
+  see_some(rows.shape, found.kept);
+  return {core::list_first(rows.names, 12) + " (" + std::to_string(found.kept.size()) + " of " + values + ")",
           found.reason};
 }
 
-double told_beyond_linear(const DataOptions& options, uint64_t seed) {
-  const JudgedRows rows = rows_of(*open_dataset(options, seed).rows);
-  return std::cmp_less(rows.rows(), least_screened_rows) ? 1 : told_beyond_linear(rows);
+ChosenX choose_x(DataOptions& options, uint64_t seed) {
+  if (options.online) {
+    options.use_x = {};
+    return {"all", screening_problem({}, options)};
+  }
+  XRows rows = rows_about_x(options, seed);
+  return choose_x(rows, options);
 }
 
 }  // namespace fluxsbi::data

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "data/data_options.hpp"
 #include "data/shape.hpp"
+#include "data/symmetry/symmetry_test.hpp"
 
 namespace fluxsbi::data {
 
@@ -13,18 +15,28 @@ namespace fluxsbi::data {
 /// that are always there, or has more than most_screened_values of them.
 std::string screening_problem(const DataShape& shape, const DataOptions& options);
 
-/// What `auto` chose and why, "x_3, x_17 (2 of 100 values)" and "the others show no dependence ...".
+/// The rows by which questions about x are answered.
+struct XRows {
+  DataShape shape;
+  std::vector<std::string> names;  ///< of the values of x
+  JudgedRows rows;                 ///< complete ones, evenly spaced, at most most_screened_rows
+
+  bool enough() const;  ///< least_screened_rows or more
+};
+
+/// Opens the data that `options` name, with the values of x that they name; `auto` means all. `seed` is that
+/// of a task's simulations. Throws UserError as open_dataset does.
+XRows rows_about_x(DataOptions options, uint64_t seed);
+
+/// What `auto` chose and why, clauses: "x_3, x_17 (2 of 100 values)" and "the others show no dependence ...".
 struct ChosenX {
   std::string choice, reason;
 };
 
-/// Opens the data that `options` name, with all values of x, and screens up to most_screened_rows evenly
-/// spaced complete rows. options.use_x becomes the names of the values that are kept, or all. `seed` is that
-/// of a task's simulations. Throws UserError as open_dataset does.
+/// Screens rows of all values of x. options.use_x becomes the names of the values that are kept, or all, and
+/// `rows` holds these alone.
+ChosenX choose_x(XRows& rows, DataOptions& options);
+/// The same of the data that `options` name.
 ChosenX choose_x(DataOptions& options, uint64_t seed);
-
-/// told_beyond_linear of the data that `options` name, over the rows that choose_x takes; 1 for fewer than
-/// least_screened_rows complete ones. screening_problem must be empty. Throws UserError as open_dataset does.
-double told_beyond_linear(const DataOptions& options, uint64_t seed);
 
 }  // namespace fluxsbi::data
