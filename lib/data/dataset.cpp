@@ -182,8 +182,7 @@ void complete(Dataset& dataset, const DataOptions& options) {
   if (options.use_x.names.empty()) return;
   see_some(dataset.shape, places_of(options.use_x.names, dataset.x_names));
   const auto& places = dataset.shape.x_places;
-  dataset.rows =
-      std::make_shared<RowSource>(dataset.rows->theta_array(), columns_at(dataset.rows->x_array(), places));
+  dataset.rows = rows_seen_at(*dataset.rows, places);
   std::vector<std::string> seen;
   for (const int64_t place : places) seen.push_back(dataset.x_names[static_cast<size_t>(place)]);
   dataset.x_names = std::move(seen);

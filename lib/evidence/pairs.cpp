@@ -80,8 +80,7 @@ Pairs pairs_of_file(const std::string& file, const PairsRequest& request, const 
   data::resolve(options, "per_feature");
   data::Dataset dataset = data::open_dataset(options, request.seed);
   if (!shape.x_places.empty() && dataset.shape.x_size() == shape.x_given) {
-    dataset.rows = std::make_shared<data::RowSource>(
-        dataset.rows->theta_array(), data::columns_at(dataset.rows->x_array(), shape.x_places));
+    dataset.rows = data::rows_seen_at(*dataset.rows, shape.x_places);
     dataset.shape = shape;
   }
   require_shape(dataset.shape, shape, file);

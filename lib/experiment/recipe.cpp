@@ -194,8 +194,7 @@ Recipe make_recipe(const RecipeFacts& facts) {
   const bool plain_vector = !embeds || recipe.embedding.network == "residual_mlp";
   recipe.regression = !is_joint(recipe.model) && facts.whole_x && !facts.embedded && plain_vector &&
                       values > 0 && values <= std::min(regression_values, facts.rows / rows_a_value);
-  if (embeds && recipe.regression && plain_vector &&
-      facts.beyond_linear.value_or(1) <= data::most_beyond_linear)
+  if (asks_for_linear(recipe) && facts.beyond_linear.value_or(1) <= data::most_beyond_linear)
     recipe.embedding = {"linear", {{"tokens", std::to_string(facts.shape.theta_size())}, {"features", "1"}}};
   recipe.symmetries = facts.rows >= data::least_symmetry_rows && facts.rows <= data::most_symmetry_rows &&
                       !facts.shape.padded && facts.shape.theta_size() + values <= data::most_symmetry_values;
@@ -214,6 +213,10 @@ Recipe make_recipe(const RecipeFacts& facts) {
   recipe.val_every = validation_interval(recipe.steps);
   recipe.early_stopping = true;
   return recipe;
+}
+
+bool asks_for_linear(const Recipe& recipe) {
+  return recipe.embedding.network == "residual_mlp" && recipe.regression;
 }
 
 int64_t validation_interval(int64_t steps) {

@@ -27,8 +27,8 @@ struct RecipeFacts {
   /// those that the model sees. `shape` holds these alone.
   std::string screened, screened_reason;
   std::vector<std::string> use_x;
-  /// Of vectors of more than most_own_tokens values: the share that x tells beyond linear functions of it
-  /// (data::told_beyond_linear); none: not known.
+  /// The share that x tells beyond linear functions of it (data::told_beyond_linear); none: not asked for
+  /// (asks_for_linear).
   std::optional<double> beyond_linear;
 };
 /// Vectors of x with more values are screened: of these few the symmetries are looked for (docs/recipe.md).
@@ -93,6 +93,10 @@ struct Recipe {
 
 /// The recipe for these facts. A model or a method that the user names is one of the registries' own names.
 Recipe make_recipe(const RecipeFacts& facts);
+
+/// Whether the recipe wants to know RecipeFacts::beyond_linear: a vector of x goes through a network that
+/// linear functions may take the place of, and there are rows enough for a regression on them.
+bool asks_for_linear(const Recipe& recipe);
 
 /// The number of steps between validations of a training of `steps` steps.
 int64_t validation_interval(int64_t steps);

@@ -90,18 +90,16 @@ RecipeFacts facts_of(const Value& document, uint64_t seed) {
     facts.use_x = given.data.use_x.names;
   }
   facts.embedded = !word(document, "embedding.network", "none").empty();
-  if (!facts.embedded && facts.shape.x_dim > most_own_tokens && facts.rows >= data::least_screened_rows &&
-      facts.shape.x_dim <= data::most_screened_values &&
-      data::screening_problem(facts.shape, given.data).empty()) {
-    if (!rows) rows = data::rows_about_x(given.data, seed);
-    if (rows->enough()) facts.beyond_linear = data::told_beyond_linear(rows->rows);
-  }
   facts.whole_x = facts.whole_x && word(document, "strategy.condition_drop_rate", "0").empty();
   const std::string model = word(document, "strategy.model", "auto"),
                     method = word(document, "strategy.method", "");
   if (!model.empty()) facts.model = model::make_spec(model)->name();
   if (!method.empty()) facts.method = method::make_spec(method)->name();
   facts.learned_levels = wanted_levels(document);
+  if (asks_for_linear(make_recipe(facts))) {
+    if (!rows) rows = data::rows_about_x(given.data, seed);
+    if (rows->enough()) facts.beyond_linear = data::told_beyond_linear(rows->rows);
+  }
   return facts;
 }
 

@@ -12,6 +12,15 @@ namespace {
 
 constexpr const char* words = "all, auto or a list of names such as [x_0, x_3]";
 
+// The values at `places` of rows [rows, given], to `out` [rows, places].
+void pick(std::span<const double> rows, int64_t given, std::span<const int64_t> places,
+          std::span<double> out) {
+  auto next = out.begin();
+  for (size_t row = 0; row < rows.size(); row += static_cast<size_t>(given)) {
+    for (const int64_t place : places) *next++ = rows[row + static_cast<size_t>(place)];
+  }
+}
+
 // Rows of which some columns are read.
 class SomeColumns final : public RowArray {
  public:
@@ -24,23 +33,15 @@ class SomeColumns final : public RowArray {
   void read(int64_t first, int64_t count, std::span<double> out) const override {
     std::vector<double> rows(static_cast<size_t>(count * all_->row_size()));
     all_->read(first, count, rows);
-    take(rows, out);
+    pick(rows, all_->row_size(), places_, out);
   }
   void gather(std::span<const int64_t> rows, std::span<double> out) const override {
     std::vector<double> values(rows.size() * static_cast<size_t>(all_->row_size()));
     all_->gather(rows, values);
-    take(values, out);
+    pick(values, all_->row_size(), places_, out);
   }
 
  private:
-  void take(std::span<const double> rows, std::span<double> out) const {
-    const auto given = static_cast<size_t>(all_->row_size());
-    for (size_t row = 0; row * given < rows.size(); ++row) {
-      for (size_t k = 0; k < places_.size(); ++k)
-        out[row * places_.size() + k] = rows[row * given + static_cast<size_t>(places_[k])];
-    }
-  }
-
   RowArrayPtr all_;
   std::vector<int64_t> places_;
 };
@@ -108,16 +109,14 @@ DataShape given_shape(const DataShape& shape) {
 }
 
 std::vector<double> values_at(std::span<const double> rows, int64_t given, std::span<const int64_t> places) {
-  std::vector<double> values;
-  values.reserve(rows.size() / static_cast<size_t>(given) * places.size());
-  for (size_t row = 0; row < rows.size(); row += static_cast<size_t>(given)) {
-    for (const int64_t place : places) values.push_back(rows[row + static_cast<size_t>(place)]);
-  }
+  std::vector<double> values(rows.size() / static_cast<size_t>(given) * places.size());
+  pick(rows, given, places, values);
   return values;
 }
 
-RowArrayPtr columns_at(RowArrayPtr rows, std::vector<int64_t> places) {
-  return std::make_shared<const SomeColumns>(std::move(rows), std::move(places));
+std::shared_ptr<const RowSource> rows_seen_at(const RowSource& rows, std::vector<int64_t> places) {
+  return std::make_shared<const RowSource>(
+      rows.theta_array(), std::make_shared<const SomeColumns>(rows.x_array(), std::move(places)));
 }
 
 std::vector<double> seen_values(std::vector<double> rows, int64_t numbers, const DataShape& shape) {

@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "config/rules.hpp"
 #include "data/shape.hpp"
-#include "data/source/row_array.hpp"
+#include "data/source/row_source.hpp"
 
 namespace fluxsbi::data {
 
@@ -40,7 +41,8 @@ DataShape given_shape(const DataShape& shape);
 
 /// The values at `places` of rows [rows, given].
 std::vector<double> values_at(std::span<const double> rows, int64_t given, std::span<const int64_t> places);
-RowArrayPtr columns_at(RowArrayPtr rows, std::vector<int64_t> places);
+/// The same rows with these values of x alone, which are read as they are asked for.
+std::shared_ptr<const RowSource> rows_seen_at(const RowSource& rows, std::vector<int64_t> places);
 
 /// Rows of all values of x as a model of this shape sees them: those at shape.x_places where it sees some,
 /// and rows that hold those alone as they are. `numbers` is how many values a row has.

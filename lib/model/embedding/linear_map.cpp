@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <torch/autograd.h>
 
@@ -25,8 +26,9 @@ void LinearEmbedding::begin_with(const data::Regression& regression) const {
     const double left = regression.scale[static_cast<size_t>(k)];
     if (left >= 1) continue;  // nothing is explained
     const double deviation = std::sqrt(1 - left * left);
-    for (int64_t i = 0; i < values; ++i)
-      map_->weight[k * features_][i] = regression.weights[static_cast<size_t>(k * values + i)] / deviation;
+    const auto first = regression.weights.begin() + k * values;
+    const torch::Tensor row = torch::tensor(std::vector<double>(first, first + values), torch::kDouble);
+    map_->weight[k * features_].copy_(row / deviation);
     map_->bias[k * features_] = regression.offset[static_cast<size_t>(k)] / deviation;
   }
 }
