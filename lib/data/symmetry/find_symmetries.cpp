@@ -16,7 +16,9 @@ namespace {
 
 constexpr int64_t most_judged = 10'000, most_judged_values = int64_t{1} << 22;
 constexpr size_t most_generators = 24;                 // of an exchange of very many blocks, evenly spaced
-constexpr double level = 0.002, most_direction = 3.2;  // of a symmetry that is found
+// Of a symmetry that is found. A true one that is missed costs more than one that is a little wrong: its
+// statistics may then differ by a tenth more than at a level of .002.
+constexpr double level = 2e-4, most_direction = 3.2;
 constexpr double clear_level = 1e-6, clear_direction = 6;  // of one that is refused
 
 // Up to most_judged evenly spaced training rows. `missing`: what of x is missing counts as larger than all
