@@ -4,10 +4,10 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <optional>
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/symmetry/scattered_parts.hpp"
 #include "data/symmetry/symmetry_test.hpp"
 
 namespace fluxsbi::data {
@@ -15,7 +15,7 @@ namespace fluxsbi::data {
 namespace {
 
 constexpr int64_t most_judged = 10'000, most_judged_values = int64_t{1} << 22;
-constexpr size_t most_generators = 24;                 // of an exchange of very many blocks, evenly spaced
+constexpr size_t most_generators = 24;  // of an exchange of very many blocks, evenly spaced
 // Of a symmetry that is found. A true one that is missed costs more than one that is a little wrong: its
 // statistics may then differ by a tenth more than at a level of .002.
 constexpr double level = 2e-4, most_direction = 3.2;
@@ -84,19 +84,23 @@ Symmetry parts_of_x(size_t parts, size_t length, size_t step, size_t part_step, 
   return symmetry;
 }
 
-// Of x: the smallest parts that may stand in any order.
-std::optional<Symmetry> find_of_x(const SymmetryTest& test, size_t channels) {
+// Of x: the smallest parts that may stand in any order, side by side or interleaved where they fill x, else
+// wherever they stand.
+std::vector<Symmetry> find_of_x(const SymmetryTest& test, size_t channels) {
   const size_t size = test.rows().x_size;
+  const auto holds = [&](const Symmetry& symmetry) {
+    return judge(test, symmetry, level, most_direction).holds;
+  };
   for (size_t length = channels; 2 * length <= size; length += channels) {
     if (size % length != 0) continue;
     const size_t parts = size / length;
     std::vector<Symmetry> layouts{parts_of_x(parts, length, 1, length)};
     if (length > 1 && channels == 1) layouts.push_back(parts_of_x(parts, length, parts, 1));  // interleaved
     for (Symmetry& layout : layouts) {
-      if (judge(test, layout, level, most_direction).holds) return std::move(layout);
+      if (holds(layout)) return {std::move(layout)};
     }
   }
-  return {};
+  return channels == 1 ? find_scattered_parts(test, level, holds) : std::vector<Symmetry>();
 }
 
 // Parameters that each have a part of x of their own, and what stays as probable with the other signs.
@@ -177,7 +181,8 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
     const auto channels = static_cast<size_t>(facts.shape.x_channels);
     symmetries = find_of_theta(test);
     std::ranges::move(find_of_both(test, channels), std::back_inserter(symmetries));
-    if (auto of_x = find_of_x(test, channels)) symmetries.insert(symmetries.begin(), std::move(*of_x));
+    std::vector<Symmetry> of_x = find_of_x(test, channels);
+    symmetries.insert(symmetries.begin(), of_x.begin(), of_x.end());
     if (symmetries.empty()) return {};
   } else {
     symmetries = named_symmetries(wanted, test, facts.names);

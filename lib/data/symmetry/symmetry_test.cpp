@@ -14,6 +14,7 @@ namespace fluxsbi::data {
 namespace {
 
 constexpr size_t most_pairs = 3000, triples = 200, cosines = 600;
+using Ranks = const std::vector<const float*>&;  // of every column [rows]
 constexpr uint64_t stream = 0x73796d6d;  // random statistics are the same for every seed of a training
 
 struct Moments {
@@ -93,6 +94,15 @@ struct SymmetryTest::Changed {
   std::vector<size_t> columns;              ///< that the form changes, ascending
   std::vector<std::vector<float>> own;      ///< [columns][rows]
   std::vector<const float*> before, after;  ///< of every column [rows]
+
+  size_t any(core::Philox& random) const { return columns[random.below(columns.size())]; }
+  // What a statistic of a row's ranks loses by the form, row by row.
+  std::vector<float> differences(size_t rows, const auto& statistic) const {
+    std::vector<float> values(rows);
+    for (size_t i = 0; i < rows; ++i)
+      values[i] = static_cast<float>(statistic(before, i) - statistic(after, i));
+    return values;
+  }
 };
 
 double SymmetryEvidence::limit(double level) const {
@@ -141,59 +151,88 @@ SymmetryTest::Changed SymmetryTest::changed_by(const RowForm& form) const {
   return changed;
 }
 
+SymmetryTest SymmetryTest::with_x(std::span<const size_t> x) const {
+  const size_t n = rows_.rows(), width = rows_.width(), theta = rows_.theta_size;
+  std::vector<size_t> columns(theta);
+  std::iota(columns.begin(), columns.end(), size_t{0});
+  for (const size_t column : x) columns.push_back(theta + column);
+  SymmetryTest part;
+  part.rows_ = {theta, x.size(), std::vector<double>(n * columns.size())};
+  for (size_t i = 0; i < n; ++i) {
+    for (size_t k = 0; k < columns.size(); ++k)
+      part.rows_.values[i * columns.size() + k] = rows_.values[i * width + columns[k]];
+  }
+  const auto take = [n, &columns](const auto& from, auto& into) {
+    for (const size_t column : columns)
+      into.insert(into.end(), from.begin() + static_cast<std::ptrdiff_t>(column * n),
+                  from.begin() + static_cast<std::ptrdiff_t>((column + 1) * n));
+  };
+  take(sorted_, part.sorted_);
+  take(ranks_, part.ranks_);
+  return part;
+}
+
+SymmetryEvidence SymmetryTest::judge_products(const Changed& changed, core::Philox& random) const {
+  const size_t n = rows_.rows(), width = rows_.width();
+  const auto any_column = [&] { return static_cast<size_t>(random.below(width)); };
+  Differences products(n);
+  const auto add = [&](const auto& product) { products.add(changed.differences(n, product)); };
+  const auto add_pair = [&](size_t a, size_t b) {
+    add([&](Ranks r, size_t i) { return r[a][i] * r[b][i]; });
+  };
+  for (const size_t a : changed.columns) add([&](Ranks r, size_t i) { return r[a][i]; });
+  if (changed.columns.size() * width <= most_pairs) {
+    for (const size_t a : changed.columns) {
+      for (size_t b = 0; b < width; ++b) add_pair(a, b);
+    }
+  } else {
+    for (size_t k = 0; k < most_pairs; ++k) {
+      const size_t a = changed.any(random);
+      add_pair(a, any_column());
+    }
+  }
+  for (size_t k = 0; k < triples; ++k) {
+    const size_t a = changed.any(random), b = any_column(), c = any_column();
+    add([&](Ranks r, size_t i) { return r[a][i] * r[b][i] * r[c][i]; });
+  }
+  return {products.largest(), static_cast<double>(products.size()), products.direction()};
+}
+
+SymmetryEvidence SymmetryTest::judge_products(const RowForm& form) const {
+  const Changed changed = changed_by(form);
+  if (changed.columns.empty()) return {};
+  core::Philox random(0, core::Purpose::classifier, stream);
+  return judge_products(changed, random);
+}
+
 SymmetryEvidence SymmetryTest::judge(const RowForm& form, double level) const {
   const Changed changed = changed_by(form);
   if (changed.columns.empty()) return {};
   const size_t n = rows_.rows(), width = rows_.width();
   core::Philox random(0, core::Purpose::classifier, stream);
-  const auto any_changed = [&] { return changed.columns[random.below(changed.columns.size())]; };
-  const auto any_column = [&] { return static_cast<size_t>(random.below(width)); };
-  const auto difference = [&](const auto& statistic) {
-    std::vector<float> values(n);
-    for (size_t i = 0; i < n; ++i)
-      values[i] = static_cast<float>(statistic(changed.before, i) - statistic(changed.after, i));
-    return values;
-  };
-  using Ranks = const std::vector<const float*>&;
-
-  Differences products(n);
-  const auto add_product = [&](size_t a, size_t b) {
-    products.add(difference([&](Ranks r, size_t i) { return r[a][i] * r[b][i]; }));
-  };
-  for (const size_t a : changed.columns) products.add(difference([&](Ranks r, size_t i) { return r[a][i]; }));
-  if (changed.columns.size() * width <= most_pairs) {
-    for (const size_t a : changed.columns) {
-      for (size_t b = 0; b < width; ++b) add_product(a, b);
-    }
-  } else {
-    for (size_t k = 0; k < most_pairs; ++k) add_product(any_changed(), any_column());
-  }
-  for (size_t k = 0; k < triples; ++k) {
-    const size_t a = any_changed(), b = any_column(), c = any_column();
-    products.add(difference([&](Ranks r, size_t i) { return r[a][i] * r[b][i] * r[c][i]; }));
-  }
-  const SymmetryEvidence by_products{products.largest(), static_cast<double>(products.size() + cosines),
-                                     products.direction()};
-  if (by_products.deviation > by_products.limit(level)) return by_products;
+  SymmetryEvidence evidence = judge_products(changed, random);
+  const double products = evidence.statistics;
+  evidence.statistics = products + cosines;
+  if (evidence.deviation > evidence.limit(level)) return evidence;
 
   Differences waves(n);
   for (size_t k = 0; k < cosines; ++k) {
-    std::vector<std::pair<size_t, double>> terms{{any_changed(), 0}};
-    for (auto others = random.below(5); others > 0; --others) terms.emplace_back(any_column(), 0);
+    std::vector<std::pair<size_t, double>> terms{{changed.any(random), 0}};
+    for (auto others = random.below(5); others > 0; --others)
+      terms.emplace_back(static_cast<size_t>(random.below(width)), 0);
     for (auto& [column, weight] : terms) {
       const auto half_turns = static_cast<double>(1 + random.below(3));
       weight = (random.below(2) == 1 ? half_turns : -half_turns) * std::numbers::pi / 2;
     }
     const double phase = 2 * std::numbers::pi * random.uniform();
-    waves.add(difference([&](Ranks r, size_t i) {
+    waves.add(changed.differences(n, [&](Ranks r, size_t i) {
       double sum = phase;
       for (const auto& [column, weight] : terms) sum += weight * double{r[column][i]};
       return std::cos(sum);
     }));
   }
-  return {std::max(by_products.deviation, waves.largest()),
-          static_cast<double>(products.size() + waves.size()),
-          std::max(by_products.direction, waves.direction())};
+  return {std::max(evidence.deviation, waves.largest()), products + static_cast<double>(waves.size()),
+          std::max(evidence.direction, waves.direction())};
 }
 
 }  // namespace fluxsbi::data
