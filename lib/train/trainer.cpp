@@ -195,11 +195,14 @@ double Trainer::validate() {
 
 void Trainer::watch_plateau() {
   plateau_.observe(validation_.rows());
-  if (plateau_.stalled() < options_.plateau_patience || stopped_early_) return;
+  if (!plateau_.ended(options_.plateau_patience) || stopped_early_) return;
   stopped_early_ = true;
-  core::log::info(
-      "early stopping at step " + std::to_string(step_) + ": in " + std::to_string(plateau_.stalled()) +
-      " validations the loss fell by no more than its standard error (training.plateau_patience)");
+  const int64_t risen = plateau_.risen();
+  core::log::info("early stopping at step " + std::to_string(step_) + ": in " +
+                  std::to_string(plateau_.stalled()) +
+                  " validations the loss fell by no more than its standard error" +
+                  (risen > 0 ? ", and in " + std::to_string(risen) + " of them it was clearly higher" : "") +
+                  " (training.plateau_patience)");
 }
 
 void Trainer::report(std::optional<double> validation_loss) {

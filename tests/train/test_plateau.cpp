@@ -1,7 +1,11 @@
 // Early stopping on a plateau of the validation loss.
 
+#include <torch/types.h>
+
+#include "checkpoint/training_state.hpp"
 #include "core/error.hpp"
 #include "support/catch.hpp"
+#include "train/plateau.hpp"
 #include "train/toy_training.hpp"
 
 using namespace fluxsbi;
@@ -33,6 +37,28 @@ TEST_CASE(
   const auto result = train::train(setup, std::nullopt);
   CHECK(result.stopped_early);
   CHECK(result.steps == 7);  // the first validation is what the next six are compared with
+}
+
+TEST_CASE("a validation loss that rises clearly ends training sooner", "[train][plateau]") {
+  const at::Tensor rows = torch::linspace(1, 2, 100), chance = 0.1 * torch::sin(37 * torch::arange(100));
+  train::Plateau plateau;
+  plateau.observe(rows);
+  plateau.observe(rows + chance + 0.005);  // higher by half its error
+  plateau.observe(rows + 0.012);           // of this no part is chance, and it is less than 1 %
+  CHECK(plateau.stalled() == 2);
+  CHECK(plateau.risen() == 0);
+  plateau.observe(rows + chance + 0.05);
+  CHECK(plateau.risen() == 1);
+  CHECK(plateau.ended(5));
+  CHECK_FALSE(plateau.ended(6));
+
+  checkpoint::TrainingState state;
+  plateau.save(state);
+  train::Plateau resumed;
+  resumed.restore(state, at::kCPU);
+  CHECK(resumed.ended(5));
+  resumed.observe(rows - 0.1);  // a new best begins again
+  CHECK_FALSE(resumed.ended(1));
 }
 
 TEST_CASE("a loss that goes on falling and a patience of 0 do not end training", "[train][plateau]") {
