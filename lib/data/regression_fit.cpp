@@ -293,10 +293,14 @@ FittedRegression fit_regression(const RowSource& rows, std::span<const int64_t> 
     return fitted;
   const auto all = coefficients(sums.all, penalty_of);
   fitted.regression = {std::vector<double>(t, 0), std::vector<double>(t * p, 0), std::vector<double>(t, 1)};
+  fitted.own_scale.assign(t, 1);
+  std::vector<double> own(t);
+  add_left(sums.all, all, own);
   for (size_t k = 0; k < t; ++k) {
     if (!penalty_of[k]) continue;  // learned as it is
     fitted.regression.offset[k] = all[k];
     fitted.regression.scale[k] = std::sqrt(std::max(left[k], least_variance));
+    fitted.own_scale[k] = std::sqrt(std::max(own[k] / sums.all.rows, least_variance));
     for (size_t i = 0; i < p; ++i) fitted.regression.weights[k * p + i] = all[(i + 1) * t + k];
   }
   fitted.cut = cut_of(fitted.regression, ends);

@@ -270,7 +270,8 @@ void add_regression(const Dataset& dataset, RegressionKind kind, Survey& survey)
     survey.remarks.push_back("data.regression: linear may do more harm than good here: " + harm +
                              "; set data.regression: none, or auto, which leaves it out");
   }
-  survey.regression = std::move(fitted.regression);
+  survey.regression = survey.regression_of_training = std::move(fitted.regression);
+  survey.regression_of_training.scale = std::move(fitted.own_scale);
 }
 
 }  // namespace

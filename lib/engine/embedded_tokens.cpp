@@ -21,6 +21,7 @@ EmbeddedTokens::EmbeddedTokens(const FlatParameters& parameters, const at::Tenso
 }
 
 void EmbeddedTokens::backward(const at::Tensor& gradient, FlatParameters& parameters) const {
+  if (!parts_.front().requires_grad()) return;  // the embedding is fixed
   const at::Tensor of_rows = tokens_.size(0) == gradient.size(0) ? gradient : gradient.sum(0, true);
   const auto all = parameters.network()->parameters();
   std::vector<at::Tensor> leaves, sums;

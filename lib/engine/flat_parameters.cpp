@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "model/blocks/linear.hpp"
+#include "model/embedding/embedding.hpp"
 
 namespace fluxsbi::engine {
 
@@ -21,7 +22,11 @@ int64_t aligned(int64_t elements) {
 
 std::set<std::string> linear_weights(const model::Network& network) {
   std::set<std::string> names;
+  std::string fixed;  // modules come after those that hold them
   for (const auto& module : network.named_modules("", false)) {
+    if (!fixed.empty() && module.key().starts_with(fixed)) continue;
+    const auto* embedding = module.value()->as<model::Embedding>();
+    if (embedding && embedding->is_fixed()) fixed = module.key() + ".";
     const bool linear = module.value()->as<model::Linear>() || module.value()->as<torch::nn::Linear>();
     if (linear) names.insert(module.key() + ".weight");
   }

@@ -59,7 +59,7 @@ void TrainingRun::keep_standardisation() {
                        "does with these, under the teacher's standardisation");
   survey_.theta = teacher_->theta;
   survey_.x = teacher_->x;
-  survey_.regression = teacher_->regression;
+  survey_.regression = survey_.regression_of_training = teacher_->regression;
 }
 
 void TrainingRun::ask_teacher() {

@@ -178,18 +178,17 @@ void TrainingRun::take_rows() {
   const bool stays = !dataset_.rows->in_memory();
   if (!symmetries_.forms.empty())
     dataset_.rows = data::symmetric_rows(*dataset_.rows, std::move(symmetries_.forms));
-  auto rows = std::make_shared<const data::StandardisedRows>(std::exchange(dataset_.rows, nullptr),
-                                                             survey_.theta, survey_.x, survey_.regression);
-  if (dataset_.stream) {
-    setup_.data.training = train::online_rows(
-        {dataset_.stream, first, experiment_.data.reuse, survey_.theta, survey_.x, survey_.regression},
-        layout);
-  } else {
-    setup_.data.training =
-        stays ? train::stream_rows(rows, training, layout) : train::gather_rows(*rows, training, layout);
-  }
-  setup_.data.validation =
-      stays ? train::stream_rows(rows, validation, layout) : train::gather_rows(*rows, validation, layout);
+  const std::shared_ptr<const data::RowSource> source = std::exchange(dataset_.rows, nullptr);
+  const auto taken = [&](const train::RowChoice& choice, const data::Regression& regression) {
+    auto rows = std::make_shared<const data::StandardisedRows>(source, survey_.theta, survey_.x, regression);
+    return stays ? train::stream_rows(std::move(rows), choice, layout)
+                 : train::gather_rows(*rows, choice, layout);
+  };
+  setup_.data.training = dataset_.stream ? train::online_rows({dataset_.stream, first, experiment_.data.reuse,
+                                                               survey_.theta, survey_.x, survey_.regression},
+                                                              layout)
+                                         : taken(training, survey_.regression_of_training);
+  setup_.data.validation = taken(validation, survey_.regression);
 }
 
 }  // namespace fluxsbi::experiment

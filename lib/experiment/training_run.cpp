@@ -191,6 +191,10 @@ void TrainingRun::set_options() {
 }
 
 void TrainingRun::build_engines() {
+  if (!experiment_.embedding.options().learned && survey_.regression.empty())
+    core::log::warning(
+        "embedding.learned: false has no effect: there is no regression of theta on x that the summaries "
+        "could begin with (data.regression), so that they are learned");
   const auto network = [&] {
     auto built = model::build_network(*experiment_.model, experiment_.embedding);
     built->initialise(training_seed_);

@@ -132,8 +132,19 @@ TEST_CASE("what x does not tell linearly is left alone", "[data][regression]") {
   // 1 - .36 (1 + 60 / 259): what 320 rows do not tell of 60 weights is left as well.
   CHECK_THAT(both.explained[1], WithinAbs(0.557, 0.1));
   for (size_t i = 0; i < inputs; ++i) CHECK(both.regression.weights[i] == 0);
-  // Left-out residuals: at least as wide as the noise, .6.
+  // Left-out residuals: at least as wide as the noise, .6. Those of the fit's own rows are narrower, and of
+  // variance 1 by a scale of their own.
   CHECK(both.regression.scale[1] > 0.6);
+  CHECK(both.own_scale[0] == 1);
+  CHECK(both.own_scale[1] < 0.6);
+  data::Regression own = both.regression;
+  own.scale = both.own_scale;
+  std::vector<float> r(2 * rows), seen(inputs * rows);
+  data::StandardisedRows(source, plain(2), plain(inputs), own).read(numbers(rows), r, seen);
+  double squares = 0;
+  for (size_t row = 0; row < static_cast<size_t>(rows); ++row)
+    squares += static_cast<double>(r[2 * row + 1] * r[2 * row + 1]) / rows;
+  CHECK_THAT(squares, WithinAbs(1, 1e-5));
   std::vector<double> first_alone;
   for (size_t i = 0; i < theta.size(); i += 2) first_alone.push_back(theta[i]);
   const auto none =

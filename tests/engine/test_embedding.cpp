@@ -111,6 +111,34 @@ TEST_CASE("an embedding network stands before the tile engine", "[engine][tile][
       [](std::shared_ptr<model::Network> network) { return engine::make_tile_engine(std::move(network)); });
 }
 
+TEST_CASE("linear summaries that are not learned have no gradient and do not decay",
+          "[engine][tile][embedding]") {
+  const test::Threads threads(2);
+  for (const bool learned : {true, false}) {
+    const auto make = [learned] {
+      auto network = make_network(learned ? "linear" : "linear, learned: false");
+      model::begin_with({{0, 0}, std::vector<double>(48, 0.1), {0.5, 0.6}}, *network);
+      return network;
+    };
+    const auto reference = engine::make_reference_engine(make(), at::kFloat, at::kCPU);
+    const auto tile = engine::make_tile_engine(make());
+    const auto problem = problem_of(50, false);
+    for (engine::Engine* trained : {reference.get(), tile.get()}) {
+      trained->accumulate_gradient(problem, 1);
+      for (const auto& entry : trained->parameters().entries) {
+        if (!entry.name.starts_with("embedding.")) continue;
+        CAPTURE(entry.name, learned);
+        const double size =
+            engine::FlatParameters::view(trained->parameters().gradient, entry).abs().max().item<double>();
+        CHECK((size > 0) == learned);
+        CHECK(entry.decays == (learned && entry.name.ends_with("weight")));
+      }
+    }
+    CHECK(relative_error(tile->parameters().gradient, reference->parameters().gradient) <
+          embedding_tolerance);
+  }
+}
+
 TEST_CASE("an engine embeds many rows in chunks and without a gradient", "[engine][embedding]") {
   const auto engine = engine::make_reference_engine(make_network("set"), at::kFloat, at::kCPU);
   const at::Tensor x = problem_of(2500, true).inputs.cond;

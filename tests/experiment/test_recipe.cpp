@@ -116,7 +116,8 @@ TEST_CASE("Flux1 learns what a regression leaves where there are rows enough and
   };
   CHECK(regression(facts_with(2, 2)));
   CHECK(regression(facts_with(10, 20, 1000)));
-  CHECK_FALSE(regression(facts_with(10, 21, 1000)));  // fewer than 50 rows for each value of x
+  CHECK(regression(facts_with(10, 20, 160)));
+  CHECK_FALSE(regression(facts_with(10, 21, 160)));  // fewer than 8 rows for each value of x
   CHECK_FALSE(regression(facts_with(5, 8)));          // flux1joint
   CHECK_FALSE(regression(facts_with(2, 2, 0)));  // simulations without end: nothing is known of the first
   CHECK(regression(facts_with(2, 100)));         // behind an embedding network of a plain vector
@@ -164,7 +165,9 @@ TEST_CASE("a linear embedding network is for x that tells little beyond linear f
   facts.beyond_linear = 0.2;
   CHECK(make_recipe(facts).embedding.network == "residual_mlp");
   facts.beyond_linear = 0.02;
-  facts.rows = 1000;  // too few for a regression on as many values
+  facts.rows = 1000;
+  CHECK(make_recipe(facts).embedding.yaml() == "{network: linear, tokens: 3, features: 1, learned: false}");
+  facts.rows = 700;  // too few for a regression on as many values
   CHECK(make_recipe(facts).embedding.network == "residual_mlp");
 }
 

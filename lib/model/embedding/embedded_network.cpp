@@ -49,9 +49,9 @@ std::shared_ptr<Network> build_network(const Spec& model, const EmbeddingSpec& e
   return std::make_shared<EmbeddedNetwork>(embedding.build(), model.build());
 }
 
-void begin_with(const data::Regression& regression, const Network& network) {
-  const auto* embedded = dynamic_cast<const EmbeddedNetwork*>(&network);
-  const auto* linear = embedded ? dynamic_cast<const LinearEmbedding*>(&embedded->embedding()) : nullptr;
+void begin_with(const data::Regression& regression, Network& network) {
+  auto* embedded = dynamic_cast<EmbeddedNetwork*>(&network);
+  auto* linear = embedded ? dynamic_cast<LinearEmbedding*>(&embedded->embedding()) : nullptr;
   if (linear && !regression.empty()) linear->begin_with(regression);
 }
 

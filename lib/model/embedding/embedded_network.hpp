@@ -24,6 +24,7 @@ class EmbeddedNetwork : public Network {
 
   const Network& main() const override { return network_->main(); }
   const Embedding& embedding() const { return *embedding_; }
+  Embedding& embedding() { return *embedding_; }
 
  private:
   std::shared_ptr<Embedding> embedding_;
@@ -38,6 +39,6 @@ data::DataShape resolve(Spec& model, EmbeddingSpec& embedding, const data::DataS
 std::shared_ptr<Network> build_network(const Spec& model, const EmbeddingSpec& embedding);
 
 /// Where a LinearEmbedding stands before the network, it begins with the regression.
-void begin_with(const data::Regression& regression, const Network& network);
+void begin_with(const data::Regression& regression, Network& network);
 
 }  // namespace fluxsbi::model

@@ -17,6 +17,8 @@ class Embedding : public torch::nn::Module {
   /// x [B, M, K] float32, standardised -> [B, T, F] float32
   virtual torch::Tensor forward(const torch::Tensor& x) const = 0;
   virtual void initialise(Initialiser& initialiser) const = 0;
+  /// Its parameters stay as they are: they have no gradients, and do not decay.
+  virtual bool is_fixed() const { return false; }
 };
 
 }  // namespace fluxsbi::model

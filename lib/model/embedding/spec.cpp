@@ -57,6 +57,7 @@ void EmbeddingSpec::drop_without_effect(config::Reader& reader) {
   keep("features", &O::features, active(), "an embedding network (embedding.network)");
   keep("tokens", &O::tokens, linear || ((vector || set) && makes_tokens()),
        "linear, and mlp, residual_mlp and set with output: tokens");
+  keep("learned", &O::learned, linear, "linear");
   keep("hidden", &O::hidden, vector || set, "mlp, residual_mlp and set");
   keep("layers", &O::layers, vector || set || cnn, "mlp, residual_mlp, set, cnn1d and cnn2d");
   keep("channels", &O::channels, cnn, "cnn1d and cnn2d");
@@ -205,7 +206,7 @@ std::shared_ptr<Embedding> EmbeddingSpec::build_network(int64_t channels) const 
   const EmbeddingOptions& o = options_;
   const int64_t values = product(size_) * channels, tokens = makes_tokens() ? o.tokens : 1;
   if (is("mlp")) return std::make_shared<MlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
-  if (is("linear")) return std::make_shared<LinearEmbedding>(values, tokens, o.features);
+  if (is("linear")) return std::make_shared<LinearEmbedding>(values, tokens, o.features, o.learned);
   if (is("residual_mlp")) {
     return std::make_shared<ResidualMlpEmbedding>(values, o.hidden, o.layers, tokens, o.features);
   }

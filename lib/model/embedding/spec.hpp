@@ -34,6 +34,7 @@ struct EmbeddingOptions {
   std::optional<EmbeddingOutput> output;            ///< null: the network's own choice
   int64_t features = 64;                            ///< of an output token
   int64_t tokens = 4;                               ///< linear, mlp, residual_mlp and set with output: tokens
+  bool learned = true;                              ///< linear
   int64_t hidden = 128;                             ///< mlp, residual_mlp, set
   int64_t layers = 2;                               ///< mlp, residual_mlp, cnn, set
   std::vector<int64_t> channels{32, 64};            ///< cnn

@@ -31,6 +31,10 @@ const config::Table<EmbeddingOptions>& embedding_table() {
           .add("features", &O::features, integer_between(1, most_features), "the width of an output token")
           .add("tokens", &O::tokens, integer_between(1, most_tokens),
                "linear, mlp, residual_mlp and set with output: tokens: the number of tokens")
+          .add(
+              "learned", &O::learned, any<bool>(),
+              "linear: false leaves the summaries what the regression of theta on x tells (data.regression); "
+              "without a regression they are learned in any case")
           .add("hidden", &O::hidden, integer_between(1, most_features),
                "mlp, residual_mlp, set: the width of the hidden layers")
           .add("layers", &O::layers, integer_between(1, most_layers),
