@@ -25,8 +25,8 @@ struct Survey {
   Split split;  ///< numbers among the kept rows
   Standardiser theta, x;
   Regression regression;  ///< of theta on x; empty: none
-  /// The same for the training rows, to which it was fitted: its scale is that of their own residuals, so that
-  /// networks learn from them how wide those of other rows are.
+  /// The same for the training rows, to which it was fitted: its scale is that of their own residuals, so
+  /// that networks learn from them how wide those of other rows are.
   Regression regression_of_training;
   MissingCount missing;  ///< of the kept rows; data.nan = impute alone
   /// CRC-32 of the kept rows of theta, then of x, in float32 where it holds the file's type, else in float64:

@@ -171,12 +171,11 @@ const Table<TrainingOptions>& training_table() {
                "early stopping: a validation loss counts as high if it exceeds the best one by this factor")
           .add("val_patience", &T::val_patience, integer_between(0, most_steps),
                "early stopping: training ends after more than this many high validation losses in a row")
-          .add(
-              "plateau_patience", &T::plateau_patience, integer_between(0, most_steps),
-              "early stopping: training ends after this many validations in a row that are not better than "
-              "the best before them by more than chance makes it, that is by more than the standard error "
-              "of the difference over the validation rows; one that is clearly worse (by three standard errors "
-              "and 1 %) counts as three; 0: a plateau does not end training")
+          .add("plateau_patience", &T::plateau_patience, integer_between(0, most_steps),
+               "early stopping: training ends after this many validations in a row that are not better than "
+               "the best before them by more than chance makes it, that is by more than the standard error "
+               "of the difference over the validation rows; one that is clearly worse (by three standard "
+               "errors and 1 %) counts as three; 0: a plateau does not end training")
           .add("seed", &T::seed, integer_at_least(0),
                "the seed of the initial weights, the data order and the training noise")
           .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16"}),
