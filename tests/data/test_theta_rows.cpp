@@ -94,6 +94,15 @@ TEST_CASE("samples under other names serve where theta has none", "[data][theta_
   REQUIRE_USER_ERROR(load_theta_rows(samples, 1, {}), says("columns mass, spin"));
 }
 
+TEST_CASE("draws of different weights are not simulated as equal ones", "[data][theta_rows]") {
+  const Scratch scratch;
+  const Values four{1, 2, 3, 4}, weights{1, 0.5};
+  const std::string path = scratch.path("weighed.npz");
+  io::save_arrays(path, {{"samples", io::Array::from(std::span<const double>(four), {1, 2, 2})},
+                         {"weight", io::Array::from(std::span<const double>(weights), {1, 2})}});
+  REQUIRE_USER_ERROR(load_theta_rows(path, 2, {}), says("its weights differ (1 and 0.5)"));
+}
+
 TEST_CASE("draws that were not filled are left out, other NaN are refused", "[data][theta_rows]") {
   const Scratch scratch;
   const Values holes{1, 2, NAN, NAN, 5, 6};
