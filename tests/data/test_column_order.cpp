@@ -71,6 +71,16 @@ TEST_CASE("numbered columns are taken as they stand, other names are refused", "
                      says("the columns of x are y, x, the model's are x, z"));
 }
 
+TEST_CASE("numbered variables of another choice are not taken for the first ones", "[data][column_order]") {
+  const Scratch scratch;
+  const Values x{6, 5};
+  const std::string path = scratch.path("seen.npz");
+  io::save_arrays(path, {{"x", io::Array::from(std::span<const double>(x), {1, 2})},
+                         {"meta", text_array(R"({"theta_names": ["a"], "x_names": ["x_1", "x_3"]})")}});
+  REQUIRE_USER_ERROR(data::load_observations(path, two_by_two, {}),
+                     says("the columns of x are x_1, x_3, the model's are x_0, x_1"));
+}
+
 TEST_CASE("columns of several channels move together", "[data][column_order]") {
   const std::vector<float> values{0, 1, 2, 3, 4, 5};
   const io::Array array = io::Array::from(std::span<const float>(values), {1, 3, 2});

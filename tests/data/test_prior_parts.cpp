@@ -106,6 +106,11 @@ TEST_CASE("parameters of another section are found by theta's names", "[data][pr
   CHECK(std::abs(log_prob({"a", "b", "c"}, centre) - at_mode) < 1e-12);
   CHECK(std::abs(log_prob({"b", "c", "a"}, as_written) - at_mode) < 1e-12);
   CHECK(std::abs(log_prob({"theta_0", "theta_1", "theta_2"}, as_written) - at_mode) < 1e-12);
+  data::PriorOptions turned = read_config(parameters("    theta_1: {kind: normal, mean: 1, std: 1}\n"
+                                                     "    theta_0: {kind: normal, mean: 0, std: 1}\n"))
+                                  .prior;
+  data::follow_names(turned, {"theta_0", "theta_1"}, "other.yaml");
+  CHECK(turned.parameters->parts[0].number("mean") == 0);
   REQUIRE_USER_ERROR(log_prob({"a", "b", "d"}, centre),
                      says("other.yaml: prior.parameters names b, c, a, but theta is a, b, d"));
   REQUIRE_USER_ERROR(log_prob({"b", "a", "c"}, centre), says("those of a group in this order"));

@@ -56,7 +56,7 @@ std::vector<std::string> names_in_meta(const io::Array& meta, const std::string&
 
 ColumnOrder find_column_order(const std::string& path, const std::string& key, const Names& names) {
   const Names found = names_of_columns(path, key);
-  if (found.empty() || found == names) return {};
+  if (found.empty() || found == names || (are_numbers(found) && are_numbers(names))) return {};
   std::vector<int64_t> places = find_columns(found, names);
   if (std::find(places.begin(), places.end(), -1) == places.end()) {
     Names left_out;
@@ -67,7 +67,9 @@ ColumnOrder find_column_order(const std::string& path, const std::string& key, c
                          (left_out.empty() ? "" : "; left out: " + core::list_first(left_out)));
     return {std::move(places), std::ssize(found)};
   }
-  if (are_numbers(found) || are_numbers(names)) return {};
+  const bool none_in_common =
+      std::none_of(found.begin(), found.end(), [&](const auto& name) { return names_hold(names, name); });
+  if (none_in_common && (are_numbers(found) || are_numbers(names))) return {};
   throw core::UserError(path + ": the columns of " + key + " are " + core::list_first(found) +
                         ", the model's are " + core::list_first(names) +
                         ", and columns are found by name; give a file of the model's variables, or the array "

@@ -16,8 +16,8 @@ std::vector<std::string> names_in_meta(const io::Array& meta, const std::string&
 
 /// Which columns of the array `key` of a file (theta, samples, map, x or given) are `names`: their places in
 /// its order. Empty: the columns are taken as they stand, because the file names none, because these are the
-/// names, or because one of both sides only numbers them (STEM_0, STEM_1, ...). Throws UserError where the
-/// file has other names.
+/// names, or because one of both sides only numbers them (STEM_0, STEM_1, ...) and they share no name. Throws
+/// UserError where the file has other names.
 struct ColumnOrder {
   std::vector<int64_t> places;
   int64_t columns = 0;  ///< of the file

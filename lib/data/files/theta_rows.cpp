@@ -153,6 +153,11 @@ ThetaRows load_theta_rows(const std::string& path, int64_t dim, const std::vecto
   const auto columns = theta_columns(table, path, dim, names);
   ThetaRows result;
   result.source = table.source;
+  const auto weight = find_columns(table.header, {"weight"})[0];
+  if (weight >= 0 && std::find(columns.begin(), columns.end(), weight) == columns.end())
+    result.remarks.push_back(table.source +
+                             ": its column weight is left out, and its rows count alike; if it holds their "
+                             "weights, resample them by weight first");
   const auto rows = finite_rows(table, columns, result);
   result.rows = std::ssize(rows);
   for (const int64_t row : rows) {

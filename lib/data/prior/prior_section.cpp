@@ -48,7 +48,9 @@ void adopt_names(const PriorOptions& options, std::vector<std::string>& names, c
 void follow_names(PriorOptions& options, const std::vector<std::string>& names, const std::string& where) {
   if (!options.parameters) return;
   const auto own = part_names(*options.parameters), numbered = default_names("theta", std::ssize(names));
-  if (own.empty() || own == names || own == numbered || names == numbered) return;
+  const bool none_in_common =
+      std::none_of(own.begin(), own.end(), [&](const auto& name) { return names_hold(names, name); });
+  if (own.empty() || own == names || (none_in_common && (own == numbered || names == numbered))) return;
   struct Named {
     std::vector<std::string> names;
     PriorPart part;
