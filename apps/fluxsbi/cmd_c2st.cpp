@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/files/names.hpp"
 #include "diagnose/c2st.hpp"
 #include "diagnose/samples.hpp"
 #include "number_range.hpp"
@@ -39,6 +40,7 @@ void print_json(const diagnose::C2stResult& result) {
 int c2st(C2stArguments arguments) {
   const auto load = [&](const std::string& path, int64_t row) {
     diagnose::SampleSet set = diagnose::load_samples(path, row);
+    if (set.columns.empty()) set.columns = data::default_names("theta", set.dimensions);
     return arguments.columns.empty() ? set : diagnose::with_columns(set, arguments.columns);
   };
   const auto reference =

@@ -15,6 +15,7 @@
 #include "core/philox.hpp"
 #include "core/text.hpp"
 #include "data/data_section.hpp"
+#include "data/files/names.hpp"
 #include "data/prior/prior.hpp"
 #include "data/tasks/task.hpp"
 #include "diagnose/finding_json.hpp"
@@ -64,18 +65,21 @@ std::vector<std::string> columns_to_draw(const PlotArguments& arguments, const d
   return numbers;
 }
 
-// The dimensions of a file that is drawn beside the samples: all where it has as many as are drawn, else
-// those of the same name or number. The samples have `dimensions`.
+// The dimensions of a file that is drawn beside the samples: those of the `names` that are drawn, where it
+// has them; else all where it has as many as are drawn, else those of the same name or number. The samples
+// have `dimensions`.
 diagnose::SampleSet load_beside(const std::string& path, int64_t row, const std::vector<std::string>& columns,
-                                int64_t dimensions) {
+                                const std::vector<std::string>& names, int64_t dimensions) {
   diagnose::SampleSet beside = load_named(path, row);
-  if (beside.dimensions == std::ssize(columns)) return beside;
-  if (beside.dimensions < std::ssize(columns))
+  const auto holds = [&](const std::string& name) { return data::names_hold(beside.columns, name); };
+  const bool named = !names.empty() && std::all_of(names.begin(), names.end(), holds);
+  if (!named && beside.dimensions == std::ssize(columns)) return beside;
+  if (!named && beside.dimensions < std::ssize(columns))
     throw core::UserError(path + " holds " + core::count_text(beside.dimensions, "parameter") +
                           ", but the plot draws " + std::to_string(columns.size()) +
                           "; choose those that both files have with --columns, or leave the file out");
-  diagnose::SampleSet drawn = diagnose::with_columns(beside, columns);
-  if (beside.dimensions != dimensions)
+  diagnose::SampleSet drawn = diagnose::with_columns(beside, named ? names : columns);
+  if (beside.dimensions != dimensions && beside.dimensions != std::ssize(columns))
     core::log::warning(beside.name + " holds " + core::count_text(beside.dimensions, "parameter") +
                        ", the samples " + std::to_string(dimensions) + ": " +
                        core::list_first(drawn.columns) +
@@ -90,7 +94,9 @@ bool names_prior(const std::string& path) {
 }
 
 // The prior that the config of a run, or a config, tells: its own, or that of the task that it names.
-std::shared_ptr<const data::Prior> prior_of(const std::string& path, int64_t dimensions) {
+// `names` become theta's, where it gives them.
+std::shared_ptr<const data::Prior> prior_of(const std::string& path, int64_t dimensions,
+                                            std::vector<std::string>& names) {
   const config::Value document =
       config::load_yaml(std::filesystem::is_directory(path) ? path + "/config.yaml" : path);
   data::PriorOptions options;
@@ -99,7 +105,9 @@ std::shared_ptr<const data::Prior> prior_of(const std::string& path, int64_t dim
   reader.read(data::prior_table(), options);
   data::resolve(options, reader);
   data::read_data_section(reader, data);
+  data::adopt_names(options, data.theta_names, reader);
   reader.finish_part();
+  if (std::ssize(data.theta_names) == dimensions) names = data.theta_names;
   if (options.kind == data::PriorKind::none && data.task) {
     std::shared_ptr<const data::Task> task = data::make_task(*data.task);
     if (task->theta_dim() != dimensions)
@@ -116,11 +124,11 @@ std::shared_ptr<const data::Prior> prior_of(const std::string& path, int64_t dim
   return data::make_prior(options, dimensions);
 }
 
-// Draws of that prior, [draws, dimensions].
+// Draws of that prior, [draws, dimensions], in the order of the samples `all` where both have the same names.
 diagnose::SampleSet draw_prior(const std::string& path, const diagnose::SampleSet& all) {
   constexpr int64_t draws = 20000;
-  const auto prior = prior_of(path, all.dimensions);
   diagnose::SampleSet set{path, draws, all.dimensions, {}, all.columns};
+  const auto prior = prior_of(path, all.dimensions, set.columns);
   set.values.resize(static_cast<size_t>(draws * all.dimensions));
   for (int64_t i = 0; i < draws; ++i) {
     core::Philox random(1, core::Purpose::prior, static_cast<uint64_t>(i));
@@ -128,6 +136,9 @@ diagnose::SampleSet draw_prior(const std::string& path, const diagnose::SampleSe
                   std::span(set.values)
                       .subspan(static_cast<size_t>(i * all.dimensions), static_cast<size_t>(all.dimensions)));
   }
+  if (all.columns.empty()) return set;
+  set = diagnose::in_order_of(std::move(set), all.columns);
+  set.columns = all.columns;
   return set;
 }
 
@@ -155,12 +166,13 @@ report::Figure samples_figure(const PlotArguments& arguments) {
   corner.names = samples.columns;
   corner.samples = {"posterior", samples.values};
   if (!arguments.reference.empty()) {
-    reference = load_beside(arguments.reference, arguments.row, columns, all.dimensions);
+    reference = load_beside(arguments.reference, arguments.row, columns, samples.columns, all.dimensions);
     corner.reference = {"reference", reference.values};
   }
   if (!arguments.prior.empty()) {
-    prior = names_prior(arguments.prior) ? diagnose::with_columns(draw_prior(arguments.prior, all), columns)
-                                         : load_beside(arguments.prior, -1, columns, all.dimensions);
+    prior = names_prior(arguments.prior)
+                ? diagnose::with_columns(draw_prior(arguments.prior, all), columns)
+                : load_beside(arguments.prior, -1, columns, samples.columns, all.dimensions);
     corner.prior = {"prior", prior.values};
   }
   corner.truth = truth_of(arguments, all, columns);

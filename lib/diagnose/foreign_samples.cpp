@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/files/draw_weights.hpp"
 #include "io/csv.hpp"
 #include "io/output.hpp"
 
@@ -131,15 +132,13 @@ std::optional<io::FileContent> load_getdist(const std::string& path) {
                           core::count_text(std::ssize(names), "name") +
                           "; a getdist chain has a weight, a likelihood and a column for each name");
   const std::vector<double> values = table.values.to_double();
-  std::vector<double> samples;
+  std::vector<double> samples, weights;
   for (size_t at = 0; at < values.size(); at += columns) {
-    if (values[at] != values[0])
-      throw core::UserError(path + ": its weights differ (" + core::number_text(values[0]) + " and " +
-                            core::number_text(values[at]) +
-                            "), but draws are taken as equally likely; resample it by weight first");
+    weights.push_back(values[at]);
     samples.insert(samples.end(), values.begin() + static_cast<int64_t>(at + before),
                    values.begin() + static_cast<int64_t>(at + columns));
   }
+  data::refuse_different_weights(weights, path);
   return io::FileContent{{{"array", io::Array::from(samples, {table.values.shape[0], std::ssize(names)})}},
                          names};
 }

@@ -11,6 +11,8 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/files/column_order.hpp"
+#include "data/files/draw_weights.hpp"
 #include "data/files/names.hpp"
 #include "diagnose/foreign_samples.hpp"
 #include "io/csv.hpp"
@@ -21,11 +23,15 @@ namespace fluxsbi::diagnose {
 namespace {
 
 namespace fs = std::filesystem;
+using Names = std::vector<std::string>;
 
 constexpr const char* samples_key = "samples";
 constexpr const char* filled_key = "filled";
 constexpr const char* given_key = "given";
 constexpr const char* meta_key = "meta";
+// What `export --weights` writes: into .npz and .csv, and into .nc.
+constexpr const char* weight_key = "weight";
+constexpr const char* weight_of_group = "sample_stats/weight";
 
 // Columns that a program writes about its draws and not of them: CmdStan's lp__ and accept_stat__, and
 // .chain, .iteration and .draw of R's posterior.
@@ -41,6 +47,12 @@ io::FileContent load_text(const std::string& path) {
                                     }});
   if (!header.empty() && csv.columns.empty())
     throw core::UserError(path + " holds no column of draws, only " + core::join(header));
+  // A parameter may well have this name, so this is no error.
+  if (data::names_hold(csv.columns, weight_key))
+    core::log::warning(
+        path + ": its column " + weight_key +
+        " is taken as a parameter, and its draws as equally likely; if it holds their weights, "
+        "resample them by weight first");
   io::FileContent content;
   content.arrays.emplace("array", std::move(csv.values));
   content.columns = std::move(csv.columns);
@@ -72,7 +84,8 @@ std::string samples_file(const std::string& path) {
 }
 
 // A file of one unnamed array (npy, text) is that array; any other must hold draws, which become `samples`.
-io::FileContent load_content(const std::string& path) {
+// Weights that differ are refused, unless the caller knows them (`weighed`).
+io::FileContent load_content(const std::string& path, bool weighed) {
   if (auto chain = load_getdist(path)) return std::move(*chain);
   if (io::is_text_table(path)) return load_text(path);
   const std::vector<io::ArrayInfo> listed = io::list_arrays(path);
@@ -84,6 +97,12 @@ io::FileContent load_content(const std::string& path) {
     if (known) wanted.push_back(array.name);
   }
   if (names.size() == 1 && names.front() == "array") return io::load_arrays(path);
+  for (const io::ArrayInfo& array : listed) {
+    const bool weights = array.name == weight_key || array.name == weight_of_group;
+    if (weights && !weighed && array.problem.empty())
+      data::refuse_different_weights(io::load_arrays(path, {array.name}).arrays.at(array.name).to_double(),
+                                     path);
+  }
   const bool has_samples = std::find(names.begin(), names.end(), samples_key) != names.end();
   if (!has_samples) {
     if (auto group = load_inference_data(path, listed)) return std::move(*group);
@@ -92,9 +111,16 @@ io::FileContent load_content(const std::string& path) {
   if (key == samples_key) return io::load_arrays(path, wanted);
   io::FileContent content = io::load_arrays(path, {key});
   io::Array& draws = content.arrays.at(key);
+  const int64_t channels = draws.shape.size() == 3 ? draws.shape[2] : 1;
   if (draws.shape.size() > 2)
     draws.shape = {draws.shape[0], draws.elements() / std::max<int64_t>(draws.shape[0], 1)};
-  return {{{samples_key, std::move(draws)}}, {}};
+  Names columns;
+  if (data::names_hold(wanted, meta_key)) {
+    const io::Array meta = std::move(io::load_arrays(path, {meta_key}).arrays.at(meta_key));
+    columns = data::feature_names(data::names_in_meta(meta, path, {"theta_names"}), channels);
+    if (draws.shape.size() != 2 || std::ssize(columns) != draws.shape[1]) columns.clear();
+  }
+  return {{{samples_key, std::move(draws)}}, std::move(columns)};
 }
 
 // The row to read of a [rows, n, d] array.
@@ -143,8 +169,6 @@ int64_t keep_draws(SampleSet& set, const Keep& keep) {
   return dropped;
 }
 
-using Names = std::vector<std::string>;
-
 // The names under `key` in the JSON that `fluxsbi sample` writes beside the samples; empty where there are
 // none.
 Names names_in(const nlohmann::json& meta, const char* key) {
@@ -179,9 +203,9 @@ void keep_inferred(SampleSet& set, const std::vector<double>& given) {
 
 }  // namespace
 
-SampleFile::SampleFile(const std::string& file_or_run) : path_(samples_file(file_or_run)) {
+SampleFile::SampleFile(const std::string& file_or_run, bool weighed) : path_(samples_file(file_or_run)) {
   const std::string& path = path_;
-  io::FileContent content = load_content(path);
+  io::FileContent content = load_content(path, weighed);
   const bool named = content.arrays.contains(samples_key);
   samples_ = std::move(named ? content.arrays.at(samples_key) : content.arrays.begin()->second);
   const std::string shape = core::shape_text(samples_.shape);

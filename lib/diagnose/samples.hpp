@@ -24,7 +24,9 @@ struct SampleSet {
 /// samples.h5.
 class SampleFile {
  public:
-  explicit SampleFile(const std::string& file_or_run);
+  /// weighed: the caller has the weights of the draws, if there are any. Throws UserError otherwise where the
+  /// file holds weights that differ.
+  explicit SampleFile(const std::string& file_or_run, bool weighed = false);
 
   const std::string& path() const { return path_; }
   /// Whether the file holds [rows, n, d]; it then has observations() rows, which one at a time are a set.

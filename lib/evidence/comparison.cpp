@@ -128,6 +128,8 @@ class Compared {
     const sample::Posterior& own = posteriors_.back();
     PairsRequest wanted = request_.pairs;
     wanted.model = model;
+    wanted.theta_names = own.theta_names();
+    wanted.x_names = own.x_names();
     if (wanted.folder.empty()) wanted.folder = model + "/diagnostics";
     if (m == 0) {
       own_pairs_.push_back(load_pairs(wanted, own.shape()));
@@ -135,7 +137,8 @@ class Compared {
       return;
     }
     require_same_variables(m);
-    const bool same_x = own.shape().x_places == posteriors_[0].shape().x_places;
+    const bool same_x =
+        own.shape().x_places == posteriors_[0].shape().x_places && own.x_names() == posteriors_[0].x_names();
     const bool own_rows = request_.pairs.data.empty() && request_.pairs.simulations == 0;
     own_pairs_.emplace_back();
     if (same_x && !own_rows) return;

@@ -232,7 +232,10 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
   const auto tests = choose_tests(posterior, request, question, diagnosis.left_out);
   const DiagnosisFolder folder(request.pairs.folder);
   const diagnose::Needs needs = joined(tests);
-  const Pairs pairs = load_pairs(request.pairs, posterior.shape());
+  PairsRequest wanted = request.pairs;
+  wanted.theta_names = posterior.theta_names();
+  wanted.x_names = posterior.x_names();
+  const Pairs pairs = load_pairs(wanted, posterior.shape());
   core::log::info(core::count_text(pairs.rows, "pair") + ": " + pairs.source);
   const bool observes = !request.x.empty() || needs.observation || needs.fine || needs.predictive;
   const ObservedRows rows = observes ? observed_rows(posterior, request, pairs) : ObservedRows{};

@@ -13,10 +13,12 @@
 #include "core/philox.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/files/names.hpp"
 #include "data/screening/use_x.hpp"
 #include "data/simulate/simulation_config.hpp"
 #include "evidence/kept_diagnosis.hpp"
 #include "experiment/validation_rows.hpp"
+#include "io/files.hpp"
 
 namespace fluxsbi::evidence {
 
@@ -71,6 +73,25 @@ Pairs take_rows(const data::Dataset& dataset, std::vector<int64_t> rows, int64_t
   return pairs;
 }
 
+// A text file has the model's names, of which x's may be some of its columns, or numbers in their place.
+data::Dataset open_file(data::DataOptions options, const PairsRequest& request) {
+  const bool named = request.theta_names != data::default_names("theta", std::ssize(request.theta_names)) ||
+                     request.x_names != data::default_names("x", std::ssize(request.x_names));
+  if (!named || !io::is_text_table(*options.file)) return data::open_dataset(options, request.seed);
+  const data::DataOptions numbered = options;
+  options.theta_names = request.theta_names;
+  options.x_names = request.x_names;
+  try {
+    return data::open_dataset(options, request.seed);
+  } catch (const core::UserError& problem) {
+    try {
+      return data::open_dataset(numbered, request.seed);
+    } catch (const core::UserError&) {
+      throw core::UserError(problem.what());
+    }
+  }
+}
+
 // The first rows that are asked for; a row that will be left out is made up for where there are more.
 Pairs pairs_of_file(const std::string& file, const PairsRequest& request, const data::DataShape& shape) {
   data::DataOptions options;
@@ -78,7 +99,7 @@ Pairs pairs_of_file(const std::string& file, const PairsRequest& request, const 
   if (shape.missing) options.nan = data::NanPolicy::impute;
   if (shape.padded) options.nan = data::NanPolicy::pad;
   data::resolve(options, "per_feature");
-  data::Dataset dataset = data::open_dataset(options, request.seed);
+  data::Dataset dataset = open_file(options, request);
   if (!shape.x_places.empty() && dataset.shape.x_size() == shape.x_given) {
     dataset.rows = data::rows_seen_at(*dataset.rows, shape.x_places);
     dataset.shape = shape;

@@ -25,6 +25,8 @@ struct PairsRequest {
   int64_t most = 500;       ///< pairs that are used
   uint64_t seed = 1;        ///< of fresh simulations, which are never those of the training
   std::string folder;       ///< where fresh simulations are kept, as simulations.npz
+  /// The model's, by which columns of text are found; the file may also number them (theta_0, x_0, ...).
+  std::vector<std::string> theta_names = {}, x_names = {};
 };
 
 /// The pairs of the file, or fresh simulations, or else the first validation rows of the run; of an ensemble,

@@ -36,7 +36,8 @@ Names named(Names names, int64_t dimensions) {
 
 class Collector {
  public:
-  explicit Collector(const Sources& sources) : sources_(sources), file_(sources.samples) {}
+  explicit Collector(const Sources& sources)
+      : sources_(sources), file_(sources.samples, !sources.weights.empty()) {}
 
   Content run() {
     choose_rows();

@@ -73,7 +73,8 @@ const data::Prior& training_prior_of(const sample::Posterior& posterior, const s
 
 PriorChange::PriorChange(const sample::Posterior& posterior, std::string file)
     : training_(training_prior_of(posterior, "--prior " + file)), file_(std::move(file)) {
-  const data::PriorOptions section = read_prior(file_);
+  data::PriorOptions section = read_prior(file_);
+  data::follow_names(section, posterior.theta_names(), file_);
   try {
     prior_ = data::make_prior(section, training_.dim());
   } catch (const core::UserError& problem) {

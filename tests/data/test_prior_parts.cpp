@@ -1,4 +1,6 @@
 // prior.parameters as configs write it.
+#include <cmath>
+#include <numbers>
 #include <utility>
 
 #include <catch2/catch_test_macros.hpp>
@@ -87,6 +89,31 @@ TEST_CASE("names that data.names gives otherwise are an error with both", "[data
         std::vector<std::string>{"a", "b"});
   REQUIRE_USER_ERROR(read_config(two + "data:\n  names: {theta: [b, a]}\n"),
                      says("data.names.theta says b, a, but prior.parameters names a, b"));
+}
+
+TEST_CASE("parameters of another section are found by theta's names", "[data][prior][parts]") {
+  const std::string section = parameters(R"(
+    plane: {kind: multivariate_normal, names: [b, c], mean: [0, 1], covariance: [[1, 0], [0, 1]]}
+    a: {kind: normal, mean: 5, std: 1}
+)");
+  const std::vector<double> centre{5, 0, 1}, as_written{0, 1, 5};
+  const auto log_prob = [&](const std::vector<std::string>& names, const std::vector<double>& theta) {
+    data::PriorOptions prior = read_config(section).prior;
+    data::follow_names(prior, names, "other.yaml");
+    return data::make_prior(prior, 3)->log_prob(theta);
+  };
+  const double at_mode = -1.5 * std::log(2 * std::numbers::pi);
+  CHECK(std::abs(log_prob({"a", "b", "c"}, centre) - at_mode) < 1e-12);
+  CHECK(std::abs(log_prob({"b", "c", "a"}, as_written) - at_mode) < 1e-12);
+  CHECK(std::abs(log_prob({"theta_0", "theta_1", "theta_2"}, as_written) - at_mode) < 1e-12);
+  data::PriorOptions turned = read_config(parameters("    theta_1: {kind: normal, mean: 1, std: 1}\n"
+                                                     "    theta_0: {kind: normal, mean: 0, std: 1}\n"))
+                                  .prior;
+  data::follow_names(turned, {"theta_0", "theta_1"}, "other.yaml");
+  CHECK(turned.parameters->parts[0].number("mean") == 0);
+  REQUIRE_USER_ERROR(log_prob({"a", "b", "d"}, centre),
+                     says("other.yaml: prior.parameters names b, c, a, but theta is a, b, d"));
+  REQUIRE_USER_ERROR(log_prob({"b", "a", "c"}, centre), says("those of a group in this order"));
 }
 
 TEST_CASE("mistakes in parameters are named by place, path, value and remedy", "[data][prior][parts]") {

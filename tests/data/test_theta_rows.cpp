@@ -94,6 +94,21 @@ TEST_CASE("samples under other names serve where theta has none", "[data][theta_
   REQUIRE_USER_ERROR(load_theta_rows(samples, 1, {}), says("columns mass, spin"));
 }
 
+TEST_CASE("draws of different weights are not simulated as equal ones", "[data][theta_rows]") {
+  const Scratch scratch;
+  const Values four{1, 2, 3, 4}, weights{1, 0.5};
+  const std::string path = scratch.path("weighed.npz");
+  io::save_arrays(path, {{"samples", io::Array::from(std::span<const double>(four), {1, 2, 2})},
+                         {"weight", io::Array::from(std::span<const double>(weights), {1, 2})}});
+  REQUIRE_USER_ERROR(load_theta_rows(path, 2, {}), says("its weights differ (1 and 0.5)"));
+  // In a table it may be any column, so that a remark has to do.
+  const auto table = load_theta_rows(scratch.write("t.csv", "a,b,weight\n1,2,1\n3,4,0.5\n"), 2, {"a", "b"});
+  CHECK(table.theta == four);
+  REQUIRE(table.remarks.size() == 1);
+  CHECK(table.remarks[0].find("its column weight is left out") != std::string::npos);
+  CHECK(load_theta_rows(scratch.path("t.csv"), 2, {"a", "weight"}).remarks.empty());
+}
+
 TEST_CASE("draws that were not filled are left out, other NaN are refused", "[data][theta_rows]") {
   const Scratch scratch;
   const Values holes{1, 2, NAN, NAN, 5, 6};

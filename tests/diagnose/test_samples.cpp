@@ -109,6 +109,12 @@ TEST_CASE("modes and simulations are draws, too", "[diagnose][samples]") {
   const Folder folder;
   io::save_arrays(folder.file("map.npz"), {{"map", counting({12, 2})}, {"log_prob", counting({24})}});
   CHECK(diagnose::load_samples(folder.file("map.npz")).values == counting({12, 2}).to_double());
+  const std::string meta = R"({"theta_names": ["b", "a"]})";
+  const auto bytes = std::as_bytes(std::span(meta));
+  io::save_arrays(folder.file("named.npz"),
+                  {{"map", counting({12, 2})},
+                   {"meta", {io::DType::u8, {std::ssize(bytes)}, {bytes.begin(), bytes.end()}}}});
+  CHECK(diagnose::load_samples(folder.file("named.npz")).columns == std::vector<std::string>{"b", "a"});
   io::save_arrays(folder.file("sims.npz"), {{"theta", counting({4, 3, 2})}, {"x", counting({24})}});
   CHECK(diagnose::load_samples(folder.file("sims.npz")).dimensions == 6);
   io::save_arrays(folder.file("lp.npz"), {{"log_prob", counting({24})}});
@@ -173,6 +179,22 @@ TEST_CASE("a getdist chain is its parameters, if its weights are equal", "[diagn
   fails(folder.file("root.txt"), -1, "its weights differ (2 and 1)");
   std::ofstream(folder.file("root.txt")) << "2 10 0.5\n1 11 0.25\n";
   fails(folder.file("root.txt"), -1, "holds 3 columns");
+}
+
+TEST_CASE("weights that differ are refused, unless the caller has them", "[diagnose][samples]") {
+  const Folder folder;
+  const auto save = [&](const std::vector<double>& weights) {
+    io::save_arrays(folder.file("w.npz"),
+                    {{"samples", counting({1, 12, 2})},
+                     {"weight", io::Array::from(std::span<const double>(weights), {1, 12})}});
+    return folder.file("w.npz");
+  };
+  std::vector<double> weights(12, 2);
+  weights[3] = std::numeric_limits<double>::quiet_NaN();  // a draw that was not filled
+  CHECK(diagnose::load_samples(save(weights)).rows == 12);
+  weights[7] = 1;
+  fails(save(weights), -1, "its weights differ (2 and 1)");
+  CHECK(diagnose::SampleFile(folder.file("w.npz"), true).set().rows == 12);
 }
 
 TEST_CASE("one observation's samples are read without the unfilled draws", "[diagnose][samples]") {

@@ -133,6 +133,28 @@ TEST_CASE("pairs of a file are its rows in order, without those that lack values
   CHECK_THAT(test::error_of([&] { load_pairs(request, still_shape); }), ContainsSubstring("none.npz"));
 }
 
+TEST_CASE("pairs in a text file are found by the model's names", "[evidence]") {
+  const test::TemporaryFolder folder;
+  const std::vector<double> rows{30, 2, 10, 1, 20, 31, 2.5, 11, 1.5, 21};
+  PairsRequest request;
+  request.data = folder.file("some.csv");
+  const auto save = [&](const std::vector<std::string>& columns) {
+    io::save_arrays(request.data, {{"array", io::Array::from(std::span<const double>(rows), {2, 5})}},
+                    columns);
+  };
+  request.theta_names = {"mass", "age"};
+  request.x_names = {"u", "v", "w"};
+  const std::vector<double> theta{1, 2, 1.5, 2.5}, x{10, 20, 30, 11, 21, 31};
+  save({"w", "age", "u", "mass", "v"});
+  CHECK(load_pairs(request, still_shape).theta == theta);
+  CHECK(load_pairs(request, still_shape).x == x);
+  save({"x_2", "theta_1", "x_0", "theta_0", "x_1"});  // a file that only numbers them
+  CHECK(load_pairs(request, still_shape).theta == theta);
+  CHECK(load_pairs(request, still_shape).x == x);
+  save({"w", "age", "u", "weight", "v"});
+  CHECK_THAT(test::error_of([&] { load_pairs(request, still_shape); }), ContainsSubstring("mass"));
+}
+
 TEST_CASE("pairs that do not fit, or come from nowhere, say what would do", "[evidence]") {
   const test::TemporaryFolder folder;
   test::save_still_pairs(folder.file("some.npz"), test::still_pairs(30, 0, 1));

@@ -25,7 +25,8 @@ GivenCells cells_of_text(const std::string& path) {
 /// Appends the columns of an array [rows, tokens, channels] to the cells.
 void add_array(GivenCells& cells, const std::string& path, const std::string& key, int64_t tokens,
                int64_t channels, std::vector<std::string> names) {
-  const io::Array array = load_side(path, key);
+  const io::Array array =
+      channels == 1 ? load_side_by_name(path, key, names, channels) : load_side(path, key);
   std::vector<std::vector<int64_t>> layouts{{tokens, channels}};
   if (channels == 1) layouts.insert(layouts.begin(), {tokens});
   const int64_t rows = count_rows(array.shape, layouts, path, key,

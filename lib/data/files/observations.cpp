@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/files/column_order.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
 #include "data/files/row_file.hpp"
@@ -150,7 +151,10 @@ Observations observations_of(const io::Array& x, const std::string& name, const 
 Observations load_observations(const std::string& path, const DataShape& shape,
                                const std::vector<std::string>& x_names, bool gaps) {
   const auto names = resolve_names(x_names, "x", shape.x_dim);
-  if (!io::is_text_table(path)) return observations_of(load_side(path, "x"), path, shape, x_names, gaps);
+  if (!io::is_text_table(path)) {
+    io::Array x = load_side_by_name(path, "x", names, shape.x_channels);
+    return observations_of(x, path, shape, x_names, gaps);
+  }
   Observations observations = from_csv(path, shape, names);
   check_values(observations, path, shape, names, gaps);
   return observations;

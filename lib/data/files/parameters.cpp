@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "data/dataset.hpp"
+#include "data/files/column_order.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
 #include "data/files/row_file.hpp"
@@ -82,7 +83,8 @@ Parameters load_parameters(const std::string& path, const DataShape& shape,
     parameters = {table.rows, std::move(table.values)};
   } else {
     const std::string key = key_of_points(path);
-    const io::Array theta = load_side(path, key);
+    const io::Array theta = load_side_by_name(path, key, resolve_names(theta_names, "theta", shape.theta_dim),
+                                              shape.theta_channels);
     std::tie(parameters.rows, parameters.draws) = count_points(theta.shape, shape, path, key);
     parameters.theta = theta.to_double();
   }
@@ -167,7 +169,11 @@ struct ParameterRows::InHdf5 final : ParameterRows::Values {
 
 ParameterRows::ParameterRows(const std::string& path, const DataShape& shape,
                              const std::vector<std::string>& theta_names, uint64_t most_bytes) {
-  open_in_file(path, shape, most_bytes);
+  const Where where = where_points_lie(path);
+  // Columns in another order are loaded, and put into that of the model.
+  if (find_column_order(where.path, where.key, resolve_names(theta_names, "theta", shape.theta_dim))
+          .places.empty())
+    open_in_file(path, shape, most_bytes);
   if (values_) return;
   Parameters all = load_parameters(path, shape, theta_names);
   rows_ = all.rows;

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/files/column_order.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
 #include "data/screening/use_x.hpp"
@@ -58,6 +59,13 @@ io::Array load_side(const std::string& path_and_key, const std::string& usual_ke
   io::FileContent content =
       one_array ? io::load_arrays(path) : io::load_arrays(path, std::vector<std::string>{key});
   return std::move(content.arrays.at(one_array ? "array" : key));
+}
+
+io::Array load_side_by_name(const std::string& path_and_key, const std::string& usual_key,
+                            const std::vector<std::string>& names, int64_t channels) {
+  io::Array array = load_side(path_and_key, usual_key);
+  const auto [path, key] = file_and_key(path_and_key, usual_key);
+  return in_order(std::move(array), find_column_order(path, key, names), channels);
 }
 
 int64_t count_rows(const std::vector<int64_t>& found, const std::vector<std::vector<int64_t>>& layouts,

@@ -19,6 +19,10 @@ std::pair<std::string, std::string> file_and_key(const std::string& path, const 
 /// "FILE:KEY".
 io::Array load_side(const std::string& path, const std::string& key);
 
+/// The same with the columns `names`, where the file names its columns in another order (column_order.hpp).
+io::Array load_side_by_name(const std::string& path, const std::string& key,
+                            const std::vector<std::string>& names, int64_t channels);
+
 /// How many rows an array of the shape `found` holds, a row having one of `layouts`, the usual one first; 1
 /// for an array that is one row. Throws UserError otherwise; `what` says what the model knows ("the model's
 /// theta has 2 components").

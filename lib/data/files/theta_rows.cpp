@@ -5,11 +5,11 @@
 #include <optional>
 #include <utility>
 
-#include "config/rules.hpp"
-#include "config/value.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/files/column_order.hpp"
 #include "data/files/dataset_file.hpp"
+#include "data/files/draw_weights.hpp"
 #include "data/files/names.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
@@ -42,22 +42,6 @@ Table table_of(const io::Array& array, const std::string& path, const std::strin
   return table;
 }
 
-// The parameters' names in the JSON that `fluxsbi sample` writes beside the samples, all tokens for joint
-// questions.
-std::vector<std::string> names_in(const io::Array& meta, const std::string& path) {
-  const std::string text(reinterpret_cast<const char*>(meta.bytes.data()), meta.bytes.size());
-  std::vector<std::string> names;
-  try {
-    const config::Value document = config::parse_yaml(text, path);  // JSON is YAML
-    const config::Value* list = document.find("names");
-    if (!list) list = document.find("theta_names");
-    if (list) config::read(*list, names);
-  } catch (const core::UserError&) {
-    return {};  // the samples of another program, with a `meta` of its own
-  }
-  return names;
-}
-
 Table load_table(const std::string& path) {
   const std::string extension = io::extension_of(path);
   if (extension == ".npy") return table_of(io::load_arrays(path).arrays.at("array"), path, "array");
@@ -75,11 +59,14 @@ Table load_table(const std::string& path) {
     return table_of(io::load_arrays(path, {key}).arrays.at(key), path, key);
   }
   std::vector<std::string> wanted{"samples"};
-  if (has("meta")) wanted.emplace_back("meta");
+  for (const char* key : {"meta", "weight"}) {
+    if (has(key)) wanted.emplace_back(key);
+  }
   const auto content = io::load_arrays(path, wanted);
+  if (has("weight")) refuse_different_weights(content.arrays.at("weight").to_double(), path);
   Table table = table_of(content.arrays.at("samples"), path, "samples");
   table.draws = true;
-  if (has("meta")) table.header = names_in(content.arrays.at("meta"), path);
+  if (has("meta")) table.header = names_in_meta(content.arrays.at("meta"), path, {"names", "theta_names"});
   if (std::ssize(table.header) != table.columns) table.header.clear();
   return table;
 }
@@ -166,6 +153,11 @@ ThetaRows load_theta_rows(const std::string& path, int64_t dim, const std::vecto
   const auto columns = theta_columns(table, path, dim, names);
   ThetaRows result;
   result.source = table.source;
+  const auto weight = find_columns(table.header, {"weight"})[0];
+  if (weight >= 0 && std::find(columns.begin(), columns.end(), weight) == columns.end())
+    result.remarks.push_back(table.source +
+                             ": its column weight is left out, and its rows count alike; if it holds their "
+                             "weights, resample them by weight first");
   const auto rows = finite_rows(table, columns, result);
   result.rows = std::ssize(rows);
   for (const int64_t row : rows) {

@@ -52,6 +52,12 @@ void resolve(PriorOptions& options, config::Reader& reader);
 /// as a problem that shows both.
 void adopt_names(const PriorOptions& options, std::vector<std::string>& names, config::Reader& reader);
 
+/// Puts prior.parameters into the order of theta's `names`, by which they are found. They stand as they are
+/// where one of both sides only numbers them (theta_0, theta_1, ...) and they share no name. Throws
+/// UserError, which begins with `where`, for other names, and for a group whose parameters do not follow one
+/// another.
+void follow_names(PriorOptions& options, const std::vector<std::string>& names, const std::string& where);
+
 class Prior {
  public:
   virtual ~Prior() = default;

@@ -1,9 +1,12 @@
 // What must hold in the section `prior` beyond its single keys.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/files/names.hpp"
 #include "data/prior/prior.hpp"
 
 namespace fluxsbi::data {
@@ -40,6 +43,33 @@ void adopt_names(const PriorOptions& options, std::vector<std::string>& names, c
                    "says " + core::join(names) + ", but prior.parameters names " + core::join(own) +
                        "; leave data.names.theta out, or give the same names in the same order");
   }
+}
+
+void follow_names(PriorOptions& options, const std::vector<std::string>& names, const std::string& where) {
+  if (!options.parameters) return;
+  const auto own = part_names(*options.parameters), numbered = default_names("theta", std::ssize(names));
+  const bool none_in_common =
+      std::none_of(own.begin(), own.end(), [&](const auto& name) { return names_hold(names, name); });
+  if (own.empty() || own == names || (none_in_common && (own == numbered || names == numbered))) return;
+  struct Named {
+    std::vector<std::string> names;
+    PriorPart part;
+    std::ptrdiff_t place;  // of the first name in theta
+  };
+  std::vector<Named> parts;
+  for (auto next = own.begin(); const PriorPart& part : options.parameters->parts) {
+    const auto end = next + part_size(part);
+    parts.push_back({{next, end}, part, std::find(names.begin(), names.end(), *next) - names.begin()});
+    next = end;
+  }
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const Named& a, const Named& b) { return a.place < b.place; });
+  std::vector<std::string> ordered;
+  for (const Named& part : parts) ordered.insert(ordered.end(), part.names.begin(), part.names.end());
+  if (ordered != names)
+    throw core::UserError(where + ": prior.parameters names " + core::join(own) + ", but theta is " +
+                          core::join(names) + "; give the same names, those of a group in this order");
+  for (size_t i = 0; i < parts.size(); ++i) options.parameters->parts[i] = std::move(parts[i].part);
 }
 
 }  // namespace fluxsbi::data
