@@ -141,6 +141,7 @@ void TrainingRun::build() {
   setup_.data.ranks = execution_.ranks;
   setup_.data.condition_drop_rate = teacher_ ? 0 : experiment_.strategy.condition_drop_rate;
   const data::DataShape& shape = dataset_.shape;
+  setup_.data.x_tokens = joint_ ? shape.x_dim : 0;
   if (shape.x_dim > 0 && (shape.missing || (shape.padded && joint_))) {
     setup_.data.missing.emplace(missing_rate(), joint_, shape.theta_dim, shape.x_dim, shape.x_channels);
     if (joint_ && shape.missing && shape.x_channels > 1)

@@ -40,6 +40,9 @@ struct Noise {
   /// [B] the ln(noise / signal) of each row, within training_levels(); undefined: the method makes it of
   /// `uniform`
   at::Tensor level = {};
+  /// What is added to x: [B, M, K] to cond, or of joint models [B, x tokens, C] to the last tokens of obs
+  /// where these are given; undefined: nothing
+  at::Tensor x = {};
 };
 
 /// What a method is to be trained with.

@@ -1,6 +1,7 @@
 #include "train/options.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/text.hpp"
 
@@ -165,6 +166,13 @@ const Table<TrainingOptions>& training_table() {
                "the decay of the average of the weights that is validated and sampled; in step t it is at "
                "most (1 + t) / (10 + t), so that the first steps do not dominate the average of a short run")
           .alias("optimizer.ema_decay")
+          .add("x_noise", &T::x_noise, number_at_least(0),
+               "the standard deviation of normal noise that is added to x of the rows in training, in "
+               "standard deviations of x, at the first step; it falls in equal ratios. It keeps networks "
+               "from learning few rows by heart; validation and samples have none. Joint models add it where "
+               "x is given; 0: none")
+          .add("x_noise_end", &T::x_noise_end, if_given(number_above(0)),
+               "the standard deviation of that noise at the last step; null: a hundredth of x_noise")
           .add("early_stopping", &T::early_stopping, any<bool>(),
                "true: training ends when the validation loss stays high or falls no more")
           .add("val_error_ratio", &T::val_error_ratio, number_at_least(1),
@@ -205,6 +213,14 @@ const Table<OutputOptions>& output_table() {
   return table;
 }
 
+double x_noise_of(const TrainingOptions& options, int64_t step) {
+  if (options.x_noise == 0) return 0;
+  constexpr double usual_fall = 100;
+  const double end = options.x_noise_end.value_or(options.x_noise / usual_fall);
+  const auto last = static_cast<double>(std::max<int64_t>(1, options.nsteps - 1));
+  return options.x_noise * std::pow(end / options.x_noise, std::min(1.0, static_cast<double>(step) / last));
+}
+
 int64_t default_warmup(int64_t steps) {
   return std::min(longest_default_warmup, steps / 10);
 }
@@ -214,6 +230,12 @@ void resolve(OptimizerOptions& optimizer, TrainingOptions& training, config::Rea
     reader.problem("training.member", "is " + std::to_string(*training.member) + ", but the ensemble has " +
                                           std::to_string(training.ensemble) + " members (training.ensemble)");
   }
+  if (training.x_noise_end && training.x_noise == 0)
+    reader.warning("training.x_noise_end", "has no effect: training.x_noise is 0");
+  else if (training.x_noise_end && *training.x_noise_end > training.x_noise)
+    reader.problem("training.x_noise_end",
+                   "is " + core::number_text(*training.x_noise_end) +
+                       ", above training.x_noise = " + core::number_text(training.x_noise));
   const bool plateau = optimizer.schedule == ScheduleKind::plateau ||
                        (optimizer.schedule == ScheduleKind::automatic && cosine_keys(optimizer).empty() &&
                         !plateau_keys(optimizer).empty());

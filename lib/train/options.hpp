@@ -52,6 +52,8 @@ struct TrainingOptions {
   int64_t log_every = 100;
   int64_t multistep = 1;
   double ema_decay = 0.999;
+  double x_noise = 0;                 ///< in deviations of x, at the first step; 0: none
+  std::optional<double> x_noise_end;  ///< at the last step; null: a hundredth of x_noise
   bool early_stopping = false;
   double val_error_ratio = 1.3;
   int64_t val_patience = 10;
@@ -71,6 +73,10 @@ struct OutputOptions {
 const config::Table<OptimizerOptions>& optimizer_table();
 const config::Table<TrainingOptions>& training_table();
 const config::Table<OutputOptions>& output_table();
+
+/// The standard deviation of what is added to the standardised x of training rows in step `step`, counted
+/// from 0: from x_noise to x_noise_end in equal ratios.
+double x_noise_of(const TrainingOptions& options, int64_t step);
 
 /// The steps of the warm-up where optimizer.warmup_steps leaves them open.
 int64_t default_warmup(int64_t steps);

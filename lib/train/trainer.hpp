@@ -24,6 +24,7 @@ struct TrainingData {
   std::shared_ptr<const Rows> training, validation;
   std::optional<method::ConditionMask> condition_mask = {};
   double condition_drop_rate = 0;                    ///< in [0, 1): probability that a row loses its x
+  int64_t x_tokens = 0;                              ///< joint models: the last of a row's tokens
   std::optional<method::HiddenValues> missing = {};  ///< where x may hold NaN
   /// the levels that LearnedLevels finds; none: the method's own
   std::optional<method::LevelRange> levels = {};

@@ -54,9 +54,25 @@ void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t s
   }
 }
 
+namespace {
+
+// A token of x that is asked for stays as it is: noise would widen what is learned of it.
+void add_x_noise(method::Batch& batch, const at::Tensor& noise) {
+  if (batch.cond.defined()) {
+    batch.cond = batch.cond + noise;
+    return;
+  }
+  const int64_t count = noise.size(1), first = batch.obs.size(1) - count;
+  const at::Tensor given = batch.condition_mask.narrow(1, first, count);
+  batch.obs = at::cat({batch.obs.narrow(1, 0, first), batch.obs.narrow(1, first, count) + noise * given}, 1);
+}
+
+}  // namespace
+
 engine::Regression regression_of(const method::Method& method, const TrainingData& data, method::Batch& batch,
                                  const method::Noise& noise) {
   if (noise.mask.defined()) batch.condition_mask = data.condition_mask->draw(noise.mask);
+  if (noise.x.defined()) add_x_noise(batch, noise.x);
   if (data.missing) data.missing->apply(batch, noise.missing);
   return method::regression(method, batch, noise, data.condition_drop_rate);
 }
@@ -67,6 +83,7 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
       method_(method),
       data_(data),
       optimiser_(optimiser),
+      options_(options),
       batch_size_(options.batch_size),
       multistep_(options.multistep),
       ranks_(*data.ranks),
@@ -79,6 +96,11 @@ TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method,
   const auto floats = at::TensorOptions().device(engine.device()).dtype(at::kFloat);
   const auto integers = floats.dtype(at::kLong);
   noise_ = empty_noise(data, {multistep_, batch_size_}, engine.device());
+  if (options.x_noise > 0 && (data.x_tokens > 0 || !data.training->x_shape().empty())) {
+    auto shape = data.training->x_shape();
+    if (shape.empty()) shape = {data.x_tokens, data.training->theta_shape().back()};
+    noise_.x = empty_rows({multistep_, batch_size_}, shape, engine.device());
+  }
   step_number_ = at::zeros({}, integers);
   first_bad_ = at::full({}, none_bad, integers);
   step_loss_ = at::zeros({}, floats);
@@ -102,6 +124,7 @@ void TrainingStep::prepare(int64_t step, double rate) {
   fill_from(step_number_, &number);
   draw_noise(noise_, generator_,
              core::derive_seed(seed_, core::Purpose::training_noise, static_cast<uint64_t>(step)));
+  if (noise_.x.defined()) noise_.x.normal_(0, x_noise_of(options_, step), generator_);
   optimiser_.prepare(step, rate);
 }
 
@@ -134,6 +157,7 @@ method::Noise TrainingStep::noise_of(int64_t index, const engine::Part& rows) co
   method::Noise noise{part(noise_.normal), part(noise_.uniform), part(noise_.mask), part(noise_.drop),
                       part(noise_.missing)};
   if (levels) noise.level = levels->draw(noise.uniform);
+  noise.x = part(noise_.x);
   return noise;
 }
 

@@ -21,8 +21,8 @@ at::Generator make_generator(at::Device device);
 method::Noise empty_noise(const TrainingData& data, const std::vector<int64_t>& leading, at::Device device);
 /// Refills `noise` with the numbers that belong to `seed`; all but normal lie in (0, 1).
 void draw_noise(const method::Noise& noise, at::Generator& generator, uint64_t seed);
-/// The regression of clean rows under this noise: with the condition mask, the missing values and the dropped
-/// conditions that it draws. `batch` is left with what its rows then are.
+/// The regression of clean rows under this noise: with the condition mask, the noise of x, the missing values
+/// and the dropped conditions that it draws. `batch` is left with what its rows then are.
 engine::Regression regression_of(const method::Method& method, const TrainingData& data, method::Batch& batch,
                                  const method::Noise& noise);
 
@@ -67,6 +67,7 @@ class TrainingStep {
   const method::Method& method_;
   const TrainingData& data_;
   Optimiser& optimiser_;
+  const TrainingOptions& options_;
   int64_t batch_size_, multistep_;
   distributed::Communicator& ranks_;
   engine::Part part_;  ///< this rank's rows of a micro-batch

@@ -1,6 +1,8 @@
 // What the trainer does with condition masks.
 #include <vector>
 
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
 #include "core/error.hpp"
 #include "support/catch.hpp"
 #include "train/toy_steps.hpp"
@@ -27,8 +29,9 @@ class WitnessedMethod : public method::FlowMatching {
 };
 
 struct JointSteps {
-  explicit JointSteps(const test::TemporaryFolder& folder, int64_t multistep = 1) {
+  explicit JointSteps(const test::TemporaryFolder& folder, int64_t multistep = 1, double x_noise = 0) {
     run.training.multistep = multistep;
+    run.training.x_noise = run.training.x_noise_end.emplace(x_noise);
     setup = run.joint_setup(folder.path());
     steps = std::make_unique<test::ToySteps>(setup, run.training, *setup.engine, method);
   }
@@ -62,6 +65,26 @@ TEST_CASE("given tokens are fed clean, carry no loss, and leave every row its we
   const at::Tensor weight = steps.method.weights[0].expand_as(rows);
   CHECK(at::where(mask, weight, at::zeros_like(weight)).abs().sum().item<double>() == 0);
   CHECK(at::allclose(weight.sum({1, 2}), at::full({rows.size(0)}, 1.0 / static_cast<double>(rows.size(0)))));
+}
+
+TEST_CASE("x has noise where it is given, and not where it is asked for", "[train][joint]") {
+  const test::TemporaryFolder folder, other_folder;
+  JointSteps clean(folder), noisy(other_folder, 1, /*x_noise=*/0.1);
+  for (JointSteps* steps : {&clean, &noisy}) {
+    for (const int64_t number : {0, 1, 2, 3}) steps->take(number);
+  }
+  at::Tensor added = at::zeros({0});
+  for (size_t step = 0; step < 4; ++step) {
+    const at::Tensor mask = noisy.method.masks[step],
+                     change = noisy.method.rows[step] - clean.method.rows[step];
+    CHECK(mask.equal(clean.method.masks[step]));
+    CHECK(change.select(1, 0).abs().max().item<double>() == 0);  // theta
+    const at::Tensor of_x = change.select(1, 1), given = mask.select(1, 1).expand_as(of_x);
+    CHECK(of_x.masked_select(given.logical_not()).abs().max().item<double>() == 0);
+    added = at::cat({added, of_x.masked_select(given)});
+  }
+  REQUIRE(added.numel() > 40);
+  CHECK_THAT(added.std().item<double>(), Catch::Matchers::WithinAbs(0.1, 0.03));
 }
 
 TEST_CASE("validation has the same masks every time, some of each kind", "[train][joint]") {

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "config/reader.hpp"
 #include "config/value.hpp"
 #include "core/error.hpp"
@@ -97,6 +99,20 @@ TEST_CASE("a warm-up longer than the run and crossed rates are errors", "[train]
   CHECK_THROWS_AS(read("training: {batch_size: 0}"), core::UserError);
   CHECK_THROWS_AS(read("training: {ema_decay: 1.0}"), core::UserError);
   CHECK_THROWS_AS(read("optimizer: {clip: hard}"), core::UserError);
+}
+
+TEST_CASE("the noise of x falls in equal ratios from the first step to the last", "[train][options]") {
+  train::TrainingOptions options;
+  options.nsteps = 101;
+  CHECK(train::x_noise_of(options, 50) == 0);
+  options.x_noise = 0.5;
+  CHECK(train::x_noise_of(options, 0) == 0.5);
+  CHECK(std::abs(train::x_noise_of(options, 50) - 0.05) < 1e-12);
+  CHECK(std::abs(train::x_noise_of(options, 100) - 0.005) < 1e-12);
+  options.x_noise_end = 0.5;
+  CHECK(train::x_noise_of(options, 70) == 0.5);
+  CHECK_THROWS_WITH(read("training: {x_noise: 0.1, x_noise_end: 0.2}"),
+                    ContainsSubstring("training.x_noise_end"));
 }
 
 TEST_CASE("a resolved config resolves to itself", "[train][options]") {

@@ -69,6 +69,22 @@ TEST_CASE("a run that was stopped and resumed equals one that was not, to the la
   }
 }
 
+TEST_CASE("a run whose x has noise goes on with it, to the last bit, and learns other weights",
+          "[train][resume]") {
+  const test::TemporaryFolder whole, parts, clean;
+  ToyRun run;
+  train_whole(run, clean.path());
+  run.training.x_noise = 0.3;
+  train_whole(run, whole.path());
+  stop_at(run, parts.path(), 25);
+  resume(run, parts.path());
+  check_same(whole.path(), parts.path());
+  const auto weights = [](const test::TemporaryFolder& folder) {
+    return checkpoint::load_latest_state(folder.path())->arrays.at("master").to_double();
+  };
+  CHECK(weights(clean) != weights(whole));
+}
+
 TEST_CASE("a joint run that was stopped and resumed equals one that was not, masks included",
           "[train][resume][joint]") {
   for (const int64_t steps : {1, 25}) {

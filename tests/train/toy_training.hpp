@@ -84,6 +84,7 @@ struct ToyRun {
     };
     setup.data = {joined(*setup.data.training), joined(*setup.data.validation),
                   method::ConditionMask({}, 1, 1, at::kCPU)};
+    setup.data.x_tokens = 1;
     return setup;
   }
 };
