@@ -18,7 +18,9 @@
 #include <ATen/ops/zeros.h>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/stop.hpp"
+#include "core/text.hpp"
 #include "sample/solver/solver.hpp"
 
 namespace fluxsbi::sample {
@@ -73,6 +75,44 @@ void raise_to_prior(std::vector<at::Tensor>& each) {
   for (at::Tensor& precision : each) precision = precision + share;
 }
 
+// Skewness and excess kurtosis of features, on average over the observations' posteriors.
+class Shapes {
+ public:
+  // draws [n, d]
+  void add(const at::Tensor& draws) {
+    const at::Tensor white = (draws - draws.mean(0, true)) / draws.std(0, /*unbiased=*/false, true);
+    const at::Tensor third = white.pow(3).mean(0), fourth = white.pow(4).mean(0) - 3;
+    skewness_ = count_ == 0 ? third : skewness_ + third;
+    excess_ = count_ == 0 ? fourth : excess_ + fourth;
+    ++count_;
+  }
+
+  // A half-normal distribution has 1 and 0.9, a box 0 and -1.2, two equal narrow modes 0 and -2.
+  void warn(const std::vector<std::string>& names) const {
+    constexpr double most_skewness = 0.5, least_excess = -0.8, most_excess = 2;
+    std::vector<std::string> strange;
+    for (int64_t i = 0; i < skewness_.size(0); ++i) {
+      const double skewness = skewness_[i].item<double>() / static_cast<double>(count_),
+                   excess = excess_[i].item<double>() / static_cast<double>(count_);
+      if (std::abs(skewness) <= most_skewness && excess >= least_excess && excess <= most_excess) continue;
+      const auto place = static_cast<size_t>(i);
+      strange.push_back((place < names.size() ? names[place] : "theta feature " + std::to_string(i)) +
+                        " (skewness " + core::brief_text(skewness) + ", excess kurtosis " +
+                        core::brief_text(excess) + ")");
+    }
+    if (strange.empty()) return;
+    core::log::warning(
+        "--together takes the posterior of each observation for a normal one on the way, and these are not: " +
+        core::list_first(strange, 4) +
+        "; the result may lie a whole deviation off, or be too narrow. Check it on observations whose theta you "
+        "know, or train on all observations as one x (docs/together.md)");
+  }
+
+ private:
+  at::Tensor skewness_, excess_;  // [d], sums
+  int64_t count_ = 0;
+};
+
 Precisions precisions_of(const Source& source, const data::Standardiser& units, const PriorDenoiser& prior,
                          int64_t rows, uint64_t seed, int64_t chunk, const TogetherOptions& options,
                          const SamplingOptions& sampling) {
@@ -87,6 +127,7 @@ Precisions precisions_of(const Source& source, const data::Standardiser& units, 
   for (size_t i = 0; i < prior.size(); ++i) variance.push_back(prior.variance(i));
   const at::Tensor prior_variance = at::tensor(variance, at::kDouble), deviation = prior_variance.sqrt();
   Precisions precisions{{}, 1 / prior_variance, {}, {}};
+  Shapes shapes;
   for (int64_t row = 0; row < rows; ++row) {
     const at::Tensor draws = standardised_draws(samples, row, units, size);
     if (draws.size(0) < count / 2)
@@ -95,7 +136,9 @@ Precisions precisions_of(const Source& source, const data::Standardiser& units, 
                             " draws of its own posterior lie inside the prior's support, too few to put it "
                             "together with the others; look at it alone with sample --x");
     precisions.each.push_back(precision_of(draws, deviation));
+    shapes.add(draws);
   }
+  shapes.warn(source.theta_names);
   raise_to_prior(precisions.each);
   at::Tensor sum = (1 - rows) * at::diag(precisions.prior);
   for (at::Tensor& precision : precisions.each) {

@@ -1,6 +1,9 @@
 // Several observations of one theta, against the posterior that is known in closed form.
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <numbers>
+#include <sstream>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -15,9 +18,11 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "sample/exact_source.hpp"
 #include "sample/together.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::ContainsSubstring;
@@ -182,6 +187,29 @@ TEST_CASE("what is put together never leaves the prior's support for good", "[sa
     CHECK(samples.values[i] < 0.5 + 0.05);
     CHECK(samples.values[i + 1] > -1 - 0.05);
   }
+}
+
+TEST_CASE("posteriors that are not normal are warned of before they are put together", "[sample][together]") {
+  const test::TemporaryFolder folder;
+  const auto said = [&](const data::Prior& prior) {
+    ManyObservations many("flow", 5);
+    many.source.prior = &prior;
+    many.source.theta_names = {"mass", "age"};
+    core::log::tee(folder.file("log"));
+    sample::put_together(many.source, prior, 5, 5, 4096, {}, {});
+    core::log::tee("");
+    std::stringstream text;
+    text << std::ifstream(folder.file("log")).rdbuf();
+    std::filesystem::remove(folder.file("log"));
+    return text.str();
+  };
+  CHECK_THAT(said(*ManyObservations("flow", 1).prior), !ContainsSubstring("not: "));
+  data::PriorOptions options;
+  options.kind = data::PriorKind::box;
+  options.low = {0.9, -10};  // cuts the posteriors of mass near their centres, (1.1, -1.3) give or take 0.6
+  options.high = {10, 10};
+  CHECK_THAT(said(*data::make_prior(options, 2)),
+             ContainsSubstring("mass (skewness") && !ContainsSubstring("age (skewness"));
 }
 
 TEST_CASE("a wrong prior score shows in the posterior of several observations", "[sample][together]") {
