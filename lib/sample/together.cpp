@@ -102,10 +102,11 @@ class Shapes {
     }
     if (strange.empty()) return;
     core::log::warning(
-        "--together takes the posterior of each observation for a normal one on the way, and these are not: " +
+        "--together takes the posterior of each observation for a normal one on the way, and these are "
+        "not: " +
         core::list_first(strange, 4) +
-        "; the result may lie a whole deviation off, or be too narrow. Check it on observations whose theta you "
-        "know, or train on all observations as one x (docs/together.md)");
+        "; the result may lie a whole deviation off, or be too narrow. Check it on observations whose theta "
+        "you know, or train on all observations as one x (docs/together.md)");
   }
 
  private:

@@ -37,8 +37,8 @@ SamplingOptions for_together(SamplingOptions sampling, const method::Method& met
 
 /// A source of one row that answers all rows 0, ..., rows - 1 of `source` together, and behind it those of
 /// source.beside, which the first has beside it. The sum of the precisions is raised to S_0^-1 where it is
-/// less, as observations only add to what the prior knows. Warns where the posteriors of the single observations
-/// are far from normal. `source` and `prior` must outlive them.
+/// less, as observations only add to what the prior knows. Warns where the posteriors of the single
+/// observations are far from normal. `source` and `prior` must outlive them.
 /// Throws UserError as PriorDenoiser does, and for a posterior of which too few draws could be filled.
 std::vector<Source> put_together(const Source& source, const data::Prior& prior, int64_t rows, uint64_t seed,
                                  int64_t chunk, const TogetherOptions& options,
