@@ -80,6 +80,7 @@ struct Recipe {
   bool symmetries = false;               ///< data.symmetries: auto
   double posterior_weight = 0;           ///< joint models: condition_mask.posterior; 0: no x to condition on
   double max_lr = 0, min_lr = 0, decay_transition = 0;
+  double x_noise = 0, x_noise_end = 0;  ///< of training, in deviations of x; 0: none
   int64_t batch = 0;
   int64_t steps = 0;         ///< more are not known to help
   int64_t least_steps = 0;   ///< with fewer the small network is better

@@ -149,6 +149,16 @@ RecipeChoice rate_choice(const Recipe& recipe) {
            key("optimizer.decay_transition", core::number_text(recipe.decay_transition), plateau)}};
 }
 
+RecipeChoice x_noise_choice(const Recipe& recipe) {
+  const std::string first = core::number_text(recipe.x_noise), last = core::number_text(recipe.x_noise_end);
+  return {
+      "noise on x",
+      "from " + first + " to " + last + " standard deviations in training",
+      "networks learn few rows by heart without it (1,000 simulations of lotka_volterra: log-density 12.8 "
+      "against 11.7)",
+      {key("training.x_noise", first), key("training.x_noise_end", last, {"training.x_noise"})}};
+}
+
 RecipeChoice steps_choice(const Recipe& recipe, const RecipeFacts& facts) {
   return {"steps",
           text_of(recipe.steps),
@@ -185,6 +195,7 @@ std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& fa
       {"transforms", "auto", "skewed variables and far values are transformed, and the log says which"});
   all.push_back(prior_choice(facts));
   all.push_back(rate_choice(recipe));
+  if (recipe.x_noise > 0) all.push_back(x_noise_choice(recipe));
   all.push_back(steps_choice(recipe, facts));
   all.push_back({"batch",
                  text_of(recipe.batch),

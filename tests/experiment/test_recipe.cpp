@@ -80,6 +80,16 @@ TEST_CASE("more simulations never get fewer steps or less time", "[experiment][r
   CHECK(make_recipe(facts_with(5, 8, 0)).steps == steps);
 }
 
+TEST_CASE("x of few rows and many values has noise in training", "[experiment][recipe]") {
+  const auto noisy = [](const RecipeFacts& facts) { return keys_for(facts).count("training.x_noise") == 1; };
+  CHECK(noisy(facts_with(10, 10, 1000)));
+  CHECK_FALSE(noisy(facts_with(2, 2, 1000)));
+  CHECK_FALSE(noisy(facts_with(5, 8, 1000)));       // flux1joint
+  CHECK_FALSE(noisy(facts_with(10, 10, 100'000)));  // rows enough
+  CHECK_FALSE(noisy(facts_with(10, 10, 0)));        // simulations without end
+  CHECK_FALSE(noisy(facts_with(10, 100, 600)));     // behind residual_mlp
+}
+
 TEST_CASE("every model has a network of its own, and a smaller one", "[experiment][recipe]") {
   for (const std::string model : {"flux1", "flux1joint", "simformer"}) {
     auto facts = facts_with(3, 4);
@@ -118,9 +128,9 @@ TEST_CASE("Flux1 learns what a regression leaves where there are rows enough and
   CHECK(regression(facts_with(10, 20, 1000)));
   CHECK(regression(facts_with(10, 20, 160)));
   CHECK_FALSE(regression(facts_with(10, 21, 160)));  // fewer than 8 rows for each value of x
-  CHECK_FALSE(regression(facts_with(5, 8)));          // flux1joint
-  CHECK_FALSE(regression(facts_with(2, 2, 0)));  // simulations without end: nothing is known of the first
-  CHECK(regression(facts_with(2, 100)));         // behind an embedding network of a plain vector
+  CHECK_FALSE(regression(facts_with(5, 8)));         // flux1joint
+  CHECK_FALSE(regression(facts_with(2, 2, 0)));      // simulations without end: nothing is known of the first
+  CHECK(regression(facts_with(2, 100)));             // behind an embedding network of a plain vector
   CHECK_FALSE(regression(facts_with(2, 201, 1'000'000)));  // too many values
   auto facts = facts_with(2, 2);
   facts.whole_x = false;
