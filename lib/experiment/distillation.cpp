@@ -125,6 +125,8 @@ class StudentConfig {
     set("training.ema_decay", core::number_text(std::clamp(decay, 0.0, before.training.ema_decay)));
     set("optimizer.warmup_steps", "null");
     set("optimizer.schedule_steps", "null");
+    set("training.x_noise", "0");  // the teacher's answers are no rows to learn by heart
+    set("training.x_noise_end", "null");
   }
 
   config::Value document_;

@@ -168,9 +168,9 @@ const Table<TrainingOptions>& training_table() {
           .alias("optimizer.ema_decay")
           .add("x_noise", &T::x_noise, number_at_least(0),
                "the standard deviation of normal noise that is added to x of the rows in training, in "
-               "standard deviations of x, at the first step; it falls in equal ratios. It keeps networks "
-               "from learning few rows by heart; validation and samples have none. Joint models add it where "
-               "x is given; 0: none")
+               "standard deviations of x, at the first step; it falls in equal ratios over the steps of "
+               "the learning rate's schedule. It keeps networks from learning few rows by heart; validation "
+               "and samples have none. Joint models add it where x is given; 0: none")
           .add("x_noise_end", &T::x_noise_end, if_given(number_above(0)),
                "the standard deviation of that noise at the last step; null: a hundredth of x_noise")
           .add("early_stopping", &T::early_stopping, any<bool>(),
@@ -213,11 +213,11 @@ const Table<OutputOptions>& output_table() {
   return table;
 }
 
-double x_noise_of(const TrainingOptions& options, int64_t step) {
+double x_noise_of(const TrainingOptions& options, int64_t step, int64_t steps) {
   if (options.x_noise == 0) return 0;
   constexpr double usual_fall = 100;
   const double end = options.x_noise_end.value_or(options.x_noise / usual_fall);
-  const auto last = static_cast<double>(std::max<int64_t>(1, options.nsteps - 1));
+  const auto last = static_cast<double>(std::max<int64_t>(1, steps - 1));
   return options.x_noise * std::pow(end / options.x_noise, std::min(1.0, static_cast<double>(step) / last));
 }
 

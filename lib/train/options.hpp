@@ -75,8 +75,8 @@ const config::Table<TrainingOptions>& training_table();
 const config::Table<OutputOptions>& output_table();
 
 /// The standard deviation of what is added to the standardised x of training rows in step `step`, counted
-/// from 0: from x_noise to x_noise_end in equal ratios.
-double x_noise_of(const TrainingOptions& options, int64_t step);
+/// from 0: from x_noise to x_noise_end in equal ratios over `steps` steps, and x_noise_end from there on.
+double x_noise_of(const TrainingOptions& options, int64_t step, int64_t steps);
 
 /// The steps of the warm-up where optimizer.warmup_steps leaves them open.
 int64_t default_warmup(int64_t steps);

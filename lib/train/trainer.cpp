@@ -62,6 +62,7 @@ Trainer::Trainer(TrainingSetup& setup, const TrainingState* state)
       runner_(setup.runner ? *setup.runner : *direct_),
       best_average_(at::zeros_like(setup.engine->parameters().master)),
       watch_(setup.planned_seconds, state ? state->step : 0, options_.nsteps) {
+  step_function_.x_noise_steps = setup.optimizer.schedule_steps.value_or(options_.nsteps);
   if (setup_.data.levels) {
     levels_.emplace(*setup_.data.levels, setup_.engine->device());
     step_function_.levels = &levels_->table();

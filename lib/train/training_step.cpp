@@ -79,7 +79,8 @@ engine::Regression regression_of(const method::Method& method, const TrainingDat
 
 TrainingStep::TrainingStep(engine::Engine& engine, const method::Method& method, const TrainingData& data,
                            Optimiser& optimiser, const TrainingOptions& options)
-    : engine_(engine),
+    : x_noise_steps(options.nsteps),
+      engine_(engine),
       method_(method),
       data_(data),
       optimiser_(optimiser),
@@ -124,7 +125,7 @@ void TrainingStep::prepare(int64_t step, double rate) {
   fill_from(step_number_, &number);
   draw_noise(noise_, generator_,
              core::derive_seed(seed_, core::Purpose::training_noise, static_cast<uint64_t>(step)));
-  if (noise_.x.defined()) noise_.x.normal_(0, x_noise_of(options_, step), generator_);
+  if (noise_.x.defined()) noise_.x.normal_(0, x_noise_of(options_, step, x_noise_steps), generator_);
   optimiser_.prepare(step, rate);
 }
 

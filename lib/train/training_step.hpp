@@ -51,6 +51,9 @@ class TrainingStep {
   /// report, of the loss in the schedule's window.
   at::Tensor loss_sum, norm_sum, window_sum;  ///< scalars, float32
 
+  /// Over how many steps the noise on x falls: training.nsteps, unless a run was made longer.
+  int64_t x_noise_steps;
+
   /// Where the levels of the rows come from; null: the method makes them. Must outlive the step.
   const method::LevelTable* levels = nullptr;
 

@@ -103,14 +103,14 @@ TEST_CASE("a warm-up longer than the run and crossed rates are errors", "[train]
 
 TEST_CASE("the noise of x falls in equal ratios from the first step to the last", "[train][options]") {
   train::TrainingOptions options;
-  options.nsteps = 101;
-  CHECK(train::x_noise_of(options, 50) == 0);
+  CHECK(train::x_noise_of(options, 50, 101) == 0);
   options.x_noise = 0.5;
-  CHECK(train::x_noise_of(options, 0) == 0.5);
-  CHECK(std::abs(train::x_noise_of(options, 50) - 0.05) < 1e-12);
-  CHECK(std::abs(train::x_noise_of(options, 100) - 0.005) < 1e-12);
+  CHECK(train::x_noise_of(options, 0, 101) == 0.5);
+  CHECK(std::abs(train::x_noise_of(options, 50, 101) - 0.05) < 1e-12);
+  for (const int64_t step : {100, 300})
+    CHECK(std::abs(train::x_noise_of(options, step, 101) - 0.005) < 1e-12);
   options.x_noise_end = 0.5;
-  CHECK(train::x_noise_of(options, 70) == 0.5);
+  CHECK(train::x_noise_of(options, 70, 101) == 0.5);
   CHECK_THROWS_WITH(read("training: {x_noise: 0.1, x_noise_end: 0.2}"),
                     ContainsSubstring("training.x_noise_end"));
 }
