@@ -1,5 +1,6 @@
 #include "experiment/recipe_choices.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/rules.hpp"
@@ -117,7 +118,8 @@ RecipeChoice embedding_choice(const Recipe& recipe, const RecipeFacts& facts) {
     reason += recipe.embedding.network == "linear" ? "; beyond linear functions of them x explains at most "
                                                    : "; beyond linear functions of them x explains up to ";
     reason += core::brief_text(100 * *facts.beyond_linear) + " % of what these leave of theta";
-    if (recipe.embedding.yaml().find("learned: false") != std::string::npos)
+    const std::pair<std::string, std::string> fixed{"learned", "false"};
+    if (std::ranges::find(recipe.embedding.numbers, fixed) != recipe.embedding.numbers.end())
       reason += "; they stay what the regression tells, since few rows would be learned by heart";
   }
   return {"embedding network", recipe.embedding.network, reason, keys};

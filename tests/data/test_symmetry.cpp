@@ -172,7 +172,7 @@ TEST_CASE("what holds is rarely refused, and what does not hold is never taken",
     const auto unequal = source_of(simulated(1, 3, 1000, seed, measurements({0.5, 0.5, 0.8})));
     CHECK_THAT(symmetries_in("auto", *unequal).text, !says("exchange") || says("exchange x_0, x_1;"));
   }
-  // An exchange that holds is refused less than once in a thousand times.
+  // An exchange that holds is refused about once in a thousand times.
   CHECK(taken >= 11);
 }
 

@@ -43,7 +43,7 @@ class SymmetryTest {
   const JudgedRows& rows() const { return rows_; }
   /// Leaves the cosines out where the products already deviate beyond limit(level).
   SymmetryEvidence judge(const RowForm& form, double level) const;
-  /// By the products alone, which takes a tenth of the time.
+  /// By the products alone, which cost less.
   SymmetryEvidence judge_products(const RowForm& form) const;
   /// The test of theta and these values of x alone, in this order.
   SymmetryTest with_x(std::span<const size_t> x) const;
