@@ -82,11 +82,12 @@ struct BySimulations {
   double steps;                // of batches of 256, at most; more are not known to help
   double minutes;              // of `train` without a config, at most
   double validation_fraction;  // of the rows
+  double posterior_weight;     // of joint models' condition masks; each of the four others has 0.2
 };
 constexpr std::array by_simulations{
-    BySimulations{1'000, 6'000, 4, 0.05},
-    BySimulations{10'000, 24'000, 12, 0.05},
-    BySimulations{100'000, 48'000, 40, 0.05},
+    BySimulations{1'000, 6'000, 4, 0.05, 0.2},
+    BySimulations{10'000, 24'000, 12, 0.05, 0.8},
+    BySimulations{100'000, 48'000, 40, 0.05, 0.8},
 };
 
 constexpr int64_t batch_rows = 256;
@@ -98,7 +99,6 @@ constexpr double highest_rate = 1e-3, lowest_rate = 1e-6, decay_begins = 0.3;
 constexpr bool levels_are_learned = true;
 constexpr double fixed_level_mean = -1,
                  fixed_level_std = 1.5;                    // of ln(noise / signal): logit-normal (1, 1.5)
-constexpr double posterior_share_weight = 0.8;             // against .2 of each other mask: half of the rows
 constexpr int64_t evaluations = 4096;                      // of a validation
 constexpr int64_t validations = 60, least_val_every = 50;  // of a training
 // With 9.5 rows a value a regression gains much (bernoulli_glm_raw, 1,000 simulations).
@@ -205,7 +205,6 @@ Recipe make_recipe(const RecipeFacts& facts) {
   }
   recipe.symmetries = facts.rows >= data::least_symmetry_rows && facts.rows <= data::most_symmetry_rows &&
                       !facts.shape.padded && facts.shape.theta_size() + values <= data::most_symmetry_values;
-  if (is_joint(recipe.model) && facts.shape.x_dim > 0) recipe.posterior_weight = posterior_share_weight;
   recipe.max_lr = highest_rate;
   recipe.min_lr = lowest_rate;
   recipe.decay_transition = decay_begins;
@@ -217,11 +216,14 @@ Recipe make_recipe(const RecipeFacts& facts) {
     recipe.x_noise_end = last_x_noise;
   }
   const auto rows = static_cast<double>(facts.rows);
+  if (is_joint(recipe.model) && facts.shape.x_dim > 0)
+    recipe.posterior_weight = std::round(100 * between(rows, &BySimulations::posterior_weight)) / 100;
   recipe.steps = rounded_to(between(rows, &BySimulations::steps), 500);
   recipe.minutes = std::round(between(rows, &BySimulations::minutes));
   recipe.validation_fraction = between(rows, &BySimulations::validation_fraction);
   recipe.least_steps = std::min(fewest_steps, recipe.steps);
   recipe.most_members = facts.rows > 0 ? most_members : 1;
+  recipe.gains_by_members = facts.rows > 0 && facts.rows < few_simulations;
   recipe.validation_evaluations = evaluations;
   recipe.val_every = validation_interval(recipe.steps);
   recipe.early_stopping = true;

@@ -5,6 +5,7 @@
 
 #include "config/rules.hpp"
 #include "core/text.hpp"
+#include "method/condition_mask.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -101,10 +102,13 @@ RecipeChoice symmetries_choice() {
 }
 
 RecipeChoice mask_choice(const Recipe& recipe) {
+  const method::ConditionMaskOptions masks;
+  const double others = masks.joint + masks.likelihood + masks.random_low + masks.random_high;
   return {
       "condition masks",
       "posterior " + core::number_text(recipe.posterior_weight),
-      "half of the rows train the posterior, the others regularise it",
+      core::brief_text(100 * recipe.posterior_weight / (recipe.posterior_weight + others)) +
+          " % of the rows train the posterior, the others regularise it",
       {key("condition_mask.posterior", core::number_text(recipe.posterior_weight), {"condition_mask.kind"})}};
 }
 

@@ -143,8 +143,12 @@ std::optional<TimeBudget> time_budget(const config::Value& config, const NewRun&
       budget.small_network = read_experiment(chosen->with_small_network()).model;
       budget.small_text = network_text(chosen->recipe.small_network, chosen->facts.shape);
     }
-    if (run.minutes && run.execution.ranks->alone() && !is_given(config, "training", "ensemble"))
-      budget.most_members = chosen->recipe.most_members;
+    if (run.execution.ranks->alone() && !is_given(config, "training", "ensemble")) {
+      if (run.minutes)
+        budget.most_members = chosen->recipe.most_members;
+      else if (chosen->recipe.gains_by_members)
+        budget.better_members = chosen->recipe.most_members;
+    }
   }
   budget.minutes = run.minutes ? *run.minutes : chosen->recipe.minutes;
   return budget;

@@ -20,6 +20,8 @@ struct TimeBudget {
   int64_t least_steps = 0;  ///< with fewer, small_network is better, where there is one
   /// Time for several times most_steps goes into an ensemble of at most so many members.
   int64_t most_members = 1;
+  /// Without --minutes: so many members would be better, and a line says in which time; 1: none is said.
+  int64_t better_members = 1;
   /// training.val_every and optimizer.warmup_steps follow the steps, since the config leaves them open.
   bool sets_interval = true, sets_warmup = true;
   std::shared_ptr<const model::Spec> small_network;  ///< not resolved; null: the network stays

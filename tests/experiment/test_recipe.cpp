@@ -60,12 +60,16 @@ TEST_CASE("the first model rule that holds decides, and one holds for any data",
 
 TEST_CASE("more simulations never get fewer steps or less time", "[experiment][recipe]") {
   int64_t steps = 0;
-  double minutes = 0;
+  double minutes = 0, posterior = 0;
   for (const int64_t rows : {2, 10, 500, 1000, 2000, 5000, 10'000, 30'000, 100'000, 1'000'000}) {
-    const auto recipe = make_recipe(facts_with(5, 8, rows));
+    auto joint = facts_with(5, 8, rows);
+    const auto recipe = make_recipe(joint);
+    joint.model = "flux1joint";
     INFO(rows << " rows: " << recipe.steps << " steps");
     CHECK(recipe.steps >= steps);
     CHECK(recipe.minutes >= minutes);
+    // Of few simulations the other masks keep a joint model from learning them by heart.
+    CHECK(make_recipe(joint).posterior_weight >= posterior);
     CHECK(recipe.steps % 500 == 0);
     CHECK(recipe.least_steps <= recipe.steps);
     CHECK(recipe.val_every >= 1);
@@ -75,7 +79,9 @@ TEST_CASE("more simulations never get fewer steps or less time", "[experiment][r
     CHECK(recipe.min_lr < recipe.max_lr);
     steps = recipe.steps;
     minutes = recipe.minutes;
+    posterior = make_recipe(joint).posterior_weight;
   }
+  CHECK(posterior == 4 * make_recipe(facts_with(5, 8, 1000)).posterior_weight);
   // Simulations that never end are as many as the table knows.
   CHECK(make_recipe(facts_with(5, 8, 0)).steps == steps);
 }
@@ -247,6 +253,26 @@ TEST_CASE("members fill the room, and are no more than the budget says", "[exper
   }
   budget.most_steps = 0;
   CHECK(experiment::fit_members(budget, fitted) == 1);
+}
+
+TEST_CASE("of few simulations a line says which time trains several models", "[experiment][recipe]") {
+  CHECK(make_recipe(facts_with(2, 2, 1000)).gains_by_members);
+  CHECK_FALSE(make_recipe(facts_with(2, 2, 10'000)).gains_by_members);
+  CHECK_FALSE(make_recipe(facts_with(2, 2, 0)).gains_by_members);  // simulations without end
+  train::Pace pace;
+  pace.step_seconds = 0.02;
+  experiment::TimeBudget budget;
+  budget.minutes = 4;
+  budget.most_steps = 6000;
+  budget.better_members = 4;
+  const auto said = [&](double seconds) {
+    return experiment::fitted_text(budget, pace, experiment::fit_steps(pace, seconds, 0, 6000), 1, "");
+  };
+  CHECK(said(240).find("4 models that answer together are better than one, and --minutes 9 trains them") !=
+        std::string::npos);
+  CHECK(said(60).find("6000 would be better with these data") != std::string::npos);  // steps come first
+  budget.better_members = 1;
+  CHECK(said(240).find("together") == std::string::npos);
 }
 
 TEST_CASE("steps fill the time with their validations, and no more than are of use", "[experiment][recipe]") {
