@@ -150,6 +150,7 @@ json to_json(const ModelFile& model) {
     of_shape["x_places"] = shape.x_places;
     of_shape["x_given"] = shape.x_given;
   }
+  if (shape.transposed) of_shape["transposed"] = true;
   json object{{"shape", of_shape},
               {"theta", standardiser_json(model.theta)},
               {"x", standardiser_json(model.x)},
@@ -184,6 +185,7 @@ ModelFile model_from_json(const json& object) {
   model.shape.x_grid = shape.at("cond_grid").get<std::vector<int64_t>>();
   model.shape.padded = shape.value("padded", false);  // files of version 0.1 do not know sets
   model.shape.missing = shape.value("missing", false);
+  model.shape.transposed = shape.value("transposed", false);
   model.most_missing = shape.value("most_missing", int64_t{0});
   model.shape.x_places = shape.value("x_places", std::vector<int64_t>{});
   model.shape.x_given = shape.value("x_given", int64_t{0});

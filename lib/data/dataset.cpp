@@ -72,7 +72,10 @@ void require_shape(const SidePair& part, const std::string& path, const SidePair
     throw core::UserError(path + ": a row has " + shape_text(part) + ", but " + shape_text(first) + " in " +
                           first_path + "; the parts of one set have one shape");
   }
-  if (part.theta_names != first.theta_names || part.x_names != first.x_names) {
+  const auto differ = [](const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    return !a.empty() && !b.empty() && a != b;  // arrays need not name their columns
+  };
+  if (differ(part.theta_names, first.theta_names) || differ(part.x_names, first.x_names)) {
     throw core::UserError(path + " has other columns than " + first_path +
                           "; name those of theta and x in data.names");
   }
@@ -179,6 +182,7 @@ void complete(Dataset& dataset, const DataOptions& options) {
   dataset.x_names = resolve_names(named(dataset.x_names, options.x_names), "x", dataset.shape.x_dim);
   dataset.shape.padded = options.nan == NanPolicy::pad;
   dataset.shape.missing = options.nan == NanPolicy::impute && dataset.shape.x_dim > 0;
+  dataset.shape.transposed = options.transposed.value_or(false);
   if (options.use_x.names.empty()) return;
   see_some(dataset.shape, places_of(options.use_x.names, dataset.x_names));
   const auto& places = dataset.shape.x_places;

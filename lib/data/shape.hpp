@@ -30,6 +30,9 @@ struct DataShape {
   std::vector<int64_t> x_places = {};
   int64_t x_given = 0;
 
+  /// the arrays that the model was trained on had their axes in the opposite order (data.transposed)
+  bool transposed = false;
+
   int64_t theta_size() const { return theta_dim * theta_channels; }
   int64_t x_size() const { return x_dim * x_channels; }
   /// True if the model was made for rows of x with NaN in them.

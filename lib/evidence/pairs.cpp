@@ -13,6 +13,8 @@
 #include "core/philox.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/files/axes.hpp"
+#include "data/files/column_order.hpp"
 #include "data/files/names.hpp"
 #include "data/screening/use_x.hpp"
 #include "data/simulate/simulation_config.hpp"
@@ -73,11 +75,14 @@ Pairs take_rows(const data::Dataset& dataset, std::vector<int64_t> rows, int64_t
   return pairs;
 }
 
-// A text file has the model's names, of which x's may be some of its columns, or numbers in their place.
+// A file that names its columns has the model's names, of which x's may be some, or numbers in their place.
 data::Dataset open_file(data::DataOptions options, const PairsRequest& request) {
   const bool named = request.theta_names != data::default_names("theta", std::ssize(request.theta_names)) ||
                      request.x_names != data::default_names("x", std::ssize(request.x_names));
-  if (!named || !io::is_text_table(*options.file)) return data::open_dataset(options, request.seed);
+  const bool has_names = io::is_text_table(*options.file) ||
+                         !data::names_of_columns(*options.file, "x").empty() ||
+                         !data::names_of_columns(*options.file, "theta").empty();
+  if (!named || !has_names) return data::open_dataset(options, request.seed);
   const data::DataOptions numbered = options;
   options.theta_names = request.theta_names;
   options.x_names = request.x_names;
@@ -98,6 +103,7 @@ Pairs pairs_of_file(const std::string& file, const PairsRequest& request, const 
   options.file = file;
   if (shape.missing) options.nan = data::NanPolicy::impute;
   if (shape.padded) options.nan = data::NanPolicy::pad;
+  if (data::has_rows_last(file, shape)) options.transposed = true;
   data::resolve(options, "per_feature");
   data::Dataset dataset = open_file(options, request);
   if (!shape.x_places.empty() && dataset.shape.x_size() == shape.x_given) {

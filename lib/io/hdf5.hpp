@@ -16,7 +16,8 @@ namespace fluxsbi::io {
 /// library has built in (gzip, shuffle, ...). Booleans are h5py's: an enumeration of FALSE and TRUE. The
 /// library runs in a child process, so that a damaged file cannot crash the program. Throws UserError for a
 /// missing key (it names those there are), a dataset of another type (text, records), data kept in other
-/// files, and whatever is damaged.
+/// files, and whatever is damaged. Numbers that a dataset's attributes call missing come as NaN and packed
+/// ones unpacked, integers then as float64 (io/hdf5_decoding.hpp); that is logged.
 Arrays load_hdf5(const std::string& path, const std::optional<std::vector<std::string>>& keys = {});
 /// The same for a file's bytes; `name` stands for the path in messages.
 Arrays parse_hdf5(std::span<const std::byte> bytes, const std::string& name);

@@ -53,28 +53,6 @@ Keys missing_filters(hid_t dataset) {
   return missing;
 }
 
-/// A number that is attached to a dataset; `usual` where there is none.
-double number_attribute(hid_t dataset, const char* name, double usual) {
-  if (H5Aexists(dataset, name) <= 0) return usual;
-  const Handle attribute(H5Aopen(dataset, name, H5P_DEFAULT), H5Aclose);
-  const Handle space(H5Aget_space(attribute), H5Sclose), type(H5Aget_type(attribute), H5Tclose);
-  const H5T_class_t kind = H5Tget_class(type);
-  const bool number = (kind == H5T_FLOAT || kind == H5T_INTEGER) && H5Sget_simple_extent_npoints(space) == 1;
-  double value = usual;
-  return number && H5Aread(attribute, H5T_NATIVE_DOUBLE, &value) >= 0 ? value : usual;
-}
-
-/// What netCDF's conventions say has been done to the numbers; empty for none.
-std::string packing(hid_t dataset) {
-  const double factor = number_attribute(dataset, "scale_factor", 1),
-               offset = number_attribute(dataset, "add_offset", 0);
-  if (factor == 1 && offset == 0) return {};
-  return "packed numbers, which stand for number * " + core::number_text(factor) + " + " +
-         core::number_text(offset) +
-         " (its attributes scale_factor and add_offset): save it unpacked, for example by ncpdq -U, or by "
-         "xarray without an encoding";
-}
-
 std::string in_brackets(const std::string& reason) {
   return reason.empty() ? "" : " (" + reason + ")";
 }
@@ -149,16 +127,12 @@ Dataset File::open(const std::string& name, size_t cache_bytes) {
   const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
   constexpr size_t slots = 12421;  // a prime number, well above the chunks that the cache can hold
   if (cache_bytes > 0) H5Pset_chunk_cache(access, slots, cache_bytes, H5D_CHUNK_CACHE_W0_DEFAULT);
-  Dataset dataset{name, {H5Dopen2(id_, name.c_str(), access), H5Dclose}, {}, {}, ""};
+  Dataset dataset{name, {H5Dopen2(id_, name.c_str(), access), H5Dclose}, {}, {}, "", {}};
   if (!dataset.id.valid()) fail_dataset(name);
   read_type(dataset);
   read_shape(dataset);
   refuse_other_files(dataset);
-  const std::string packed = packing(dataset.id);
-  if (dataset.dtype && !packed.empty()) {
-    dataset.dtype.reset();
-    dataset.problem = packed;
-  }
+  decode_numbers(dataset);
   return dataset;
 }
 
@@ -178,8 +152,8 @@ Dataset File::open_numbers(const std::string& name, size_t cache_bytes) {
                         "; fluxsbi reads numbers and booleans");
 }
 
-void File::read_rows(const Dataset& dataset, uint64_t first, uint64_t count,
-                     std::span<std::byte> values) const {
+uint64_t File::read_rows(const Dataset& dataset, uint64_t first, uint64_t count,
+                         std::span<std::byte> values) const {
   std::vector<hsize_t> start(dataset.shape.size(), 0), lengths(dataset.shape.begin(), dataset.shape.end());
   start[0] = first;
   lengths[0] = count;
@@ -187,18 +161,55 @@ void File::read_rows(const Dataset& dataset, uint64_t first, uint64_t count,
   const Handle memory(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr), H5Sclose);
   if (H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, lengths.data(), nullptr) < 0)
     fail_dataset(dataset.name);
-  read(dataset, memory, space, values);
+  return read(dataset, memory, space, values);
 }
 
-void File::read_all(const Dataset& dataset, std::span<std::byte> values) const {
-  read(dataset, H5S_ALL, H5S_ALL, values);
+uint64_t File::read_pieces(const Dataset& dataset, const Pieces& take) const {
+  const uint64_t total = checked_bytes(dataset.shape, *dataset.dtype).value();
+  if (total == 0) return 0;
+  std::vector<std::byte> values;
+  if (dataset.shape.empty()) {
+    values.resize(total);
+    const uint64_t missing = read(dataset, H5S_ALL, H5S_ALL, values);
+    take(values);
+    return missing;
+  }
+  constexpr uint64_t piece_bytes = 1u << 26;
+  const auto rows = static_cast<uint64_t>(dataset.shape[0]);
+  const uint64_t row_bytes = total / rows, step = std::max<uint64_t>(1, piece_bytes / row_bytes);
+  uint64_t missing = 0;
+  for (uint64_t first = 0; first < rows; first += step) {
+    const uint64_t count = std::min(step, rows - first);
+    values.resize(count * row_bytes);
+    missing += read_rows(dataset, first, count, values);
+    take(values);
+  }
+  return missing;
 }
 
-void File::read(const Dataset& dataset, hid_t memory, hid_t space, std::span<std::byte> values) const {
+uint64_t File::read(const Dataset& dataset, hid_t memory, hid_t space, std::span<std::byte> values) const {
+  if (dataset.decoding && dataset.decoding->changes_values()) {
+    const Decoding& decoding = *dataset.decoding;
+    std::vector<std::byte> numbers(values.size() / size_of(*dataset.dtype) * size_of(decoding.memory));
+    const Handle type = memory_type(decoding.memory);
+    if (H5Dread(dataset.id, type, memory, space, H5P_DEFAULT, numbers.data()) < 0) fail_dataset(dataset.name);
+    return decoding.decode(numbers, values);
+  }
   const Handle type = memory_type(*dataset.dtype);
   if (H5Dread(dataset.id, type, memory, space, H5P_DEFAULT, values.data()) < 0) fail_dataset(dataset.name);
-  if (dataset.dtype != DType::boolean) return;
-  for (auto& byte : values) byte = std::byte{byte != std::byte{0}};
+  if (dataset.dtype == DType::boolean) {
+    for (auto& byte : values) byte = std::byte{byte != std::byte{0}};
+  }
+  return 0;
+}
+
+void File::decode_numbers(Dataset& dataset) {
+  if (!dataset.dtype) return;
+  dataset.decoding = read_decoding(dataset.id, *dataset.dtype);
+  dataset.dtype = dataset.decoding->decoded;
+  if (dataset.decoding->problem.empty()) return;
+  dataset.problem = dataset.decoding->problem;
+  dataset.dtype.reset();
 }
 
 void File::read_type(Dataset& dataset) {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "io/hdf5_decoding.hpp"
 #include "io/hdf5_library.hpp"
 
 namespace fluxsbi::io::h5 {
@@ -17,10 +19,14 @@ inline constexpr const char* link_problem =
 struct Dataset {
   std::string name;
   Handle id;
-  std::optional<DType> dtype;  ///< none: `problem` says why
+  std::optional<DType> dtype;  ///< of the values that are read; none: `problem` says why
   std::vector<int64_t> shape;
   std::string problem;
+  std::optional<Decoding> decoding;  ///< of numbers
 };
+
+/// Takes values of a dataset, which follow each other in whole rows.
+using Pieces = std::function<void(std::span<const std::byte> values)>;
 
 class File {
  public:
@@ -41,10 +47,12 @@ class File {
   /// open() for a dataset of numbers or booleans: throws UserError with its problem for another.
   Dataset open_numbers(const std::string& name, size_t cache_bytes = 0);
 
-  /// Reads `count` rows from `first` of a dataset of rank 1 or more; `values` has their size.
-  void read_rows(const Dataset& dataset, uint64_t first, uint64_t count, std::span<std::byte> values) const;
-  /// Reads a scalar.
-  void read_all(const Dataset& dataset, std::span<std::byte> values) const;
+  /// Reads `count` rows from `first` of a dataset of rank 1 or more; `values` has their size. Numbers are
+  /// decoded; the missing ones among them are counted.
+  uint64_t read_rows(const Dataset& dataset, uint64_t first, uint64_t count,
+                     std::span<std::byte> values) const;
+  /// Reads all values in pieces of 64 MB, and counts the missing ones.
+  uint64_t read_pieces(const Dataset& dataset, const Pieces& take) const;
 
  private:
   [[noreturn]] void fail(const std::string& what) const;
@@ -53,7 +61,8 @@ class File {
   static void read_type(Dataset& dataset);
   void read_shape(Dataset& dataset);
   static void refuse_other_files(Dataset& dataset);
-  void read(const Dataset& dataset, hid_t memory, hid_t space, std::span<std::byte> values) const;
+  static void decode_numbers(Dataset& dataset);
+  uint64_t read(const Dataset& dataset, hid_t memory, hid_t space, std::span<std::byte> values) const;
 
   Handle id_;
   std::string name_;

@@ -4,6 +4,7 @@
 #include "io/content.hpp"
 #include "io/hdf5.hpp"
 #include "io/hdf5_file.hpp"
+#include "io/hdf5_remarks.hpp"
 #include "io/isolated.hpp"
 #include "io/source.hpp"
 
@@ -21,29 +22,8 @@ struct Request {
   bool only_list = false;
 };
 
-// Sends the values in pieces of whole rows, so that two processes do not hold all of a large array.
-void send_values(const h5::File& file, const h5::Dataset& dataset, Isolated::Outlet& out) {
-  const uint64_t total = checked_bytes(dataset.shape, *dataset.dtype).value();
-  if (total == 0) return;
-  std::vector<std::byte> values;
-  if (dataset.shape.empty()) {
-    values.resize(total);
-    file.read_all(dataset, values);
-    return out.send(values);
-  }
-  constexpr uint64_t piece_bytes = 1u << 26;
-  const auto rows = static_cast<uint64_t>(dataset.shape[0]);
-  const uint64_t row_bytes = total / rows, step = std::max<uint64_t>(1, piece_bytes / row_bytes);
-  for (uint64_t first = 0; first < rows; first += step) {
-    const uint64_t count = std::min(step, rows - first);
-    values.resize(count * row_bytes);
-    file.read_rows(dataset, first, count, values);
-    out.send(values);
-  }
-}
-
-// Runs in the child: a record for each dataset: name, dtype, axes, lengths, bytes of values, values. A list
-// has a problem behind each name, and nothing else where there is one, and no values.
+// Runs in the child: a record for each dataset: name, dtype, axes, lengths, values, what is said of them. A
+// list has a problem behind each name, and nothing else where there is one, and no values.
 void send_file(const Request& request, Isolated::Outlet& out) {
   h5::prepare_library();
   h5::File file(h5::open_file(request.name, request.image), request.name, request.size);
@@ -58,7 +38,10 @@ void send_file(const Request& request, Isolated::Outlet& out) {
     out.send(static_cast<uint64_t>(*dataset.dtype));
     out.send(dataset.shape.size());
     for (const int64_t n : dataset.shape) out.send(static_cast<uint64_t>(n));
-    if (!request.only_list) send_values(file, dataset, out);
+    if (request.only_list) continue;
+    const uint64_t missing =
+        file.read_pieces(dataset, [&](std::span<const std::byte> values) { out.send(values); });
+    h5::send_remarks(dataset, missing, out);
   }
   if (!request.only_list) return;
   for (const auto& name : file.links()) {
@@ -102,6 +85,7 @@ Arrays receive_arrays(const Request& request) {
     Array array{info.dtype, std::move(info.shape), {}};
     array.bytes = room_for(checked_bytes(array.shape, array.dtype).value_or(0), request.name);
     child.receive(array.bytes);
+    log_remarks(child, request.name, info.name);
     arrays.insert_or_assign(std::move(info.name), std::move(array));
   }
   return arrays;

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/io_problem.hpp"
 #include "io/hdf5_file.hpp"
+#include "io/hdf5_remarks.hpp"
 #include "io/isolated.hpp"
 #include "io/source.hpp"
 
@@ -30,12 +31,16 @@ bool receive(int socket, std::span<std::byte> bytes) {
   return core::read_all(socket, bytes) == bytes.size();
 }
 
-void send_infos(const std::vector<h5::Dataset>& datasets, Isolated::Outlet& out) {
+// Reads a dataset with a fill value once, so that it can be said how many cells hold it.
+void send_infos(const h5::File& file, const std::vector<h5::Dataset>& datasets, Isolated::Outlet& out) {
   out.begin_record();
   for (const auto& dataset : datasets) {
     out.send(static_cast<uint64_t>(*dataset.dtype));
     out.send(dataset.shape.size());
     for (const int64_t n : dataset.shape) out.send(static_cast<uint64_t>(n));
+    const bool may_lack = !dataset.decoding->fills.empty() && !dataset.shape.empty();
+    const auto pass_over = [](std::span<const std::byte>) {};
+    h5::send_remarks(dataset, may_lack ? file.read_pieces(dataset, pass_over) : 0, out);
   }
 }
 
@@ -64,7 +69,7 @@ void serve(const std::string& path, uint64_t size, const std::vector<std::string
   file.require(keys);
   std::vector<h5::Dataset> datasets;
   for (const auto& key : keys) datasets.push_back(file.open_numbers(key, cache_bytes));
-  send_infos(datasets, out);
+  send_infos(file, datasets, out);
   RequestHead head;
   while (receive(socket, std::as_writable_bytes(std::span(&head, 1)))) {
     std::vector<RowRun> runs(head.runs);
@@ -96,6 +101,7 @@ Hdf5Rows::Hdf5Rows(const std::string& path, const std::vector<std::string>& keys
     ArrayInfo info{key, static_cast<DType>(child_->receive_number()), {}};
     info.shape.resize(std::min<uint64_t>(child_->receive_number(), H5S_MAX_RANK));
     for (auto& n : info.shape) n = static_cast<int64_t>(child_->receive_number());
+    log_remarks(*child_, path, key);
     datasets_.push_back(std::move(info));
   }
 }

@@ -22,18 +22,6 @@ bool write_text(hid_t object, const char* name, const std::string& text, H5T_cse
   return attribute.valid() && H5Awrite(attribute, type, text.c_str()) >= 0 && attribute.close();
 }
 
-std::string read_text(hid_t object, const char* name) {
-  if (H5Aexists(object, name) <= 0) return "";
-  const Handle attribute(H5Aopen(object, name, H5P_DEFAULT), H5Aclose);
-  const Handle type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
-  const bool fixed = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
-                     H5Sget_simple_extent_npoints(space) == 1;
-  if (!fixed) return "";
-  std::string text(H5Tget_size(type), '\0');
-  if (H5Aread(attribute, type, text.data()) < 0) return "";
-  return text.c_str();
-}
-
 bool make_scale(hid_t dataset, const std::string& name) {
   return write_text(dataset, "CLASS", class_name, H5T_CSET_ASCII) &&
          write_text(dataset, "NAME", name, H5T_CSET_ASCII);
@@ -49,8 +37,26 @@ bool write_text_attribute(hid_t object, const char* name, const std::string& tex
   return write_text(object, name, text, H5T_CSET_UTF8);
 }
 
+std::string read_text_attribute(hid_t object, const char* name) {
+  if (H5Aexists(object, name) <= 0) return "";
+  const Handle attribute(H5Aopen(object, name, H5P_DEFAULT), H5Aclose);
+  const Handle type(H5Aget_type(attribute), H5Tclose), space(H5Aget_space(attribute), H5Sclose);
+  if (H5Tget_class(type) != H5T_STRING || H5Sget_simple_extent_npoints(space) != 1) return "";
+  if (H5Tis_variable_str(type) > 0) {
+    char* found = nullptr;
+    if (H5Aread(attribute, type, static_cast<void*>(&found)) < 0 || !found) return "";
+    std::string text = found;
+    H5free_memory(found);
+    return text;
+  }
+  std::string text(H5Tget_size(type), '\0');
+  if (H5Aread(attribute, type, text.data()) < 0) return "";
+  return text.c_str();
+}
+
 bool is_bare_dimension(hid_t dataset) {
-  return read_text(dataset, "CLASS") == class_name && read_text(dataset, "NAME").starts_with(no_variable);
+  return read_text_attribute(dataset, "CLASS") == class_name &&
+         read_text_attribute(dataset, "NAME").starts_with(no_variable);
 }
 
 bool Scales::add(const std::string& name) {

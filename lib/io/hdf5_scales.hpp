@@ -23,6 +23,9 @@ inline constexpr std::string_view no_variable = "This is a netCDF dimension but 
 /// Writes an attribute of text, of fixed length in UTF-8. False where the library refuses.
 bool write_text_attribute(hid_t object, const char* name, const std::string& text);
 
+/// An attribute that is one text; empty where there is none.
+std::string read_text_attribute(hid_t object, const char* name);
+
 /// True for a dataset that is a netCDF dimension without values.
 bool is_bare_dimension(hid_t dataset);
 

@@ -1,11 +1,14 @@
 // Files that name their columns are read by these names.
 #include <catch2/catch_test_macros.hpp>
 
+#include "data/dataset.hpp"
 #include "data/errors.hpp"
 #include "data/files/column_order.hpp"
 #include "data/files/observations.hpp"
 #include "data/files/parameters.hpp"
+#include "data/files/theta_rows.hpp"
 #include "data/scratch.hpp"
+#include "data/simulate/simulation_file.hpp"
 #include "io/files.hpp"
 
 using namespace fluxsbi;
@@ -66,9 +69,9 @@ TEST_CASE("numbered columns are taken as they stand, other names are refused", "
   const std::string path = save_samples(scratch, "s.npz");
   CHECK(data::load_parameters(path, two_by_two, {}).theta == Values{20, 1, 21, 2});
   REQUIRE_USER_ERROR(data::load_parameters(path, two_by_two, {"a", "c"}),
-                     says("the columns of samples are b, a, the model's are a, c"));
+                     says("the columns of samples are b, a, asked for are a, c"));
   REQUIRE_USER_ERROR(data::load_observations(path, two_by_two, {"x", "z"}),
-                     says("the columns of x are y, x, the model's are x, z"));
+                     says("the columns of x are y, x, asked for are x, z"));
 }
 
 TEST_CASE("numbered variables of another choice are not taken for the first ones", "[data][column_order]") {
@@ -78,7 +81,7 @@ TEST_CASE("numbered variables of another choice are not taken for the first ones
   io::save_arrays(path, {{"x", io::Array::from(std::span<const double>(x), {1, 2})},
                          {"meta", text_array(R"({"theta_names": ["a"], "x_names": ["x_1", "x_3"]})")}});
   REQUIRE_USER_ERROR(data::load_observations(path, two_by_two, {}),
-                     says("the columns of x are x_1, x_3, the model's are x_0, x_1"));
+                     says("the columns of x are x_1, x_3, asked for are x_0, x_1"));
 }
 
 TEST_CASE("columns of several channels move together", "[data][column_order]") {
@@ -87,4 +90,57 @@ TEST_CASE("columns of several channels move together", "[data][column_order]") {
   const io::Array ordered = data::in_order(array, {{2, 0}, 3}, 2);
   CHECK(ordered.shape == std::vector<int64_t>{1, 2, 2});
   CHECK(ordered.to_double() == Values{4, 5, 0, 1});
+}
+
+namespace {
+
+/// Two simulations of theta (b, a) and x (y, x), as `simulate` writes them.
+std::string save_named(const Scratch& scratch, const std::string& name) {
+  data::Simulations all{2, 2, 2, {20, 1, 21, 2}, {6, 5, 8, 7}, {0, 0}};
+  const std::string path = scratch.path(name);
+  data::save_simulations(path, all, true, {"b", "a"}, {"y", "x"});
+  return path;
+}
+
+}  // namespace
+
+TEST_CASE("simulations carry their names, by which every reader finds the columns", "[data][column_order]") {
+  const Scratch scratch;
+  for (const std::string name : {"s.npz", "s.h5"}) {
+    const std::string path = save_named(scratch, name);
+    INFO(path);
+    CHECK(data::names_of_columns(path, "theta") == Names{"b", "a"});
+    CHECK(data::load_observations(path, two_by_two, {"x", "y"}).x == Values{5, 6, 7, 8});
+    CHECK(data::load_parameters(path, two_by_two, {"a", "b"}).theta == Values{1, 20, 2, 21});
+    CHECK(data::load_theta_rows(path, 2, {"a", "b"}).theta == Values{1, 20, 2, 21});
+    CHECK(data::load_theta_rows(path, 2, {}).theta == Values{20, 1, 21, 2});
+    REQUIRE_USER_ERROR(data::load_theta_rows(path, 2, {"a", "c"}), says("has the columns b, a"));
+    data::DataOptions options;
+    options.file = path;
+    for (const double memory_gb : {4.0, 0.0}) {
+      options.memory_gb = memory_gb;
+      options.theta_names = options.x_names = {};
+      data::resolve(options, "per_feature");
+      CHECK(data::open_dataset(options, 0).theta_names == Names{"b", "a"});
+      options.theta_names = {"a", "b"};
+      options.x_names = {"x"};  // some of the file's values
+      const auto dataset = data::open_dataset(options, 0);
+      CHECK(dataset.shape.x_dim == 1);
+      CHECK(data::dataset_shape(options).x_dim == 1);
+      CHECK(dataset.theta_names == Names{"a", "b"});
+      Values theta(4), x(2);
+      dataset.rows->theta().read(0, 2, theta);
+      dataset.rows->x().read(0, 2, x);
+      CHECK(theta == Values{1, 20, 2, 21});
+      CHECK(x == Values{5, 7});
+    }
+    options.theta_names = {"a", "c"};
+    REQUIRE_USER_ERROR(data::open_dataset(options, 0),
+                       says("the columns of theta are b, a, asked for are a, c"));
+  }
+}
+
+TEST_CASE("names that are quoted in JSON come back", "[data][column_order]") {
+  const Names names{"a \"b\"", "c\\d", "tab\there", "\xCE\xB8[1]"};
+  CHECK(data::names_in_meta(data::meta_of_names(names, {}), "m", {"theta_names"}) == names);
 }

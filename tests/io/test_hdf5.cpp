@@ -95,29 +95,6 @@ TEST_CASE("a filter that is missing is named with a remedy", "[io][hdf5]") {
   CHECK_THAT(error, ContainsSubstring("h5repack -f GZIP=4"));
 }
 
-TEST_CASE("numbers that netCDF's attributes say are packed are refused", "[io][hdf5]") {
-  const Folder folder;
-  const auto saved = [&](double factor, double offset) {
-    const std::string path = folder.file("packed.h5");
-    save_hdf5(path, {{"x", random_array(DType::i16, {4, 2}, 7)}});
-    const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDWR, H5P_DEFAULT);
-    const hid_t data = H5Dopen2(file, "x", H5P_DEFAULT), space = H5Screate(H5S_SCALAR);
-    for (const auto& [name, value] : {std::pair{"scale_factor", factor}, std::pair{"add_offset", offset}}) {
-      const hid_t attribute = H5Acreate2(data, name, H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT);
-      REQUIRE(H5Awrite(attribute, H5T_NATIVE_DOUBLE, &value) >= 0);
-      H5Aclose(attribute);
-    }
-    H5Sclose(space);
-    H5Dclose(data);
-    H5Fclose(file);
-    return path;
-  };
-  CHECK_THAT(error_of([&] { load_hdf5(saved(0.001, 5)); }),
-             ContainsSubstring("dataset 'x' holds packed numbers, which stand for number * 0.001 + 5") &&
-                 ContainsSubstring("save it unpacked"));
-  CHECK(load_hdf5(saved(1, 0)).size() == 1);
-}
-
 TEST_CASE("what is no HDF5 file is refused", "[io][hdf5]") {
   const Folder folder;
   CHECK_THAT(error_of([] { load_hdf5("/nowhere/a.h5"); }), ContainsSubstring("there is no such file"));

@@ -1,6 +1,7 @@
 #include "data/files/column_order.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "config/rules.hpp"
 #include "config/value.hpp"
@@ -9,6 +10,7 @@
 #include "core/text.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
+#include "data/json_text.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 
@@ -17,19 +19,6 @@ namespace fluxsbi::data {
 namespace {
 
 using Names = std::vector<std::string>;
-
-// Of the array `key` of a file of fluxsbi; empty where it names none.
-Names names_of_columns(const std::string& path, const std::string& key) {
-  const std::string extension = io::extension_of(path);
-  if (extension != ".npz" && extension != ".h5" && extension != ".hdf5") return {};
-  const bool of_x = key == "x";
-  if (!of_x && key != "theta" && key != "samples" && key != "map" && key != "given") return {};
-  const auto list = io::list_arrays(path);
-  const auto is_meta = [](const io::ArrayInfo& info) { return info.name == "meta" && info.problem.empty(); };
-  if (std::none_of(list.begin(), list.end(), is_meta)) return {};
-  const io::Array meta = std::move(io::load_arrays(path, {"meta"}).arrays.at("meta"));
-  return names_in_meta(meta, path, of_x ? Names{"x_names"} : Names{"names", "theta_names"});
-}
 
 bool are_numbers(const Names& names) {
   return names == default_names("theta", std::ssize(names)) || names == default_names("x", std::ssize(names));
@@ -54,6 +43,34 @@ std::vector<std::string> names_in_meta(const io::Array& meta, const std::string&
   return names;
 }
 
+Names names_of_columns(const std::string& path, const std::string& key) {
+  const std::string extension = io::extension_of(path);
+  if (extension != ".npz" && extension != ".h5" && extension != ".hdf5") return {};
+  const bool of_x = key == "x";
+  if (!of_x && key != "theta" && key != "samples" && key != "map" && key != "given") return {};
+  const auto list = io::list_arrays(path);
+  const auto is_meta = [](const io::ArrayInfo& info) { return info.name == "meta" && info.problem.empty(); };
+  if (std::none_of(list.begin(), list.end(), is_meta)) return {};
+  const io::Array meta = std::move(io::load_arrays(path, {"meta"}).arrays.at("meta"));
+  return names_in_meta(meta, path, of_x ? Names{"x_names"} : Names{"names", "theta_names"});
+}
+
+io::Array meta_of_names(const Names& theta_names, const Names& x_names) {
+  std::string text = "{";
+  const auto add = [&](const char* key, const Names& names) {
+    if (names.empty()) return;
+    if (text.size() > 1) text += ", ";
+    text += json_text(key) + ": [";
+    for (size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + json_text(names[i]);
+    text += "]";
+  };
+  add("theta_names", theta_names);
+  add("x_names", x_names);
+  text += "}";
+  const auto bytes = std::as_bytes(std::span(text));
+  return {io::DType::u8, {std::ssize(bytes)}, {bytes.begin(), bytes.end()}};
+}
+
 ColumnOrder find_column_order(const std::string& path, const std::string& key, const Names& names) {
   const Names found = names_of_columns(path, key);
   if (found.empty() || found == names || (are_numbers(found) && are_numbers(names))) return {};
@@ -71,8 +88,8 @@ ColumnOrder find_column_order(const std::string& path, const std::string& key, c
       std::none_of(found.begin(), found.end(), [&](const auto& name) { return names_hold(names, name); });
   if (none_in_common && (are_numbers(found) || are_numbers(names))) return {};
   throw core::UserError(path + ": the columns of " + key + " are " + core::list_first(found) +
-                        ", the model's are " + core::list_first(names) +
-                        ", and columns are found by name; give a file of the model's variables, or the array "
+                        ", asked for are " + core::list_first(names) +
+                        ", and columns are found by name; give a file of these variables, or the array "
                         "without names (.npy) if only the names differ");
 }
 

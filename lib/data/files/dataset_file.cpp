@@ -1,7 +1,6 @@
 #include "data/files/dataset_file.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -9,6 +8,8 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/files/axes.hpp"
+#include "data/files/column_order.hpp"
 #include "data/files/text_pair.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
@@ -35,27 +36,6 @@ Side side_of(const std::vector<int64_t>& shape, const std::string& where) {
   if (shape.size() == 4) side.grid = {shape[1], shape[2]};
   side.shape = shape;
   return side;
-}
-
-/// The array with its axes in the opposite order: what was written column by column.
-io::Array with_axes_reversed(const io::Array& array) {
-  std::vector<int64_t> shape(array.shape.rbegin(), array.shape.rend());
-  const size_t rank = shape.size(), width = io::size_of(array.dtype);
-  io::Array reversed{array.dtype, shape, std::vector<std::byte>(array.bytes.size())};
-  std::vector<size_t> index(rank, 0), stride(rank, width);  // of the result; strides in the array
-  for (size_t axis = 1; axis < rank; ++axis)
-    stride[axis] = stride[axis - 1] * static_cast<size_t>(shape[axis - 1]);
-  size_t from = 0;
-  for (size_t to = 0; to < reversed.bytes.size(); to += width) {
-    std::memcpy(reversed.bytes.data() + to, array.bytes.data() + from, width);
-    for (size_t axis = rank; axis-- > 0;) {
-      from += stride[axis];
-      if (++index[axis] < static_cast<size_t>(shape[axis])) break;
-      from -= stride[axis] * index[axis];
-      index[axis] = 0;
-    }
-  }
-  return reversed;
 }
 
 bool is_hdf5(const std::string& path) {
@@ -131,6 +111,39 @@ SidePair open_hdf5_by_row(const std::string& path, const FileKeys& names, bool h
   Side theta = side(0);
   Side x = has_x ? side(1) : no_x(theta);
   return {std::move(theta), std::move(x), {}, {}};
+}
+
+/// What the file calls the columns of a side, where it names as many as there are.
+std::vector<std::string> names_of(const std::string& path, const std::string& key, const Side& side) {
+  auto names = names_of_columns(path, key);
+  return std::ssize(names) == side.tokens ? names : std::vector<std::string>();
+}
+
+/// A side whose columns stand in another order than that of `names`, or are more: it is loaded.
+bool reorder(Side& side, const std::string& path, const std::string& key, bool transposed,
+             const std::vector<std::string>& names, Loading loading) {
+  if (names.empty() || names_of(path, key, side).empty()) return false;
+  const ColumnOrder order = find_column_order(path, key, names);
+  if (order.places.empty()) return true;
+  io::Array array = std::move(io::load_arrays(path, {key}).arrays.at(key));
+  if (transposed) array = with_axes_reversed(array);
+  side = whole_side(in_order(std::move(array), order, side.channels), path + ": " + key);
+  if (loading == Loading::shape) side.values = {};
+  return true;
+}
+
+/// The pair with the columns that these names say, or with the names that the file gives them.
+SidePair by_name(SidePair pair, const std::string& path, const FileKeys& keys,
+                 const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names,
+                 Loading loading) {
+  const bool transposed = keys.transposed.value_or(false);
+  const auto name = [&](Side& side, const std::string& key, const std::vector<std::string>& wanted) {
+    if (!reorder(side, path, key, transposed, wanted, loading)) return names_of(path, key, side);
+    return wanted;
+  };
+  if (pair.theta.tokens > 0) pair.theta_names = name(pair.theta, keys.theta, theta_names);
+  if (pair.x.tokens > 0) pair.x_names = name(pair.x, keys.x, x_names);
+  return pair;
 }
 
 SidePair open_keys(const std::string& path, const FileKeys& keys, Loading loading) {
@@ -221,7 +234,8 @@ SidePair open_pair(const std::string& path, const std::vector<std::string>& thet
   }
   refuse_ignore(path, keys);
   if (const auto files = npy_files(path)) return open_npy_pair(files->first, files->second, loading, keys);
-  return same_rows(open_keys(path, keys, loading), keys, path);
+  SidePair pair = same_rows(open_keys(path, keys, loading), keys, path);
+  return by_name(std::move(pair), path, keys, theta_names, x_names, loading);
 }
 
 std::string channels_first_problem(const Side& x) {

@@ -27,7 +27,7 @@ struct Side {
 /// tokens.
 struct SidePair {
   Side theta, x;
-  std::vector<std::string> theta_names, x_names;  ///< a text file's columns, else empty
+  std::vector<std::string> theta_names, x_names;  ///< of the columns, where the file names them
 };
 
 /// How files hold the two sides.
@@ -37,12 +37,13 @@ struct FileKeys {
   std::vector<std::string> ignore = {};  ///< columns of text that are left out
 };
 
-/// .npz, .h5 (`keys`), text (columns of the given names; without names theta_0, ... and x_0, ...;
-/// text_pair.hpp), or OUT.npy for the pair OUT_theta.npy and OUT_x.npy. A file without x must hold theta
-/// alone: next to anything else a missing x is more likely a wrong name. Arrays are [n], [n, d], [n, d, c] or
-/// [n, h, w, c]; h * w are the tokens, row by row. Throws UserError for another rank, for an array without
-/// rows or values, for missing keys and columns, naming those there are, for arrays that cannot be read, for
-/// sides of different length, and for rows that seem to lie along the last axis.
+/// .npz, .h5 (`keys`; columns that `meta` names are found by these names, column_order.hpp), text (columns
+/// of the given names; without names theta_0, ... and x_0, ...; text_pair.hpp), or OUT.npy for the pair
+/// OUT_theta.npy and OUT_x.npy. A file without x must hold theta alone: next to anything else a missing x is
+/// more likely a wrong name. Arrays are [n], [n, d], [n, d, c] or [n, h, w, c]; h * w are the tokens, row by
+/// row. Throws UserError for another rank, for an array without rows or values, for missing keys and columns,
+/// naming those there are, for arrays that cannot be read, for sides of different length, and for rows that
+/// seem to lie along the last axis.
 SidePair open_pair(const std::string& path, const std::vector<std::string>& theta_names,
                    const std::vector<std::string>& x_names, Loading loading, const FileKeys& keys = {});
 SidePair open_npy_pair(const std::string& theta_file, const std::string& x_file, Loading loading,

@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/files/axes.hpp"
 #include "data/files/row_file.hpp"
 #include "io/csv.hpp"
 #include "io/files.hpp"
@@ -23,12 +24,14 @@ GivenCells cells_of_text(const std::string& path) {
 }
 
 /// Appends the columns of an array [rows, tokens, channels] to the cells.
-void add_array(GivenCells& cells, const std::string& path, const std::string& key, int64_t tokens,
-               int64_t channels, std::vector<std::string> names) {
-  const io::Array array =
-      channels == 1 ? load_side_by_name(path, key, names, channels) : load_side(path, key);
+void add_array(GivenCells& cells, const std::string& path, const std::string& key, const DataShape& shape,
+               int64_t tokens, std::vector<std::string> names) {
+  const int64_t channels = shape.theta_channels;
   std::vector<std::vector<int64_t>> layouts{{tokens, channels}};
   if (channels == 1) layouts.insert(layouts.begin(), {tokens});
+  const io::Array array = with_rows_first(
+      channels == 1 ? load_side_by_name(path, key, names, channels) : load_side(path, key), shape, path, key,
+      [&](const std::vector<int64_t>& found) { return fits_rows(found, layouts); });
   const int64_t rows = count_rows(array.shape, layouts, path, key,
                                   "the model has " + core::count_text(tokens, "column") + " there");
   if (!cells.columns.empty() && rows != cells.rows)
@@ -57,16 +60,14 @@ GivenCells load_given_cells(const std::string& path, const DataShape& shape,
   std::vector<std::string> keys;
   for (const auto& info : io::list_arrays(path)) keys.push_back(info.name);
   const auto has = [&](const char* key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
-  const int64_t channels = shape.theta_channels;
   const auto split = features.begin() + shape.theta_size();
   GivenCells cells;
   if (has("given") || io::extension_of(path) == ".npy") {
-    add_array(cells, path, "given", shape.theta_dim + shape.x_dim, channels, features);
+    add_array(cells, path, "given", shape, shape.theta_dim + shape.x_dim, features);
     return cells;
   }
-  if (has("theta")) add_array(cells, path, "theta", shape.theta_dim, channels, {features.begin(), split});
-  if (has("x") && shape.x_dim > 0)
-    add_array(cells, path, "x", shape.x_dim, channels, {split, features.end()});
+  if (has("theta")) add_array(cells, path, "theta", shape, shape.theta_dim, {features.begin(), split});
+  if (has("x") && shape.x_dim > 0) add_array(cells, path, "x", shape, shape.x_dim, {split, features.end()});
   if (cells.columns.empty())
     throw core::UserError("--given " + path + ": holds none of the arrays given, theta and x (there are: " +
                           core::join(keys) + "); NaN in them is the question");

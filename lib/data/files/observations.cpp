@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/dataset.hpp"
+#include "data/files/axes.hpp"
 #include "data/files/column_order.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
@@ -33,6 +34,24 @@ std::vector<Dims> x_layouts(const DataShape& shape) {
   layouts.push_back({shape.x_dim, shape.x_channels});
   if (shape.x_size() == 1) layouts.push_back({});
   return layouts;
+}
+
+/// The same for files, which may hold more values than the model sees.
+std::vector<Dims> layouts_of_files(const DataShape& shape) {
+  std::vector<Dims> layouts = x_layouts(shape);
+  if (shape.x_places.empty()) return layouts;
+  const std::vector<Dims> all = x_layouts(given_shape(shape));
+  layouts.insert(layouts.begin(), all.begin(), all.end());
+  return layouts;
+}
+
+/// Whether an array of this shape holds observations, as far as its axes tell.
+bool fits_model(const Dims& found, const DataShape& shape) {
+  if (!shape.padded) return fits_rows(found, layouts_of_files(shape));
+  Dims dims = found;  // [rows, elements, channels], or one row, or without the axis of one channel
+  if (shape.x_channels == 1 && dims.size() == 2) dims.push_back(1);
+  if (dims.size() == 2) dims.insert(dims.begin(), 1);
+  return dims.size() == 3 && dims[2] == shape.x_channels && dims[1] >= 1 && dims[1] <= shape.x_dim;
 }
 
 /// What the model is conditioned on.
@@ -135,12 +154,7 @@ Observations observations_of(const io::Array& x, const std::string& name, const 
   if (shape.padded) {
     observations = take_sets(x, shape, name);
   } else {
-    std::vector<Dims> layouts = x_layouts(shape);
-    if (!shape.x_places.empty()) {
-      const std::vector<Dims> all = x_layouts(given_shape(shape));
-      layouts.insert(layouts.begin(), all.begin(), all.end());
-    }
-    observations.rows = count_rows(x.shape, layouts, name, "x", condition_text(shape));
+    observations.rows = count_rows(x.shape, layouts_of_files(shape), name, "x", condition_text(shape));
     const int64_t numbers = observations.rows > 0 ? x.elements() / observations.rows : 0;
     observations.x = seen_values(x.to_double(), numbers, shape);
   }
@@ -152,7 +166,8 @@ Observations load_observations(const std::string& path, const DataShape& shape,
                                const std::vector<std::string>& x_names, bool gaps) {
   const auto names = resolve_names(x_names, "x", shape.x_dim);
   if (!io::is_text_table(path)) {
-    io::Array x = load_side_by_name(path, "x", names, shape.x_channels);
+    const io::Array x = with_rows_first(load_side_by_name(path, "x", names, shape.x_channels), shape, path,
+                                        "x", [&](const Dims& found) { return fits_model(found, shape); });
     return observations_of(x, path, shape, x_names, gaps);
   }
   Observations observations = from_csv(path, shape, names);

@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "data/dataset.hpp"
+#include "data/files/axes.hpp"
 #include "data/files/column_order.hpp"
 #include "data/files/dataset_file.hpp"
 #include "data/files/names.hpp"
@@ -83,8 +84,13 @@ Parameters load_parameters(const std::string& path, const DataShape& shape,
     parameters = {table.rows, std::move(table.values)};
   } else {
     const std::string key = key_of_points(path);
-    const io::Array theta = load_side_by_name(path, key, resolve_names(theta_names, "theta", shape.theta_dim),
-                                              shape.theta_channels);
+    const io::Array theta =
+        with_rows_first(load_side_by_name(path, key, resolve_names(theta_names, "theta", shape.theta_dim),
+                                          shape.theta_channels),
+                        shape, path, key, [&](std::vector<int64_t> found) {
+                          take_draws(found, shape);
+                          return fits_rows(found, theta_layouts(shape));
+                        });
     std::tie(parameters.rows, parameters.draws) = count_points(theta.shape, shape, path, key);
     parameters.theta = theta.to_double();
   }
@@ -186,7 +192,7 @@ ParameterRows::~ParameterRows() = default;
 void ParameterRows::open_in_file(const std::string& path, const DataShape& shape, uint64_t most_bytes) {
   const Where where = where_points_lie(path);
   std::error_code ignored;
-  if (io::is_text_table(path) || !std::filesystem::exists(where.path, ignored) ||
+  if (shape.transposed || io::is_text_table(path) || !std::filesystem::exists(where.path, ignored) ||
       std::filesystem::file_size(where.path, ignored) <= most_bytes)
     return;
   const std::string extension = io::extension_of(where.path);

@@ -23,6 +23,12 @@ bool complete(const std::vector<int64_t>& columns) {
   return std::find(columns.begin(), columns.end(), -1) == columns.end();
 }
 
+bool holds_rows(const std::vector<int64_t>& shape, const std::vector<std::vector<int64_t>>& layouts) {
+  return std::any_of(layouts.begin(), layouts.end(), [&](const auto& row) {
+    return shape.size() == row.size() + 1 && std::equal(row.begin(), row.end(), shape.begin() + 1);
+  });
+}
+
 // A file without names: its columns in their order, or one row that stands in a column.
 TableRows columns_in_order(const std::string& path, const io::Array& table,
                            const std::vector<std::string>& names, const std::string& what,
@@ -68,22 +74,23 @@ io::Array load_side_by_name(const std::string& path_and_key, const std::string& 
   return in_order(std::move(array), find_column_order(path, key, names), channels);
 }
 
+bool fits_rows(const std::vector<int64_t>& found, const std::vector<std::vector<int64_t>>& layouts) {
+  return holds_rows(found, layouts) || std::find(layouts.begin(), layouts.end(), found) != layouts.end();
+}
+
 int64_t count_rows(const std::vector<int64_t>& found, const std::vector<std::vector<int64_t>>& layouts,
                    const std::string& path, const std::string& key, const std::string& what) {
-  const auto holds_rows = [&](const std::vector<int64_t>& shape) {
-    return std::any_of(layouts.begin(), layouts.end(), [&](const auto& row) {
-      return shape.size() == row.size() + 1 && std::equal(row.begin(), row.end(), shape.begin() + 1);
-    });
-  };
-  if (holds_rows(found)) return found[0];
+  if (holds_rows(found, layouts)) return found[0];
   if (std::find(layouts.begin(), layouts.end(), found) != layouts.end()) return 1;
   std::string expected = "[rows";
   for (const int64_t n : layouts.front()) expected += ", " + std::to_string(n);
-  throw core::UserError(path + ": " + key + " has the shape " + core::shape_text(found) + ", " + what +
-                        "; give " + expected + "], or one row without the leading axis" +
-                        (holds_rows({found.rbegin(), found.rend()})
-                             ? " (its axes stand in the opposite order, as Julia writes them)"
-                             : ""));
+  throw core::UserError(
+      path + ": " + key + " has the shape " + core::shape_text(found) + ", " + what + "; give " + expected +
+      "], or one row without the leading axis" +
+      (holds_rows({found.rbegin(), found.rend()}, layouts)
+           ? " (its axes stand in the opposite order, as Julia writes them: save the array with "
+             "its axes reversed, permutedims there, or train with data.transposed: true)"
+           : ""));
 }
 
 TableRows load_columns(const std::string& path, const std::vector<std::string>& names,

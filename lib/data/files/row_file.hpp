@@ -23,6 +23,9 @@ io::Array load_side(const std::string& path, const std::string& key);
 io::Array load_side_by_name(const std::string& path, const std::string& key,
                             const std::vector<std::string>& names, int64_t channels);
 
+/// Whether an array of the shape `found` holds rows of one of `layouts`, or is one.
+bool fits_rows(const std::vector<int64_t>& found, const std::vector<std::vector<int64_t>>& layouts);
+
 /// How many rows an array of the shape `found` holds, a row having one of `layouts`, the usual one first; 1
 /// for an array that is one row. Throws UserError otherwise; `what` says what the model knows ("the model's
 /// theta has 2 components").

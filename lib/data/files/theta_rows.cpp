@@ -25,6 +25,7 @@ struct Table {
   std::vector<std::string> header;  ///< empty: the columns have no names
   std::string source;
   bool draws = false;  ///< of a sample file: rows may be NaN
+  bool array = false;  ///< the header is what `meta` says of an array
 };
 
 const char* const formats = "give theta [n, d], or a file of fluxsbi sample with samples [rows, draws, d]";
@@ -56,7 +57,11 @@ Table load_table(const std::string& path) {
   const auto has = [&](const char* key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); };
   if (!has("samples")) {
     const std::string key = has("map") && !has("theta") ? "map" : "theta";  // the modes of `fluxsbi map`
-    return table_of(io::load_arrays(path, {key}).arrays.at(key), path, key);
+    Table table = table_of(io::load_arrays(path, {key}).arrays.at(key), path, key);
+    table.array = true;
+    table.header = names_of_columns(path, key);
+    if (std::ssize(table.header) != table.columns) table.header.clear();
+    return table;
   }
   std::vector<std::string> wanted{"samples"};
   for (const char* key : {"meta", "weight"}) {
@@ -65,7 +70,7 @@ Table load_table(const std::string& path) {
   const auto content = io::load_arrays(path, wanted);
   if (has("weight")) refuse_different_weights(content.arrays.at("weight").to_double(), path);
   Table table = table_of(content.arrays.at("samples"), path, "samples");
-  table.draws = true;
+  table.draws = table.array = true;
   if (has("meta")) table.header = names_in_meta(content.arrays.at("meta"), path, {"names", "theta_names"});
   if (std::ssize(table.header) != table.columns) table.header.clear();
   return table;
@@ -85,7 +90,7 @@ bool all_found(const std::vector<int64_t>& columns) {
 std::vector<int64_t> theta_columns(const Table& table, const std::string& path, int64_t dim,
                                    const std::vector<std::string>& names) {
   // A model may have named what a task leaves without names.
-  const bool positional = table.header.empty() || (names.empty() && table.draws && table.columns == dim);
+  const bool positional = table.header.empty() || (names.empty() && table.array && table.columns == dim);
   if (positional) {
     if (dim > 0 && table.columns != dim) {
       throw core::UserError(table.source + ": theta has " + std::to_string(dim) + " components" +

@@ -9,28 +9,13 @@
 
 #include "core/table_text.hpp"
 #include "core/text.hpp"
+#include "data/json_text.hpp"
 
 namespace fluxsbi::data {
 
 namespace {
 
 constexpr size_t most_variables = 20;
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += std::string("\\") + c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char code[8];
-      std::snprintf(code, sizeof code, "\\u%04x", c);
-      out += code;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
 
 std::string json_number(double value) {
   return std::isfinite(value) ? core::number_text(value) : "null";

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "data/files/column_order.hpp"
 #include "data/files/names.hpp"
 #include "data/precision.hpp"
 #include "io/files.hpp"
@@ -106,11 +107,19 @@ void save_simulations(const std::string& output, const Simulations& all, bool wi
   arrays["theta"] = std::move(theta);
   arrays["x"] = std::move(x);
   if (with_failed) arrays["failed"] = io::Array::from_bool(all.failed, {all.rows});
+  // A series has a name for each token, of which x_dim counts the channels.
+  const int64_t tokens = all.x_dim / (all.x_shape.size() > 1 ? all.x_shape.back() : 1);
+  const bool names_x = std::ssize(x_names) == tokens;
+  if (!theta_names.empty() || (names_x && !x_names.empty()))
+    arrays["meta"] = meta_of_names(theta_names, names_x ? x_names : std::vector<std::string>());
   std::vector<std::string> x_axes{"simulation"};
   for (size_t axis = 1; axis < arrays["x"].shape.size(); ++axis)
     x_axes.push_back("x_dim_" + std::to_string(axis - 1));
-  io::save_arrays_with_axes(
-      output, arrays, {{"theta", {"simulation", "parameter"}}, {"x", x_axes}, {"failed", {"simulation"}}});
+  io::save_arrays_with_axes(output, arrays,
+                            {{"theta", {"simulation", "parameter"}},
+                             {"x", x_axes},
+                             {"failed", {"simulation"}},
+                             {"meta", {"byte"}}});
 }
 
 }  // namespace fluxsbi::data

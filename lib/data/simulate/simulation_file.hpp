@@ -24,8 +24,9 @@ std::vector<std::string> simulation_files(const std::string& output);
 
 /// Writes atomically, and says in a line what had to be float64: theta with values that are no numbers of
 /// float32, x where float32 is too coarse for a column (precision.hpp); all else is rounded to float32. .npz
-/// and .h5 hold theta [n, d], x [n, dx] and, if with_failed, failed [n]; .csv has a column for each name and
-/// `failed` (0, 1). Names are for .csv and for messages; empty: theta_0, ..., x_0, ...
+/// and .h5 hold theta [n, d], x [n, dx], if with_failed, failed [n], and the names that are given in `meta`
+/// (column_order.hpp); .csv has a column for each name and `failed` (0, 1); .npy holds no names. Empty names
+/// are theta_0, ..., x_0, ... in .csv and in messages.
 void save_simulations(const std::string& output, const Simulations& simulations, bool with_failed,
                       const std::vector<std::string>& theta_names, const std::vector<std::string>& x_names);
 
