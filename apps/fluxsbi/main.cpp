@@ -87,9 +87,10 @@ void require_printed() {
   errno = 0;
   std::cout.flush();
   if (std::cout.good()) return;
-  throw core::UserError("the standard output: cannot be written: " +
-                        (errno == 0 ? "an earlier write failed" : core::io_problem(errno)) +
-                        "; what was printed there is not whole");
+  throw core::UserError(
+      "the standard output: cannot be written: " +
+      (errno == 0 ? "an earlier write failed, as on a full disk" : core::io_problem(errno)) +
+      "; what was printed there is not whole");
 }
 
 int run(const Action& action, std::string_view command) {

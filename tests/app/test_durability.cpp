@@ -223,7 +223,7 @@ TEST_CASE("a table that the standard output could not take is an error", "[app][
     const Outcome full = run_words({"sh", "-c", "\"$FLUXSBI_PROGRAM\" " + command + " > /dev/full"});
     INFO(full.output);
     CHECK(full.code == 1);
-    CHECK(holds(full.output, "the standard output: cannot be written: No space left on device"));
+    CHECK(holds(full.output, "the standard output: cannot be written: "));
   }
 }
 
