@@ -12,6 +12,7 @@
 #include "engine/device.hpp"
 #include "engine/tile/kernels.hpp"
 #include "experiment/execution.hpp"
+#include "idle_options.hpp"
 
 namespace fluxsbi::app {
 
@@ -63,7 +64,15 @@ int bench_ranks(const BenchArguments& arguments) {
   return 0;
 }
 
-int run_bench(const BenchArguments& arguments) {
+// What is measured instead takes no notice of these.
+void warn_of_idle(const BenchArguments& arguments, const CLI::App& command) {
+  if (arguments.distributed || arguments.solvers || arguments.sweep)
+    warn_idle(command, {"--steps"}, "is of the memory check, which is not made here");
+  if (arguments.solvers) warn_idle(command, {"--model"}, "chooses a model, and --solvers measures Flux1");
+}
+
+int run_bench(const BenchArguments& arguments, const CLI::App& command) {
+  warn_of_idle(arguments, command);
   if (arguments.distributed) return bench_ranks(arguments);
   experiment::use_all_threads();
   bench::Settings settings = arguments.settings;
@@ -131,7 +140,7 @@ Action declare_bench(CLI::App& app) {
                "step the shares of the all-reduce and of waiting for the slowest rank (docs/cluster.md)")
       ->excludes("--sweep")
       ->excludes("--solvers");
-  return [arguments] { return run_bench(*arguments); };
+  return [arguments, &app] { return run_bench(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

@@ -22,6 +22,7 @@
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "distributed/ranks.hpp"
+#include "idle_options.hpp"
 #include "io/atomic_file.hpp"
 
 namespace fluxsbi::app {
@@ -71,7 +72,11 @@ benchmark::Protocol wanted_protocol(const BenchmarkArguments& arguments) {
   protocol.draws = arguments.draws;
   protocol.pairs = arguments.pairs;
   if (protocol.observations + protocol.fresh == 0)
-    throw core::UserError("--observations 0 and --fresh 0 leave no observation to score");
+    throw core::UserError(
+        "--observations 0 and --fresh 0 leave no observation to score, and an entry is done when its C2ST "
+        "is known; give --fresh 1, beside which log-density and calibration (--pairs) stand, or train by "
+        "hand: fluxsbi train --task TASK, then fluxsbi diagnose RUN --simulations " +
+        std::to_string(arguments.pairs));
   return protocol;
 }
 
@@ -242,7 +247,29 @@ void open_output(const benchmark::Scoring& scoring) {
   if (!scoring.python.empty()) io::write_text(scoring.out + "/c2st_forest.py", benchmark::forest_script());
 }
 
-int benchmark_command(const BenchmarkArguments& arguments) {
+// Options of what these options do not ask for.
+void warn_of_idle(const BenchmarkArguments& arguments, const CLI::App& command) {
+  if (arguments.published) {
+    warn_idle(command, {"--table-only", "--list", "--dry-run", "--format", "--each", "--tasks", "--jobs"},
+              "is not for --published, which prints the published scores and does nothing else");
+    return;
+  }
+  if (arguments.table_only) {
+    warn_idle(command,
+              {"--config", "--set", "--observations", "--fresh", "--draws", "--pairs", "--forest", "--shard",
+               "--jobs", "--list", "--dry-run"},
+              "says what is trained and scored, and --table-only prints what is there");
+  } else if (arguments.list || arguments.dry_run) {
+    warn_idle(command, {"--format", "--each"},
+              std::string("is for the table, which --") + (arguments.list ? "list" : "dry-run") +
+                  " does not print");
+    if (arguments.dry_run) return;
+    warn_idle(command, {"--jobs"}, "says how entries are worked on, and --list works on none");
+  }
+}
+
+int benchmark_command(const BenchmarkArguments& arguments, const CLI::App& command) {
+  warn_of_idle(arguments, command);
   if (arguments.published) {
     std::cout << benchmark::published_file();
     return 0;
@@ -355,7 +382,7 @@ Action declare_benchmark(CLI::App& app) {
       ->check(CLI::IsMember(benchmark::table_formats()))
       ->capture_default_str();
   app.add_flag("--each", arguments->each, "add a table of the scores at each observation");
-  return [arguments] { return benchmark_command(*arguments); };
+  return [arguments, &app] { return benchmark_command(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

@@ -9,6 +9,7 @@
 #include "data/look/report.hpp"
 #include "data_arguments.hpp"
 #include "experiment/data_look.hpp"
+#include "idle_options.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
 
@@ -31,7 +32,9 @@ config::Value document_of(const CheckArguments& arguments) {
   return completed_document(arguments.config, arguments.data, assignments, "check");
 }
 
-int check(const CheckArguments& arguments) {
+int check(const CheckArguments& arguments, const CLI::App& command) {
+  if (arguments.json.path.empty())
+    warn_idle(command, {"--force"}, "replaces the file of --json, which is not given");
   const std::string& json = arguments.json.path;
   if (!json.empty()) io::check_output(json, arguments.json.force, {".json"});
   const auto outcome = experiment::check_data(document_of(arguments), arguments.execution);
@@ -60,7 +63,7 @@ Action declare_check(CLI::App& app) {
   app.add_option("--json", arguments->json.path, "also write all facts and findings to this .json file");
   app.add_flag("--force", arguments->json.force, "replace the .json file if it exists");
   add_execution(app, arguments->execution);
-  return [arguments] { return check(*arguments); };
+  return [arguments, &app] { return check(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

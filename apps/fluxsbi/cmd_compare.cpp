@@ -16,6 +16,7 @@
 #include "core/text.hpp"
 #include "evidence/comparison.hpp"
 #include "evidence/model_evidence.hpp"
+#include "idle_options.hpp"
 #include "number_range.hpp"
 #include "pairs_arguments.hpp"
 #include "seed_argument.hpp"
@@ -146,8 +147,11 @@ int compare_simulators(const CompareArguments& arguments) {
   return 0;
 }
 
-int compare(CompareArguments arguments) {
-  if (!arguments.x.empty()) return compare_simulators(arguments);
+int compare(CompareArguments arguments, const CLI::App& command) {
+  if (!arguments.x.empty()) {
+    warn_idle(command, {"--pairs"}, "is how many pairs are used, and --x compares by its observations");
+    return compare_simulators(arguments);
+  }
   evidence::ComparisonRequest& request = arguments.request;
   if (arguments.draws) request.gather.draws = *arguments.draws;
   request.pairs.seed = request.gather.seed;
@@ -180,7 +184,7 @@ Action declare_compare(CLI::App& app) {
   add_seed(app, request.gather.seed, "seed of draws and of fresh simulations");
   app.add_flag("--json", arguments->json, "print one JSON object");
   add_execution(app, request.execution);
-  return [arguments] { return compare(*arguments); };
+  return [arguments, &app] { return compare(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

@@ -3,6 +3,8 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -15,6 +17,7 @@
 #include "diagnose/finding_json.hpp"
 #include "evidence/diagnosis.hpp"
 #include "experiment/open_posterior.hpp"
+#include "idle_options.hpp"
 #include "number_range.hpp"
 #include "pairs_arguments.hpp"
 #include "seed_argument.hpp"
@@ -106,8 +109,32 @@ int print(const evidence::Diagnosis& diagnosis, const DiagnoseArguments& argumen
   return static_cast<int>(failed ? core::ExitCode::diagnostic_failed : core::ExitCode::good);
 }
 
-int diagnose_command(DiagnoseArguments arguments) {
+// Options of tests that are not among those that were named, and --row without rows.
+void warn_of_idle(const evidence::DiagnosisRequest& request, const CLI::App& command) {
+  using Names = std::vector<std::string>;
+  const std::pair<const char*, Names> options[] = {
+      {"--likelihood", {"likelihood"}},
+      {"--predictive", {"ppc"}},
+      {"--permutations", {"lc2st"}},
+      {"--references", {"tarp"}},
+      {"--density-draws", {"hpd"}},
+      {"--x", {"inside", "regions", "ppc", "solver", "likelihood", "lc2st"}},
+      {"--draws", {"sharpness", "sbc", "coverage", "tarp", "data_averaged", "regions", "lc2st", "hpd"}}};
+  const auto made = [&](const std::string& test) {
+    return std::find(request.tests.begin(), request.tests.end(), test) != request.tests.end();
+  };
+  for (const auto& [option, tests] : options) {
+    if (request.tests.empty() || std::any_of(tests.begin(), tests.end(), made)) continue;
+    warn_idle(command, {option},
+              "is for the " + std::string(tests.size() == 1 ? "test " : "tests ") + core::join(tests) +
+                  ", and asked for is " + core::join(request.tests));
+  }
+  if (request.x.empty()) warn_idle(command, {"--row"}, "is a row of --x, which is not given");
+}
+
+int diagnose_command(DiagnoseArguments arguments, const CLI::App& command) {
   evidence::DiagnosisRequest& request = arguments.request;
+  warn_of_idle(request, command);
   request.pairs.model = request.observed.run = arguments.model;
   if (arguments.folder.empty()) arguments.folder = diagnostics_folder(arguments.model);
   request.pairs.folder = request.observed.folder = arguments.folder;
@@ -173,7 +200,7 @@ Action declare_diagnose(CLI::App& app) {
   app.add_option("-o,--output", arguments->folder,
                  "folder for NAME.json of each test (default: diagnostics in the run folder)");
   add_execution(app, arguments->execution);
-  return [arguments] { return diagnose_command(*arguments); };
+  return [arguments, &app] { return diagnose_command(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

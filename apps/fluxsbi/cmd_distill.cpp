@@ -31,7 +31,8 @@ Action declare_distill(CLI::App& app) {
   add_execution(app, request.execution);
   add_rank_timeout(app, arguments->rank_timeout);
   app.add_flag("--force", request.force, "replace a run that the folder holds");
-  return [arguments] {
+  return [arguments, &app] {
+    warn_of_rank_timeout(app);
     auto& execution = arguments->request.execution;
     execution.ranks = distributed::open_ranks(arguments->rank_timeout);
     distributed::run_together(*execution.ranks, [&] { experiment::start_distillation(arguments->request); });

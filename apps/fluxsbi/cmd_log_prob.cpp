@@ -48,6 +48,14 @@ void check_arguments(const LogProbArguments& arguments, const CLI::App& command)
   if (arguments.divergence == "exact")
     warn_idle(command, {"--seed"},
               "is that of the probes of --divergence hutchinson, and the exact divergence draws none");
+  if (values)
+    warn_idle(command, {"--theta-key", "--x-key"},
+              "names an array of --theta or --x, and --values has its own");
+  if (!values && arguments.x.empty())
+    warn_idle(command, {"--x-key"},
+              "names the array of --x, which is not given: x comes from --theta's file");
+  if (arguments.output.path.empty())
+    warn_idle(command, {"--force"}, "replaces the file of -o, which is not given");
   const sample::SolverRow& solver = sample::density_solver(arguments.solver);
   if (!solver.adaptive)
     warn_idle(command, {"--atol", "--rtol"},

@@ -13,6 +13,7 @@
 #include "data_arguments.hpp"
 #include "distributed/ranks.hpp"
 #include "experiment/plan.hpp"
+#include "idle_options.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -118,7 +119,9 @@ nlohmann::ordered_json json_of(const experiment::Plan& plan) {
   return json;
 }
 
-int plan(const PlanArguments& arguments) {
+int plan(const PlanArguments& arguments, const CLI::App& command) {
+  if (arguments.observations == 0)
+    warn_idle(command, {"--draws"}, "is for each observation, and no --observations are given");
   distributed::refuse_ranks("plan", "start it as one process; --nodes divides on paper");
   const experiment::Plan plan = experiment::make_plan(request_of(arguments));
   if (arguments.json) {
@@ -160,7 +163,7 @@ Action declare_plan(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--json", arguments->json, "print one JSON object");
   add_execution(app, arguments->execution);
-  return [arguments] { return plan(*arguments); };
+  return [arguments, &app] { return plan(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

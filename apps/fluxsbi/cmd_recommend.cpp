@@ -10,6 +10,7 @@
 #include "core/log.hpp"
 #include "data_arguments.hpp"
 #include "experiment/recommendation.hpp"
+#include "idle_options.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
 
@@ -38,7 +39,9 @@ config::Value given_document(const RecommendArguments& arguments) {
   return document;
 }
 
-int recommend(const RecommendArguments& arguments) {
+int recommend(const RecommendArguments& arguments, const CLI::App& command) {
+  if (arguments.output.path.empty())
+    warn_idle(command, {"--force"}, "replaces the file of -o, which is not given: the config is printed");
   const std::string& output = arguments.output.path;
   require_one_source(arguments.data);
   if (!arguments.data.names_data() && arguments.config.empty() && arguments.assignments.empty()) {
@@ -71,7 +74,7 @@ Action declare_recommend(CLI::App& app) {
       ->allow_extra_args(true);
   app.add_option("-o,--output", arguments->output.path, "config file to write (.yaml; default: print it)");
   app.add_flag("--force", arguments->output.force, "replace the output if it exists");
-  return [arguments] { return recommend(*arguments); };
+  return [arguments, &app] { return recommend(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

@@ -7,6 +7,7 @@
 #include "common.hpp"
 #include "distributed/ranks.hpp"
 #include "experiment/runs.hpp"
+#include "idle_options.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -38,7 +39,12 @@ Action declare_resume(CLI::App& app) {
   add_execution(app, arguments->execution);
   add_members(app, arguments->how.members);
   add_rank_timeout(app, arguments->rank_timeout);
-  return [arguments] {
+  return [arguments, &app] {
+    warn_of_rank_timeout(app);
+    if (!arguments->how.steps)
+      warn_idle(
+          app, {"--restart-rate"},
+          "stretches the schedule over the steps of --steps, which is not given: the rate goes on as it was");
     auto& execution = arguments->execution;
     execution.ranks = distributed::open_ranks(arguments->rank_timeout);
     distributed::run_together(*execution.ranks,

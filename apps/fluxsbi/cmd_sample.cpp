@@ -177,6 +177,7 @@ void check_arguments(const SampleArguments& arguments, const CLI::App& command) 
 
 int sample_command(const SampleArguments& arguments, const CLI::App& command) {
   check_arguments(arguments, command);
+  if (arguments.x.empty()) warn_idle(command, {"--x-key"}, "names the array of --x, which is not given");
   if (!arguments.watch.empty()) return watch_command(arguments);
   if (!arguments.extension.empty())
     throw core::UserError("--extension is that of the results of --watch; name the file by -o with its own");

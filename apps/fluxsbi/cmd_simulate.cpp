@@ -11,6 +11,7 @@
 #include "core/text.hpp"
 #include "data/simulate/exact_posterior.hpp"
 #include "data/simulate/simulation_config.hpp"
+#include "idle_options.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
 #include "io/overwritten_input.hpp"
@@ -30,7 +31,7 @@ struct SimulateArguments {
   bool retry_failed = false;
 };
 
-int simulate(const SimulateArguments& arguments) {
+int simulate(const SimulateArguments& arguments, const CLI::App& command) {
   if (arguments.task.empty() == arguments.config.empty()) {
     throw core::UserError("simulate needs either the name of a task or --config with a simulator section");
   }
@@ -43,6 +44,8 @@ int simulate(const SimulateArguments& arguments) {
     if (arguments.task.empty()) throw core::UserError("--posterior needs a built-in task");
     if (!arguments.theta.empty())
       throw core::UserError("--posterior draws theta and --theta gives it; keep one of them");
+    warn_idle(command, {"--workers"}, "shares simulations, and --posterior makes none");
+    warn_idle(command, {"--retry-failed"}, "runs simulations again, and --posterior makes none");
     const auto shape = data::write_exact_posterior(
         {arguments.task, arguments.posterior_of, arguments.output.path, arguments.count, arguments.seed});
     core::log::info("wrote " + arguments.output.path + ": samples " + core::shape_text(shape) +
@@ -104,7 +107,7 @@ Action declare_simulate(CLI::App& app) {
       "keep the rows of OUT, or of OUT.partial, that succeeded, and run the failed ones again: after the "
       "program was mended");
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
-  return [arguments] { return simulate(*arguments); };
+  return [arguments, &app] { return simulate(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

@@ -140,7 +140,10 @@ Action declare_train(CLI::App& app) {
   add_members(app, arguments->members);
   add_rank_timeout(app, arguments->rank_timeout);
   app.add_flag("--force", arguments->force, "replace a run that the folder holds");
-  return [arguments] { return train(*arguments); };
+  return [arguments, &app] {
+    warn_of_rank_timeout(app);
+    return train(*arguments);
+  };
 }
 
 }  // namespace fluxsbi::app

@@ -19,6 +19,7 @@
 #include "data_arguments.hpp"
 #include "distributed/ranks.hpp"
 #include "experiment/experiment.hpp"
+#include "idle_options.hpp"
 #include "io/atomic_file.hpp"
 #include "io/text_file.hpp"
 #include "sample/files/shard.hpp"
@@ -145,7 +146,18 @@ benchmark::Tuning tuning_of(const TuneArguments& arguments) {
   return tuning;
 }
 
-int tune_command(const TuneArguments& arguments) {
+// --by validation-loss computes no densities; --table-only computes nothing.
+void warn_of_idle(const TuneArguments& arguments, const CLI::App& command) {
+  if (arguments.criterion == "validation-loss")
+    warn_idle(command, {"--pairs"},
+              "is how many log-densities are computed, and --by validation-loss needs none");
+  if (arguments.table_only)
+    warn_idle(command, {"--jobs", "--shard"},
+              "says how trials are worked on, and --table-only works on none");
+}
+
+int tune_command(const TuneArguments& arguments, const CLI::App& command) {
+  warn_of_idle(arguments, command);
   if (!arguments.table_only && arguments.shard != "auto")
     distributed::refuse_ranks("tune", "give --shard auto, by which they share its trials");
   const sample::Shard shard = arguments.table_only ? sample::Shard() : sample::parse_shard(arguments.shard);
@@ -209,7 +221,7 @@ Action declare_tune(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--table-only", arguments->table_only, "print the table of what is there, and do nothing");
   app.add_flag("--json", arguments->json, "print the table as JSON");
-  return [arguments] { return tune_command(*arguments); };
+  return [arguments, &app] { return tune_command(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

@@ -4,10 +4,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include "core/launcher.hpp"
 #include "core/log.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
 #include "experiment/runs.hpp"
+#include "idle_options.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -53,6 +55,13 @@ void add_rank_timeout(CLI::App& app, double& seconds) {
          "one of them the others end (docs/cluster.md)")
       ->capture_default_str()
       ->check(CLI::Range(3.0, 86400.0));
+}
+
+void warn_of_rank_timeout(const CLI::App& command) {
+  const auto launch = core::launch_from_environment();
+  if (!launch || launch->size < 2)
+    warn_idle(command, {"--rank-timeout"},
+              "is for several ranks, which mpirun, srun or torchrun start, and this is one process");
 }
 
 std::string file_with_key(const std::string& file, const std::string& key) {

@@ -34,6 +34,8 @@ void add_members(CLI::App& app, experiment::Members& members);
 
 /// --rank-timeout, in seconds.
 void add_rank_timeout(CLI::App& app, double& seconds);
+/// Warns where it is given to a single process.
+void warn_of_rank_timeout(const CLI::App& command);
 
 /// "FILE:KEY", which data::load_side reads; the file itself without a key.
 std::string file_with_key(const std::string& file, const std::string& key);

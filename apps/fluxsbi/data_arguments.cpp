@@ -1,5 +1,7 @@
 #include "data_arguments.hpp"
 
+#include <utility>
+
 #include <CLI/CLI.hpp>
 
 #include "config/rules.hpp"
@@ -20,6 +22,12 @@ void require_one_source(const DataArguments& arguments) {
   if (!arguments.data.empty() && !arguments.task.empty()) {
     throw core::UserError(
         "give --data or --task, not both: simulations come from a file or from a built-in task");
+  }
+  for (const auto& [option, key] :
+       {std::pair{"--theta-key", arguments.theta_key}, std::pair{"--x-key", arguments.x_key}}) {
+    if (!arguments.task.empty() && !key.empty())
+      throw core::UserError(std::string(option) + " names an array of a file, and --task simulates: leave " +
+                            option + " out, or name the file by --data");
   }
 }
 

@@ -1,4 +1,5 @@
 // fluxsbi: one program, a subcommand a file (cmd_*.cpp), one table (commands.cpp).
+#include <cerrno>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "command.hpp"
 #include "core/device_problem.hpp"
 #include "core/error.hpp"
+#include "core/io_problem.hpp"
 #include "core/log.hpp"
 #include "core/memory.hpp"
 #include "core/registry.hpp"
@@ -80,9 +82,22 @@ int answer_machine(const std::string& problem) {
   return code(ExitCode::user_error);
 }
 
+// What was printed may be what the command was for: a table, JSON, a config that a shell writes to a file.
+void require_printed() {
+  errno = 0;
+  std::cout.flush();
+  if (std::cout.good()) return;
+  throw core::UserError(
+      "the standard output: cannot be written: " +
+      (errno == 0 ? "an earlier write failed, as on a full disk" : core::io_problem(errno)) +
+      "; what was printed there is not whole");
+}
+
 int run(const Action& action, std::string_view command) {
   try {
-    return action();
+    const int exit_code = action();
+    require_printed();
+    return exit_code;
   } catch (const fluxsbi::distributed::SaidElsewhere& ended) {
     return ended.code();
   } catch (const core::UserError& problem) {

@@ -79,8 +79,8 @@ Pairs take_rows(const data::Dataset& dataset, std::vector<int64_t> rows, int64_t
 data::Dataset open_file(data::DataOptions options, const PairsRequest& request) {
   const bool named = request.theta_names != data::default_names("theta", std::ssize(request.theta_names)) ||
                      request.x_names != data::default_names("x", std::ssize(request.x_names));
-  const bool has_names = io::is_text_table(*options.file) ||
-                         !data::names_of_columns(*options.file, "x").empty() ||
+  const bool text = io::is_text_table(*options.file);
+  const bool has_names = text || !data::names_of_columns(*options.file, "x").empty() ||
                          !data::names_of_columns(*options.file, "theta").empty();
   if (!named || !has_names) return data::open_dataset(options, request.seed);
   const data::DataOptions numbered = options;
@@ -89,6 +89,7 @@ data::Dataset open_file(data::DataOptions options, const PairsRequest& request) 
   try {
     return data::open_dataset(options, request.seed);
   } catch (const core::UserError& problem) {
+    if (!text) throw;  // other names are other variables: not taken by place
     try {
       return data::open_dataset(numbered, request.seed);
     } catch (const core::UserError&) {

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -25,6 +27,57 @@ namespace fluxsbi::io {
 namespace {
 
 constexpr std::string_view temporary_mark = ".tmp-";  // before PID-COUNTER
+
+// The place of the mark in a name that a temporary file has; npos in others.
+size_t mark_in(const std::string& name) {
+  const size_t mark = name.rfind(temporary_mark);
+  if (mark == std::string::npos) return mark;
+  const size_t number = mark + temporary_mark.size();
+  const bool ours =
+      number < name.size() && name.find_first_not_of("0123456789-", number) == std::string::npos;
+  return ours ? mark : std::string::npos;
+}
+
+// Temporary files that stood in a folder when this process first wrote there, by the file that they were to
+// become: the folder is listed once, however many files are written into it.
+std::vector<std::filesystem::path> found_beside(const std::string& path) {
+  using Found = std::map<std::string, std::vector<std::filesystem::path>>;
+  static std::mutex guard;
+  static std::map<std::string, Found> folders;
+  const std::filesystem::path place(path);
+  const std::string folder = place.parent_path().empty() ? "." : place.parent_path().string();
+  const std::scoped_lock lock(guard);
+  const auto [known, first] = folders.try_emplace(folder);
+  std::error_code ignored;
+  if (first) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (const size_t mark = mark_in(name); mark != std::string::npos)
+        known->second[name.substr(0, mark)].push_back(entry.path());
+    }
+  }
+  auto found = known->second.extract(place.filename().string());
+  return found.empty() ? std::vector<std::filesystem::path>() : std::move(found.mapped());
+}
+
+// Removes what writers of this path left that were killed. A writer that lives, here or on another machine of
+// a shared disk, holds a lock on its file; where there are no locks, nothing is removed.
+void remove_abandoned(const std::string& path) {
+  for (const auto& leftover : found_beside(path)) {
+    const int descriptor = open(leftover.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0) continue;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) unlink(leftover.c_str());
+    close(descriptor);
+  }
+}
+
+// Whether the new file is still there under a lock: another process may have taken it for one that was left.
+// Where the disk knows no locks it is.
+bool lock_temporary(int descriptor) {
+  struct stat now {};
+  flock(descriptor, LOCK_EX | LOCK_NB);
+  return fstat(descriptor, &now) != 0 || now.st_nlink > 0;
+}
 
 }  // namespace
 
@@ -67,10 +120,15 @@ AtomicFile::AtomicFile(std::string path) : path_(link_target(path)) {
       !S_ISREG(old.st_mode)) {  // a device or pipe (/dev/stdout): nothing to keep whole, nothing to replace
     descriptor_ = open(path_.c_str(), O_WRONLY | O_CLOEXEC);
   } else {
+    remove_abandoned(path_);
     do {  // a name may be taken: left by a killed process, or by one of another machine on a shared disk
       temporary_ =
           path_ + std::string(temporary_mark) + std::to_string(getpid()) + "-" + std::to_string(counter++);
       descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (descriptor_ < 0 || lock_temporary(descriptor_)) continue;
+      close(descriptor_);
+      descriptor_ = -1;
+      errno = EEXIST;
     } while (descriptor_ < 0 && errno == EEXIST);
   }
   if (descriptor_ < 0) {
@@ -87,11 +145,8 @@ void remove_leftovers(const std::string& folder) {
   std::vector<std::filesystem::path> leftovers;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
-    const size_t mark = name.rfind(temporary_mark);
-    if (mark == std::string::npos || !entry.is_regular_file(ignored)) continue;
-    const bool ours =
-        name.find_first_not_of("0123456789-", mark + temporary_mark.size()) == std::string::npos;
-    if (ours) leftovers.push_back(entry.path());
+    if (mark_in(name) != std::string::npos && entry.is_regular_file(ignored))
+      leftovers.push_back(entry.path());
   }
   for (const auto& path : leftovers) std::filesystem::remove(path, ignored);
 }

@@ -12,6 +12,14 @@ void prepare_library() {
   H5PLset_loading_state(0);
 }
 
+Handle without_lock() {
+  Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(access, false, true);
+#endif
+  return access;
+}
+
 Failure last_failure() {
   Failure failure;
   const auto visit = [](unsigned, const H5E_error2_t* error, void* data) -> herr_t {

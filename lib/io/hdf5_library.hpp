@@ -42,6 +42,9 @@ class Handle {
   Closer closer_;
 };
 
+/// Access to a file on which the program holds a lock: the library, in its child, does not wait for it.
+Handle without_lock();
+
 /// IEEE binary16 in the given byte order.
 Handle half_type(H5T_order_t order);
 /// h5py's boolean: an enumeration of FALSE = 0 and TRUE = 1 on int8.

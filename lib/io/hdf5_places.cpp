@@ -8,15 +8,6 @@ namespace fluxsbi::io::h5 {
 
 namespace {
 
-// The program holds a lock on the file, which the library, in its child, must not wait for.
-Handle without_lock() {
-  Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-#if H5_VERSION_GE(1, 10, 7)
-  H5Pset_file_locking(access, false, true);
-#endif
-  return access;
-}
-
 // Datasets that have their space from the start. Nothing is written into it.
 void create_empty(const std::string& path, const std::string& output, const std::vector<ArrayInfo>& arrays,
                   const AxisNames& axes) {

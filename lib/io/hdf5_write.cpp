@@ -73,7 +73,7 @@ void write_file(const std::string& path, Readers readers, const std::function<vo
     throw core::UserError(path + ": HDF5 can only be written to a regular file; name one");
   const auto work = [&](Isolated::Outlet&) {
     prepare_library();
-    const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+    const Handle access = without_lock();
     if (readers == Readers::since_1_8) H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
     Handle file(H5Fcreate(temporary.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), H5Fclose);
     if (!file.valid()) fail_writing(path, "the file");

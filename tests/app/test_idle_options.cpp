@@ -68,6 +68,42 @@ TEST_CASE("options that would do nothing, or say the same twice, are refused", "
   for (const auto& file : {out, picture, page}) CHECK_FALSE(std::filesystem::exists(file));
 }
 
+TEST_CASE("an option that a command takes no notice of here is named", "[app][mistake]") {
+  const Drawn drawn;
+  const std::string run = drawn.at("run"), x = drawn.at("x.npz"), samples = drawn.at("s.npz");
+  const auto idle = [](const std::vector<std::string>& command, const std::vector<std::string>& options) {
+    const std::string said = fluxsbi::test::run(command).output;
+    INFO(said);
+    for (const std::string& option : options) CHECK(holds(said, option + " has no effect here"));
+    return said;
+  };
+  const std::vector<std::string> sbc{"diagnose", run,  "sbc", "--pairs",    "20",
+                                     "-n",       "20", "-o",  drawn.at("d")};
+  const auto with = [](std::vector<std::string> command, const std::vector<std::string>& more) {
+    command.insert(command.end(), more.begin(), more.end());
+    return command;
+  };
+  const std::string said =
+      idle(with(sbc, {"--likelihood", "two_moons", "--predictive", "5", "--permutations", "5", "--references",
+                      "prior", "--density-draws", "5", "--row", "0"}),
+           {"--likelihood", "--predictive", "--permutations", "--references", "--density-draws", "--row"});
+  CHECK(holds(said, "is for the test likelihood, and asked for is sbc"));
+  CHECK_FALSE(holds(said, "--draws has no effect"));
+  CHECK_FALSE(
+      holds(fluxsbi::test::run(with(sbc, {"tarp", "--references", "prior"})).output, "has no effect"));
+  idle({"resume", run, "--restart-rate", "--rank-timeout", "60"}, {"--restart-rate", "--rank-timeout"});
+  CHECK_FALSE(holds(fluxsbi::test::run({"resume", run}).output, "has no effect"));
+  idle({"log-prob", run, "--theta", x, "--x-key", "x", "--force", "--solver", "euler", "--steps", "2"},
+       {"--x-key", "--force"});
+  idle(
+      {"simulate", "gaussian_linear", "--posterior", x, "-n", "5", "--workers", "1", "-o", drawn.at("p.npz")},
+      {"--workers"});
+  idle({"benchmark", "--published", "--each"}, {"--each"});
+  idle({"benchmark", drawn.at("b"), "--table-only", "--draws", "50", "--jobs", "2"}, {"--draws", "--jobs"});
+  idle({"recommend", "--task", "two_moons", "--force"}, {"--force"});
+  refuses({"recommend", "--task", "two_moons", "--x-key", "data"}, "--x-key names an array of a file");
+}
+
 TEST_CASE("numbers that are none are named with their option", "[app][mistake]") {
   refuses({"sample", "run", "--x", "x.npz", "-n", "1e3", "-o", "a.npz"},
           "--draws: '1e3' is not a whole number");

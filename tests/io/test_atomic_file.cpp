@@ -1,4 +1,6 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,6 +81,21 @@ TEST_CASE("what killed writers left is removed, and nothing else", "[io][atomic]
   CHECK(folder.entries() == 3);
   CHECK_FALSE(std::filesystem::exists(folder.file("a.npz.tmp-123-0")));
   CHECK(std::filesystem::exists(folder.file("notes.tmp-3-1.txt")));
+}
+
+TEST_CASE("what a killed writer of a file left goes when the file is written again", "[io][atomic]") {
+  const Folder folder;
+  const std::string path = folder.file("a.npz"), dead = path + ".tmp-123-0", alive = path + ".tmp-9-1";
+  for (const std::string& name : {dead, alive, folder.file("b.npz.tmp-123-0"), path + ".tmp-x"})
+    write_file(name, "x");
+  const int writer = open(alive.c_str(), O_RDWR | O_CLOEXEC);
+  REQUIRE(flock(writer, LOCK_EX | LOCK_NB) == 0);
+  write_text(path, "new");
+  CHECK(read_file(path) == "new");
+  CHECK_FALSE(std::filesystem::exists(dead));
+  CHECK(std::filesystem::exists(alive));  // its writer holds the lock
+  CHECK(folder.entries() == 4);
+  close(writer);
 }
 
 TEST_CASE("a header that is known last can be written at its place", "[io][atomic]") {

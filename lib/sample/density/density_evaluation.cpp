@@ -76,9 +76,12 @@ void DensityEvaluation::warn(const std::vector<int64_t>& failed, int64_t count, 
       source_.who + "log_prob is NaN for " + std::to_string(count) + " of " + std::to_string(rows) +
       " rows: " + core::list_first(failed) +
       (others > 0 ? " " + core::and_more(static_cast<size_t>(others)) : "") + "; " +
-      (exhausted > 0 ? "sampling.max_evaluations = " + std::to_string(solver_options_.max_evaluations) +
-                           " was reached: raise it, loosen --atol and --rtol, or take a fixed-step solver"
-                     : "the network's output is not finite there, or its slope too steep for float32"));
+      (exhausted > 0
+           ? "sampling.max_evaluations = " + std::to_string(solver_options_.max_evaluations) +
+                 " was reached: raise it, or loosen --atol and --rtol; where --solver rk4 gives other "
+                 "densities with --steps 200 than with 400, the network's flow is too steep for any "
+                 "solver: train it longer"
+           : "the network's output is not finite there, or its slope too steep for float32"));
 }
 
 // Which elements are inferred: as the first row of source.given says.
