@@ -12,7 +12,7 @@
 namespace fluxsbi::data {
 
 bool is_finite(double value) {
-  return std::isfinite(static_cast<float>(value));
+  return std::abs(value) <= largest_value;
 }
 
 int64_t first_bad(std::span<const double> row, bool may_lack) {

@@ -8,7 +8,10 @@
 
 namespace fluxsbi::data {
 
-/// True for numbers that networks can see: those beyond float32's range become infinite there.
+/// Larger numbers count as infinite: the look at the data multiplies four of them, which float64 must hold.
+/// Networks see standardised numbers, so float32's range is no limit.
+inline constexpr double largest_value = 1e75;
+/// True for numbers that data may hold: not NaN, and at most largest_value in size.
 bool is_finite(double value);
 /// Place of the first value that is not finite (where `may_lack`, that is infinite), or -1.
 int64_t first_bad(std::span<const double> row, bool may_lack = false);

@@ -103,7 +103,7 @@ class Pass {
     if (options_.nan == NanPolicy::impute) {
       throw core::UserError(dataset_.source + ": " + std::to_string(bad_.size()) + " of " +
                             std::to_string(dataset_.rows->rows()) +
-                            " rows hold NaN in theta, or infinite values or values beyond float32's range "
+                            " rows hold NaN in theta, or infinite values or values beyond 1e75 "
                             "(first: row " +
                             std::to_string(bad_.front()) + ", counted from 0, " + first_name_ +
                             "); data.nan: impute lets x alone be missing, as NaN: correct these rows or take "
@@ -113,7 +113,7 @@ class Pass {
       throw core::UserError(
           dataset_.source + ": " + std::to_string(bad_.size()) + " of " +
           std::to_string(dataset_.rows->rows()) +
-          " rows hold NaN, infinite values or values beyond float32's range (first: row " +
+          " rows hold NaN, infinite values or values beyond 1e75 (first: row " +
           std::to_string(bad_.front()) + ", counted from 0, " + first_name_ +
           "); correct them, or set data.nan: drop to leave such rows out, or impute to learn from rows in "
           "which values of x are missing (for sets and series of varying size, data.nan: pad treats elements "

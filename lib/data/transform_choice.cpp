@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/look/finding.hpp"
+#include "data/missing.hpp"
 #include "data/prior/special_functions.hpp"
 
 namespace fluxsbi::data {
@@ -281,7 +282,7 @@ SideChoice choose_transforms(const SideFacts& facts, std::span<const double> sam
     const TransformWord word = words[words.size() == 1 ? 0 : i];
     std::vector<double> values;
     for (size_t at = i; at < sample.size(); at += size) {
-      if (std::isfinite(static_cast<float>(sample[at]))) values.push_back(sample[at]);
+      if (is_finite(sample[at])) values.push_back(sample[at]);
     }
     VariableChoice chosen;
     if (word != TransformWord::automatic) {

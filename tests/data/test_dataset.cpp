@@ -1,6 +1,7 @@
 #include <limits>
 #include <numeric>
 
+#include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 #include "data/data_options.hpp"
@@ -10,6 +11,7 @@
 #include "data/loaded.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/simulate.hpp"
+#include "data/survey.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 
@@ -340,6 +342,32 @@ TEST_CASE("rows that are not finite are refused with count and place, or dropped
   io::save_arrays(
       path, {{"theta", io::Array::from(std::span<const double>(nothing), {5})}, {"x", counting({5, 2})}});
   REQUIRE_USER_ERROR(load_dataset(options, 0), says("every row"));
+}
+
+TEST_CASE("values far beyond float32's range are data as others are", "[data][dataset]") {
+  const Scratch scratch;
+  const auto path = scratch.path("a.npz");
+  const std::vector<double> theta{0, 1, 2, 3, 4, 5, 7, 6}, x{2, 3, 5, 7, 11, 13, 17, 19};
+  const auto surveyed = [&](double unit) {
+    const auto save = [&](std::vector<double> values) {
+      for (double& value : values) value *= unit;
+      return io::Array::from(std::span<const double>(values), {8, 1});
+    };
+    io::save_arrays(path, {{"theta", save(theta)}, {"x", save(x)}});
+    auto options = from_file(path);
+    data::resolve(options, "per_feature");
+    return data::survey(data::open_dataset(options, 0), options, 0);
+  };
+  const auto plain = surveyed(1);
+  for (const double unit : {1e45, 1e73, 1e-50}) {
+    INFO(unit);
+    const auto scaled = surveyed(unit);
+    CHECK(scaled.kept.size() == 8);
+    CHECK(scaled.x.scale[0] == Catch::Approx(unit * plain.x.scale[0]));
+    CHECK(scaled.theta.apply(std::vector<double>{3 * unit})[0] ==
+          Catch::Approx(plain.theta.apply(std::vector<double>{3})[0]));
+  }
+  REQUIRE_USER_ERROR(surveyed(1e76), says("beyond 1e75"));
 }
 
 TEST_CASE("absent elements of sets are taken, half absent ones and empty sets are not", "[data][dataset]") {

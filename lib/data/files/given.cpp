@@ -10,6 +10,7 @@
 #include "data/files/dataset_file.hpp"
 #include "data/files/given_cells.hpp"
 #include "data/files/names.hpp"
+#include "data/missing.hpp"
 
 namespace fluxsbi::data {
 
@@ -70,9 +71,9 @@ void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
     const std::string& name = features[static_cast<size_t>(at[i])];
     if (std::cmp_less(at[i], theta.size())) theta[static_cast<size_t>(at[i])] = value;
     values[at[i]] = value;
-    if (!std::isfinite(static_cast<float>(value))) {
+    if (!is_finite(value)) {
       problems.add(row, "has " + core::number_text(value) + " in " + name +
-                            ", which is not finite in float32; give a number, or leave the cell blank");
+                            ", which is infinite or beyond 1e75; give a number, or leave the cell blank");
     } else if (prior && at[i] < prior->dim() &&
                !prior->component_in_support(static_cast<size_t>(at[i]), value)) {
       problems.add(row, "has " + name + " = " + core::number_text(value) +

@@ -14,6 +14,7 @@
 #include "data/files/names.hpp"
 #include "data/files/row_file.hpp"
 #include "data/files/sets.hpp"
+#include "data/missing.hpp"
 #include "data/screening/use_x.hpp"
 #include "io/files.hpp"
 
@@ -131,13 +132,13 @@ void check_values(const Observations& observations, const std::string& path, con
   if (shape.padded) return check_sets(observations, shape, path);
   const bool may_lack = gaps || shape.missing;
   const auto bad = std::find_if(observations.x.begin(), observations.x.end(), [may_lack](double v) {
-    return !std::isfinite(static_cast<float>(v)) && !(may_lack && std::isnan(v));
+    return !is_finite(v) && !(may_lack && std::isnan(v));
   });
   if (bad != observations.x.end()) {
     const auto at = bad - observations.x.begin();
     const auto features = feature_names(names, shape.x_channels);
     throw core::UserError(path + ": row " + std::to_string(at / shape.x_size()) +
-                          " (counted from 0) holds NaN or a value beyond float32's range in " +
+                          " (counted from 0) holds NaN, or a value that is infinite or beyond 1e75, in " +
                           features[static_cast<size_t>(at % shape.x_size())] +
                           (may_lack
                                ? "; a value that is missing is NaN"

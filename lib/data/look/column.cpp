@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "data/missing.hpp"
 #include "data/prior/special_functions.hpp"
 
 namespace fluxsbi::data {
@@ -209,16 +210,12 @@ void find_moments(ColumnFacts& facts, std::span<const double> values) {
 
 }  // namespace
 
-bool is_finite_single(double value) {
-  return std::isfinite(static_cast<float>(value));
-}
-
 ColumnFacts column_facts(std::string name, std::vector<double> values, int64_t missing,
                          const ColumnTally* all) {
   ColumnFacts facts;
   facts.name = std::move(name);
   facts.missing =
-      missing + static_cast<int64_t>(std::erase_if(values, [](double v) { return !is_finite_single(v); }));
+      missing + static_cast<int64_t>(std::erase_if(values, [](double v) { return !is_finite(v); }));
   facts.count = std::ssize(values);
   if (values.empty()) return facts;
   find_moments(facts, values);

@@ -20,7 +20,7 @@ struct Histogram {
 struct ColumnFacts {
   std::string name;
   int64_t count = 0;    ///< finite values
-  int64_t missing = 0;  ///< NaN, infinite, or beyond float32's range
+  int64_t missing = 0;  ///< NaN, infinite, or beyond largest_value
   double smallest = 0, largest = 0;
   double lower_quartile = 0, median = 0, upper_quartile = 0;
   double mean = 0, deviation = 0;  ///< of the finite values
@@ -55,12 +55,9 @@ struct ColumnFacts {
 
 inline constexpr double extreme_z = 20;
 
-/// Facts of `values`, which it sorts; those that are not finite in float32 count as missing. `missing` more
+/// Facts of `values`, which it sorts; those that are not is_finite() count as missing. `missing` more
 /// were left out before. `all`: the tally of all values of which these are a sample, or null.
 ColumnFacts column_facts(std::string name, std::vector<double> values, int64_t missing = 0,
                          const ColumnTally* all = nullptr);
-
-/// True where float32, in which networks see it, holds the number.
-bool is_finite_single(double value);
 
 }  // namespace fluxsbi::data

@@ -6,6 +6,7 @@
 
 #include "core/text.hpp"
 #include "data/look/two_samples.hpp"
+#include "data/missing.hpp"
 
 namespace fluxsbi::data {
 
@@ -22,8 +23,7 @@ std::string dependence_text(const RowSample& sample, std::span<const ColumnFacts
     std::vector<double> failed, others;
     for (int64_t row = 0; row < sample.rows; ++row) {
       const double value = sample.theta_row(row)[i];
-      if (is_finite_single(value))
-        (sample.failed[static_cast<size_t>(row)] ? failed : others).push_back(value);
+      if (is_finite(value)) (sample.failed[static_cast<size_t>(row)] ? failed : others).push_back(value);
     }
     const auto test = kolmogorov_smirnov(std::move(failed), std::move(others));
     if (test.probability < least || (test.probability == least && test.distance > distance)) {
@@ -45,8 +45,7 @@ std::vector<Finding> find_failures(const RowSample& sample, FailedRows counted,
   if (counted.failed == 0) return {};
   const double share = static_cast<double>(counted.failed) / static_cast<double>(counted.rows);
   Finding finding{Severity::note, "failed-rows", {}, share, "", "", "data.nan"};
-  finding.text = rows_text(counted.failed, counted.rows) +
-                 " hold NaN, infinite values or values beyond float32's range (3.4e38)";
+  finding.text = rows_text(counted.failed, counted.rows) + " hold NaN, infinite values or values beyond 1e75";
   if (policy == NanPolicy::error) {
     finding.severity = Severity::error;
     finding.remedy =

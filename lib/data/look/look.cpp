@@ -15,6 +15,7 @@
 #include "data/look/relations.hpp"
 #include "data/look/repeats.hpp"
 #include "data/look/sample.hpp"
+#include "data/missing.hpp"
 #include "data/precision.hpp"
 
 namespace fluxsbi::data {
@@ -31,7 +32,7 @@ std::vector<ColumnFacts> facts_of(const RowSample& sample, const std::vector<std
     int64_t missing = 0;
     for (int64_t row = 0; row < sample.rows; ++row) {
       const double value = theta ? sample.theta_row(row)[i] : sample.x_row(row)[i];
-      if (!is_finite_single(value)) {
+      if (!is_finite(value)) {
         ++missing;
       } else if (sample.used(row)) {
         values.push_back(value);
@@ -130,7 +131,8 @@ class Looking {
       }
     }
     if (empty.empty()) return false;
-    add(grouped(Severity::error, "empty-columns", std::move(empty), "missing in every row: ", "",
+    add(grouped(Severity::error, "empty-columns", std::move(empty),
+                "missing, infinite or beyond 1e75 in every row: ", "",
                 "nothing can be learnt from it; leave it out (data.ignore does so with a column of text), "
                 "mend what writes it, or set data.nan: pad if x holds sets or series of varying length",
                 "data.ignore"));

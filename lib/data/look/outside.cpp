@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "data/missing.hpp"
 
 namespace fluxsbi::data {
 
@@ -30,7 +31,7 @@ class Outside {
   Outside(const Prior& prior, size_t size) : prior_(prior), of_component_(size, 0) {}
 
   void add(std::span<const double> theta) {
-    if (!std::all_of(theta.begin(), theta.end(), is_finite_single)) return;
+    if (!std::all_of(theta.begin(), theta.end(), is_finite)) return;
     ++used_;
     if (prior_.in_support(theta)) return;
     bool blamed = false, counted = false;
@@ -122,7 +123,7 @@ std::vector<Finding> find_other_distribution(const RowSample& sample, const Prio
     int64_t count = 0;
     for (int64_t row = 0; row < sample.rows; ++row) {
       const double value = sample.theta_row(row)[i];
-      if (!is_finite_single(value)) continue;
+      if (!is_finite(value)) continue;
       ++count;
       for (size_t k = 0; k < shares.size(); ++k) below[k] += value <= quantiles[k];
     }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "data/missing.hpp"
 
 namespace fluxsbi::data {
 
@@ -48,8 +49,7 @@ class Columns {
     double sum = 0, squares = 0;
     for (const int64_t row : rows_) {
       const double value = this->value(i, row);
-      values.push_back(is_finite_single(value) ? std::clamp(value - column.median, -reach, reach) / reach
-                                               : 0);
+      values.push_back(is_finite(value) ? std::clamp(value - column.median, -reach, reach) / reach : 0);
       sum += values.back();
     }
     for (double& value : values) {

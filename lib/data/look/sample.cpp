@@ -5,6 +5,7 @@
 
 #include "core/philox.hpp"
 #include "data/look/column.hpp"
+#include "data/missing.hpp"
 
 namespace fluxsbi::data {
 
@@ -56,8 +57,8 @@ RowSample sample_rows(const Dataset& dataset, const DataOptions& options, uint64
   sample.failed.resize(rows.size());
   for (int64_t row = 0; row < sample.rows; ++row) {
     const auto theta = sample.theta_row(row), x = sample.x_row(row);
-    sample.failed[static_cast<size_t>(row)] = !std::all_of(theta.begin(), theta.end(), is_finite_single) ||
-                                              !std::all_of(x.begin(), x.end(), is_finite_single);
+    sample.failed[static_cast<size_t>(row)] =
+        !std::all_of(theta.begin(), theta.end(), is_finite) || !std::all_of(x.begin(), x.end(), is_finite);
   }
   return sample;
 }

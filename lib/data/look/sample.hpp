@@ -13,7 +13,7 @@ struct RowSample {
   int64_t rows = 0;
   size_t theta_size = 0, x_size = 0;
   std::vector<double> theta, x;  ///< [rows, theta_size], [rows, x_size]
-  std::vector<uint8_t> failed;   ///< [rows], 1 where a number is not finite in float32
+  std::vector<uint8_t> failed;   ///< [rows], 1 where a number is not is_finite()
   bool failed_are_out = false;   ///< such rows do not train (data.nan: error, drop)
 
   std::span<const double> theta_row(int64_t row) const;

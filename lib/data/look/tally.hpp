@@ -7,6 +7,8 @@
 #include <limits>
 #include <span>
 
+#include "data/missing.hpp"
+
 namespace fluxsbi::data {
 
 /// A value that a column holds again and again.
@@ -40,9 +42,9 @@ class ColumnEnd {
 
 class ColumnTally {
  public:
-  /// Values that are not finite in float32 count as missing.
+  /// Values that are not is_finite() count as missing.
   void add(double value) {
-    if (!std::isfinite(static_cast<float>(value))) {
+    if (!is_finite(value)) {
       ++missing_;
       return;
     }
