@@ -150,11 +150,12 @@ class Pass {
     }
     if (empty.empty()) return;
     const bool one = empty.size() == 1;
-    throw core::UserError(dataset_.source + ": " + core::list_first(empty, 6) + (one ? " is" : " are") +
-                          " missing (NaN or infinite) in every row, so nothing can be learnt from " +
-                          (one ? "it; leave this column" : "them; leave these columns") +
-                          " out (data.ignore does so with columns of text), or set data.nan: pad if x holds "
-                          "sets or series of varying length");
+    throw core::UserError(
+        dataset_.source + ": " + core::list_first(empty, 6) + (one ? " is" : " are") +
+        " missing (NaN, infinite or beyond 1e75) in every row, so nothing can be learnt from " +
+        (one ? "it; leave this column" : "them; leave these columns") +
+        " out (data.ignore does so with columns of text), or set data.nan: pad if x holds "
+        "sets or series of varying length");
   }
 
   /// Whether row i of the block goes on; notes it as bad where it does not.
