@@ -5,7 +5,8 @@
 # threads than its share), so ctest -j runs nothing beside it. The list is kept in SCRIPT until something
 # changes.
 # Where the environment has FLUXSBI_CASES_TOGETHER=N, a program that TAKES_TIME_TO_START runs about N cases at
-# a time, named "ROOM: part I of K": LibTorch's start takes longer than most cases.
+# a time, named "ROOM: part I of K": LibTorch's start takes longer than most cases. ctest -j begins with them
+# (COST), so that no core waits for a long one at the end.
 if(NOT EXISTS "${PROGRAM}")
   add_test("${ROOM}: ${PROGRAM} was not built" "${PROGRAM}")
   return()
@@ -75,8 +76,8 @@ if(NOT EXISTS "${SCRIPT}" OR "${PROGRAM}" IS_NEWER_THAN "${SCRIPT}" OR
       set(name "${ROOM}: part ${part} of ${parts}")
       string(APPEND script "add_test([==[${name}]==] [==[${PROGRAM}]==] --shard-count ${parts} "
         "--shard-index ${index} [==[~[serial]]==])\n"
-        "set_tests_properties([==[${name}]==] PROPERTIES SKIP_RETURN_CODE 4 LABELS [==[${ROOM}]==] "
-        "ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
+        "set_tests_properties([==[${name}]==] PROPERTIES SKIP_RETURN_CODE 4 COST ${together} "
+        "LABELS [==[${ROOM}]==] ENVIRONMENT [==[${ENVIRONMENT}]==])\n")
     endforeach()
   endif()
   file(WRITE "${SCRIPT}.partial" "${script}")

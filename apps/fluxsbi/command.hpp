@@ -22,6 +22,10 @@ inline constexpr bool with_network = true;
 inline constexpr bool with_network = false;
 #endif
 
+/// All that the program does: a whole command line, the program's name first. Returns the exit code; every
+/// error is answered on standard error.
+int run_command_line(int argc, char** argv);
+
 /// Adds the command's options to `app` and returns what to run once they are parsed.
 using Declare = Action (*)(CLI::App& app);
 

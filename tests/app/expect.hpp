@@ -17,16 +17,17 @@ inline bool holds(const std::string& text, const std::string& part) {
 }
 
 /// What a command says that must end well.
-inline std::string succeed(const std::vector<std::string>& command) {
-  const Outcome outcome = run(command);
+inline std::string succeed(const std::vector<std::string>& command, Start start = Start::fork) {
+  const Outcome outcome = run(command, start);
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
   return outcome.output;
 }
 
 /// The command fails with exit code 1 and says `part`; LibTorch's words and stack traces never show.
-inline void refuses(const std::vector<std::string>& command, const std::string& part) {
-  const Outcome outcome = run(command);
+inline void refuses(const std::vector<std::string>& command, const std::string& part,
+                    Start start = Start::fork) {
+  const Outcome outcome = run(command, start);
   INFO("expected to hold: " << part << "\nsaid: " << outcome.output);
   CHECK(outcome.code == 1);
   CHECK(holds(outcome.output, part));

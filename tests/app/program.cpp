@@ -2,8 +2,10 @@
 
 #include <array>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <stdexcept>
 #include <thread>
 
@@ -16,18 +18,9 @@ namespace fluxsbi::test {
 
 namespace {
 
-std::vector<std::string> program_with(const std::vector<std::string>& arguments) {
-  std::vector<std::string> words{FLUXSBI_PROGRAM};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  return words;
-}
-
 [[noreturn]] void become(std::vector<std::string> words) {
-  std::vector<char*> pointers;
-  for (auto& word : words) pointers.push_back(word.data());
-  pointers.push_back(nullptr);
   setenv("OMP_NUM_THREADS", "1", 1);
-  execvp(pointers[0], pointers.data());
+  execvp(words[0].c_str(), pointers_to(words).data());
   _exit(127);
 }
 
@@ -37,20 +30,33 @@ int exit_code(int status) {
 
 }  // namespace
 
-Outcome run(const std::vector<std::string>& arguments) {
-  return run_words(program_with(arguments));
+std::vector<std::string> program_with(const std::vector<std::string>& arguments) {
+  std::vector<std::string> words{FLUXSBI_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return words;
 }
 
-Outcome run_words(const std::vector<std::string>& words) {
+std::vector<char*> pointers_to(std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+Outcome outcome_of(const std::function<void()>& work) {
   std::array<int, 2> ends{};
   if (pipe(ends.data()) != 0) throw std::runtime_error("no pipe");
+  std::cout.flush();
+  std::cerr.flush();
+  std::fflush(nullptr);  // or a fork says it again
   const pid_t process = fork();
+  if (process < 0) throw std::runtime_error("no process");
   if (process == 0) {
     dup2(ends[1], STDOUT_FILENO);
     dup2(ends[1], STDERR_FILENO);
     close(ends[0]);
     close(ends[1]);
-    become(words);
+    work();
   }
   close(ends[1]);
   Outcome outcome;
@@ -63,6 +69,10 @@ Outcome run_words(const std::vector<std::string>& words) {
   waitpid(process, &status, 0);
   outcome.code = exit_code(status);
   return outcome;
+}
+
+Outcome run_words(const std::vector<std::string>& words) {
+  return outcome_of([&] { become(words); });
 }
 
 Running::Running(const std::vector<std::string>& arguments) : process_(fork()) {

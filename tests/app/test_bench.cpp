@@ -15,7 +15,8 @@ using Catch::Approx;
 
 TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench][serial]") {
   const Outcome outcome = run({"bench", "--model", "flux1", "--device", "cpu", "--seconds", "0.1", "--batch",
-                               "32", "--steps", "100", "--json"});
+                               "32", "--steps", "100", "--json"},
+                              Start::program);
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
   const auto figures = nlohmann::json::parse(outcome.output);
@@ -42,8 +43,9 @@ TEST_CASE("bench prints one JSON object of rates and errors", "[app][bench][seri
 }
 
 TEST_CASE("bench measures the model that is named, and that one alone", "[app][bench][serial]") {
-  const Outcome outcome = run(
-      {"bench", "--model", "flux1joint", "--device", "cpu", "--seconds", "0.1", "--batch", "8", "--json"});
+  const Outcome outcome =
+      run({"bench", "--model", "flux1joint", "--device", "cpu", "--seconds", "0.1", "--batch", "8", "--json"},
+          Start::program);
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
   const auto figures = nlohmann::json::parse(outcome.output);
@@ -56,7 +58,8 @@ TEST_CASE("bench measures the model that is named, and that one alone", "[app][b
 }
 
 TEST_CASE("bench shows samples a second of every method and solver", "[app][bench]") {
-  const Outcome outcome = run({"bench", "--solvers", "--device", "cpu", "--seconds", "0.1", "--json"});
+  const Outcome outcome =
+      run({"bench", "--solvers", "--device", "cpu", "--seconds", "0.1", "--json"}, Start::program);
   INFO(outcome.output);
   REQUIRE(outcome.code == 0);
   const auto figures = nlohmann::json::parse(outcome.output);

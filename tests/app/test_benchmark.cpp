@@ -50,12 +50,12 @@ TEST_CASE("two shards of a benchmark make its table together, and nothing is don
   REQUIRE(holds(commands, "fluxsbi diagnose"));
   REQUIRE_FALSE(fs::exists(folder.file("out")));
 
-  succeed(tiny_benchmark(folder, "out", "40", {"--shard", "0/2"}));
+  succeed(tiny_benchmark(folder, "out", "40", {"--shard", "0/2"}), Start::program);
   REQUIRE(fs::exists(folder.file("out") + small_name + "/model.safetensors"));
   REQUIRE_FALSE(fs::exists(folder.file("out") + large_name));
   const auto made = fs::last_write_time(folder.file("out") + small_name + "/model.safetensors");
-  succeed(tiny_benchmark(folder, "out", "40", {"--shard", "1/2"}));
-  const std::string again = succeed(tiny_benchmark(folder, "out", "40", {"--jobs", "2"}));
+  succeed(tiny_benchmark(folder, "out", "40", {"--shard", "1/2"}), Start::program);
+  const std::string again = succeed(tiny_benchmark(folder, "out", "40", {"--jobs", "2"}), Start::program);
   REQUIRE_FALSE(holds(again, "train (step"));
   REQUIRE(fs::last_write_time(folder.file("out") + small_name + "/model.safetensors") == made);
 
@@ -81,13 +81,13 @@ TEST_CASE("two shards of a benchmark make its table together, and nothing is don
 TEST_CASE("a benchmark that was killed goes on from its checkpoint and ends as one that never was",
           "[app][benchmark]") {
   const TemporaryFolder folder;
-  succeed(tiny_benchmark(folder, "whole", "400", {"--shard", "0/2"}));
+  succeed(tiny_benchmark(folder, "whole", "400", {"--shard", "0/2"}), Start::program);
   Running first(tiny_benchmark(folder, "killed", "400", {"--shard", "0/2"}));
   const std::string run = folder.file("killed") + small_name;
   REQUIRE(wait_until([&] { return has_checkpoint(run); }));
   first.send(SIGKILL);
   REQUIRE(first.wait() == 128 + SIGKILL);
-  succeed(tiny_benchmark(folder, "killed", "400", {"--shard", "0/2"}));
+  succeed(tiny_benchmark(folder, "killed", "400", {"--shard", "0/2"}), Start::program);
   REQUIRE(table_of(folder, "killed")[0]["c2st"] == table_of(folder, "whole")[0]["c2st"]);
   REQUIRE(table_of(folder, "killed")[0]["log_density"] == table_of(folder, "whole")[0]["log_density"]);
 }
@@ -122,12 +122,12 @@ TEST_CASE("what is wrong with a benchmark is told before any work", "[app][bench
 
 TEST_CASE("an output folder keeps its protocol and its configs", "[app][benchmark]") {
   const TemporaryFolder folder;
-  succeed(tiny_benchmark(folder, "out", "10", {"--shard", "0/2"}));
+  succeed(tiny_benchmark(folder, "out", "10", {"--shard", "0/2"}), Start::program);
   refuses(tiny_benchmark(folder, "out", "20"), "training.nsteps is 10 there and 20 here");
   auto others = tiny_benchmark(folder, "out", "10");
   std::replace(others.begin(), others.end(), std::string("40"), std::string("50"));
   refuses(others, "--pairs 40");
-  succeed(tiny_benchmark(folder, "out", "20", {"--shard", "0/2", "--name", "longer"}));
+  succeed(tiny_benchmark(folder, "out", "20", {"--shard", "0/2", "--name", "longer"}), Start::program);
   REQUIRE(table_of(folder, "out").size() == 2);
 }
 

@@ -21,14 +21,15 @@ namespace fs = std::filesystem;
 
 // A teacher of two_moons, from a file of simulations, and 4 observations.
 struct Taught {
-  explicit Taught(const std::string& config = tiny_config(), const std::vector<std::string>& extra = {}) {
+  explicit Taught(const std::string& config = tiny_config(), const std::vector<std::string>& extra = {},
+                  Start start = Start::fork) {
     succeed({"simulate", "two_moons", "-n", "2000", "--seed", "3", "-o", file("data.npz")});
     succeed({"simulate", "two_moons", "-n", "4", "--seed", "4", "-o", file("x.npz")});
     io::write_text(file("tiny.yaml"), config);
     std::vector<std::string> words{"train",  file("tiny.yaml"), "-o", teacher, "-q",
                                    "--data", file("data.npz")};
     words.insert(words.end(), extra.begin(), extra.end());
-    succeed(words);
+    succeed(words, start);
   }
   std::string file(const std::string& name) const { return folder.file(name); }
   std::vector<std::string> distil(const std::string& run, std::vector<std::string> extra = {}) const {
@@ -184,7 +185,8 @@ TEST_CASE("what a student cannot do is told before any work", "[app][distill][mi
 }
 
 TEST_CASE("an ensemble is distilled member by member", "[app][distill][ensemble]") {
-  const Taught taught(tiny_config(), {"--set", "training.nsteps=20", "--ensemble", "2", "--jobs", "1"});
+  const Taught taught(tiny_config(), {"--set", "training.nsteps=20", "--ensemble", "2", "--jobs", "1"},
+                      Start::program);
   refuses(taught.distil("student"), taught.teacher + "/members/1");
   succeed({"distill", taught.teacher + "/members/2", "-o", taught.file("student"), "-q", "--set",
            "training.nsteps=20"});

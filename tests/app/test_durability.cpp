@@ -2,7 +2,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,6 +15,7 @@
 
 #include "app/expect.hpp"
 #include "app/program.hpp"
+#include "app/variables.hpp"
 #include "io/atomic_file.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -29,17 +29,13 @@ std::string bytes_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Chunks are kept as soon as they are finished, so that a fast machine keeps some, too.
-void keep_at_once() {
-  setenv("FLUXSBI_KEEP_SECONDS", "0", 1);
-}
-
 // A tiny model and two observations.
 struct TinyPosterior {
   TemporaryFolder folder;
+  // Chunks are kept as soon as they are finished, so that a fast machine keeps some, too.
+  Variables keep_at_once{{{"FLUXSBI_KEEP_SECONDS", "0"}}};
 
   TinyPosterior() {
-    keep_at_once();
     io::write_text(folder.file("tiny.yaml"), tiny_config());
     io::write_text(folder.file("x1.csv"), "x_0,x_1\n0.1,0.2\n");
     std::string points = "theta_0,theta_1\n";
@@ -203,11 +199,11 @@ TEST_CASE("what needs more memory than there is says how much and what to lower"
   const TinyPosterior posterior;
   refuses({"train", posterior.at("tiny.yaml"), "-o", posterior.at("big"), "--set",
            "training.batch_size=10000000", "training.multistep=100000"},
-          "lower training.batch_size");
+          "lower training.batch_size", Start::program);
   CHECK_FALSE(fs::exists(posterior.at("big")));
   refuses({"sample", posterior.at("run"), "--x", posterior.at("x.csv"), "-n", "1000000000000", "-o",
            posterior.at("x.npz")},
-          "draw fewer (-n)");
+          "draw fewer (-n)", Start::program);
 }
 
 TEST_CASE("sampling into a folder that does not exist is refused before the work", "[app][durability]") {
@@ -266,11 +262,13 @@ TEST_CASE("a limit on file sizes ends training with the last good checkpoint, an
   };
   // A checkpoint holds five copies of the weights.
   under_limit(2 * model, [&] {
-    refuses({"train", posterior.at("tiny.yaml"), "-o", posterior.at("full")},
-            "raise the limit on file sizes");
+    refuses({"train", posterior.at("tiny.yaml"), "-o", posterior.at("full")}, "raise the limit on file sizes",
+            Start::program);
   });
   CHECK(fs::exists(posterior.at("full/config.yaml")));
-  under_limit(20000, [&] { refuses(posterior.sampling("y.npz"), "the same command then continues"); });
+  under_limit(20000, [&] {
+    refuses(posterior.sampling("y.npz"), "the same command then continues", Start::program);
+  });
   CHECK(fs::exists(posterior.at("y.npz.partial")));
   CHECK_FALSE(fs::exists(posterior.at("y.npz")));
   CHECK(holds(succeed(posterior.sampling("y.npz")), "going on from there"));

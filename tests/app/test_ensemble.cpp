@@ -51,7 +51,8 @@ TEST_CASE("an ensemble that was killed goes on to the same members, however many
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   const std::string few = "training.nsteps=120";
   const std::string said = succeed({"train", folder.file("tiny.yaml"), "-o", folder.file("whole"),
-                                    "--ensemble", "3", "--jobs", "3", "--set", few});
+                                    "--ensemble", "3", "--jobs", "3", "--set", few},
+                                   Start::program);
   CHECK(holds(said, "all 3 members have finished"));
   const auto whole = checkpoint::load_model(folder.file("whole/model.safetensors"));
   REQUIRE(whole.members.size() == 3);
@@ -67,9 +68,9 @@ TEST_CASE("an ensemble that was killed goes on to the same members, however many
   CHECK_FALSE(fs::exists(folder.file("killed/model.safetensors")));
   refuses({"sample", folder.file("killed"), "-n", "5", "-o", folder.file("s.npz")}, "fluxsbi resume");
   CHECK(holds(succeed({"info", folder.file("killed")}), "unfinished"));
-  succeed({"resume", folder.file("killed"), "--jobs", "1"});
+  succeed({"resume", folder.file("killed"), "--jobs", "1"}, Start::program);
   require_same_members(folder.file("whole"), folder.file("killed"));
-  CHECK(holds(succeed({"resume", folder.file("killed")}), "the ensemble has finished"));
+  CHECK(holds(succeed({"resume", folder.file("killed")}, Start::program), "the ensemble has finished"));
   CHECK(holds(succeed({"info", folder.file("killed")}), "3 members"));
 }
 
@@ -91,7 +92,8 @@ TEST_CASE("a member that fails is named, and the others are kept", "[app][ensemb
   const TemporaryFolder folder;
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   fs::create_directories(folder.file("run/members"));
-  refuses({"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "--ensemble", "2"}, "holds members");
+  refuses({"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "--ensemble", "2"}, "holds members",
+          Start::program);
   Running training({"train", folder.file("tiny.yaml"), "-o", folder.file("run"), "--ensemble", "2", "--jobs",
                     "1", "--force", "--set", "training.nsteps=60"});
   wait_for(folder.file("run/members/1/config.yaml"));
@@ -100,7 +102,7 @@ TEST_CASE("a member that fails is named, and the others are kept", "[app][ensemb
   CHECK(fs::exists(folder.file("run/members/1/model.safetensors")));
   CHECK_FALSE(fs::exists(folder.file("run/model.safetensors")));
   fs::remove(folder.file("run/members/2"));
-  succeed({"resume", folder.file("run")});
+  succeed({"resume", folder.file("run")}, Start::program);
   CHECK(fs::exists(folder.file("run/model.safetensors")));
 }
 
@@ -109,7 +111,8 @@ TEST_CASE("whatever takes a model takes an ensemble, which answers as the mixtur
   const TemporaryFolder folder;
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   const std::string run = folder.file("run");
-  succeed({"train", folder.file("tiny.yaml"), "-o", run, "--ensemble", "2", "--set", "training.nsteps=40"});
+  succeed({"train", folder.file("tiny.yaml"), "-o", run, "--ensemble", "2", "--set", "training.nsteps=40"},
+          Start::program);
   succeed({"simulate", "two_moons", "-n", "3", "--seed", "5", "-o", folder.file("x.npz")});
   const auto sample = [&](const std::string& model, const std::string& name, const std::string& draws) {
     succeed({"sample", model, "--x", folder.file("x.npz"), "-n", draws, "-o", folder.file(name), "-q"});
@@ -167,7 +170,8 @@ TEST_CASE("members that disagree are told of, and --strict makes that exit code 
   save_simulations(folder.file("there.npz"), 30);
   const std::string run = folder.file("run"), few = "training.nsteps=40";
   succeed({"train", folder.file("tiny.yaml"), "--data", folder.file("here.npz"), "-o", run, "--ensemble", "2",
-           "--set", few});
+           "--set", few},
+          Start::program);
   io::write_text(folder.file("x.csv"), "x_0\n0.2\n-0.4\n");
   const std::vector<std::string> ask{"sample", run,        "--x", folder.file("x.csv"),       "-n",
                                      "200",    "--strict", "-o",  folder.file("samples.npz"), "--force"};
@@ -185,7 +189,7 @@ TEST_CASE("members that disagree are told of, and --strict makes that exit code 
   fs::remove(run + "/model.safetensors");
   succeed({"train", run + "/config.yaml", "--data", folder.file("there.npz"), "-o", run + "/members/2",
            "--set", "training.member=2"});
-  succeed({"resume", run});
+  succeed({"resume", run}, Start::program);
   const Outcome strict = fluxsbi::test::run(ask);
   INFO(strict.output);
   CHECK(strict.code == 2);
@@ -202,7 +206,8 @@ TEST_CASE("an ensemble of joint models answers any question and is guided where 
   const TemporaryFolder folder;
   io::write_text(folder.file("joint.yaml"), tiny_joint_config("simformer"));
   succeed({"train", folder.file("joint.yaml"), "-o", folder.file("joint"), "--ensemble", "2", "--set",
-           "training.nsteps=20"});
+           "training.nsteps=20"},
+          Start::program);
   io::write_text(folder.file("ask.csv"), "theta_0,x_0\n0.5,0.1\n,0.2\n");
   succeed({"sample", folder.file("joint"), "--given", folder.file("ask.csv"), "-n", "6", "-o",
            folder.file("answers.npz")});
@@ -211,7 +216,8 @@ TEST_CASE("an ensemble of joint models answers any question and is guided where 
   const std::string run = folder.file("guided");
   io::write_text(folder.file("tiny.yaml"), tiny_config());
   succeed({"train", folder.file("tiny.yaml"), "-o", run, "--ensemble", "2", "--set", "training.nsteps=20",
-           "--set", "strategy.condition_drop_rate=0.2"});
+           "--set", "strategy.condition_drop_rate=0.2"},
+          Start::program);
   succeed({"simulate", "two_moons", "-n", "1", "-o", folder.file("x.npz")});
   succeed({"sample", run, "--x", folder.file("x.npz"), "-n", "6", "--guidance-scale", "2", "-o",
            folder.file("g.npz")});

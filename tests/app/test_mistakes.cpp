@@ -226,8 +226,8 @@ TEST_CASE("a limit on memory below what LibTorch's libraries take is said", "[ap
   REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
   const rlimit little{400'000'000, before.rlim_max};
   REQUIRE(setrlimit(RLIMIT_AS, &little) == 0);
-  const Outcome outcome =
-      run({"sample", folder.file("run"), "--x", "x.csv", "-n", "3", "-o", folder.file("o.npz")});
+  const Outcome outcome = run(
+      {"sample", folder.file("run"), "--x", "x.csv", "-n", "3", "-o", folder.file("o.npz")}, Start::program);
   setrlimit(RLIMIT_AS, &before);
   CHECK(outcome.code == 1);
   CHECK(holds(outcome.output, "the limit on memory (ulimit -v) is 400 MB"));
@@ -237,7 +237,7 @@ TEST_CASE("a full disk is an error and leaves no file", "[app][mistake]") {
   const TemporaryFolder folder;
   const SmallFiles limit;
   refuses({"simulate", "two_moons", "-n", "5000", "-o", folder.file("x.npz")},
-          "raise the limit on file sizes");
+          "raise the limit on file sizes", Start::program);
   CHECK(std::filesystem::is_empty(folder.path()));
   refuses({"simulate", "two_moons", "-n", "5", "-o", "/proc/never.npz"}, "/proc/never.npz");
 }

@@ -28,7 +28,7 @@ std::vector<std::string> plan_with(const std::vector<std::string>& more) {
 
 TEST_CASE("plan says what a training and its posteriors take, and writes nothing", "[app][plan]") {
   const TemporaryFolder folder;
-  const std::string said = succeed(plan_with({"--observations", "7", "-n", "100", "--json"}));
+  const std::string said = succeed(plan_with({"--observations", "7", "-n", "100", "--json"}), Start::program);
   const auto json = nlohmann::json::parse(said.substr(said.find("{\n")));
   const auto& training = json.at("training");
   CHECK(training.at("steps") == 500);
@@ -45,7 +45,7 @@ TEST_CASE("plan says what a training and its posteriors take, and writes nothing
 
 TEST_CASE("an ensemble is planned as its members, measured by one", "[app][plan]") {
   const auto plan_of = [](const std::string& members) {
-    const std::string said = succeed(plan_with({"training.ensemble=" + members, "--json"}));
+    const std::string said = succeed(plan_with({"training.ensemble=" + members, "--json"}), Start::program);
     return nlohmann::json::parse(said.substr(said.find("{\n"))).at("training");
   };
   const auto one = plan_of("1"), three = plan_of("3");
@@ -57,7 +57,8 @@ TEST_CASE("an ensemble is planned as its members, measured by one", "[app][plan]
 
 TEST_CASE("plan divides observations among machines, and finds how many a limit of time needs",
           "[app][plan]") {
-  const std::string said = succeed(plan_with({"--observations", "1000000", "--nodes", "16", "--hours", "1"}));
+  const std::string said =
+      succeed(plan_with({"--observations", "1000000", "--nodes", "16", "--hours", "1"}), Start::program);
   CHECK(said.find("16 machines like this one, --shard i/16") != std::string::npos);
   CHECK(said.find("; 62500 observations and 500 MB of samples each") != std::string::npos);
   CHECK(said.find("in 1 h 00 min: ") != std::string::npos);

@@ -2,7 +2,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -17,6 +16,7 @@
 
 #include "app/expect.hpp"
 #include "app/program.hpp"
+#include "app/variables.hpp"
 #include "io/atomic_file.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -33,10 +33,9 @@ std::string file_bytes(const std::string& path) {
 // A tiny model, two observations, and commands whose samples are more than a block.
 struct Streamed {
   TemporaryFolder folder;
+  Variables keep_at_once{{{"FLUXSBI_KEEP_SECONDS", "0"}}};  // so that a fast machine keeps something, too
 
   Streamed() {
-    setenv("FLUXSBI_KEEP_SECONDS", "0", 1);  // so that a fast machine keeps something, too
-    setenv("OMP_NUM_THREADS", "1", 1);       // of commands of the shell as of the others
     io::write_text(at("tiny.yaml"), tiny_config());
     io::write_text(at("x.csv"), "x_0,x_1\n0.1,0.2\n-0.1,0.3\n");
     succeed({"train", at("tiny.yaml"), "-o", at("run"), "-q", "--set", "training.nsteps=40"});
@@ -109,14 +108,13 @@ TEST_CASE("shards that a launcher divided merge to the file of one process", "[a
   command.insert(command.end(), {"--shard", "auto"});
   refuses(command, "no launcher started this program");
   for (const std::string rank : {"0", "1"}) {
-    setenv("SLURM_PROCID", rank.c_str(), 1);
-    setenv("SLURM_NTASKS", "2", 1);
+    const Variables set({{"SLURM_PROCID", rank}, {"SLURM_NTASKS", "2"}});
     CHECK(holds(succeed(command), "part " + rank + " of 2, counted from 0, by srun"));
   }
-  setenv("SLURM_PROCID", "2", 1);
-  refuses(command, "SLURM_PROCID=2 and SLURM_NTASKS=2 contradict each other");
-  unsetenv("SLURM_PROCID");
-  unsetenv("SLURM_NTASKS");
+  {
+    const Variables set({{"SLURM_PROCID", "2"}, {"SLURM_NTASKS", "2"}});
+    refuses(command, "SLURM_PROCID=2 and SLURM_NTASKS=2 contradict each other");
+  }
   succeed(streamed.sampling("whole.npz", "300"));
   succeed({"merge", streamed.at("post.1-of-2.npz"), streamed.at("post.0-of-2.npz"), "-o",
            streamed.at("merged.npz")});

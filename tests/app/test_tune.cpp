@@ -1,15 +1,14 @@
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
 #include "app/expect.hpp"
 #include "app/program.hpp"
+#include "app/variables.hpp"
 #include "io/atomic_file.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -42,7 +41,7 @@ nlohmann::json search_result(const TemporaryFolder& folder, std::vector<std::str
 
 TEST_CASE("a search finds the settings that learn, and trains them to the end", "[app][tune]") {
   const TemporaryFolder folder;
-  REQUIRE(holds(succeed(tiny_search(folder)), "the best: optimizer.max_lr=1.0e-3"));
+  REQUIRE(holds(succeed(tiny_search(folder), Start::program), "the best: optimizer.max_lr=1.0e-3"));
   const auto trials = search_result(folder);
   REQUIRE(trials.size() == 4);
   REQUIRE(trials[0]["scores"].size() == 2);
@@ -52,7 +51,7 @@ TEST_CASE("a search finds the settings that learn, and trains them to the end", 
   REQUIRE(fs::exists(folder.file("out/best.yaml")));
   const std::string run = trials[0]["run"];
   REQUIRE(holds(succeed({"info", run}), "step 300"));
-  REQUIRE_FALSE(holds(succeed(tiny_search(folder)), "train to step"));
+  REQUIRE_FALSE(holds(succeed(tiny_search(folder), Start::program), "train to step"));
 }
 
 TEST_CASE("a search that was stopped goes on", "[app][tune]") {
@@ -63,39 +62,25 @@ TEST_CASE("a search that was stopped goes on", "[app][tune]") {
   first.send(SIGTERM);
   const int code = first.wait();
   REQUIRE((code == 75 || code == 0));
-  succeed(tiny_search(folder, by));
+  succeed(tiny_search(folder, by), Start::program);
   REQUIRE(search_result(folder, by)[0]["scores"].size() == 2);
 }
-
-// Sets variables of a launcher as long as it lives.
-class LauncherVariables {
- public:
-  explicit LauncherVariables(std::vector<std::pair<const char*, const char*>> variables)
-      : variables_(std::move(variables)) {
-    for (const auto& [name, value] : variables_) setenv(name, value, 1);
-  }
-  ~LauncherVariables() {
-    for (const auto& [name, value] : variables_) unsetenv(name);
-  }
-
- private:
-  std::vector<std::pair<const char*, const char*>> variables_;
-};
 
 TEST_CASE("processes of a launcher share the trials of a search", "[app][tune][shard]") {
   const TemporaryFolder folder;
   {
-    const LauncherVariables set({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "2"}});
+    const Variables set({{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "2"}});
     refuses(tiny_search(folder), "--shard auto, by which they share its trials");
   }
   refuses(tiny_search(folder, {"--shard", "2/2"}), "--shard 2/2 is not a part of a whole");
   std::optional<Running> second;
   {
-    const LauncherVariables set(
+    const Variables set(
         {{"SLURM_ARRAY_TASK_ID", "1"}, {"SLURM_ARRAY_TASK_COUNT", "2"}, {"SLURM_ARRAY_TASK_MIN", "0"}});
     second.emplace(tiny_search(folder, {"--by", "validation-loss", "--shard", "auto"}));
   }
-  const std::string first = succeed(tiny_search(folder, {"--by", "validation-loss", "--shard", "0/2"}));
+  const std::string first =
+      succeed(tiny_search(folder, {"--by", "validation-loss", "--shard", "0/2"}), Start::program);
   REQUIRE(second->wait() == 0);
   REQUIRE(holds(first, "the best: optimizer.max_lr=1.0e-3"));
   int trainings = 0;
@@ -125,7 +110,7 @@ TEST_CASE("what is wrong with a search is told before any work", "[app][tune]") 
 
 TEST_CASE("a folder keeps its search", "[app][tune]") {
   const TemporaryFolder folder;
-  succeed(tiny_search(folder, {"--by", "validation-loss", "--set", "training.nsteps=30"}));
+  succeed(tiny_search(folder, {"--by", "validation-loss", "--set", "training.nsteps=30"}), Start::program);
   refuses(tiny_search(folder, {"--by", "validation-loss", "--set", "training.nsteps=60"}),
           "training.nsteps is 30 there and 60 here");
   refuses(tiny_search(folder, {"--by", "log-density", "--set", "training.nsteps=30"}), "criterion differs");

@@ -13,6 +13,7 @@
 #include "data/sims.hpp"
 #include "data/survey.hpp"
 #include "data/tasks/task.hpp"
+#include "support/sanitized.hpp"
 
 using namespace fluxsbi;
 using Catch::Matchers::WithinAbs;
@@ -45,7 +46,7 @@ TEST_CASE("no built-in task is warned of", "[data][look]") {
     INFO(row.name);
     data::DataOptions options;
     options.task = row.name;
-    options.simulations = 3000;
+    options.simulations = test::unless_sanitized(3000, 600);
     data::resolve(options, "per_feature");
     if (std::string(row.name) == "normal_set") options.nan = NanPolicy::pad;
     const auto dataset = data::open_dataset(options, 5);

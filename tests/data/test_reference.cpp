@@ -7,6 +7,7 @@
 #include "core/philox.hpp"
 #include "data/look/look.hpp"
 #include "data/tasks/task.hpp"
+#include "support/sanitized.hpp"
 
 using namespace fluxsbi;
 
@@ -79,14 +80,15 @@ TEST_CASE("fresh observations of the built-in tasks are like their training data
     INFO(row.name);
     data::DataOptions options;
     options.task = row.name;
-    options.simulations = 3000;
+    options.simulations = test::unless_sanitized(3000, 600);
     if (std::string(row.name) == "normal_set") options.nan = data::NanPolicy::pad;
     const auto dataset = data::open_dataset(options, 5);
     const auto look = data::look(dataset, options, {});
-    options.simulations = 500;
+    const int64_t count = test::unless_sanitized(500, 100);
+    options.simulations = count;
     const auto fresh = data::open_dataset(options, 6);
-    std::vector<double> x(static_cast<size_t>(500 * fresh.shape.x_size()));
-    fresh.rows->x().read(0, 500, x);
+    std::vector<double> x(static_cast<size_t>(count * fresh.shape.x_size()));
+    fresh.rows->x().read(0, count, x);
     std::vector<std::string> of_x(static_cast<size_t>(fresh.shape.x_size()), "x");
     const auto found = data::unlike_training(look.reference, x, of_x);
     INFO((found.empty() ? "" : found.front().text));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -41,16 +42,20 @@ inline int64_t alarms_allowed(uint64_t seeds) {
   return static_cast<int64_t>(n * alarm_level + 3 * std::sqrt(n * alarm_level * (1 - alarm_level)));
 }
 
-// How often a finding fails at alarm_level on `seeds` sets of pairs.
-inline int64_t false_alarms(const std::string& name, const Fault& fault, const EvidenceSize& size,
-                            uint64_t seeds) {
-  int64_t alarms = 0;
+// How often a finding of each test fails at alarm_level on `seeds` sets of pairs. Making the pairs takes
+// longer than judging them, so the tests share them.
+inline std::map<std::string, int64_t> false_alarms(const std::vector<std::string>& names, const Fault& fault,
+                                                   const EvidenceSize& size, uint64_t seeds) {
+  std::map<std::string, int64_t> alarms;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     TestOptions options;
     options.seed = seed;
-    std::vector<Finding> findings = run(name, make_evidence(fault, size, 1000 + options.seed), options);
-    judge(findings, alarm_level);
-    alarms += any_failed(findings);
+    const Evidence evidence = make_evidence(fault, size, 1000 + options.seed);
+    for (const std::string& name : names) {
+      std::vector<Finding> findings = run(name, evidence, options);
+      judge(findings, alarm_level);
+      alarms[name] += any_failed(findings);
+    }
   }
   return alarms;
 }

@@ -26,11 +26,14 @@ Figure figure_of(sample::Posterior& posterior, const std::string& solver, const 
     evaluations = posterior.sample(x, 1, draws, 0, 0, options).evaluations;
     return std::max(core::steady_seconds() - begin, 1e-9);
   };
-  const double few = seconds_for(fewest_solver_draws);
-  const auto draws = static_cast<int64_t>(
-      std::clamp(static_cast<double>(fewest_solver_draws) * settings.seconds / few,
-                 static_cast<double>(fewest_solver_draws), static_cast<double>(most_solver_draws)));
-  const double rate = static_cast<double>(draws) / seconds_for(draws);
+  double seconds = seconds_for(fewest_solver_draws);
+  int64_t draws = fewest_solver_draws;
+  if (seconds < settings.seconds) {  // else a slow solver was measured already
+    draws = std::min(static_cast<int64_t>(static_cast<double>(draws) * settings.seconds / seconds),
+                     most_solver_draws);
+    seconds = seconds_for(draws);
+  }
+  const double rate = static_cast<double>(draws) / seconds;
   return {solver, rate, "samples/s", std::to_string(evaluations) + " evaluations"};
 }
 
