@@ -74,6 +74,9 @@ constexpr std::array networks{
     Networks{{"flux1joint", 0, 6, 4, 6, 4, 2}, {"flux1joint", 0, 3, 4, 6, 4, 2}},
     Networks{{"simformer", 0, 4, 4, 40, 10, 10}, {"simformer", 0, 2, 4, 40, 10, 10}},
 };
+// Of few simulations a wider joint model is too sure (slcp and sir, 1,000 simulations).
+constexpr NetworkNumbers narrow_joint{"flux1joint", 0, 6, 4, 4, 3, 1};
+constexpr int64_t narrow_below = 3000;  // simulations: between 1,000 and 10,000, which were measured
 
 // What changes with the number of simulations; between two rows numbers go by ln rows, beyond the ends they
 // stay.
@@ -190,6 +193,8 @@ Recipe make_recipe(const RecipeFacts& facts) {
     recipe.network = row.usual;
     recipe.small_network = row.small;
   }
+  recipe.narrow = recipe.model == narrow_joint.model && facts.rows > 0 && facts.rows < narrow_below;
+  if (recipe.narrow) recipe.network = narrow_joint;
   const bool embeds = !is_joint(recipe.model) && !facts.embedded && facts.shape.x_dim > most_own_tokens;
   if (embeds) recipe.embedding = choose_embedding(facts.shape);
   recipe.learned_levels = facts.learned_levels.value_or(levels_are_learned);

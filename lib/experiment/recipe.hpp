@@ -73,6 +73,7 @@ struct Recipe {
   std::string model, method = "flow";
   NetworkNumbers network;
   NetworkNumbers small_network;  ///< for budgets of time in which `network` takes too few steps
+  bool narrow = false;           ///< the usual network would be wider, and too sure of so few simulations
   EmbeddingChoice embedding;
   bool learned_levels = false;
   double level_mean = 0, level_std = 0;  ///< fixed levels: of ln(noise / signal)

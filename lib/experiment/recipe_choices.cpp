@@ -190,7 +190,9 @@ std::string RecipeChoice::line() const {
 std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& facts) {
   std::vector<RecipeChoice> all{method_choice(recipe), model_choice(recipe), levels_choice(recipe)};
   all.push_back({"network", network_text(recipe.network, facts.shape),
-                 "trains in minutes on two cores; the cards' 8 blocks and more are for long trainings",
+                 recipe.narrow
+                     ? "wider ones make posteriors of so few simulations too narrow (slcp, 1,000)"
+                     : "trains in minutes on two cores; the cards' 8 blocks and more are for long trainings",
                  network_keys(recipe.network, facts.shape)});
   if (recipe.posterior_weight > 0) all.push_back(mask_choice(recipe));
   if (!facts.screened.empty()) all.push_back(screening_choice(facts));

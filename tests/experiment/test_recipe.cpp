@@ -111,6 +111,18 @@ TEST_CASE("every model has a network of its own, and a smaller one", "[experimen
   CHECK(keys_for(facts_with(3, 0)).count("condition_mask.posterior") == 0);
 }
 
+TEST_CASE("joint models of few simulations are narrower", "[experiment][recipe]") {
+  const auto features = [](int64_t rows, const std::string& model) {
+    auto facts = facts_with(5, 8, rows);
+    facts.model = model;
+    const auto network = make_recipe(facts).network;
+    return network.heads * (network.value + network.id + network.condition);
+  };
+  CHECK(features(1000, "flux1joint") < features(10'000, "flux1joint"));
+  CHECK(features(0, "flux1joint") == features(10'000, "flux1joint"));  // simulations without end
+  CHECK(features(1000, "flux1") == features(10'000, "flux1"));
+}
+
 TEST_CASE("fixed levels are written in the words of each method", "[experiment][recipe]") {
   auto facts = facts_with(2, 2);
   facts.learned_levels = false;
