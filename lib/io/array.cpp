@@ -9,6 +9,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "io/integer_types.hpp"
 
 namespace fluxsbi::io {
 
@@ -54,26 +55,11 @@ auto with_type(DType dtype, F f) {
       return f(float{});
     case DType::f64:
       return f(double{});
-    case DType::i8:
-      return f(int8_t{});
-    case DType::i16:
-      return f(int16_t{});
-    case DType::i32:
-      return f(int32_t{});
-    case DType::i64:
-      return f(int64_t{});
-    case DType::u8:
-      return f(uint8_t{});
-    case DType::u16:
-      return f(uint16_t{});
-    case DType::u32:
-      return f(uint32_t{});
-    case DType::u64:
-      return f(uint64_t{});
     case DType::boolean:
       return f(Boolean{});
+    default:
+      return with_integer(dtype, f);
   }
-  throw core::InternalError("unknown dtype");
 }
 
 template <class In>

@@ -9,6 +9,7 @@
 
 #include "core/text.hpp"
 #include "io/hdf5_scales.hpp"
+#include "io/integer_types.hpp"
 
 namespace fluxsbi::io::h5 {
 
@@ -18,29 +19,6 @@ constexpr hssize_t most_values = 64;  // of missing_value, which may be a list
 
 bool is_float(DType dtype) {
   return dtype == DType::f16 || dtype == DType::f32 || dtype == DType::f64;
-}
-
-// Calls f with a value of the integer type of `dtype`.
-template <class F>
-auto with_integer(DType dtype, F f) {
-  switch (dtype) {
-    case DType::i8:
-      return f(int8_t{});
-    case DType::i16:
-      return f(int16_t{});
-    case DType::i32:
-      return f(int32_t{});
-    case DType::i64:
-      return f(int64_t{});
-    case DType::u8:
-      return f(uint8_t{});
-    case DType::u16:
-      return f(uint16_t{});
-    case DType::u32:
-      return f(uint32_t{});
-    default:
-      return f(uint64_t{});
-  }
 }
 
 std::optional<DType> unsigned_of(DType dtype) {

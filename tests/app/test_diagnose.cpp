@@ -77,10 +77,12 @@ TEST_CASE("diagnose catches a model that was hardly trained, and says what to do
 
   const std::string json = read_file(folder + "sbc.json");
   const Outcome again = run(trained.diagnose({"sbc", "--json", "-q", "-o", trained.file("again")}));
-  CHECK(nlohmann::json::parse(again.output).size() == nlohmann::json::parse(json).size());
+  const std::string said =
+      again.output.substr(again.output.find('['));  // warnings of idle options come first
+  CHECK(nlohmann::json::parse(said).size() == nlohmann::json::parse(json).size());
   CHECK(exists(trained.file("again/sbc.json")));
   CHECK_FALSE(exists(trained.file("again/hpd.json")));
-  const auto first = nlohmann::json::parse(json), second = nlohmann::json::parse(again.output);
+  const auto first = nlohmann::json::parse(json), second = nlohmann::json::parse(said);
   for (size_t i = 0; i < first.size(); ++i) CHECK(first[i].at("value") == second[i].at("value"));
 }
 

@@ -216,7 +216,7 @@ TEST_CASE("sampling into a folder that does not exist is refused before the work
 TEST_CASE("a table that the standard output could not take is an error", "[app][durability]") {
   for (const std::string command :
        {"info --config-reference", "benchmark --published", "recommend --task two_moons"}) {
-    const Outcome full = run_words({"sh", "-c", "\"$FLUXSBI_PROGRAM\" " + command + " > /dev/full"});
+    const Outcome full = run_words({"sh", "-c", FLUXSBI_PROGRAM " " + command + " > /dev/full"});
     INFO(full.output);
     CHECK(full.code == 1);
     CHECK(holds(full.output, "the standard output: cannot be written: "));
