@@ -1,6 +1,9 @@
 // What the look before training says of columns, and of what they have to do with each other.
 #include <algorithm>
 #include <cmath>
+#include <numbers>
+#include <string>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -11,6 +14,29 @@ using data::Severity;
 using test::find;
 using test::says_text;
 using test::Sims;
+
+TEST_CASE("angles are noted by the turn that they fill, and other ranges are not", "[data][look]") {
+  const auto noted = [](double low, double high, int64_t rows = 500) {
+    Sims sims(rows);
+    for (int64_t row = 0; row < rows; ++row) {
+      const double part = (static_cast<double>(row * 37 % rows) + 0.5) / static_cast<double>(rows);
+      sims.theta_at(row, 0) = low + part * (high - low);
+      sims.x_at(row, 0) = sims.theta_at(row, 0) + 0.01 * (high - low) * sims.x_at(row, 1);
+    }
+    const auto look = sims.look();
+    const auto* found = find(look, "angles");
+    return found ? found->text : std::string();
+  };
+  constexpr double pi = std::numbers::pi;
+  CHECK(says_text(noted(0, 2 * pi), "theta_0 (0 to 2 pi)"));
+  CHECK(says_text(noted(-pi, pi), "theta_0 (-pi to pi)"));
+  CHECK(says_text(noted(0, 360), "theta_0 (0 to 360)"));
+  CHECK(says_text(noted(-180, 180), "theta_0 (-180 to 180)"));
+  for (const auto& [low, high] :
+       {std::pair{-1.0, 1.0}, {0.0, 1.0}, {-3.0, 3.0}, {0.0, 100.0}, {0.0, 365.0}, {0.0, 6.4}})
+    CHECK(noted(low, high).empty());
+  CHECK(noted(0, 360, 150).empty());  // too few to tell
+}
 
 TEST_CASE("discrete, constant, duplicate and collinear columns are told", "[data][look]") {
   Sims sims(2000);

@@ -1,5 +1,7 @@
 #include "data/look/column_findings.hpp"
 
+#include <array>
+#include <numbers>
 #include <string>
 #include <utility>
 
@@ -16,7 +18,7 @@ constexpr double least_middle = 0.2;  // of `middles`
 using Items = std::vector<FindingItem>;
 
 struct ColumnItems {
-  Items fills, squeezed, extremes, coarse, limits, repeats, discrete, constant, missing, empty;
+  Items fills, squeezed, extremes, coarse, limits, repeats, discrete, turns, constant, missing, empty;
 };
 
 // Spread of the middle half of each column as the network sees it, in units in which a normal column has 1.
@@ -36,6 +38,28 @@ std::vector<double> middles(const SideOfLook& side) {
   for (size_t i = 0; i < size; ++i)
     result.push_back(static_cast<double>(seen[size + i] - seen[i]) / quartiles_of_normal);
   return result;
+}
+
+// The turn that the values fill, as angles do, from end to end; "" for others.
+std::string full_turn(const ColumnFacts& column) {
+  constexpr double pi = std::numbers::pi;
+  struct Turn {
+    double low, high;
+    const char* text;
+  };
+  constexpr std::array turns{Turn{0, 2 * pi, "0 to 2 pi"}, Turn{-pi, pi, "-pi to pi"},
+                             Turn{0, 360, "0 to 360"}, Turn{-180, 180, "-180 to 180"}};
+  constexpr int64_t fewest_values = 200;
+  constexpr double near = 0.01, rounding = 1e-6;  // of the turn
+  if (column.count < fewest_values || column.discrete()) return "";
+  for (const Turn& turn : turns) {
+    const double size = turn.high - turn.low;
+    const double from_low = (column.smallest - turn.low) / size,
+                 from_high = (turn.high - column.largest) / size;
+    if (from_low >= -rounding && from_low <= near && from_high >= -rounding && from_high <= near)
+      return turn.text;
+  }
+  return "";
 }
 
 bool find_fills(const ColumnFacts& column, Items& fills) {
@@ -113,6 +137,15 @@ void report_facts(const SideOfLook& side, ColumnItems& found, std::vector<Findin
               : "",
         ""));
   }
+  if (!found.turns.empty()) {
+    findings.push_back(grouped(
+        Severity::note, "angles", std::move(found.turns), "angles, by their range: ", "",
+        std::string("the network does not know that both ends are one place; ") +
+            (theta
+                 ? "a posterior there has two halves, one at each end, unless the angle is counted from elsewhere"
+                 : "give sine and cosine of the angle as two values in its place"),
+        ""));
+  }
   if (!found.constant.empty())
     findings.push_back(grouped(Severity::note, "constant", std::move(found.constant),
                                "constant columns: ", "", "leave them out", "data.constant"));
@@ -130,7 +163,8 @@ void report_facts(const SideOfLook& side, ColumnItems& found, std::vector<Findin
 std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_are_out) {
   const std::vector<double> of_middle = middles(side);
   ColumnItems found;
-  auto& [fills, squeezed, extremes, coarse, limits, repeats, discrete, constant, missing, empty] = found;
+  auto& [fills, squeezed, extremes, coarse, limits, repeats, discrete, turns, constant, missing, empty] =
+      found;
   for (size_t i = 0; i < side.columns.size(); ++i) {
     const ColumnFacts& column = side.columns[i];
     const auto all = static_cast<double>(column.count + (failed_are_out ? 0 : column.missing));
@@ -140,6 +174,7 @@ std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_ar
     if (column.count == 0) continue;
     if (column.constant()) constant.push_back({column.name, "= " + core::brief_text(column.smallest), 1});
     if (column.discrete()) discrete.push_back({column.name, std::to_string(column.distinct) + " values", 1});
+    if (const std::string turn = full_turn(column); !turn.empty()) turns.push_back({column.name, turn, 1});
     list_repeated(column, column.limits, limits);
     list_repeated(column, column.repeats, repeats);
     if (column.coarse() && !column.constant())
