@@ -50,6 +50,16 @@ const std::string mixed = parameters(R"(
 
 }  // namespace
 
+TEST_CASE("a uniform prior is a box, and kinds of single parameters are sent where they belong",
+          "[data][prior]") {
+  const auto uniform = read_config("prior: {kind: uniform, low: [-1, 0], high: [1, 2]}\n");
+  CHECK(uniform.prior.kind == data::PriorKind::box);
+  CHECK(uniform.prior.high == std::vector<double>{1, 2});
+  REQUIRE_USER_ERROR(read_config("prior: {kind: beta}\n"), says("prior.kind must be one of none, box") &&
+                                                               says("prior.parameters: {NAME: {kind: beta"));
+  REQUIRE_USER_ERROR(read_config("prior: {kind: bx}\n"), says("found 'bx' (did you mean 'box'?)"));
+}
+
 TEST_CASE("parameters of a map stand in its order and name theta", "[data][prior][parts]") {
   const Read read = read_config(mixed);
   CHECK(read.prior.kind == data::PriorKind::parameters);

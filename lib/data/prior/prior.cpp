@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/registry.hpp"
 #include "core/text.hpp"
 #include "data/prior/component_prior.hpp"
 #include "data/prior/density.hpp"
@@ -241,6 +242,24 @@ std::span<const std::string_view> enum_names(PriorKind) {
   static constexpr std::array<std::string_view, 6> names{"none",      "box",    "normal",
                                                          "lognormal", "custom", "parameters"};
   return names;
+}
+
+config::Problem read(const config::Value& value, PriorKind& kind) {
+  std::string text;
+  if (auto problem = config::read(value, text)) return problem;
+  if (text == "uniform") text = "box";
+  const auto names = enum_names(kind);
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found != names.end()) {
+    kind = static_cast<PriorKind>(found - names.begin());
+    return {};
+  }
+  const bool of_parameters = core::find_row(prior_kinds(), text) != nullptr;
+  return "must be one of " + core::join(std::vector<std::string>(names.begin(), names.end())) + ", found '" +
+         text + "'" +
+         (of_parameters
+              ? ", which is a kind of single parameters: prior.parameters: {NAME: {kind: " + text + ", ...}}"
+              : core::nearest_hint(text, std::vector<std::string>(names.begin(), names.end())));
 }
 
 std::span<const std::string_view> enum_names(PriorTransform) {

@@ -27,6 +27,9 @@ enum class PriorKind {
   parameters,  ///< each parameter or group of parameters has its own kind
 };
 std::span<const std::string_view> enum_names(PriorKind);
+/// By its name; `uniform`, as a single parameter's kind is called, is box. A kind that only single parameters
+/// have is a problem that says where it belongs.
+config::Problem read(const config::Value& value, PriorKind& kind);
 
 /// logit: models learn bounded components on the whole line (Standardiser).
 enum class PriorTransform { none, logit };
