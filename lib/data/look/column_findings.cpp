@@ -141,9 +141,9 @@ void report_facts(const SideOfLook& side, ColumnItems& found, std::vector<Findin
     findings.push_back(grouped(
         Severity::note, "angles", std::move(found.turns), "angles, by their range: ", "",
         std::string("the network does not know that both ends are one place; ") +
-            (theta
-                 ? "a posterior there has two halves, one at each end, unless the angle is counted from elsewhere"
-                 : "give sine and cosine of the angle as two values in its place"),
+            (theta ? "a posterior there has two halves, one at each end, unless the angle is counted from "
+                     "elsewhere"
+                   : "give sine and cosine of the angle as two values in its place"),
         ""));
   }
   if (!found.constant.empty())

@@ -18,8 +18,8 @@ struct SideOfLook {
   Standardise kind;
 };
 
-/// Findings about single columns: fill values, extremes, limits of detection, discrete, angles, constant and missing
-/// ones.
+/// Findings about single columns: fill values, extremes, limits of detection, discrete ones, angles, constant
+/// and missing ones.
 /// `failed_are_out`: rows with missing values do not train.
 std::vector<Finding> find_column_findings(const SideOfLook& side, bool failed_are_out);
 
