@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -31,7 +33,14 @@ struct SimulateArguments {
   bool retry_failed = false;
 };
 
-int simulate(const SimulateArguments& arguments, const CLI::App& command) {
+// The first word may be a config, as that of `train` is.
+bool is_config(const std::string& word) {
+  const std::string extension = io::extension_of(word);
+  return extension == ".yaml" || extension == ".yml";
+}
+
+int simulate(SimulateArguments arguments, const CLI::App& command) {
+  if (arguments.config.empty() && is_config(arguments.task)) std::swap(arguments.config, arguments.task);
   if (arguments.task.empty() == arguments.config.empty()) {
     throw core::UserError("simulate needs either the name of a task or --config with a simulator section");
   }
@@ -87,7 +96,7 @@ int simulate(const SimulateArguments& arguments, const CLI::App& command) {
 
 Action declare_simulate(CLI::App& app) {
   auto arguments = std::make_shared<SimulateArguments>();
-  app.add_option("task", arguments->task, "built-in task, for example two_moons");
+  app.add_option("task", arguments->task, "built-in task, for example two_moons, or a config, as --config");
   app.add_option("--config", arguments->config, "config with simulator.command and prior, instead of a task");
   app.add_option(
          "-n,--count", arguments->count,

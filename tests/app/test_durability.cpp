@@ -223,6 +223,19 @@ TEST_CASE("a table that the standard output could not take is an error", "[app][
   }
 }
 
+TEST_CASE("simulate takes a config as its first word, as train does", "[app][durability]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("sim.yaml"),
+                 "prior: {kind: uniform, low: [-1], high: [1]}\n"
+                 "simulator: {command: \"awk -F, 'NR > 1 { print 2 * $1 }'\", batch: 5, workers: 1}\n");
+  succeed({"simulate", folder.file("sim.yaml"), "-n", "7", "-o", folder.file("word.npz")});
+  succeed({"simulate", "--config", folder.file("sim.yaml"), "-n", "7", "-o", folder.file("option.npz")});
+  const std::string bytes = read_file(folder.file("word.npz"));
+  CHECK_FALSE(bytes.empty());
+  CHECK((bytes == read_file(folder.file("option.npz"))));
+  refuses({"simulate", folder.file("absent.yaml"), "-n", "7", "-o", folder.file("x.npz")}, "absent.yaml");
+}
+
 TEST_CASE("a limit on open files is told with its remedy", "[app][durability]") {
   const TemporaryFolder folder;
   io::write_text(folder.file("sim.yaml"),
