@@ -23,7 +23,8 @@ inline constexpr bool with_network = false;
 #endif
 
 /// All that the program does: a whole command line, the program's name first. Returns the exit code; every
-/// error is answered on standard error.
+/// error is answered on standard error. When the process then exits, it leaves out what stood there before:
+/// exit handlers and destructors of libraries.
 int run_command_line(int argc, char** argv);
 
 /// Adds the command's options to `app` and returns what to run once they are parsed.

@@ -77,6 +77,14 @@ void write(spdlog::level::level_enum level, std::string_view prefix, std::string
   }
 }
 
+// Whether it is the first time that this is asked of the message.
+bool is_new(const std::string& message) {
+  static std::mutex guard;
+  static std::set<std::string> said;
+  const std::lock_guard lock(guard);
+  return said.insert(message).second;
+}
+
 }  // namespace
 
 void set_level(Level level) {
@@ -122,13 +130,10 @@ void error(std::string_view message) {
   write(spdlog::level::err, "error: ", message);
 }
 void info_once(const std::string& message) {
-  static std::mutex guard;
-  static std::set<std::string> said;
-  {
-    const std::lock_guard lock(guard);
-    if (!said.insert(message).second) return;
-  }
-  info(message);
+  if (is_new(message)) info(message);
+}
+void warning_once(const std::string& message) {
+  if (is_new(message)) warning(message);
 }
 
 bool shows_progress() {

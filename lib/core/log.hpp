@@ -19,8 +19,9 @@ void debug(std::string_view message);
 void info(std::string_view message);
 void warning(std::string_view message);
 void error(std::string_view message);
-/// info, where this message has not been logged before: of a file that is opened several times.
+/// info and warning, where this message has not been logged before: of a file that is opened several times.
 void info_once(const std::string& message);
+void warning_once(const std::string& message);
 
 /// Rewrites one line in place if standard error is a terminal and the level is info or lower; otherwise it
 /// does nothing. Any other log line first ends the progress line.

@@ -8,9 +8,10 @@
 
 namespace fluxsbi::data {
 
-/// Larger numbers count as infinite: the look at the data multiplies four of them, which float64 must hold.
-/// Networks see standardised numbers, so float32's range is no limit.
+/// Larger numbers count as infinite, so that a product of four is a number of float64 whatever is computed of
+/// the data. Networks see standardised numbers, so float32's range is no limit.
 inline constexpr double largest_value = 1e75;
+inline constexpr const char* beyond_largest = "beyond 1e75";
 /// True for numbers that data may hold: not NaN, and at most largest_value in size.
 bool is_finite(double value);
 /// Place of the first value that is not finite (where `may_lack`, that is infinite), or -1.

@@ -103,18 +103,18 @@ class Pass {
     if (options_.nan == NanPolicy::impute) {
       throw core::UserError(dataset_.source + ": " + std::to_string(bad_.size()) + " of " +
                             std::to_string(dataset_.rows->rows()) +
-                            " rows hold NaN in theta, or infinite values or values beyond 1e75 "
-                            "(first: row " +
-                            std::to_string(bad_.front()) + ", counted from 0, " + first_name_ +
+                            " rows hold NaN in theta, or infinite values or values " + beyond_largest +
+                            " (first: row " + std::to_string(bad_.front()) + ", counted from 0, " +
+                            first_name_ +
                             "); data.nan: impute lets x alone be missing, as NaN: correct these rows or take "
                             "them out of the data (data.nan: drop leaves out every row with NaN)");
     }
     if (options_.nan != NanPolicy::drop) {
       throw core::UserError(
           dataset_.source + ": " + std::to_string(bad_.size()) + " of " +
-          std::to_string(dataset_.rows->rows()) +
-          " rows hold NaN, infinite values or values beyond 1e75 (first: row " +
-          std::to_string(bad_.front()) + ", counted from 0, " + first_name_ +
+          std::to_string(dataset_.rows->rows()) + " rows hold NaN, infinite values or values " +
+          beyond_largest + " (first: row " + std::to_string(bad_.front()) + ", counted from 0, " +
+          first_name_ +
           "); correct them, or set data.nan: drop to leave such rows out, or impute to learn from rows in "
           "which values of x are missing (for sets and series of varying size, data.nan: pad treats elements "
           "of NaN as absent)");
@@ -150,12 +150,12 @@ class Pass {
     }
     if (empty.empty()) return;
     const bool one = empty.size() == 1;
-    throw core::UserError(
-        dataset_.source + ": " + core::list_first(empty, 6) + (one ? " is" : " are") +
-        " missing (NaN, infinite or beyond 1e75) in every row, so nothing can be learnt from " +
-        (one ? "it; leave this column" : "them; leave these columns") +
-        " out (data.ignore does so with columns of text), or set data.nan: pad if x holds "
-        "sets or series of varying length");
+    throw core::UserError(dataset_.source + ": " + core::list_first(empty, 6) + (one ? " is" : " are") +
+                          " missing (NaN, infinite or " + beyond_largest +
+                          ") in every row, so nothing can be learnt from " +
+                          (one ? "it; leave this column" : "them; leave these columns") +
+                          " out (data.ignore does so with columns of text), or set data.nan: pad if x holds "
+                          "sets or series of varying length");
   }
 
   /// Whether row i of the block goes on; notes it as bad where it does not.

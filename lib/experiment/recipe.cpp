@@ -74,7 +74,7 @@ constexpr std::array networks{
     Networks{{"flux1joint", 0, 6, 4, 6, 4, 2}, {"flux1joint", 0, 3, 4, 6, 4, 2}},
     Networks{{"simformer", 0, 4, 4, 40, 10, 10}, {"simformer", 0, 2, 4, 40, 10, 10}},
 };
-// Of few simulations a wider joint model is too sure (slcp and sir, 1,000 simulations).
+// Of few simulations a wider joint model is too sure (slcp, 1,000 simulations; sir loses nothing).
 constexpr NetworkNumbers narrow_joint{"flux1joint", 0, 6, 4, 4, 3, 1};
 constexpr int64_t narrow_below = 3000;  // simulations: between 1,000 and 10,000, which were measured
 

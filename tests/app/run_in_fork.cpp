@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <iterator>
 #include <stdexcept>
 
@@ -45,19 +44,9 @@ void reset_signals() {
   sigaltstack(&stack, nullptr);
 }
 
-// Ends as the program does: with what it has set up to be done at its exit, the last first, or by an
-// exception that nobody catches. What stood there before it began is left out: that is LibTorch's own above
-// all, and takes as long as half a start.
+// Ends as the program does, or by an exception that nobody catches.
 [[noreturn]] void be_program(std::vector<std::string> words) noexcept {
   reset_signals();
-  on_exit(
-      [](int status, void*) {
-        std::cout.flush();
-        std::clog.flush();
-        std::fflush(nullptr);
-        _exit(status);
-      },
-      nullptr);
   std::exit(app::run_command_line(static_cast<int>(words.size()), pointers_to(words).data()));
 }
 

@@ -112,9 +112,7 @@ TEST_CASE("exact posterior draws agree with the benchmark's reference samples", 
                                              "/reference_posterior_samples.npy");
     const auto row = observations.row(k);
     const std::vector<float> x(row.begin(), row.end());
-    // 2,500 beside 10,000: where the distribution functions differ by .054, it is seen. As many as theirs would
-    // show .034 and take four times as long, nearly all of it for the tasks of differential equations.
-    const int64_t draws = test::unless_sanitized<int64_t>(reference.rows / 4, 500);
+    const int64_t draws = test::unless_sanitized<int64_t>(reference.rows, 500);
     const auto samples = data::sample_exact_posterior(*task, x, draws, 4);
     const auto dim = task->theta_dim();
     for (int64_t j = 0; j <= dim; ++j) {

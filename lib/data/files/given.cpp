@@ -72,8 +72,8 @@ void take_row(const double* cells, int64_t row, const std::vector<int64_t>& at,
     if (std::cmp_less(at[i], theta.size())) theta[static_cast<size_t>(at[i])] = value;
     values[at[i]] = value;
     if (!is_finite(value)) {
-      problems.add(row, "has " + core::number_text(value) + " in " + name +
-                            ", which is infinite or beyond 1e75; give a number, or leave the cell blank");
+      problems.add(row, "has " + core::number_text(value) + " in " + name + ", which is infinite or " +
+                            beyond_largest + "; give a number, or leave the cell blank");
     } else if (prior && at[i] < prior->dim() &&
                !prior->component_in_support(static_cast<size_t>(at[i]), value)) {
       problems.add(row, "has " + name + " = " + core::number_text(value) +

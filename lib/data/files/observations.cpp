@@ -138,8 +138,8 @@ void check_values(const Observations& observations, const std::string& path, con
     const auto at = bad - observations.x.begin();
     const auto features = feature_names(names, shape.x_channels);
     throw core::UserError(path + ": row " + std::to_string(at / shape.x_size()) +
-                          " (counted from 0) holds NaN, or a value that is infinite or beyond 1e75, in " +
-                          features[static_cast<size_t>(at % shape.x_size())] +
+                          " (counted from 0) holds NaN, or a value that is infinite or " + beyond_largest +
+                          ", in " + features[static_cast<size_t>(at % shape.x_size())] +
                           (may_lack
                                ? "; a value that is missing is NaN"
                                : "; an observation must be complete for this model: one that was trained "

@@ -19,7 +19,7 @@ std::string set_problem(std::span<const double> row, int64_t channels) {
     const std::string name = "element " + std::to_string(at / width) + " of x ";
     if (missing > 0) return name + "is NaN in some channels only; an absent element is NaN in all of them";
     if (std::any_of(element.begin(), element.end(), [](double v) { return !std::isnan(v) && !is_finite(v); }))
-      return name + "is infinite or beyond 1e75";
+      return name + "is infinite or " + beyond_largest;
   }
   return any ? "" : "all elements of x are absent (NaN); a set needs one at least";
 }

@@ -45,7 +45,8 @@ std::vector<Finding> find_failures(const RowSample& sample, FailedRows counted,
   if (counted.failed == 0) return {};
   const double share = static_cast<double>(counted.failed) / static_cast<double>(counted.rows);
   Finding finding{Severity::note, "failed-rows", {}, share, "", "", "data.nan"};
-  finding.text = rows_text(counted.failed, counted.rows) + " hold NaN, infinite values or values beyond 1e75";
+  finding.text =
+      rows_text(counted.failed, counted.rows) + " hold NaN, infinite values or values " + beyond_largest;
   if (policy == NanPolicy::error) {
     finding.severity = Severity::error;
     finding.remedy =

@@ -132,7 +132,7 @@ class Looking {
     }
     if (empty.empty()) return false;
     add(grouped(Severity::error, "empty-columns", std::move(empty),
-                "missing, infinite or beyond 1e75 in every row: ", "",
+                std::string("missing, infinite or ") + beyond_largest + " in every row: ", "",
                 "nothing can be learnt from it; leave it out (data.ignore does so with a column of text), "
                 "mend what writes it, or set data.nan: pad if x holds sets or series of varying length",
                 "data.ignore"));

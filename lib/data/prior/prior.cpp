@@ -247,19 +247,17 @@ std::span<const std::string_view> enum_names(PriorKind) {
 config::Problem read(const config::Value& value, PriorKind& kind) {
   std::string text;
   if (auto problem = config::read(value, text)) return problem;
-  if (text == "uniform") text = "box";
-  const auto names = enum_names(kind);
-  const auto found = std::find(names.begin(), names.end(), text);
-  if (found != names.end()) {
-    kind = static_cast<PriorKind>(found - names.begin());
+  if (text == "uniform") {
+    kind = PriorKind::box;
     return {};
   }
-  const bool of_parameters = core::find_row(prior_kinds(), text) != nullptr;
-  return "must be one of " + core::join(std::vector<std::string>(names.begin(), names.end())) + ", found '" +
-         text + "'" +
-         (of_parameters
-              ? ", which is a kind of single parameters: prior.parameters: {NAME: {kind: " + text + ", ...}}"
-              : core::nearest_hint(text, std::vector<std::string>(names.begin(), names.end())));
+  size_t at = 0;
+  config::Problem problem = config::read_name(value, enum_names(kind), at);
+  if (!problem)
+    kind = static_cast<PriorKind>(at);
+  else if (core::find_row(prior_kinds(), text) != nullptr)
+    *problem += "; it is a kind of single parameters: prior.parameters: {NAME: {kind: " + text + ", ...}}";
+  return problem;
 }
 
 std::span<const std::string_view> enum_names(PriorTransform) {
