@@ -15,10 +15,6 @@ namespace fluxsbi::experiment {
 namespace {
 
 constexpr const char* own_likelihood = "model";
-constexpr const char* accurate_solver = "dopri5";
-// Of draws and of log q, whose error is about ten times as large at most: a hundredth of a deviation, and a
-// hundredth of a weight.
-constexpr double tolerance = 1e-3;
 
 std::unique_ptr<data::Likelihood> likelihood_of(const sample::Posterior& posterior,
                                                 const std::string& source) {
@@ -55,13 +51,8 @@ sample::SamplingOptions for_weighing(sample::SamplingOptions sampling) {
   if (chosen && chosen->stochastic)
     throw core::UserError(
         "--likelihood: draws of sampling.solver = " + sampling.solver +
-        " do not follow the density that is computed; take a deterministic solver, such as " +
-        accurate_solver);
-  if (chosen) return sampling;
-  sampling.solver = accurate_solver;
-  sampling.steps.reset();
-  sampling.atol = sampling.rtol = tolerance;
-  return sampling;
+        " do not follow the density that is computed; take a deterministic solver, such as dopri5");
+  return chosen ? sampling : accurate_densities(sampling);
 }
 
 Correction::Correction(sample::Posterior& posterior, const std::string& likelihood, std::span<const double> x,
@@ -69,12 +60,9 @@ Correction::Correction(sample::Posterior& posterior, const std::string& likeliho
     : posterior_(posterior),
       prior_(prior_for_weighing(posterior, "--likelihood " + likelihood)),
       x_(x),
-      densities_(for_weighing(sampling)),
+      densities_(accurate_densities(for_weighing(sampling))),
       likelihood_(likelihood_of(posterior, likelihood)),
       name_(likelihood_ ? likelihood_->name() : "the model's own p(x | theta)") {
-  densities_.solver = accurate_solver;
-  densities_.steps.reset();
-  densities_.atol = densities_.rtol = tolerance;
   try_likelihood();
 }
 

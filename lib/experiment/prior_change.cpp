@@ -15,8 +15,9 @@ namespace fluxsbi::experiment {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double most_outside = 0.01;  // of the new prior, beyond the training prior's support
-constexpr int64_t probes = 20000;      // draws that find that share
+constexpr double most_outside = 0.01;    // of the new prior, beyond the training prior's support
+constexpr int64_t probes = 20000;        // draws that find that share
+constexpr size_t reference_draws = 100;  // of the posterior, whose densities are usual ones
 
 data::PriorOptions read_prior(const std::string& file) {
   const config::Value document = config::load_yaml(file);
@@ -52,6 +53,19 @@ std::string outside_text(const data::Prior& training, const std::vector<std::vec
   return core::list_first(parts, 6);
 }
 
+// The share of the weights that points with a log_q of `least` or more have.
+double share_above(std::span<const double> log_weights, std::span<const double> log_q, double least) {
+  const double largest = std::ranges::max(log_weights);
+  if (largest == -infinity) return 0;
+  double all = 0, above = 0;
+  for (size_t i = 0; i < log_weights.size(); ++i) {
+    const double weight = std::exp(log_weights[i] - largest);
+    all += weight;
+    if (log_q[i] >= least) above += weight;
+  }
+  return above / all;
+}
+
 }  // namespace
 
 const data::Prior& training_prior_of(const sample::Posterior& posterior, const std::string& asked) {
@@ -71,8 +85,13 @@ const data::Prior& training_prior_of(const sample::Posterior& posterior, const s
   return *prior;
 }
 
-PriorChange::PriorChange(const sample::Posterior& posterior, std::string file)
-    : training_(training_prior_of(posterior, "--prior " + file)), file_(std::move(file)) {
+PriorChange::PriorChange(sample::Posterior& posterior, std::string file, std::span<const double> x,
+                         const sample::SamplingOptions& sampling)
+    : posterior_(posterior),
+      training_(training_prior_of(posterior, "--prior " + file)),
+      x_(x),
+      densities_(accurate_densities(sampling)),
+      file_(std::move(file)) {
   data::PriorOptions section = read_prior(file_);
   data::follow_names(section, posterior.theta_names(), file_);
   try {
@@ -113,6 +132,36 @@ std::vector<double> PriorChange::log_weights(std::span<const double> theta, int6
   for (size_t first = 0; first < theta.size(); first += size)
     found.push_back(log_ratio(theta.subspan(first, size)));
   return found;
+}
+
+std::vector<double> PriorChange::log_density(std::span<const double> theta, int64_t row) {
+  const auto length = static_cast<size_t>(posterior_.shape().x_size());
+  const auto x = x_.subspan(static_cast<size_t>(row) * length, length);
+  return posterior_.log_prob(theta, std::ssize(theta) / training_.dim(), x, 1, {}, densities_).values;
+}
+
+WeightedPoints PriorChange::other_points(int64_t row, int64_t count, std::span<const double> draws,
+                                         core::Philox& random) {
+  const auto size = static_cast<size_t>(training_.dim());
+  if (x_.empty() || draws.empty()) return {};
+  core::log::info_once("few of the model's draws lie in the prior of " + file_ +
+                       ", so draws of that prior are weighed by the " + "model's density, " +
+                       std::to_string(count) + " for each such row, which takes longer (--pool has fewer)");
+  WeightedPoints points;
+  points.theta.resize(static_cast<size_t>(count) * size);
+  for (int64_t i = 0; i < count; ++i)
+    prior_->sample(random, std::span(points.theta).subspan(static_cast<size_t>(i) * size, size));
+  const std::vector<double> log_q = log_density(points.theta, row);
+  for (size_t i = 0; i < log_q.size(); ++i) {
+    const double weight = log_q[i] - training_.log_prob(std::span(points.theta).subspan(i * size, size));
+    points.log_weights.push_back(std::isfinite(weight) ? weight : -infinity);
+  }
+  // The lowest of so many densities has about a hundredth of the mass below it.
+  const size_t judges = std::min(draws.size() / size, reference_draws);
+  std::vector<double> usual = log_density(draws.first(judges * size), row);
+  std::erase_if(usual, [](double value) { return !std::isfinite(value); });
+  if (usual.empty() || share_above(points.log_weights, log_q, std::ranges::min(usual)) < 0.5) return {};
+  return points;
 }
 
 }  // namespace fluxsbi::experiment

@@ -19,25 +19,39 @@ const data::Prior& training_prior_of(const sample::Posterior& posterior, const s
 
 /// Posteriors p'(theta | x), which are proportional to p(theta | x) p'(theta) / p(theta): the likelihood is
 /// the same. Draws of p(theta | x) get the weight p'(theta) / p(theta), which the two sections `prior` tell
-/// exactly.
+/// exactly. Where p' is so narrow that few of them lie in it, draws of p' get the weight p(theta | x) /
+/// p(theta) in their place, by the model's density.
 class PriorChange final : public Weigher {
  public:
   /// file: with the section `prior`. Throws UserError for a file without it or with others, for a model whose
   /// section `prior` tells no density, and for a prior whose support leaves the training prior's: nothing was
-  /// learnt there. Warns where a small share of it does. posterior must outlive it.
-  PriorChange(const sample::Posterior& posterior, std::string file);
+  /// learnt there. Warns where a small share of it does. x: [rows, x_size] of the asked rows; empty where
+  /// draws have no density that is known, so that p' is not drawn from. sampling: the section by which
+  /// densities are computed (accurate_densities). posterior and x must outlive it.
+  PriorChange(sample::Posterior& posterior, std::string file, std::span<const double> x,
+              const sample::SamplingOptions& sampling);
 
   /// log p'(theta) - log p(theta), theta [theta_dim * channels] in the data's units; -infinity outside p'
   /// or p, and where one of them is infinite.
   double log_ratio(std::span<const double> theta) const;
 
   std::vector<double> log_weights(std::span<const double> theta, int64_t row) override;
+  /// None where most of the posterior under p' lies where p(theta | x) has less than about a hundredth of its
+  /// mass: a network knows nothing of its density there.
+  WeightedPoints other_points(int64_t row, int64_t count, std::span<const double> draws,
+                              core::Philox& random) override;
+  std::string other_points_text() const override { return "draws of the prior of " + file_; }
   std::pair<std::string, std::string> description() const override { return {"prior of the samples", text_}; }
   std::string what() const override { return "under the prior of " + file_; }
   std::string remedy() const override { return "train with a prior nearer to it"; }
 
  private:
+  std::vector<double> log_density(std::span<const double> theta, int64_t row);
+
+  sample::Posterior& posterior_;
   const data::Prior& training_;
+  std::span<const double> x_;
+  sample::SamplingOptions densities_;
   std::string file_;
   std::unique_ptr<data::Prior> prior_;
   std::string text_;  ///< the section `prior` of the samples, in YAML

@@ -145,7 +145,12 @@ std::unique_ptr<Weigher> weigher_of(sample::Posterior& posterior, const Sampling
     throw core::UserError(name +
                           " and --together exclude each other: observations that are put together have no "
                           "density by which draws could be weighed");
-  if (!request.prior.empty()) return std::make_unique<PriorChange>(posterior, request.prior);
+  if (!request.prior.empty()) {
+    // Observations together and guided draws have no density.
+    const bool known = !request.together && options.guidance_scale == 1;
+    return std::make_unique<PriorChange>(posterior, request.prior, known ? x : std::span<const double>(),
+                                         options);
+  }
   return std::make_unique<Correction>(posterior, request.likelihood, x, options);
 }
 

@@ -9,6 +9,7 @@
 
 #include "sample/draw.hpp"
 #include "sample/importance.hpp"
+#include "sample/options.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -18,6 +19,15 @@ struct WeighingOptions {
   bool chain = false;             ///< an independence Metropolis chain chooses, in place of resampling
 };
 
+/// The options by which densities that weigh are computed: dopri5 with a tolerance of a thousandth, by which
+/// log-densities are exact to about a hundredth.
+sample::SamplingOptions accurate_densities(sample::SamplingOptions sampling);
+
+/// Points theta [n, theta_size] with the logarithms of their weights [n].
+struct WeightedPoints {
+  std::vector<double> theta, log_weights;
+};
+
 /// What the weights of draws follow from.
 class Weigher {
  public:
@@ -25,6 +35,14 @@ class Weigher {
   /// Logarithms of the weights of theta [n, theta_size], draws given row `row` (from 0) of the asked ones, up
   /// to a term of the row; -infinity is weight 0.
   virtual std::vector<double> log_weights(std::span<const double> theta, int64_t row) = 0;
+  /// Points from elsewhere for a row whose draws `draws` [n, theta_size] are worth too little: `count` of
+  /// them, or none where nothing better is known. `row` as above; `random` is the row's own.
+  virtual WeightedPoints other_points(int64_t /*row*/, int64_t /*count*/, std::span<const double> /*draws*/,
+                                      core::Philox& /*random*/) {
+    return {};
+  }
+  /// What other_points() are: "draws of the prior of other.yaml"; for messages.
+  virtual std::string other_points_text() const { return ""; }
   /// A line of what the weights follow from, for kept work (WorkDescription).
   virtual std::pair<std::string, std::string> description() const = 0;
   /// "under the prior of other.yaml", "corrected by task slcp"; for messages.
@@ -40,8 +58,9 @@ class WeightedChoice {
   WeightedChoice(Weigher& weigher, WeighingOptions options) : weigher_(weigher), options_(options) {}
 
   /// `draws` samples for each row of `pool`, which holds pool * draws of them. Rows are numbered on from the
-  /// last call, the first is `first_row` of the file; `seed` and a row's number choose among its draws. A row
-  /// of fewer than least_effective effective draws is left unfilled.
+  /// last call, the first is `first_row` of the file; `seed` and a row's number choose among its draws. Where
+  /// fewer than least_effective of them are effective, the weigher's other points take their place if they
+  /// are worth more; a row of too few even so is left unfilled.
   sample::SampleBlock choose(const sample::SampleBlock& pool, int64_t draws, uint64_t seed,
                              int64_t first_row);
   int64_t pool_of(int64_t draws) const { return options_.pool * draws; }
@@ -72,6 +91,16 @@ class WeightedChoice {
     std::string text() const;
   };
 
+  /// The points that a row is chosen from.
+  struct Candidates {
+    std::span<const double> theta;    ///< [n, theta_size]
+    std::vector<double> log_weights;  ///< [n]
+    sample::WeightQuality quality;
+    WeightedPoints others;  ///< what theta lies in, where it is not the pool
+  };
+  Candidates candidates_of(std::span<const double> theta, std::span<const uint8_t> filled, uint64_t seed,
+                           int64_t row);
+  void look_elsewhere(Candidates& candidates, std::span<const double> draws, uint64_t seed, int64_t row);
   void count(int64_t row, const sample::WeightQuality& quality, double accepted);
   bool enough(const sample::WeightQuality& quality) const;
 
@@ -81,6 +110,7 @@ class WeightedChoice {
   double sum_ = 0, least_ = 0;         ///< of the rows' effective draws
   double shape_ = 0, acceptance_ = 0;  ///< the rows' largest Pareto shape, and the sum of their acceptances
   Rows few_, heavy_;                   ///< rows that were given up, and rows of large weights
+  Rows elsewhere_;                     ///< rows of the weigher's other points
 };
 
 }  // namespace fluxsbi::experiment

@@ -8,6 +8,7 @@
 
 #include "app/expect.hpp"
 #include "app/program.hpp"
+#include "core/philox.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "support/temporary_folder.hpp"
@@ -56,10 +57,14 @@ TEST_CASE("rows whose draws are worth too little are given up and named", "[app]
   const BoxPosterior posterior;
   io::write_text(posterior.at("spot.yaml"), "prior: {kind: box, low: [0.9, 0.9], high: [0.901, 0.901]}\n");
   const std::string out = posterior.at("none.npz");
-  refuses(posterior.sampling("spot.yaml", {"-o", out}), "no row has 100 effective draws");
+  // More than a pool holds: draws of the new prior are worth too little as well.
+  const std::vector<std::string> too_many{"--min-effective", "2000", "-o", out};
+  refuses(posterior.sampling("spot.yaml", too_many), "no row has 2000 effective draws");
   CHECK_FALSE(std::filesystem::exists(out));
-  const std::string said = succeed(posterior.sampling("spot.yaml", {"--partial", "-o", out}));
-  CHECK(holds(said, "fewer than 100 effective draws (--min-effective): row 0 (0)"));
+  auto partial = too_many;
+  partial.emplace_back("--partial");
+  const std::string said = succeed(posterior.sampling("spot.yaml", partial));
+  CHECK(holds(said, "fewer than 2000 effective draws (--min-effective): row 0 ("));
   for (const float value : samples_in(out)) CHECK(std::isnan(value));
   const Outcome strict = run(posterior.sampling(
       "half.yaml", {"--strict", "--min-effective", "1500", "--partial", "-o", posterior.at("s.npz")}));
@@ -69,8 +74,69 @@ TEST_CASE("rows whose draws are worth too little are given up and named", "[app]
   std::string many = "x_0,x_1\n";
   for (int row = 0; row < 12; ++row) many += "0.1,0.2\n";
   io::write_text(posterior.at("x.csv"), many);
-  CHECK(holds(succeed(posterior.sampling("spot.yaml", {"--partial", "-o", posterior.at("many.npz")})),
-              "row 9 (0) and 2 more: these rows hold NaN"));
+  const std::string of_many = succeed(posterior.sampling(
+      "spot.yaml", {"--min-effective", "2000", "--partial", "-o", posterior.at("many.npz")}));
+  CHECK(holds(of_many, "row 9 ("));
+  CHECK(holds(of_many, " and 2 more: these rows hold NaN"));
+}
+
+TEST_CASE("where the model's draws are worth too little, those of the new prior are weighed",
+          "[app][prior]") {
+  // theta ~ N(0, 1), x = theta + N(0, 0.2^2), x = 0.5.
+  const TemporaryFolder folder;
+  const auto at = [&](const std::string& name) { return folder.file(name); };
+  std::string rows = "theta_0,x_0\n";
+  core::Philox random(3, core::Purpose::test);
+  for (int row = 0; row < 1000; ++row) {
+    const double theta = random.normal();
+    rows += std::to_string(theta) + "," + std::to_string(theta + 0.2 * random.normal()) + "\n";
+  }
+  io::write_text(at("data.csv"), rows);
+  io::write_text(at("mine.yaml"),
+                 "prior: {kind: normal, mean: [0], scale: [1]}\n"
+                 "strategy: {method: flow, model: flux1}\n"
+                 "model: {depth: 1, depth_single_blocks: 1, num_heads: 2, axes_dim: [8], mlp_ratio: 2,\n"
+                 "        param_dtype: float32, id_embedding_strategy: [absolute, absolute]}\n"
+                 "optimizer: {max_lr: 3.0e-3}\n"
+                 "training: {nsteps: 600, batch_size: 64, val_every: 100, ema_decay: 0.95}\n"
+                 "data: {file: " +
+                     at("data.csv") + ", regression: linear}\n");
+  io::write_text(at("x.csv"), "x_0\n0.5\n");
+  succeed({"train", at("mine.yaml"), "-o", at("run"), "-q"});
+  const auto sampling = [&](const std::string& prior, const std::vector<std::string>& more) {
+    io::write_text(at("other.yaml"), "prior: {kind: normal, " + prior + "}\n");
+    std::vector<std::string> words{"sample",  at("run"),        "--x",    at("x.csv"), "-n", "1000",
+                                   "--prior", at("other.yaml"), "--seed", "4",         "-o", at("out.npz"),
+                                   "--force"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  const auto moments = [&] {
+    const auto draws = samples_in(at("out.npz"));
+    double sum = 0, squares = 0;
+    for (const double draw : draws) {
+      sum += draw;
+      squares += draw * draw;
+    }
+    const double mean = sum / static_cast<double>(draws.size());
+    return std::pair(mean, std::sqrt(squares / static_cast<double>(draws.size()) - mean * mean));
+  };
+  // Precisions 25 of the likelihood at 0.5 and 1 / 0.15^2 of the prior at 0.9: N(0.756, 0.12^2). The prior's
+  // own draws, unweighed, have 0.9, and the model's 0.48. The network's own error is 0.04.
+  const std::string wide = "mean: [0.9], scale: [0.15]";
+  const std::string said = succeed(sampling(wide, {"--min-effective", "1000"}));
+  CHECK(holds(said, "draws of the prior of " + at("other.yaml") + " take the place of the model's"));
+  const auto [mean, deviation] = moments();
+  CHECK(std::abs(mean - 0.756) < 0.06);
+  CHECK(std::abs(deviation / 0.12 - 1) < 0.2);
+  const std::string by_model = succeed(sampling(wide, {"--pool", "40"}));
+  CHECK_FALSE(holds(by_model, "take the place of"));
+  CHECK(std::abs(moments().first - mean) < 0.02);
+  // As narrow as a point: no draw of the model lies in it.
+  succeed(sampling("mean: [0.4], scale: [1.0e-6]", {}));
+  CHECK(std::abs(moments().first - 0.4) < 1e-5);
+  // Thirteen deviations from the model's posterior its density says nothing.
+  refuses(sampling("mean: [3], scale: [1.0e-6]", {}), "no row has 100 effective draws");
 }
 
 TEST_CASE("a prior that cannot be changed to is refused before any work", "[app][prior]") {

@@ -40,6 +40,32 @@ struct Found {
   double mean, deviation;
 };
 
+// Where draws are worth too little, those of p itself, of equal weight.
+class WithOthers final : public experiment::Weigher {
+ public:
+  std::vector<double> log_weights(std::span<const double> theta, int64_t) override {
+    std::vector<double> found(theta.size(), -1e3);
+    found[0] = 0;  // one draw decides
+    return found;
+  }
+  experiment::WeightedPoints other_points(int64_t row, int64_t count, std::span<const double> draws,
+                                          core::Philox& random) override {
+    asked.push_back(std::ssize(draws));
+    if (row == 1) return {};
+    experiment::WeightedPoints points;
+    for (int64_t i = 0; i < count; ++i)
+      points.theta.push_back(target_mean + target_deviation * random.normal());
+    points.log_weights.assign(static_cast<size_t>(count), 7.0);
+    return points;
+  }
+  std::string other_points_text() const override { return "draws of the target"; }
+  std::pair<std::string, std::string> description() const override { return {"target", "normal"}; }
+  std::string what() const override { return "toward the target"; }
+  std::string remedy() const override { return "ask for less"; }
+
+  std::vector<int64_t> asked;
+};
+
 Found chosen_by(bool divides_by_q, bool chain) {
   constexpr int64_t draws = 20000, rows = 2;
   ToTarget weigher(divides_by_q);
@@ -89,4 +115,23 @@ TEST_CASE("rows of few effective draws are left empty, and a state goes on", "[e
   other.restore(choice.state());
   CHECK(other.state() == choice.state());
   CHECK(other.finish() == 1);
+}
+
+TEST_CASE("other points take the place of draws that are worth too little", "[experiment][weights]") {
+  constexpr int64_t draws = 5000;
+  WithOthers weigher;
+  experiment::WeightedChoice choice(weigher, {.pool = 2, .least_effective = 100, .chain = false});
+  sample::SampleBlock pool{1, 1, std::vector<double>(2 * 2 * draws, 50.0),
+                           std::vector<uint8_t>(2 * 2 * draws, 1)};
+  pool.filled[3] = 0;  // not given to the weigher
+  const auto chosen = choice.choose(pool, draws, 1, 0);
+  CHECK(weigher.asked == std::vector<int64_t>{2 * draws - 1, 2 * draws});
+  double sum = 0;
+  for (size_t i = 0; i < draws; ++i) sum += chosen.values[i] / draws;
+  CHECK_THAT(sum, WithinAbs(target_mean, 0.04));                                   // four standard errors
+  for (size_t i = draws; i < 2 * draws; ++i) CHECK(std::isnan(chosen.values[i]));  // the weigher had none
+  experiment::WeightedChoice other(weigher, choice.options());
+  other.restore(choice.state());
+  CHECK(other.state() == choice.state());
+  CHECK(choice.finish() == 1);
 }
