@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/text.hpp"
 #include "core/thread_limit.hpp"
 
 namespace fluxsbi::core {
@@ -117,7 +118,7 @@ std::string cpu_description() {
       break;
     }
   }
-  model += ", " + std::to_string(usable_threads()) + " threads";
+  model += ", " + count_text(usable_threads(), "thread");
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) model += ", AVX2";
   if (__builtin_cpu_supports("avx512f")) model += ", AVX-512";

@@ -14,6 +14,7 @@
 #include "data/data_section.hpp"
 #include "distributed/ranks.hpp"
 #include "experiment/data_look.hpp"
+#include "experiment/ensemble.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/runs.hpp"
 #include "experiment/training_run.hpp"
@@ -55,9 +56,6 @@ Teacher open_teacher(const std::string& run_or_file) {
     throw core::UserError(path +
                           " is a student itself, which jumps where a teacher must step; name the model "
                           "that it learned from (teacher.safetensors in the student's run folder)");
-  if (!model->members.empty())
-    throw core::UserError(path + " is an ensemble; distil its members one by one, such as " +
-                          (fs::is_directory(run_or_file) ? run_or_file : std::string("RUN")) + "/members/1");
   const int64_t steps = trained_steps(run_or_file, *model);
   return {std::move(model), steps};
 }
@@ -169,7 +167,8 @@ std::shared_ptr<const checkpoint::ModelFile> kept_teacher(const std::string& fol
   return std::make_shared<const checkpoint::ModelFile>(checkpoint::load_model(path));
 }
 
-void start_distillation(const DistillationRequest& request) {
+void start_distillation(const DistillationRequest& asked) {
+  DistillationRequest request = asked;
   distributed::Communicator& ranks = *request.execution.ranks;
   distributed::on_first(ranks, [&] {
     if (request.evaluations < 1 || request.evaluations > method::most_evaluations)
@@ -186,6 +185,7 @@ void start_distillation(const DistillationRequest& request) {
   Teacher teacher;
   std::unique_ptr<TrainingRun> training;
   distributed::together(ranks, [&] {
+    request.teacher = single_model(asked.teacher, "a student learns from one model");
     teacher = open_teacher(request.teacher);
     Experiment experiment = experiment_of(teacher, request);
     log_plan(experiment, teacher);

@@ -177,6 +177,23 @@ std::string member_folder(const std::string& run, int64_t number) {
   return run + "/members/" + std::to_string(number);
 }
 
+std::string single_model(const std::string& run_or_file, const std::string& purpose) {
+  std::string note;
+  const checkpoint::ModelFile model = checkpoint::load_model(checkpoint::find_model(run_or_file, note));
+  if (model.members.empty()) return run_or_file;
+  const auto best = std::ranges::min_element(model.members, {}, &checkpoint::ModelFile::validation_loss);
+  const int64_t number = best - model.members.begin() + 1;
+  const std::string folder = member_folder(run_or_file, number);
+  std::error_code ignored;
+  if (!fs::is_regular_file(folder + "/model.safetensors", ignored))
+    throw core::UserError(run_or_file + " is an ensemble, and " + purpose + "; " + folder +
+                          ", its best member, is not there: name the run folder of a member");
+  core::log::info(run_or_file + " is an ensemble of " + std::to_string(model.members.size()) + ", and " +
+                  purpose + ": its member " + std::to_string(number) + ", whose validation loss is lowest (" +
+                  folder + ")");
+  return folder;
+}
+
 void train_members(const std::string& folder, const train::TrainingOptions& training,
                    const Execution& execution, const Members& members) {
   Continuation how;

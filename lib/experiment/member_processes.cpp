@@ -233,7 +233,7 @@ std::vector<MemberFailure> train_in_processes(const std::vector<MemberTask>& tas
 
 std::string outcome_of_member(const std::string& folder) {
   const checkpoint::ModelFile model = checkpoint::load_model(folder + "/model.safetensors");
-  return "has finished: best validation loss " + core::number_text(model.validation_loss) + " at step " +
+  return "has finished: best validation loss " + core::brief_text(model.validation_loss) + " at step " +
          std::to_string(model.step);
 }
 

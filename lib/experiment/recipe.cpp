@@ -23,8 +23,9 @@ int64_t tokens(const RecipeFacts& facts) {
   return facts.shape.theta_dim + facts.shape.x_dim;
 }
 
-constexpr int64_t most_joint_tokens = 16;  // of theta and x together; with 20 flux1 is level, and faster
-constexpr int64_t few_simulations = 5000;  // between 1,000 and 10,000, which were measured
+constexpr int64_t most_joint_tokens = 16;       // of theta and x together; with 20 flux1 is level, and faster
+constexpr int64_t few_simulations = 5000;       // between 1,000 and 10,000, which were measured
+constexpr int64_t very_few_simulations = 3000;  // as above
 
 constexpr std::array rules{
     ModelRule{"recipe.embedding", "flux1", "flux1 alone takes the embedding network that the config names",
@@ -76,7 +77,6 @@ constexpr std::array networks{
 };
 // Of few simulations a wider joint model is too sure (slcp, 1,000 simulations; sir loses nothing).
 constexpr NetworkNumbers narrow_joint{"flux1joint", 0, 6, 4, 4, 3, 1};
-constexpr int64_t narrow_below = 3000;  // simulations: between 1,000 and 10,000, which were measured
 
 // What changes with the number of simulations; between two rows numbers go by ln rows, beyond the ends they
 // stay.
@@ -108,7 +108,10 @@ constexpr int64_t validations = 60, least_val_every = 50;  // of a training
 constexpr int64_t regression_values = 200, rows_a_value = 8;
 constexpr int64_t rows_that_teach = 50;  // for each value: linear summaries gain by learning; 9.5 do not
 constexpr int64_t fewest_steps = 750;    // with fewer the small network is as good
-constexpr int64_t most_members = 4;      // more have not been tried
+// Of very few simulations two models that answer together are better than one; two cores train no more in
+// four minutes.
+constexpr int64_t usual_members = 2;
+constexpr int64_t most_members = 4;  // more have not been tried
 
 // ---- End of the table. ----
 
@@ -193,7 +196,7 @@ Recipe make_recipe(const RecipeFacts& facts) {
     recipe.network = row.usual;
     recipe.small_network = row.small;
   }
-  recipe.narrow = recipe.model == narrow_joint.model && facts.rows > 0 && facts.rows < narrow_below;
+  recipe.narrow = recipe.model == narrow_joint.model && facts.rows > 0 && facts.rows < very_few_simulations;
   if (recipe.narrow) recipe.network = narrow_joint;
   const bool embeds = !is_joint(recipe.model) && !facts.embedded && facts.shape.x_dim > most_own_tokens;
   if (embeds) recipe.embedding = choose_embedding(facts.shape);
@@ -228,7 +231,7 @@ Recipe make_recipe(const RecipeFacts& facts) {
   recipe.validation_fraction = between(rows, &BySimulations::validation_fraction);
   recipe.least_steps = std::min(fewest_steps, recipe.steps);
   recipe.most_members = facts.rows > 0 ? most_members : 1;
-  recipe.gains_by_members = facts.rows > 0 && facts.rows < few_simulations;
+  recipe.members = facts.rows > 0 && facts.rows < very_few_simulations ? usual_members : 1;
   recipe.validation_evaluations = evaluations;
   recipe.val_every = validation_interval(recipe.steps);
   recipe.early_stopping = true;

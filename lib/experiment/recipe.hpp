@@ -83,11 +83,11 @@ struct Recipe {
   double max_lr = 0, min_lr = 0, decay_transition = 0;
   double x_noise = 0, x_noise_end = 0;  ///< of training, in deviations of x; 0: none
   int64_t batch = 0;
-  int64_t steps = 0;              ///< more are not known to help
-  int64_t least_steps = 0;        ///< with fewer the small network is better
-  double minutes = 0;             ///< what `train` without a config takes at most
-  int64_t most_members = 1;       ///< of an ensemble, where --minutes gives time for several models
-  bool gains_by_members = false;  ///< simulations are so few that an ensemble is clearly better
+  int64_t steps = 0;         ///< more are not known to help
+  int64_t least_steps = 0;   ///< with fewer the small network is better
+  double minutes = 0;        ///< what `train` without a config takes at most
+  int64_t members = 1;       ///< of the ensemble that is trained; 1: a single model
+  int64_t most_members = 1;  ///< of an ensemble, where --minutes gives time for so many
   double validation_fraction = 0;
   int64_t validation_evaluations = 0;
   int64_t val_every = 0;

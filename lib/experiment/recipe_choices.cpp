@@ -172,6 +172,15 @@ RecipeChoice steps_choice(const Recipe& recipe, const RecipeFacts& facts) {
           {key("training.nsteps", text_of(recipe.steps))}};
 }
 
+RecipeChoice ensemble_choice(const Recipe& recipe) {
+  return {
+      "ensemble",
+      text_of(recipe.members) + " models",
+      "together they answer better than one where simulations are few (1,000: log-density higher by .04 to "
+      ".25 on four tasks), and sample warns where they disagree",
+      {key("training.ensemble", text_of(recipe.members))}};
+}
+
 RecipeChoice prior_choice(const RecipeFacts& facts) {
   if (facts.prior_known)
     return {
@@ -205,6 +214,7 @@ std::vector<RecipeChoice> choices_of(const Recipe& recipe, const RecipeFacts& fa
   all.push_back(rate_choice(recipe));
   if (recipe.x_noise > 0) all.push_back(x_noise_choice(recipe));
   all.push_back(steps_choice(recipe, facts));
+  if (recipe.members > 1) all.push_back(ensemble_choice(recipe));
   all.push_back({"batch",
                  text_of(recipe.batch),
                  "with as many steps the results of all tables were made",

@@ -144,10 +144,9 @@ std::optional<TimeBudget> time_budget(const config::Value& config, const NewRun&
       budget.small_text = network_text(chosen->recipe.small_network, chosen->facts.shape);
     }
     if (run.execution.ranks->alone() && !is_given(config, "training", "ensemble")) {
-      if (run.minutes)
-        budget.most_members = chosen->recipe.most_members;
-      else if (chosen->recipe.gains_by_members)
-        budget.better_members = chosen->recipe.most_members;
+      const Recipe& recipe = chosen->recipe;
+      budget.most_members = run.minutes ? recipe.most_members : recipe.members;
+      if (recipe.members > 1) budget.better_members = recipe.most_members;
     }
   }
   budget.minutes = run.minutes ? *run.minutes : chosen->recipe.minutes;
@@ -158,6 +157,16 @@ void refuse_bad_minutes(const NewRun& run) {
   if (run.minutes && !(*run.minutes > 0 && *run.minutes <= most_minutes))
     throw core::UserError("--minutes " + core::number_text(*run.minutes) + ": must be above 0 and at most " +
                           core::number_text(most_minutes));
+}
+
+// Ranks share one model; what the user chose is refused below.
+void train_one_model(const distributed::Communicator& ranks, const config::Value& given,
+                     Experiment& experiment) {
+  if (ranks.alone() || !is_ensemble(experiment) || is_given(given, "training", "ensemble")) return;
+  core::log::info(std::to_string(ranks.size()) +
+                  " ranks train one model, where the recipe has an ensemble of " +
+                  std::to_string(experiment.training.ensemble));
+  experiment.training.ensemble = 1;
 }
 
 // Its members are processes that this one starts.
@@ -199,6 +208,7 @@ void start_run(const config::Value& config, const NewRun& run) {
                             ": distillation.evaluations: a student learns from a trained " +
                             "model; start it with fluxsbi distill RUN");
     make_absolute(experiment.data);
+    if (chosen) train_one_model(ranks, config, experiment);
     if (is_ensemble(experiment)) refuse_ensemble(ranks);
   });
   const auto budget = time_budget(config, run, chosen, started);

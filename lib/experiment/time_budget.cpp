@@ -71,11 +71,11 @@ std::string fitted_text(const TimeBudget& budget, const train::Pace& pace, const
     return text + "; " + std::to_string(budget.most_steps) +
            " would be better with these data, and a longer time gives them (--minutes)";
   if (!budget.asked) {
-    if (budget.better_members <= 1 || members > 1) return text;
+    if (members >= budget.better_members) return text;
     const double minutes = static_cast<double>(budget.better_members) * fitted.seconds / 60;
     return text + "; with so few simulations " + std::to_string(budget.better_members) +
-           " models that answer together are better than one, and --minutes " +
-           core::number_text(std::ceil(minutes + 1)) + " trains them";
+           (members > 1 ? " members are better still" : " models that answer together are better than one") +
+           ", and --minutes " + core::number_text(std::ceil(minutes + 1)) + " trains them";
   }
   if (members > 1 && members < budget.most_members)
     return text + "; more steps are not known to help with these data, and more members need a longer time";

@@ -18,7 +18,8 @@ struct TimeBudget {
   double started = 0;       ///< core::steady_seconds()
   int64_t most_steps = 0;   ///< more are not known to help; 0: no limit is known
   int64_t least_steps = 0;  ///< with fewer, small_network is better, where there is one
-  /// Time for several times most_steps goes into an ensemble of at most so many members.
+  /// Above 1 the number of members is open, whatever the config says: time for several times most_steps makes
+  /// an ensemble of at most so many.
   int64_t most_members = 1;
   /// Without --minutes: so many members would be better, and a line says in which time; 1: none is said.
   int64_t better_members = 1;

@@ -262,7 +262,7 @@ void TrainingRun::train(const std::optional<checkpoint::TrainingState>& state) {
 void TrainingRun::report(const train::TrainingResult& result) const {
   core::log::info(std::string(result.stopped_early ? "stopped early" : "finished") + " at step " +
                   std::to_string(result.steps) + "; best validation loss " +
-                  core::number_text(result.best_validation_loss) + " at step " +
+                  core::brief_text(result.best_validation_loss) + " at step " +
                   std::to_string(result.best_step) + "; wrote " + setup_.run + "/model.safetensors");
   if (dataset_.stream) core::log::info(online_report(dataset_.stream->counts(), before_training_));
   const bool has_x = dataset_.shape.x_dim > 0;

@@ -15,6 +15,8 @@ std::unique_ptr<TrainingRun> prepare_training(const std::string& run, Experiment
                                               const Execution& execution,
                                               const std::optional<TimeBudget>& budget) {
   distributed::Communicator& ranks = *execution.ranks;
+  // How many members there are is open then: a single model's rows are opened, and its pace is measured.
+  if (budget && budget->most_members > 1) experiment.training.ensemble = 1;
   const bool members_train = is_ensemble(experiment);
   std::unique_ptr<TrainingRun> training;
   distributed::together(

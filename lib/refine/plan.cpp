@@ -16,6 +16,7 @@
 #include "data/simulate/command_prior.hpp"
 #include "data/simulate/online.hpp"
 #include "data/sources.hpp"
+#include "experiment/ensemble.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
 
@@ -85,26 +86,21 @@ void check_run(const std::string& run) {
     throw core::UserError(run + ": its training has not finished; fluxsbi resume " + run +
                           " goes on with it");
   const checkpoint::ModelFile model = checkpoint::load_model(path);
-  if (!model.members.empty())
-    throw core::UserError(run +
-                          " is an ensemble, and each round of a refinement is one model; name one of its "
-                          "members, such as " +
-                          run + "/members/1, or its config");
   if (model.teacher)
     throw core::UserError(run + " is a student, whose densities are its teacher's; name the teacher's run");
 }
 
-Value given_document(const RefinementRequest& request) {
+// `subject` names the run that is the first round.
+Value given_document(const RefinementRequest& request, const std::string& subject) {
   if (request.subject.empty() && request.task.empty())
     throw core::UserError(
         "nothing to refine: name a config with a simulator and a prior, a run folder, or a built-in task "
         "with --task NAME");
-  if (is_run(request.subject)) {
-    check_run(request.subject);
+  if (is_run(subject)) {
     if (!request.task.empty())
       throw core::UserError("--task " + request.task + ": the run " + request.subject +
                             " says itself what simulates; leave one of them out");
-    return config::load_yaml((fs::path(request.subject) / "config.yaml").string());
+    return config::load_yaml((fs::path(subject) / "config.yaml").string());
   }
   if (request.subject.empty()) return config::parse_yaml("{}", "the command line");
   return config::load_yaml(request.subject);
@@ -163,9 +159,14 @@ class Planner {
 
   RefinementPlan make() {
     check_numbers(request_);
-    plan_.document = given_document(request_);
+    std::string subject = request_.subject;
+    if (is_run(subject)) {
+      check_run(subject);
+      subject = experiment::single_model(subject, "the first round is one model");
+      plan_.run = fs::absolute(subject).lexically_normal().string();
+    }
+    plan_.document = given_document(request_, subject);
     plan_.by_recipe = experiment::leaves_training_open(plan_.document);
-    if (is_run(request_.subject)) plan_.run = fs::absolute(request_.subject).lexically_normal().string();
     if (!request_.task.empty()) set(plan_.document, "data.task", config::emit(request_.task));
     if (request_.seed) set(plan_.document, "training.seed", std::to_string(*request_.seed));
     for (const std::string& one : request_.assignments) config::set_from_command_line(plan_.document, one);
@@ -265,9 +266,11 @@ class Planner {
     }
     const experiment::Experiment read = experiment::read_experiment(online);
     for (const std::string& warning : read.warnings) core::log::warning(warning);
-    if (experiment::is_ensemble(read))
-      throw core::UserError(who() + ": training.ensemble = " + std::to_string(read.training.ensemble) +
-                            ": each round of a refinement is one model; set training.ensemble=1");
+    if (experiment::is_ensemble(read)) {
+      core::log::warning(who() + ": training.ensemble = " + std::to_string(read.training.ensemble) +
+                         " gives way: each round of a refinement is one model");
+      set(plan_.document, "training.ensemble", "1");
+    }
     if (read.distillation.active())
       throw core::UserError(who() + ": is the config of a student; name its teacher's");
     plan_.seed = static_cast<uint64_t>(read.training.seed);

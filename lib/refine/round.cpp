@@ -300,6 +300,7 @@ void Round::train(const Region& region) {
       plan_.training_document(file("training.npz"), region.is_whole() ? nullptr : &region.box());
   if (plan_.by_recipe) {
     hold_out_enough(rows_of(file("training.npz")).all, document);
+    config::set_from_command_line(document, "training.ensemble=1");  // a round is one model
     const experiment::Recommendation made = experiment::recommend(document);
     core::log::info("the recipe for " + made.subject() + " (docs/recipe.md; --set changes a choice):");
     for (const auto& choice : made.choices) core::log::info("  " + choice.line());

@@ -21,6 +21,12 @@ namespace fluxsbi::test {
 namespace {
 
 constexpr const char* threads = "OMP_NUM_THREADS";
+constexpr const char* forked = "FLUXSBI_TEST_FORK";  // set where a command runs
+
+// Members of an ensemble are processes of the program that trains it, which in a fork is the test.
+[[gnu::constructor]] void be_started_by_command(int, char** words, char**) {
+  if (std::getenv(forked) != nullptr) execv(FLUXSBI_PROGRAM, words);
+}
 
 // Libraries read the number of threads when they are loaded, so a process that was started by hand without it
 // starts anew; ctest sets it.
@@ -47,6 +53,7 @@ void reset_signals() {
 // Ends as the program does, or by an exception that nobody catches.
 [[noreturn]] void be_program(std::vector<std::string> words) noexcept {
   reset_signals();
+  setenv(forked, "1", 1);
   std::exit(app::run_command_line(static_cast<int>(words.size()), pointers_to(words).data()));
 }
 

@@ -184,10 +184,20 @@ TEST_CASE("what a student cannot do is told before any work", "[app][distill][mi
   CHECK_FALSE(fs::exists(taught.file("bad")));
 }
 
-TEST_CASE("an ensemble is distilled member by member", "[app][distill][ensemble]") {
+TEST_CASE("of an ensemble a member is distilled", "[app][distill][ensemble]") {
   const Taught taught(tiny_config(), {"--set", "training.nsteps=20", "--ensemble", "2", "--jobs", "1"},
                       Start::program);
-  refuses(taught.distil("student"), taught.teacher + "/members/1");
+  const auto loss_of = [&](const std::string& member) {
+    return checkpoint::load_model(taught.teacher + "/members/" + member + "/model.safetensors")
+        .validation_loss;
+  };
+  const std::string best = loss_of("1") <= loss_of("2") ? "1" : "2";
+  const std::string said =
+      succeed({"distill", taught.teacher, "-o", taught.file("of_best"), "--set", "training.nsteps=20"});
+  CHECK(holds(said, "its member " + best + ", whose validation loss is lowest"));
+  CHECK(holds(read_file(taught.file("of_best/config.yaml")), "member: " + best));
+  refuses({"distill", taught.teacher + "/model.safetensors", "-o", taught.file("bare"), "-q"},
+          "name the run folder of a member");
   succeed({"distill", taught.teacher + "/members/2", "-o", taught.file("student"), "-q", "--set",
            "training.nsteps=20"});
   CHECK(taught.draws("student").size() == 4 * 200 * 2);

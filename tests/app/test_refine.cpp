@@ -88,6 +88,27 @@ TEST_CASE("a refined model warns of other observations than its own", "[app][ref
   CHECK(sample("y.csv", {"--strict"}).code == 2);
 }
 
+TEST_CASE("rounds of a refinement are single models, of whatever it begins with", "[app][refine][ensemble]") {
+  const Refined refined;
+  // A config asks for an ensemble.
+  std::vector<std::string> words = refined.refine("by_config");
+  words.insert(words.end(), {"--set", "training.ensemble=2", "--set", "training.nsteps=50"});
+  CHECK(holds(succeed(words), "training.ensemble = 2 gives way"));
+  CHECK(checkpoint::load_model(refined.file("by_config/model.safetensors")).members.empty());
+  // A run is one, as the recipe makes it of few simulations.
+  succeed({"simulate", refined.file("mine.yaml"), "-n", "200", "-o", refined.file("data.npz")});
+  succeed({"train", refined.file("mine.yaml"), "--data", refined.file("data.npz"), "-o", refined.file("run"),
+           "--ensemble", "2", "--set", "training.nsteps=50"},
+          Start::program);
+  words = refined.refine("by_run");
+  words[1] = refined.file("run");
+  const std::string said = succeed(words);
+  CHECK(holds(said,
+              refined.file("run") + " is an ensemble of 2, and the first round is one model: its member "));
+  CHECK(holds(said, "round 1 of 2: 200 simulations of the whole prior"));
+  CHECK(checkpoint::load_model(refined.file("by_run/model.safetensors")).members.empty());
+}
+
 TEST_CASE("a refinement's mistakes are told before it simulates", "[app][refine]") {
   const Refined refined;
   refuses({"refine", refined.file("mine.yaml"), "--x", refined.file("x.csv"), "-o", refined.file("out"),

@@ -246,8 +246,16 @@ TEST_CASE("time for several models makes an ensemble, and members share the time
   CHECK(several.ensemble == 3);
   CHECK(several.nsteps == 210);
   budget.most_members = 1;
+  CHECK(fitted("").ensemble == 2);  // the recipe's own for so few simulations
+  CHECK(fitted("training.ensemble=1").ensemble == 1);
+  budget.asked = false;  // the recipe's own time
+  budget.most_members = 2;
+  CHECK(fitted("").ensemble == 2);
+  budget.most_steps = 1'000'000;  // no machine takes so many in a minute: one member comes first
   CHECK(fitted("").ensemble == 1);
-  CHECK(fitted("training.ensemble=2").ensemble == 2);
+  budget.asked = true;
+  budget.most_steps = 210;
+  budget.most_members = 1;
   budget.minutes = 1e-3;  // for ten members no machine is fast enough
   CHECK_THROWS_WITH(fitted("training.ensemble=10"), Catch::Matchers::ContainsSubstring("10 members") &&
                                                         Catch::Matchers::ContainsSubstring("fewer members"));
@@ -267,21 +275,25 @@ TEST_CASE("members fill the room, and are no more than the budget says", "[exper
   CHECK(experiment::fit_members(budget, fitted) == 1);
 }
 
-TEST_CASE("of few simulations a line says which time trains several models", "[experiment][recipe]") {
-  CHECK(make_recipe(facts_with(2, 2, 1000)).gains_by_members);
-  CHECK_FALSE(make_recipe(facts_with(2, 2, 10'000)).gains_by_members);
-  CHECK_FALSE(make_recipe(facts_with(2, 2, 0)).gains_by_members);  // simulations without end
+TEST_CASE("of few simulations two models are trained, and a line says which time trains more",
+          "[experiment][recipe]") {
+  CHECK(make_recipe(facts_with(2, 2, 1000)).members == 2);
+  CHECK(make_recipe(facts_with(2, 2, 10'000)).members == 1);
+  CHECK(make_recipe(facts_with(2, 2, 0)).members == 1);  // simulations without end
   train::Pace pace;
   pace.step_seconds = 0.02;
   experiment::TimeBudget budget;
   budget.minutes = 4;
   budget.most_steps = 6000;
   budget.better_members = 4;
-  const auto said = [&](double seconds) {
-    return experiment::fitted_text(budget, pace, experiment::fit_steps(pace, seconds, 0, 6000), 1, "");
+  const auto said = [&](double seconds, int64_t members = 1) {
+    return experiment::fitted_text(budget, pace, experiment::fit_steps(pace, seconds, 0, 6000), members, "");
   };
   CHECK(said(240).find("4 models that answer together are better than one, and --minutes 9 trains them") !=
         std::string::npos);
+  CHECK(said(240, 2).find("2 members of 6000 steps") != std::string::npos);
+  CHECK(said(240, 2).find("4 members are better still, and --minutes 9 trains them") != std::string::npos);
+  CHECK(said(240, 4).find("better") == std::string::npos);
   CHECK(said(60).find("6000 would be better with these data") != std::string::npos);  // steps come first
   budget.better_members = 1;
   CHECK(said(240).find("together") == std::string::npos);

@@ -77,7 +77,10 @@ expect("the program samples the example's model" "200 x 5 samples" ${prefix}/bin
 file(WRITE ${FOLDER}/own.yaml "data: {task: two_moons}\nmodel: {depth: 2}\n")
 expect("simulate by a config" "wrote" ${FOLDER}/alone/fluxsbi simulate --config ${FOLDER}/own.yaml -n 20
   -o ${FOLDER}/own.npz)
-expect("info on a run" "last checkpoint +step 3\n.*parameters" ${FOLDER}/alone/fluxsbi info ${run})
+# So few simulations train two members.
+expect("info on a run" "ensemble +2 members.*parameters" ${FOLDER}/alone/fluxsbi info ${run})
+expect("info on a member" "last checkpoint +step 3\n.*parameters" ${FOLDER}/alone/fluxsbi info
+  ${run}/members/1)
 expect("info on a file" "theta" ${FOLDER}/alone/fluxsbi info ${FOLDER}/own.npz)
 expect("info's help" "config-reference" ${FOLDER}/alone/fluxsbi info --help)
 expect("merge" "wrote .* from 1 shards" ${FOLDER}/alone/fluxsbi merge ${FOLDER}/samples.npz

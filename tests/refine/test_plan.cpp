@@ -116,10 +116,6 @@ TEST_CASE("a refinement is for one observation of the simulator's size", "[refin
 
 TEST_CASE("each round of a refinement is one model, in a folder of its own", "[refine][plan]") {
   Asked asked;
-  SECTION("an ensemble") {
-    asked.set("training.ensemble=3");
-    CHECK_THAT(asked.problem(), ContainsSubstring("training.ensemble = 3"));
-  }
   SECTION("a name that does not exist") {
     asked.set("training.nstep=3");
     CHECK_THAT(asked.problem(), ContainsSubstring("nsteps"));
