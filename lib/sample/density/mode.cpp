@@ -25,7 +25,11 @@ namespace {
 // step closes the share level^2 / (level^2 + width^2) of the way to the mode of a Gaussian of that width.
 constexpr double levels[] = {0.5, 0.25, 0.12, 0.06, 0.03, 0.015};
 constexpr int steps_a_level = 25;
-// Ranks samples: their log-densities differ by more than this.
+// Samples are ranked twice: all by a few evaluations, whose error is some hundredths for most and up to one
+// for a few, and the best of these, several times as many as climb, to about a hundredth. Densities on the
+// way up are as exact.
+constexpr const char* first_rule = "midpoint";
+constexpr int64_t first_steps = 12, promising = 4;
 constexpr double ranking_tolerance = 1e-3;
 constexpr int bisections = 30;  // of a step that leaves the support: beyond what a mode is known to
 
@@ -52,19 +56,14 @@ class Ascent {
     for (int64_t item = 0; item < samples.rows * samples.draws; ++item) {
       if (samples.filled[static_cast<size_t>(item)]) add(all, item / samples.draws, samples, item);
     }
-    evaluate(all, std::max(ranking_tolerance, options_.rtol));
-    std::vector<size_t> order(all.rows.size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-      return std::pair(all.rows[a], -all.log_prob[a]) < std::pair(all.rows[b], -all.log_prob[b]);
-    });
-    Points best;
-    int64_t taken = 0;
-    for (const size_t item : order) {
-      taken = !best.rows.empty() && best.rows.back() == all.rows[item] ? taken + 1 : 1;
-      if (taken <= top) copy(all, item, best);
-    }
-    evaluate(best, options_.rtol);
+    SamplingOptions quick = options_;
+    quick.solver = first_rule;
+    quick.steps = first_steps;
+    evaluate(all, quick);
+    Points few = best_of(all, promising * top);
+    evaluate(few, with_tolerance(coarse_tolerance()));
+    Points best = best_of(few, top);
+    evaluate(best, with_tolerance(coarse_tolerance()));
     return best;
   }
 
@@ -79,16 +78,52 @@ class Ascent {
       if (level <= least) break;
       Points moved = points;
       shift(moved, level);
-      evaluate(moved, options_.rtol);
-      for (size_t i = 0; i < points.rows.size(); ++i) {
-        if (moved.log_prob[i] > points.log_prob[i]) replace(points, i, moved);
-      }
+      evaluate(moved, with_tolerance(coarse_tolerance()));
+      keep_higher(points, moved);
     }
+  }
+
+  // Exact densities of the starts and of where they climbed, points that do not lie below their starts.
+  void settle(Points& starts, Points& points) const {
+    evaluate(starts, with_tolerance(options_.rtol));
+    evaluate(points, with_tolerance(options_.rtol));
+    keep_higher(points, starts);
   }
 
  private:
   size_t size() const { return static_cast<size_t>(source_.tokens * source_.channels); }
   size_t kept() const { return static_cast<size_t>(source_.kept * source_.channels); }
+
+  // The `count` points of each row whose densities are highest.
+  Points best_of(const Points& points, int64_t count) const {
+    std::vector<size_t> order(points.rows.size());
+    std::iota(order.begin(), order.end(), size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+      return std::pair(points.rows[a], -points.log_prob[a]) < std::pair(points.rows[b], -points.log_prob[b]);
+    });
+    Points best;
+    int64_t taken = 0;
+    for (const size_t item : order) {
+      taken = !best.rows.empty() && best.rows.back() == points.rows[item] ? taken + 1 : 1;
+      if (taken <= count) copy(points, item, best);
+    }
+    return best;
+  }
+
+  void keep_higher(Points& points, const Points& others) const {
+    for (size_t i = 0; i < points.rows.size(); ++i) {
+      if (others.log_prob[i] > points.log_prob[i]) replace(points, i, others);
+    }
+  }
+
+  double coarse_tolerance() const { return std::max(ranking_tolerance, options_.rtol); }
+
+  SamplingOptions with_tolerance(double tolerance) const {
+    SamplingOptions options = options_;
+    options.rtol = tolerance;
+    options.atol = std::max(options.atol, tolerance);
+    return options;
+  }
 
   void add(Points& points, int64_t row, const Samples& samples, int64_t item) const {
     points.rows.push_back(row);
@@ -114,9 +149,9 @@ class Ascent {
                 points.values.begin() + static_cast<std::ptrdiff_t>(item * size()));
   }
 
-  void evaluate(Points& points, double tolerance) const {
+  void evaluate(Points& points, const SamplingOptions& how) const {
     std::vector<std::vector<double>> of_members;
-    for (const Source* source : sources_) of_members.push_back(densities(*source, points, tolerance));
+    for (const Source* source : sources_) of_members.push_back(densities(*source, points, how));
     const size_t members = sources_.size(), items = points.rows.size();
     points.log_prob.resize(items);
     points.shares.assign(items * members, 1);
@@ -129,11 +164,9 @@ class Ascent {
     }
   }
 
-  std::vector<double> densities(const Source& source, const Points& points, double tolerance) const {
-    SamplingOptions options = options_;
-    options.rtol = tolerance;
-    options.atol = std::max(options.atol, tolerance);
-    auto found = log_prob(source, points.values, points.rows, {}, options, memory_).values;
+  std::vector<double> densities(const Source& source, const Points& points,
+                                const SamplingOptions& how) const {
+    auto found = log_prob(source, points.values, points.rows, {}, how, memory_).values;
     for (double& value : found) {
       if (std::isnan(value)) value = -std::numeric_limits<double>::infinity();
     }
@@ -256,9 +289,10 @@ Modes find_modes(std::span<const Source* const> sources, const Samples& samples,
   const size_t kept = static_cast<size_t>(source.kept * source.channels),
                size = static_cast<size_t>(source.tokens * source.channels);
   const Ascent ascent(sources, options, memory);
-  const Points starts = ascent.starts(samples, modes.top);
+  Points starts = ascent.starts(samples, modes.top);
   Points points = starts;
   ascent.climb(points);
+  ascent.settle(starts, points);
   Modes found;
   const auto rows = static_cast<size_t>(samples.rows);
   found.theta.assign(rows * kept, std::numeric_limits<double>::quiet_NaN());
