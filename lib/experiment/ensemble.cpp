@@ -16,6 +16,7 @@
 #include "core/text.hpp"
 #include "engine/device.hpp"
 #include "experiment/member_processes.hpp"
+#include "experiment/training_run.hpp"
 #include "io/atomic_file.hpp"
 #include "io/lock.hpp"
 
@@ -156,9 +157,7 @@ class Ensemble {
     checkpoint::save_model(run_ + "/model.safetensors", model);
     core::log::info("all " + std::to_string(training_.ensemble) + " members have finished; wrote " + run_ +
                     "/model.safetensors");
-    const bool has_x = model.shape.x_dim > 0;
-    core::log::info("next: fluxsbi sample " + run_ + (has_x ? " --x OBSERVATIONS" : "") +
-                    " -n 10000 -o samples.npz");
+    core::log::info(next_commands(run_, model.shape.x_dim > 0));
   }
 
   std::string config_text() const {

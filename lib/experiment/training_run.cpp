@@ -265,9 +265,13 @@ void TrainingRun::report(const train::TrainingResult& result) const {
                   core::brief_text(result.best_validation_loss) + " at step " +
                   std::to_string(result.best_step) + "; wrote " + setup_.run + "/model.safetensors");
   if (dataset_.stream) core::log::info(online_report(dataset_.stream->counts(), before_training_));
-  const bool has_x = dataset_.shape.x_dim > 0;
-  core::log::info("next: fluxsbi sample " + setup_.run + (has_x ? " --x OBSERVATIONS" : "") +
-                  " -n 10000 -o samples.npz");
+  core::log::info(next_commands(setup_.run, dataset_.shape.x_dim > 0));
+}
+
+std::string next_commands(const std::string& run, bool has_x) {
+  if (!has_x) return "next: fluxsbi sample " + run + " -n 10000 -o samples.npz";
+  return "next: fluxsbi diagnose " + run + " says whether to believe it; fluxsbi sample " + run +
+         " --x OBSERVATIONS -n 10000 -o samples.npz";
 }
 
 void check_run_folder(const std::string& run, bool force) {

@@ -26,6 +26,9 @@ namespace fluxsbi::experiment {
 /// and no other process trains in it.
 void check_run_folder(const std::string& run, bool force);
 
+/// What is done with a model that has been trained, for the log. has_x: it answers about observations.
+std::string next_commands(const std::string& run, bool has_x);
+
 class TrainingRun;
 
 /// Loads the data, looks at them, fits the standardisers and builds the networks: all that can be wrong with
