@@ -16,6 +16,7 @@
 #include "diagnose/summary.hpp"
 #include "io/csv.hpp"
 #include "number_range.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::app {
 
@@ -195,15 +196,18 @@ int summary_command(const SummaryArguments& arguments) {
   }
   if (all.empty())
     throw core::UserError(file.path() + ": no observation has a draw that is filled and finite");
+  const std::string target = sample::target_of(file.path());
   if (arguments.csv) {
     print_csv(all, arguments.quantiles);
   } else if (arguments.json) {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const RowSummary& found : all) list.push_back(json_of(found, arguments.quantiles));
-    std::cout << nlohmann::ordered_json{{"file", file.path()}, {"observations", list}}.dump(
-                     -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
-              << "\n";
+    nlohmann::ordered_json json{{"file", file.path()}};
+    if (!target.empty()) json["target"] = target;
+    json["observations"] = list;
+    std::cout << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << "\n";
   } else {
+    if (!target.empty()) std::cout << "samples of " << target << "\n";
     for (const RowSummary& found : all) {
       print_table(found, arguments.quantiles, file.by_observation());
       print_correlations(found.summary);

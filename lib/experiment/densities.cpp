@@ -20,6 +20,7 @@
 #include "experiment/draw_densities.hpp"
 #include "experiment/observation_check.hpp"
 #include "experiment/streamed_densities.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -134,6 +135,14 @@ std::string mask_text(const sample::GivenMask& mask) {
   return text;
 }
 
+// Draws of another distribution than the one whose density is computed.
+void warn_of_other_target(const std::string& file) {
+  const std::string target = sample::target_of(file);
+  if (target.empty()) return;
+  core::log::warning(file + " holds samples of " + target +
+                     "; the densities are those of the model's own posterior, which is another one");
+}
+
 // Of theta given x: computed and written block by block.
 void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, WorkDescription work,
                        const sample::DivergenceOptions& divergence, const sample::SamplingOptions& options,
@@ -143,6 +152,7 @@ void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, Wo
   require_pairs(files, x_file, posterior);
   const data::ParameterRows theta(files.theta, posterior.shape(), posterior.theta_names());
   const data::Observations x = read_x(files, x_file, theta, posterior);
+  warn_of_other_target(files.theta);
   const StreamedPoints points{theta, files.theta, x.x, x.rows};
   const std::string checksum = survey(points, posterior);
   check_observations(posterior, x.x, {0, x.rows}, x_file, files.strict);
@@ -215,6 +225,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   if (const std::string file = file_of_answers(files); !file.empty()) {
     const Answers answers = load_answers(file, posterior);
     check_filled(answers.values, answers.rows * answers.draws, file);
+    warn_of_other_target(file);
     work.add("values", std::span(answers.values));
     for (const sample::GivenMask& mask : answers.masks) work.add("given", mask_text(mask));
     origin.draws = answers.draws;

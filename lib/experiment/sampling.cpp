@@ -168,6 +168,20 @@ std::string shared_work(const AskedRows& all, const sample::SamplingOptions& opt
   return work.text();
 }
 
+// What the samples are of, where that is not the model's posterior (sample::Origin).
+std::string target_of(const SamplingRequest& request, int64_t observations, const WeightedChoice* choice,
+                      const sample::SamplingOptions& options) {
+  std::string text;
+  if (options.guidance_scale != 1)
+    text += "draws with a guidance scale of " + core::number_text(options.guidance_scale);
+  const bool together = request.together && observations > 1;
+  if (!together && !choice) return text;
+  text += text.empty() ? "the posterior" : " from the posterior";
+  if (together) text += " of " + std::to_string(observations) + " observations of one theta together";
+  if (choice) text += (together ? ", " : " ") + choice->weigher().what();
+  return text;
+}
+
 sample::Origin origin_of(const sample::Posterior& posterior, const SamplingRequest& request,
                          const AskedRows& all, const sample::RowRange& range,
                          const sample::SamplingOptions& options, const WeightedChoice* choice) {
@@ -180,6 +194,7 @@ sample::Origin origin_of(const sample::Posterior& posterior, const SamplingReque
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
   origin.members = choice ? 1 : posterior.members();  // weights mix the members' draws
+  origin.target = target_of(request, all.rows, choice, options);
   origin.work = shared_work(all, options, choice);
   return origin;
 }

@@ -1,4 +1,5 @@
 // Samples under another prior than that of the training.
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <string>
@@ -51,6 +52,28 @@ TEST_CASE("samples under a narrower prior lie within it, and shards merge to the
   const auto merged = samples_in(posterior.at("merged.npz"));
   REQUIRE(merged.size() == all.size());
   for (size_t i = 0; i < all.size(); ++i) CHECK(std::abs(merged[i] - all[i]) < 1e-4f);  // other chunks
+}
+
+TEST_CASE("who reads samples under another prior is told", "[app][prior]") {
+  const BoxPosterior posterior;
+  const std::string target = "samples of the posterior under the prior of " + posterior.at("half.yaml");
+  const std::string plain = posterior.at("plain.npz"), out = posterior.at("all.npz");
+  succeed({"sample", posterior.at("run"), "--x", posterior.at("x.csv"), "-n", "30", "-o", plain});
+  for (const std::string part : {"0", "1"}) {
+    succeed(posterior.sampling(
+        "half.yaml", {"--min-effective", "10", "--shard", part + "/2", "-o", posterior.at(part + ".npz")}));
+  }
+  succeed({"merge", posterior.at("0.npz"), posterior.at("1.npz"), "-o", out});
+  const auto said_of = [&](const std::string& file) {
+    const std::vector<std::string> densities{"log-prob", posterior.at("run"), "--theta", file, "--solver",
+                                             "euler",    "--steps",           "2"};
+    const std::string report = posterior.at("report.html");
+    succeed({"report", posterior.at("run"), "--samples", file, "--row", "0", "-o", report, "--force"});
+    return std::array{holds(succeed({"summary", file}), target), holds(succeed(densities), "holds " + target),
+                      holds(read_file(report), "These are " + target)};
+  };
+  CHECK(said_of(out) == std::array{true, true, true});
+  CHECK(said_of(plain) == std::array{false, false, false});
 }
 
 TEST_CASE("rows whose draws are worth too little are given up and named", "[app][prior]") {

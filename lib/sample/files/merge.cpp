@@ -47,6 +47,7 @@ Origin read_meta(Part& part, std::span<const std::byte> meta) {
   origin.theta_names = values.at("theta_names").get<std::vector<std::string>>();
   origin.x_names = values.at("x_names").get<std::vector<std::string>>();
   origin.members = values.value("members", int64_t{1});
+  origin.target = values.value("target", std::string());
   origin.work = values.value("work", std::string());
   return origin;
 }

@@ -1,5 +1,11 @@
 #include "sample/files/sample_file.hpp"
 
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "io/files.hpp"
 #include "sample/files/sample_writer.hpp"
 
 namespace fluxsbi::sample {
@@ -9,6 +15,22 @@ io::Array text_array(const std::string& text) {
   const auto bytes = std::as_bytes(std::span(text));
   array.bytes.assign(bytes.begin(), bytes.end());
   return array;
+}
+
+std::string target_of(const std::string& path) {
+  const std::string extension = io::extension_of(path);
+  if (extension != ".npz" && extension != ".h5" && extension != ".hdf5") return "";
+  const auto list = io::list_arrays(path);
+  const auto holds = [&](const char* name) {
+    return std::any_of(list.begin(), list.end(),
+                       [&](const io::ArrayInfo& info) { return info.name == name && info.problem.empty(); });
+  };
+  if (!holds("samples") || !holds("meta")) return "";
+  const io::Array meta = std::move(io::load_arrays(path, {"meta"}).arrays.at("meta"));
+  const auto* begin = reinterpret_cast<const char*>(meta.bytes.data());
+  const auto values = nlohmann::json::parse(begin, begin + meta.bytes.size(), nullptr, false);
+  const bool says = values.is_object() && values.contains("target") && values["target"].is_string();
+  return says ? values["target"].get<std::string>() : "";
 }
 
 const std::vector<std::string>& sample_extensions() {

@@ -38,6 +38,9 @@ struct Origin {
   int64_t members = 1;  ///< of an ensemble: draw d of a row is of member d mod members
   /// Lines "key: value" of what else decides the samples: observations and options. Empty: is not known.
   std::string work = {};
+  /// What the samples are of, where that is not the model's posterior: "the posterior under the prior of
+  /// other.yaml"; "" where it is.
+  std::string target = {};
 };
 
 /// What each row of samples was asked for.
@@ -50,6 +53,9 @@ struct Question {
 
 /// Text as an array of bytes, uint8 [bytes].
 io::Array text_array(const std::string& text);
+
+/// Origin::target of a file of samples; "" for other files, and where nothing is said.
+std::string target_of(const std::string& path);
 
 /// The extensions that save_samples writes.
 const std::vector<std::string>& sample_extensions();

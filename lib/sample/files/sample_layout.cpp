@@ -59,6 +59,7 @@ std::string SampleLayout::meta(int64_t drawn) const {
                       {"theta_names", origin.theta_names},
                       {"x_names", origin.x_names}};
   if (origin.members > 1) meta["members"] = origin.members;
+  if (!origin.target.empty()) meta["target"] = origin.target;
   if (!origin.work.empty()) meta["work"] = origin.work;
   if (kind == Question::Kind::given) meta["names"] = data::joint_names(origin.theta_names, origin.x_names);
   const size_t longest = meta.dump().size();
