@@ -14,6 +14,16 @@ namespace {
 
 constexpr int64_t batch_rows = 4096;
 
+// Whether a component's draws keep their size in float32, the rarest of a million simulations included: below
+// 1e-38 its numbers lose digits and then become 0, above 3e38 they are infinite.
+bool within_single(const Prior& prior, size_t component) {
+  constexpr double rare = 1e-6, share = 0.01;
+  for (const double p : {rare, share, 1 - share, 1 - rare}) {
+    if (!holds_size_in_single(prior.quantile(component, p))) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ThetaDraws::ThetaDraws(const Prior& prior, uint64_t seed)
@@ -22,7 +32,7 @@ ThetaDraws::ThetaDraws(const Prior& prior, uint64_t seed)
   for (size_t i = 0; i < rounded_.size(); ++i) {
     const double low = prior.quantile(i, share), high = prior.quantile(i, 1 - share);
     const double step = single_step(std::max(std::abs(low), std::abs(high)));
-    rounded_[i] = step <= (high - low) / spread_of_shares / parts_of_simulations;
+    rounded_[i] = step <= (high - low) / spread_of_shares / parts_of_simulations && within_single(prior, i);
   }
 }
 
