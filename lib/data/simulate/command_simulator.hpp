@@ -80,7 +80,7 @@ class CommandSimulator final : public RowSimulator {
   std::mutex guard_;      ///< of the next two
   int64_t x_dim_;         ///< 0, or of the first row that succeeded
   int64_t failures_ = 0;  ///< rows, until one has succeeded
-  std::atomic<bool> succeeded_{false};
+  std::atomic<bool> succeeded_{false}, said_that_batches_fail_{false};
 };
 
 }  // namespace fluxsbi::data

@@ -73,6 +73,7 @@ class Run {
         done_(static_cast<size_t>(plan.rows)),
         journal_(request.output + ".partial", plan.description, request.force,
                  [this](const JournalRecord& record) { note_earlier(record); }) {
+    refuse_fewer();
     if (request.retry_failed && !request.force) take_over_output();
     if (plan.task) {
       simulator_ = std::make_unique<TaskSimulator>(*plan.task, request.seed);
@@ -108,11 +109,24 @@ class Run {
   }
 
  private:
+  /// Rows in the journal behind those that are asked for would go with it when the output is written.
+  void refuse_fewer() const {
+    if (beyond_ == 0 || request_.force) return;
+    const std::string partial = request_.output + ".partial";
+    throw core::UserError(partial + " holds simulations up to row " + std::to_string(beyond_ - 1) +
+                          ", and the " + std::to_string(plan_.rows) +
+                          " asked for would drop those behind them; ask for " + std::to_string(beyond_) +
+                          " or more (-n), choose another output, or use --force to drop them");
+  }
+
   /// Counts the rows of a record that this request asks for.
   void count(int64_t first_row, const std::vector<uint8_t>& failed) {
     for (size_t i = 0; i < failed.size(); ++i) {
       const int64_t row = first_row + static_cast<int64_t>(i);
-      if (row >= plan_.rows) continue;
+      if (row >= plan_.rows) {
+        beyond_ = std::max(beyond_, row + 1);
+        continue;
+      }
       RowState& state = done_[static_cast<size_t>(row)];
       if (state == RowState::open) ++finished_;
       if (state == RowState::failed && !failed[i]) --outcome_.failed;  // tried again
@@ -258,7 +272,7 @@ class Run {
   const SimulateRequest& request_;
   const SimulationPlan& plan_;
   std::vector<RowState> done_;
-  int64_t finished_ = 0;
+  int64_t finished_ = 0, beyond_ = 0;  ///< beyond_: the end of kept rows that are not asked for, or 0
   int64_t x_dim_ = 0;
   SimulateOutcome outcome_;
   Journal journal_;
