@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <ctime>
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -66,7 +67,8 @@ void close_all_but(int kept) {
 }
 
 [[noreturn]] void watch(int messages) {
-  setsid();  // a Ctrl-C on the terminal is for the program
+  setsid();                             // a Ctrl-C on the terminal is for the program
+  prctl(PR_SET_NAME, "command-guard");  // so is what kills programs by their name
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
   close_all_but(messages);
   static GuardedGroups groups;
