@@ -1,6 +1,6 @@
 // The files that a simulator command names: programs and tables, and what is said where they changed.
 #include <csignal>
-#include <memory>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -16,7 +16,33 @@
 using namespace fluxsbi;
 using data::simulate_to_file;
 using data::SimulateRequest;
+using test::says;
 using test::Scratch;
+
+namespace {
+
+SimulateRequest request_for(const std::string& output, const std::string& command) {
+  SimulateRequest request;
+  request.output = output;
+  request.simulations = 80;
+  request.prior = {data::PriorKind::box, {-1}, {1}, {}, {}};
+  request.simulator.command = command;
+  request.simulator.batch = 8;
+  request.simulator.workers = 1;
+  request.simulator.deterministic = true;
+  request.stop = [] { return 0; };
+  return request;
+}
+
+/// Two batches, which OUT.partial then holds.
+void begin(SimulateRequest request) {
+  int batches = 0;
+  request.progress = [&](int64_t, int64_t, int64_t) { ++batches; };
+  request.stop = [&] { return batches >= 2 ? SIGTERM : 0; };
+  REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+}
+
+}  // namespace
 
 TEST_CASE("the files of a command are those that it runs, not those that it writes", "[data][command]") {
   const Scratch scratch;
@@ -48,32 +74,55 @@ TEST_CASE("files with blanks and quotes in their names are found as the shell fi
 TEST_CASE("a table that changed between two runs is told", "[data][command]") {
   const Scratch scratch;
   const std::string table = scratch.write("table.txt", "1");
-  SimulateRequest request;
-  request.output = scratch.path("a.npz");
-  request.simulations = 80;
-  request.prior = {data::PriorKind::box, {-1}, {1}, {}, {}};
-  request.simulator.command = "awk 'NR > 1 { print $1 }' && cat " + table + " > /dev/null";
-  request.simulator.batch = 8;
-  request.simulator.workers = 1;
-  request.simulator.deterministic = true;
-  auto batches = std::make_shared<int>(0);
-  request.progress = [batches](int64_t, int64_t, int64_t) { ++*batches; };
-  request.stop = [batches] { return *batches >= 2 ? SIGTERM : 0; };
-  REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+  auto request =
+      request_for(scratch.path("a.npz"), "awk 'NR > 1 { print $1 }' && cat " + table + " > /dev/null");
+  begin(request);
   scratch.write("table.txt", "2");
-  request.stop = [] { return 0; };
   core::log::tee(scratch.path("log"));
   REQUIRE(simulate_to_file(request).resumed == 16);
   core::log::tee("");
   CHECK(scratch.read("log").find("was begun with other files (" + table) != std::string::npos);
   // By force it begins anew.
-  *batches = 0;
   request.force = true;
-  request.stop = [batches] { return *batches >= 2 ? SIGTERM : 0; };
-  REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
+  begin(request);
   scratch.write("table.txt", "3");
-  request.stop = [] { return 0; };
   REQUIRE(simulate_to_file(request).resumed == 0);
+}
+
+TEST_CASE("a command that is no longer there costs no rows", "[data][command]") {
+  const Scratch scratch;
+  const std::string there = scratch.path("there");
+  const auto request = request_for(scratch.path("a.npz"), "[ -e " + there +
+                                                              " ] || [ $FLUXSBI_ROW -lt 16 ] || exit 127; "
+                                                              "awk 'NR > 1 { print $1 }'");
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("worked before and is not there any more"));
+  scratch.write("there", "");
+  const auto outcome = simulate_to_file(request);
+  CHECK(outcome.resumed == 16);
+  CHECK(outcome.failed == 0);
+}
+
+TEST_CASE("a run that lacks what the one before had keeps none of its failures", "[data][command]") {
+  const Scratch scratch;
+  const std::string there = scratch.write("there", "");
+  const auto request =
+      request_for(scratch.path("a.npz"), "[ -e " + there + " ] || exit 1; awk 'NR > 1 { print $1 }'");
+  begin(request);
+  std::filesystem::remove(there);
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("16 of 16 rows of an earlier run succeeded"));
+  scratch.write("there", "");
+  const auto outcome = simulate_to_file(request);
+  CHECK(outcome.resumed == 16);
+  CHECK(outcome.failed == 0);
+}
+
+TEST_CASE("rows that were simulated under other names are not mixed in", "[data][command]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.npz"), "awk 'NR > 1 { print $1 }'");
+  request.theta_names = {"mass"};
+  begin(request);
+  request.theta_names = {"age"};
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("names mass"));
 }
 
 TEST_CASE("a likelihood whose program was mended is another one", "[data][command]") {

@@ -108,6 +108,21 @@ TEST_CASE("a prior over sizes that float32 lacks is drawn from whole", "[data][s
   CHECK(std::abs(below / static_cast<double>(rows) - 0.5) < four_sd);
 }
 
+TEST_CASE("draws that crowd at an end are not rounded onto it", "[data][simulate]") {
+  data::PriorOptions options;
+  options.kind = data::PriorKind::parameters;
+  options.parameters = data::PriorParts{{{"beta", {}, {{"alpha", {.3}}, {"beta", {.3}}}}}};
+  const auto prior = data::make_prior(options, 1);
+  const data::ThetaDraws draws(*prior, 0);
+  int at_end = 0;
+  for (int row = 0; row < 2000; ++row) {
+    std::vector<double> theta(1);
+    draws.draw(row, theta);
+    at_end += theta[0] == 1;
+  }
+  CHECK(at_end == 0);  // in float32 six are expected
+}
+
 TEST_CASE("x of sizes that float32 lacks is kept in float64", "[data][simulate][command]") {
   const Scratch scratch;
   data::SimulateRequest request;

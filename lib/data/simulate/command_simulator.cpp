@@ -292,6 +292,18 @@ CommandSimulator::Probe CommandSimulator::probe(std::span<const double> theta, i
   return {good ? tried.batch.x : std::vector<double>(), tried.timed_out, tried.batch.stopped};
 }
 
+void CommandSimulator::check_presence(size_t rows, size_t missing, const Attempt& last) {
+  if (missing == 0) {
+    missing_ = 0;
+    return;
+  }
+  if (missing < rows || (rows == 1 && ++missing_ < warned_after)) return;
+  throw core::UserError("simulator.command worked before and is not there any more (" +
+                        last.batch.first_failure +
+                        "); what was finished is kept: put it back and give the same command again. " +
+                        last_words(last.error_tail));
+}
+
 CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<const double> theta) {
   Attempt last;
   for (int64_t tried = 0; tried <= options_.retries; ++tried) {
@@ -316,10 +328,13 @@ SimulatedBatch CommandSimulator::run(int64_t first_row, std::span<const double> 
     }
     reason = together.reason;
   }
+  size_t missing = 0;
   for (size_t row = 0; row < rows; ++row) {
     const Attempt alone = run_alone(first_row + static_cast<int64_t>(row), theta.subspan(row * dim, dim));
     if (alone.batch.stopped) return alone.batch;
     note(alone);
+    missing += alone.no_such_command;
+    check_presence(rows, missing, alone);
     append(whole, alone.batch);
   }
   const bool none_failed =

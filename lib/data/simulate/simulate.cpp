@@ -14,12 +14,18 @@ namespace {
 
 constexpr int64_t batch_rows = 4096;
 
-// Whether a component's draws keep their size in float32, the rarest of a million simulations included: below
-// 1e-38 its numbers lose digits and then become 0, above 3e38 they are infinite.
+// Whether float32 keeps the draws of a component apart. Below 1e-38 its numbers lose digits and then become
+// 0, and above 3e38 they are infinite, which one of a million simulations must not be. Where draws crowd at
+// an end that is not 0, as a beta's do at 1, a thousandth of them must not be rounded onto it.
 bool within_single(const Prior& prior, size_t component) {
-  constexpr double rare = 1e-6, share = 0.01;
-  for (const double p : {rare, share, 1 - share, 1 - rare}) {
-    if (!holds_size_in_single(prior.quantile(component, p))) return false;
+  constexpr double rare = 1e-6, thousandth = 1e-3;
+  const auto [low, high] = prior.ends(component);
+  for (const double p : {rare, thousandth, 1 - thousandth, 1 - rare}) {
+    const double value = prior.quantile(component, p);
+    if (!holds_size_in_single(value)) return false;
+    const double single = static_cast<float>(value);
+    const bool onto_end = (value > low && single <= low) || (value < high && single >= high);
+    if (onto_end && p >= thousandth && p <= 1 - thousandth) return false;
   }
   return true;
 }

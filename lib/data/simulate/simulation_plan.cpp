@@ -29,12 +29,20 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// The command, its files, and what it reads and writes: all that rows of one run have in common.
+std::string program_of(const SimulateRequest& request) {
+  std::string text = program_text(*request.simulator.command);
+  if (!request.theta_names.empty()) text += ", names " + core::join(request.theta_names);
+  if (request.simulator.lines > 1) text += ", simulator.lines " + std::to_string(request.simulator.lines);
+  return one_line(text);
+}
+
 void plan_command(const SimulateRequest& request, SimulationPlan& plan) {
   if (!request.simulator.command || request.simulator.command->empty()) {
     throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
   }
   plan.batch = request.simulator.batch;
-  plan.program = program_text(*request.simulator.command);
+  plan.program = program_of(request);
   plan.program_data = data_text(*request.simulator.command);
   const int64_t names = std::ssize(request.theta_names);
   if (request.theta_file) {  // a prior is welcome, but not needed
@@ -153,7 +161,7 @@ void check_program(const SimulateRequest& request, const SimulationPlan& plan) {
     } else if (!request.retry_failed) {
       throw core::UserError(
           partial + " was begun by another program (" + begun + ") than it is now (" + plan.program +
-          "; the numbers are checksums of files); --retry-failed keeps the rows that succeeded and "
+          "; numbers behind files are checksums); --retry-failed keeps the rows that succeeded and "
           "runs the others with the new program, --force begins anew");
     }
   }
