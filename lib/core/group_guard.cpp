@@ -68,7 +68,7 @@ void close_all_but(int kept) {
 
 [[noreturn]] void watch(int messages) {
   setsid();                             // a Ctrl-C on the terminal is for the program
-  prctl(PR_SET_NAME, "command-guard");  // so is what kills programs by their name
+  prctl(PR_SET_NAME, "command-guard");  // a pkill by the name of the program leaves it
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2}) ::signal(signal, SIG_IGN);
   close_all_but(messages);
   static GuardedGroups groups;
