@@ -18,6 +18,7 @@
 
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
+#include "core/group_guard.hpp"
 #include "core/launcher.hpp"
 #include "core/system.hpp"
 
@@ -104,7 +105,10 @@ Process Process::start_program(const std::vector<std::string>& arguments,
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (problem != 0) fail("no process", problem);
-  return Process(child);
+  guard_group(child);
+  Process process(child);
+  process.guarded_ = true;
+  return process;
 }
 
 // Between fork and exec only what is safe in a child of a process with threads.
@@ -143,7 +147,8 @@ Process Process::start_work(const std::function<void()>& work) {
   _exit(0);  // no exit handlers, no flushing of what the parent had buffered
 }
 
-Process::Process(Process&& other) noexcept : id_(std::exchange(other.id_, -1)), status_(other.status_) {}
+Process::Process(Process&& other) noexcept
+    : id_(std::exchange(other.id_, -1)), guarded_(other.guarded_), status_(other.status_) {}
 
 Process::~Process() {
   kill();
@@ -155,8 +160,7 @@ bool Process::has_ended() {
   int waited = 0;
   const pid_t found = waitpid(id_, &waited, WNOHANG);
   if (found == 0 || (found < 0 && errno == EINTR)) return false;
-  status_ = status_of(waited);
-  id_ = -1;
+  note_end(waited);
   return true;
 }
 
@@ -164,9 +168,14 @@ int Process::wait() {
   if (id_ < 0) return status_;
   int waited = 0;
   while (waitpid(id_, &waited, 0) < 0 && errno == EINTR) continue;
+  note_end(waited);
+  return status_;
+}
+
+void Process::note_end(int waited) {
+  if (guarded_) drop_group(id_);
   status_ = status_of(waited);
   id_ = -1;
-  return status_;
 }
 
 void Process::ask_to_stop() {

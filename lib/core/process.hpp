@@ -20,7 +20,8 @@ class Process {
 
   /// Starts a program, looked for in PATH, with `environment` ("NAME=value") beside this process's own
   /// variables. It leads a process group of its own, so that all it starts can be ended with it and a Ctrl-C
-  /// on the terminal reaches this program alone. Throws std::system_error.
+  /// on the terminal reaches this program alone; the group ends with this process, too, where that is killed
+  /// (group_guard.hpp). Throws std::system_error.
   static Process start_program(const std::vector<std::string>& arguments,
                                const std::vector<std::string>& environment, const Streams& streams);
 
@@ -58,8 +59,10 @@ class Process {
 
  private:
   explicit Process(pid_t id) : id_(id) {}
+  void note_end(int waited);
 
-  pid_t id_;  ///< -1: has ended and was reaped
+  pid_t id_;              ///< -1: has ended and was reaped
+  bool guarded_ = false;  ///< its group is
   int status_ = 0;
 };
 

@@ -12,14 +12,21 @@ double single_step(double size) {
   return std::nextafter(single, std::numeric_limits<float>::infinity()) - single;
 }
 
-ColumnSpread::ColumnSpread(const std::array<double, 4>& numbers)
+bool holds_size_in_single(double value) {
+  using Single = std::numeric_limits<float>;
+  const double size = std::abs(value);
+  return size == 0 || (size >= Single::min() && size <= Single::max());
+}
+
+ColumnSpread::ColumnSpread(const std::array<double, 5>& numbers)
     : count_(static_cast<int64_t>(numbers[0])),
       mean_(numbers[1]),
       squares_(numbers[2]),
-      largest_(numbers[3]) {}
+      largest_(numbers[3]),
+      not_single_(static_cast<int64_t>(numbers[4])) {}
 
-std::array<double, 4> ColumnSpread::numbers() const {
-  return {static_cast<double>(count_), mean_, squares_, largest_};
+std::array<double, 5> ColumnSpread::numbers() const {
+  return {static_cast<double>(count_), mean_, squares_, largest_, static_cast<double>(not_single_)};
 }
 
 void ColumnSpread::add(double value) {
@@ -29,6 +36,7 @@ void ColumnSpread::add(double value) {
   mean_ += difference / static_cast<double>(count_);
   squares_ += difference * (value - mean_);
   largest_ = std::max(largest_, std::abs(value));
+  not_single_ += !holds_size_in_single(value);
 }
 
 double ColumnSpread::deviation() const {
@@ -37,6 +45,7 @@ double ColumnSpread::deviation() const {
 
 bool ColumnSpread::coarse_in_single(double parts) const {
   if (count_ < 2) return false;
+  if (static_cast<double>(not_single_) * parts > static_cast<double>(count_)) return true;
   // Equal values have no spread but that of rounding.
   if (!(deviation() > 4 * std::numeric_limits<double>::epsilon() * largest_)) return false;
   return !(single_step(largest_) <= deviation() / parts);  // NaN beyond float32's range

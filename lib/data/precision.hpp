@@ -14,23 +14,29 @@ namespace fluxsbi::data {
 /// The distance from float32's number nearest to `size` to the next larger one; NaN beyond float32's range.
 double single_step(double size);
 
+/// Whether float32 has a number of about this size with all its digits, or `value` is 0. It loses digits
+/// below 1.2e-38 and has nothing but 0 below 7e-46 and infinity above 3.4e38.
+bool holds_size_in_single(double value);
+
 /// Count, mean, standard deviation and largest size of the finite ones of the values that were added (Welford
-/// 1962).
+/// 1962), and how many are too small or too large for float32.
 class ColumnSpread {
  public:
   ColumnSpread() = default;
   /// What numbers() of another gave.
-  explicit ColumnSpread(const std::array<double, 4>& numbers);
-  std::array<double, 4> numbers() const;
+  explicit ColumnSpread(const std::array<double, 5>& numbers);
+  std::array<double, 5> numbers() const;
   void add(double value);
   double deviation() const;
   /// True where the values differ and float32's numbers at the largest of them are farther apart than a
-  /// `parts`-th of the standard deviation, or end before it.
+  /// `parts`-th of the standard deviation, or end before it, or where more than a `parts`-th of the values
+  /// are not of its size (holds_size_in_single).
   bool coarse_in_single(double parts) const;
 
  private:
   int64_t count_ = 0;
   double mean_ = 0, squares_ = 0, largest_ = 0;
+  int64_t not_single_ = 0;
 };
 
 /// Parts of the spread of a column of simulations that its file keeps apart.

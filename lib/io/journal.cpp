@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 #include <utility>
 
@@ -182,7 +183,17 @@ void Journal::cut() {
   end_ = place_;
 }
 
+// An open file can be written without a folder, until all the work is done and has no place to go.
+void Journal::refuse_lost_folder() const {
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  if (access(folder.empty() ? "." : folder.c_str(), F_OK) == 0 || errno != ENOENT) return;
+  throw core::UserError(path_ +
+                        ": its folder was removed while it was being written, and what was finished "
+                        "with it; make the folder and give the same command again");
+}
+
 void Journal::append(std::span<const std::byte> record) {
+  refuse_lost_folder();
   if (place_ != end_) cut();
   const auto bytes = framed({}, record);
   if (!core::write_all_at(descriptor_.number(), end_, bytes)) {

@@ -49,8 +49,8 @@ class Journal {
   bool at_end() const { return place_ >= end_; }
 
   /// Adds a record behind the last that next() gave or that was added, and drops what followed. Every few
-  /// seconds what was added is flushed to disk. Throws UserError (disk full); the file is then cut back to
-  /// its last whole record.
+  /// seconds what was added is flushed to disk. Throws UserError: disk full, where the file is then cut back
+  /// to its last whole record; or its folder was removed.
   void append(std::span<const std::byte> record);
   /// Puts one record in the place of all there are; a kill at any moment leaves those or this. Throws
   /// UserError (disk full); those then stay.
@@ -67,6 +67,7 @@ class Journal {
   [[noreturn]] void refuse(const std::string& stored, const std::string& description) const;
   [[noreturn]] void fail(const std::string& what) const;
   [[noreturn]] void fail_to_grow(int problem) const;
+  void refuse_lost_folder() const;
 
   std::string path_;
   Kind kind_;

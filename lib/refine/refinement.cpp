@@ -14,6 +14,7 @@
 #include "core/log.hpp"
 #include "core/stop.hpp"
 #include "core/text.hpp"
+#include "data/simulate/program_files.hpp"
 #include "experiment/training_run.hpp"
 #include "io/atomic_file.hpp"
 #include "io/lock.hpp"
@@ -30,11 +31,18 @@ std::string note_of(const std::string& folder) {
   return folder + "/refinement.json";
 }
 
-std::string description_in(const std::string& note) {
+nlohmann::json json_in(const std::string& note) {
   const auto bytes = io::FileSource(note).read_all();
-  return nlohmann::json::parse(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()))
-      .at("description")
-      .get<std::string>();
+  return nlohmann::json::parse(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+// Rounds of two programs in one posterior would be an answer about neither.
+void check_program(const RefinementRequest& request, const std::string& before, const std::string& now) {
+  if (before == now) return;
+  throw core::UserError(
+      request.folder + " was begun by another program (" + before + ") than it is now (" + now +
+      "; the numbers are checksums of files), and a refinement learns all its rounds from one; "
+      "put the program back, name another folder with -o, or begin anew with --force");
 }
 
 // The parts "key value" of two descriptions that differ, for a message.
@@ -53,12 +61,20 @@ std::string first_difference(const std::string& before, const std::string& now) 
 }
 
 // Makes the folder ready for this refinement, which may be there in part.
-void open_folder(const RefinementRequest& request, const std::string& description) {
+void open_folder(const RefinementRequest& request, const RefinementPlan& plan) {
   const std::string note = note_of(request.folder);
+  const std::string& description = plan.description;
+  const std::string program =
+      plan.simulate.simulator.command ? data::program_text(*plan.simulate.simulator.command) : "";
   std::error_code ignored;
   if (fs::exists(note, ignored)) {
-    const std::string before = description_in(note);
-    if (before == description) return;
+    const nlohmann::json json = json_in(note);
+    const auto before = json.at("description").get<std::string>();
+    const auto program_before = json.value("program", program);  // older notes do not hold it
+    if (before == description && (program_before == program || !request.force)) {
+      check_program(request, program_before, program);
+      return;
+    }
     if (!request.force)
       throw core::UserError(request.folder + " holds another refinement (" +
                             first_difference(before, description) +
@@ -66,7 +82,7 @@ void open_folder(const RefinementRequest& request, const std::string& descriptio
     fs::remove_all(fs::path(request.folder) / "rounds");
     fs::remove(fs::path(request.folder) / "model.safetensors");
   }
-  io::write_text(note, nlohmann::json{{"description", description}}.dump(1) + "\n");
+  io::write_text(note, nlohmann::json{{"description", description}, {"program", program}}.dump(1) + "\n");
 }
 
 // "the whole prior", "13 % of the prior", "0.0021 % of the prior"
@@ -158,7 +174,7 @@ void refine(const RefinementRequest& request) {
   fs::create_directories(request.folder, problem);
   if (problem) throw core::UserError("-o " + request.folder + ": cannot be made: " + problem.message());
   const core::FileDescriptor lock = io::lock_folder(request.folder);
-  open_folder(request, plan.description);
+  open_folder(request, plan);
   try {
     run_rounds(request, plan);
   } catch (const core::Stopped&) {

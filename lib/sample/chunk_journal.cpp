@@ -88,7 +88,7 @@ ChunkJournal::~ChunkJournal() {
 }
 
 void ChunkJournal::open() {
-  file_ = std::make_unique<io::Journal>(path_, io::Journal::Kind{"FLXCHK01", "results", "command"},
+  file_ = std::make_unique<io::Journal>(path_, io::Journal::Kind{"FLXCHK02", "results", "command"},
                                         description_, discard_others_);
   core::set_last_words("ended at once; " + path_ +
                        " keeps what was computed, and the same command goes on from there");

@@ -68,6 +68,26 @@ constexpr uintmax_t with_chunks = 20000;  // bytes of a journal; its description
 
 }  // namespace
 
+TEST_CASE("a simulator does not outlive a command that was killed", "[app][durability]") {
+  const TemporaryFolder folder;
+  const std::string pid_file = folder.file("pid");
+  io::write_text(folder.file("sleeps.yaml"), "simulator: {command: \"sleep 600 & echo $! > " + pid_file +
+                                                 "; wait\", deterministic: true}\n"
+                                                 "prior: {kind: normal, mean: [0], scale: [1]}\n");
+  Running command({"simulate", folder.file("sleeps.yaml"), "-n", "10", "-o", folder.file("a.npz")});
+  REQUIRE(wait_until([&] { return bytes_of(pid_file).ends_with('\n'); }));
+  const std::string pid = bytes_of(pid_file);
+  const auto alive = [&] {  // a zombie has ended; whoever adopted it has not looked yet
+    std::ifstream status("/proc/" + pid.substr(0, pid.size() - 1) + "/stat");
+    std::string number, name, state;
+    return static_cast<bool>(status >> number >> name >> state) && state != "Z";
+  };
+  REQUIRE(alive());
+  command.send(SIGKILL);
+  CHECK(command.wait() == 128 + SIGKILL);
+  CHECK(wait_until([&] { return !alive(); }));
+}
+
 TEST_CASE("sampling that was stopped and killed goes on by the same command, and the file is the same",
           "[app][durability]") {
   const TinyPosterior posterior;

@@ -68,6 +68,9 @@ TEST_CASE("a refinement that a signal stopped goes on by the same command and en
   }
   CHECK(whole.validation_loss == parts.validation_loss);
   CHECK(holds(succeed({"info", refined.file("parts")}), "rounds that have finished 2"));
+  // Another program makes another refinement: its rounds would be mixed with those that are there.
+  io::write_text(refined.file("noise.awk"), "NR > 1 { print 5 + $1 }\n");
+  refuses(refined.refine("parts"), "was begun by another program");
 }
 
 TEST_CASE("a refined model warns of other observations than its own", "[app][refine]") {

@@ -11,7 +11,6 @@
 #include "data/errors.hpp"
 #include "data/scratch.hpp"
 #include "data/simulate/noise_check.hpp"
-#include "data/simulate/program_files.hpp"
 #include "data/simulate/simulate.hpp"
 #include "data/simulate/simulate_to_file.hpp"
 #include "io/files.hpp"
@@ -213,18 +212,6 @@ TEST_CASE("rows are only kept for the simulations that are asked for", "[data][c
   request.simulations = 30;
   REQUIRE(simulate_to_file(request).resumed == 20);
   REQUIRE(load(scratch.path("a.npz")).x.size() == 60);
-}
-
-TEST_CASE("the files of a command are those that it runs, not those that it writes", "[data][command]") {
-  const Scratch scratch;
-  const std::string script = scratch.write("sim.py", "print(1)"), data = scratch.write("table.dat", "1"),
-                    log = scratch.write("log.sh", "");
-  const std::string command =
-      "python3 " + script + " --table=" + data + " 2>>" + log + " | cat; sh '" + script + "'";
-  REQUIRE(data::program_files(command) == std::vector<std::string>{script});
-  const std::string before = data::program_text(command);
-  scratch.write("sim.py", "print(2)");
-  REQUIRE(data::program_text(command) != before);
 }
 
 TEST_CASE("noise that repeats or cannot be repeated is noticed", "[data][command][noise]") {

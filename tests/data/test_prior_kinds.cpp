@@ -177,6 +177,22 @@ TEST_CASE("each kind's draws follow its quantiles", "[data][prior][kinds]") {
   }
 }
 
+TEST_CASE("a cut that is far away changes nothing", "[data][prior][kinds]") {
+  const auto whole = prior_of(part("normal", {{"mean", {1}}, {"std", {.1}}}));
+  for (const double far : {1e3, 1e20, 1e300}) {
+    const auto both =
+        prior_of(part("normal", {{"mean", {1}}, {"std", {.1}}, {"low", {-far}}, {"high", {far}}}));
+    const auto upper =
+        prior_of(part("truncated_normal", {{"mean", {1}}, {"std", {.1}}, {"low", {-1}}, {"high", {far}}}));
+    const auto half = prior_of(part("halfnormal", {{"std", {.1}}, {"high", {far}}}));
+    for (const double p : {1e-6, .3, .999}) {
+      CHECK_THAT(both->quantile(0, p), WithinRel(whole->quantile(0, p), 1e-9));
+      CHECK_THAT(upper->quantile(0, p), WithinRel(whole->quantile(0, p), 1e-9));
+      CHECK_THAT(half->quantile(0, p), WithinRel(whole->quantile(0, .5 + p / 2) - 1, 1e-9));
+    }
+  }
+}
+
 TEST_CASE("ends belong to the support, as float32 writes them, too", "[data][prior][kinds]") {
   const auto prior = prior_of(part("uniform", {{"low", {-.7}}, {"high", {.1}}}));
   REQUIRE(static_cast<double>(0.1F) > 0.1);

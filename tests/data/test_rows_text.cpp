@@ -49,6 +49,19 @@ TEST_CASE("decimal commas are no separators", "[data][rows]") {
     CHECK(data::read_rows(text)[0].problem.empty());
 }
 
+TEST_CASE("rows of one number with a decimal comma are known by their zeros and exponents", "[data][rows]") {
+  for (const char* text : {"x\n0,53\n0,05\n", "1,5\n2,0625\n-0,007\n", "1,25\n2,345e-05\n", "0,05,1,2\n"}) {
+    CAPTURE(text);
+    for (const auto& row : data::read_rows(text))
+      CHECK(row.problem.find("commas for decimal points") != std::string::npos);
+  }
+  // Whole numbers, written plainly or all with zeros in front, and rows with points.
+  for (const char* text : {"1,20\n3,0\n", "001,002\n003,014\n", "0.5,05\n", "5,2e3\n", "1, 05\n", "1;05\n"}) {
+    CAPTURE(text);
+    CHECK(data::read_rows(text)[0].problem.empty());
+  }
+}
+
 TEST_CASE("several lines make a row where the config says so", "[data][rows]") {
   const auto rows = data::joined_lines(data::read_rows("a b\n1,2\n\n3\n4,5\nx\n6\n"), 2);
   REQUIRE(rows.size() == 2);
@@ -61,6 +74,8 @@ TEST_CASE("written rows read back the same numbers", "[data][rows]") {
   const std::vector<double> values{0.1f, 0.1, 1.7e9 + 60.5, 1700000000123456789.0};
   const auto text = data::write_rows(std::vector<std::string>{"a", "b"}, values);
   CHECK(text.starts_with("a,b\n0.100000001,0.1\n"));
+  const std::vector<std::string> awkward{"a,b", "say \"c\""};
+  CHECK(data::write_rows(awkward, {}) == "\"a,b\",\"say \"\"c\"\"\"\n");
   const auto rows = data::read_rows(text);
   REQUIRE(rows.size() == 2);
   CHECK(static_cast<float>(rows[0].values[0]) == 0.1f);

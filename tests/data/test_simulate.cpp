@@ -91,6 +91,54 @@ TEST_CASE("a prior that float32 cannot resolve is drawn from in float64", "[data
   }
 }
 
+TEST_CASE("a prior over sizes that float32 lacks is drawn from whole", "[data][simulate]") {
+  data::PriorOptions options;
+  options.kind = data::PriorKind::parameters;
+  options.parameters = data::PriorParts{{{"loguniform", {}, {{"low", {1e-60}}, {"high", {1e-20}}}}}};
+  const auto prior = data::make_prior(options, 1);
+  const data::ThetaDraws draws(*prior, 0);
+  constexpr int rows = 2000;
+  const double four_sd = 4 * 0.5 / std::sqrt(rows);
+  int below = 0;
+  for (int row = 0; row < rows; ++row) {
+    std::vector<double> theta(1);
+    draws.draw(row, theta);
+    below += theta[0] < 1e-40;
+  }
+  CHECK(std::abs(below / static_cast<double>(rows) - 0.5) < four_sd);
+}
+
+TEST_CASE("draws that crowd at an end are not rounded onto it", "[data][simulate]") {
+  data::PriorOptions options;
+  options.kind = data::PriorKind::parameters;
+  options.parameters = data::PriorParts{{{"beta", {}, {{"alpha", {.3}}, {"beta", {.3}}}}}};
+  const auto prior = data::make_prior(options, 1);
+  const data::ThetaDraws draws(*prior, 0);
+  int at_end = 0;
+  for (int row = 0; row < 2000; ++row) {
+    std::vector<double> theta(1);
+    draws.draw(row, theta);
+    at_end += theta[0] == 1;
+  }
+  CHECK(at_end == 0);  // in float32 six are expected
+}
+
+TEST_CASE("x of sizes that float32 lacks is kept in float64", "[data][simulate][command]") {
+  const Scratch scratch;
+  data::SimulateRequest request;
+  request.output = scratch.path("a.npz");
+  request.simulations = 100;
+  request.prior = {data::PriorKind::box, {20}, {60}, {}, {}};
+  request.simulator.command = "awk 'NR > 1 { print \"1e-\" int($1) }'";
+  request.simulator.deterministic = true;
+  request.stop = [] { return 0; };
+  data::simulate_to_file(request);
+  const auto arrays = io::load_arrays(request.output).arrays;
+  const auto theta = arrays.at("theta").to_double(), x = arrays.at("x").to_double();
+  for (size_t row = 0; row < x.size(); ++row)
+    CHECK(std::abs(x[row] / std::pow(10, -std::floor(theta[row])) - 1) < 1e-9);
+}
+
 TEST_CASE("simulations of a command with large offsets keep their digits", "[data][simulate][command]") {
   const Scratch scratch;
   data::SimulateRequest request;
@@ -162,7 +210,13 @@ TEST_CASE("a resumed simulation may have another number of rows", "[data][simula
   stop_after(request, 2);
   request.simulator.workers = 1;
   REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
-  simulate_to_file(request_for(scratch.path("a.npz"), rows));
+  auto other = request_for(scratch.path("a.npz"), rows);
+  if (rows < 2 * 4096) {  // fewer than are kept: the others would be lost with the partial file
+    REQUIRE_USER_ERROR(simulate_to_file(other), says("holds simulations up to row 8191"));
+    REQUIRE(scratch.has("a.npz.partial"));
+    other.force = true;
+  }
+  simulate_to_file(other);
   REQUIRE(scratch.read("a.npz") == scratch.read("whole.npz"));
 }
 
@@ -220,6 +274,15 @@ TEST_CASE("a simulation that cannot begin leaves nothing behind", "[data][simula
   request = request_for(scratch.path("a.npz"), 5);
   request.task.reset();
   REQUIRE_USER_ERROR(simulate_to_file(request), says("simulator.command"));
+  REQUIRE(scratch.empty());
+}
+
+TEST_CASE("a table of theta and x of one name is not begun", "[data][simulate]") {
+  const Scratch scratch;
+  auto request = request_for(scratch.path("a.csv"), 100);
+  request.theta_names = {"a", "b"};
+  request.x_names = {"c", "a"};
+  REQUIRE_USER_ERROR(simulate_to_file(request), says("theta and x both have the name 'a'"));
   REQUIRE(scratch.empty());
 }
 

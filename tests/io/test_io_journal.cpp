@@ -83,3 +83,14 @@ TEST_CASE("a record that replaces all others is the first one, and the lock stay
   CHECK(journal.next() == record("fourth"));
   CHECK_FALSE(journal.next().has_value());
 }
+
+TEST_CASE("a journal whose folder was removed takes no more records", "[io][journal]") {
+  const fluxsbi::test::TemporaryFolder folder;
+  const std::string inner = folder.file("inner");
+  std::filesystem::create_directory(inner);
+  io::Journal journal(inner + "/j", kind, "a: 1\n", false);
+  journal.append(record("first"));
+  std::filesystem::remove_all(inner);
+  CHECK(fluxsbi::test::error_of([&] { journal.append(record("second")); }).find("folder was removed") !=
+        std::string::npos);
+}

@@ -1,5 +1,6 @@
 #include "data/prior/truncated_normal.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -26,6 +27,11 @@ double log_normal_mass(double low, double high) {
 }
 
 double truncated_normal_quantile(double u, double low, double high) {
+  // Beyond `far` lies less than 1e-300 of the probability. The halvings below would not come down to the
+  // scale of the distribution from ends at 1e20, which people write for "no end".
+  constexpr double far = 40;
+  low = std::max(low, std::min(-far, high - far));
+  high = std::min(high, std::max(far, low + far));
   constexpr int halvings = 60;  // leaves 1e-18 of the interval
   const double log_share = std::log(u) + log_normal_mass(low, high);
   double below = low, above = high;

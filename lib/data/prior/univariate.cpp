@@ -66,12 +66,8 @@ class Normal final : public Univariate {
     return log_normal_mass((low - mean_) / std_, (high - mean_) / std_);
   }
   double quantile_between(double u, double low, double high) const override {
-    // The search halves a finite interval; beyond it lies less than 1e-300 of the probability.
-    constexpr double far = 40;
-    const double from = (low - mean_) / std_, to = (high - mean_) / std_;
-    const double begin = std::isinf(from) ? std::min(-far, to - far) : from;
-    const double end = std::isinf(to) ? std::max(far, from + far) : to;
-    return std::clamp(mean_ + std_ * truncated_normal_quantile(u, begin, end), low, high);
+    const double z = truncated_normal_quantile(u, (low - mean_) / std_, (high - mean_) / std_);
+    return std::clamp(mean_ + std_ * z, low, high);
   }
 
  private:

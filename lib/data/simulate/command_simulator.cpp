@@ -44,14 +44,14 @@ size_t most_output(const SimulatorOptions& options) {
 }
 
 std::string reason_of(const core::CommandResult& result, const SimulatorOptions& options, size_t rows,
-                      size_t lines, size_t most) {
+                      const std::vector<ParsedRow>& read, size_t most) {
   if (result.timed_out) {
     return "ran longer than simulator.timeout_seconds = " + core::number_text(options.timeout_seconds);
   }
   if (result.too_long) return "wrote more than " + core::bytes_text(static_cast<double>(most));
   if (result.status > 128) return "ended by signal " + std::to_string(result.status - 128);
   if (result.status != 0) return "exit status " + std::to_string(result.status);
-  const auto wanted = rows * static_cast<size_t>(options.lines);
+  const size_t lines = read.size(), wanted = rows * static_cast<size_t>(options.lines);
   if (lines == wanted) return {};
   if (lines > wanted + lines_beyond)
     return "wrote more than " + std::to_string(lines - 1) + " lines of x for " +
@@ -65,10 +65,14 @@ std::string reason_of(const core::CommandResult& result, const SimulatorOptions&
   const auto text = core::trimmed(std::string_view(result.output).substr(0, result.output.find('\n')));
   if (lines == 0 && !text.empty())
     return wrote + " (its first line is no row of numbers: '" + std::string(text.substr(0, 60)) + "')";
+  const auto words =
+      std::find_if(read.begin(), read.end(), [](const ParsedRow& line) { return !line.problem.empty(); });
+  if (words != read.end())
+    return wrote + "; one of them holds words (" + words->problem +
+           "), which belong on standard error or behind a #";
   if (lines == 0 || lines % rows != 0) return wrote;
   return wrote +
          "; if a simulation takes several lines, set simulator.lines: " + std::to_string(lines / rows);
-  return {};
 }
 
 core::CommandResult run_shell(const core::Command& command) {
@@ -174,7 +178,14 @@ CommandSimulator::CommandSimulator(SimulatorOptions options, std::vector<std::st
       theta_names_(std::move(theta_names)),
       seed_(seed),
       stop_(std::move(stop)),
-      x_dim_(options_.max_length.value_or(x_dim)) {}
+      x_dim_(options_.max_length.value_or(x_dim)) {
+  for (const std::string& name : theta_names_) {
+    if (name.find_first_of("\r\n") == std::string::npos) continue;
+    throw core::UserError("data.names.theta: " + core::quoted(name) +
+                          " holds a line break, and simulator.command reads the names in one line; give it "
+                          "another name");
+  }
+}
 
 CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span<const double> theta) {
   const uint64_t seed = core::derive_seed(seed_, core::Purpose::simulator, static_cast<uint64_t>(first_row));
@@ -206,7 +217,7 @@ CommandSimulator::Attempt CommandSimulator::attempt(int64_t first_row, std::span
   if (result.status == 0 && !result.timed_out) {
     lines = read_rows(result.output, rows * static_cast<size_t>(options_.lines) + lines_beyond + 1);
   }
-  attempt.reason = reason_of(result, options_, rows, lines.size(), most);
+  attempt.reason = reason_of(result, options_, rows, lines, most);
   if (!attempt.reason.empty()) attempt.reason = with_last_lines(attempt.reason, result.error_tail);
   attempt.no_such_command = result.status == 126 || result.status == 127;
   if (!attempt.reason.empty()) return attempt;
@@ -281,6 +292,18 @@ CommandSimulator::Probe CommandSimulator::probe(std::span<const double> theta, i
   return {good ? tried.batch.x : std::vector<double>(), tried.timed_out, tried.batch.stopped};
 }
 
+void CommandSimulator::check_presence(size_t rows, size_t missing, const Attempt& last) {
+  if (missing == 0) {
+    missing_ = 0;
+    return;
+  }
+  if (missing < rows || (rows == 1 && ++missing_ < warned_after)) return;
+  throw core::UserError("simulator.command worked before and is not there any more (" +
+                        last.batch.first_failure +
+                        "); what was finished is kept: put it back and give the same command again. " +
+                        last_words(last.error_tail));
+}
+
 CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<const double> theta) {
   Attempt last;
   for (int64_t tried = 0; tried <= options_.retries; ++tried) {
@@ -294,6 +317,8 @@ CommandSimulator::Attempt CommandSimulator::run_alone(int64_t row, std::span<con
 
 SimulatedBatch CommandSimulator::run(int64_t first_row, std::span<const double> theta) {
   const size_t dim = theta_names_.size(), rows = theta.size() / dim;
+  SimulatedBatch whole;
+  std::string reason;  // why the rows failed together
   if (rows > 1) {
     Attempt together = attempt(first_row, theta);
     if (together.batch.stopped) return together.batch;
@@ -301,13 +326,27 @@ SimulatedBatch CommandSimulator::run(int64_t first_row, std::span<const double> 
       note(together);
       return together.batch;
     }
+    reason = together.reason;
   }
-  SimulatedBatch whole;
+  size_t missing = 0;
   for (size_t row = 0; row < rows; ++row) {
     const Attempt alone = run_alone(first_row + static_cast<int64_t>(row), theta.subspan(row * dim, dim));
     if (alone.batch.stopped) return alone.batch;
     note(alone);
+    missing += alone.no_such_command;
+    check_presence(rows, missing, alone);
     append(whole, alone.batch);
+  }
+  const bool none_failed =
+      std::count(whole.failed.begin(), whole.failed.end(), 0) == std::ssize(whole.failed);
+  if (rows > 1 && none_failed && !said_that_batches_fail_.exchange(true)) {
+    core::log::warning(
+        "rows " + std::to_string(first_row) + " to " +
+        std::to_string(first_row + static_cast<int64_t>(rows) - 1) +
+        " failed together and succeeded each by itself, so simulator.command runs once for each "
+        "row, where one run for " +
+        std::to_string(rows) + " would do. Together: " + reason +
+        ". Let it answer all rows that it is given, or set simulator.batch: 1");
   }
   return whole;
 }

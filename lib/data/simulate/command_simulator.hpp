@@ -49,11 +49,13 @@ class CommandSimulator final : public RowSimulator {
                    int64_t x_dim, std::function<int()> stop);
 
   /// Throws UserError with the command's last words while no row has ever succeeded: for exit status 126 or
-  /// 127 (no such command) at once, else after broken_after failed rows.
+  /// 127 (no such command) at once, else after broken_after failed rows. After a success the command has
+  /// vanished where all rows of a batch end so (of single rows, warned_after one after the other).
   SimulatedBatch run(int64_t first_row, std::span<const double> theta) override;
 
   /// Says that rows have succeeded in an earlier run, so that failures are the rows' own.
   void known_to_work() { succeeded_ = true; }
+  bool has_succeeded() const { return succeeded_; }
 
   /// Runs `rows` copies of a row of theta under a seed; what it gives counts for nothing else.
   struct Probe {
@@ -72,15 +74,18 @@ class CommandSimulator final : public RowSimulator {
   void check_lines(std::span<const ParsedRow> lines, int64_t first_row, SimulatedBatch& batch);
   /// Keeps count until a row has succeeded; throws when the command counts as broken.
   void note(const Attempt& attempt);
+  /// Throws where a command that worked is no longer there. `missing`: of these rows run by themselves.
+  void check_presence(size_t rows, size_t missing, const Attempt& last);
 
   SimulatorOptions options_;
   std::vector<std::string> theta_names_;
   uint64_t seed_;
   std::function<int()> stop_;
-  std::mutex guard_;      ///< of the next two
-  int64_t x_dim_;         ///< 0, or of the first row that succeeded
-  int64_t failures_ = 0;  ///< rows, until one has succeeded
-  std::atomic<bool> succeeded_{false};
+  std::mutex guard_;                 ///< of the next two
+  int64_t x_dim_;                    ///< 0, or of the first row that succeeded
+  int64_t failures_ = 0;             ///< rows, until one has succeeded
+  std::atomic<int64_t> missing_{0};  ///< batches of one row that found no command, one after the other
+  std::atomic<bool> succeeded_{false}, said_that_batches_fail_{false};
 };
 
 }  // namespace fluxsbi::data

@@ -14,6 +14,7 @@
 #include "core/process.hpp"
 #include "core/stop.hpp"
 #include "core/text.hpp"
+#include "data/simulate/program_files.hpp"
 #include "data/simulate/rows_text.hpp"
 #include "data/tasks/task.hpp"
 
@@ -45,7 +46,8 @@ class CommandLikelihood final : public Likelihood {
   CommandLikelihood(std::string file, LikelihoodOptions options, std::vector<std::string> names)
       : file_(std::move(file)), options_(std::move(options)), names_(std::move(names)) {}
   std::string name() const override { return "likelihood.command of " + file_; }
-  std::string text() const override { return *options_.command; }
+  // With what its files hold: a program that was mended does not go on with the weights of the one before.
+  std::string text() const override { return program_text(*options_.command); }
 
  private:
   std::vector<double> compute(std::span<const double> theta, std::span<const double> x) const override {

@@ -54,17 +54,55 @@ bool has_decimal_commas(std::string_view line) {
   return words > 1;
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// "05", of the digits behind a decimal comma: no program writes a whole number with zeros before it, unless
+// it writes all of them so.
+bool has_leading_zero(std::string_view field) {
+  return field.size() > 1 && field[0] == '0' && std::all_of(field.begin(), field.end(), is_digit);
+}
+
+// What stands behind a comma and can only be the fraction of a number: zeros in front, or an exponent behind
+// several digits without a point ("2345e-05").
+bool is_fraction(std::string_view field) {
+  size_t digits = 0;
+  while (digits < field.size() && is_digit(field[digits])) ++digits;
+  if (digits == field.size()) return has_leading_zero(field);
+  return digits > 1 && (field[digits] == 'e' || field[digits] == 'E');
+}
+
+// Lines like "0,05", a number each: read one by one, each would be a row of two whole numbers. Together they
+// show what they are: no point anywhere, and behind commas what only fractions look like.
+bool have_decimal_commas(std::span<const std::string_view> lines) {
+  bool found = false;
+  for (const std::string_view line : lines) {
+    if (line.find('.') != std::string_view::npos) return false;
+    for (size_t at = 0; at < line.size();) {
+      const size_t end = std::min(line.find_first_of(", \t\r", at), line.size());
+      const bool after_comma = at > 0 && line[at - 1] == ',';
+      const std::string_view field = line.substr(at, end - at);
+      if (!after_comma && has_leading_zero(field)) return false;
+      found = found || (after_comma && at > 1 && is_digit(line[at - 2]) && is_fraction(field));
+      at = end + 1;
+    }
+  }
+  return found;
+}
+
 bool is_missing(std::string_view field) {
   constexpr std::array<std::string_view, 7> words{"", "NA", "N/A", "NULL", "null", "None", "missing"};
   return std::find(words.begin(), words.end(), field) != words.end();
 }
 
+ParsedRow with_decimal_commas(std::string_view line) {
+  return {{}, "'" + std::string(line.substr(0, 40)) + "' has commas for decimal points; print points"};
+}
+
 ParsedRow parse(std::string_view line) {
   ParsedRow row;
-  if (has_decimal_commas(line)) {
-    row.problem = "'" + std::string(line.substr(0, 40)) + "' has commas for decimal points; print points";
-    return row;
-  }
+  if (has_decimal_commas(line)) return with_decimal_commas(line);
   for (const auto field : fields_of(line)) {
     const std::optional<double> value =
         is_missing(field) ? std::numeric_limits<double>::quiet_NaN() : core::parse_decimal(field);
@@ -77,11 +115,19 @@ ParsedRow parse(std::string_view line) {
   return row;
 }
 
+// As readers of CSV expect a name with a comma or a quote in it (RFC 4180).
+std::string quoted_name(const std::string& name) {
+  if (name.find_first_of(",\"") == std::string::npos) return name;
+  std::string text = "\"";
+  for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return text + '"';
+}
+
 }  // namespace
 
 std::string write_rows(std::span<const std::string> names, std::span<const double> values) {
   std::string text;
-  for (size_t i = 0; i < names.size(); ++i) text += (i ? "," : "") + names[i];
+  for (size_t i = 0; i < names.size(); ++i) text += (i ? "," : "") + quoted_name(names[i]);
   text += '\n';
   std::array<char, 32> buffer;
   for (size_t i = 0; i < values.size(); ++i) {
@@ -99,6 +145,7 @@ std::string write_rows(std::span<const std::string> names, std::span<const doubl
 
 std::vector<ParsedRow> read_rows(std::string_view text, size_t most) {
   std::vector<ParsedRow> rows;
+  std::vector<std::string_view> lines;  // of the rows
   bool first = true;
   for (size_t at = 0; at < text.size() && rows.size() < most;) {
     const size_t end = std::min(text.find('\n', at), text.size());
@@ -109,8 +156,12 @@ std::vector<ParsedRow> read_rows(std::string_view text, size_t most) {
     ParsedRow row = parse(line);
     const bool header = first && !row.problem.empty() && !has_decimal_commas(line);
     first = false;
-    if (!header) rows.push_back(std::move(row));
+    if (header) continue;
+    rows.push_back(std::move(row));
+    lines.push_back(line);
   }
+  if (!have_decimal_commas(lines)) return rows;
+  for (size_t i = 0; i < rows.size(); ++i) rows[i] = with_decimal_commas(lines[i]);
   return rows;
 }
 

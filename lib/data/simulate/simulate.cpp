@@ -14,6 +14,22 @@ namespace {
 
 constexpr int64_t batch_rows = 4096;
 
+// Whether float32 keeps the draws of a component apart. Below 1e-38 its numbers lose digits and then become
+// 0, and above 3e38 they are infinite, which one of a million simulations must not be. Where draws crowd at
+// an end that is not 0, as a beta's do at 1, a thousandth of them must not be rounded onto it.
+bool within_single(const Prior& prior, size_t component) {
+  constexpr double rare = 1e-6, thousandth = 1e-3;
+  const auto [low, high] = prior.ends(component);
+  for (const double p : {rare, thousandth, 1 - thousandth, 1 - rare}) {
+    const double value = prior.quantile(component, p);
+    if (!holds_size_in_single(value)) return false;
+    const double single = static_cast<float>(value);
+    const bool onto_end = (value > low && single <= low) || (value < high && single >= high);
+    if (onto_end && p >= thousandth && p <= 1 - thousandth) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 ThetaDraws::ThetaDraws(const Prior& prior, uint64_t seed)
@@ -22,7 +38,7 @@ ThetaDraws::ThetaDraws(const Prior& prior, uint64_t seed)
   for (size_t i = 0; i < rounded_.size(); ++i) {
     const double low = prior.quantile(i, share), high = prior.quantile(i, 1 - share);
     const double step = single_step(std::max(std::abs(low), std::abs(high)));
-    rounded_[i] = step <= (high - low) / spread_of_shares / parts_of_simulations;
+    rounded_[i] = step <= (high - low) / spread_of_shares / parts_of_simulations && within_single(prior, i);
   }
 }
 

@@ -73,6 +73,7 @@ class Run {
         done_(static_cast<size_t>(plan.rows)),
         journal_(request.output + ".partial", plan.description, request.force,
                  [this](const JournalRecord& record) { note_earlier(record); }) {
+    refuse_fewer();
     if (request.retry_failed && !request.force) take_over_output();
     if (plan.task) {
       simulator_ = std::make_unique<TaskSimulator>(*plan.task, request.seed);
@@ -81,7 +82,7 @@ class Run {
     const int64_t x_dim = x_dim_ > 0 ? x_dim_ : std::ssize(request.x_names);
     auto command = std::make_unique<CommandSimulator>(request.simulator, plan.theta_names, request.seed,
                                                       x_dim, request.stop);
-    if (outcome_.resumed > outcome_.failed) command->known_to_work();
+    if (outcome_.resumed > outcome_.failed && !expects_success()) command->known_to_work();
     command_ = command.get();
     simulator_ = std::move(command);
   }
@@ -108,11 +109,28 @@ class Run {
   }
 
  private:
+  /// Rows in the journal behind those that are asked for would go with it when the output is written.
+  void refuse_fewer() const {
+    if (beyond_ == 0 || request_.force) return;
+    const std::string partial = request_.output + ".partial";
+    throw core::UserError(partial + " holds simulations up to row " + std::to_string(beyond_ - 1) +
+                          ", and the " + std::to_string(plan_.rows) +
+                          " asked for would drop those behind them; ask for " + std::to_string(beyond_) +
+                          " or more (-n), choose another output, or use --force to drop them");
+  }
+
+  /// Whether rows that are open have as good a chance as those that an earlier run made: draws of a prior do,
+  /// rows of a file may be sorted, and those that failed once may do so again.
+  bool expects_success() const { return plan_.draws && !request_.retry_failed; }
+
   /// Counts the rows of a record that this request asks for.
   void count(int64_t first_row, const std::vector<uint8_t>& failed) {
     for (size_t i = 0; i < failed.size(); ++i) {
       const int64_t row = first_row + static_cast<int64_t>(i);
-      if (row >= plan_.rows) continue;
+      if (row >= plan_.rows) {
+        beyond_ = std::max(beyond_, row + 1);
+        continue;
+      }
       RowState& state = done_[static_cast<size_t>(row)];
       if (state == RowState::open) ++finished_;
       if (state == RowState::failed && !failed[i]) --outcome_.failed;  // tried again
@@ -192,6 +210,7 @@ class Run {
       if (outcome_.failed == finished_) journal_.remove();  // nothing worth keeping
       throw;
     }
+    keep_pending();
   }
 
   void simulate_batch(const Batch& batch) {
@@ -210,11 +229,43 @@ class Run {
     record.x = std::move(simulated.x);
     record.failed = std::move(simulated.failed);
     const std::scoped_lock lock(guard_);
+    if (outcome_.first_failure.empty()) outcome_.first_failure = simulated.first_failure;
+    if (command_ && !command_->has_succeeded()) {
+      pending_.push_back(std::move(record));
+      if (outcome_.resumed > 0) check_chance();
+      return;
+    }
+    keep_pending();
+    keep(record);
+    if (request_.progress) request_.progress(finished_, plan_.rows, outcome_.failed);
+  }
+
+  void keep(const JournalRecord& record) {
     journal_.append(record);
     count(record.first_row, record.failed);
     x_dim_ = std::max(x_dim_, record.x_dim);
-    if (outcome_.first_failure.empty()) outcome_.first_failure = simulated.first_failure;
-    if (request_.progress) request_.progress(finished_, plan_.rows, outcome_.failed);
+  }
+
+  void keep_pending() {
+    for (const JournalRecord& record : pending_) keep(record);
+    pending_.clear();
+  }
+
+  /// An earlier run succeeded, and this one does not, more often than by chance: its surroundings lack
+  /// something. Its failures are not kept, so that the same command runs these rows again.
+  void check_chance() const {
+    constexpr double never = 1e-6;
+    int64_t rows = 0;
+    for (const JournalRecord& record : pending_) rows += std::ssize(record.failed);
+    const double failed =
+        (static_cast<double>(outcome_.failed) + 1) / (static_cast<double>(outcome_.resumed) + 2);
+    if (std::pow(failed, static_cast<double>(rows)) > never) return;
+    throw core::UserError(
+        "simulator.command: " + std::to_string(outcome_.resumed - outcome_.failed) + " of " +
+        std::to_string(outcome_.resumed) + " rows of an earlier run succeeded, and none of the " +
+        std::to_string(rows) + " of this one (" + outcome_.first_failure +
+        "); what was finished is kept: look for what this run lacks or the config changed, and give the same "
+        "command again, or --retry-failed if these rows are to fail");
   }
 
   [[noreturn]] void stop_here() {
@@ -258,9 +309,10 @@ class Run {
   const SimulateRequest& request_;
   const SimulationPlan& plan_;
   std::vector<RowState> done_;
-  int64_t finished_ = 0;
+  int64_t finished_ = 0, beyond_ = 0;  ///< beyond_: the end of kept rows that are not asked for, or 0
   int64_t x_dim_ = 0;
   SimulateOutcome outcome_;
+  std::vector<JournalRecord> pending_;  ///< failed batches of this run, before a row has succeeded
   Journal journal_;
   std::unique_ptr<RowSimulator> simulator_;
   CommandSimulator* command_ = nullptr;  ///< simulator_, where it is a command

@@ -43,13 +43,14 @@ Wide wide_sides(const std::string& output, const Simulations& all,
   Wide wide{!names.empty(), false};
   if (wide.theta)
     core::log::info(output + ": theta is float64, because " + core::list_first(names, 3) +
-                    (names.size() == 1 ? " has" : " have") + " more digits than float32");
+                    (names.size() == 1 ? " has" : " have") + " more digits than float32, or sizes beyond it");
   if (fits_single(all.x)) return wide;
   const auto coarse = coarse_in_single(all.x, static_cast<size_t>(all.x_dim));
   if (!coarse) return wide;
   wide.x = true;
-  core::log::info(output + ": x is float64, because float32 cannot resolve a thousandth of the spread of " +
-                  resolve_names(x_names, "x", all.x_dim)[*coarse]);
+  core::log::info(output + ": x is float64, because float32 cannot resolve " +
+                  resolve_names(x_names, "x", all.x_dim)[*coarse] +
+                  " to a thousandth of its spread, or has no numbers of its size");
   return wide;
 }
 

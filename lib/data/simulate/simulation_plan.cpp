@@ -6,6 +6,7 @@
 #include "config/reader.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
+#include "core/text.hpp"
 #include "data/files/names.hpp"
 #include "data/simulate/command_prior.hpp"
 #include "data/simulate/journal.hpp"
@@ -13,6 +14,7 @@
 #include "data/simulate/simulate.hpp"
 #include "data/simulate/simulation_file.hpp"
 #include "io/atomic_file.hpp"
+#include "io/files.hpp"
 #include "io/output.hpp"
 #include "io/source.hpp"
 
@@ -27,12 +29,21 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// The command, its files, and what it reads and writes: all that rows of one run have in common.
+std::string program_of(const SimulateRequest& request) {
+  std::string text = program_text(*request.simulator.command);
+  if (!request.theta_names.empty()) text += ", names " + core::join(request.theta_names);
+  if (request.simulator.lines > 1) text += ", simulator.lines " + std::to_string(request.simulator.lines);
+  return one_line(text);
+}
+
 void plan_command(const SimulateRequest& request, SimulationPlan& plan) {
   if (!request.simulator.command || request.simulator.command->empty()) {
     throw core::UserError("nothing to simulate: name a built-in task, or set simulator.command and prior");
   }
   plan.batch = request.simulator.batch;
-  plan.program = program_text(*request.simulator.command);
+  plan.program = program_of(request);
+  plan.program_data = data_text(*request.simulator.command);
   const int64_t names = std::ssize(request.theta_names);
   if (request.theta_file) {  // a prior is welcome, but not needed
     plan.dim = std::max(prior_dim(request.prior), names);
@@ -75,6 +86,17 @@ void plan_theta(const SimulateRequest& request, SimulationPlan& plan) {
   }
 }
 
+// A table whose columns share a name cannot be read again.
+void check_columns(const SimulateRequest& request) {
+  if (io::extension_of(request.output) != ".csv") return;
+  for (const auto& name : request.theta_names) {
+    if (std::find(request.x_names.begin(), request.x_names.end(), name) == request.x_names.end()) continue;
+    throw core::UserError("data.names: theta and x both have the name " + core::quoted(name) +
+                          ", and the columns of " + request.output +
+                          " need names of their own; rename one of them, or write .npz or .h5");
+  }
+}
+
 /// The file beside OUT.partial that tells which program makes its rows.
 std::string program_note(const std::string& output) {
   return output + ".partial.program";
@@ -92,6 +114,7 @@ SimulationPlan make_plan(const SimulateRequest& request) {
     throw core::UserError("the number of simulations must be at least 1");
   SimulationPlan plan;
   plan.files = simulation_files(request.output);
+  check_columns(request);
   for (const auto& file : plan.files) io::check_output(file, request.force || request.retry_failed, {});
   if (request.task) {
     if (request.simulator.command) {
@@ -122,17 +145,27 @@ void check_program(const SimulateRequest& request, const SimulationPlan& plan) {
   const std::string partial = request.output + ".partial", note = program_note(request.output);
   if (std::filesystem::exists(partial) && std::filesystem::exists(note)) {
     const auto bytes = io::FileSource(note).read_all();
-    const std::string begun(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    if (begun == plan.program) return;
-    if (!request.force && !request.retry_failed) {
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const std::string begun = text.substr(0, text.find('\n')),
+                      files = text.substr(std::min(begun.size() + 1, text.size()));
+    if (begun == plan.program && files == plan.program_data) return;
+    if (request.force) {
+      Journal(partial, plan.description, true, [](const JournalRecord&) {}).remove();
+    } else if (begun == plan.program) {  // a program may write to these files itself: no reason to stop
+      const auto named = [](const std::string& sums) { return sums.empty() ? std::string("none") : sums; };
+      core::log::warning(partial + " was begun with other files (" + named(files) +
+                         ") than the command names now (" + named(plan.program_data) +
+                         "; the numbers are checksums): if simulations depend on them, rows from before and "
+                         "after the change stand in one file; --force begins anew");
+      return;
+    } else if (!request.retry_failed) {
       throw core::UserError(
           partial + " was begun by another program (" + begun + ") than it is now (" + plan.program +
-          "; the numbers are checksums of files); --retry-failed keeps the rows that succeeded and "
+          "; numbers behind files are checksums); --retry-failed keeps the rows that succeeded and "
           "runs the others with the new program, --force begins anew");
     }
-    if (request.force) Journal(partial, plan.description, true, [](const JournalRecord&) {}).remove();
   }
-  io::write_text(note, plan.program);
+  io::write_text(note, plan.program + "\n" + plan.program_data);
 }
 
 void forget_program(const std::string& output) {

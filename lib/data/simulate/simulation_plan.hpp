@@ -26,8 +26,9 @@ struct SimulationPlan {
   int64_t dim = 0;                  ///< of theta
   int64_t rows = 0;
   std::vector<std::string> theta_names;
-  std::string description;  ///< one line; the same for the same simulations
-  std::string program;      ///< one line; the command and what its files hold, empty for a task
+  std::string description;   ///< one line; the same for the same simulations
+  std::string program;       ///< one line; the command and what its files hold, empty for a task
+  std::string program_data;  ///< one line; the other files that the command names, empty without any
   int64_t batch = 0;
   std::vector<std::string> files;
 

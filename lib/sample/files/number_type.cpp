@@ -68,13 +68,13 @@ std::vector<double> CoarseColumns::state() const {
 }
 
 void CoarseColumns::restore(std::span<const double> state) {
-  core::require(state.size() == 2 + 4 * spreads_.size(), "CoarseColumns: a state of as many columns");
+  core::require(state.size() == 2 + 5 * spreads_.size(), "CoarseColumns: a state of as many columns");
   in_group_ = static_cast<int64_t>(state[0]);
   first_.reset();
   if (state[1] >= 0) first_ = static_cast<int64_t>(state[1]);
   for (size_t j = 0; j < spreads_.size(); ++j) {
-    const double* from = &state[2 + 4 * j];
-    spreads_[j] = data::ColumnSpread({from[0], from[1], from[2], from[3]});
+    const double* from = &state[2 + 5 * j];
+    spreads_[j] = data::ColumnSpread({from[0], from[1], from[2], from[3], from[4]});
   }
 }
 
