@@ -247,6 +247,7 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
     evidence.observations = observe(posterior, rows, needs, request.observed, request.gather);
     read_losses(request.pairs.model, evidence);
     diagnosis.findings = run_tests(tests, evidence, request, kept);
+    for (diagnose::Finding& finding : diagnosis.findings) finding.given = given_text(question);
     diagnose::judge(diagnosis.findings, request.test.level);
     save(request.pairs.folder, diagnosis.findings);
     save_ranks(request.pairs.folder, evidence, request.test.seed);
