@@ -156,6 +156,8 @@ class FolderService {
   // What the result of `name` is of that this command would not make; with `all`, its observations are
   // compared, too.
   std::string differences_of(const std::string& name, bool all) const {
+    if (all && request_.extension == ".npy")
+      return "the file has changed since, and .npy does not say what it holds the samples of";
     try {
       const auto x = all ? observations_in(name).x : std::vector<double>();
       sample::Origin origin;
