@@ -13,6 +13,7 @@
 #include "engine/tile/kernels.hpp"
 #include "experiment/execution.hpp"
 #include "idle_options.hpp"
+#include "number_range.hpp"
 
 namespace fluxsbi::app {
 
@@ -121,7 +122,7 @@ Action declare_bench(CLI::App& app) {
       ->check(CLI::IsMember(model_names()));
   app.add_option("--seconds", settings.seconds, "seconds for each comparison; longer runs scatter less")
       ->capture_default_str()
-      ->check(CLI::Range(0.1, 3600.0));
+      ->check(within(0.1, 3600));
   app.add_option("--batch", settings.batch, "number of rows in a training batch")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 16));

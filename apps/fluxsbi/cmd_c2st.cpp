@@ -109,7 +109,7 @@ Action declare_c2st(CLI::App& app) {
       ->capture_default_str();
   add_seed(app, arguments->options.seed, "seed of the folds and the classifiers");
   app.add_option("--max", arguments->highest, "end with exit code 2 where the score is above this one")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(within(0, 1));
   app.add_flag("--json", arguments->json, "print one JSON object");
   return [arguments] { return c2st(*arguments); };
 }

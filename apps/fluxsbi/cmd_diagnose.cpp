@@ -16,6 +16,7 @@
 #include "core/text.hpp"
 #include "diagnose/finding_json.hpp"
 #include "evidence/diagnosis.hpp"
+#include "evidence/question.hpp"
 #include "experiment/open_posterior.hpp"
 #include "idle_options.hpp"
 #include "number_range.hpp"
@@ -136,11 +137,16 @@ int diagnose_command(DiagnoseArguments arguments, const CLI::App& command) {
   evidence::DiagnosisRequest& request = arguments.request;
   warn_of_idle(request, command);
   request.pairs.model = request.observed.run = arguments.model;
-  if (arguments.folder.empty()) arguments.folder = diagnostics_folder(arguments.model);
-  request.pairs.folder = request.observed.folder = arguments.folder;
   request.pairs.seed = request.test.seed = request.gather.seed;
   request.test.tarp_reference_from_prior = arguments.references == "prior";
   sample::Posterior posterior = experiment::open_posterior(arguments.model, arguments.execution, "float32");
+  // What is found of other conditionals has a folder of its own, beside what is found of theta given x.
+  if (arguments.folder.empty()) {
+    arguments.folder = diagnostics_folder(arguments.model);
+    const std::string own = evidence::folder_name(evidence::make_question(posterior, request.given_names));
+    if (!own.empty()) arguments.folder += "/" + own;
+  }
+  request.pairs.folder = request.observed.folder = arguments.folder;
   request.gather.sampling = posterior.sampling();
   if (arguments.steps) request.gather.sampling.steps = arguments.steps;
   request.gather.progress = [](const std::string& what) { return show_progress(what, "draws"); };
@@ -191,14 +197,15 @@ Action declare_diagnose(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--level", request.test.level,
                  "probability that a right model fails this command, all tests together")
-      ->check(CLI::Range(1e-6, 0.5))
+      ->check(within(1e-6, 0.5))
       ->capture_default_str();
   app.add_option("--steps", arguments->steps, "steps of the sampler (default: the model's)")
       ->check(above_zero());
   add_seed(app, request.gather.seed, "seed of draws, fresh simulations and tests");
   app.add_flag("--json", arguments->json, "print the findings as JSON");
   app.add_option("-o,--output", arguments->folder,
-                 "folder for NAME.json of each test (default: diagnostics in the run folder)");
+                 "folder for NAME.json of each test (default: diagnostics in the run folder, and with "
+                 "--given-names a folder in that)");
   add_execution(app, arguments->execution);
   return [arguments, &app] { return diagnose_command(*arguments, app); };
 }

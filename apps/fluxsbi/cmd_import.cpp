@@ -8,6 +8,7 @@
 #include "core/log.hpp"
 #include "experiment/gensbi_import.hpp"
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 #include "number_range.hpp"
 
 namespace fluxsbi::app {
@@ -26,6 +27,7 @@ int import_command(ImportArguments& arguments) {
   OutputArgument& output = arguments.output;
   if (output.path.empty()) output.path = import.files.name + "_imported.safetensors";
   io::check_output(output.path, output.force, {".safetensors"});
+  io::refuse_overwriting(output.path, {import.files.weights, import.files.config});
   const checkpoint::ModelFile model = experiment::import_gensbi(import);
   checkpoint::save_model(output.path, model);
   core::log::info("wrote " + output.path + " from " + import.files.weights + " and " + import.files.config);

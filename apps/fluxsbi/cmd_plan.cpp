@@ -157,9 +157,9 @@ Action declare_plan(CLI::App& app) {
       ->check(above_zero())
       ->excludes(nodes);
   app.add_option("--hours", arguments->hours, "also say how many machines are done in so many hours")
-      ->check(CLI::Range(1e-3, 1e6));
+      ->check(within(1e-3, 1e6));
   app.add_option("--seconds", arguments->seconds, "seconds for each measurement")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(within(0.1, 3600))
       ->capture_default_str();
   app.add_flag("--json", arguments->json, "print one JSON object");
   add_execution(app, arguments->execution);

@@ -28,6 +28,7 @@
 #include "report/curves.hpp"
 #include "report/findings_figure.hpp"
 #include "report/picture.hpp"
+#include "report/run_folder.hpp"
 
 namespace fluxsbi::app {
 
@@ -185,6 +186,8 @@ report::Figure curves_of_run(const PlotArguments& arguments) {
     throw core::UserError(arguments.input +
                           ": is an ensemble; each member has curves of its own: fluxsbi plot " +
                           arguments.input + "/members/1");
+  if (const std::string remedy = report::remedy_of_rounds(arguments.input); !remedy.empty())
+    throw core::UserError(arguments.input + ": has no training curves" + remedy);
   report::TrainingCurves curves = report::read_metrics(arguments.input + "/metrics.jsonl");
   curves.title = arguments.title;
   return report::curves_figure(curves);

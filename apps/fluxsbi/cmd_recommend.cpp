@@ -13,6 +13,7 @@
 #include "idle_options.hpp"
 #include "io/atomic_file.hpp"
 #include "io/output.hpp"
+#include "io/overwritten_input.hpp"
 
 namespace fluxsbi::app {
 
@@ -50,7 +51,10 @@ int recommend(const RecommendArguments& arguments, const CLI::App& command) {
     std::cout << experiment::recommendation_rules();
     return 0;
   }
-  if (!output.empty()) io::check_output(output, arguments.output.force, {".yaml", ".yml"});
+  if (!output.empty()) {
+    io::check_output(output, arguments.output.force, {".yaml", ".yml"});
+    io::refuse_overwriting(output, {arguments.config});
+  }
   const std::string config = experiment::recommend(given_document(arguments)).yaml();
   if (output.empty()) {
     std::cout << config;

@@ -83,13 +83,19 @@ void open_search(const TuneArguments& arguments, const benchmark::Tuning& tuning
   wanted["pairs"] = std::to_string(tuning.pairs);
   if (fs::exists(arguments.out) && !fs::is_directory(arguments.out))
     throw core::UserError("-o " + arguments.out + ": is a file; name a folder for the search");
-  const std::string path = arguments.out + "/tune.json";
+  const std::string path = arguments.out + "/tune.json", config = arguments.out + "/config.yaml";
+  const bool has_config = fs::exists(config);  // asked first: a search writes tune.json before it
   if (!fs::exists(path)) {
+    if (arguments.table_only)
+      throw core::UserError(arguments.out + " holds no search; leave out --table-only to begin one");
+    if (has_config)
+      throw core::UserError("-o " + arguments.out + " holds a config.yaml that is not a search's, and that " +
+                            "would be lost; name a new folder for the search");
     std::error_code problem;
     fs::create_directories(arguments.out, problem);
     if (problem) io::fail_to_write(arguments.out, problem.value());
-    io::write_text(arguments.out + "/config.yaml", io::read_text(arguments.config));
     io::write_text(path, wanted.dump(1) + "\n");
+    io::write_text(config, io::read_text(arguments.config));
     return;
   }
   const auto there = nlohmann::ordered_json::parse(io::read_text(path), nullptr, false);
@@ -107,6 +113,8 @@ void open_search(const TuneArguments& arguments, const benchmark::Tuning& tuning
           (std::string_view(key) == "trials" ? " differ (--space, --trials or --seed)" : " differs") +
           remedy);
   }
+  if (!has_config && !arguments.table_only)  // killed between the two
+    io::write_text(config, io::read_text(arguments.config));
 }
 
 // The words behind `train` that all trials share.

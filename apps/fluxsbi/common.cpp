@@ -54,7 +54,7 @@ void add_rank_timeout(CLI::App& app, double& seconds) {
          "started by mpirun or srun as several ranks: after so many seconds without a sign of life of "
          "one of them the others end (docs/cluster.md)")
       ->capture_default_str()
-      ->check(CLI::Range(3.0, 86400.0));
+      ->check(within(3, 86400));
 }
 
 void warn_of_rank_timeout(const CLI::App& command) {

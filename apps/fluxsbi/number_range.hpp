@@ -9,6 +9,9 @@ namespace fluxsbi::app {
 CLI::Validator above_zero();
 CLI::Validator at_least_zero();
 
+/// From `low` to `high`, both included. NaN lies in no range, though CLI::Range lets it pass.
+CLI::Validator within(double low, double high);
+
 /// Numbers, of which NaN and infinity are none.
 CLI::Validator finite();
 

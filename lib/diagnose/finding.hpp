@@ -52,6 +52,8 @@ struct Finding {
   std::string meaning_of_pass;  ///< the same if it passes; judge() moves it to `meaning`
   std::string next;             ///< a sentence: what to do; "": nothing
   std::vector<Graph> graphs;
+  /// Of another conditional than the model's own: what was given, "theta_0, x_1"; else "".
+  std::string given = {};
 };
 
 /// Gives every finding that has a p-value its verdict: Holm's procedure (Holm 1979, Scand. J. Statist. 6)

@@ -69,6 +69,7 @@ Json finding_json(const Finding& finding) {
                {"variable", finding.variable},
                {"statistic", finding.statistic},
                {"value", number_json(finding.value)}};
+  if (!finding.given.empty()) json["given"] = finding.given;
   if (!std::isnan(finding.low)) json["low"] = number_json(finding.low);
   if (!std::isnan(finding.high)) json["high"] = number_json(finding.high);
   if (finding.standard_error) json["standard_error"] = number_json(*finding.standard_error);
@@ -192,6 +193,7 @@ Finding finding_of(const Members& members) {
   Finding finding;
   members.read("test", finding.test);
   members.read("variable", finding.variable);
+  members.read("given", finding.given);
   members.read("statistic", finding.statistic);
   members.read("value", finding.value);
   members.read("low", finding.low);

@@ -28,11 +28,12 @@ constexpr int user_error = static_cast<int>(core::ExitCode::user_error);
 // Launchers end all ranks as soon as one has failed: rank 0, which says why, comes first.
 constexpr auto head_start = std::chrono::seconds(1);
 
-// For what each rank finds out by itself: rank 0 says it.
+// For what each rank finds out by itself. Rank 0 says it at once, whereupon launchers end the others. One
+// that still lives then is alone, with variables that are left over from elsewhere, and says it itself.
 [[noreturn]] void refuse(const core::Launch& launch, const std::string& what) {
-  if (launch.rank == 0) throw core::UserError(what);
-  std::this_thread::sleep_for(head_start);
-  throw SaidElsewhere(user_error);
+  constexpr auto patience = std::chrono::seconds(3);
+  if (launch.rank > 0) std::this_thread::sleep_for(patience);
+  throw core::UserError(what);
 }
 
 // Beside the program, unless a variable names it.

@@ -27,7 +27,7 @@ class SaidElsewhere : public std::runtime_error {
 /// The ranks of this process's launcher; a process by itself where none started it, or where it started one
 /// rank alone. Ranks other than 0 show errors alone from here on, each with its rank before it; threads are
 /// divided among the ranks of a host that share its cores, unless OMP_NUM_THREADS says how many. Throws
-/// UserError on rank 0 and SaidElsewhere on the others: launcher variables without a launcher, a launcher
+/// UserError, on other ranks than 0 after some seconds: launcher variables without a launcher, a launcher
 /// that MPI does not know, a program without the MPI plug-in.
 std::shared_ptr<Communicator> open_ranks(double most_silence = default_silence);
 

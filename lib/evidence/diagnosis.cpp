@@ -12,6 +12,7 @@
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
+#include "data/json_text.hpp"
 #include "diagnose/finding_json.hpp"
 #include "diagnose/ranks.hpp"
 #include "evidence/kept_diagnosis.hpp"
@@ -21,6 +22,7 @@
 #include "io/atomic_file.hpp"
 #include "io/npz.hpp"
 #include "report/curves.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::evidence {
 
@@ -155,6 +157,9 @@ void save_ranks(const std::string& folder, const diagnose::Evidence& evidence, u
     arrays["log_prob_draws"] = io::Array::from(std::span<const double>(evidence.log_samples),
                                                {evidence.pairs, evidence.density_draws});
   }
+  std::string names;
+  for (const std::string& name : evidence.names) names += (names.empty() ? "" : ",") + data::json_text(name);
+  arrays["names"] = sample::text_array("[" + names + "]");
   io::save_npz((fs::path(folder) / "pit.npz").string(), arrays);
 }
 
@@ -247,6 +252,7 @@ Diagnosis diagnose_model(sample::Posterior& posterior, DiagnosisRequest request)
     evidence.observations = observe(posterior, rows, needs, request.observed, request.gather);
     read_losses(request.pairs.model, evidence);
     diagnosis.findings = run_tests(tests, evidence, request, kept);
+    for (diagnose::Finding& finding : diagnosis.findings) finding.given = given_text(question);
     diagnose::judge(diagnosis.findings, request.test.level);
     save(request.pairs.folder, diagnosis.findings);
     save_ranks(request.pairs.folder, evidence, request.test.seed);

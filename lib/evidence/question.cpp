@@ -1,11 +1,15 @@
 #include "evidence/question.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <cstdio>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "data/files/given.hpp"
 #include "data/files/names.hpp"
 #include "experiment/draw_densities.hpp"
+#include "io/atomic_file.hpp"
 
 namespace fluxsbi::evidence {
 
@@ -18,7 +22,7 @@ Question make_question(const sample::Posterior& posterior, const std::vector<std
   std::fill_n(question.mask.begin(), theta_tokens, uint8_t{0});
   if (!given_names.empty()) {
     const auto asked = experiment::mask_of_names(given_names, tokens);
-    question.theta_given_x = asked == question.mask;
+    question.theta_given_x = question.own = asked == question.mask;
     question.mask = asked;
   }
   if (shape.x_dim == 0 && given_names.empty()) question.theta_given_x = false;  // the joint distribution
@@ -40,6 +44,27 @@ Question make_question(const sample::Posterior& posterior, const std::vector<std
     names.push_back(features[i]);
   }
   return question;
+}
+
+std::string given_text(const Question& question) {
+  return question.own ? "" : core::join(question.given_names);
+}
+
+std::string folder_name(const Question& question) {
+  if (question.own) return "";
+  constexpr size_t longest = 100;
+  const std::string words = core::join(question.given_names, "_");
+  std::string name = "given_" + words.substr(0, longest);
+  bool same = words.size() <= longest;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.' || c == '_') continue;
+    c = '_';
+    same = false;
+  }
+  if (same) return name;
+  char sum[16];
+  std::snprintf(sum, sizeof sum, "-%08x", io::crc32(std::as_bytes(std::span(words))));
+  return name + sum;
 }
 
 std::vector<double> features_of(const Pairs& pairs, std::span<const size_t> chosen) {

@@ -172,6 +172,8 @@ class Collector {
     if (pit.empty()) return;
     content_.pit = load_pit(pit);
     const int64_t d = content_.pit->shape[1];
+    content_.pit_names = names_of_pit(pit);  // of whatever was inferred, which need not be theta
+    if (std::ssize(content_.pit_names) == d) return;
     content_.pit_names = d == std::ssize(all_names_) ? all_names_ : data::default_names("theta", d);
   }
 

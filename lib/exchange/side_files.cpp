@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "checkpoint/model_file.hpp"
 #include "config/reader.hpp"
 #include "core/error.hpp"
@@ -250,6 +252,19 @@ Numbers load_pit(const std::string& path) {
                           "; PIT values lie between 0 and 1 (divide ranks by the number of draws + 1)");
   if (set.rows == 0) throw core::UserError("--pit " + path + " holds no finite pair");
   return {{set.rows, d}, std::move(set.values)};
+}
+
+std::vector<std::string> names_of_pit(const std::string& path) {
+  if (io::extension_of(path) != ".npz") return {};
+  const auto arrays = io::load_arrays(path).arrays;
+  const auto names = arrays.find("names");
+  if (names == arrays.end() || names->second.dtype != io::DType::u8) return {};
+  const auto& bytes = names->second.bytes;
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  const auto list = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+  const bool good = list.is_array() &&
+                    std::all_of(list.begin(), list.end(), [](const auto& name) { return name.is_string(); });
+  return good ? list.get<std::vector<std::string>>() : std::vector<std::string>();
 }
 
 std::string pit_file_of_run(const std::string& run) {

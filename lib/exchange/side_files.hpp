@@ -33,6 +33,8 @@ Numbers load_predictive(const std::string& path, const Kept& kept, const diagnos
 
 /// PIT values [pairs, d] in [0, 1]; rows that are not finite are left out, and a line says how many.
 Numbers load_pit(const std::string& path);
+/// The names of their columns, which `diagnose` writes beside them; none where the file tells none.
+std::vector<std::string> names_of_pit(const std::string& path);
 
 /// The first of a run's diagnostics/*.npz, by name, that holds `pit`; empty if none does.
 std::string pit_file_of_run(const std::string& run);

@@ -5,6 +5,7 @@
 
 #include "config/reader.hpp"
 #include "core/log.hpp"
+#include "core/write_failure.hpp"
 #include "io/atomic_file.hpp"
 
 namespace fluxsbi::experiment {
@@ -86,9 +87,12 @@ void KeptWork::fail(const core::UserError& problem) const {
     if (journal_) journal_->flush();
   } catch (const core::UserError&) {  // what was kept before stays
   }
-  if (!journal_ || !journal_->begun() || what.find(remedy) != std::string::npos) throw core::UserError(what);
-  throw core::UserError(what + ". What was finished is kept in " + journal_->path() + "; " + remedy +
-                        " where this one stopped");
+  const bool said = !journal_ || !journal_->begun() || what.find(remedy) != std::string::npos;
+  const std::string text = said ? what
+                                : what + ". What was finished is kept in " + journal_->path() + "; " +
+                                      remedy + " where this one stopped";
+  if (dynamic_cast<const core::WriteFailure*>(&problem) != nullptr) throw core::WriteFailure(text);
+  throw core::UserError(text);
 }
 
 }  // namespace fluxsbi::experiment

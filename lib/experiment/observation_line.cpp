@@ -125,6 +125,14 @@ void add_number(std::string& text, Number value) {
 
 }  // namespace
 
+std::string id_of(const std::string& line) {
+  const json value = json::parse(line, nullptr, false);
+  if (!value.is_object()) return "";
+  const auto id = value.find("id");
+  const bool good = id != value.end() && (id->is_string() || id->is_number_integer());
+  return good ? id->dump() : "";
+}
+
 ObservationLine parse_observation(const std::string& line) {
   if (is_json(line)) {
     const json value = parsed(line);
@@ -160,10 +168,11 @@ io::Array parse_observations(const std::string& text) {
 std::optional<std::vector<std::string>> head_of(const std::string& line) {
   if (is_json(line)) return {};
   auto fields = fields_of(line);
-  const bool named = std::any_of(fields.begin(), fields.end(), [](const std::string& field) {
-    return !field.empty() && !core::parse_number(field);
+  const auto empty = [](const std::string& field) { return field.empty(); };
+  const bool numbers = std::any_of(fields.begin(), fields.end(), [](const std::string& field) {
+    return !field.empty() && core::parse_number(field);
   });
-  if (!named) return {};
+  if (numbers || std::all_of(fields.begin(), fields.end(), empty)) return {};
   return fields;
 }
 

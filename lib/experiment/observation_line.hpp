@@ -25,11 +25,14 @@ struct ObservationLine {
 /// with commas, semicolons, tabs or blanks between them. Throws UserError.
 ObservationLine parse_observation(const std::string& line);
 
+/// JSON of the "id" of a line that may be bad otherwise; "" where it tells none.
+std::string id_of(const std::string& line);
+
 /// The values of JSON as an array: one observation, {"x": ...}, or a list of either. Throws UserError, also
 /// for "n", "seed" and "row", which are those of the command for the rows of a file.
 io::Array parse_observations(const std::string& text);
 
-/// Whether the line is a head of names, not of numbers: its fields.
+/// The fields of a line that is a head of names: none of them is a number.
 std::optional<std::vector<std::string>> head_of(const std::string& line);
 
 /// Draws [n, size] as a JSON list of lists, null where not filled; of float32's numbers as few digits as give

@@ -155,17 +155,15 @@ std::unique_ptr<Weigher> weigher_of(sample::Posterior& posterior, const Sampling
 }
 
 // What else than seed and model is the same for all shards of one run.
-std::string shared_work(const AskedRows& all, const sample::SamplingOptions& options,
-                        const WeightedChoice* choice) {
+WorkDescription shared_work(std::span<const double> values, const sample::SamplingOptions& options) {
   const sample::SamplingOptions defaults;
   sample::SamplingOptions deciding = options;
   deciding.chunk = defaults.chunk;
   deciding.memory_gb = defaults.memory_gb;
   WorkDescription work;
-  work.add("values of all rows", all.values);
+  work.add("values of all rows", values);
   work.add(deciding);
-  if (choice) add_weights(work, *choice);
-  return work.text();
+  return work;
 }
 
 // What the samples are of, where that is not the model's posterior (sample::Origin).
@@ -195,7 +193,9 @@ sample::Origin origin_of(const sample::Posterior& posterior, const SamplingReque
   origin.x_names = posterior.x_names();
   origin.members = choice ? 1 : posterior.members();  // weights mix the members' draws
   origin.target = target_of(request, all.rows, choice, options);
-  origin.work = shared_work(all, options, choice);
+  WorkDescription work = shared_work(all.values, options);
+  if (choice) add_weights(work, *choice);
+  origin.work = work.text();
   return origin;
 }
 
@@ -285,6 +285,10 @@ std::string writer_state(const std::string& state) {
 }
 
 }  // namespace
+
+std::string work_of_samples(std::span<const double> values, const sample::SamplingOptions& options) {
+  return shared_work(values, options).text();
+}
 
 SamplingOutcome sample_to_file(sample::Posterior& posterior, const SamplingRequest& request,
                                const sample::SamplingOptions& asked, const sample::Progress& progress) {

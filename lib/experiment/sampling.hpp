@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "experiment/weighing.hpp"
@@ -39,6 +40,9 @@ struct SamplingOutcome {
   double acceptance = 1;  ///< share of the draws that lay inside the prior's support
   double seconds = 0;     ///< of the sampling alone, in this run
 };
+
+/// Origin::work of samples given `values`, of all rows: what else than seed and model decides them.
+std::string work_of_samples(std::span<const double> values, const sample::SamplingOptions& options);
 
 /// Reads, and writes samples while they are drawn: memory does not grow with their number. Logs what of theta
 /// and x the samples are of where no file says it. Warns of rows unlike the training data. Throws UserError

@@ -14,6 +14,7 @@
 #include "core/error.hpp"
 #include "core/io_problem.hpp"
 #include "core/log.hpp"
+#include "core/memory.hpp"
 #include "core/stop.hpp"
 #include "core/system.hpp"
 #include "core/text.hpp"
@@ -24,6 +25,7 @@
 #include "experiment/observation_line.hpp"
 #include "experiment/watch.hpp"
 #include "sample/files/sample_file.hpp"
+#include "sample/files/sample_head.hpp"
 #include "sample/mixture.hpp"
 #include "sample/rejection.hpp"
 
@@ -114,8 +116,8 @@ class LineService {
     ordered_json reply{{"id", row_}};
     try {
       if (!core::is_utf8(text)) throw core::UserError("is not UTF-8 text; send JSON or numbers");
-      ObservationLine line = parse_observation(text);
-      if (!line.id.empty()) reply["id"] = ordered_json::parse(line.id);
+      if (const std::string id = id_of(text); !id.empty()) reply["id"] = ordered_json::parse(id);
+      const ObservationLine line = parse_observation(text);
       if (request_.folder.empty()) {
         to_output(line, reply);
       } else {
@@ -136,15 +138,24 @@ class LineService {
     sample::Samples samples;
   };
 
+  data::Observations observed(const ObservationLine& line, const std::string& name) const {
+    data::Observations observed =
+        data::observations_of(line.x, name, posterior_.shape(), posterior_.x_names(), posterior_.joint());
+    if (observed.rows != 1)
+      throw core::UserError(name + " holds " + std::to_string(observed.rows) + " rows; send one a line");
+    return observed;
+  }
+
   Drawn draw(const ObservationLine& line, const std::string& name) {
     Drawn drawn;
-    drawn.observed =
-        data::observations_of(line.x, name, posterior_.shape(), posterior_.x_names(), posterior_.joint());
-    if (drawn.observed.rows != 1)
-      throw core::UserError(name + " holds " + std::to_string(drawn.observed.rows) +
-                            " rows; send one a line");
+    drawn.observed = observed(line, name);
     check_observations(posterior_, drawn.observed.x, {0, 1}, name, false);
     const int64_t draws = line.draws.value_or(request_.draws);
+    // The draws, and twice their text.
+    const double bytes = static_cast<double>(posterior_.shape().theta_size()) * 32;
+    core::require_memory(static_cast<double>(draws) * bytes,
+                         name + " with " + std::to_string(draws) + " draws",
+                         "ask for fewer (\"n\"), or take `fluxsbi sample`, which writes while it draws");
     const sample::Amount amount{1, draws, line.seed.value_or(request_.seed),
                                 line.row.value_or(line.seed ? 0 : row_)};
     posterior_.with_drawing(
@@ -181,23 +192,36 @@ class LineService {
   void to_folder(const ObservationLine& line, ordered_json& reply) {
     const double begin = core::steady_seconds();
     const std::string file = request_.folder + "/" + stem_of(reply["id"]) + request_.extension;
-    reply["draws"] = line.draws.value_or(request_.draws);
+    const std::string name = "observation " + reply["id"].dump();
+    std::optional<double> acceptance;
     std::error_code ignored;
     const bool exists = !request_.force && std::filesystem::exists(file, ignored);
     if (exists) {
-      reply["exists"] = true;
+      refuse_other(line, file, name);
     } else {
-      const Drawn drawn = draw(line, "observation " + reply["id"].dump());
+      const Drawn drawn = draw(line, name);
       save(line, drawn, file);
-      reply["acceptance"] = acceptance_of(drawn.samples);
+      acceptance = acceptance_of(drawn.samples);
     }
+    reply["draws"] = line.draws.value_or(request_.draws);
+    if (exists) reply["exists"] = true;
+    if (acceptance) reply["acceptance"] = *acceptance;
     reply["seconds"] = core::steady_seconds() - begin;
     reply["file"] = file;
     out_ << text_of(reply) << std::endl;
   }
 
-  void save(const ObservationLine& line, const Drawn& drawn, const std::string& file) const {
-    const data::DataShape& shape = posterior_.shape();
+  // A file of that name must hold the samples of this very observation.
+  void refuse_other(const ObservationLine& line, const std::string& file, const std::string& name) const {
+    const std::vector<double> x = observed(line, name).x;
+    const std::string differences =
+        sample::differences_of_samples(file, origin_of(line, x), line.draws.value_or(request_.draws), x);
+    if (!differences.empty())
+      throw core::UserError(file + " is there and holds other samples: " + differences +
+                            "; give another id or another folder, or --force to replace it");
+  }
+
+  sample::Origin origin_of(const ObservationLine& line, std::span<const double> x) const {
     sample::Origin origin;
     origin.seed = line.seed.value_or(request_.seed);
     origin.model = posterior_.identity();
@@ -205,9 +229,15 @@ class LineService {
     origin.theta_names = posterior_.theta_names();
     origin.x_names = posterior_.x_names();
     origin.members = posterior_.members();
+    origin.work = work_of_samples(x, options_);
+    return origin;
+  }
+
+  void save(const ObservationLine& line, const Drawn& drawn, const std::string& file) const {
+    const data::DataShape& shape = posterior_.shape();
     sample::save_samples(file, drawn.samples,
-                         {sample::Question::Kind::x, drawn.observed.x, shape.x_dim, shape.x_channels}, origin,
-                         request_.number_type);
+                         {sample::Question::Kind::x, drawn.observed.x, shape.x_dim, shape.x_channels},
+                         origin_of(line, drawn.observed.x), request_.number_type);
   }
 
   static std::string stem_of(const ordered_json& id) {

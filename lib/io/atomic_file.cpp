@@ -21,6 +21,7 @@
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
 #include "core/io_problem.hpp"
+#include "core/write_failure.hpp"
 
 namespace fluxsbi::io {
 
@@ -106,7 +107,7 @@ void flush_folder_of(const std::string& path) {
 }
 
 void fail_to_write(const std::string& path, int error_number) {
-  throw core::UserError(path + ": cannot be written: " + core::io_problem(error_number));
+  throw core::WriteFailure(path + ": cannot be written: " + core::io_problem(error_number));
 }
 
 AtomicFile::AtomicFile(std::string path) : path_(link_target(path)) {

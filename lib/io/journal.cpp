@@ -14,6 +14,7 @@
 #include "core/error.hpp"
 #include "core/io_problem.hpp"
 #include "core/system.hpp"
+#include "core/write_failure.hpp"
 #include "io/atomic_file.hpp"
 #include "io/lock.hpp"
 
@@ -109,7 +110,7 @@ std::string description_differences(const std::string& stored, const std::string
 }
 
 void Journal::fail(const std::string& what) const {
-  throw core::UserError(path_ + ": " + what + ": " + core::io_problem(errno));
+  throw core::WriteFailure(path_ + ": " + what + ": " + core::io_problem(errno));
 }
 
 Journal::Journal(std::string path, const Kind& kind, const std::string& description, bool discard_others)
@@ -207,7 +208,7 @@ void Journal::append(std::span<const std::byte> record) {
 }
 
 void Journal::fail_to_grow(int problem) const {
-  throw core::UserError(
+  throw core::WriteFailure(
       path_ + ": cannot be written: " + core::io_problem(problem) +
       ". What was finished is kept in it; the same command then continues where this one stopped");
 }

@@ -34,7 +34,8 @@ std::string_view word_of(Verdict verdict) {
 }
 
 std::string name_of(const Finding& finding) {
-  return finding.test + (finding.variable.empty() ? "" : ", " + finding.variable);
+  return finding.test + (finding.variable.empty() ? "" : ", " + finding.variable) +
+         (finding.given.empty() ? "" : ", given " + finding.given);
 }
 
 std::string bounds_of(const Finding& finding) {
@@ -56,7 +57,9 @@ HtmlTable table_of(const Findings& findings, const std::string& caption) {
       {{"test", false}, {"of", false}, {"verdict", false}, {"statistic", false}, {"value"}, {"right"}, {"p"}},
       {}};
   for (const Finding* finding : findings)
-    table.rows.push_back({finding->test, finding->variable.empty() ? "all" : finding->variable,
+    table.rows.push_back({finding->test,
+                          (finding->variable.empty() ? "all" : finding->variable) +
+                              (finding->given.empty() ? "" : " given " + finding->given),
                           std::string(word_of(finding->verdict)), finding->statistic, value_of(*finding),
                           bounds_of(*finding), finding->p_value ? core::brief_text(*finding->p_value) : ""});
   return table;

@@ -269,12 +269,19 @@ std::string shell_word(const std::string& word) {
   return quoted + "'";
 }
 
+std::string remedy_of_rounds(const std::string& folder) {
+  int64_t last = 0;
+  const auto round = [&](int64_t number) { return fs::path(folder) / "rounds" / std::to_string(number); };
+  while (is_file(round(last + 1) / "config.yaml")) ++last;
+  return last == 0 ? "" : "; the rounds of a refinement are run folders: give " + round(last).string();
+}
+
 ReportContent read_run(const std::string& run) {
   const fs::path folder(run);
   std::error_code ignored;
   if (!fs::exists(folder, ignored)) throw core::UserError(run + ": does not exist; check the path");
   if (!is_file(folder / "config.yaml"))
-    throw core::UserError(run + ": is not a run folder: it holds no config.yaml");
+    throw core::UserError(run + ": is not a run folder: it holds no config.yaml" + remedy_of_rounds(run));
   ReportContent content;
   content.title = name_of_run(folder);
   content.made = "Made " + now_text() + " by " + program_text() + ".";

@@ -33,6 +33,9 @@ void add_samples(ReportContent& content, const std::string& run, const SamplesRe
 std::string agreement_sentence(const sample::Disagreement& row, int64_t members,
                                const std::vector<std::string>& names);
 
+/// "; ... give OUT/rounds/3" for a folder of `refine`, whose rounds are run folders; "" for any other.
+std::string remedy_of_rounds(const std::string& folder);
+
 /// A word as a shell takes it: in single quotes where it holds more than letters, digits and harmless signs.
 std::string shell_word(const std::string& word);
 

@@ -10,6 +10,7 @@
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
 #include "io/npz.hpp"
+#include "io/text_file.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
@@ -150,7 +151,11 @@ TEST_CASE("diagnose answers for any conditional of a joint model", "[app][diagno
   CHECK(outcome.code != 1);
   CHECK(holds(outcome.output, "x_1"));
   CHECK(holds(outcome.output, "theta_0"));
-  CHECK_FALSE(holds(outcome.output, "theta_1"));
+  const std::string own = trained.file("run/diagnostics"), other = own + "/given_theta_1_x_0";
+  CHECK(nlohmann::json::parse(io::read_text(other + "/sbc.json")).at(0).at("given") == "theta_1, x_0");
+  CHECK(exists(other + "/pit.npz"));
+  CHECK_FALSE(exists(own + "/sbc.json"));  // what a report shows as the tests of theta given x
+  CHECK_FALSE(exists(own + "/pit.npz"));
   refuses(trained.diagnose({"--given-names", "theta_1,theta_1"}), "stands twice");
   refuses(trained.diagnose({"--given-names", "theta_7"}), "the model knows no column 'theta_7'");
 }

@@ -6,6 +6,7 @@
 #include "app/expect.hpp"
 #include "io/atomic_file.hpp"
 #include "io/source.hpp"
+#include "io/text_file.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
@@ -112,6 +113,12 @@ TEST_CASE("numbers that are none are named with their option", "[app][mistake]")
   for (const char* seed : {"-1", "1e3", "0x10", ""})
     refuses({"sample", "run", "--x", "x.npz", "-n", "5", "--seed", seed, "-o", "a.npz"},
             "must be a whole number from 0 on");
+  // No verdict of `diagnose` fails at a level that is no number, and no score is above such a bound.
+  for (const char* number : {"nan", "0", "0.6"})
+    refuses({"diagnose", "run", "--level", number}, "must be from 1e-06 to 0.5, found");
+  refuses({"c2st", "a.npz", "b.npz", "--max", "nan"}, "must be from 0 to 1, found 'nan'");
+  refuses({"bench", "--seconds", "nan"}, "must be from 0.1 to 3600, found 'nan'");
+  refuses({"plan", "run", "--hours", "nan"}, "must be from 0.001 to 1e+06, found 'nan'");
 }
 
 TEST_CASE("what the command reads is not written over, even with --force", "[app][mistake]") {
@@ -124,6 +131,10 @@ TEST_CASE("what the command reads is not written over, even with --force", "[app
   refuses({"merge", samples, "-o", samples, "--force"}, "would be lost");
   refuses({"export", samples, "--row", "0", "-o", samples, "--force"}, "would be lost");
   refuses({"simulate", "two_moons", "--theta", samples, "-o", samples, "--force"}, "would be lost");
+  const std::string config = drawn.at("data.yaml");
+  io::write_text(config, "data: {task: two_moons, simulations: 1000}\n");
+  refuses({"recommend", config, "-o", config, "--force"}, "would be lost");
+  CHECK(io::read_text(config).starts_with("data: "));
   CHECK(bytes_of(x) == x_before);
   CHECK(bytes_of(samples) == samples_before);
   succeed(drawn.sample({"-o", samples, "--force"}));  // an earlier result is what --force is for

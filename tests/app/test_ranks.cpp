@@ -284,7 +284,9 @@ TEST_CASE("launcher variables without ranks, and ranks without MPI, are told of 
   refuse({"env", "SLURM_PROCID=0", "SLURM_NTASKS=2", "FLUXSBI_MPI_PLUGIN=/nowhere.so"}, train,
          "srun has started 2 processes, but the MPI plug-in /nowhere.so is not there");
   need_mpirun();
-  refuse({"env", "SLURM_PROCID=0", "SLURM_NTASKS=2"}, train, "the variables are left over from elsewhere");
+  for (const std::string rank : {"0", "1"})
+    refuse({"env", "SLURM_PROCID=" + rank, "SLURM_NTASKS=2"}, train,
+           "the variables are left over from elsewhere");
   refuse({"env", "FLUXSBI_MPI_PLUGIN=/nowhere.so", "mpirun", "-n", "2"}, train,
          "mpirun (Open MPI) has started 2 processes, but the MPI plug-in /nowhere.so is not there");
   Words ensemble = train;

@@ -197,6 +197,90 @@ TEST_CASE("files that appear in a folder are answered as by the command, and bad
   CHECK(fs::last_write_time(streamed.at("out/a.npz")) == answered);
 }
 
+TEST_CASE("a result of other work is not taken for an answer", "[app][stream][watch]") {
+  const Streamed streamed;
+  for (const char* folder : {"in", "out", "ids"}) fs::create_directory(streamed.at(folder));
+  const auto put = [&](const std::string& name, const std::string& text) {
+    io::write_text(streamed.at(name), text);
+    fs::rename(streamed.at(name), streamed.at("in/" + name));
+  };
+  const auto service = [&](const std::string& seed) {
+    return std::vector<std::string>{
+        "sample", streamed.at("run"), "--watch", streamed.at("in"), "-n", "50", "--solver",
+        "euler",  "--steps",          "1",       "--seed",          seed, "-o", streamed.at("out")};
+  };
+  const std::string result = streamed.at("out/a.npz"), problem = streamed.at("out/a.error");
+  const auto stop = [](Running& running) {
+    running.send(SIGTERM);
+    CHECK(running.wait() == 75);
+  };
+
+  put("a.csv", "x_0,x_1\n0.1,0.2\n");
+  io::write_text(streamed.at("late.csv"), "x_0,x_1\n0.3,0.3\n");  // older than the result, when it comes
+  {
+    Running first(service("0"));
+    REQUIRE(wait_until([&] { return fs::exists(result); }));
+    const std::string before = file_bytes(result);
+    fs::rename(streamed.at("late.csv"), streamed.at("in/a.csv"));
+    REQUIRE(wait_until([&] { return fs::exists(problem); }));
+    CHECK(holds(file_bytes(problem), "the observations are others"));
+    CHECK(file_bytes(result) == before);
+    fs::remove(result);
+    REQUIRE(wait_until([&] { return fs::exists(result) && !fs::exists(problem); }));
+    CHECK(file_bytes(result) != before);
+    stop(first);
+  }
+  {
+    Running other(service("4"));
+    REQUIRE(wait_until([&] { return fs::exists(problem); }));
+    CHECK(holds(file_bytes(problem), "seed is 0 there and 4 here"));
+    stop(other);
+  }
+  {
+    Running same(service("0"));
+    CHECK(wait_until([&] { return !fs::exists(problem); }));
+    stop(same);
+  }
+
+  const auto lines = shell(
+      "printf '{\"id\": \"a\", \"x\": [0.1, 0.2]}\\n{\"id\": \"a\", \"x\": [0.3, 0.2]}\\n"
+      "{\"id\": \"a\", \"x\": [0.1, 0.2]}\\n' | " +
+      std::string(FLUXSBI_PROGRAM) + " sample " + streamed.at("run") +
+      " -n 50 --solver euler --steps 1 --watch - -o " + streamed.at("ids") + " 2>/dev/null");
+  CHECK(lines.code == 0);
+  CHECK(holds(lines.output, "a.npz is there and holds other samples: the observations are others"));
+  CHECK(holds(lines.output, "\"exists\":true"));
+}
+
+TEST_CASE("no line ends a service of lines, and its answer has its id", "[app][stream][watch]") {
+  const Streamed streamed;
+  const auto answered = shell(
+      "printf '0.1,high\\n{\"id\": 7, \"x\": [\"high\"]}\\n"
+      "{\"id\": \"b\", \"x\": [0.1, 0.2], \"n\": 100000000000000}\\n0.1,0.2\\n' | " +
+      std::string(FLUXSBI_PROGRAM) + " sample " + streamed.at("run") +
+      " -n 5 --solver euler --steps 1 --watch - 2>/dev/null");
+  CHECK(answered.code == 0);
+  CHECK(holds(answered.output, R"({"id":0,"error":"'high' is not a number)"));
+  CHECK(holds(answered.output, R"({"id":7,"error":)"));
+  CHECK(holds(answered.output, R"({"id":"b","error":"observation \"b\" with 100000000000000 draws needs )"));
+  CHECK(holds(answered.output, R"({"id":3,"draws":5)"));
+}
+
+TEST_CASE("a disk that takes no results ends the service of a folder, and no file is given up",
+          "[app][stream][watch]") {
+  const Streamed streamed;
+  fs::create_directory(streamed.at("in"));
+  fs::create_directory(streamed.at("out"));
+  io::write_text(streamed.at("in/a.csv"), "x_0,x_1\n0.1,0.2\n");
+  const std::string service = " " + std::string(FLUXSBI_PROGRAM) + " sample " + streamed.at("run") +
+                              " -n 500 --solver euler --steps 1 --watch " + streamed.at("in") + " -o " +
+                              streamed.at("out") + " 2>&1";
+  const auto ended = shell("ulimit -f 1; timeout 60" + service);
+  CHECK(ended.code == 1);
+  CHECK(holds(ended.output, "cannot be written"));
+  CHECK_FALSE(fs::exists(streamed.at("out/a.error")));
+}
+
 // How often a text stands in another.
 static int64_t times_in(const std::string& text, const std::string& part) {
   int64_t count = 0;

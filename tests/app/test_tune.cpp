@@ -10,6 +10,7 @@
 #include "app/program.hpp"
 #include "app/variables.hpp"
 #include "io/atomic_file.hpp"
+#include "io/text_file.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace fluxsbi::test {
@@ -107,6 +108,23 @@ TEST_CASE("what is wrong with a search is told before any work", "[app][tune]") 
   wrong("training.seed: [1, 2]\n", "validation rows");
   wrong("strategy.time_alpha: [1, 2]\n", "--by log-density", "validation-loss");
   wrong("optimizer.max_lr: 1\n", "needs a list");
+}
+
+TEST_CASE("a folder without a search stays as it is", "[app][tune]") {
+  const TemporaryFolder folder;
+  const auto command = tiny_search(folder);
+  const auto with = [&](const std::string& word) {
+    auto words = command;
+    words.push_back(word);
+    return words;
+  };
+  refuses(with("--table-only"), "holds no search");
+  CHECK_FALSE(fs::exists(folder.file("out")));
+  fs::create_directory(folder.file("out"));
+  io::write_text(folder.file("out/config.yaml"), "of a run");
+  refuses(command, "config.yaml that is not a search's");
+  CHECK(io::read_text(folder.file("out/config.yaml")) == "of a run");
+  CHECK_FALSE(fs::exists(folder.file("out/tune.json")));
 }
 
 TEST_CASE("a folder keeps its search", "[app][tune]") {

@@ -38,6 +38,7 @@ diagnose::Finding full_finding() {
   graph.expected = 1;
   graph.diagonal = true;
   finding.graphs = {graph};
+  finding.given = "x_0, x_1";
   return finding;
 }
 
@@ -52,6 +53,7 @@ TEST_CASE("findings come back from JSON as they were, with NaN and infinities", 
   const diagnose::Finding &full = written[0], &same = read[0];
   CHECK(same.test == full.test);
   CHECK(same.variable == full.variable);
+  CHECK(same.given == full.given);
   CHECK(same.statistic == full.statistic);
   CHECK(same.value == full.value);  // every bit
   CHECK(std::isnan(same.low));

@@ -78,6 +78,9 @@ TEST_CASE("a right model passes all tests, and one of shifted pairs fails those 
     CHECK(std::filesystem::exists(folder.file("diagnostics/" + name + ".json")));
   CHECK(io::load_arrays(folder.file("diagnostics/pit.npz")).arrays.at("pit").shape ==
         std::vector<int64_t>{300, 2});
+  const auto names = io::load_arrays(folder.file("diagnostics/pit.npz")).arrays.at("names").bytes;
+  const auto* text = reinterpret_cast<const char*>(names.data());
+  CHECK(nlohmann::json::parse(text, text + names.size()) == nlohmann::json{"a", "b"});
   CHECK_FALSE(std::filesystem::exists(folder.file("diagnostics/unfinished.partial")));
 
   const auto shifted = evidence::diagnose_model(posterior, request_in(folder, 0.8));

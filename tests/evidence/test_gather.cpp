@@ -110,6 +110,11 @@ TEST_CASE("any conditional of a joint model has its own names, draws and densiti
   auto posterior = test::posterior_of(test::still_joint_model());
   const auto pairs = test::still_pairs(6, 0, 1);
   const auto question = make_question(posterior, {"a", "x_1"});
+  CHECK(evidence::given_text(question) == "a, x_1");
+  CHECK(evidence::folder_name(question) == "given_a_x_1");
+  const auto own = make_question(posterior, {});
+  CHECK(evidence::given_text(own).empty());
+  CHECK(evidence::folder_name(own).empty());
   CHECK_FALSE(question.theta_given_x);
   const auto found = gather(posterior, question, pairs, with_densities, few(posterior));
   CHECK(found.names == std::vector<std::string>{"b", "x_0", "x_2"});

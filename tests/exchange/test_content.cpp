@@ -140,6 +140,13 @@ TEST_CASE("a run folder is its samples and its diagnostics", "[exchange]") {
   const Content run = collect({folder.path()});
   CHECK(run.pit->values == std::vector<double>{0, 0.5, 1, 0.3});  // without the pair that is not finite
   CHECK(run.pit_names == Names{"a", "b"});
+  // Of another conditional of a joint model, whose pit.npz says what was inferred.
+  const std::string names = R"(["b", "x_1"])";
+  io::Array text{io::DType::u8, {std::ssize(names)}, {}};
+  const auto bytes = std::as_bytes(std::span(names));
+  text.bytes.assign(bytes.begin(), bytes.end());
+  io::save_arrays(folder.file("diagnostics/sbc.npz"), {{"pit", doubles({0, 0.5}, {1, 2})}, {"names", text}});
+  CHECK(collect({folder.path()}).pit_names == Names{"b", "x_1"});
 }
 
 TEST_CASE("what does not belong to the samples is refused by name", "[exchange][error]") {

@@ -50,6 +50,16 @@ TEST_CASE("a bad observation is refused by what is wrong", "[experiment][watch]"
   refused("1,high", "'high' is not a number");
 }
 
+TEST_CASE("a head has names alone, and a bad line still tells its id", "[experiment][watch]") {
+  CHECK(experiment::head_of("mass, spin") == std::vector<std::string>{"mass", "spin"});
+  CHECK_FALSE(experiment::head_of("0.1,high"));  // a bad line, whose answer says so
+  CHECK_FALSE(experiment::head_of(","));
+  CHECK(experiment::id_of(R"({"id": 7, "x": ["high"]})") == "7");
+  CHECK(experiment::id_of(R"({"id": [7], "x": [1]})").empty());
+  CHECK(experiment::id_of("[1, 2]").empty());
+  CHECK(experiment::id_of("{\"id\": 7").empty());
+}
+
 TEST_CASE("draws are written with as few digits as give them back", "[experiment][watch]") {
   const std::vector<double> values{0.1F, 2, 1e-7, NAN};
   const std::vector<uint8_t> filled{1, 1};

@@ -244,6 +244,9 @@ TEST_CASE("a run folder fills a report, and what it lacks is absent with a reaso
   refuses(folder.file("nowhere"), "does not exist");
   std::filesystem::create_directories(run);
   refuses(run, "is not a run folder: it holds no config.yaml");
+  put(folder.file("refined/rounds/1/config.yaml"), "");
+  put(folder.file("refined/rounds/2/config.yaml"), "");
+  refuses(folder.file("refined"), "give " + folder.file("refined/rounds/2"));
 
   put(file("config.yaml"), "strategy:\n  method: flow\n");
   report::ReportContent content = report::read_run(run + "/");
@@ -299,6 +302,10 @@ TEST_CASE("a run folder fills a report, and what it lacks is absent with a reaso
   content = report::read_run(run);
   REQUIRE(content.notices.size() == 1);
   CHECK_THAT(content.notices[0], ContainsSubstring("older than the model"));
+  diagnose::Finding other = finding("sbc", diagnose::Verdict::pass);  // of another conditional
+  other.given = "x_0 & x_1";
+  content.findings.content = {other};
+  CHECK_THAT(report::report_page(content), ContainsSubstring("given x_0 &amp; x_1"));
   put(file("diagnostics/bad.json"), "[1]");
   refuses(run, "bad.json: finding 0 is not an object");
   put(file("model.safetensors"), "no model");

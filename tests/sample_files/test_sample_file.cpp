@@ -16,6 +16,7 @@
 #include "io/files.hpp"
 #include "io/text_file.hpp"
 #include "sample/files/sample_file.hpp"
+#include "sample/files/sample_head.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace fluxsbi;
@@ -253,6 +254,29 @@ TEST_CASE("shards of other observations or options are refused by what differs",
   const std::string message = merge_error({folder.file("0.npz"), folder.file("1.npz")}, folder.file("o.npz"));
   CHECK_THAT(message, ContainsSubstring("steps is 5 there and 8 here") && ContainsSubstring("1.npz"));
   CHECK(merge_error({folder.file("0.npz"), folder.file("old.npz")}, folder.file("o.npz")) == "no error");
+}
+
+TEST_CASE("a file of samples says where it is of other work", "[sample][file]") {
+  const test::TemporaryFolder folder;
+  save_rows(folder.file("a.npz"), 0, total);
+  std::vector<double> x(total * cond);
+  std::iota(x.begin(), x.end(), 0.0);
+  sample::Origin origin;
+  origin.seed = 1;
+  origin.model = "0a";
+  const auto differences = [&](const std::vector<double>& values, int64_t asked = draws) {
+    return sample::differences_of_samples(folder.file("a.npz"), origin, asked, values);
+  };
+  CHECK(differences(x).empty());
+  CHECK(differences({}).empty());
+  CHECK(differences(x, 5) == "draws is 3 there and 5 here");
+  x.back() += 1;
+  CHECK(differences(x) == "the observations are others");
+  x.pop_back();
+  CHECK(differences(x) == "the observations are others");
+  origin.seed = 2;
+  origin.model = "0b";
+  CHECK(differences({}) == "model is 0a there and 0b here; seed is 1 there and 2 here");
 }
 
 TEST_CASE("merge refuses files that sample did not write", "[sample][merge]") {

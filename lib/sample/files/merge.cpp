@@ -2,8 +2,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/precision.hpp"
@@ -13,87 +11,14 @@
 #include "io/output.hpp"
 #include "io/partial_file.hpp"
 #include "sample/files/sample_file.hpp"
+#include "sample/files/sample_head.hpp"
 #include "sample/files/sample_layout.hpp"
 
 namespace fluxsbi::sample {
 
 namespace {
 
-using nlohmann::json;
-
-// What a file of samples says of itself; its numbers stay there.
-struct Part {
-  std::string path;
-  Origin origin;
-  int64_t rows = 0, drawn = 0;
-  Question::Kind kind = Question::Kind::x;
-  io::ArrayInfo samples, filled, question;
-};
-
-Origin read_meta(Part& part, std::span<const std::byte> meta) {
-  const auto* begin = reinterpret_cast<const char*>(meta.data());
-  const json values = json::parse(begin, begin + meta.size());
-  if (values.at("format").get<int64_t>() > sample_format) {
-    throw core::UserError(part.path + " was written by fluxsbi " + values.at("version").get<std::string>() +
-                          ", which is newer than this one; use that version to merge it");
-  }
-  part.drawn = values.at("drawn").get<int64_t>();
-  Origin origin;
-  origin.seed = values.at("seed").get<uint64_t>();
-  origin.model = values.at("model").get<std::string>();
-  origin.first_row = values.at("first_row").get<int64_t>();
-  origin.total_rows = values.at("total_rows").get<int64_t>();
-  origin.shard = {values.at("shard").at(0).get<int64_t>(), values.at("shard").at(1).get<int64_t>()};
-  origin.theta_names = values.at("theta_names").get<std::vector<std::string>>();
-  origin.x_names = values.at("x_names").get<std::vector<std::string>>();
-  origin.members = values.value("members", int64_t{1});
-  origin.target = values.value("target", std::string());
-  origin.work = values.value("work", std::string());
-  return origin;
-}
-
-bool consistent(const Part& part) {
-  const auto &samples = part.samples.shape, &question = part.question.shape;
-  const auto is_number = [](const io::ArrayInfo& array) {
-    return array.dtype == io::DType::f32 || array.dtype == io::DType::f64;
-  };
-  return is_number(part.samples) && is_number(part.question) && samples.size() >= 3 &&
-         part.filled.shape == std::vector<int64_t>{samples[0], samples[1]} &&
-         size_of(part.filled.dtype) == 1 && question.size() >= 2 && question[0] == samples[0] &&
-         part.origin.first_row >= 0;
-}
-
-Part look_at(const std::string& path) {
-  if (io::extension_of(path) == ".npy") {
-    throw core::UserError(path +
-                          " holds samples alone, so that merge cannot tell which rows they are; sample the " +
-                          "shards into .npz or .h5 files");
-  }
-  io::ArrayReader file(path);
-  Part part;
-  part.path = path;
-  part.kind = file.find("given") ? Question::Kind::given : Question::Kind::x;
-  const auto find = [&](const std::string& key) {
-    if (const io::ArrayInfo* found = file.find(key)) return *found;
-    throw core::UserError(path + " is not a file of `fluxsbi sample`: it has no array '" + key + "'");
-  };
-  part.samples = find("samples");
-  part.filled = find("filled");
-  part.question = find(SampleLayout::key_of(part.kind));
-  find("meta");
-  try {
-    part.origin = read_meta(part, file.read_all("meta"));
-  } catch (const json::exception&) {
-    throw core::UserError(path +
-                          " is damaged: its array 'meta' is not what `fluxsbi sample` writes; sample that "
-                          "shard again");
-  }
-  if (!consistent(part)) {
-    throw core::UserError(path + " is damaged: its arrays do not fit each other; sample that shard again");
-  }
-  part.rows = part.samples.shape[0];
-  return part;
-}
+using Part = SampleHead;
 
 void check_equal(const Part& first, const Part& other, const std::string& what, const std::string& a,
                  const std::string& b) {
@@ -198,7 +123,7 @@ void merge_files(const std::vector<std::string>& paths, const std::string& out, 
   io::check_output(out, force, sample_extensions());
   std::vector<Part> parts;
   for (const std::string& path : paths) {
-    parts.push_back(look_at(path));
+    parts.push_back(read_head(path));
     check_same_run(parts.front(), parts.back());
   }
   std::stable_sort(parts.begin(), parts.end(),

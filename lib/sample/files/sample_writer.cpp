@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
+#include "core/write_failure.hpp"
 #include "data/files/given.hpp"
 #include "data/files/names.hpp"
 #include "data/precision.hpp"
@@ -109,7 +110,7 @@ void SampleWriter::require_space(bool wide) const {
   const std::filesystem::path folder = std::filesystem::path(narrow_file_.path()).parent_path();
   const auto space = std::filesystem::space(folder.empty() ? "." : folder, unknown);
   if (unknown || bytes <= static_cast<double>(space.available)) return;
-  throw core::UserError(
+  throw core::WriteFailure(
       path_ + ": " + std::to_string(plan_.rows) + " x " + std::to_string(plan_.draws) + " samples of " +
       std::to_string(plan_.tokens * plan_.channels) + " numbers need " + core::bytes_text(bytes) +
       (stream_ ? " more" : "") + " of disk, but " + core::bytes_text(static_cast<double>(space.available)) +
