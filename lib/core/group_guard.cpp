@@ -121,6 +121,10 @@ Guard& guard() {
 
 }  // namespace
 
+void start_guard() {
+  guard();
+}
+
 void guard_group(pid_t group) {
   guard().tell(group, true);
 }

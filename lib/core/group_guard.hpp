@@ -5,10 +5,14 @@
 
 namespace fluxsbi::core {
 
-/// Puts a group under guard: where this process ends without dropping it, by SIGKILL or a crash, a small
-/// process beside it sends the group SIGTERM, and SIGKILL two seconds later. The guard is forked at the first
-/// call and holds none of this process's files. Without one (no more processes), groups stay unguarded. Safe
-/// to call from several threads.
+/// Starts the guard, a small process that holds none of this process's files, where it has not started yet.
+/// Before a group is started, so that as little time as can be lies between its start and guard_group().
+/// Without a guard (no more processes), groups stay unguarded. All functions may be called from several
+/// threads.
+void start_guard();
+/// Puts a group under guard: where this process ends without dropping it, by SIGKILL or a crash, the guard
+/// sends the group SIGTERM, and SIGKILL two seconds later. A group that started in the instant before such an
+/// end may escape.
 void guard_group(pid_t group);
 /// Says that the group's leader has ended.
 void drop_group(pid_t group);

@@ -99,6 +99,7 @@ Process Process::start_program(const std::vector<std::string>& arguments,
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&attributes, 0);
+  start_guard();
   pid_t child = 0;
   const int problem = posix_spawnp(&child, words.front(), &actions, &attributes, words.data(),
                                    joined_environment(environment).data());

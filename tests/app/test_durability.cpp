@@ -71,7 +71,9 @@ constexpr uintmax_t with_chunks = 20000;  // bytes of a journal; its description
 TEST_CASE("a simulator does not outlive a command that was killed", "[app][durability]") {
   const TemporaryFolder folder;
   const std::string pid_file = folder.file("pid");
-  io::write_text(folder.file("sleeps.yaml"), "simulator: {command: \"sleep 600 & echo $! > " + pid_file +
+  // The number is written a moment late, by when the guard knows of the group on a busy machine, too.
+  io::write_text(folder.file("sleeps.yaml"), "simulator: {command: \"sleep 600 & sleep 1; echo $! > " +
+                                                 pid_file +
                                                  "; wait\", deterministic: true}\n"
                                                  "prior: {kind: normal, mean: [0], scale: [1]}\n");
   Running command({"simulate", folder.file("sleeps.yaml"), "-n", "10", "-o", folder.file("a.npz")});

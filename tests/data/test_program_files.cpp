@@ -42,6 +42,13 @@ void begin(SimulateRequest request) {
   REQUIRE_THROWS_AS(simulate_to_file(request), core::Stopped);
 }
 
+/// The rows of begin() are there, and all others succeed.
+void goes_on(const SimulateRequest& request) {
+  const auto outcome = simulate_to_file(request);
+  CHECK(outcome.resumed == 16);
+  CHECK(outcome.failed == 0);
+}
+
 }  // namespace
 
 TEST_CASE("the files of a command are those that it runs, not those that it writes", "[data][command]") {
@@ -97,9 +104,7 @@ TEST_CASE("a command that is no longer there costs no rows", "[data][command]") 
                                                               "awk 'NR > 1 { print $1 }'");
   REQUIRE_USER_ERROR(simulate_to_file(request), says("worked before and is not there any more"));
   scratch.write("there", "");
-  const auto outcome = simulate_to_file(request);
-  CHECK(outcome.resumed == 16);
-  CHECK(outcome.failed == 0);
+  goes_on(request);
 }
 
 TEST_CASE("a run that lacks what the one before had keeps none of its failures", "[data][command]") {
@@ -111,9 +116,7 @@ TEST_CASE("a run that lacks what the one before had keeps none of its failures",
   std::filesystem::remove(there);
   REQUIRE_USER_ERROR(simulate_to_file(request), says("16 of 16 rows of an earlier run succeeded"));
   scratch.write("there", "");
-  const auto outcome = simulate_to_file(request);
-  CHECK(outcome.resumed == 16);
-  CHECK(outcome.failed == 0);
+  goes_on(request);
 }
 
 TEST_CASE("rows that were simulated under other names are not mixed in", "[data][command]") {

@@ -9,7 +9,8 @@
 //   given    [rows, joint_dim], what was given of theta and x, NaN where it was inferred, in such a type, too
 //   meta     uint8 [bytes], JSON in UTF-8, with blanks behind it: seed, model, first_row, total_rows, shard,
 //            drawn, version, theta_names, x_names, work (what was asked, as lines "key: value"), of an
-//            ensemble members; with `given` also names, one for each of its columns
+//            ensemble members, of other samples than the model's posterior target; with `given` also names,
+//            one for each of its columns
 //
 // .npy holds `samples` alone.
 #pragma once
