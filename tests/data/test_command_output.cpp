@@ -50,7 +50,7 @@ TEST_CASE("a command that writes without an end fails and takes no memory", "[da
 TEST_CASE("NA is a number that is missing, and no header", "[data][command]") {
   const auto batch = run("cat > /dev/null; echo '1 NA'; echo '2 3'; echo 'None,4'", 3);
   CHECK(batch.failed == std::vector<uint8_t>{1, 0, 1});
-  CHECK(batch.first_failure == "row 0: x is not finite");
+  CHECK(batch.first_failure == "row 0: value 1 of x, counted from 0, is not finite (nan)");
   REQUIRE(batch.x.size() == 6);
   CHECK(batch.x[2] == 2);
   CHECK(batch.x[3] == 3);

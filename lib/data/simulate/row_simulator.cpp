@@ -24,16 +24,21 @@ SimulatedBatch TaskSimulator::run(int64_t first_row, std::span<const double> the
   return batch;
 }
 
+std::string not_finite_text(std::span<const double> x) {
+  const auto found = std::find_if(x.begin(), x.end(), [](double value) { return !std::isfinite(value); });
+  if (found == x.end()) return "";
+  const char* word = std::isnan(*found) ? "nan" : *found > 0 ? "inf" : "-inf";
+  return "value " + std::to_string(found - x.begin()) + " of x, counted from 0, is not finite (" + word + ")";
+}
+
 void mark_failures(SimulatedBatch& batch, int64_t first_row) {
   const auto x_dim = static_cast<size_t>(batch.x_dim);
   for (size_t row = 0; row < batch.failed.size(); ++row) {
     const auto x = std::span(batch.x).subspan(row * x_dim, x_dim);
-    const bool finite = std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
-    if (finite) continue;
-    if (!batch.failed[row] && batch.first_failure.empty()) {
-      batch.first_failure =
-          "row " + std::to_string(first_row + static_cast<int64_t>(row)) + ": x is not finite";
-    }
+    const std::string problem = not_finite_text(x);
+    if (problem.empty()) continue;
+    if (!batch.failed[row] && batch.first_failure.empty())
+      batch.first_failure = "row " + std::to_string(first_row + static_cast<int64_t>(row)) + ": " + problem;
     batch.failed[row] = 1;
     std::fill(x.begin(), x.end(), std::numeric_limits<double>::quiet_NaN());
   }

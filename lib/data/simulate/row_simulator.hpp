@@ -38,6 +38,9 @@ class TaskSimulator final : public RowSimulator {
   uint64_t seed_;
 };
 
+/// "value 2 of x, counted from 0, is not finite (nan)": the first such value; "" where there is none.
+std::string not_finite_text(std::span<const double> x);
+
 /// Marks rows with values that are not finite as failed and fills them with NaN.
 void mark_failures(SimulatedBatch& batch, int64_t first_row);
 
