@@ -240,6 +240,26 @@ TEST_CASE("training waits for a rank that is stopped for a while, and ends when 
   }
 }
 
+TEST_CASE("ranks train one model where the recipe has an ensemble, and refuse one that was asked for",
+          "[app][ranks][recipe]") {
+  need_mpirun();
+  const TemporaryFolder folder;
+  succeed({"simulate", "two_moons", "-n", "200", "-o", folder.file("few.npz")});
+  const auto train = [&](const std::string& run, const Words& more) {
+    Words words{"train",          "--data", folder.file("few.npz"), "-o",
+                folder.file(run), "--set",  "training.nsteps=5"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_words(by_ranks(2, words));
+  };
+  const Outcome one = train("one", {});
+  INFO(one.output);
+  CHECK(one.code == 0);
+  CHECK(holds(one.output, "2 ranks train one model, where the recipe has an ensemble of 2"));
+  CHECK(fs::exists(folder.file("one/model.safetensors")));
+  CHECK_FALSE(fs::exists(folder.file("one/members")));
+  CHECK(holds(train("asked", {"--ensemble", "2"}).output, "2 ranks cannot share it"));
+}
+
 TEST_CASE("ranks with other configs or data are refused by name before any work", "[app][ranks]") {
   need_mpirun();
   const TemporaryFolder folder;
