@@ -145,12 +145,12 @@ TEST_CASE("where the model's draws are worth too little, those of the new prior 
     return std::pair(mean, std::sqrt(squares / static_cast<double>(draws.size()) - mean * mean));
   };
   // Precisions 25 of the likelihood at 0.5 and 1 / 0.15^2 of the prior at 0.9: N(0.756, 0.12^2). The prior's
-  // own draws, unweighed, have 0.9, and the model's 0.48. The network's own error is 0.04.
+  // own draws, unweighed, have 0.9, and the model's 0.48. The network's own error is some hundredths.
   const std::string wide = "mean: [0.9], scale: [0.15]";
   const std::string said = succeed(sampling(wide, {"--min-effective", "1000"}));
   CHECK(holds(said, "draws of the prior of " + at("other.yaml") + " take the place of the model's"));
   const auto [mean, deviation] = moments();
-  CHECK(std::abs(mean - 0.756) < 0.06);
+  CHECK(std::abs(mean - 0.756) < 0.07);
   CHECK(std::abs(deviation / 0.12 - 1) < 0.2);
   const std::string by_model = succeed(sampling(wide, {"--pool", "40"}));
   CHECK_FALSE(holds(by_model, "take the place of"));
