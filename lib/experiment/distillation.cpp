@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 constexpr const char* teacher_file = "teacher.safetensors";
 
 struct Teacher {
+  std::string place;  // its run folder or file: of an ensemble that of a member
   std::shared_ptr<const checkpoint::ModelFile> model;
   int64_t steps = 0;  // that it was trained for
 };
@@ -56,8 +57,10 @@ Teacher open_teacher(const std::string& run_or_file) {
     throw core::UserError(path +
                           " is a student itself, which jumps where a teacher must step; name the model "
                           "that it learned from (teacher.safetensors in the student's run folder)");
+  if (!model->members.empty())
+    return open_teacher(best_member(run_or_file, *model, "a student learns from one model"));
   const int64_t steps = trained_steps(run_or_file, *model);
-  return {std::move(model), steps};
+  return {run_or_file, std::move(model), steps};
 }
 
 // The sections of a student's config that are its teacher's.
@@ -95,7 +98,7 @@ class StudentConfig {
     set("sampling.guidance_scale", "1");
     set("distillation.evaluations", std::to_string(request.evaluations));
     if (before.sampling.spacing) set("distillation.spacing", core::number_text(*before.sampling.spacing));
-    set("distillation.teacher", quoted_path(request.teacher));
+    set("distillation.teacher", quoted_path(teacher.place));
     for (const std::string& one : request.assignments) {
       if (one.starts_with("distillation.")) config::set_from_command_line(document_, one);
     }
@@ -130,21 +133,27 @@ class StudentConfig {
   config::Value document_;
 };
 
-void require_data(const Experiment& experiment, const DistillationRequest& request) {
+void require_data(const Experiment& experiment, const std::string& teacher) {
   const std::string how = "; name simulations with --data F";
-  if (!experiment.data.has_source())
-    throw core::UserError(request.teacher + ": its config names no data" + how);
+  if (!experiment.data.has_source()) throw core::UserError(teacher + ": its config names no data" + how);
   if (const auto gone = data::missing_file(experiment.data))
-    throw core::UserError(request.teacher + ": the data " + *gone +
-                          " that it was trained on are not there any more" + how);
+    throw core::UserError(teacher + ": the data " + *gone + " that it was trained on are not there any more" +
+                          how);
 }
 
 Experiment experiment_of(const Teacher& teacher, const DistillationRequest& request) {
   Experiment experiment = StudentConfig(teacher, request).read();
   for (const auto& warning : experiment.warnings) core::log::warning(warning);
-  if (!request.data.empty()) place_data(request.data, experiment.data, request.teacher);
-  require_data(experiment, request);
+  if (!request.data.empty()) place_data(request.data, experiment.data, teacher.place);
+  require_data(experiment, teacher.place);
   return experiment;
+}
+
+void refuse_own_run(const std::string& folder, const std::string& teacher) {
+  std::error_code ignored;
+  if (fs::equivalent(folder, teacher, ignored))
+    throw core::UserError("-o " + folder +
+                          ": is the teacher's own run, which the student would replace; name another folder");
 }
 
 void log_plan(const Experiment& experiment, const Teacher& teacher) {
@@ -167,26 +176,21 @@ std::shared_ptr<const checkpoint::ModelFile> kept_teacher(const std::string& fol
   return std::make_shared<const checkpoint::ModelFile>(checkpoint::load_model(path));
 }
 
-void start_distillation(const DistillationRequest& asked) {
-  DistillationRequest request = asked;
+void start_distillation(const DistillationRequest& request) {
   distributed::Communicator& ranks = *request.execution.ranks;
   distributed::on_first(ranks, [&] {
     if (request.evaluations < 1 || request.evaluations > method::most_evaluations)
       throw core::UserError("--evaluations " + std::to_string(request.evaluations) + ": must be from 1 to " +
                             std::to_string(method::most_evaluations));
     refuse_assignments(request.assignments);
-    std::error_code ignored;
-    if (fs::equivalent(request.folder, request.teacher, ignored))
-      throw core::UserError(
-          "-o " + request.folder +
-          ": is the teacher's own run, which the student would replace; name another folder");
+    refuse_own_run(request.folder, request.teacher);
     check_run_folder(request.folder, request.force);
   });
   Teacher teacher;
   std::unique_ptr<TrainingRun> training;
   distributed::together(ranks, [&] {
-    request.teacher = single_model(asked.teacher, "a student learns from one model");
     teacher = open_teacher(request.teacher);
+    refuse_own_run(request.folder, teacher.place);
     Experiment experiment = experiment_of(teacher, request);
     log_plan(experiment, teacher);
     use_all_threads();

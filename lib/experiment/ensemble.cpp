@@ -176,10 +176,8 @@ std::string member_folder(const std::string& run, int64_t number) {
   return run + "/members/" + std::to_string(number);
 }
 
-std::string single_model(const std::string& run_or_file, const std::string& purpose) {
-  std::string note;
-  const checkpoint::ModelFile model = checkpoint::load_model(checkpoint::find_model(run_or_file, note));
-  if (model.members.empty()) return run_or_file;
+std::string best_member(const std::string& run_or_file, const checkpoint::ModelFile& model,
+                        const std::string& purpose) {
   const auto best = std::ranges::min_element(model.members, {}, &checkpoint::ModelFile::validation_loss);
   const int64_t number = best - model.members.begin() + 1;
   const std::string folder = member_folder(run_or_file, number);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "checkpoint/model_file.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/runs.hpp"
 
@@ -16,10 +17,11 @@ namespace fluxsbi::experiment {
 /// RUN/members/NUMBER, counted from 1.
 std::string member_folder(const std::string& run, int64_t number);
 
-/// What answers alone: `run_or_file` itself, or of an ensemble's run folder that of the member with the
-/// lowest validation loss, which a line tells with the reason `purpose` ("a student learns from one model").
-/// Throws UserError where the ensemble's members are not in its folder.
-std::string single_model(const std::string& run_or_file, const std::string& purpose);
+/// The run folder of the member with the lowest validation loss, which a line tells with the reason `purpose`
+/// ("a student learns from one model"). run_or_file: of the ensemble `model`. Throws UserError where its
+/// members are not in its folder.
+std::string best_member(const std::string& run_or_file, const checkpoint::ModelFile& model,
+                        const std::string& purpose);
 
 /// Trains the members of RUN, whose config.yaml has been written and whose lock the caller holds, to the end.
 /// What a member becomes does not depend on how many are trained side by side. A member that fails is told of

@@ -18,6 +18,7 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double most_outside = 0.01;    // of the new prior, beyond the training prior's support
 constexpr int64_t probes = 20000;        // draws that find that share
 constexpr size_t reference_draws = 100;  // of the posterior, whose densities are usual ones
+constexpr double least_usual = 0.5;      // of the weights, at such densities
 
 data::PriorOptions read_prior(const std::string& file) {
   const config::Value document = config::load_yaml(file);
@@ -145,7 +146,7 @@ WeightedPoints PriorChange::other_points(int64_t row, int64_t count, std::span<c
   const auto size = static_cast<size_t>(training_.dim());
   if (x_.empty() || draws.empty()) return {};
   core::log::info_once("few of the model's draws lie in the prior of " + file_ +
-                       ", so draws of that prior are weighed by the " + "model's density, " +
+                       ", so draws of that prior are weighed by the model's density, " +
                        std::to_string(count) + " for each such row, which takes longer (--pool has fewer)");
   WeightedPoints points;
   points.theta.resize(static_cast<size_t>(count) * size);
@@ -160,7 +161,8 @@ WeightedPoints PriorChange::other_points(int64_t row, int64_t count, std::span<c
   const size_t judges = std::min(draws.size() / size, reference_draws);
   std::vector<double> usual = log_density(draws.first(judges * size), row);
   std::erase_if(usual, [](double value) { return !std::isfinite(value); });
-  if (usual.empty() || share_above(points.log_weights, log_q, std::ranges::min(usual)) < 0.5) return {};
+  if (usual.empty() || share_above(points.log_weights, log_q, std::ranges::min(usual)) < least_usual)
+    return {};
   return points;
 }
 

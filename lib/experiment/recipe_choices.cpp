@@ -173,12 +173,11 @@ RecipeChoice steps_choice(const Recipe& recipe, const RecipeFacts& facts) {
 }
 
 RecipeChoice ensemble_choice(const Recipe& recipe) {
-  return {
-      "ensemble",
-      text_of(recipe.members) + " models",
-      "together they answer better than one where simulations are few (1,000: log-density higher by .04 to "
-      ".25 on four tasks), and sample warns where they disagree",
-      {key("training.ensemble", text_of(recipe.members))}};
+  return {"ensemble",
+          text_of(recipe.members) + " models",
+          "together they answer better than each by itself where simulations are few (1,000: log-density .04 "
+          "to .25 above their mean on four tasks), and sample warns where they disagree",
+          {key("training.ensemble", text_of(recipe.members))}};
 }
 
 RecipeChoice prior_choice(const RecipeFacts& facts) {

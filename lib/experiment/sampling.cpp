@@ -167,8 +167,8 @@ WorkDescription shared_work(std::span<const double> values, const sample::Sampli
 }
 
 // What the samples are of, where that is not the model's posterior (sample::Origin).
-std::string target_of(const SamplingRequest& request, int64_t observations, const WeightedChoice* choice,
-                      const sample::SamplingOptions& options) {
+std::string target_text(const SamplingRequest& request, int64_t observations, const WeightedChoice* choice,
+                        const sample::SamplingOptions& options) {
   std::string text;
   if (options.guidance_scale != 1)
     text += "draws with a guidance scale of " + core::number_text(options.guidance_scale);
@@ -192,7 +192,7 @@ sample::Origin origin_of(const sample::Posterior& posterior, const SamplingReque
   origin.theta_names = posterior.theta_names();
   origin.x_names = posterior.x_names();
   origin.members = choice ? 1 : posterior.members();  // weights mix the members' draws
-  origin.target = target_of(request, all.rows, choice, options);
+  origin.target = target_text(request, all.rows, choice, options);
   WorkDescription work = shared_work(all.values, options);
   if (choice) add_weights(work, *choice);
   origin.work = work.text();

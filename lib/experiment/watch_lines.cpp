@@ -112,12 +112,26 @@ class LineService {
                           core::list_first(own) + "; send the columns in this order, or no names");
   }
 
+  // Names the reply after the line, also after one that is bad otherwise.
+  static ObservationLine parsed(const std::string& text, ordered_json& reply) {
+    const auto name_by = [&](const std::string& id) {
+      if (!id.empty()) reply["id"] = ordered_json::parse(id);
+    };
+    try {
+      ObservationLine line = parse_observation(text);
+      name_by(line.id);
+      return line;
+    } catch (const core::UserError&) {
+      name_by(id_of(text));
+      throw;
+    }
+  }
+
   void answer(const std::string& text) {
     ordered_json reply{{"id", row_}};
     try {
       if (!core::is_utf8(text)) throw core::UserError("is not UTF-8 text; send JSON or numbers");
-      if (const std::string id = id_of(text); !id.empty()) reply["id"] = ordered_json::parse(id);
-      const ObservationLine line = parse_observation(text);
+      const ObservationLine line = parsed(text, reply);
       if (request_.folder.empty()) {
         to_output(line, reply);
       } else {

@@ -188,9 +188,9 @@ void Journal::cut() {
 void Journal::refuse_lost_folder() const {
   const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
   if (access(folder.empty() ? "." : folder.c_str(), F_OK) == 0 || errno != ENOENT) return;
-  throw core::UserError(path_ +
-                        ": its folder was removed while it was being written, and what was finished "
-                        "with it; make the folder and give the same command again");
+  throw core::WriteFailure(path_ +
+                           ": its folder was removed while it was being written, and what was finished "
+                           "with it; make the folder and give the same command again");
 }
 
 void Journal::append(std::span<const std::byte> record) {

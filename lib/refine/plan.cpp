@@ -75,8 +75,8 @@ void forget_sources(Value& document) {
   if (find(document, "data", "files")) set(document, "data.files", "[]");
 }
 
-// A run that can be a first round.
-void check_run(const std::string& run) {
+// The run that is the first round where `run` is named: itself, or of an ensemble a member.
+std::string first_round(const std::string& run) {
   std::error_code ignored;
   if (!fs::exists(fs::path(run) / "config.yaml", ignored))
     throw core::UserError(run + ": is not a run folder (no config.yaml in it); name a config or a run");
@@ -88,6 +88,8 @@ void check_run(const std::string& run) {
   const checkpoint::ModelFile model = checkpoint::load_model(path);
   if (model.teacher)
     throw core::UserError(run + " is a student, whose densities are its teacher's; name the teacher's run");
+  if (model.members.empty()) return run;
+  return experiment::best_member(run, model, "the first round is one model");
 }
 
 // `subject` names the run that is the first round.
@@ -161,8 +163,7 @@ class Planner {
     check_numbers(request_);
     std::string subject = request_.subject;
     if (is_run(subject)) {
-      check_run(subject);
-      subject = experiment::single_model(subject, "the first round is one model");
+      subject = first_round(subject);
       plan_.run = fs::absolute(subject).lexically_normal().string();
     }
     plan_.document = given_document(request_, subject);

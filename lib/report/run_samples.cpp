@@ -13,7 +13,6 @@
 #include "diagnose/samples.hpp"
 #include "io/files.hpp"
 #include "report/run_folder.hpp"
-#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::report {
 
@@ -147,8 +146,8 @@ void add_samples(ReportContent& content, const std::string& run, const SamplesRe
     core::log::warning(remark);
     posterior.remarks.push_back(remark);
   }
-  if (const std::string target = sample::target_of(request.path); !target.empty())
-    posterior.remarks.push_back("These are samples of " + target +
+  if (meta.is_object() && meta.contains("target"))
+    posterior.remarks.push_back("These are samples of " + meta["target"].get<std::string>() +
                                 ". The tests on this page are of the model's own posterior.");
   for (int64_t i = std::ssize(samples.columns); i < samples.dimensions; ++i)
     samples.columns.push_back("theta_" + std::to_string(i));

@@ -196,6 +196,8 @@ TEST_CASE("of an ensemble a member is distilled", "[app][distill][ensemble]") {
       succeed({"distill", taught.teacher, "-o", taught.file("of_best"), "--set", "training.nsteps=20"});
   CHECK(holds(said, "its member " + best + ", whose validation loss is lowest"));
   CHECK(holds(read_file(taught.file("of_best/config.yaml")), "member: " + best));
+  refuses({"distill", taught.teacher, "-o", taught.teacher + "/members/" + best, "--force", "-q"},
+          "is the teacher's own run");
   refuses({"distill", taught.teacher + "/model.safetensors", "-o", taught.file("bare"), "-q"},
           "name the run folder of a member");
   succeed({"distill", taught.teacher + "/members/2", "-o", taught.file("student"), "-q", "--set",

@@ -251,7 +251,8 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
     } else if (problem.empty() && !options_.max_length && length != x_dim_ && x_dim_ > 0) {
       problem = core::count_text(length, "value") + " of x instead of " + std::to_string(x_dim_);
     }
-    if (problem.empty() && !finite(line)) problem = not_finite_text(line.values);
+    if (problem.empty() && !finite(line))
+      problem = line.values.empty() ? "no value of x" : not_finite_text(line.values);
     batch.failed.push_back(!problem.empty());
     const auto row_end = batch.failed.size() * static_cast<size_t>(x_dim_);
     if (problem.empty()) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/text.hpp"
+#include "io/csv.hpp"
 
 namespace fluxsbi::data {
 
@@ -115,19 +116,11 @@ ParsedRow parse(std::string_view line) {
   return row;
 }
 
-// As readers of CSV expect a name with a comma or a quote in it (RFC 4180).
-std::string quoted_name(const std::string& name) {
-  if (name.find_first_of(",\"") == std::string::npos) return name;
-  std::string text = "\"";
-  for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return text + '"';
-}
-
 }  // namespace
 
 std::string write_rows(std::span<const std::string> names, std::span<const double> values) {
   std::string text;
-  for (size_t i = 0; i < names.size(); ++i) text += (i ? "," : "") + quoted_name(names[i]);
+  for (size_t i = 0; i < names.size(); ++i) text += (i ? "," : "") + io::csv_field(names[i]);
   text += '\n';
   std::array<char, 32> buffer;
   for (size_t i = 0; i < values.size(); ++i) {

@@ -62,9 +62,7 @@ class Ascent {
     evaluate(all, quick);
     Points few = best_of(all, promising * top);
     evaluate(few, with_tolerance(coarse_tolerance()));
-    Points best = best_of(few, top);
-    evaluate(best, with_tolerance(coarse_tolerance()));
-    return best;
+    return best_of(few, top);
   }
 
   // Moves points where that finds a higher density.
@@ -139,6 +137,9 @@ class Ascent {
     to.rows.push_back(from.rows[item]);
     const auto value = std::span(from.values).subspan(item * size(), size());
     to.values.insert(to.values.end(), value.begin(), value.end());
+    to.log_prob.push_back(from.log_prob[item]);
+    const auto shares = std::span(from.shares).subspan(item * sources_.size(), sources_.size());
+    to.shares.insert(to.shares.end(), shares.begin(), shares.end());
   }
 
   void replace(Points& points, size_t item, const Points& by) const {
