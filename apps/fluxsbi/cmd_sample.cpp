@@ -278,7 +278,8 @@ Action declare_sample(CLI::App& app) {
                      " (default: " + sample::sample_extensions().front() + ")")
       ->check(CLI::IsMember(sample::sample_extensions()));
   add_execution(app, arguments->execution);
-  app.add_option("--compute", arguments->compute, "float32, bfloat16 or auto")->capture_default_str();
+  app.add_option("--compute", arguments->compute, "auto (float32 on a CPU), float32, bfloat16 or bfloat16x3")
+      ->capture_default_str();
   app.add_option("--dtype", arguments->dtype,
                  "type of the samples in the file: float32, float64 or auto, which is float32 unless that "
                  "cannot resolve a hundredth of the spread of a row's draws")

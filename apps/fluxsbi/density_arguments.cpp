@@ -18,7 +18,8 @@ void add_density(CLI::App& app, DensityArguments& arguments) {
       ->check(above_zero());
   add_strict(app, arguments.strict);
   add_execution(app, arguments.execution);
-  app.add_option("--compute", arguments.compute, "float32, bfloat16 or auto")->capture_default_str();
+  app.add_option("--compute", arguments.compute, "auto (float32 on a CPU), float32, bfloat16 or bfloat16x3")
+      ->capture_default_str();
 }
 
 sample::SamplingOptions density_options(const DensityArguments& arguments, sample::SamplingOptions options) {

@@ -15,16 +15,21 @@ namespace {
 
 // What keeps the tile engine from this network, for a sentence that begins "the tile engine does not cover ";
 // "" if nothing does.
-std::string not_in_tiles(const model::Network& network, at::ScalarType compute, at::Device device) {
+std::string not_in_tiles(const model::Network& network, at::Device device) {
   if (!device.is_cpu()) return "GPUs";
-  if (compute != at::kFloat) return "bfloat16";
   return lowering::traits_of(network.main()) ? "" : "this kind of network";
 }
 
-std::string tile_sentence() {
-  const std::string kernels = tile::kernels().name;
-  return "engine: tile (" + kernels + " kernels" + (kernels == "portable" ? ", slower: without AVX2" : "") +
-         ")";
+std::string tile_sentence(tile::Rounding products) {
+  const tile::Kernels& kernels = tile::kernels();
+  const std::string instructions = kernels.instructions;
+  std::string sentence = "engine: tile (" + instructions + " kernels" +
+                         (instructions == "portable" ? ", slower: without AVX2" : "");
+  if (products != tile::Rounding::none) {
+    sentence += products == tile::Rounding::bfloat16 ? ", products in bfloat16" : ", products in bfloat16x3";
+    sentence += kernels.gains_by_rounding() ? " by AMX" : "";
+  }
+  return sentence + ")";
 }
 
 // The reference engine as it runs there: by the device's own kernels between the matrix products, or plainly.
@@ -47,46 +52,63 @@ EngineChoice reference_choice(std::shared_ptr<model::Network> network, at::Scala
 }  // namespace
 
 Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device, bool hardware) {
-  const std::string where = device.is_cpu() ? "this processor" : "this GPU";
-  if (compute == "float32") return {at::kFloat, "computing in float32 (training.compute)"};
-  if (compute == "bfloat16") {
-    return {at::kBFloat16,
-            "computing in bfloat16 (training.compute)" +
-                (hardware ? "" : "; " + where + " does not multiply it itself, so float32 would be faster")};
+  const std::vector<std::string> known{"auto", "float32", "bfloat16", "bfloat16x3"};
+  if (std::find(known.begin(), known.end(), compute) == known.end()) {
+    throw core::UserError("--compute " + compute + ": must be auto, float32, bfloat16 or bfloat16x3" +
+                          core::did_you_mean(compute, known));
   }
-  if (stored != at::kBFloat16) return {at::kFloat, "computing in float32 (model.param_dtype)"};
-  if (!hardware)
-    return {at::kFloat, "computing in float32: " + where + " does not multiply bfloat16 numbers itself"};
-  return {at::kBFloat16,
-          "computing in bfloat16, which " + where + " multiplies itself; the weights are kept in float32"};
+  const std::string where = device.is_cpu() ? "this processor" : "this GPU";
+  const auto by = [](Compute chosen, const std::string& reason) {
+    chosen.reason = "computing in " + reason;
+    return chosen;
+  };
+  Compute split(at::kFloat);
+  split.products = tile::Rounding::bfloat16x3;
+  if (compute == "float32") return by(at::kFloat, "float32 (training.compute)");
+  if (compute == "bfloat16") {
+    return by(
+        at::kBFloat16,
+        "bfloat16 (training.compute)" +
+            (hardware ? "" : "; " + where + " does not multiply it itself, so float32 would be faster"));
+  }
+  if (compute == "bfloat16x3") {
+    if (device.is_cpu() && hardware) return by(split, "float32, products in bfloat16x3 (training.compute)");
+    return by(at::kFloat, "float32: bfloat16x3 (training.compute) takes a processor with AMX, which " +
+                              where + " is not");
+  }
+  if (device.is_cpu() && hardware)
+    return by(split, "float32, products in bfloat16x3, which this processor multiplies faster");
+  if (stored != at::kBFloat16) return by(at::kFloat, "float32 (model.param_dtype)");
+  if (!hardware) return by(at::kFloat, "float32: " + where + " does not multiply bfloat16 numbers itself");
+  return by(at::kBFloat16,
+            "bfloat16, which " + where + " multiplies itself; the weights are kept in float32");
 }
 
-EngineChoice choose_engine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device,
+EngineChoice choose_engine(std::shared_ptr<model::Network> network, const Compute& compute, at::Device device,
                            const std::string& request) {
   const std::vector<std::string> known{"auto", "reference", "tile"};
   if (std::find(known.begin(), known.end(), request) == known.end()) {
     throw core::UserError("--engine " + request + ": must be auto, reference or tile" +
                           core::did_you_mean(request, known));
   }
-  const std::string missing = not_in_tiles(*network, compute, device);
+  const std::string missing = not_in_tiles(*network, device);
   if (request == "tile" && !missing.empty()) {
     throw core::UserError("--engine tile: the tile engine does not cover " + missing +
                           "; use --engine auto, which takes the reference engine there");
   }
   if (request != "reference" && missing.empty()) {
-    return {make_tile_engine(std::move(network)), tile_sentence()};
+    return {make_tile_engine(std::move(network), compute.products), tile_sentence(compute.products)};
   }
-  return reference_choice(std::move(network), compute, device, request == "reference", missing);
+  return reference_choice(std::move(network), compute.type, device, request == "reference", missing);
 }
 
-std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
+std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, const Compute& compute,
                                     at::Device device, const std::string& request) {
   return choose_engine(std::move(network), compute, device, request).engine;
 }
 
 std::string default_engine_sentence() {
-  return "auto: tile (" + std::string(tile::kernels().name) +
-         " kernels) for float32 on the CPU, reference for bfloat16 and GPUs";
+  return "auto: tile (" + std::string(tile::kernels().name) + " kernels) on the CPU, reference on GPUs";
 }
 
 }  // namespace fluxsbi::engine

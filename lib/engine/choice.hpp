@@ -8,17 +8,26 @@
 #include <c10/core/ScalarType.h>
 
 #include "engine/engine.hpp"
+#include "engine/tile/kernels.hpp"
 
 namespace fluxsbi::engine {
 
 struct Compute {
-  at::ScalarType type = at::kFloat;  ///< kFloat or kBFloat16
-  std::string reason;                ///< a sentence for the log
+  Compute() = default;
+  /// kBFloat16: products are rounded so, too.
+  Compute(at::ScalarType type)  // NOLINT: a type says how to compute
+      : type(type), products(type == at::kBFloat16 ? tile::Rounding::bfloat16 : tile::Rounding::none) {}
+
+  at::ScalarType type = at::kFloat;                ///< kFloat or kBFloat16, of the reference engine
+  tile::Rounding products = tile::Rounding::none;  ///< of the tile engine
+  std::string reason;                              ///< a sentence for the log
 };
 
-/// `compute`: training.compute (auto, float32, bfloat16); `stored`: the type of the model's parameters
-/// (model.param_dtype). auto takes bfloat16 where the parameters may be stored so and `hardware` multiplies
-/// it, float32 elsewhere. The master weights, moments and averages are float32 either way.
+/// `compute`: training.compute or --compute (auto, float32, bfloat16, bfloat16x3; UserError for another);
+/// `stored`: the type of the model's parameters (model.param_dtype); `hardware`: engine::has_bfloat16. auto
+/// takes bfloat16x3 on a CPU that gains by it, bfloat16 on a GPU that multiplies it where the parameters
+/// may be stored so, and float32 elsewhere. bfloat16x3 is float32 where nothing is gained. The master
+/// weights, moments and averages are float32 in any case.
 Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device, bool hardware);
 
 struct EngineChoice {
@@ -29,11 +38,11 @@ struct EngineChoice {
 /// An engine for the network on this device. `request`: "auto" (tile where it covers the network, else
 /// reference), "reference" or "tile". Throws UserError for anything else, and where the tile engine is asked
 /// for and does not cover the network (says what it does not cover).
-EngineChoice choose_engine(std::shared_ptr<model::Network> network, at::ScalarType compute, at::Device device,
+EngineChoice choose_engine(std::shared_ptr<model::Network> network, const Compute& compute, at::Device device,
                            const std::string& request = "auto");
 
 /// The engine of choose_engine alone.
-std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, at::ScalarType compute,
+std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, const Compute& compute,
                                     at::Device device, const std::string& request = "auto");
 
 /// What `auto` does on this machine, a sentence.

@@ -11,6 +11,7 @@
 #include "core/error.hpp"
 #include "core/system.hpp"
 #include "engine/plugin.hpp"
+#include "engine/tile/kernels.hpp"
 
 namespace fluxsbi::engine {
 
@@ -154,7 +155,7 @@ const CudaPlugin* cuda_plugin() {
 }
 
 bool has_bfloat16(at::Device device) {
-  return device.is_cpu() ? core::cpu_has_bfloat16() : plugin().has_bfloat16(device.index());
+  return device.is_cpu() ? tile::kernels().gains_by_rounding() : plugin().has_bfloat16(device.index());
 }
 
 int64_t free_memory(at::Device device) {

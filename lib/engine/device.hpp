@@ -35,7 +35,7 @@ std::vector<DeviceChoice> choose_devices(const std::string& request);
 /// Runs training steps: by plain calls on a CPU, as a captured CUDA graph on a GPU.
 std::unique_ptr<StepRunner> make_step_runner(at::Device device);
 
-/// True where the device multiplies bfloat16 numbers itself.
+/// True where the device multiplies bfloat16 numbers itself, and faster than float32 (on a CPU: by AMX).
 bool has_bfloat16(at::Device device);
 
 /// Bytes that may still be allocated there.

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/flat_parameters.hpp"
+#include "engine/tile/kernels.hpp"
 #include "model/network.hpp"
 
 namespace fluxsbi::engine {
@@ -67,8 +68,10 @@ std::unique_ptr<Engine> make_reference_engine(std::shared_ptr<model::Network> ne
                                               at::Device device, const DeviceKernels* kernels = nullptr);
 
 /// The tile engine: own kernels on tiles of 16 samples, float32 on a CPU, for the networks that
-/// lowering::traits_of knows. A call with other ids for each row goes to the reference engine. The same
+/// lowering::traits_of knows. `products`: how factors of matrix products are rounded; all else, and an
+/// embedding network, is float32. A call with other ids for each row goes to the reference engine. The same
 /// number of threads gives the same bits.
-std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network);
+std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network,
+                                         tile::Rounding products = tile::Rounding::none);
 
 }  // namespace fluxsbi::engine

@@ -59,8 +59,9 @@ void TileCall::forward(const tile::Frame& frame, int64_t first, tile::Level leve
   program().forward(frame, level);
 }
 
-TilePrograms::TilePrograms(FlatParameters& parameters)
+TilePrograms::TilePrograms(FlatParameters& parameters, tile::Rounding products)
     : parameters_(parameters),
+      products_(products),
       traits_(known(network())),
       table_(table_of(parameters)),
       own_edges_(traits_.edges(network())) {}
@@ -87,7 +88,7 @@ Prepared& TilePrograms::prepare(const tile::Wanted& wanted, bool edges) {
     if (kept.wanted == wanted && kept.edges == edges) return *kept.prepared;
   }
   const auto program = [&](tile::Recompute recompute) {
-    tile::Graph graph(table_, wanted);
+    tile::Graph graph(table_, wanted, products_);
     traits_.add_to_graph(graph, network(), edges);
     return std::make_unique<Prepared>(std::move(graph), recompute);
   };

@@ -20,9 +20,9 @@ struct Prepared {
 
   tile::Program program;
   std::vector<std::unique_ptr<tile::Arena>> arenas;  ///< of each thread, once it has taken a tile
-  std::vector<float> packed;                         ///< tile::Weights
+  tile::Numbers packed;                              ///< tile::Weights
   int64_t packed_version = -1;                       ///< of the parameters
-  std::vector<std::vector<float>> sums;              ///< tile::Weights, of each part of a training batch
+  std::vector<tile::Numbers> sums;                   ///< tile::Weights, of each part of a training batch
 };
 
 /// What all tiles of a call share.
@@ -70,8 +70,8 @@ struct TileCall {
 /// The programs of one network: one for each set of gradients that was asked for.
 class TilePrograms {
  public:
-  /// `parameters` must outlive this; its network is one of lowering::traits_of.
-  explicit TilePrograms(FlatParameters& parameters);
+  /// `parameters` must outlive this; its network is one of lowering::traits_of. `products`: tile::Graph.
+  TilePrograms(FlatParameters& parameters, tile::Rounding products);
 
   /// True for a call that tiles can take.
   bool covers(const model::Inputs& inputs) const;
@@ -91,6 +91,7 @@ class TilePrograms {
   at::Tensor rotation(const model::Inputs& inputs);
 
   FlatParameters& parameters_;
+  tile::Rounding products_;
   const lowering::Traits& traits_;
   tile::ParameterTable table_;              // of the main network, by its own names
   at::Tensor own_edges_;                    // [L, L], or undefined

@@ -22,9 +22,9 @@ using tile::Slot;
 
 class TileEngine final : public Engine {
  public:
-  explicit TileEngine(std::shared_ptr<model::Network> network)
+  TileEngine(std::shared_ptr<model::Network> network, tile::Rounding products)
       : modules_(make_reference_engine(std::move(network), at::kFloat, at::kCPU)),
-        programs_(modules_->parameters()) {}
+        programs_(modules_->parameters(), products) {}
 
   std::string_view name() const override { return "tile"; }
   FlatParameters& parameters() override { return modules_->parameters(); }
@@ -121,8 +121,8 @@ InputGradients TileEngine::input_gradients(const model::Inputs& inputs, const at
 
 }  // namespace
 
-std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network) {
-  return std::make_unique<TileEngine>(std::move(network));
+std::unique_ptr<Engine> make_tile_engine(std::shared_ptr<model::Network> network, tile::Rounding products) {
+  return std::make_unique<TileEngine>(std::move(network), products);
 }
 
 }  // namespace fluxsbi::engine

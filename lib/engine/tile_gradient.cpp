@@ -11,7 +11,7 @@ using tile::Slot;
 constexpr int64_t parts_per_thread = 2;
 
 // The sums of each part; they stay allocated from call to call.
-std::vector<std::vector<float>>& sums_of(const TileCall& call, size_t parts) {
+std::vector<tile::Numbers>& sums_of(const TileCall& call, size_t parts) {
   auto& sums = call.prepared.sums;
   const int64_t size = call.program().graph().weights().sums_size();
   while (sums.size() < parts) sums.emplace_back(static_cast<size_t>(size));

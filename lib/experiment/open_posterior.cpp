@@ -44,9 +44,9 @@ sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Eva
   content.condition_mask = estimator.condition_mask;
   content.sampling = estimator.sampling;
 
-  const auto type =
-      engine::choose_compute(how.compute, estimator.model->param_dtype(), how.device, how.bfloat16).type;
-  auto chosen = engine::choose_engine(model::build_network(*estimator.model, estimator.embedding), type,
+  const auto compute =
+      engine::choose_compute(how.compute, estimator.model->param_dtype(), how.device, how.bfloat16);
+  auto chosen = engine::choose_engine(model::build_network(*estimator.model, estimator.embedding), compute,
                                       how.device, how.engine);
   content.engine = std::move(chosen.engine);
   content.execution = std::move(chosen.sentence);
@@ -73,7 +73,9 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
                                  const std::string& compute) {
   const std::vector<engine::DeviceChoice> devices = engine::choose_devices(execution.device);
   const auto has_bfloat16 = [](const engine::DeviceChoice& of) { return engine::has_bfloat16(of.device); };
-  Evaluation how{devices.front().device, execution.engine, compute,
+  // Draws and densities have all their digits, and are the same on all processors.
+  const std::string digits = compute == "auto" && devices.front().device.is_cpu() ? "float32" : compute;
+  Evaluation how{devices.front().device, execution.engine, digits,
                  std::all_of(devices.begin(), devices.end(), has_bfloat16)};
   std::vector<sample::PosteriorContent> members = contents_of(file, how);
   members.front().identity = checkpoint::identity(file);

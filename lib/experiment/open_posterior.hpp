@@ -10,10 +10,10 @@
 namespace fluxsbi::experiment {
 
 /// Builds network, method, standardisers and prior from a model file's content, on each of the execution's
-/// devices, which then share the work (Posterior::share_with). `compute`: auto (bfloat16
-/// where the hardware multiplies it), float32 or bfloat16. Throws UserError for what does not fit: a config
-/// of unknown names, weights of another network (all mismatches at once), a prior of another length, CUDA
-/// that is absent.
+/// devices, which then share the work (Posterior::share_with). `compute`: auto (float32 on a CPU; on a GPU
+/// bfloat16 where the model allows it), float32, bfloat16 or bfloat16x3. Throws UserError for what does not
+/// fit: a config of unknown names, weights of another network (all mismatches at once), a prior of another
+/// length, CUDA that is absent.
 sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
                                  const std::string& compute);
 

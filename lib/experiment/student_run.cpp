@@ -67,7 +67,7 @@ void TrainingRun::ask_teacher() {
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
                              engine::has_bfloat16(device_.device));
-  auto teacher = engine::make_engine(std::move(network), compute.type, device_.device, execution_.engine);
+  auto teacher = engine::make_engine(std::move(network), compute, device_.device, execution_.engine);
   engine::load_weights(teacher->parameters(), teacher_->weights, "the teacher's model file");
   engine::load_weights(setup_.engine->parameters(), teacher_->weights, "the teacher's model file");
   auto* student = dynamic_cast<method::Student*>(setup_.method.get());

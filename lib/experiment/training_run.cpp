@@ -207,10 +207,10 @@ void TrainingRun::build_engines() {
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
                              engine::has_bfloat16(device_.device));
-  auto chosen = engine::choose_engine(std::move(trained), compute.type, device_.device, execution_.engine);
+  auto chosen = engine::choose_engine(std::move(trained), compute, device_.device, execution_.engine);
   setup_.engine = std::move(chosen.engine);
   require_batch_memory(experiment_.training, dataset_.shape, experiment_.embedding.active(), *setup_.engine);
-  setup_.ema_engine = engine::make_engine(network(), compute.type, device_.device, execution_.engine);
+  setup_.ema_engine = engine::make_engine(network(), compute, device_.device, execution_.engine);
   setup_.runner = engine::make_step_runner(device_.device);
   compute_reason_ = compute.reason;
   engine_sentence_ = std::move(chosen.sentence);

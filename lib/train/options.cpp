@@ -186,9 +186,11 @@ const Table<TrainingOptions>& training_table() {
                "errors and 1 %) counts as three; 0: a plateau does not end training")
           .add("seed", &T::seed, integer_at_least(0),
                "the seed of the initial weights, the data order and the training noise")
-          .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16"}),
-               "the type in which the network is evaluated; the weights are kept in float32 in any case. "
-               "auto: bfloat16 where the model allows it and the hardware multiplies it natively, otherwise "
+          .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16", "bfloat16x3"}),
+               "the type in which training evaluates the network; the weights stay in float32 in any case. "
+               "bfloat16: factors of matrix products have 8 bits. bfloat16x3: each is two of these, 16 "
+               "bits, on a processor with AMX, and elsewhere float32. auto: bfloat16x3 on such a processor, "
+               "bfloat16 on a GPU that multiplies it where the model allows it (param_dtype), otherwise "
                "float32")
           .alias("model.dtype")
           .add("ensemble", &T::ensemble, integer_between(1, 1000),

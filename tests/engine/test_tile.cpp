@@ -1,10 +1,12 @@
 // The tile engine against the modules in float64.
+#include <algorithm>
 #include <cmath>
 #include <functional>
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <catch2/catch_approx.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/error.hpp"
@@ -17,11 +19,19 @@
 namespace {
 
 using namespace fluxsbi;
+namespace tile = engine::tile;
 
-// Float32 sums through up to four blocks: of the largest number of an output, of the norm of all gradients.
-// Some of the networks have norms over two or three numbers that amplify more: there the modules' own error
-// in float32 says how much.
-constexpr double output_tolerance = 2e-5, gradient_tolerance = 2e-5, rounding_factor = 4;
+// How far sums through up to four blocks may be off: of the largest number of an output, of the norm of all
+// gradients of inputs and of parameters. Some of the networks have norms over two or three numbers that
+// amplify more: there the modules' own error in float32 says how much, times `amplified`.
+struct Accuracy {
+  tile::Rounding products;
+  double output, inputs, parameters, amplified;
+};
+constexpr Accuracy in_float32{tile::Rounding::none, 2e-5, 2e-5, 2e-5, 4};
+// 8 and 16 bits, of which gradients of parameters have 8 in both; a float32 number has 24.
+constexpr Accuracy in_bfloat16x3{tile::Rounding::bfloat16x3, 3e-4, 3e-4, 2e-2, 1024};
+constexpr Accuracy in_bfloat16{tile::Rounding::bfloat16, 4e-2, 4e-2, 4e-2, 131072};
 
 model::Inputs in_float64(const model::Inputs& inputs) {
   model::Inputs wide = inputs;
@@ -59,7 +69,7 @@ std::vector<at::Tensor> parameter_gradients(engine::Engine& engine, const engine
   return gradients;
 }
 
-void check_training(const model::RandomCase& random) {
+void check_training(const model::RandomCase& random, const Accuracy& accuracy = in_float32) {
   const auto network = float64_network(random);
   const engine::Regression problem = regression_of(random);
   const at::Tensor output = network->forward(in_float64(random.inputs));
@@ -72,28 +82,29 @@ void check_training(const model::RandomCase& random) {
     squares += gradient.defined() ? gradient.square().sum().item<double>() : 0;
   const double norm = std::sqrt(squares);
 
-  const auto engine = engine::make_tile_engine(random.build());
+  const auto engine = engine::make_tile_engine(random.build(), accuracy.products);
   const auto modules = engine::make_reference_engine(random.build(), at::kFloat, at::kCPU);
   const double rounding = largest(modules->forward(random.inputs) - output);
   CHECK(largest(engine->forward(random.inputs) - output) <=
-        output_tolerance * (1 + largest(output)) + rounding_factor * rounding);
-  CHECK(engine->loss(problem).item<double>() == Catch::Approx(loss.item<double>()).epsilon(1e-4));
+        accuracy.output * (1 + largest(output)) + accuracy.amplified * rounding);
+  CHECK(engine->loss(problem).item<double>() ==
+        Catch::Approx(loss.item<double>()).epsilon(std::max(1e-4, 3 * accuracy.output)));
   const auto found = parameter_gradients(*engine, problem);
   const auto plain = parameter_gradients(*modules, problem);
   for (size_t i = 0; i < parameters.size(); ++i) {
     const at::Tensor reference = expected[i].defined() ? expected[i] : at::zeros_like(found[i]);
     INFO(engine->parameters().entries[i].name);
     CHECK(largest(found[i] - reference) <=
-          gradient_tolerance * norm + rounding_factor * largest(plain[i] - reference));
+          accuracy.parameters * norm + accuracy.amplified * largest(plain[i] - reference));
   }
 }
 
-void check_inputs(const model::RandomCase& random) {
+void check_inputs(const model::RandomCase& random, const Accuracy& accuracy = in_float32) {
   const auto network = float64_network(random);
   const at::Tensor cotangent = model::random_tensor(random.inputs.obs.sizes(), 5);
   const auto expected = engine::gradients_of_inputs(*network, in_float64(random.inputs),
                                                     cotangent.to(at::kDouble), engine::InputsOf::all);
-  const auto engine = engine::make_tile_engine(random.build());
+  const auto engine = engine::make_tile_engine(random.build(), accuracy.products);
   const auto modules = engine::make_reference_engine(random.build(), at::kFloat, at::kCPU);
   const auto found = engine->input_gradients(random.inputs, cotangent, engine::InputsOf::all);
   const auto plain = modules->input_gradients(random.inputs, cotangent, engine::InputsOf::all);
@@ -106,7 +117,7 @@ void check_inputs(const model::RandomCase& random) {
     REQUIRE((found.*member).sizes() == reference.sizes());
     const double rounding = largest(plain.*member - reference);
     CHECK(largest(found.*member - reference) <=
-          gradient_tolerance * (1 + reference.norm().item<double>()) + rounding_factor * rounding);
+          accuracy.inputs * (1 + reference.norm().item<double>()) + accuracy.amplified * rounding);
   }
   const auto obs_alone = engine->input_gradients(random.inputs, cotangent, engine::InputsOf::obs);
   CHECK(!obs_alone.t.defined());
@@ -120,6 +131,18 @@ TEST_CASE("the tile engine agrees with the modules in float64 for 200 random net
     INFO("network " << i << ", " << random.name);
     check_training(random);
     check_inputs(random);
+  }
+}
+
+TEST_CASE("rounded products of the tile engine are as near to float64 as their digits, for random networks",
+          "[engine][tile]") {
+  const Accuracy accuracy = GENERATE(in_bfloat16x3, in_bfloat16);
+  model::RandomCases cases(20261201);
+  for (int i = 0; i < 24; ++i) {
+    const model::RandomCase random = cases.next();
+    INFO("network " << i << ", " << random.name);
+    check_training(random, accuracy);
+    check_inputs(random, accuracy);
   }
 }
 

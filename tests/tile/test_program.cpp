@@ -90,8 +90,8 @@ Result run(int blocks, Recompute recompute) {
   std::vector<float> flat(static_cast<size_t>(size));
   for (float& number : flat) number = 0.5F * normal(random);
   const Weights& weights = program.graph().weights();
-  std::vector<float> packed(static_cast<size_t>(weights.packed_size()));
-  std::vector<float> sums(static_cast<size_t>(weights.sums_size()), 0);
+  Numbers packed(static_cast<size_t>(weights.packed_size()));
+  Numbers sums(static_cast<size_t>(weights.sums_size()), 0);
   for (int64_t i = 0; i < weights.pieces(); ++i) weights.pack(i, flat.data(), packed.data());
   Arena arena(program);
   Frame& frame = arena.frame();

@@ -43,14 +43,14 @@ std::vector<float> run(int threads) {
   const Program program(make_graph(table, 3), Recompute::blocks);
   const Weights& weights = program.graph().weights();
   const std::vector<float> flat = random_numbers(size, 1);
-  std::vector<float> packed(static_cast<size_t>(weights.packed_size()));
+  Numbers packed(static_cast<size_t>(weights.packed_size()));
   share_out(weights.pieces(), threads, [&](int64_t i, int) { weights.pack(i, flat.data(), packed.data()); });
 
   const Value& output = program.graph().output();
   const int64_t numbers = output.T * output.F * lanes;
   std::vector<float> result(static_cast<size_t>(parts * tiles_of_part * numbers));
   std::vector<std::unique_ptr<Arena>> arenas(static_cast<size_t>(threads));
-  std::vector<std::vector<float>> sums(parts, std::vector<float>(static_cast<size_t>(weights.sums_size())));
+  std::vector<Numbers> sums(parts, Numbers(static_cast<size_t>(weights.sums_size())));
   share_out(parts, threads, [&](int64_t part, int thread) {
     auto& arena = arenas[static_cast<size_t>(thread)];
     if (!arena) arena = std::make_unique<Arena>(program);

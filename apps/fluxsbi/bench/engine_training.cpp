@@ -1,13 +1,16 @@
 #include "bench/engine_training.hpp"
 
-#include "engine/choice.hpp"
 #include "engine/device.hpp"
 
 namespace fluxsbi::app::bench {
 
+engine::Compute in_bfloat16x3() {
+  return engine::choose_compute("bfloat16x3", at::kFloat, at::kCPU, true);
+}
+
 EngineTraining::EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch,
-                               const std::string& engine)
-    : engine_(engine::make_engine(make_network(workload, 0), at::kFloat, data.training->device(), engine)),
+                               const std::string& engine, const engine::Compute& compute)
+    : engine_(engine::make_engine(make_network(workload, 0), compute, data.training->device(), engine)),
       runner_(engine::make_step_runner(data.training->device())),
       method_(make_method(workload)) {
   train::TrainingOptions options;

@@ -5,17 +5,21 @@
 #include <string>
 
 #include "bench/workload.hpp"
-#include "engine/engine.hpp"
+#include "engine/choice.hpp"
 #include "engine/step_runner.hpp"
 #include "train/training_step.hpp"
 
 namespace fluxsbi::app::bench {
 
+/// What training.compute: auto takes on a processor with AMX.
+engine::Compute in_bfloat16x3();
+
 class EngineTraining {
  public:
-  /// `data` lies on the device that trains and outlives this. `engine` as make_engine takes it.
+  /// `data` lies on the device that trains and outlives this. `engine` and `compute` as make_engine takes
+  /// them.
   EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch,
-                 const std::string& engine);
+                 const std::string& engine, const engine::Compute& compute = at::kFloat);
 
   void step();
   engine::Engine& engine() { return *engine_; }

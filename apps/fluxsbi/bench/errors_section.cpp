@@ -22,7 +22,7 @@ engine::Regression regression_of(const model::Inputs& inputs) {
   return {inputs, at::zeros_like(inputs.obs), at::ones({1}, inputs.obs.options())};
 }
 
-Result evaluate(const Settings& settings, at::ScalarType compute, const std::string& request,
+Result evaluate(const Settings& settings, const engine::Compute& compute, const std::string& request,
                 const model::Inputs& inputs) {
   const auto engine =
       engine::make_engine(make_network(settings.workload, 0), compute, settings.device, request);
@@ -76,14 +76,16 @@ Section errors(const Settings& settings) {
   const model::Inputs inputs = make_inputs(settings.workload, settings.batch, settings.device);
   const Result expected = in_float64(settings, inputs);
   Section section{"error against the modules in float64, relative to the root mean square", {}};
-  const auto add = [&](const std::string& name, at::ScalarType compute, const std::string& request) {
+  const auto add = [&](const std::string& name, const engine::Compute& compute, const std::string& request) {
     const Result found = evaluate(settings, compute, request, inputs);
     add_errors(section, name + ", output", found.output, expected.output);
     add_errors(section, name + ", gradient", found.gradient, expected.gradient);
   };
   add("reference engine", at::kFloat, "reference");
   if (settings.device.is_cpu()) add("tile engine", at::kFloat, "tile");
-  if (engine::has_bfloat16(settings.device)) add("bfloat16", at::kBFloat16, "auto");
+  if (!engine::has_bfloat16(settings.device)) return section;
+  if (settings.device.is_cpu()) add("bfloat16x3", in_bfloat16x3(), "tile");
+  add("bfloat16", at::kBFloat16, "auto");
   return section;
 }
 

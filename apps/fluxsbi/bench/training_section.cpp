@@ -1,3 +1,6 @@
+#include <iterator>
+#include <optional>
+
 #include <ATen/Functions.h>
 #include <ATen/core/grad_mode.h>
 
@@ -64,7 +67,7 @@ void add_shares(Section& section, double seconds, double operations, const std::
 void add_rates(Section& section, const std::vector<Rate>& rates, const std::string& engine,
                const std::string& unit, double units) {
   const std::string names[] = {"plain modules", "reference engine", engine + " engine"};
-  for (size_t i = 0; i < rates.size(); ++i) {
+  for (size_t i = 0; i < std::size(names); ++i) {
     section.figures.push_back({names[i], rates[i].median * units, unit, spread_of(rates[i], units)});
   }
   section.figures.push_back({"reference engine / plain", rates[1].ratio, "times", "median of rounds"});
@@ -83,12 +86,23 @@ Section training(const Settings& settings) {
   EngineTraining reference(settings.workload, data, settings.batch, "reference"),
       fastest(settings.workload, data, settings.batch, "auto");
   const auto wait = [&] { engine::synchronize(settings.device); };
-  const auto rates = measure({{"plain", [&] { plain.step(); }, wait},
-                              {"reference", [&] { reference.step(); }, wait},
-                              {"fastest", [&] { fastest.step(); }, wait}},
-                             settings.seconds);
+  std::vector<Variant> variants{{"plain", [&] { plain.step(); }, wait},
+                                {"reference", [&] { reference.step(); }, wait},
+                                {"fastest", [&] { fastest.step(); }, wait}};
+  std::optional<EngineTraining> rounded;
+  if (settings.device.is_cpu() && engine::has_bfloat16(settings.device)) {
+    rounded.emplace(settings.workload, data, settings.batch, "auto", in_bfloat16x3());
+    variants.push_back({"rounded", [&] { rounded->step(); }, wait});
+  }
+  const auto rates = measure(variants, settings.seconds);
   Section section{"training, batch " + std::to_string(settings.batch), {}};
   add_rates(section, rates, std::string(fastest.engine().name()), "steps/s", 1);
+  if (rounded) {
+    section.figures.push_back(
+        {"with products in bfloat16x3", rates[3].median, "steps/s", spread_of(rates[3], 1)});
+    section.figures.push_back(
+        {"products in bfloat16x3 / in float32", rates[3].ratio / rates[2].ratio, "times", ""});
+  }
   double operations = 0;
   const double seconds = product_seconds(settings, fastest.engine(), true, operations);
   add_shares(section, seconds, operations, "steps/s", 1, rates[2].median);

@@ -21,8 +21,16 @@ Value whole(size_t buffer, int64_t T, int64_t F) {
 
 }  // namespace
 
-Graph::Graph(const ParameterTable& parameters, Wanted wanted)
-    : parameters_(&parameters), wanted_(std::move(wanted)) {}
+Graph::Graph(const ParameterTable& parameters, Wanted wanted, Rounding rounding)
+    : parameters_(&parameters), wanted_(std::move(wanted)), rounding_(rounding) {}
+
+// Data as they are given, and results of few numbers, are worth their digits: rounding them gains no time.
+Rounding Graph::rounding_of(const Value& x, int64_t rows) const {
+  constexpr int64_t few = 16;
+  const bool given = std::any_of(inputs_.begin(), inputs_.end(),
+                                 [&](const auto& input) { return input.second.buffer == x.buffer; });
+  return given || rows < few || x.F < few ? Rounding::none : rounding_;
+}
 
 Value Graph::make(int64_t T, int64_t F) {
   check(T > 0 && F > 0, "a value has tokens and features");
@@ -93,7 +101,12 @@ Value Graph::linear(const std::vector<std::string>& names, const Value& x, const
   check(matrix.biases.empty() || matrix.biases.size() == names.size(),
         "joined products all have a bias or none has");
   const Value out = result(into, x.T, matrix.rows);
-  return append(tile::linear(x, weights_.add(std::move(matrix)), out));
+  const Rounding rounding = matrix.rounding = rounding_of(x, matrix.rows);
+  // A gradient that is a sum over samples needs fewer digits than one that is the answer.
+  const bool sums_alone = wanted_.parameters && rounding == Rounding::bfloat16x3 &&
+                          kernels().products(rounding).layout == Layout::tiles;
+  matrix.backward_rounding = sums_alone ? Rounding::bfloat16 : rounding;
+  return append(tile::linear(x, weights_.add(std::move(matrix)), rounding, out));
 }
 
 Value Graph::norm(const Value& x, const Value& shift, const Value& scale, double eps) {

@@ -55,7 +55,8 @@ class Graph {
     std::vector<Cells> zeros;
   };
 
-  Graph(const ParameterTable& parameters, Wanted wanted);
+  /// `rounding`: of products in linear(), where it may be (docs/engine.md).
+  Graph(const ParameterTable& parameters, Wanted wanted, Rounding rounding = Rounding::none);
 
   Value input(Slot slot, int64_t T, int64_t F);
   Value constant(const std::vector<float>& numbers, int64_t T, int64_t F);
@@ -106,9 +107,11 @@ class Graph {
   Value append(OperationPtr operation);
   void order_gradients();
 
+  Rounding rounding_of(const Value& x, int64_t rows) const;
   const ParameterTable* parameters_;
   std::set<std::string> used_;
   Wanted wanted_;
+  Rounding rounding_;
   Weights weights_;
   std::vector<Buffer> buffers_;
   std::vector<Node> nodes_;

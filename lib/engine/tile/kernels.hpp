@@ -35,17 +35,47 @@ struct Gradient : Out {
   bool adds = false;
 };
 
-/// Outputs of a product that are computed side by side. Packed weights [ceil(F_out / panel)][F_in][panel]
+/// How the two factors of each product are rounded before they are multiplied; sums are of float32 always.
+enum class Rounding {
+  none,      ///< float32
+  bfloat16,  ///< 8 bits: factors are off by up to 2^-9 of themselves
+  /// Each factor is the sum of two bfloat16 numbers, its first 8 bits and the next ones; of the four products
+  /// of these the smallest is left out. A product is off by about 2^-15 of itself at most (Henry et al. 2019,
+  /// arXiv 1904.06376). Gradients of weights, which are sums over many samples, have factors of bfloat16.
+  bfloat16x3,
+};
+
+/// Outputs of a product that are computed side by side. Weights in panels [ceil(F_out / panel)][F_in][panel]
 /// hold W[o][i] at panel o / panel, place o % panel; those beyond F_out are zero.
 inline constexpr int64_t panel = 8;
+
+/// Rows of a matrix tile, and the numbers of bfloat16 in each.
+inline constexpr int64_t tile_rows = 16, tile_depth = 32;
+
+/// Weights in tiles are [ceil(F_out / tile_rows)][tiles][tile_rows][tile_depth]; what lies beyond F_out and
+/// F_in is 0. A tile holds tile_depth numbers of the rows of W; with bfloat16x3 two tiles do, one of upper
+/// parts and one of lower ones. There a rest of at most most_side_by_side numbers, made even by a 0, fills
+/// fewer: its upper parts, its lower ones and its upper ones again follow each other in a row. Biases in
+/// tiles are cells.
+inline constexpr int64_t most_side_by_side = 20;
+[[gnu::always_inline]] constexpr int64_t depth_tiles(Rounding rounding, int64_t F_in) {
+  const int64_t full = F_in / tile_depth, rest = F_in % tile_depth;
+  if (rounding != Rounding::bfloat16x3) return full + (rest > 0);
+  if (rest > most_side_by_side) return 2 * (full + 1);
+  return 2 * full + ((rest + 1) / 2 * 6 + tile_depth - 1) / tile_depth;
+}
+
+/// How the weights of a product are packed.
+enum class Layout { panels, tiles };
 
 /// out[t][o] (= or +=) bias[o] + sum_i W[o][i] x[t][i]. bias [F_out] may be null. With W packed transposed it
 /// is also the gradient of x.
 struct Product {
   In x;
-  const float* weights;
-  const float* bias;
+  const float* weights;  ///< as ProductKernels::layout says
+  const float* bias;     ///< numbers for panels, cells for tiles
   Gradient out;
+  float* scratch;  ///< product_scratch(T, F_in) numbers on 64 bytes; null without rounding
 };
 
 /// gradient[r][c] (= or +=) sum over tokens and samples of rows[t][r] columns[t][c]: of W with the output's
@@ -55,12 +85,50 @@ struct WeightGradient {
   In rows, columns;
   float* gradient;  ///< [R][padded(C)]
   bool adds;
-  float* scratch;  ///< [T * lanes][padded(C)]
+  float* scratch;  ///< weight_gradient_scratch(...) numbers on 64 bytes
 };
 /// Numbers of a row of a weight gradient: C rounded up to whole cells.
 [[gnu::always_inline]] constexpr int64_t padded(int64_t columns) {
   return (columns + lanes - 1) / lanes * lanes;
 }
+
+/// Numbers of scratch memory for T tokens: room for the rounded factors, and for transposed columns.
+[[gnu::always_inline]] constexpr int64_t product_scratch(Rounding rounding, int64_t T, int64_t F_in) {
+  return rounding == Rounding::none ? 0 : T * lanes * tile_depth * depth_tiles(rounding, F_in);
+}
+[[gnu::always_inline]] constexpr int64_t weight_gradient_scratch(Rounding rounding, int64_t T, int64_t R,
+                                                                 int64_t C) {
+  const int64_t transposed = T * lanes * padded(C);
+  return rounding == Rounding::none ? transposed : transposed + (T + 1) * lanes * (padded(R) + padded(C));
+}
+
+/// W [rows][columns] into weights of the layout tiles, or into those of its transpose.
+struct WeightTiles {
+  const float* W;
+  int64_t rows, columns;
+  float* tiles;    ///< weight_tiles_size(...) numbers on 64 bytes
+  float* scratch;  ///< weight_tiles_scratch(...) numbers on 64 bytes
+};
+[[gnu::always_inline]] constexpr int64_t weight_tiles_size(Rounding rounding, int64_t F_out, int64_t F_in) {
+  return (F_out + tile_rows - 1) / tile_rows * depth_tiles(rounding, F_in) * tile_rows * tile_depth / 2;
+}
+[[gnu::always_inline]] constexpr int64_t weight_tiles_scratch(Rounding rounding, int64_t F_in) {
+  return tile_rows * tile_depth / 2 * depth_tiles(rounding, F_in);
+}
+
+/// Products with factors rounded in one way.
+struct ProductKernels {
+  Layout layout;
+  void (*product)(const Product&);
+  void (*weight_gradient)(const WeightGradient&);
+  /// Null for panels, which Weights packs.
+  void (*pack_tiles)(const WeightTiles&) = nullptr;
+  void (*pack_transposed_tiles)(const WeightTiles&) = nullptr;
+
+  /// The block that a weight gradient is fastest with as its columns: the wider one spreads over vectors, and
+  /// the narrower one is cheaper to transpose for tiles.
+  constexpr bool wants_wide_columns() const { return layout == Layout::panels; }
+};
 
 /// sums[f] (= or +=) the sum of x[t][f] over tokens and samples
 struct LaneSum {
@@ -147,8 +215,8 @@ struct AttentionBackward : Attention {
 
 struct Kernels {
   const char* name;
-  void (*product)(const Product&);
-  void (*weight_gradient)(const WeightGradient&);
+  const char* instructions;  ///< of all but rounded products
+  ProductKernels exact, bfloat16, bfloat16x3;
   void (*lane_sum)(const LaneSum&);
   void (*norm)(const Norm&);
   void (*norm_backward)(const NormBackward&);
@@ -162,10 +230,17 @@ struct Kernels {
   void (*sinusoid_backward)(const SinusoidBackward&);
   void (*attention)(const AttentionForward&);
   void (*attention_backward)(const AttentionBackward&);
+
+  const ProductKernels& products(Rounding rounding) const {
+    return rounding == Rounding::none ? exact : rounding == Rounding::bfloat16 ? bfloat16 : bfloat16x3;
+  }
+  /// True where rounded products are faster than exact ones.
+  bool gains_by_rounding() const { return bfloat16.layout == Layout::tiles; }
 };
 
 /// The widest kernels that this processor has, or those that the environment variable FLUXSBI_KERNELS names
-/// (portable, avx2, avx512) where it has them.
+/// (portable, avx2, avx512, amx) where it has them. amx are those of avx512, and matrix tiles for rounded
+/// products. Elsewhere bfloat16 is emulated, and bfloat16x3 runs the exact products.
 const Kernels& kernels();
 
 /// The table of one instruction set by name; null where this build or processor lacks it. For tests.

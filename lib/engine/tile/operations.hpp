@@ -16,8 +16,8 @@ inline OperationPtr into(const Value& out, OperationPtr operation) {
   return operation;
 }
 
-/// x W^T + b
-OperationPtr linear(const Value& x, int matrix, const Value& out);
+/// x W^T + b; `rounding` is that of the matrix.
+OperationPtr linear(const Value& x, int matrix, Rounding rounding, const Value& out);
 
 /// (1 + scale) LayerNorm(x) + shift; shift, scale of one token. statistics [T, 2]
 OperationPtr norm(const Value& x, const Value& shift, const Value& scale, double eps, const Value& statistics,

@@ -1,7 +1,6 @@
 #include "engine/tile/program.hpp"
 
 #include <algorithm>
-#include <new>
 #include <numeric>
 #include <set>
 
@@ -10,8 +9,6 @@
 namespace fluxsbi::engine::tile {
 
 namespace {
-
-constexpr std::align_val_t cache_line{64};
 
 bool reads(const Operation& operation, const Value& value) {
   const auto overlaps = [&](const Value& other) { return other.buffer == value.buffer; };
@@ -183,20 +180,14 @@ void Program::backward(const Frame& frame) const {
   }
 }
 
-Arena::Arena(const Program& program) {
-  const int64_t size = program.arena_size() + program.scratch_size();
-  memory_.reset(static_cast<float*>(::operator new(static_cast<size_t>(size) * sizeof(float), cache_line)));
-  std::fill_n(memory_.get(), size, 0.0F);
+Arena::Arena(const Program& program)
+    : memory_(static_cast<size_t>(program.arena_size() + program.scratch_size())) {
   frame_.kernels = &kernels();
   frame_.placement = &program.placement();
   frame_.weights = &program.graph().weights();
-  frame_.arena = memory_.get();
-  frame_.scratch = memory_.get() + program.arena_size();
+  frame_.arena = memory_.data();
+  frame_.scratch = memory_.data() + program.arena_size();
   program.prepare(frame_);
-}
-
-void Arena::Free::operator()(float* numbers) const {
-  ::operator delete(numbers, cache_line);
 }
 
 }  // namespace fluxsbi::engine::tile

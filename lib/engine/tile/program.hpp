@@ -1,10 +1,10 @@
 // A graph that is ready to run: it has an order of operations and a place in memory for every buffer.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "engine/tile/graph.hpp"
+#include "engine/tile/numbers.hpp"
 #include "engine/tile/planner.hpp"
 
 namespace fluxsbi::engine::tile {
@@ -63,10 +63,7 @@ class Arena {
   Frame& frame() { return frame_; }
 
  private:
-  struct Free {
-    void operator()(float* numbers) const;
-  };
-  std::unique_ptr<float[], Free> memory_;
+  Numbers memory_;
   Frame frame_;
 };
 

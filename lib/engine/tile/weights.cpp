@@ -5,7 +5,9 @@
 #include <functional>
 #include <numeric>
 
+#include "engine/tile/kernels/bfloat16.hpp"
 #include "engine/tile/kernels/four.hpp"
+#include "engine/tile/numbers.hpp"
 
 namespace fluxsbi::engine::tile {
 
@@ -76,7 +78,36 @@ void clear_last(int64_t rows, int64_t columns, float* packed) {
   if (rows % panel) std::fill_n(packed + rows / panel * panel * columns, columns * panel, 0.0F);
 }
 
+// Both ways.
+void pack_matrix_in_tiles(const Matrix& matrix, const float* flat, float* packed) {
+  std::vector<float> joined;
+  const float* whole = flat + matrix.weights.front().offset;
+  if (matrix.weights.size() > 1) {
+    for (const Parameter& weight : matrix.weights)
+      joined.insert(joined.end(), flat + weight.offset, flat + weight.offset + weight.size());
+    whole = joined.data();
+  }
+  Numbers scratch(static_cast<size_t>(std::max(weight_tiles_scratch(matrix.rounding, matrix.columns),
+                                               weight_tiles_scratch(matrix.backward_rounding, matrix.rows))));
+  const auto tiles = [&](int64_t begin) {
+    return WeightTiles{whole, matrix.rows, matrix.columns, packed + begin, scratch.data()};
+  };
+  matrix.products(kernels()).pack_tiles(tiles(matrix.forward));
+  matrix.backward_products(kernels()).pack_transposed_tiles(tiles(matrix.backward));
+  float* bias = packed + matrix.bias;
+  for (const Parameter& part : matrix.biases)
+    for (int64_t i = 0; i < part.size(); ++i) bias = std::fill_n(bias, lanes, flat[part.offset + i]);
+}
+
+void round_numbers(float* numbers, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) numbers[i] = to_bfloat16(numbers[i]);
+}
+
 void pack_matrix(const Matrix& matrix, const float* flat, float* packed) {
+  if (matrix.products(kernels()).layout == Layout::tiles) {
+    pack_matrix_in_tiles(matrix, flat, packed);
+    return;
+  }
   clear_last(matrix.rows, matrix.columns, packed + matrix.forward);
   clear_last(matrix.columns, matrix.rows, packed + matrix.backward);
   int64_t row = 0;
@@ -87,6 +118,10 @@ void pack_matrix(const Matrix& matrix, const float* flat, float* packed) {
     pack_backward(w, rows, matrix.columns, row, matrix.rows, packed + matrix.backward);
     row += rows;
   }
+  if (matrix.rounding == Rounding::bfloat16)
+    round_numbers(packed + matrix.forward, panels(matrix.rows) * matrix.columns * panel);
+  if (matrix.backward_rounding == Rounding::bfloat16)
+    round_numbers(packed + matrix.backward, panels(matrix.columns) * matrix.rows * panel);
   float* bias = packed + matrix.bias;
   for (const Parameter& part : matrix.biases) bias = std::copy_n(flat + part.offset, part.size(), bias);
 }
@@ -136,7 +171,7 @@ void reduce_matrix(const Matrix& matrix, const std::vector<const float*>& parts,
   for (const Parameter& weight : matrix.weights) {
     const int64_t rows = weight.shape[0], columns = matrix.columns;
     float* to = gradient + weight.offset;
-    if (matrix.transposes_gradient()) {
+    if (matrix.transposes_gradient(kernels())) {
       add_transposed(parts, matrix.gradient + row, padded(matrix.rows), rows, columns, to);
     } else {
       const int64_t width = padded(columns);
@@ -160,11 +195,15 @@ int64_t Parameter::size() const {
 
 int Weights::add(Matrix matrix) {
   const int64_t rows = matrix.rows, columns = matrix.columns;
-  matrix.forward = take(packed_size_, panels(rows) * columns * panel);
-  matrix.backward = take(packed_size_, panels(columns) * rows * panel);
-  matrix.bias = take(packed_size_, panels(rows) * panel);
-  matrix.gradient =
-      take(sums_size_, matrix.transposes_gradient() ? columns * padded(rows) : rows * padded(columns));
+  const bool tiles = matrix.products(kernels()).layout == Layout::tiles;
+  const auto size = [&](Rounding rounding, int64_t outputs, int64_t inputs) {
+    return tiles ? weight_tiles_size(rounding, outputs, inputs) : panels(outputs) * inputs * panel;
+  };
+  matrix.forward = take(packed_size_, size(matrix.rounding, rows, columns));
+  matrix.backward = take(packed_size_, size(matrix.backward_rounding, columns, rows));
+  matrix.bias = take(packed_size_, tiles ? padded(rows) * lanes : panels(rows) * panel);
+  matrix.gradient = take(
+      sums_size_, matrix.transposes_gradient(kernels()) ? columns * padded(rows) : rows * padded(columns));
   matrix.bias_gradient = take(sums_size_, rows);
   matrices_.push_back(std::move(matrix));
   return static_cast<int>(matrices_.size()) - 1;

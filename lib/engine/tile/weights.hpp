@@ -24,11 +24,20 @@ using ParameterTable = std::map<std::string, Parameter>;
 struct Matrix {
   std::vector<Parameter> weights, biases;  ///< biases: one for each of weights, or none
   int64_t rows = 0, columns = 0;
+  Rounding rounding = Rounding::none;           ///< of its products
+  Rounding backward_rounding = Rounding::none;  ///< of those in which the gradient of the input is one
   int64_t forward = 0, backward = 0, bias = 0;  ///< where the packed copies begin
   int64_t gradient = 0, bias_gradient = 0;      ///< where the sums of one part begin
 
-  /// The gradient is summed transposed, [columns][padded(rows)], where rows are more (WeightGradient).
-  bool transposes_gradient() const { return rows > columns; }
+  const ProductKernels& products(const Kernels& kernels) const { return kernels.products(rounding); }
+  const ProductKernels& backward_products(const Kernels& kernels) const {
+    return kernels.products(backward_rounding);
+  }
+  /// The gradient is summed transposed, [columns][padded(rows)], where that suits the kernels
+  /// (WeightGradient).
+  bool transposes_gradient(const Kernels& kernels) const {
+    return products(kernels).wants_wide_columns() ? rows > columns : rows < columns;
+  }
 };
 
 /// A parameter that is read where it is.
@@ -37,8 +46,8 @@ struct Vector {
   int64_t gradient = 0;  ///< where the sums of one part begin
 };
 
-/// All matrices and vectors of a graph. Buffers that it lays out:
-///   packed   weights in panels, forward and transposed, and biases; fresh after each change of parameters
+/// All matrices and vectors of a graph. Buffers that it lays out, as kernels() read and write them:
+///   packed   weights, forward and transposed, and biases; fresh after each change of parameters
 ///   sums     the gradients of one part of a batch, in the order in which the kernels write them
 class Weights {
  public:

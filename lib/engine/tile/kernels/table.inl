@@ -4,17 +4,19 @@
 #include "engine/tile/kernels/attention.inl"
 #include "engine/tile/kernels/elementwise.inl"
 #include "engine/tile/kernels/norm.inl"
-#include "engine/tile/kernels/product.inl"
-#include "engine/tile/kernels/weight_gradient.inl"
+#include "engine/tile/kernels/rounded.inl"
 
 namespace fluxsbi::engine::tile {
 
 namespace {
 
 constexpr Kernels table(const char* name) {
+  constexpr ProductKernels exact = {Layout::panels, product_kernel, weight_gradient_kernel};
   return {.name = name,
-          .product = product_kernel,
-          .weight_gradient = weight_gradient_kernel,
+          .instructions = name,
+          .exact = exact,
+          .bfloat16 = {Layout::panels, rounded_product_kernel, rounded_weight_gradient_kernel},
+          .bfloat16x3 = exact,
           .lane_sum = lane_sum_kernel,
           .norm = norm_kernel,
           .norm_backward = norm_backward_kernel,

@@ -1,4 +1,5 @@
 // The operations whose arithmetic is in the kernels.
+#include <algorithm>
 #include <utility>
 
 #include "engine/tile/operations.hpp"
@@ -9,7 +10,7 @@ namespace {
 
 class Linear final : public Operation {
  public:
-  Linear(const Value& x, int matrix) : matrix_(matrix) {
+  Linear(const Value& x, int matrix, Rounding rounding) : matrix_(matrix), rounding_(rounding) {
     sources = {{x}};
     kept = {x};
     has_parameters = true;
@@ -18,32 +19,40 @@ class Linear final : public Operation {
   void forward(const Frame& frame) const override {
     const Matrix& matrix = frame.weights->matrix(matrix_);
     const float* bias = matrix.biases.empty() ? nullptr : frame.packed + matrix.bias;
-    frame.kernels->product(
-        {frame.read(sources[0].value), frame.packed + matrix.forward, bias, {frame.write(out), false}});
+    matrix.products(*frame.kernels)
+        .product({frame.read(sources[0].value),
+                  frame.packed + matrix.forward,
+                  bias,
+                  {frame.write(out), false},
+                  frame.scratch});
   }
 
   void backward(const Frame& frame) const override {
     const Matrix& matrix = frame.weights->matrix(matrix_);
     const In gradient = frame.gradient_of(out);
     if (const Gradient x = frame.gradient(sources[0]); x.data) {
-      frame.kernels->product({gradient, frame.packed + matrix.backward, nullptr, x});
+      matrix.backward_products(*frame.kernels)
+          .product({gradient, frame.packed + matrix.backward, nullptr, x, frame.scratch});
     }
     if (!frame.sums) return;
     In rows = gradient, columns = frame.read(sources[0].value);
-    if (matrix.transposes_gradient()) std::swap(rows, columns);
-    frame.kernels->weight_gradient(
-        {rows, columns, frame.sums + matrix.gradient, frame.adds_sums, frame.scratch});
+    if (matrix.transposes_gradient(*frame.kernels)) std::swap(rows, columns);
+    matrix.products(*frame.kernels)
+        .weight_gradient({rows, columns, frame.sums + matrix.gradient, frame.adds_sums, frame.scratch});
     if (!matrix.biases.empty()) {
       frame.kernels->lane_sum({gradient, frame.sums + matrix.bias_gradient, frame.adds_sums});
     }
   }
 
   int64_t scratch() const override {
-    return sources[0].value.T * lanes * padded(std::max(out.F, sources[0].value.F));
+    const int64_t T = sources[0].value.T, narrow = std::min(out.F, sources[0].value.F),
+                  wide = std::max(out.F, sources[0].value.F);
+    return std::max(product_scratch(rounding_, T, wide), weight_gradient_scratch(rounding_, T, narrow, wide));
   }
 
  private:
   int matrix_;
+  Rounding rounding_;
 };
 
 class LayerNorm final : public Operation {
@@ -173,8 +182,8 @@ class SinusoidOfTime final : public Operation {
 
 }  // namespace
 
-OperationPtr linear(const Value& x, int matrix, const Value& out) {
-  return into(out, std::make_unique<Linear>(x, matrix));
+OperationPtr linear(const Value& x, int matrix, Rounding rounding, const Value& out) {
+  return into(out, std::make_unique<Linear>(x, matrix, rounding));
 }
 
 OperationPtr norm(const Value& x, const Value& shift, const Value& scale, double eps, const Value& statistics,
