@@ -4,10 +4,10 @@
 // The NetCDF User Guide, "Attribute Conventions", and the CF conventions 1.11, sections 2.5.1 and 8.1:
 // _FillValue and missing_value are numbers of the stored type that stand for no value; scale_factor and
 // add_offset give value = number * scale_factor + add_offset; _Unsigned = "true" says that signed integers
-// hold the bits of unsigned ones; valid_min, valid_max and valid_range are the ends of the valid numbers, beyond
-// which a number stands for no value (hdf5_valid_range.hpp). Where a dataset was made by netCDF without a fill value of its own, cells
-// that nobody wrote hold the default of its type (netcdf.h, NC_FILL_*), which readers of netCDF take for
-// missing; those of single bytes they do not.
+// hold the bits of unsigned ones; valid_min, valid_max and valid_range are the ends of the valid numbers,
+// beyond which a number stands for no value (hdf5_valid_range.hpp). Where a dataset was made by netCDF
+// without a fill value of its own, cells that nobody wrote hold the default of its type (netcdf.h,
+// NC_FILL_*), which readers of netCDF take for missing; those of single bytes they do not.
 #pragma once
 
 #include <cstddef>

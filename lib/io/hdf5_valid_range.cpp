@@ -18,8 +18,8 @@ class RangeReader {
   ValidRange read() {
     if (const auto both = numbers("valid_range", 2)) {
       if (both->values[0] > both->values[1]) {
-        pass_over("valid_range", "holds " + text_of(both->values[0], *both) + " before " +
-                                     text_of(both->values[1], *both));
+        pass_over("valid_range",
+                  "holds " + text_of(both->values[0], *both) + " before " + text_of(both->values[1], *both));
       } else {
         narrow(both->values[0], false, *both, "valid_range");
         narrow(both->values[1], true, *both, "valid_range");
@@ -42,9 +42,11 @@ class RangeReader {
     std::string problem = found.problem;
     if (problem.empty() && found.values.empty()) return {};
     if (problem.empty() && found.values.size() != count)
-      problem = "holds " + std::to_string(found.values.size()) + (found.values.size() == 1 ? " number" : " numbers") +
-                ", where " + (count == 1 ? "one belongs" : "two belong");
-    if (std::any_of(found.values.begin(), found.values.end(), [](long double value) { return std::isnan(value); }))
+      problem = "holds " + std::to_string(found.values.size()) +
+                (found.values.size() == 1 ? " number" : " numbers") + ", where " +
+                (count == 1 ? "one belongs" : "two belong");
+    if (std::any_of(found.values.begin(), found.values.end(),
+                    [](long double value) { return std::isnan(value); }))
       problem = "is NaN";
     if (problem.empty()) return found;
     pass_over(name, problem);

@@ -181,20 +181,24 @@ TEST_CASE("numbers outside valid_range, valid_min and valid_max are missing, and
              ContainsSubstring("'x': 2 cells that hold less than 2 (attribute valid_range) or more than 5 "
                                "(attribute valid_range) count as missing (NaN)"));
   CHECK(x == std::vector<double>{-1000, 2, 3, 4, 5, -1000});
-  CHECK_THAT(log(saved(folder, DType::u8, {{"valid_min", {2}}, {"_FillValue", {4}}})),
-             ContainsSubstring("'x': 2 cells that hold 4 (attribute _FillValue) or less than 2 (attribute v"));
+  CHECK_THAT(
+      log(saved(folder, DType::u8, {{"valid_min", {2}}, {"_FillValue", {4}}})),
+      ContainsSubstring("'x': 2 cells that hold 4 (attribute _FillValue) or less than 2 (attribute v"));
   CHECK(x == std::vector<double>{-1000, 2, 3, -1000, 5, 6});
   CHECK(x_of(saved(folder, DType::f64, {{"valid_range", {2, 6}}, {"valid_max", {4.5}}})) ==
         std::vector<double>{-1000, 2, 3, 4, -1000, -1000});
   CHECK_THAT(log(saved(folder, DType::f64, {{"valid_range", {1, 6}}})), !ContainsSubstring("missing"));
-  CHECK_THAT(said([&] { Hdf5Rows(saved(folder, DType::f64, {{"valid_max", {4}}}), {"x"}); }),
+  CHECK_THAT(said([&] {
+               Hdf5Rows(saved(folder, DType::f64, {{"valid_max", {4}}}), {"x"});
+             }),
              ContainsSubstring("2 cells that hold more than 4 (attribute valid_max)"));
   const auto problem = [&](const std::vector<double>& values) {
     const std::string text = log(saved(folder, DType::f64, {{"valid_range", values}}));
     CHECK(x == std::vector<double>{1, 2, 3, 4, 5, 6});
     return text;
   };
-  CHECK_THAT(problem({5, 2}), ContainsSubstring("its attribute valid_range holds 5 before 2 and is passed over"));
+  CHECK_THAT(problem({5, 2}),
+             ContainsSubstring("its attribute valid_range holds 5 before 2 and is passed over"));
   CHECK_THAT(problem({3}), ContainsSubstring("valid_range holds 1 number, where two belong and is passed"));
   CHECK_THAT(problem({NAN, 3}), ContainsSubstring("valid_range is NaN and is"));
   CHECK_THAT(problem({}), ContainsSubstring("valid_range is text and is"));
