@@ -50,4 +50,16 @@ std::string decimals_text(double value, int decimals) {
   return text;
 }
 
+std::string resolved_text(double value, double deviation) {
+  if (std::isnan(value)) return "-";
+  constexpr int fewest = 4, most = 17;
+  const double larger = std::abs(value) / deviation;
+  const int digits = std::isfinite(larger) && larger > 1
+                         ? std::clamp(static_cast<int>(std::ceil(std::log10(larger))) + 2, fewest, most)
+                         : fewest;
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*g", digits, value);
+  return text;
+}
+
 }  // namespace fluxsbi::core

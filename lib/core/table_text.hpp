@@ -16,4 +16,8 @@ std::string aligned_table(const std::vector<std::vector<std::string>>& rows, con
 /// than 12 characters. "-" for NaN.
 std::string decimals_text(double value, int decimals);
 
+/// The number with four significant digits, or as many as tell a tenth of a deviation: 5000000.74 of a
+/// sample with deviation 0.96, where four digits would be 5e+06 for all its draws. "-" for NaN.
+std::string resolved_text(double value, double deviation);
+
 }  // namespace fluxsbi::core

@@ -135,7 +135,7 @@ Value document_of(const std::vector<RecipeChoice>& choices) {
     }
     if (!lines.empty()) text += std::string(section) + ":\n" + lines;
   }
-  return config::parse_yaml(text, "the recipe");
+  return config::parse_yaml(text, std::string(model::recipe_file));
 }
 
 // True for what the keys of another source of data leave behind.

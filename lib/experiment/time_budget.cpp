@@ -58,14 +58,15 @@ int64_t fit_members(const TimeBudget& budget, const FittedSteps& fitted) {
 std::string fitted_text(const TimeBudget& budget, const train::Pace& pace, const FittedSteps& fitted,
                         int64_t members, const std::string& network) {
   const std::string limit = core::number_text(budget.minutes);
-  std::string text = (budget.asked ? "--minutes " + limit : "the recipe's limit of " + limit + " minutes") +
-                     ": " + network + core::brief_text(1 / pace.step_seconds) +
-                     " steps a second were measured over " + std::to_string(pace.steps) + " steps, and " +
-                     core::duration_text(pace.validation_seconds) + " for a validation; " +
-                     (members > 1 ? std::to_string(members) + " members of " : std::string()) +
-                     std::to_string(fitted.steps) + " steps with a validation every " +
-                     std::to_string(fitted.val_every) + (members > 1 ? " take at most " : " take about ") +
-                     core::duration_text(static_cast<double>(members) * fitted.seconds);
+  std::string text =
+      (budget.asked ? "--minutes " + limit
+                    : "the recipe's limit of " + limit + (budget.minutes == 1 ? " minute" : " minutes")) +
+      ": " + network + core::brief_text(1 / pace.step_seconds) + " steps a second were measured over " +
+      std::to_string(pace.steps) + " steps, and " + core::duration_text(pace.validation_seconds) +
+      " for a validation; " + (members > 1 ? std::to_string(members) + " members of " : std::string()) +
+      std::to_string(fitted.steps) + " steps with a validation every " + std::to_string(fitted.val_every) +
+      (members > 1 ? " take at most " : " take about ") +
+      core::duration_text(static_cast<double>(members) * fitted.seconds);
   if (budget.most_steps == 0) return text;
   if (fitted.steps < budget.most_steps)
     return text + "; " + std::to_string(budget.most_steps) +

@@ -1,25 +1,19 @@
 #include "io/hdf5_decoding.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 
 #include "core/text.hpp"
+#include "io/hdf5_number_attribute.hpp"
 #include "io/hdf5_scales.hpp"
 #include "io/integer_types.hpp"
 
 namespace fluxsbi::io::h5 {
 
 namespace {
-
-constexpr hssize_t most_values = 64;  // of missing_value, which may be a list
-
-bool is_float(DType dtype) {
-  return dtype == DType::f16 || dtype == DType::f32 || dtype == DType::f64;
-}
 
 std::optional<DType> unsigned_of(DType dtype) {
   switch (dtype) {
@@ -34,35 +28,6 @@ std::optional<DType> unsigned_of(DType dtype) {
     default:
       return {};
   }
-}
-
-struct Numbers {
-  std::vector<long double> values;
-  std::string problem;  ///< why there are none, though the attribute is there
-};
-
-Numbers number_attribute(hid_t dataset, const char* name) {
-  if (H5Aexists(dataset, name) <= 0) return {};
-  const Handle attribute(H5Aopen(dataset, name, H5P_DEFAULT), H5Aclose);
-  const Handle space(H5Aget_space(attribute), H5Sclose), type(H5Aget_type(attribute), H5Tclose);
-  const H5T_class_t kind = H5Tget_class(type);
-  if (kind == H5T_STRING) return {{}, "is text"};
-  if (kind != H5T_FLOAT && kind != H5T_INTEGER) return {{}, "is no number"};
-  const hssize_t count = H5Sget_simple_extent_npoints(space);
-  if (count < 1) return {{}, "is empty"};
-  if (count > most_values) return {{}, "holds " + std::to_string(count) + " numbers"};
-  std::vector<long double> values(static_cast<size_t>(count));
-  if (H5Aread(attribute, H5T_NATIVE_LDOUBLE, values.data()) < 0) return {{}, "cannot be read"};
-  return {std::move(values), ""};
-}
-
-std::string text_of(long double value, DType dtype) {
-  char text[64];
-  const auto end = dtype == DType::f16 || dtype == DType::f32
-                       ? std::to_chars(text, text + sizeof text, static_cast<float>(value))
-                   : dtype == DType::f64 ? std::to_chars(text, text + sizeof text, static_cast<double>(value))
-                                         : std::to_chars(text, text + sizeof text, value);
-  return {text, end.ptr};
 }
 
 // Whether a cell of the type can hold the value. A number of another type of floating point is meant as
@@ -99,7 +64,7 @@ void read_fills(hid_t dataset, const char* name, Decoding& decoding) {
     if (can_hold(decoding.stored, value)) {
       add_fill(decoding, value, std::string("attribute ") + name);
     } else {
-      decoding.warnings.push_back(attribute + " = " + text_of(value, DType::f64) + " is no value of " +
+      decoding.warnings.push_back(attribute + " = " + number_in(value, DType::f64) + " is no value of " +
                                   name_of(decoding.stored) + " and is passed over");
     }
   }
@@ -148,7 +113,7 @@ double packing_number(hid_t dataset, const char* name, double usual, Decoding& d
   if (found.values.size() == 1) {
     const auto value = static_cast<double>(found.values[0]);
     if (std::isfinite(value) && (value != 0 || usual == 0)) return value;
-    problem = "is " + text_of(value, DType::f64);
+    problem = "is " + number_in(value, DType::f64);
   }
   if (!problem.empty() && decoding.problem.empty()) {
     decoding.problem = std::string("packed numbers whose attribute ") + name + " " + problem +
@@ -174,7 +139,8 @@ uint64_t decode_each(const Decoding& decoding, std::span<const std::byte> number
   for (size_t i = 0; i < count; ++i) {
     T value;
     std::memcpy(&value, numbers.data() + i * sizeof(T), sizeof(T));
-    const bool absent = std::find(fills.begin(), fills.end(), value) != fills.end();
+    const bool absent =
+        std::find(fills.begin(), fills.end(), value) != fills.end() || decoding.valid.excludes(value);
     missing += absent ? 1 : 0;
     write(i, value, absent);
   }
@@ -203,6 +169,7 @@ uint64_t Decoding::decode(std::span<const std::byte> numbers, std::span<std::byt
     for (size_t i = 0; i < numbers.size() / 2; ++i) {
       const double value = as_double(stored, numbers.data() + 2 * i);
       const bool absent =
+          valid.excludes(value) ||
           std::any_of(fills.begin(), fills.end(), [&](const FillValue& fill) { return fill.value == value; });
       missing += absent ? 1 : 0;
       to_number(i, value, absent);
@@ -223,14 +190,15 @@ uint64_t Decoding::decode(std::span<const std::byte> numbers, std::span<std::byt
 std::string Decoding::missing_text(uint64_t cells) const {
   std::vector<std::string> values;
   for (const FillValue& fill : fills)
-    values.push_back(text_of(fill.value, stored) + " (" + fill.source + ")");
+    values.push_back(number_in(fill.value, stored) + " (" + fill.source + ")");
+  for (const std::string& end : valid.ends()) values.push_back(end);
   return core::count_text(static_cast<int64_t>(cells), "cell") +
          (cells == 1 ? " that holds " : " that hold ") + core::join(values, " or ") +
          (cells == 1 ? " counts" : " count") + " as missing (NaN)";
 }
 
 Decoding read_decoding(hid_t dataset, DType dtype) {
-  Decoding decoding{dtype, dtype, dtype, 1, 0, {}, {}, {}, ""};
+  Decoding decoding{dtype, dtype, dtype, 1, 0, {}, {}, {}, {}, ""};
   if (dtype == DType::boolean) return decoding;
   const auto without_sign = unsigned_of(dtype);
   const std::string word = read_text_attribute(dataset, "_Unsigned");
@@ -251,8 +219,11 @@ Decoding read_decoding(hid_t dataset, DType dtype) {
                                core::number_text(std::abs(decoding.offset)) +
                                " (attributes scale_factor and add_offset)");
   }
+  const StoredNumbers numbers{decoding.stored, decoding.stored != decoding.memory, decoding.factor,
+                              decoding.offset};
+  decoding.valid = read_valid_range(dataset, numbers, decoding.warnings);
   const bool no_nan = !is_float(decoding.stored) || decoding.stored == DType::f16;
-  if (packed || (no_nan && !decoding.fills.empty())) decoding.decoded = DType::f64;
+  if (packed || (no_nan && decoding.has_gaps())) decoding.decoded = DType::f64;
   return decoding;
 }
 

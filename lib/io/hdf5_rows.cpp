@@ -38,7 +38,7 @@ void send_infos(const h5::File& file, const std::vector<h5::Dataset>& datasets, 
     out.send(static_cast<uint64_t>(*dataset.dtype));
     out.send(dataset.shape.size());
     for (const int64_t n : dataset.shape) out.send(static_cast<uint64_t>(n));
-    const bool may_lack = !dataset.decoding->fills.empty() && !dataset.shape.empty();
+    const bool may_lack = dataset.decoding->has_gaps() && !dataset.shape.empty();
     const auto pass_over = [](std::span<const std::byte>) {};
     h5::send_remarks(dataset, may_lack ? file.read_pieces(dataset, pass_over) : 0, out);
   }

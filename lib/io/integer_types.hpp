@@ -1,4 +1,4 @@
-// The C++ types of integer element types.
+// Which element types are integers, and their C++ types.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,10 @@
 #include "io/array.hpp"
 
 namespace fluxsbi::io {
+
+inline bool is_float(DType dtype) {
+  return dtype == DType::f16 || dtype == DType::f32 || dtype == DType::f64;
+}
 
 /// Calls f with a value of the C++ type of `dtype`, which is an integer's, and returns what it returns.
 template <class F>

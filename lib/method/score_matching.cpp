@@ -28,8 +28,8 @@ namespace {
 
 constexpr std::array score_sdes{Sde::reverse};
 constexpr double published_beta_min = 1e-3, published_beta_max = 3;
-// Weights of the denoised data's error stop growing at this ratio of noise to signal, where the default ve
-// ends: rare rows with weights of ten thousand keep vp from converging.
+// Where the output is not of order one in the denoised data, the weights of their error stop growing at this
+// ratio of noise to signal: rare rows with weights of ten thousand keep vp from converging.
 constexpr double heaviest_ratio = 15;
 
 // The forward equation dx = f x dt + g dW and its marginals, at times t.
@@ -102,14 +102,30 @@ at::Tensor training_time(const ScoreMatchingOptions& options, const at::Tensor& 
 }
 
 // c of the head comment.
-at::Tensor input_scale(const ScoreMatchingOptions& options, const Forward& forward) {
-  if (!options.scaled) return at::ones_like(forward.std);
+at::Tensor inverse_deviation(const Forward& forward) {
   return at::rsqrt(forward.mean.square() + forward.std.square());
 }
 
-// s / F
-at::Tensor score_scale(const ScoreMatchingOptions& options, const Forward& forward) {
-  return options.scaled ? 1 / forward.std : at::ones_like(forward.std);
+at::Tensor input_scale(const ScoreMatchingOptions& options, const Forward& forward) {
+  if (options.output == ScoreOutput::score) return at::ones_like(forward.std);
+  return inverse_deviation(forward);
+}
+
+// The score, of the state and of F.
+Linear score_of(const ScoreMatchingOptions& options, const Forward& forward) {
+  const at::Tensor none = at::zeros_like(forward.std);
+  if (options.output == ScoreOutput::score) return {none, at::ones_like(forward.std)};
+  if (options.output == ScoreOutput::noise) return {none, 1 / forward.std};
+  const at::Tensor c = inverse_deviation(forward);
+  return {-c.square(), c * forward.mean / forward.std};
+}
+
+// What F is for data x1 with noise n.
+at::Tensor target_of(const ScoreMatchingOptions& options, const Forward& forward, const at::Tensor& x1,
+                     const at::Tensor& n) {
+  if (options.output == ScoreOutput::score) return -n / forward.std;
+  if (options.output == ScoreOutput::noise) return -n;
+  return inverse_deviation(forward) * (forward.std * x1 - forward.mean * n);
 }
 
 // w of the head comment.
@@ -117,7 +133,8 @@ at::Tensor loss_weight_of(const ScoreMatchingOptions& options, const Forward& fo
   if (options.weighting == ScoreWeighting::likelihood) return forward.g_squared;
   const at::Tensor variance = forward.std.square();
   if (options.weighting == ScoreWeighting::noise) return variance;
-  const at::Tensor ratio = (forward.std / forward.mean).clamp_max(heaviest_ratio);
+  at::Tensor ratio = forward.std / forward.mean;
+  if (options.output != ScoreOutput::denoised) ratio = ratio.clamp_max(heaviest_ratio);
   return variance * (1 + ratio.square());
 }
 
@@ -135,11 +152,16 @@ class ScorePath : public Path {
   Query query(const at::Tensor& t) const override { return {t, input_scale(options_, at_time(t))}; }
   Linear velocity(const at::Tensor& t) const override {
     const Forward forward = at_time(t);
-    return {forward.f, -forward.g_squared / 2 * score_scale(options_, forward)};
+    const Linear score = score_of(options_, forward);
+    return {forward.f - forward.g_squared / 2 * score.x, -forward.g_squared / 2 * score.network};
   }
   Linear denoised(const at::Tensor& t) const override {
     const Forward forward = at_time(t);
-    return {1 / forward.mean, forward.std.square() / forward.mean * score_scale(options_, forward)};
+    if (options_.output == ScoreOutput::denoised) {  // without the difference of 1 and c^2 std^2
+      const at::Tensor c = inverse_deviation(forward);
+      return {c.square() * forward.mean, c * forward.std};
+    }
+    return {1 / forward.mean, forward.std.square() / forward.mean * score_of(options_, forward).network};
   }
   Level level(const at::Tensor& t) const override {
     const Forward forward = at_time(t);
@@ -166,6 +188,8 @@ void fill(ScoreMatchingOptions& options) {
     options.times = ScoreTimes::uniform;
     options.weighting = ScoreWeighting::likelihood;
   }
+  if (options.scaled) options.output = *options.scaled ? ScoreOutput::noise : ScoreOutput::score;
+  options.scaled.reset();
   if (!options.time_min) options.time_min = published ? 1e-3 : is_ve(options) ? 0 : 1e-5;
 }
 
@@ -203,6 +227,8 @@ void ScoreMatchingSpec::read(config::Reader& reader) {
   }
   const ScoreMatchingOptions given = options_;
   fill(options_);
+  if (reader.given("strategy.output") && given.output != options_.output)
+    reader.problem("strategy.scaled", "contradicts strategy.output, whose older name it is; leave it out");
   if (reader.given("strategy.times") && given.times != options_.times)
     reader.warning("strategy.times",
                    "has no effect: vp_published always takes uniform times; sde: vp lets you choose");
@@ -232,6 +258,11 @@ std::span<const std::string_view> enum_names(ScoreTimes) {
 
 std::span<const std::string_view> enum_names(ScoreWeighting) {
   static constexpr std::array<std::string_view, 3> names{"noise", "denoised", "likelihood"};
+  return names;
+}
+
+std::span<const std::string_view> enum_names(ScoreOutput) {
+  static constexpr std::array<std::string_view, 3> names{"denoised", "noise", "score"};
   return names;
 }
 
@@ -267,12 +298,17 @@ const config::Table<ScoreMatchingOptions>& score_matching_table() {
                "log_normal: the standard deviation of that logarithm")
           .add("weighting", &Options::weighting, config::one_of<ScoreWeighting>(),
                "how the score's squared error is weighted at each time. noise: by the variance of the noise. "
-               "denoised: as diffusion weights the error of the denoised data, with the ratio of noise to "
-               "signal capped at 15. likelihood: by g^2, as published; for ve this is `noise` times a "
-               "constant, for vp it neglects the higher noise levels")
-          .add("scaled", &Options::scaled, config::any<bool>(),
-               "true: the network predicts the score times the noise level; false: the score itself, as in "
-               "GenSBI");
+               "denoised: as diffusion weights the error of the denoised data (with output: noise or score "
+               "the ratio of noise to signal is capped at 15). likelihood: by g^2, as published; for ve this "
+               "is `noise` times a constant, for vp it neglects the higher noise levels")
+          .add("output", &Options::output, config::one_of<ScoreOutput>(),
+               "what the network predicts. denoised: what a share of its input leaves of the data without "
+               "noise, as diffusion's edm does; noise: the score times the noise level, whose errors far "
+               "from the data leave single draws far outside the posterior; score: the score itself, as in "
+               "GenSBI")
+          .add("scaled", &Options::scaled, config::any<std::optional<bool>>(),
+               "the older name of output, which models hold that were trained before it: true is noise, "
+               "false is score");
   return table;
 }
 
@@ -303,14 +339,14 @@ engine::Regression ScoreMatching::regression_at(const Batch& batch, const at::Te
                 "score matching: noise and obs must both be [B, L, C]");
   const at::Tensor t = time.view({-1, 1, 1});  // [B, 1, 1]
   const Forward forward = forward_at(options_, t);
-  const at::Tensor scale = score_scale(options_, forward);
+  const at::Tensor scale = score_of(options_, forward).network;
   engine::Regression problem;
   problem.inputs.t = time;
   problem.inputs.obs = input_scale(options_, forward) * (forward.mean * batch.obs + forward.std * normal);
   problem.inputs.cond = batch.cond;
   problem.inputs.condition_mask = batch.condition_mask;
   problem.inputs.edge_mask = batch.edge_mask;
-  problem.target = -normal / (forward.std * scale);
+  problem.target = target_of(options_, forward, batch.obs, normal);
   const at::Tensor weight = loss_weight_of(options_, forward);
   const auto elements = static_cast<double>(batch.obs.size(1) * batch.obs.size(2));  // of a row
   problem.weight =

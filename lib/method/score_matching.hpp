@@ -5,17 +5,22 @@
 //   vp  beta(t) = beta_min + t (beta_max - beta_min), alpha(t) = its integral from 0,
 //       mean = exp(-alpha / 2), std = sqrt(1 - exp(-alpha)), f = -beta x / 2, g^2 = beta;
 //   ve  mean = 1, std = sigma_min (sigma_max / sigma_min)^t, f = 0, g^2 = d std^2 / dt.
-// The score is s(x, t) = F(c x; t) / std for the network F, whose target is then of order one, with c = 1 /
-// sqrt(mean^2 + std^2), the deviation of x_t for standardised data (1 in vp). With scaled: false s = F and c
-// = 1, as GenSBI's networks are.
+// With c = 1 / sqrt(mean^2 + std^2), one over the deviation of x_t for standardised data (1 in vp), the
+// network F gives the score s by its `output`:
+//   denoised  s = (c mean F(c x; t) - c^2 std x) / std. The target of F is c (std x1 - mean n), of deviation
+//             1, and the denoised data are c^2 mean x + c std F, as in diffusion.hpp (edm): an error of F
+//             is one of the data as large, however much noise there is.
+//   noise     s = F(c x; t) / std. An error of F is std / mean times as large in the data, and single draws
+//             lay 10 to 250 deviations away from exact posteriors (docs/solvers.md).
+//   score     s = F(x; t), as GenSBI's networks are.
 //   loss = mean over rows of (elements / unconditioned elements of the row) times
 //          the sum over that row's unconditioned elements of w(t) (s + n / std)^2.
-// w = std^2 gives every noise level the same weight. w = std^2 (1 + (std / mean)^2) weights the error of the
-// denoised data as diffusion.hpp does, because the same error of F leaves a larger error of the data where
-// there is more noise. The ratio is capped at 15, where the default ve ends, so that rare rows of vp do not
-// outweigh all others. w = g^2, as published, is the first weight times a constant in ve, but in vp it grows
-// without bound towards the data and outweighs all other times. Conditioned tokens enter without noise and
-// carry no loss. Samples follow
+// w = std^2 gives every noise level the same weight. w = std^2 (1 + (std / mean)^2) weights the error of
+// the denoised data as diffusion.hpp does, because the same error of F leaves a larger error of the data
+// where there is more noise. For the outputs noise and score the ratio is capped at 15, so that rare rows
+// of vp do not outweigh all others. w = g^2, as published, is the first weight times a constant in ve, but
+// in vp it grows without bound towards the data and outweighs all other times. Conditioned tokens enter
+// without noise and carry no loss. Samples follow
 //   dx/dt = f - g^2 s / 2, or "reverse": dx = (f - g^2 s) dt + g dW, from t = 1 down to time_min.
 #pragma once
 
@@ -38,7 +43,11 @@ std::span<const std::string_view> enum_names(ScoreSde);
 enum class ScoreTimes { log_noise, log_normal, uniform };
 std::span<const std::string_view> enum_names(ScoreTimes);
 
-/// noise: std^2; denoised: std^2 (1 + min(std / mean, 15)^2); likelihood: g^2, as published.
+/// What the network's output is (above).
+enum class ScoreOutput { denoised, noise, score };
+std::span<const std::string_view> enum_names(ScoreOutput);
+
+/// noise: std^2; denoised: std^2 (1 + (std / mean)^2); likelihood: g^2, as published.
 enum class ScoreWeighting { noise, denoised, likelihood };
 std::span<const std::string_view> enum_names(ScoreWeighting);
 
@@ -46,12 +55,14 @@ std::span<const std::string_view> enum_names(ScoreWeighting);
 struct ScoreMatchingOptions {
   ScoreSde sde = ScoreSde::ve;
   double beta_min = 0.1, beta_max = 20;     ///< vp, 0 < beta_min <= beta_max
-  double sigma_min = 1e-3, sigma_max = 15;  ///< ve, 0 < sigma_min < sigma_max
+  double sigma_min = 1e-3, sigma_max = 80;  ///< ve, 0 < sigma_min < sigma_max
   std::optional<double> time_min;           ///< in [0, 1); none: 1e-5 (vp), 0 (ve), 1e-3 (vp_published)
   ScoreTimes times = ScoreTimes::log_normal;
   double sigma_mean = -1.2, sigma_std = 1.2;  ///< log_normal, sigma_std > 0; defaults of diffusion.hpp
   ScoreWeighting weighting = ScoreWeighting::denoised;
-  bool scaled = true;  ///< whether F is scaled as above
+  ScoreOutput output = ScoreOutput::denoised;
+  std::optional<bool>
+      scaled;  ///< the older name of `output`, before which it goes: noise (true), score (false)
 };
 const config::Table<ScoreMatchingOptions>& score_matching_table();
 

@@ -49,12 +49,16 @@ void DataFit::equal_channels(const data::DataShape& data, std::string_view model
 Generation::Generation(const config::Reader& reader,
                        std::initializer_list<std::pair<const char*, bool>> keys) {
   for (const auto& [key, has_value] : keys) {
-    if (because_.empty() && has_value && reader.given(std::string("model.") + key)) because_ = key;
+    const std::string path = std::string("model.") + key;
+    if (!because_.empty() || !has_value || !reader.given(path)) continue;
+    because_ = key;
+    by_recipe_ = reader.place(path).file == recipe_file;
   }
 }
 
 std::string Generation::remark(const std::string& model, const std::string& newer,
                                const std::string& older) const {
+  if (by_recipe_) return "";
   if (!this->newer()) {
     return model + " of the older generation (no key of the newer one is given): " + older;
   }

@@ -72,6 +72,9 @@ class DataFit {
   const KeyPlaces& places_;
 };
 
+/// The file that keys stand in which the recipe chose.
+inline constexpr std::string_view recipe_file = "the recipe";
+
 /// Which generation of GenSBI's names a section is written in.
 class Generation {
  public:
@@ -85,11 +88,13 @@ class Generation {
   /// The key that shows the newer generation.
   const std::string& because() const { return because_; }
   /// The remark on the choice: "MODEL of the newer generation, because the section holds model.KEY: NEWER",
-  /// or "MODEL of the older generation (no key of the newer one is given): OLDER".
+  /// or "MODEL of the older generation (no key of the newer one is given): OLDER". Empty if the recipe chose
+  /// the key, since nobody wrote the section then.
   std::string remark(const std::string& model, const std::string& newer, const std::string& older) const;
 
  private:
   std::string because_;
+  bool by_recipe_ = false;
 };
 
 /// Empties an option that the other options leave without effect, and warns if the user gave it. A resolved

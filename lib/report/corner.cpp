@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/table_text.hpp"
 #include "core/text.hpp"
 #include "report/contour.hpp"
 #include "report/corner_data.hpp"
@@ -60,7 +61,7 @@ class Corner {
     return {plot_.title.empty() ? "Corner plot of " + plot_.samples.label : plot_.title,
             description(),
             size_ + wider_,
-            size_ + higher_,
+            size_ + above_ + higher_,
             std::move(svg_),
             numbers()};
   }
@@ -69,7 +70,7 @@ class Corner {
   int wide_size() const { return std::max(least_size, base_size + size_per_dimension * count_); }
   int margins() const { return layout_.left + layout_.right; }
   double x_of(int column) const { return layout_.left + wider_ + column * (panel_ + layout_.gap); }
-  double y_of(int row) const { return layout_.top + row * (panel_ + layout_.gap); }
+  double y_of(int row) const { return layout_.top + above_ + row * (panel_ + layout_.gap); }
 
   // The picture grows where labels are longer than the margins: to the left, and downwards for slanted ones.
   void make_room() {
@@ -81,6 +82,7 @@ class Corner {
     }
     wider_ = std::max(0.0, widest + 2.2 * layout_.name_size + 10 - layout_.left);
     higher_ = 0.6 * slanted;
+    if (count_ == 1) above_ = std::ceil((0.6 + 1.8 * legend_lines()) * layout_.legend_size);
   }
 
   void add_histograms(int j) {
@@ -102,7 +104,7 @@ class Corner {
     Panel panel = panel_at(row, column);
     if (row == column) {
       const double peak = std::max({samples_[row].peak(), reference_[row].peak(), prior_[row].peak()});
-      panel.y = {0, peak > 0 ? peak * (count_ == 1 ? 1.35 : 1.12) : 1, 1};
+      panel.y = {0, peak > 0 ? peak * 1.12 : 1, 1};
     }
     const AxisTicks x = axis_ticks(panel.x, row == count_ - 1);
     const AxisTicks y = row == column ? AxisTicks{} : axis_ticks(panel.y, column == 0);
@@ -135,7 +137,7 @@ class Corner {
       return name;
     };
     if (row == count_ - 1)
-      svg_.text(label(column), {panel.left + panel_ / 2.0, size_ + higher_ - 0.7 * size},
+      svg_.text(label(column), {panel.left + panel_ / 2.0, size_ + above_ + higher_ - 0.7 * size},
                 {size, Anchor::middle});
     if (column == 0 && row > 0)
       svg_.text(label(row), {1.6 * size, panel.top + panel_ / 2.0}, {size, Anchor::middle, "", -90});
@@ -212,13 +214,17 @@ class Corner {
     }
   }
 
-  // Title and legend, in the empty corner.
+  // Of the legend over a single panel, each on a line.
+  int legend_lines() const {
+    return 1 + (data_.has_reference() ? 1 : 0) + (data_.has_prior() ? 1 : 0) + (plot_.truth.empty() ? 0 : 1);
+  }
+
+  // Title and legend: in the empty corner, or over the panel where there is but one.
   void draw_headings() {
     const double size = layout_.legend_size, swatch = 2.1 * size;
     if (!plot_.title.empty() && layout_.top > layout_.title_size)
       svg_.text({plot_.title}, {x_of(0), layout_.top - 0.8 * layout_.title_size}, {layout_.title_size});
-    const double x = count_ == 1 ? x_of(0) + panel_ - std::min(250.0, 0.62 * panel_)
-                                 : x_of(1) + (plot_.panel > 0 ? 8 : 26);
+    const double x = count_ == 1 ? x_of(0) : x_of(1) + (plot_.panel > 0 ? 8 : 26);
     const double room = size_ + wider_ - 4 - x - 1.4 * swatch;
     double y = layout_.top + 1.5 * size;
     const auto text = [&](const std::string& words, const char* classes) {
@@ -261,9 +267,10 @@ class Corner {
     for (size_t j = 0; j < std::min(plot_.names.size(), most_described); ++j) {
       std::vector<double> sorted = data_.samples[j];
       std::sort(sorted.begin(), sorted.end());
-      text += " " + plot_.names[j] + ": median " + core::brief_text(sorted_quantile(sorted, 0.5)) +
-              ", 90 % from " + core::brief_text(sorted_quantile(sorted, 0.05)) + " to " +
-              core::brief_text(sorted_quantile(sorted, 0.95)) + ".";
+      const double low = sorted_quantile(sorted, 0.05), high = sorted_quantile(sorted, 0.95);
+      const auto near = [&](double value) { return core::resolved_text(value, (high - low) / 4); };
+      text += " " + plot_.names[j] + ": median " + near(sorted_quantile(sorted, 0.5)) + ", 90 % from " +
+              near(low) + " to " + near(high) + ".";
     }
     return text;
   }
@@ -285,6 +292,7 @@ class Corner {
   Layout layout_;
   int count_, panel_, size_;
   double wider_ = 0, higher_ = 0;  // than size_
+  double above_ = 0;               // over a single panel: the legend
   CornerData data_;
   std::vector<Bars> samples_, reference_, prior_;  // [d]
   Svg svg_;

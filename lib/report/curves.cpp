@@ -21,6 +21,7 @@ using Points = std::vector<Point>;
 
 constexpr size_t most_points = 1200;
 constexpr size_t most_dots = 150;  // at validations; more would run into each other
+constexpr double swatch = 2, entry_gap = 1.4, line_height = 1.6;  // of the legend, in letters
 // The smoothed course averages this share of the training.
 constexpr double smoothing_share = 0.03;
 
@@ -94,7 +95,7 @@ class Curves {
     svg_.text({"step"}, {(last.left + last.right()) / 2, size_.height - 0.5 * size_.letters},
               {size_.letters, Anchor::middle});
     if (!curves_.title.empty())
-      svg_.text({curves_.title}, {losses_.left, losses_.top - 0.9 * size_.letters}, {1.25 * size_.letters});
+      svg_.text({curves_.title}, {losses_.left, 1.9 * size_.letters}, {1.25 * size_.letters});
     return {curves_.title.empty() ? "Training curves" : curves_.title,
             description(),
             size_.width,
@@ -106,7 +107,8 @@ class Curves {
  private:
   // The losses' panel takes what the learning rate, a quarter as high, leaves.
   void place_panels() {
-    const double letters = size_.letters, top = curves_.title.empty() ? letters : 3.4 * letters;
+    const double letters = size_.letters,
+                 top = legend_top() + static_cast<double>(legend_rows().size()) * line_height * letters;
     const double bottom = size_.height - 3.6 * letters, gap = has_rate_ ? 1.8 * letters : 0;
     const double rate_height = has_rate_ ? 0.24 * (bottom - top) : 0;
     losses_.top = top;
@@ -148,7 +150,8 @@ class Curves {
   void draw_losses() {
     const AxisTicks x = step_ticks(!has_rate_), y = loss_ticks();
     draw_grid(svg_, losses_, x, y);
-    svg_.open_clip({losses_.left, losses_.top}, losses_.width, losses_.height);
+    const double ring = 6;  // the mark of the best loss, which may be that of the last step
+    svg_.open_clip({losses_.left, losses_.top}, losses_.width + 1.2 * ring, losses_.height);
     svg_.polyline(pixels(losses_, train_), "line thin soft");
     svg_.polyline(pixels(losses_, smoothed(train_)), "line own");
     const std::vector<Pixel> validation = pixels(losses_, curves_.validation_loss);
@@ -156,28 +159,56 @@ class Curves {
     if (validation.size() <= most_dots)
       for (const Pixel point : validation) svg_.circle(point, 2.2, "area other");
     if (const std::optional<Point> best = curves_.best())
-      svg_.circle(losses_.at(best->step, best->value), 6, "line other");
+      svg_.circle(losses_.at(best->step, best->value), ring, "line other");
     svg_.close_clip();
     draw_frame(svg_, losses_, x, y);
     axis_title("loss", losses_);
     draw_legend();
   }
 
+  struct Entry {
+    std::string text;
+    const char *line, *classes;
+  };
+  double entry_width(const Entry& entry) const {
+    return text_width(entry.text, size_.letters) + (*entry.line != 0 ? 1.4 * swatch * size_.letters : 0);
+  }
+  double legend_top() const { return (curves_.title.empty() ? 0.4 : 2.6) * size_.letters; }
+
+  // Over the panel, where no curve passes: in one row, or in several where the figure is narrow.
+  std::vector<std::vector<Entry>> legend_rows() const {
+    std::vector<Entry> entries;
+    if (!curves_.train_loss.empty()) entries.push_back({"training", "line own", ""});
+    if (const std::string best = best_text(); !best.empty()) {
+      entries.push_back({"validation", "line other", ""});
+      entries.push_back({best, "", "faint"});
+    }
+    std::vector<std::vector<Entry>> rows(1);
+    double room = 0;
+    for (const Entry& entry : entries) {
+      const double width = entry_width(entry) + entry_gap * size_.letters;
+      if (width > room && !rows.back().empty()) rows.emplace_back();
+      if (rows.back().empty()) room = size_.width - 10 * size_.letters;
+      room -= width;
+      rows.back().push_back(entry);
+    }
+    return rows;
+  }
+
   void draw_legend() {
-    const std::string best = best_text();
-    const double letters = size_.letters, swatch = 2 * letters;
-    const double x =
-        losses_.right() - letters - 1.4 * swatch - text_width(best.empty() ? "validation" : best, letters);
-    double y = losses_.top + 1.5 * letters;
-    const auto entry = [&](const std::string& text, const char* line, const char* classes) {
-      if (*line != 0) svg_.line({x, y}, {x + swatch, y}, line);
-      svg_.text({text}, {x + 1.4 * swatch, y + 0.36 * letters}, {letters, Anchor::start, classes});
-      y += 1.6 * letters;
-    };
-    if (!curves_.train_loss.empty()) entry("training", "line own", "");
-    if (best.empty()) return;
-    entry("validation", "line other", "");
-    entry(best, "", "faint");
+    const double letters = size_.letters;
+    double y = legend_top() + 0.5 * letters;
+    for (const std::vector<Entry>& row : legend_rows()) {
+      double x = losses_.left;
+      for (const Entry& entry : row) {
+        const double line = *entry.line != 0 ? swatch * letters : 0;
+        if (line > 0) svg_.line({x, y}, {x + line, y}, entry.line);
+        svg_.text({entry.text}, {x + 1.4 * line, y + 0.36 * letters},
+                  {letters, Anchor::start, entry.classes});
+        x += entry_width(entry) + entry_gap * letters;
+      }
+      y += line_height * letters;
+    }
   }
 
   std::string best_text() const {

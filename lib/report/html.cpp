@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cmath>
 
+#include "core/table_text.hpp"
 #include "core/text.hpp"
 #include "report/page_sheet.hpp"
 #include "report/style.hpp"
@@ -61,8 +62,8 @@ HtmlTable table_of(const Figure& figure) {
 
 }  // namespace
 
-std::string cell_text(double value) {
-  return std::isnan(value) ? "–" : core::brief_text(value);
+std::string cell_text(double value, double deviation) {
+  return std::isnan(value) ? "–" : core::resolved_text(value, deviation);
 }
 
 void Html::open(std::string_view tag, std::string_view attributes) {

@@ -1,6 +1,7 @@
 // A page of HTML that is well-formed XML, too: no network, no script.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,8 +54,8 @@ class Html {
   std::string out_;
 };
 
-/// A number for a table: four significant digits; NaN is "–".
-std::string cell_text(double value);
+/// A number for a table: four significant digits, or as many as a spread of `deviation` needs; NaN is "–".
+std::string cell_text(double value, double deviation = std::numeric_limits<double>::quiet_NaN());
 
 /// The whole page around the elements of its body.
 std::string html_page(std::string_view title, const Html& body);

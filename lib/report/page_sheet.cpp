@@ -42,6 +42,7 @@ table{border-collapse:collapse;width:max-content;font-variant-numeric:tabular-nu
 margin:.5rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .7rem .3rem 0;border-bottom:1px solid var(--line);
 font-weight:400;max-width:22rem}
+tbody th{max-width:12rem}
 thead th{color:var(--soft);font-weight:600}
 .number{text-align:right;white-space:nowrap}
 .figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr));gap:1.25rem;

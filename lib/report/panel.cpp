@@ -59,7 +59,7 @@ double widest_label(const AxisTicks& axis) {
 bool crowded(const Panel& panel, const AxisTicks& x) {
   if (x.ticks.size() < 2) return false;
   const double spacing = panel.x_of(x.ticks[1].position) - panel.x_of(x.ticks[0].position);
-  return widest_label(x) > 0.9 * spacing;
+  return widest_label(x) + 0.8 * x.size > spacing;
 }
 
 std::vector<std::vector<Pixel>> bar_outlines(const Panel& panel, std::span<const double> edges,

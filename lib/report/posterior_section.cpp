@@ -13,7 +13,8 @@ namespace {
 
 constexpr size_t most_in_corner = 12;  // parameters in the corner plot
 constexpr size_t most_x_shown = 24;
-constexpr double letters_around = 110;  // pixels beside the panels
+constexpr double observed_spread = 1e-5;  // of a value: seven digits of an observed one
+constexpr double letters_around = 110;    // pixels beside the panels
 
 std::vector<double> first_columns(const std::vector<double>& values, size_t width, size_t kept) {
   std::vector<double> found;
@@ -33,7 +34,9 @@ void write_observation(Html& html, const PosteriorContent& posterior) {
   HtmlTable table{"The observation", {{"x", false}, {"value"}}, {}};
   for (size_t i = 0; i < std::min(posterior.x.size(), most_x_shown); ++i)
     table.rows.push_back({i < posterior.x_names.size() ? posterior.x_names[i] : "x_" + std::to_string(i),
-                          std::isnan(posterior.x[i]) ? "not observed" : cell_text(posterior.x[i])});
+                          std::isnan(posterior.x[i])
+                              ? "not observed"
+                              : cell_text(posterior.x[i], observed_spread * std::abs(posterior.x[i]))});
   const size_t left = posterior.x.size() - table.rows.size();
   html.open_fold(core::count_text(std::ssize(posterior.x), "observed value"));
   html.table(table);
@@ -91,11 +94,12 @@ void write_summaries(Html& html, const PosteriorContent& posterior) {
   if (!priors.empty()) table.columns.push_back({"sd / prior sd"});
   for (size_t j = 0; j < summaries.size(); ++j) {
     const diagnose::VariableSummary& summary = summaries[j];
-    std::vector<std::string> row{summary.name, cell_text(summary.mean), cell_text(summary.deviation)};
-    for (const double quantile : summary.quantiles) row.push_back(cell_text(quantile));
-    row.push_back(cell_text(summary.mode));
-    if (!posterior.mode.empty()) row.push_back(cell_text(posterior.mode[j]));
-    if (!posterior.truth.empty()) row.push_back(cell_text(posterior.truth[j]));
+    const auto near = [&](double value) { return cell_text(value, summary.deviation); };
+    std::vector<std::string> row{summary.name, near(summary.mean), cell_text(summary.deviation)};
+    for (const double quantile : summary.quantiles) row.push_back(near(quantile));
+    row.push_back(near(summary.mode));
+    if (!posterior.mode.empty()) row.push_back(near(posterior.mode[j]));
+    if (!posterior.truth.empty()) row.push_back(near(posterior.truth[j]));
     if (!priors.empty()) row.push_back(ratio_text(summary.deviation, priors[j].deviation));
     table.rows.push_back(std::move(row));
   }

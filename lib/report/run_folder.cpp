@@ -159,12 +159,18 @@ Part<std::vector<std::string>> read_card_rules(const fs::path& run) {
   return {std::move(rules), ""};
 }
 
+bool has_model(const fs::path& run) {
+  return is_file(run / "model.safetensors") || is_file(run / "checkpoints" / "best.safetensors");
+}
+
 Part<std::vector<diagnose::Finding>> read_findings(const fs::path& run, ReportContent& content) {
   std::vector<fs::path> files;
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(run / "diagnostics", ignored))
     if (entry.path().extension() == ".json") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
+  if (files.empty() && !has_model(run))
+    return {{}, "Made without tests: they need a model, which the run will hold when it has trained."};
   if (files.empty())
     return {{},
             "Made without tests: fluxsbi diagnose " + shell_word(run.string()) +
@@ -191,7 +197,7 @@ void read_model(const std::string& run, ReportContent& content) {
   const std::string resume =
       running ? " It is training now."
               : " It was stopped; fluxsbi resume " + shell_word(run) + " continues the training.";
-  if (!finished && !is_file(fs::path(run) / "checkpoints" / "best.safetensors")) {
+  if (!has_model(run)) {
     const bool ensemble = fs::is_directory(fs::path(run) / "members");
     content.notices.push_back(
         (ensemble ? "This ensemble has no model yet, since its members have not all finished."
@@ -291,8 +297,11 @@ ReportContent read_run(const std::string& run) {
   content.data = read_data(folder);
   content.card_rules = read_card_rules(folder);
   content.findings = read_findings(folder, content);
-  content.posterior.absent = "Made without a posterior: give samples by --samples, which fluxsbi sample " +
-                             shell_word(run) + " --x OBSERVATION -o samples.npz draws.";
+  content.posterior.absent =
+      has_model(folder)
+          ? "Made without a posterior: give samples by --samples, which fluxsbi sample " + shell_word(run) +
+                " --x OBSERVATION -n 10000 -o samples.npz draws."
+          : "Made without a posterior: it needs a model, which the run will hold when it has trained.";
   read_model(run, content);
   look_for_data(folder, content);
   content.commands.push_back("fluxsbi train " + shell_word(run + "/config.yaml") + " -o again");

@@ -17,7 +17,9 @@ void write_absent(Html& html, const std::string& why) {
 }
 
 std::string range_text(const data::ColumnFacts& facts) {
-  return facts.count == 0 ? "–" : cell_text(facts.smallest) + " to " + cell_text(facts.largest);
+  return facts.count == 0 ? "–"
+                          : cell_text(facts.smallest, facts.deviation) + " to " +
+                                cell_text(facts.largest, facts.deviation);
 }
 
 void write_column_table(Html& html, const DataContent::Side& side, const std::string& name) {
@@ -28,10 +30,10 @@ void write_column_table(Html& html, const DataContent::Side& side, const std::st
   for (size_t i = 0; i < std::min(side.columns.size(), most_columns_listed); ++i) {
     const data::ColumnFacts& facts = side.columns[i];
     const bool known = facts.count > 0;
-    table.rows.push_back({facts.name, range_text(facts), known ? cell_text(facts.median) : "–",
-                          known ? cell_text(facts.mean) : "–", known ? cell_text(facts.deviation) : "–",
-                          style::grouped(facts.missing),
-                          i < side.transforms.size() ? side.transforms[i] : "not known"});
+    table.rows.push_back(
+        {facts.name, range_text(facts), known ? cell_text(facts.median, facts.deviation) : "–",
+         known ? cell_text(facts.mean, facts.deviation) : "–", known ? cell_text(facts.deviation) : "–",
+         style::grouped(facts.missing), i < side.transforms.size() ? side.transforms[i] : "not known"});
   }
   html.table(table);
   if (side.columns.size() > table.rows.size())
@@ -61,8 +63,9 @@ void write_histograms(Html& html, const DataContent::Side& side) {
     if (facts.histogram.counts.empty() || drawn == most_histograms) continue;
     Figure figure = graph_figure(histogram_of(facts), {260, 170, 11});
     figure.title = "Histogram of " + facts.name;
-    figure.description = "From " + cell_text(facts.histogram.low) + " to " + cell_text(facts.histogram.high) +
-                         "; median " + cell_text(facts.median) + ".";
+    figure.description = "From " + cell_text(facts.histogram.low, facts.deviation) + " to " +
+                         cell_text(facts.histogram.high, facts.deviation) + "; median " +
+                         cell_text(facts.median, facts.deviation) + ".";
     html.figure(figure, {0, 340, false});
     ++drawn;
   }

@@ -28,3 +28,14 @@ TEST_CASE("numbers have the decimals that were asked for, or are scientific", "[
   CHECK(core::decimals_text(-1e300, 3) == "-1.000e+300");
   CHECK(core::decimals_text(std::nan(""), 3) == "-");
 }
+
+TEST_CASE("numbers far from zero keep the digits that tell draws apart", "[core][text]") {
+  CHECK(core::resolved_text(5000000.736, 0.96) == "5000000.74");
+  CHECK(core::resolved_text(-1.7e12 - 3, 5) == "-1700000000003");
+  CHECK(core::resolved_text(0.12345678, 0.5) == "0.1235");
+  CHECK(core::resolved_text(12345.678, 3000) == "1.235e+04");
+  CHECK(core::resolved_text(0, 1) == "0");
+  CHECK(core::resolved_text(5e6, 0) == "5e+06");
+  CHECK(core::resolved_text(5e6, std::nan("")) == "5e+06");
+  CHECK(core::resolved_text(std::nan(""), 1) == "-");
+}

@@ -295,6 +295,9 @@ TEST_CASE("of few simulations two models are trained, and a line says which time
   CHECK(said(240, 2).find("4 members are better still, and --minutes 9 trains them") != std::string::npos);
   CHECK(said(240, 4).find("better") == std::string::npos);
   CHECK(said(60).find("6000 would be better with these data") != std::string::npos);  // steps come first
+  CHECK(said(240).find("the recipe's limit of 4 minutes: ") != std::string::npos);
+  budget.minutes = 1;
+  CHECK(said(60).find("the recipe's limit of 1 minute: ") != std::string::npos);
   budget.better_members = 1;
   CHECK(said(240).find("together") == std::string::npos);
 }

@@ -171,3 +171,54 @@ TEST_CASE("packed numbers whose attributes are wrong are refused", "[io][hdf5]")
       x_of(saved(folder, DType::u8, {{"scale_factor", {0.5}}, {"add_offset", {-1}}, {"_FillValue", {6}}})) ==
       std::vector<double>{-0.5, 0, 0.5, 1, 1.5, -1000});
 }
+
+TEST_CASE("numbers outside valid_range, valid_min and valid_max are missing, and the ends are not",
+          "[io][hdf5]") {
+  const Folder folder;
+  std::vector<double> x;
+  const auto log = [&](const std::string& path) { return said([&] { x = x_of(path); }); };
+  CHECK_THAT(log(saved(folder, DType::f64, {{"valid_range", {2, 5}}})),
+             ContainsSubstring("'x': 2 cells that hold less than 2 (attribute valid_range) or more than 5 "
+                               "(attribute valid_range) count as missing (NaN)"));
+  CHECK(x == std::vector<double>{-1000, 2, 3, 4, 5, -1000});
+  CHECK_THAT(
+      log(saved(folder, DType::u8, {{"valid_min", {2}}, {"_FillValue", {4}}})),
+      ContainsSubstring("'x': 2 cells that hold 4 (attribute _FillValue) or less than 2 (attribute v"));
+  CHECK(x == std::vector<double>{-1000, 2, 3, -1000, 5, 6});
+  CHECK(x_of(saved(folder, DType::f64, {{"valid_range", {2, 6}}, {"valid_max", {4.5}}})) ==
+        std::vector<double>{-1000, 2, 3, 4, -1000, -1000});
+  CHECK_THAT(log(saved(folder, DType::f64, {{"valid_range", {1, 6}}})), !ContainsSubstring("missing"));
+  CHECK_THAT(said([&] {
+               Hdf5Rows(saved(folder, DType::f64, {{"valid_max", {4}}}), {"x"});
+             }),
+             ContainsSubstring("2 cells that hold more than 4 (attribute valid_max)"));
+  const auto problem = [&](const std::vector<double>& values) {
+    const std::string text = log(saved(folder, DType::f64, {{"valid_range", values}}));
+    CHECK(x == std::vector<double>{1, 2, 3, 4, 5, 6});
+    return text;
+  };
+  CHECK_THAT(problem({5, 2}),
+             ContainsSubstring("its attribute valid_range holds 5 before 2 and is passed over"));
+  CHECK_THAT(problem({3}), ContainsSubstring("valid_range holds 1 number, where two belong and is passed"));
+  CHECK_THAT(problem({NAN, 3}), ContainsSubstring("valid_range is NaN and is"));
+  CHECK_THAT(problem({}), ContainsSubstring("valid_range is text and is"));
+}
+
+TEST_CASE("the valid range of packed numbers is packed, unless its type is that of unpacked ones",
+          "[io][hdf5]") {
+  const Folder folder;
+  const auto x = [&](const std::vector<Attribute>& attributes) {
+    std::vector<Attribute> all = attributes;
+    all.push_back({"add_offset", {10}});
+    return x_of(saved(folder, DType::u8, all));
+  };
+  const Attribute down{"scale_factor", {-0.1}}, up{"scale_factor", {0.1}};
+  const std::vector<double> middle{-1000, 10.2, 10.3, 10.4, 10.5, -1000};
+  const auto near = [](const std::vector<double>& found, const std::vector<double>& wanted) {
+    for (size_t i = 0; i < wanted.size(); ++i) CHECK(std::abs(found.at(i) - wanted[i]) < 1e-9);
+  };
+  near(x({up, {"valid_range", {2, 5}, H5T_STD_U8LE}}), middle);
+  near(x({up, {"valid_range", {10.2, 10.5}}}), middle);
+  near(x({down, {"valid_range", {9.5, 9.8}}}), {-1000, 9.8, 9.7, 9.6, 9.5, -1000});
+  near(x({down, {"valid_max", {9.8}}}), {-1000, 9.8, 9.7, 9.6, 9.5, 9.4});
+}

@@ -56,6 +56,7 @@ TEST_CASE("the regression of score matching is the one computed by hand", "[meth
   // -1).
   method::ScoreMatchingOptions options;
   options.weighting = method::ScoreWeighting::likelihood;
+  options.output = method::ScoreOutput::noise;
   options.sigma_min = 0.01;
   options.sigma_max = 1;
   const method::Batch batch{at::tensor({2.f, 0.f}).view({1, 2, 1}), {}, {}, {}};
@@ -69,7 +70,14 @@ TEST_CASE("the regression of score matching is the one computed by hand", "[meth
   // A network that says 0: g^2 |n / std|^2 = 2 ln(100) 0.01 * 200.
   const double loss = (scaled.target.square() * scaled.weight).sum().item<double>();
   CHECK(loss == Approx(4 * std::log(100.0)));
-  options.scaled = false;
+  options.output = method::ScoreOutput::denoised;
+  const auto clean = method::ScoreMatching(options).regression_at(batch, normal, t);
+  CHECK(clean.inputs.obs.view(-1)[0].item<double>() == Approx(2.1 * c));
+  CHECK(clean.target.view(-1)[0].item<double>() == Approx(c * (0.1 * 2 - 1)));
+  CHECK(clean.target.view(-1)[1].item<double>() == Approx(c));
+  // The same weight of the score, which moves by c / 0.1 for each unit of F.
+  CHECK(clean.weight.view(-1)[0].item<double>() == Approx(scaled.weight.view(-1)[0].item<double>() / 1.01));
+  options.output = method::ScoreOutput::score;
   const auto raw = method::ScoreMatching(options).regression_at(batch, normal, t);
   CHECK(raw.inputs.obs.view(-1)[0].item<double>() == Approx(2.1));
   CHECK(raw.target.view(-1)[1].item<double>() == Approx(10));
@@ -131,10 +139,15 @@ TEST_CASE("weighting by the noise gives every time the same weight", "[method][s
 }
 
 TEST_CASE("weighting by the denoised data is that of diffusion", "[method][score]") {
-  const std::string sde = GENERATE("vp", "ve");
-  const auto method = score_matching(sde, true, "denoised");
+  method::ScoreMatchingOptions options;
+  options.sde = GENERATE(method::ScoreSde::vp, method::ScoreSde::ve);
+  options.output =
+      GENERATE(method::ScoreOutput::denoised, method::ScoreOutput::noise, method::ScoreOutput::score);
+  const method::ScoreMatching method(options);
   const method::Batch batch{at::randn({3, 2, 1}, at::kDouble), {}, {}, {}};
-  const at::Tensor t = at::tensor({0.1, 0.4, 0.7}, at::kDouble), noise = at::randn({3, 2, 1}, at::kDouble);
+  const double last =
+      options.output == method::ScoreOutput::denoised ? 1 : 0.7;  // the others' ratio is capped
+  const at::Tensor t = at::tensor({0.1, 0.4, last}, at::kDouble), noise = at::randn({3, 2, 1}, at::kDouble);
   const auto problem = method.regression_at(batch, noise, t);
   const at::Tensor output = at::randn({3, 2, 1}, at::kDouble), times = t.view({-1, 1, 1});
   const method::Level level = method.path()->level(times);
@@ -230,10 +243,46 @@ TEST_CASE("the default paths end at the prior, and the published one is warned o
 TEST_CASE("levels in the wrong order and a vp that starts without noise are refused", "[method][score]") {
   CHECK_THROWS_WITH(warnings_of("strategy: {method: score_matching, beta_min: 30}"),
                     ContainsSubstring("strategy.beta_min") && ContainsSubstring("test.yaml:1"));
-  CHECK_THROWS_WITH(warnings_of("strategy: {method: score_matching, sigma_min: 20}"),
-                    ContainsSubstring("below sigma_max = 15"));
+  CHECK_THROWS_WITH(warnings_of("strategy: {method: score_matching, sigma_min: 90}"),
+                    ContainsSubstring("below sigma_max = 80"));
   CHECK_THROWS_WITH(warnings_of("strategy: {method: score_matching, sde: vp, time_min: 0}"),
                     ContainsSubstring("strategy.time_min"));
   CHECK_THROWS_WITH(warnings_of("strategy: {method: score_matching, sde: vpp}"),
                     ContainsSubstring("did you mean 'vp'"));
+}
+
+TEST_CASE("an error of the network is no larger in the denoised data, however much noise there is",
+          "[method][score]") {
+  method::ScoreMatchingOptions options;
+  options.sde = GENERATE(method::ScoreSde::vp, method::ScoreSde::ve);
+  const at::Tensor t = (at::arange(1, 101, at::kDouble) / 100).view({-1, 1, 1});
+  const auto largest = [&] {
+    return method::ScoreMatching(options).path()->denoised(t).network.abs().max().item<double>();
+  };
+  CHECK(largest() <= 1);
+  options.output = method::ScoreOutput::noise;
+  CHECK(largest() > 50);
+}
+
+TEST_CASE("the older key scaled says what the network's output is", "[method][score]") {
+  const auto resolved = [](const std::string& lines) {
+    const config::Value document =
+        config::parse_yaml("strategy: {method: score_matching" + lines + "}", "a.yaml");
+    config::Reader reader(document);
+    method::StrategyOptions strategy;
+    reader.read(method::strategy_table(), strategy);
+    const auto spec = method::make_spec("score_matching");
+    spec->read(reader);
+    reader.finish();
+    config::Writer writer;
+    spec->write(writer);
+    return writer.text();
+  };
+  CHECK_THAT(resolved(""), ContainsSubstring("output: \"denoised\"") && ContainsSubstring("scaled: null"));
+  CHECK_THAT(resolved(", scaled: true"),
+             ContainsSubstring("output: \"noise\"") && ContainsSubstring("scaled: null"));
+  CHECK_THAT(resolved(", scaled: false"), ContainsSubstring("output: \"score\""));
+  CHECK_THAT(resolved(", scaled: null, output: score"), ContainsSubstring("output: \"score\""));
+  CHECK_THROWS_WITH(resolved(", scaled: true, output: denoised"),
+                    ContainsSubstring("contradicts strategy.output"));
 }

@@ -155,6 +155,15 @@ TEST_CASE("gaps of x double the channels that the main network sees, unless an e
   CHECK_FALSE(none.stands_before());
   CHECK(set.resolve(twenty_draws).x_channels == set.options().features);
   CHECK(set.remarks().size() == 1);
+  const auto said = [](const std::string& pooling) {
+    EmbeddingSpec series = read_section("network: cnn1d, output: vector, pooling: " + pooling);
+    series.resolve(twenty_draws);
+    return core::join(series.remarks());
+  };
+  CHECK_THAT(said("mean"), ContainsSubstring("embedding.pooling: mean tells the model nothing of how many"));
+  CHECK_THAT(said("attention"), ContainsSubstring("embedding.pooling: attention tells"));
+  CHECK_THAT(said("sum"), !ContainsSubstring("tells the model nothing"));
+  CHECK_THAT(said("flatten"), !ContainsSubstring("tells the model nothing"));
 }
 
 TEST_CASE("a joint model with an embedding is refused with the way out", "[model][embedding][spec][errors]") {

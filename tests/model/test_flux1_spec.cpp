@@ -42,6 +42,17 @@ TEST_CASE("any key that only the newer generation has makes the section newer", 
               "newer generation, because the section holds model." + line.substr(0, line.find(':'))));
 }
 
+TEST_CASE("nothing is said of the generation of a section that the recipe wrote", "[model][spec]") {
+  const config::Value document = config::parse_yaml("model: {id_embedding_strategy: [absolute, pos1d]}\n",
+                                                    std::string(model::recipe_file));
+  config::Reader reader(document);
+  Flux1Spec spec;
+  spec.read(reader);
+  reader.finish();
+  spec.resolve(two_and_three);
+  for (const std::string& remark : spec.remarks()) CHECK_FALSE(holds(remark, "generation"));
+}
+
 TEST_CASE("obs_dim and cond_dim are names of both generations", "[model][spec]") {
   CHECK(spec_of("obs_dim: 2, cond_dim: 3").shape().null_condition);
 }

@@ -24,6 +24,13 @@ namespace {
 // Coordinates are tenths of a pixel; ticks and marks are rounded each for itself.
 constexpr double pixel = 0.15;
 
+// 5e6 with a deviation of 0.7.
+std::vector<double> far_from_zero() {
+  std::vector<double> draws;
+  for (int i = 0; i < 500; ++i) draws.push_back(5e6 + std::sin(i));
+  return draws;
+}
+
 double size_of(const Scale& scale) {
   return std::abs(scale.slope) * pixel;
 }
@@ -293,4 +300,45 @@ TEST_CASE("graphs without values, of one value, and with hostile names are drawn
     CHECK(figure.height < 800);
     CHECK(report::svg_file(figure).find("and 20 more") != std::string::npos);
   }
+}
+
+TEST_CASE("no curve and no true value runs through a legend", "[report][curves][corner]") {
+  report::TrainingCurves curves;
+  for (int i = 1; i <= 8; ++i) {
+    curves.train_loss.push_back({50.0 * i, 2 - 0.1 * i});
+    curves.validation_loss.push_back({50.0 * i, 2.1 - 0.1 * i});
+  }
+  report::CornerPlot plot;
+  plot.names = {"mass"};
+  const std::vector<double> draws = far_from_zero();
+  plot.samples = {"posterior", draws};
+  plot.truth = {5e6};
+  plot.panel = GENERATE(0, 300);
+  for (const report::Figure& figure : {report::curves_figure(curves), report::corner_figure(plot)}) {
+    const auto root = read_xml(report::svg_file(figure));
+    const auto panels = drawn_panels(*root);
+    REQUIRE(!panels.empty());
+    int entries = 0;
+    for (const Element* text : elements(*root, "text")) {
+      for (const char* entry : {"training", "validation", "best", "posterior", "true"}) {
+        if (!text->text.starts_with(entry)) continue;
+        ++entries;
+        CHECK(text->number("y") < panels[0].frame->number("y"));
+      }
+    }
+    CHECK(entries >= 2);
+  }
+  const auto root = read_xml(report::svg_file(report::curves_figure(curves)));
+  const auto panels = drawn_panels(*root);
+  const Element& ring = *elements(*panels[0].inside, "circle").back();  // at the last step, whole
+  CHECK(ring.number("cx") + ring.number("r") <=
+        panels[0].inside->number("x") + panels[0].inside->number("width"));
+}
+
+TEST_CASE("the words of a corner plot tell draws apart that lie far from zero", "[report][corner]") {
+  report::CornerPlot plot;
+  plot.names = {"mass"};
+  const std::vector<double> draws = far_from_zero();
+  plot.samples = {"posterior", draws};
+  CHECK_THAT(report::corner_figure(plot).description, ContainsSubstring("90 % from 4999999.0"));
 }

@@ -75,8 +75,8 @@ TEST_CASE("a run folder fills a report, and what it lacks is absent with a reaso
   CHECK_THAT(content.notices[0], ContainsSubstring("has no checkpoint yet"));
   CHECK_THAT(content.curves.absent, ContainsSubstring("holds no metrics.jsonl"));
   CHECK_THAT(content.data.absent, ContainsSubstring("holds no data.json"));
-  CHECK_THAT(content.findings.absent, ContainsSubstring("fluxsbi diagnose"));
-  CHECK_THAT(content.posterior.absent, ContainsSubstring("--samples"));
+  CHECK_THAT(content.findings.absent, ContainsSubstring("need a model"));
+  CHECK_THAT(content.posterior.absent, ContainsSubstring("needs a model"));
   page_of(content);
 
   save_small_model(file("checkpoints/best.safetensors"));
@@ -85,6 +85,8 @@ TEST_CASE("a run folder fills a report, and what it lacks is absent with a reaso
   content = report::read_run(run);
   REQUIRE(content.notices.size() == 1);
   CHECK_THAT(content.notices[0], ContainsSubstring("has not finished") && ContainsSubstring("of step 70"));
+  CHECK_THAT(content.findings.absent, ContainsSubstring("fluxsbi diagnose"));
+  CHECK_THAT(content.posterior.absent, ContainsSubstring("--samples"));
   CHECK_THAT(content.curves.absent, ContainsSubstring("holds no losses yet"));
   CHECK_THAT(content.data.absent, ContainsSubstring("data.json cannot be read"));
 
@@ -93,7 +95,8 @@ TEST_CASE("a run folder fills a report, and what it lacks is absent with a reaso
   put(file("data.json"),
       R"({"rows": 10, "looked_at": 10, "failed": 1, "findings": [
           {"severity": "note", "text": "few rows", "remedy": null}],
-          "theta": [{"name": "mass", "count": 9, "missing": 1, "smallest": 0, "largest": 1, "median": 0.5,
+          "theta": [{"name": "mass", "count": 9, "missing": 1, "smallest": 5000000,
+                     "largest": 5000001, "median": 5000000.53,
                      "mean": null,
                      "deviation": 0.1, "histogram": {"low": 0, "high": 1, "counts": [4, 5]}}],
           "x": [{"name": "height", "count": 0, "missing": 10, "smallest": null}]})");
@@ -115,6 +118,7 @@ TEST_CASE("a run folder fills a report, and what it lacks is absent with a reaso
   REQUIRE(content.findings.content);
   CHECK(content.findings.content->size() == 1);
   CHECK_THAT(page_of(content), ContainsSubstring("few rows") && ContainsSubstring("mass"));
+  CHECK_THAT(page_of(content), ContainsSubstring("5000000 to 5000001") && ContainsSubstring("5000000.53"));
 
   std::filesystem::last_write_time(
       file("diagnostics/sbc.json"),

@@ -27,7 +27,8 @@ class PlainPath : public ChangedPath {
   method::Query query(const at::Tensor& t) const override { return {t, at::ones_like(t)}; }
 };
 
-/// flow, edm, edm_vp, edm_ve, score_vp, score_ve, score_raw (ve, not scaled).
+/// flow, edm, edm_vp, edm_ve, score_vp, score_ve; score_noise and score_raw: ve whose networks give the noise
+/// and the score.
 inline std::unique_ptr<method::Method> method_named(const std::string& name) {
   if (name == "flow") return std::make_unique<method::FlowMatching>(method::FlowMatchingOptions{});
   const size_t line = name.find('_');
@@ -38,12 +39,13 @@ inline std::unique_ptr<method::Method> method_named(const std::string& name) {
     return std::make_unique<method::Diffusion>(options);
   }
   method::ScoreMatchingOptions options;
-  options.sde = enum_named<method::ScoreSde>(kind == "raw" ? "ve" : kind);
-  options.scaled = kind != "raw";
+  options.sde = enum_named<method::ScoreSde>(kind == "raw" || kind == "noise" ? "ve" : kind);
+  if (kind == "raw") options.output = method::ScoreOutput::score;
+  if (kind == "noise") options.output = method::ScoreOutput::noise;
   return std::make_unique<method::ScoreMatching>(options);
 }
 inline std::vector<std::string> method_names() {
-  return {"flow", "edm", "edm_vp", "edm_ve", "score_vp", "score_ve", "score_raw"};
+  return {"flow", "edm", "edm_vp", "edm_ve", "score_vp", "score_ve", "score_noise", "score_raw"};
 }
 
 /// Another method, of which a test changes something.

@@ -79,7 +79,7 @@ TEST_CASE("every solver ends with the mean and covariance of the data", "[sample
   uint64_t seed = 7;
   sample::SolverOptions options;
   // Euler and the stochastic solvers need the steps; the others are as near with a third of them.
-  options.steps = row.order > 1 && !row.stochastic ? 100 : 300;
+  options.steps = row.order > 1 && !row.stochastic ? 100 : 400;
   options.normal = [&] { return random_normal({n, 2, 1}, ++seed); };
   const auto result =
       sample::sample_path(row, equation, equation.initial(random_normal({n, 2, 1}, 1)), options);
@@ -92,6 +92,25 @@ TEST_CASE("every solver ends with the mean and covariance of the data", "[sample
   CHECK(((mean - data.centre()).view(-1) / scale).abs().max().item<double>() < 0.1);
   CHECK(((covariance - exact) / at::outer(scale, scale)).abs().max().item<double>() <
         (row.name == "euler" ? 0.17 : 0.13));  // ve's noise falls by 3 % a step: euler loses half of that
+}
+
+// A path that ends at noise level s starts without the data's mean, and samples lie mean / s of their
+// deviations nearer to 0.
+TEST_CASE("samples of data far from 0 have their mean by every method's defaults", "[sample][solver][path]") {
+  const std::string name = GENERATE(from_range(test::method_names()));
+  CAPTURE(name);
+  Gaussian data;
+  data.mean = {2.5, -2.5};
+  data.widths = {0.2, 0.3};
+  const auto method = test::method_named(name);
+  const PlainPath path(method->path());
+  const sample::PathEquation equation(path, data.network(path));
+  sample::SolverOptions options;
+  options.steps = 100;
+  const at::Tensor start = equation.initial(at::zeros({1, 2, 1}, at::kDouble));  // the median of all draws
+  const auto& row = sample::find_solver(method->default_solver());
+  const at::Tensor error = sample::sample_path(row, equation, start, options).x - data.centre();
+  CHECK((data.to_axes(error) / data.variances().sqrt()).abs().max().item<double>() < 0.06);
 }
 
 TEST_CASE("the amount of noise leaves the distribution as it is, and none is the deterministic equation",

@@ -186,7 +186,15 @@ std::vector<std::string> EmbeddingSpec::remarks() const {
     line +=
         "; model.id_embedding_strategy [absolute, pos1d] or [absolute, rope1d] tells them apart by position";
   }
-  return marks_ ? std::vector<std::string>{marks, line} : std::vector<std::string>{line};
+  if (!marks_) return {line};
+  const bool averages = !makes_tokens() && options_.pooling &&
+                        (*options_.pooling == Pool::mean || *options_.pooling == Pool::attention);
+  if (is("set") || !averages) return {marks, line};
+  return {
+      marks, line,
+      "embedding.pooling: " + config::name_of(*options_.pooling) +
+          " tells the model nothing of how many values of x are there, on which the width of a posterior may "
+          "depend; sum and flatten do"};
 }
 
 std::shared_ptr<Readout> EmbeddingSpec::readout(int64_t width) const {

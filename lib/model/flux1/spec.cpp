@@ -272,7 +272,8 @@ std::vector<std::string> Flux1Spec::remarks() const {
     ids = "ids by " + config::name_of(strategies->at(0)) + " (obs) and " +
           config::name_of(strategies->at(1)) + " (cond)";
   }
-  lines.push_back(generation_.remark("Flux1", ids, "RoPE over the ids of obs and cond"));
+  const std::string remark = generation_.remark("Flux1", ids, "RoPE over the ids of obs and cond");
+  if (!remark.empty()) lines.push_back(remark);
   if (!theta_remark_.empty()) lines.push_back(theta_remark_);
   if (learns_null_condition_) {
     lines.emplace_back("Flux1 learns a null condition for the rows whose condition is dropped, for guidance");

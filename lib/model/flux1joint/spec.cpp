@@ -204,8 +204,9 @@ void Flux1JointSpec::write(config::Writer& writer) const {
 std::vector<std::string> Flux1JointSpec::remarks() const {
   std::vector<std::string> lines;
   const std::string merged = form() == TokenForm::concat ? "beside the values" : "added to the values";
-  lines.push_back(generation_.remark("Flux1Joint", "ids by absolute, " + merged,
-                                     "RoPE over the ids of the joint tokens"));
+  const std::string remark =
+      generation_.remark("Flux1Joint", "ids by absolute, " + merged, "RoPE over the ids of the joint tokens");
+  if (!remark.empty()) lines.push_back(remark);
   if (!theta_remark_.empty()) lines.push_back(theta_remark_);
   for (const auto& line : card_warnings(name(), card_numbers())) lines.push_back(line);
   return lines;
