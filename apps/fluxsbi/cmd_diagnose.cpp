@@ -200,7 +200,7 @@ Action declare_diagnose(CLI::App& app) {
       ->check(within(1e-6, 0.5))
       ->capture_default_str();
   app.add_option("--steps", arguments->steps, "steps of the sampler (default: the model's)")
-      ->check(above_zero());
+      ->check(solver_steps());
   add_seed(app, request.gather.seed, "seed of draws, fresh simulations and tests");
   app.add_flag("--json", arguments->json, "print the findings as JSON");
   app.add_option("-o,--output", arguments->folder,

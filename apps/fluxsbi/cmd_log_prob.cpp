@@ -145,7 +145,8 @@ Action declare_log_prob(CLI::App& app) {
   add_seed(app, arguments->seed, "hutchinson: seed of the probes");
   app.add_option("--solver", arguments->solver, "dopri5, euler, midpoint, heun or rk4")
       ->capture_default_str();
-  app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")->check(above_zero());
+  app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")
+      ->check(solver_steps());
   add_output(app, arguments->output,
              ".npz, .h5, .csv or .npy file to write (default: print one line for each row)",
              /*required=*/false);

@@ -244,7 +244,8 @@ Action declare_sample(CLI::App& app) {
   add_seed(app, arguments->seed, "seed; a draw depends only on the seed, its row and its number");
   app.add_option("--solver", arguments->solver,
                  core::join(sample::solver_choices()) + " (default: the config's)");
-  app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")->check(above_zero());
+  app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")
+      ->check(solver_steps());
   app.add_option("--set", arguments->assignments,
                  "sampling.key=value, for any option of the section sampling (docs/config.md); may be "
                  "repeated");

@@ -20,6 +20,7 @@
 #include "core/text.hpp"
 #include "core/version.hpp"
 #include "distributed/ranks.hpp"
+#include "number_range.hpp"
 
 namespace {
 
@@ -39,7 +40,8 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
-// "--draws: '1e3' is not a whole number", for CLI11's "Could not convert: --draws = 1e3".
+// "--minutes: 'ten' is not a number", for CLI11's "Could not convert: --minutes = ten". Whole numbers have
+// been read before (read_whole_numbers_in_base_ten), but for those that are too large for 32 bits.
 std::string conversion_problem(const CLI::App& command, const std::string& words) {
   const std::string_view begin = "Could not convert: ", between = " = ";
   const size_t end = words.find(between);
@@ -48,8 +50,7 @@ std::string conversion_problem(const CLI::App& command, const std::string& words
   const CLI::Option* option = command.get_option_no_throw(name);
   if (option == nullptr) return words;
   const bool whole = option->get_type_name().find("INT") != std::string::npos;
-  return name + ": '" + words.substr(end + between.size()) + "' is not a " + (whole ? "whole " : "") +
-         "number" + (whole ? ", written in digits" : "");
+  return name + ": '" + words.substr(end + between.size()) + "' is " + (whole ? "too large" : "not a number");
 }
 
 // CLI11's own words for an unknown option lack the nearest one.
@@ -166,6 +167,7 @@ int fluxsbi::app::run_command_line(int argc, char** argv) {
     command->add_flag("-q,--quiet", quiet, "show only warnings and errors");
     command->add_flag("-v,--verbose", verbose, "show details");
     if (row.declare) actions.emplace_back(command, row.declare(*command));
+    fluxsbi::app::read_whole_numbers_in_base_ten(*command);
   }
   if (argc > 1 && argv[1][0] != '-') {
     const auto rows = fluxsbi::app::commands();

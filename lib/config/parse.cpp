@@ -28,6 +28,15 @@ constexpr size_t max_bytes = 16u << 20;
   throw core::UserError(place.text() + ": " + message);
 }
 
+// What yaml-cpp does not say of a tab in a line's indentation; `line` is counted from 0.
+std::string tab_remedy(const std::string& text, int line) {
+  std::istringstream lines(text);
+  std::string found;
+  for (int at = 0; at <= line; ++at) std::getline(lines, found);
+  const std::string indentation = found.substr(0, found.find_first_not_of(" \t"));
+  return indentation.find('\t') == std::string::npos ? "" : "; a tab begins this line: indent with blanks";
+}
+
 class Builder : public YAML::EventHandler {
  public:
   explicit Builder(const std::string& file) : file_(file) {}
@@ -177,7 +186,8 @@ Value parse_yaml(const std::string& text, const std::string& file) {
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) continue;  // a second document is an error
   } catch (const YAML::Exception& problem) {
-    fail({file, problem.mark.line + 1, problem.mark.column + 1}, "not valid YAML: " + problem.msg);
+    fail({file, problem.mark.line + 1, problem.mark.column + 1},
+         "not valid YAML: " + problem.msg + tab_remedy(text, problem.mark.line));
   }
   if (!builder.root() || builder.root()->kind == Value::Kind::null) {
     Value empty;

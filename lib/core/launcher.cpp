@@ -128,6 +128,19 @@ std::optional<Launch> launch_from_environment() {
   return {};
 }
 
+std::string several_processes_remedy() {
+  std::optional<Launch> launch;
+  try {
+    launch = launch_from_environment();
+  } catch (const UserError&) {
+    return {};  // variables that contradict each other are the concern of those who divide work by them
+  }
+  if (!launch || launch->size == 1) return {};
+  return "; " + launch->launcher + " has started " + std::to_string(launch->size) +
+         " processes, and each runs this command: start one, or divide the work among them (--shard auto, "
+         "where the command has it)";
+}
+
 std::optional<Launch> share_from_environment() {
   const auto element = array_element();
   const auto process = launch_from_environment();

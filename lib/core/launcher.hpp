@@ -26,6 +26,10 @@ struct Launch {
 /// RANK and WORLD_SIZE that no torchrun set and that another launcher contradicts.
 std::optional<Launch> launch_from_environment();
 
+/// For the error of a process that finds another at its work: "; mpirun (Open MPI) has started 2 processes,
+/// and each runs this command: ...". Nothing where no launcher started several.
+std::string several_processes_remedy();
+
 /// The share of a work that is divided among processes which know nothing of each other: that of
 /// launch_from_environment(), and of the element of a SLURM array (SLURM_ARRAY_TASK_ID, _MIN, _MAX, _STEP,
 /// _COUNT), or of both: element e of E with process p of P is share e P + p of E P. Throws UserError also for

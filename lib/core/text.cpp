@@ -42,6 +42,14 @@ std::optional<T> parse(std::string_view text) {
   return number;
 }
 
+// The beginning of what is longer, cut between two UTF-8 characters.
+std::string shortened(std::string_view text, size_t longest) {
+  if (text.size() <= longest) return std::string(text);
+  size_t size = longest;
+  while (size > 0 && (text[size] & 0xc0) == 0x80) --size;
+  return std::string(text.substr(0, size)) + "...";
+}
+
 std::string with_rest(std::string text, size_t shown, size_t all) {
   return all > shown ? text + " " + and_more(all - shown) : text;
 }
@@ -65,8 +73,11 @@ std::string and_more(size_t left) {
 }
 
 std::string list_first(std::span<const std::string> words, size_t most) {
-  const size_t shown = std::min(most, words.size());
-  return with_rest(join(words.first(shown)), shown, words.size());
+  constexpr size_t longest = 200;  // a line of messages; a damaged file may hold a name of megabytes
+  std::vector<std::string> shown;
+  for (const std::string& word : words.first(std::min(most, words.size())))
+    shown.push_back(shortened(word, longest));
+  return with_rest(join(shown), shown.size(), words.size());
 }
 
 std::string list_first(std::span<const int64_t> numbers, size_t most) {
@@ -105,13 +116,10 @@ std::string did_you_mean(std::string_view word, std::span<const std::string> can
 
 std::string quoted(std::string_view text) {
   constexpr size_t longest = 60;
-  size_t size = std::min(text.size(), longest);
-  while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80)
-    --size;  // not within a UTF-8 character
-  std::string shown(text.substr(0, size));
+  std::string shown = shortened(text, longest);
   std::replace_if(
       shown.begin(), shown.end(), [](unsigned char c) { return std::iscntrl(c); }, ' ');
-  return "'" + shown + (size < text.size() ? "..." : "") + "'";
+  return "'" + shown + "'";
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -35,7 +35,7 @@ io::Array load_one_of(const std::string& path, const std::vector<std::string>& k
   }
   if (names.size() == 1) return std::move(io::load_arrays(path).arrays.begin()->second);
   throw core::UserError(option + " " + path + " holds no array called " + keys.front() + ", only " +
-                        core::join(names));
+                        core::list_first(names));
 }
 
 std::vector<double> load_draw_numbers(const std::string& path, const std::vector<std::string>& keys,

@@ -17,6 +17,7 @@
 #include "diagnose/foreign_samples.hpp"
 #include "io/csv.hpp"
 #include "io/files.hpp"
+#include "io/output.hpp"
 
 namespace fluxsbi::diagnose {
 
@@ -46,7 +47,7 @@ io::FileContent load_text(const std::string& path) {
                                       return !is_internal(name);
                                     }});
   if (!header.empty() && csv.columns.empty())
-    throw core::UserError(path + " holds no column of draws, only " + core::join(header));
+    throw core::UserError(path + " holds no column of draws, only " + core::list_first(header));
   // A parameter may well have this name, so this is no error.
   if (data::names_hold(csv.columns, weight_key))
     core::log::warning(
@@ -68,6 +69,8 @@ std::string key_of_draws(const std::string& path, const std::vector<std::string>
       core::log::info_once(path + " holds no samples; its array " + key + " is taken as draws");
     return key;
   }
+  if (io::extension_of(path) == ".safetensors")
+    throw core::UserError(path + " is a file of weights; draw samples from a model first (fluxsbi sample)");
   throw core::UserError(path + " holds no array called samples, only " + core::list_first(names) +
                         "; give a file that fluxsbi sample wrote, or a .npy or .csv file of draws [n, d]");
 }

@@ -1,13 +1,16 @@
 #include "distributed/ranks.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <thread>
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -63,7 +66,42 @@ std::string why_mpi_differs(const core::Launch& launch, int found) {
          "--mpi=pmix)";
 }
 
-std::unique_ptr<Transport> open_mpi(const core::Launch& launch) {
+// MPI begins when all ranks have called it, and waits for ever for one that runs another command. While one
+// of these lives, the process ends with a sentence after so many seconds, rank 0 first.
+class MeetingLimit {
+ public:
+  MeetingLimit(const core::Launch& launch, double seconds)
+      : thread_([this, launch, seconds] { watch(launch, seconds); }) {}
+  ~MeetingLimit() {
+    {
+      const std::lock_guard lock(mutex_);
+      met_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+  MeetingLimit(const MeetingLimit&) = delete;
+  MeetingLimit& operator=(const MeetingLimit&) = delete;
+
+ private:
+  void watch(const core::Launch& launch, double seconds) {
+    const std::chrono::duration<double> patience(seconds + (launch.rank > 0 ? 3 : 0));
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, patience, [this] { return met_; })) return;
+    core::log::error(of_launcher(launch) + ", but not all of them have come to train within " +
+                     core::number_text(seconds) +
+                     " s; start the same command on every rank, or raise --rank-timeout if their hosts need "
+                     "longer");
+    _exit(user_error);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool met_ = false;
+  std::thread thread_;  // the last member: it uses the others
+};
+
+std::unique_ptr<Transport> open_mpi(const core::Launch& launch, double seconds_to_meet) {
   const std::string path = plugin_path("FLUXSBI_MPI_PLUGIN", "libfluxsbi_mpi.so");
   const std::string remedy =
       "; install Open MPI (Debian: libopenmpi-dev, openmpi-bin) and build with -DFLUXSBI_MPI=on, or start "
@@ -80,7 +118,11 @@ std::unique_ptr<Transport> open_mpi(const core::Launch& launch) {
   if (abi == nullptr || entry == nullptr || abi() != mpi_plugin_abi)
     refuse(launch, "the MPI plug-in " + path + " is of another version; build it again");
   int found = 0;
-  std::unique_ptr<Transport> transport(entry(static_cast<int>(launch.size), &found));
+  std::unique_ptr<Transport> transport;
+  {
+    const MeetingLimit limit(launch, seconds_to_meet);
+    transport.reset(entry(static_cast<int>(launch.size), &found));
+  }
   if (!transport) refuse(launch, why_mpi_differs(launch, found));
   return transport;
 }
@@ -141,7 +183,8 @@ std::shared_ptr<Communicator> open_ranks(double most_silence) {
   if (!launch || launch->size == 1) return std::make_shared<Communicator>();
   core::log::set_rank(static_cast<int>(launch->rank));
   auto ranks = std::make_shared<Communicator>(
-      launch->launcher == "torchrun" ? open_store(*launch, most_silence) : open_mpi(*launch), most_silence);
+      launch->launcher == "torchrun" ? open_store(*launch, most_silence) : open_mpi(*launch, most_silence),
+      most_silence);
   core::log::info(ranks->description());
   return ranks;
 }

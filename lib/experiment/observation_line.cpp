@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string_view>
 
 #include <nlohmann/json.hpp>
@@ -20,9 +21,18 @@ using nlohmann::json;
 
 const std::vector<std::string> known_keys{"x", "id", "n", "seed", "row"};
 
+// JSON by itself takes the last of two values of one key, and which of them was meant nobody knows.
 json parsed(const std::string& text) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto refuse_twice = [&keys](int, json::parse_event_t event, const json& value) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
+      throw core::UserError("the key " + core::quoted(value.get<std::string>()) + " stands twice; keep one");
+    return true;
+  };
   try {
-    return json::parse(text);
+    return json::parse(text, refuse_twice);
   } catch (const json::exception& problem) {
     const std::string what = problem.what();  // "[json.exception...] parse error at line 1, column 5: ..."
     throw core::UserError("is not JSON: " + what.substr(std::min(what.find("] ") + 2, what.size())));

@@ -107,6 +107,17 @@ void require_batch_memory(const train::TrainingOptions& training, const data::Da
                        "lower training.batch_size (training.multistep keeps the total of a step)");
 }
 
+// What a training keeps of every weight: the weight, its gradient, two moments and an average. On a GPU only
+// the first of them passes through this machine's memory.
+void require_network_memory(const model::Network& network, bool on_cpu) {
+  double weights = 0;
+  for (const auto& parameter : network.parameters()) weights += static_cast<double>(parameter.numel());
+  core::require_memory(sizeof(float) * weights * (on_cpu ? 5 : 1),
+                       "a network of " + core::brief_text(weights) + " weights" +
+                           (on_cpu ? ", with their gradient, moments and average," : ""),
+                       "lower the depth, the heads or the widths in the sections model and embedding");
+}
+
 std::string online_report(const data::StreamCounts& now, const data::StreamCounts& before) {
   const int64_t failed = now.failed - before.failed;
   return std::to_string(now.rows - before.rows) + " pairs were simulated while training" +
@@ -198,12 +209,14 @@ void TrainingRun::build_engines() {
         "could begin with (data.regression), so that they are learned");
   const auto network = [&] {
     auto built = model::build_network(*experiment_.model, experiment_.embedding);
+    if (!setup_.engine) require_network_memory(*built, device_.device.is_cpu());
     built->initialise(training_seed_);
     model::begin_with(survey_.regression, *built);
     return built;
   };
   auto trained = network();
   joint_ = trained->joint();
+  if (joint_) data::require_no_shared_name(dataset_.theta_names, dataset_.x_names);
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
                              engine::has_bfloat16(device_.device));

@@ -21,6 +21,7 @@
 #include "core/error.hpp"
 #include "core/file_descriptor.hpp"
 #include "core/io_problem.hpp"
+#include "core/launcher.hpp"
 #include "core/write_failure.hpp"
 
 namespace fluxsbi::io {
@@ -223,7 +224,8 @@ void refuse_existing(const std::string& path, bool force) {
   const auto status = std::filesystem::status(path, problem);
   const bool holds_something =
       std::filesystem::is_regular_file(status) || std::filesystem::is_directory(status);
-  if (!force && holds_something) throw core::UserError(path + ": exists; use --force to replace it");
+  if (!force && holds_something)
+    throw core::UserError(path + ": exists; use --force to replace it" + core::several_processes_remedy());
 }
 
 uint32_t crc32(std::span<const std::byte> bytes, uint32_t crc) {

@@ -13,6 +13,7 @@
 
 #include "core/error.hpp"
 #include "core/io_problem.hpp"
+#include "core/launcher.hpp"
 #include "core/system.hpp"
 #include "core/write_failure.hpp"
 #include "io/atomic_file.hpp"
@@ -121,7 +122,7 @@ Journal::Journal(std::string path, const Kind& kind, const std::string& descript
   if (!descriptor_.is_open()) fail("cannot be opened for writing");
   if (!take_lock(descriptor_.number()) || !stands_at(descriptor_.number(), path_)) {
     throw core::UserError(path_ + " is being written by another fluxsbi " + kind_.command +
-                          "; wait for it or choose another output");
+                          "; wait for it or choose another output" + core::several_processes_remedy());
   }
   end_ = core::size_of_file(descriptor_.number());
   if (end_ > 0) open_existing(description, discard_others);

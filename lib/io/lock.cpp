@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "core/error.hpp"
+#include "core/launcher.hpp"
 #include "core/system.hpp"
 
 namespace fluxsbi::io {
@@ -35,7 +36,8 @@ core::FileDescriptor lock_folder(const std::string& folder) {
   if (!open_folder.is_open() || take_lock(open_folder.number())) return open_folder;
   if (errno != EWOULDBLOCK) return core::FileDescriptor();
   throw core::UserError(
-      folder + " is being written by another fluxsbi command; wait for it, or choose another folder");
+      folder + " is being written by another fluxsbi command; wait for it, or choose another folder" +
+      core::several_processes_remedy());
 }
 
 bool is_locked(const std::string& folder) {

@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/io_problem.hpp"
+#include "core/launcher.hpp"
 #include "io/atomic_file.hpp"
 #include "io/lock.hpp"
 
@@ -26,7 +27,7 @@ PartialFile::PartialFile(std::string output, const std::string& suffix, const st
   if (!take_lock(descriptor_.number()) || !stands_at(descriptor_.number(), path_)) {
     placed_ = true;  // it is the other's
     throw core::UserError(output_ + " is being written by another fluxsbi " + command +
-                          "; wait for it or choose another output");
+                          "; wait for it or choose another output" + core::several_processes_remedy());
   }
 }
 

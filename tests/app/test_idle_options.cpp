@@ -110,6 +110,18 @@ TEST_CASE("numbers that are none are named with their option", "[app][mistake]")
           "--draws: '1e3' is not a whole number");
   refuses({"sample", "run", "--x", "x.npz", "-n", "5", "--memory", "much", "-o", "a.npz"},
           "must be above 0, found 'much'");
+  refuses({"sample", "run", "--x", "x.npz", "-n", "5", "--memory", "1e999", "-o", "a.npz"},
+          "must be a finite number, found '1e999'");
+  // Octal and hexadecimal digits are none, and nothing is cut to the largest number that there is.
+  refuses({"sample", "run", "--x", "x.npz", "-n", "0x10", "-o", "a.npz"}, "'0x10' is not a whole number");
+  const TemporaryFolder folder;
+  succeed({"simulate", "two_moons", "-n", "010", "--seed", "+07", "-o", folder.file("ten.npz")});
+  succeed({"simulate", "two_moons", "-n", "10", "--seed", "7", "-o", folder.file("plain.npz")});
+  CHECK(io::read_text(folder.file("ten.npz")) == io::read_text(folder.file("plain.npz")));
+  for (const char* option : {"-n", "--seed"})
+    refuses({"simulate", "two_moons", "-n", "5", option, "99999999999999999999", "-o", "a.npz"}, "too large");
+  for (const char* command : {"sample", "log-prob", "diagnose"})
+    refuses({command, "run", "--steps", "1000001"}, "must be from 1 to 1000000, found '1000001'");
   for (const char* seed : {"-1", "1e3", "0x10", ""})
     refuses({"sample", "run", "--x", "x.npz", "-n", "5", "--seed", seed, "-o", "a.npz"},
             "must be a whole number from 0 on");

@@ -134,6 +134,51 @@ TEST_CASE("data that cannot be trained on are refused before a run is made", "[a
   CHECK_FALSE(std::filesystem::exists(folder.file("run")));
 }
 
+TEST_CASE("a network that is larger than the machine is refused before memory is taken for it",
+          "[app][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("large.yaml"),
+                 "strategy: {method: flow, model: flux1}\n"
+                 "model: {depth: 40, depth_single_blocks: 100, num_heads: 64, axes_dim: [160]}\n");
+  refuses({"train", folder.file("large.yaml"), "--task", "two_moons", "-o", folder.file("run")},
+          "weights, with their gradient, moments and average, needs");
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+}
+
+TEST_CASE("a name that theta and x share is refused where one question or table names both",
+          "[app][mistake]") {
+  const TemporaryFolder folder;
+  const auto train = [&](const std::string& config, const std::string& file) {
+    io::write_text(folder.file("c.yaml"), config);
+    return std::vector<std::string>{"train", folder.file("c.yaml"),     "--data", folder.file(file),
+                                    "--set", "data.names.theta=[a, b]", "--set",  "data.names.x=[b, c]",
+                                    "--set", "training.nsteps=1",       "-o",     folder.file("run")};
+  };
+  const std::string problem = "data.names: 'b' is a name of theta and of x";
+  save(folder.file("d.npz"), ramp(400), {200, 2}, ramp(400), {200, 2});
+  refuses(train(tiny_joint_config("simformer"), "d.npz"), problem);
+  CHECK_FALSE(std::filesystem::exists(folder.file("run")));
+  succeed(train(tiny_config(), "d.npz"));  // theta and x of Flux1 never stand in one table
+  std::filesystem::remove_all(folder.file("run"));
+  io::write_text(folder.file("d.csv"), "1,2,3,4\n5,6,7,8\n2,1,4,3\n");  // b would be column 2 of both
+  refuses(train(tiny_config(), "d.csv"), problem);
+}
+
+TEST_CASE("arrays beside theta and x are named as left out", "[app][mistake]") {
+  const TemporaryFolder folder;
+  io::write_text(folder.file("tiny.yaml"), tiny_config());
+  const std::vector<float> values = ramp(80);
+  const auto array = [&](std::vector<int64_t> shape) {
+    return io::Array::from(std::span<const float>(values), std::move(shape));
+  };
+  for (const char* file : {"d.npz", "d.h5"}) {
+    io::save_arrays(folder.file(file),
+                    {{"theta", array({40, 2})}, {"x", array({40, 2})}, {"mask", array({40, 2})}});
+    CHECK(holds(run({"check", folder.file("tiny.yaml"), "--data", folder.file(file)}).output,
+                std::string(file) + ": arrays left out: mask; theta and x are read"));
+  }
+}
+
 TEST_CASE("sampling refuses damaged models and observations of another shape", "[app][mistake]") {
   const TemporaryFolder folder;
   io::write_text(folder.file("tiny.yaml"), tiny_config());
@@ -159,7 +204,7 @@ TEST_CASE("sampling refuses damaged models and observations of another shape", "
   CHECK_FALSE(holds(lost.output, "device"));  // refused before the model is opened
   refuses(sample("run", "x.npz", {"--solver", "eulr"}), "did you mean 'euler'");
   refuses(sample("run", "x.npz", {"--solver", "edm_heun"}), "zero_ends");  // flow matching's, among others
-  refuses(sample("run", "x.npz", {"--steps", "0"}), "--steps: must be above 0, found '0'");
+  refuses(sample("run", "x.npz", {"--steps", "0"}), "--steps: must be from 1 to 1000000, found '0'");
   refuses(sample("run", "x.npz", {"--set", "sampling.chrn=3"}), "did you mean 'churn'");
   refuses(sample("run", "x.npz", {"--set", "sampling.churn=-1"}), "sampling.churn must be at least 0");
   refuses(sample("run", "x.npz", {"--set", "sampling.churn_min=3", "--set", "sampling.churn_max=1"}),

@@ -314,6 +314,10 @@ TEST_CASE("launcher variables without ranks, and ranks without MPI, are told of 
   refuse({"mpirun", "-n", "2"}, ensemble, "2 ranks cannot share it");
   refuse({"mpirun", "-n", "2"}, {FLUXSBI_PROGRAM, "benchmark", folder.file("run"), "--tasks", "two_moons"},
          "benchmark does not divide its work");
+  Words apart{"mpirun", "-n", "1"};
+  apart.insert(apart.end(), train.begin(), train.end());
+  refuse(apart, {"--rank-timeout", "3", ":", "-n", "1", FLUXSBI_PROGRAM, "info"},
+         "but not all of them have come to train within 3 s");
   Words small = train;
   small.insert(small.end(), {"--set", "training.batch_size=2"});
   refuse({"mpirun", "-n", "3"}, small, "training.batch_size = 2 rows cannot be divided among 3 ranks");

@@ -72,6 +72,8 @@ TEST_CASE("what is not YAML is refused with its place", "[config][parse]") {
   CHECK_THAT(parse_error("a: [1, 2\n"), ContainsSubstring("a.yaml:2:1: not valid YAML: "));
   CHECK_THAT(parse_error("a: 1\n b: 2\n"), ContainsSubstring("a.yaml:2:"));
   CHECK_THAT(parse_error("a: *b\n"), ContainsSubstring("a.yaml:1:4: not valid YAML: "));
+  CHECK_THAT(parse_error("a:\n\tb: 2\n"), ContainsSubstring("a tab begins this line: indent with blanks"));
+  CHECK_THAT(parse_error("a: 1\n b:\t2\n"), !ContainsSubstring("tab"));
   CHECK_THAT(parse_error(std::string("a: \0", 4)), ContainsSubstring("a.yaml: holds a zero byte"));
   CHECK_THAT(parse_error("a: th\xe9ta"), ContainsSubstring("a.yaml: is not UTF-8 text"));
   CHECK_NOTHROW(parse_yaml("a: th\xc3\xa9ta", "a.yaml"));

@@ -64,6 +64,18 @@ std::map<std::string, std::string> array(const char* id, const char* min, const 
 
 }  // namespace
 
+TEST_CASE("a process that several others run beside is told so", "[core][launcher]") {
+  const auto remedy = [](const std::map<std::string, std::string>& variables) {
+    const Launched launched(variables);
+    return several_processes_remedy();
+  };
+  CHECK(remedy({}).empty());
+  CHECK(remedy({{"PMI_RANK", "0"}, {"PMI_SIZE", "1"}}).empty());
+  CHECK_THAT(remedy({{"PMI_RANK", "1"}, {"PMI_SIZE", "4"}}),
+             ContainsSubstring("mpirun (PMI) has started 4 processes, and each runs this command"));
+  CHECK(remedy({{"PMI_RANK", "1"}}).empty());  // one of a pair alone is no launcher
+}
+
 TEST_CASE("each launcher's variables say rank, size and local rank", "[core][launcher]") {
   CHECK(launch({}) == "none");
   CHECK(launch({{"RANK", "3"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"}, {"TORCHELASTIC_RUN_ID", "a"}}) ==

@@ -80,6 +80,9 @@ TEST_CASE("a long list shows its first entries and counts the rest", "[core][tex
   CHECK(list_first(words, 2) == "a, b and 1 more");
   CHECK(list_first(words, 3) == "a, b, c");
   CHECK(list_first(std::vector<std::string>{}).empty());
+  const std::string longest(200, 'a'), cut = std::string(199, 'a') + "\xc3\xa4";
+  CHECK(list_first(std::vector<std::string>{longest, longest + "b"}) == longest + ", " + longest + "...");
+  CHECK(list_first(std::vector<std::string>{cut}) == std::string(199, 'a') + "...");  // whole characters
   const std::vector<int64_t> numbers{5, -1, 7, 8};
   CHECK(list_first(numbers, 1) == "5 and 3 more");
   CHECK(list_first(numbers) == "5, -1, 7, 8");

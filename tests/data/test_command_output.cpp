@@ -60,7 +60,8 @@ TEST_CASE("a first row of another length costs no other row", "[data][command]")
   const auto batch = run("cat > /dev/null; echo 1; echo '2 3'; echo '4 5'", 3);
   CHECK(batch.x_dim == 2);
   CHECK(batch.failed == std::vector<uint8_t>{1, 0, 0});
-  CHECK(batch.first_failure == "row 0: 1 value of x instead of 2");
+  CHECK(batch.first_failure ==
+        "row 0: 1 value of x instead of 2 (rows of different length need simulator.max_length)");
 }
 
 TEST_CASE("a command that takes one row at a time is told what that costs", "[data][command]") {

@@ -26,6 +26,7 @@ TEST_CASE("an observation is a line of JSON or of numbers", "[experiment][watch]
   CHECK(experiment::parse_observations(R"([{"x": [1, 2]}, {"x": [3, 4]}])").shape == Shape{2, 2});
   CHECK(experiment::parse_observations(R"({"x": [1, 2]})").shape == Shape{2});
   CHECK(experiment::parse_observations("[[1, 2], [3, 4], [5, 6]]").shape == Shape{3, 2});
+  CHECK(experiment::parse_observations(R"([{"x": [1], "id": 1}, {"x": [2], "id": 2}])").shape == Shape{2, 1});
 }
 
 TEST_CASE("a bad observation is refused by what is wrong", "[experiment][watch]") {
@@ -44,6 +45,7 @@ TEST_CASE("a bad observation is refused by what is wrong", "[experiment][watch]"
   refused(R"({"x": [1], "n": 1.5})", "\"n\" is '1.5'");
   refused(R"({"x": [1], "seed": -1})", "\"seed\" is '-1'");
   refused(R"({"x": [1], "id": [2]})", "\"id\" is '[2]'");
+  refused(R"({"x": [1], "x": [2]})", "the key 'x' stands twice; keep one");
   refused(R"({"x": [1], "row": -1})", "\"row\" is '-1'");
   CHECK_THROWS_WITH(experiment::parse_observations(R"([{"x": [1], "seed": 2}])"),
                     ContainsSubstring("those of the command"));

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/axes.hpp"
 #include "data/files/column_order.hpp"
+#include "data/files/names.hpp"
 #include "data/files/text_pair.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
@@ -146,13 +148,30 @@ SidePair by_name(SidePair pair, const std::string& path, const FileKeys& keys,
   return pair;
 }
 
+// What a file holds beside theta, x and what `simulate` writes for them: weights or masks, say.
+void tell_left_out(const std::string& path, const std::vector<io::ArrayInfo>& arrays, const FileKeys& keys) {
+  const std::vector<std::string> known{keys.theta, keys.x, "meta", "failed"};
+  std::vector<std::string> left_out;
+  for (const auto& array : arrays) {
+    if (!names_hold(known, array.name)) left_out.push_back(array.name);
+  }
+  if (left_out.empty()) return;
+  core::log::info_once(path + ": arrays left out: " + core::list_first(left_out, 6) + "; " + keys.theta +
+                       " and " + keys.x + " are read");
+}
+
 SidePair open_keys(const std::string& path, const FileKeys& keys, Loading loading) {
   // An array that cannot be read is there: it does not make a file one of theta alone.
-  const bool has_x = io::list_arrays(path).size() != 1 || keys.x != FileKeys().x;
+  const auto arrays = io::list_arrays(path);
+  const bool has_x = arrays.size() != 1 || keys.x != FileKeys().x;
   const bool transposed = keys.transposed.value_or(false);
-  if (loading == Loading::by_row && is_hdf5(path) && !transposed) return open_hdf5_by_row(path, keys, has_x);
+  if (loading == Loading::by_row && is_hdf5(path) && !transposed) {
+    tell_left_out(path, arrays, keys);
+    return open_hdf5_by_row(path, keys, has_x);
+  }
   Side theta = open_key(path, keys.theta, transposed, loading);
   Side x = has_x ? open_key(path, keys.x, transposed, loading) : no_x(theta);
+  tell_left_out(path, arrays, keys);
   return {std::move(theta), std::move(x), {}, {}};
 }
 

@@ -31,6 +31,17 @@ std::vector<std::string> resolve_names(const std::vector<std::string>& given, co
   return given;
 }
 
+void require_no_shared_name(const std::vector<std::string>& theta_names,
+                            const std::vector<std::string>& x_names) {
+  const std::set<std::string> of_theta(theta_names.begin(), theta_names.end());
+  for (const auto& name : x_names) {
+    if (of_theta.count(name) == 0) continue;
+    throw core::UserError("data.names: '" + name +
+                          "' is a name of theta and of x; rename one of them, because columns are found by "
+                          "their names");
+  }
+}
+
 std::vector<std::string> feature_names(std::span<const std::string> tokens, int64_t channels) {
   std::vector<std::string> names;
   for (const auto& token : tokens) {

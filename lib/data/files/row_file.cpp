@@ -109,9 +109,9 @@ TableRows load_columns(const std::string& path, const std::vector<std::string>& 
     columns = find_columns(csv.columns, numbered);
     const std::string next = stem + "_" + std::to_string(count + 1);
     if (!complete(columns) || names_hold(header, next)) {
-      throw core::UserError(path + " has the columns " + core::join(header) + "; " + what + " " +
-                            core::join(names) + ": the header must hold these names, or " + numbered.front() +
-                            (numbered.size() > 1 ? " to " + numbered.back() : ""));
+      throw core::UserError(path + " has the columns " + core::list_first(header) + "; " + what + " " +
+                            core::list_first(names) + ": the header must hold these names, or " +
+                            numbered.front() + (numbered.size() > 1 ? " to " + numbered.back() : ""));
     }
     if (some.given > 0) {
       std::vector<int64_t> seen;

@@ -53,14 +53,14 @@ Side take_columns(const std::string& path, const Names& header, const io::Csv& c
   if (names.empty()) {
     throw core::UserError(path + " has no columns " + stem + "_0, " + stem +
                           "_1, ... without a gap; name the columns of " + stem + " in data.names." + stem +
-                          " (there are: " + core::join(header) + ")");
+                          " (there are: " + core::list_first(header) + ")");
   }
   const auto found = find_columns(header, names);
   for (size_t i = 0; i < names.size(); ++i) {
     if (found[i] >= 0) continue;
     throw core::UserError(path + " has no column '" + names[i] + "' of data.names." + stem +
                           (stem == "theta" ? " or prior.parameters" : "") +
-                          " (there are: " + core::join(header) + ")");
+                          " (there are: " + core::list_first(header) + ")");
   }
   const io::Array& table = csv.values;
   if (table.shape[0] == 0) throw core::UserError(path + " holds no rows");
@@ -89,6 +89,7 @@ void name_columns(const std::string& path, int64_t width, Names& theta_names, Na
 }  // namespace
 
 SidePair load_text_pair(const std::string& path, Names theta_names, Names x_names, const Names& ignore) {
+  require_no_shared_name(theta_names, x_names);
   Names header, seen;
   // Which columns are x may depend on those that follow: where it does, all are read.
   const bool others_are_x = !ignore.empty() && !theta_names.empty() && x_names.empty();

@@ -121,8 +121,8 @@ std::vector<int64_t> theta_columns(const Table& table, const std::string& path, 
     if (all_found(columns) && !more(choice)) return columns;
   }
   const auto wanted = names.empty() ? numbered("theta_", 0, std::max<int64_t>(count, 1)) : names;
-  throw core::UserError(path + " has the columns " + core::join(table.header) + ", theta is " +
-                        core::join(wanted) + "; the file must hold these names");
+  throw core::UserError(path + " has the columns " + core::list_first(table.header) + ", theta is " +
+                        core::list_first(wanted) + "; the file must hold these names");
 }
 
 // Rows that are not finite: left out where a sample file says so by NaN, else an error.

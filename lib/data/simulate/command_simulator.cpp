@@ -249,7 +249,8 @@ void CommandSimulator::check_lines(std::span<const ParsedRow> lines, int64_t fir
       problem = core::count_text(length, "value") +
                 " of x, more than simulator.max_length = " + std::to_string(x_dim_);
     } else if (problem.empty() && !options_.max_length && length != x_dim_ && x_dim_ > 0) {
-      problem = core::count_text(length, "value") + " of x instead of " + std::to_string(x_dim_);
+      problem = core::count_text(length, "value") + " of x instead of " + std::to_string(x_dim_) +
+                " (rows of different length need simulator.max_length)";
     }
     if (problem.empty() && !finite(line))
       problem = line.values.empty() ? "no value of x" : not_finite_text(line.values);

@@ -7,7 +7,9 @@
 namespace fluxsbi::model {
 
 Linear::Linear(int64_t in, int64_t out, bool has_bias, Start start) : start_(start) {
-  weight = register_parameter("weight", at::zeros({out, in}));
+  // Without values until it is initialised or loaded: a network that is too large for the machine can then be
+  // built, counted and refused before memory is taken for it.
+  weight = register_parameter("weight", at::empty({out, in}));
   if (has_bias) bias = register_parameter("bias", at::zeros({out}));
 }
 
