@@ -5,13 +5,13 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "evidence/gather.hpp"
 
 namespace fluxsbi::refine {
 
 namespace {
 
 constexpr int64_t box_draws = 10000, fewest_densities = 1000;
+constexpr double draws_below = 10;  // tau of fewer is noisy
 
 // The draws that could be made, [filled, dim].
 std::vector<double> filled_draws(sample::Posterior& posterior, std::span<const double> x, uint64_t seed) {
@@ -60,11 +60,12 @@ Box hull_of_forms(const Box& box, std::span<const data::SignedPermutation> forms
   return hull;
 }
 
+// Ranks of draws do with 7 steps. Far from the posterior these find densities that are too high by powers of
+// e, and regions five times as large (docs/refine.md).
 sample::SamplingOptions density_rule(const sample::Posterior& posterior) {
-  const evidence::GatherOptions defaults;
   sample::SamplingOptions rule = posterior.sampling();
-  rule.solver = defaults.density_solver;
-  rule.steps = defaults.density_steps;
+  rule.solver = "midpoint";
+  rule.steps = 16;
   rule.spacing.reset();
   return rule;
 }
@@ -118,7 +119,7 @@ Bounds find_bounds(sample::Posterior& posterior, std::span<const double> x, doub
                           "the observation may be unlike all simulations (fluxsbi check), or the network has "
                           "learned too little: raise --simulations");
   Bounds bounds{box_of(theta, posterior.prior(), dim), 0};
-  const auto wanted = std::min(1 / epsilon, static_cast<double>(box_draws));
+  const auto wanted = std::min(draws_below / epsilon, static_cast<double>(box_draws));
   const int64_t count = std::min(rows, std::max(fewest_densities, static_cast<int64_t>(std::ceil(wanted))));
   auto values = densities_at(posterior, std::span(theta).first(static_cast<size_t>(count) * dim), x);
   std::erase_if(values, [](double value) { return !std::isfinite(value); });
