@@ -38,7 +38,7 @@ using nlohmann::json;
 
 constexpr const char* kind_names[] = {"whole prior", "unchanged", "box", "density"};
 // Below this share of the box, testing densities takes longer than training on a wider region costs.
-constexpr double least_inside_box = 0.005;
+constexpr double least_inside_box = 0.02;
 constexpr int64_t most_pairs = 150;
 constexpr size_t most_forms = 16;  // of a theta whose densities are computed
 
