@@ -84,27 +84,30 @@ int64_t place_of_least(double epsilon, int64_t draws) {
 
 namespace {
 
-// Of each theta [rows, dim] the highest log-density among its forms.
-std::vector<double> highest_densities(sample::Posterior& posterior, std::span<const double> theta,
-                                      std::span<const double> x,
-                                      std::span<const data::SignedPermutation> forms) {
-  if (forms.empty()) return densities_at(posterior, theta, x);
-  std::vector<double> highest;
-  std::vector<double> formed(theta.size());
-  for (const data::SignedPermutation& form : forms) {
-    const size_t dim = form.size();
-    for (size_t at = 0; at < theta.size(); at += dim)
-      form.apply(theta.subspan(at, dim), std::span(formed).subspan(at, dim));
+// Which theta [rows, dim] have a form with at least this log-density. Most have it as they are, and their other
+// forms are not asked about.
+std::vector<uint8_t> reaches(sample::Posterior& posterior, std::span<const double> theta,
+                             std::span<const double> x, std::span<const data::SignedPermutation> forms,
+                             double least) {
+  const auto dim = static_cast<size_t>(posterior.shape().theta_size());
+  const size_t rows = theta.size() / dim;
+  std::vector<uint8_t> found(rows, 0);
+  std::vector<double> formed;
+  std::vector<size_t> asked;
+  for (size_t number = 0; number < std::max<size_t>(1, forms.size()); ++number) {
+    formed.clear();
+    asked.clear();
+    for (size_t row = 0; row < rows; ++row) {
+      if (found[row]) continue;
+      asked.push_back(row);
+      const auto point = theta.subspan(row * dim, dim);
+      formed.insert(formed.end(), point.begin(), point.end());
+      if (!forms.empty()) forms[number].apply(point, std::span(formed).last(dim));
+    }
     const auto values = densities_at(posterior, formed, x);
-    if (highest.empty()) {
-      highest = values;
-      continue;
-    }
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (!(highest[i] >= values[i])) highest[i] = values[i];
-    }
+    for (size_t i = 0; i < asked.size(); ++i) found[asked[i]] = values[i] >= least ? 1 : 0;
   }
-  return highest;
+  return found;
 }
 
 }  // namespace
@@ -145,10 +148,10 @@ std::vector<uint8_t> Region::contains(std::span<const double> theta) const {
       const auto point = theta.subspan(row * dim, dim);
       points.insert(points.end(), point.begin(), point.end());
     }
-    const auto values = highest_densities(*floor->posterior, points, x_, floor->forms);
+    const auto inside_floor = reaches(*floor->posterior, points, x_, floor->forms, floor->least);
     std::vector<size_t> above;
     for (size_t i = 0; i < left.size(); ++i) {
-      if (values[i] >= floor->least) above.push_back(left[i]);
+      if (inside_floor[i]) above.push_back(left[i]);
     }
     left = std::move(above);
   }
