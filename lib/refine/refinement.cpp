@@ -60,8 +60,8 @@ void check_rows(const RefinementRequest& request, const nlohmann::json& note) {
         " was begun by an earlier version of fluxsbi, whose rounds train on the rows inside the newest "
         "region alone, and round " +
         std::to_string(number) +
-        " has not finished; rounds of now train on all rows. Name another folder with -o, begin anew with "
-        "--force, or end it with that version");
+        " has not finished; rounds of this version train on the rows of all rounds. Name another folder with "
+        "-o, begin anew with --force, or end it with that version");
   }
 }
 
