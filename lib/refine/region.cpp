@@ -84,8 +84,8 @@ int64_t place_of_least(double epsilon, int64_t draws) {
 
 namespace {
 
-// Which theta [rows, dim] have a form with at least this log-density. Those that have it as they are, most of a
-// region's, need no look at their other forms.
+// Which theta [rows, dim] have a form with at least this log-density. Those that have it as they are, most
+// of a region's, need no look at their other forms.
 std::vector<uint8_t> reaches(sample::Posterior& posterior, std::span<const double> theta,
                              std::span<const double> x, std::span<const data::SignedPermutation> forms,
                              double least) {
