@@ -67,6 +67,7 @@ std::string Coverage::text() const {
 
 Coverage find_coverage(sample::Posterior& posterior, const evidence::Pairs& pairs, const Region& region,
                        uint64_t seed) {
+  if (pairs.rows == 0) return {};
   const auto of_theta = densities(posterior, pairs, pairs.theta, 1);
   const auto of_draws = densities(posterior, pairs, draws_inside(posterior, pairs, region, seed), kept_draws);
   Coverage coverage;

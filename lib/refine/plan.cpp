@@ -308,17 +308,20 @@ class Planner {
 
 }  // namespace
 
-Value RefinementPlan::training_document(const std::string& file, const Box* left) const {
+Value RefinementPlan::training_document(const std::string& file, bool of_prior) const {
   Value training = document;
-  if (left && bounds_itself(*prior)) {
+  if (!of_prior && bounds_itself(*prior)) {
     core::log::info(
         "the prior holds a dirichlet, whose support is no box, so that the section prior stays as it is: a "
-        "warning that theta is not distributed as the prior says is then about the region alone");
-  } else if (left) {
+        "warning that theta is not distributed as the prior says is then about the regions alone");
+  } else if (!of_prior) {
     data::PriorOptions box;
     box.kind = data::PriorKind::custom;
-    box.low = left->low;
-    box.high = left->high;
+    for (size_t i = 0; i < static_cast<size_t>(prior->dim()); ++i) {
+      const auto [low, high] = prior->ends(i);
+      box.low.push_back(low);
+      box.high.push_back(high);
+    }
     box.transform = transform;
     put_prior(box, training);
   }

@@ -54,11 +54,11 @@ struct RefinementPlan {
   uint64_t seed = 0;
   std::string description;  ///< one line; the same for refinements of which one goes on with the other
 
-  /// The config of a training on a file of simulations. `left`: the box of the region that theta were drawn
-  /// in, which takes the place of the prior: its ends hold samples, and its density, which is the prior's
-  /// within a region that no section can tell, is unknown (PriorKind::custom). Null: theta are draws of the
-  /// whole prior. A prior with a Dirichlet, whose support is no box, stays as it is.
-  config::Value training_document(const std::string& file, const Box* left) const;
+  /// The config of a training on a file of simulations. Unless all theta are draws of the prior (`of_prior`),
+  /// its support alone takes its place: its ends hold samples, and the density of theta, a mixture of the
+  /// prior and its parts in regions that no section can tell, is unknown (PriorKind::custom). A prior with a
+  /// Dirichlet, whose support is no box, stays as it is.
+  config::Value training_document(const std::string& file, bool of_prior) const;
 };
 
 /// Simulates one row where only this tells how many values x has. Throws UserError, and UserErrors for a

@@ -45,6 +45,26 @@ void check_program(const RefinementRequest& request, const std::string& before, 
       "put the program back, name another folder with -o, or begin anew with --force");
 }
 
+// Until rounds trained on all rows, notes said nothing of which.
+constexpr const char* rows_of_rounds = "all";
+
+// What such a version left unfinished would end as a mixture of two rules.
+void check_rows(const RefinementRequest& request, const nlohmann::json& note) {
+  if (note.value("rows", "") == rows_of_rounds) return;
+  for (int64_t number = 1; number <= request.rounds; ++number) {
+    const std::string round = request.folder + "/rounds/" + std::to_string(number);
+    std::error_code ignored;
+    if (fs::exists(round + "/round.json", ignored)) continue;
+    throw core::UserError(
+        request.folder +
+        " was begun by an earlier version of fluxsbi, whose rounds train on the rows inside the newest "
+        "region alone, and round " +
+        std::to_string(number) +
+        " has not finished; rounds of this version train on the rows of all rounds. Name another folder with "
+        "-o, begin anew with --force, or end it with that version");
+  }
+}
+
 // The parts "key value" of two descriptions that differ, for a message.
 std::string first_difference(const std::string& before, const std::string& now) {
   size_t at = 0;
@@ -71,8 +91,10 @@ void open_folder(const RefinementRequest& request, const RefinementPlan& plan) {
     const nlohmann::json json = json_in(note);
     const auto before = json.at("description").get<std::string>();
     const auto program_before = json.value("program", program);  // older notes do not hold it
-    if (before == description && (program_before == program || !request.force)) {
+    const bool same_rows = json.value("rows", "") == rows_of_rounds;
+    if (before == description && (!request.force || (program_before == program && same_rows))) {
       check_program(request, program_before, program);
+      check_rows(request, json);
       return;
     }
     if (!request.force)
@@ -82,7 +104,10 @@ void open_folder(const RefinementRequest& request, const RefinementPlan& plan) {
     fs::remove_all(fs::path(request.folder) / "rounds");
     fs::remove(fs::path(request.folder) / "model.safetensors");
   }
-  io::write_text(note, nlohmann::json{{"description", description}, {"program", program}}.dump(1) + "\n");
+  io::write_text(
+      note,
+      nlohmann::json{{"description", description}, {"program", program}, {"rows", rows_of_rounds}}.dump(1) +
+          "\n");
 }
 
 // "the whole prior", "13 % of the prior", "0.0021 % of the prior"
@@ -109,11 +134,14 @@ std::string where_text(const Narrowing& narrowing) {
 }
 
 void say(int64_t number, int64_t rounds, const Narrowing& narrowing, const RoundSummary& summary) {
-  core::log::info("round " + std::to_string(number) + " of " + std::to_string(rounds) + ": " +
-                  core::count_text(summary.simulations, "simulation") + " of " + where_text(narrowing) +
-                  (summary.failed ? ", of which " + std::to_string(summary.failed) + " failed" : "") + ", " +
-                  core::count_text(summary.rows, "row") + " inside, best validation loss " +
-                  core::brief_text(summary.validation_loss) + ", coverage " + summary.coverage.text());
+  core::log::info(
+      "round " + std::to_string(number) + " of " + std::to_string(rounds) + ": " +
+      core::count_text(summary.simulations, "simulation") + " of " + where_text(narrowing) +
+      (summary.failed ? ", of which " + std::to_string(summary.failed) + " failed" : "") + ", " +
+      core::count_text(summary.rows, "row") +
+      (summary.inside < summary.rows ? ", " + std::to_string(summary.inside) + " of them inside" : "") +
+      ", best validation loss " + core::brief_text(summary.validation_loss) + ", coverage " +
+      summary.coverage.text());
   if (!summary.coverage.overconfident()) return;
   core::log::warning(
       "round " + std::to_string(number) +

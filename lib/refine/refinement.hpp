@@ -7,9 +7,9 @@ namespace fluxsbi::refine {
 
 /// Round 1 simulates draws of the prior and trains on them, or takes rows and model of a run. Each further
 /// round simulates draws of the prior restricted to the region that holds all but epsilon of the posterior's
-/// mass at x (region.hpp), and trains anew on all rows inside it. Regions lie within each other, so that the
-/// rows of earlier rounds inside the newest one are draws of the prior restricted to it, as its own rows are;
-/// the posterior at x is that under the prior itself, but for what the regions leave out.
+/// mass at x (region.hpp), and trains anew on the rows of all rounds. Regions lie within each other, so that
+/// the density of all theta together is the prior's times a factor that is constant in the newest one, where
+/// the posterior at x lies; it is that under the prior itself, but for what the regions leave out.
 ///
 /// The folder then holds rounds/1, rounds/2, ... (round.hpp), refinement.json, and model.safetensors, the
 /// last round's model, which remembers x where some round has narrowed the prior. A line of the log says of

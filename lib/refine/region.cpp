@@ -5,13 +5,13 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "evidence/gather.hpp"
 
 namespace fluxsbi::refine {
 
 namespace {
 
 constexpr int64_t box_draws = 10000, fewest_densities = 1000;
+constexpr double draws_below = 10;  // tau of fewer is noisy
 
 // The draws that could be made, [filled, dim].
 std::vector<double> filled_draws(sample::Posterior& posterior, std::span<const double> x, uint64_t seed) {
@@ -60,11 +60,12 @@ Box hull_of_forms(const Box& box, std::span<const data::SignedPermutation> forms
   return hull;
 }
 
+// Ranks of draws do with 7 steps. Far from the posterior these find densities that are too high by powers of
+// e, and regions five times as large (docs/refine.md).
 sample::SamplingOptions density_rule(const sample::Posterior& posterior) {
-  const evidence::GatherOptions defaults;
   sample::SamplingOptions rule = posterior.sampling();
-  rule.solver = defaults.density_solver;
-  rule.steps = defaults.density_steps;
+  rule.solver = "midpoint";
+  rule.steps = 16;
   rule.spacing.reset();
   return rule;
 }
@@ -83,27 +84,30 @@ int64_t place_of_least(double epsilon, int64_t draws) {
 
 namespace {
 
-// Of each theta [rows, dim] the highest log-density among its forms.
-std::vector<double> highest_densities(sample::Posterior& posterior, std::span<const double> theta,
-                                      std::span<const double> x,
-                                      std::span<const data::SignedPermutation> forms) {
-  if (forms.empty()) return densities_at(posterior, theta, x);
-  std::vector<double> highest;
-  std::vector<double> formed(theta.size());
-  for (const data::SignedPermutation& form : forms) {
-    const size_t dim = form.size();
-    for (size_t at = 0; at < theta.size(); at += dim)
-      form.apply(theta.subspan(at, dim), std::span(formed).subspan(at, dim));
+// Which theta [rows, dim] have a form with at least this log-density. Those that have it as they are, most
+// of a region's, need no look at their other forms.
+std::vector<uint8_t> reaches(sample::Posterior& posterior, std::span<const double> theta,
+                             std::span<const double> x, std::span<const data::SignedPermutation> forms,
+                             double least) {
+  const auto dim = static_cast<size_t>(posterior.shape().theta_size());
+  const size_t rows = theta.size() / dim;
+  std::vector<uint8_t> found(rows, 0);
+  std::vector<double> formed;
+  std::vector<size_t> asked;
+  for (size_t number = 0; number < std::max<size_t>(1, forms.size()); ++number) {
+    formed.clear();
+    asked.clear();
+    for (size_t row = 0; row < rows; ++row) {
+      if (found[row]) continue;
+      asked.push_back(row);
+      const auto point = theta.subspan(row * dim, dim);
+      formed.insert(formed.end(), point.begin(), point.end());
+      if (!forms.empty()) forms[number].apply(point, std::span(formed).last(dim));
+    }
     const auto values = densities_at(posterior, formed, x);
-    if (highest.empty()) {
-      highest = values;
-      continue;
-    }
-    for (size_t i = 0; i < values.size(); ++i) {
-      if (!(highest[i] >= values[i])) highest[i] = values[i];
-    }
+    for (size_t i = 0; i < asked.size(); ++i) found[asked[i]] = values[i] >= least ? 1 : 0;
   }
-  return highest;
+  return found;
 }
 
 }  // namespace
@@ -118,7 +122,7 @@ Bounds find_bounds(sample::Posterior& posterior, std::span<const double> x, doub
                           "the observation may be unlike all simulations (fluxsbi check), or the network has "
                           "learned too little: raise --simulations");
   Bounds bounds{box_of(theta, posterior.prior(), dim), 0};
-  const auto wanted = std::min(1 / epsilon, static_cast<double>(box_draws));
+  const auto wanted = std::min(draws_below / epsilon, static_cast<double>(box_draws));
   const int64_t count = std::min(rows, std::max(fewest_densities, static_cast<int64_t>(std::ceil(wanted))));
   auto values = densities_at(posterior, std::span(theta).first(static_cast<size_t>(count) * dim), x);
   std::erase_if(values, [](double value) { return !std::isfinite(value); });
@@ -144,10 +148,10 @@ std::vector<uint8_t> Region::contains(std::span<const double> theta) const {
       const auto point = theta.subspan(row * dim, dim);
       points.insert(points.end(), point.begin(), point.end());
     }
-    const auto values = highest_densities(*floor->posterior, points, x_, floor->forms);
+    const auto inside_floor = reaches(*floor->posterior, points, x_, floor->forms, floor->least);
     std::vector<size_t> above;
     for (size_t i = 0; i < left.size(); ++i) {
-      if (values[i] >= floor->least) above.push_back(left[i]);
+      if (inside_floor[i]) above.push_back(left[i]);
     }
     left = std::move(above);
   }

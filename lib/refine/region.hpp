@@ -26,16 +26,16 @@ struct Bounds {
 /// By how much of the draws' range the box is wider at each side.
 inline constexpr double box_margin = 0.1;
 
-/// The options by which log q is computed everywhere in a refinement: few fixed steps, as the ranks of
-/// `diagnose` (evidence::GatherOptions). One function of theta is compared with itself, so its error moves
-/// the region and nothing else.
+/// The options by which log q is computed everywhere in a refinement: few fixed steps, yet enough to tell
+/// theta far from the posterior. One function of theta is compared with itself, so its error moves the region
+/// and nothing else.
 sample::SamplingOptions density_rule(const sample::Posterior& posterior);
 
 /// log q(theta | x) of theta [rows, dim] at the one observation x.
 std::vector<double> densities_at(sample::Posterior& posterior, std::span<const double> theta,
                                  std::span<const double> x);
 
-/// From draws of q(theta | x) keyed by `seed`: 10,000 for the box, and 1 / epsilon of these, at least 1,000
+/// From draws of q(theta | x) keyed by `seed`: 10,000 for the box, and 10 / epsilon of these, at least 1,000
 /// and at most all, for tau. epsilon in (0, 0.1]; below 1e-4 the lowest of all draws is tau. Throws UserError
 /// where most draws lie outside the prior's support.
 Bounds find_bounds(sample::Posterior& posterior, std::span<const double> x, double epsilon, uint64_t seed);

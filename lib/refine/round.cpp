@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -108,30 +109,47 @@ Rows rows_of(const std::string& path) {
   return rows;
 }
 
-// Adds the rows that lie inside the region.
-void add_inside(const data::Simulations& rows, const Region& region, data::Simulations& all) {
+void add_rows(const data::Simulations& rows, data::Simulations& all) {
   all.theta_dim = rows.theta_dim;
   all.x_dim = rows.x_dim;
   all.x_shape = rows.x_shape;
-  const auto inside = region.contains(rows.theta);
-  for (int64_t row = 0; row < rows.rows; ++row) {
-    if (!inside[static_cast<size_t>(row)]) continue;
-    const auto theta = rows.theta.begin() + row * rows.theta_dim;
-    const auto x = rows.x.begin() + row * rows.x_dim;
-    all.theta.insert(all.theta.end(), theta, theta + rows.theta_dim);
-    all.x.insert(all.x.end(), x, x + rows.x_dim);
-    all.failed.push_back(0);
-    ++all.rows;
-  }
+  all.theta.insert(all.theta.end(), rows.theta.begin(), rows.theta.end());
+  all.x.insert(all.x.end(), rows.x.begin(), rows.x.end());
+  all.failed.insert(all.failed.end(), rows.failed.begin(), rows.failed.end());
+  all.rows += rows.rows;
 }
 
-// Coverage needs more held-out rows than the recipe takes of few, unless the user says how many.
-void hold_out_enough(int64_t rows, config::Value& document) {
+int64_t count_inside(const data::Simulations& rows, const Region& region) {
+  if (region.is_whole()) return rows.rows;
+  const auto inside = region.contains(rows.theta);
+  return std::count(inside.begin(), inside.end(), uint8_t{1});
+}
+
+// The first pairs whose theta lies in the region, at most `most`.
+evidence::Pairs pairs_inside(const evidence::Pairs& pairs, const Region& region, int64_t most) {
+  const auto theta_dim = std::ssize(pairs.theta) / pairs.rows, x_dim = std::ssize(pairs.x) / pairs.rows;
+  const auto inside = region.contains(pairs.theta);
+  evidence::Pairs kept;
+  kept.source = pairs.source;
+  for (int64_t row = 0; row < pairs.rows && kept.rows < most; ++row) {
+    if (!inside[static_cast<size_t>(row)]) continue;
+    const auto theta = pairs.theta.begin() + row * theta_dim;
+    const auto x = pairs.x.begin() + row * x_dim;
+    kept.theta.insert(kept.theta.end(), theta, theta + theta_dim);
+    kept.x.insert(kept.x.end(), x, x + x_dim);
+    ++kept.rows;
+  }
+  return kept;
+}
+
+// Coverage needs more held-out rows inside the region than the recipe takes of few, unless the user says how
+// many. The split is random, so that of the rows inside as large a part is held out as of all.
+void hold_out_enough(int64_t inside, config::Value& document) {
   const config::Value* data = document.find("data");
   if (data && data->find("validation_fraction")) return;
   const double usual = data::DataOptions().validation_fraction;
   const double wanted =
-      std::min(most_held_out, static_cast<double>(held_out_rows) / static_cast<double>(rows));
+      std::min(most_held_out, static_cast<double>(held_out_rows) / static_cast<double>(inside));
   if (wanted > usual)
     config::set_from_command_line(document, "data.validation_fraction=" + core::brief_text(wanted));
 }
@@ -273,12 +291,10 @@ void Round::take_rows_of_run() {
   data::save_simulations(file("simulations.npz"), rows, false, {}, {});
 }
 
-void Round::gather_rows(const Region& region) {
+void Round::gather_rows() {
   data::Simulations all;
-  for (int64_t number = 1; number <= number_; ++number) {
-    const Round other(plan_, request_, number);
-    add_inside(rows_of(other.file("simulations.npz")).kept, region, all);
-  }
+  for (int64_t number = 1; number <= number_; ++number)
+    add_rows(rows_of(Round(plan_, request_, number).file("simulations.npz")).kept, all);
   if (all.rows < fewest_simulations)
     throw core::UserError(file("simulations.npz") + ": only " + core::count_text(all.rows, "row") +
                           " succeeded, fewer than a network can learn from (" +
@@ -295,11 +311,10 @@ void Round::train(const Region& region) {
                                   checkpoint::load_model(checkpoint::find_model(plan_.run, note)));
   }
   if (is_there(file("config.yaml"))) return experiment::resume_run(folder_, {}, request_.execution);
-  if (!is_there(file("training.npz"))) gather_rows(region);
-  config::Value document =
-      plan_.training_document(file("training.npz"), region.is_whole() ? nullptr : &region.box());
+  if (!is_there(file("training.npz"))) gather_rows();
+  config::Value document = plan_.training_document(file("training.npz"), region.is_whole());
   if (plan_.by_recipe) {
-    hold_out_enough(rows_of(file("training.npz")).all, document);
+    hold_out_enough(count_inside(rows_of(file("training.npz")).kept, region), document);
     config::set_from_command_line(document, "training.ensemble=1");  // a round is one model
     const experiment::Recommendation made = experiment::recommend(document);
     core::log::info("the recipe for " + made.subject() + " (docs/recipe.md; --set changes a choice):");
@@ -319,12 +334,16 @@ std::shared_ptr<sample::Posterior> Round::posterior() const {
 RoundSummary Round::judge(const Region& region, sample::Posterior& posterior) {
   const Rows rows = rows_of(file("simulations.npz"));
   const std::string run = is_run() ? plan_.run : folder_;
-  const evidence::Pairs pairs =
-      evidence::load_pairs({.model = run, .data = {}, .most = most_pairs, .folder = {}}, posterior.shape());
+  constexpr int64_t all_of_them = std::numeric_limits<int64_t>::max();
+  const evidence::Pairs pairs = pairs_inside(
+      evidence::load_pairs({.model = run, .data = {}, .most = all_of_them, .folder = {}}, posterior.shape()),
+      region, most_pairs);
+  const data::Simulations all = is_run() ? rows.kept : rows_of(file("training.npz")).kept;
   RoundSummary summary;
   summary.simulations = rows.all;
   summary.failed = rows.failed;
-  summary.rows = is_run() ? rows.kept.rows : rows_of(file("training.npz")).all;
+  summary.rows = all.rows;
+  summary.inside = count_inside(all, region);
   summary.validation_loss = checkpoint::load_model(file("model.safetensors")).validation_loss;
   const uint64_t seed =
       core::derive_seed(plan_.seed, core::Purpose::held_out, static_cast<uint64_t>(number_));
@@ -332,6 +351,7 @@ RoundSummary Round::judge(const Region& region, sample::Posterior& posterior) {
   const json text{{"simulations", summary.simulations},
                   {"failed", summary.failed},
                   {"rows", summary.rows},
+                  {"inside", summary.inside},
                   {"validation_loss", summary.validation_loss},
                   {"pairs", summary.coverage.pairs},
                   {"covered", summary.coverage.covered}};
@@ -346,6 +366,7 @@ std::optional<RoundSummary> Round::finished() const {
   summary.simulations = text.at("simulations").get<int64_t>();
   summary.failed = text.at("failed").get<int64_t>();
   summary.rows = text.at("rows").get<int64_t>();
+  summary.inside = text.value("inside", summary.rows);  // older rounds dropped the rows outside
   summary.validation_loss = text.at("validation_loss").get<double>();
   summary.coverage.pairs = text.at("pairs").get<int64_t>();
   summary.coverage.covered = text.at("covered").get<std::array<int64_t, 3>>();

@@ -31,7 +31,8 @@ struct Narrowing {
 struct RoundSummary {
   int64_t simulations = 0;  ///< that the round made, or took from the run
   int64_t failed = 0;       ///< of these
-  int64_t rows = 0;         ///< that it trained on, of this round and those before it
+  int64_t rows = 0;         ///< that it trained and validated on, of this round and those before it
+  int64_t inside = 0;       ///< of these, in the region
   double validation_loss = 0;
   Coverage coverage;
 };
@@ -39,7 +40,7 @@ struct RoundSummary {
 /// The folder OUT/rounds/NUMBER. Each step is done once: its file says so, and is written when it is whole.
 ///   region.json, theta.npz   where theta lie, and theta (not in the first round)
 ///   simulations.npz          theta and x
-///   training.npz             all rows, of this round and those before it, that lie inside the region
+///   training.npz             all rows that succeeded, of this round and those before it
 ///   config.yaml, ...         the training, a run folder of its own; of a run that is the first round
 ///                            model.safetensors alone
 ///   round.json               the summary
@@ -54,7 +55,7 @@ class Round {
   Narrowing narrow(Region& region, const std::shared_ptr<sample::Posterior>& before, bool overconfident);
   /// Simulates, or copies the rows of the run that is the first round.
   void simulate();
-  /// Gathers the rows inside the region and trains on them to the end.
+  /// Gathers the rows of all rounds and trains on them to the end.
   void train(const Region& region);
   /// The round's posterior, of its model file.
   std::shared_ptr<sample::Posterior> posterior() const;
@@ -71,7 +72,7 @@ class Round {
   bool is_run() const { return number_ == 1 && !plan_.run.empty(); }
   Narrowing draw_theta(Region& region, const std::shared_ptr<sample::Posterior>& before, bool overconfident);
   void take_rows_of_run();
-  void gather_rows(const Region& region);
+  void gather_rows();
 
   const RefinementPlan& plan_;
   const RefinementRequest& request_;

@@ -152,21 +152,32 @@ TEST_CASE("every built-in task can be refined: its prior and shape are told to t
     const refine::RefinementPlan plan = refine::make_plan(request);
     CHECK(std::ssize(plan.x) == task->x_dim());
     CHECK(plan.by_recipe);
-    const config::Value document = plan.training_document("rows.npz", nullptr);
+    const config::Value document = plan.training_document("rows.npz", /*of_prior=*/true);
     CHECK(document.find("prior") != nullptr);
     CHECK(document.find("data")->find("task")->kind == config::Value::Kind::null);
   }
 }
 
-TEST_CASE("a region's box takes the place of the prior, unless a dirichlet bounds itself", "[refine][plan]") {
+TEST_CASE(
+    "the support alone takes the prior's place where rows are a mixture, unless a dirichlet bounds itself",
+    "[refine][plan]") {
   Asked asked;
-  const refine::Box box{{0.2, 0.1}, {0.4, 0.3}};
+  const auto prior_of = [&](bool of_prior) {
+    return *refine::make_plan(asked.request).training_document("rows.npz", of_prior).find("prior");
+  };
   const auto kind_of = [&] {
-    const auto document = refine::make_plan(asked.request).training_document("rows.npz", &box);
-    const config::Value* kind = document.find("prior")->find("kind");
+    const config::Value prior = prior_of(false);
+    const config::Value* kind = prior.find("kind");
     return kind ? kind->scalar : std::string("parameters");
   };
+  CHECK(prior_of(true).find("kind")->scalar == "box");
   CHECK(kind_of() == "custom");
+  for (const auto& [name, end] : {std::pair{"low", "0"}, std::pair{"high", "1"}}) {
+    INFO(name);
+    const config::Value prior = prior_of(false);
+    REQUIRE(prior.find(name)->list.size() == 2);
+    CHECK(prior.find(name)->list[1].scalar == end);
+  }
   write_file(asked.request.subject,
              "simulator: {command: \"awk -F, 'NR > 1 { print $1, $2 }'\", deterministic: true}\n"
              "prior: {parameters: {shares: {kind: dirichlet, names: [a, b], concentration: [2, 1, 3]}}}\n");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <numbers>
 #include <string>
 #include <vector>
@@ -116,14 +117,23 @@ void check_rows(const std::string& out) {
   const auto inside = region.contains(second);
   CHECK(std::count(inside.begin(), inside.end(), uint8_t{0}) == 0);
   const auto kept = region.contains(first);
-  const auto count = static_cast<size_t>(std::count(kept.begin(), kept.end(), uint8_t{1}));
+  const auto count = std::count(kept.begin(), kept.end(), uint8_t{1});
   CHECK(count > 10);
   CHECK(count < 190);
-  REQUIRE(all.size() == count + 200);
-  const auto of_all = region.contains(all);
-  CHECK(std::count(of_all.begin(), of_all.end(), uint8_t{0}) == 0);
+  // All rows train, those of the first round outside the region as well.
+  std::vector<double> both = first;
+  both.insert(both.end(), second.begin(), second.end());
+  CHECK(all == both);
+  const auto summary = nlohmann::json::parse(read_file(out + "/rounds/2/round.json"));
+  CHECK(summary.at("rows") == 400);
+  CHECK(summary.at("inside") == 200 + count);
   check_truncated_normal(second);
-  check_truncated_normal(all);  // rows of the first round are draws of the same restricted prior
+  // Those inside are draws of one restricted prior, whichever round drew them.
+  std::vector<double> of_region = second;
+  for (size_t row = 0; row < first.size(); ++row) {
+    if (kept[row]) of_region.push_back(first[row]);
+  }
+  check_truncated_normal(of_region);
   // Nearly all of the exact posterior lies inside, and the prior's tails do not.
   std::vector<double> points;
   for (const double z : {-2.5, -1.0, 0.0, 1.0, 2.5}) points.push_back(posterior_mean + z * posterior_sd);
@@ -133,13 +143,13 @@ void check_rows(const std::string& out) {
   CHECK(std::count(unlikely.begin(), unlikely.end(), uint8_t{1}) == 0);
 }
 
-// The model is held to the box in which theta were drawn, and claims no density there.
+// The model is held to the prior's support, and claims no density there: its rows follow a mixture.
 void check_prior(const std::string& out) {
-  const auto found = nlohmann::json::parse(read_file(out + "/rounds/2/region.json"));
   const auto config = experiment::read_experiment(config::load_yaml(out + "/rounds/2/config.yaml"));
   CHECK(config.prior.kind == data::PriorKind::custom);
-  CHECK(config.prior.low == found.at("low").get<std::vector<double>>());
-  CHECK(config.prior.high == found.at("high").get<std::vector<double>>());
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  CHECK(config.prior.low == std::vector{-infinity});
+  CHECK(config.prior.high == std::vector{infinity});
   const auto first = experiment::read_experiment(config::load_yaml(out + "/rounds/1/config.yaml"));
   CHECK(first.prior.kind == data::PriorKind::normal);
 }
@@ -205,6 +215,31 @@ TEST_CASE("another request finds the folder taken, and more rounds go on from th
   request.rounds = 2;
   refine::refine(request);
   CHECK(read_file(folder.file("out/rounds/1/model.safetensors")) == first);
+  CHECK(fs::exists(folder.file("out/rounds/2/round.json")));
+}
+
+TEST_CASE("what a version with another rule of rows left unfinished is refused, and what it finished stays",
+          "[refine]") {
+  const TemporaryFolder folder;
+  refine::RefinementRequest request = request_in(folder, "out");
+  request.rounds = 1;
+  request.assignments = {"training.nsteps=20", "training.val_every=10"};
+  refine::refine(request);
+  const std::string note = folder.file("out/refinement.json");
+  auto older = nlohmann::json::parse(read_file(note));
+  older.erase("rows");
+  write_file(note, older.dump());
+  const std::string model = read_file(folder.file("out/model.safetensors"));
+  refine::refine(request);
+  CHECK(read_file(folder.file("out/model.safetensors")) == model);
+  request.rounds = 2;
+  CHECK_THAT(error_of([&] { refine::refine(request); }), ContainsSubstring("earlier version") &&
+                                                             ContainsSubstring("round 2") &&
+                                                             ContainsSubstring("--force"));
+  CHECK_FALSE(fs::exists(folder.file("out/rounds/2")));
+  request.force = true;
+  refine::refine(request);
+  CHECK(nlohmann::json::parse(read_file(note)).at("rows") == "all");
   CHECK(fs::exists(folder.file("out/rounds/2/round.json")));
 }
 
