@@ -96,7 +96,8 @@ int simulate(SimulateArguments arguments, const CLI::App& command) {
 
 Action declare_simulate(CLI::App& app) {
   auto arguments = std::make_shared<SimulateArguments>();
-  app.add_option("task", arguments->task, "built-in task, for example two_moons, or a config, as --config");
+  app.add_option("task,--task", arguments->task,
+                 "built-in task, for example two_moons, or a config, as --config");
   app.add_option("--config", arguments->config, "config with simulator.command and prior, instead of a task");
   app.add_option(
          "-n,--count", arguments->count,

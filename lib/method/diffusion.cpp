@@ -95,6 +95,12 @@ void DiffusionSpec::read(config::Reader& reader) {
   fill_ends(options_);
   reader.in_order("strategy.sigma_min", options_.sigma_min, "strategy.sigma_max", options_.sigma_max, true);
   reader.in_order("strategy.beta_min", options_.beta_min, "strategy.beta_max", options_.beta_max);
+  if (options_.preconditioning != PreconditioningKind::edm) {
+    reader.warning("strategy.preconditioning",
+                   "vp and ve are as published: an error of the network counts as many times as there is "
+                   "more noise than data, and single draws can lie far outside the posterior "
+                   "(docs/solvers.md); take edm, unless you compare with other programs");
+  }
 }
 
 std::vector<std::string> DiffusionSpec::level_keys() const {
