@@ -61,7 +61,8 @@ const config::Table<Flux1Options>& flux1_table() {
                "the base of RoPE; null, auto or -1: 10 * (obs_dim + cond_dim); -1 in a section of the older "
                "generation: 4 * (obs_dim + cond_dim)")
           .add("param_dtype", &O::param_dtype, one_of<Storage>(),
-               "the type in which the parameters are stored")
+               "the type in which a GPU may multiply the parameters (training.compute: auto), which are "
+               "kept in float32")
           .alias("params_dtype")
           .add("id_embedding_strategy", &O::id_embedding_strategy,
                any<std::optional<std::vector<IdStrategy>>>(),

@@ -41,7 +41,8 @@ const config::Table<Flux1JointOptions>& flux1joint_table() {
           .add("theta", &O::theta, any<std::optional<double>>(),
                "older generation: the base of RoPE; null or auto: 10 * joint_dim; -1: 4 * joint_dim")
           .add("param_dtype", &O::param_dtype, one_of<Storage>(),
-               "the type in which the parameters are stored")
+               "the type in which a GPU may multiply the parameters (training.compute: auto), which are "
+               "kept in float32")
           .alias("params_dtype")
           .add("id_embedding_strategy", &O::id_embedding_strategy, if_given(one_of<JointIds>()),
                "how tokens are told apart: absolute learns a vector for each; null: RoPE in a section of the "
