@@ -54,7 +54,7 @@ EngineChoice reference_choice(std::shared_ptr<model::Network> network, at::Scala
 Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device, bool hardware) {
   const std::vector<std::string> known{"auto", "float32", "bfloat16", "bfloat16x3"};
   if (std::find(known.begin(), known.end(), compute) == known.end()) {
-    throw core::UserError("--compute " + compute + ": must be auto, float32, bfloat16 or bfloat16x3" +
+    throw core::UserError("--compute " + compute + ": no type of numbers that a network is computed in" +
                           core::did_you_mean(compute, known));
   }
   const std::string where = device.is_cpu() ? "this processor" : "this GPU";
