@@ -73,7 +73,7 @@ sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execut
                                  const std::string& compute) {
   const std::vector<engine::DeviceChoice> devices = engine::choose_devices(execution.device);
   const auto has_bfloat16 = [](const engine::DeviceChoice& of) { return engine::has_bfloat16(of.device); };
-  // Draws and densities have all their digits, and are the same on all processors.
+  // Draws and densities have all their digits, whether or not the processor has AMX.
   const std::string digits = compute == "auto" && devices.front().device.is_cpu() ? "float32" : compute;
   Evaluation how{devices.front().device, execution.engine, digits,
                  std::all_of(devices.begin(), devices.end(), has_bfloat16)};
