@@ -96,8 +96,8 @@ RecipeChoice symmetries_choice() {
   return {
       "symmetries",
       "auto",
-      "where the order of measurements or the signs of parameters tell nothing, training sees each row in "
-      "many forms",
+      "where the order of measurements or the signs of parameters tell nothing, or a parameter only moves x, "
+      "training sees each row in many forms",
       {key("data.symmetries", "auto")}};
 }
 

@@ -110,7 +110,10 @@ void TrainingRun::find_symmetries() {
   const std::vector<int64_t> training = survey_.training_rows();
   const data::RowNames names{data::feature_names(dataset_.theta_names, dataset_.shape.theta_channels),
                              data::feature_names(dataset_.x_names, dataset_.shape.x_channels)};
-  symmetries_ = data::choose_symmetries(wanted, *dataset_.rows, {dataset_.shape, names, training});
+  std::vector<uint8_t> may_move;
+  for (const data::Transform& transform : survey_.x.transforms)
+    may_move.push_back(!transform.has_low() && !transform.has_high());
+  symmetries_ = data::choose_symmetries(wanted, *dataset_.rows, {dataset_.shape, names, training, may_move});
   if (!symmetries_.remark.empty()) core::log::info(symmetries_.remark);
   if (!symmetries_.forms.empty()) setup_.model.remarks["symmetries"] = symmetries_.text;
 }
@@ -177,7 +180,9 @@ void TrainingRun::take_rows() {
   const auto validation = choose_kept(survey_.kept, survey_.split.validation);
   const bool stays = !dataset_.rows->in_memory();
   if (!symmetries_.forms.empty())
-    dataset_.rows = data::symmetric_rows(*dataset_.rows, std::move(symmetries_.forms));
+    dataset_.rows = data::symmetric_rows(
+        *dataset_.rows,
+        {std::move(symmetries_.forms), std::move(symmetries_.shifts), survey_.training_rows()});
   const std::shared_ptr<const data::RowSource> source = std::exchange(dataset_.rows, nullptr);
   const auto taken = [&](const train::RowChoice& choice, const data::Regression& regression) {
     auto rows = std::make_shared<const data::StandardisedRows>(source, survey_.theta, survey_.x, regression);

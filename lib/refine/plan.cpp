@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <utility>
 
 #include "checkpoint/model_file.hpp"
@@ -16,6 +17,7 @@
 #include "data/simulate/command_prior.hpp"
 #include "data/simulate/online.hpp"
 #include "data/sources.hpp"
+#include "data/symmetry/symmetry.hpp"
 #include "experiment/ensemble.hpp"
 #include "experiment/experiment.hpp"
 #include "experiment/recommendation.hpp"
@@ -248,11 +250,24 @@ class Planner {
     set(plan_.document, "data.use_x", "all");
   }
 
+  // Within a region parameters depend on each other. What data.symmetries: auto finds, it finds there.
+  void leave_shifts_out() {
+    const std::string& named = sources_.data.symmetries;
+    const std::optional<std::string> kept = data::without_shifts(named);
+    if (!kept) return;
+    core::log::warning(
+        who() + ": the shifts of data.symmetries are left out (" + named +
+        "): after the first round theta is drawn within a region, where a parameter depends on "
+        "the others");
+    set(plan_.document, "data.symmetries", *kept);
+  }
+
   // Reads the whole config, as if it simulated while training: no file of rows is there yet.
   void check_training() {
     Value online = plan_.document;
     set(online, "data.online", "true");
     if (find(online, "data", "symmetries")) set(online, "data.symmetries", "none");  // of no use online
+    leave_shifts_out();
     if (plan_.simulate.simulator.command) {
       set(online, "simulator.batch", "1");  // for the shape of x
       set(online, "simulator.workers", "1");

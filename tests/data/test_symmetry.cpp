@@ -91,6 +91,12 @@ TEST_CASE("symmetries are read and written in the words of the config", "[data][
   REQUIRE(all.size() == 2);
   CHECK(all[0].text(names) == "exchange x_0 x_1, x_2 x_3");
   CHECK(all[1].text(names) == "negate theta_2");
+  CHECK(data::parse_symmetries("shift x_0 -x_2 theta_1", names)[0].text(names) == "shift theta_1 x_0 -x_2");
+  CHECK(data::parse_symmetries("shift -theta_1 x_0", names)[0].text(names) == "shift theta_1 -x_0");
+  CHECK(data::without_shifts("negate theta_2;shift theta_0 x_0; exchange x_1, x_2") ==
+        "negate theta_2; exchange x_1, x_2");
+  CHECK(data::without_shifts(" shift theta_0 x_0") == "none");
+  CHECK_FALSE(data::without_shifts("negate theta_2;").has_value());
   const auto many = names_of(0, 6);
   CHECK(data::parse_symmetries("exchange x_0, x_1, x_2, x_3, x_4, x_5", many)[0].brief(many) ==
         "exchange x_0, x_1, ..., x_5");
@@ -108,7 +114,7 @@ TEST_CASE("symmetries are read and written in the words of the config", "[data][
   const auto refused = [&](const std::string& text, const std::string& why) {
     REQUIRE_USER_ERROR(data::parse_symmetries(text, names), says("data.symmetries") && says(why));
   };
-  refused("swap x_0, x_1", "exchange or negate");
+  refused("swap x_0, x_1", "exchange, negate or shift");
   refused("exchange x_0, x_9", "'x_9'");
   refused("exchange x_0", "two groups");
   refused("exchange x_0 x_1, x_2", "2 and 1 variables");
@@ -116,6 +122,10 @@ TEST_CASE("symmetries are read and written in the words of the config", "[data][
   refused("exchange theta_0, x_0", "once of theta and once of x");
   refused("negate theta_0, theta_1", "no commas");
   refused("negate", "name the variables");
+  refused("shift theta_0", "one parameter and the values of x");
+  refused("shift x_0 x_1", "one parameter and the values of x");
+  refused("shift theta_0 theta_1 x_0", "one parameter and the values of x");
+  refused("shift theta_0, x_0", "no commas");
   refused("exchange x_0, , x_1", "names no variable");
   refused(" ; ", "is empty");
 }
@@ -143,7 +153,7 @@ TEST_CASE("the forms of a row are all that its symmetries make", "[data][symmetr
 TEST_CASE("rows are read in any of their forms and in any order", "[data][symmetry]") {
   const auto rows = source_of({1, 2, {10, 1, 2, 20, 3, 4, 30, 5, 6}});
   const auto forms = data::row_forms(data::parse_symmetries("exchange x_0, -x_1", names_of(1, 2)), 1, 2, 2);
-  const auto all = data::symmetric_rows(*rows, forms);
+  const auto all = data::symmetric_rows(*rows, {forms, {}, {}});
   REQUIRE(all->rows() == 6);
   std::vector<double> x(6), theta(3);
   data::read_rows(all->x(), std::vector<int64_t>{4, 0, 5}, x);
@@ -157,12 +167,16 @@ TEST_CASE("the symmetries of the built-in tasks are found, and no others", "[dat
   const int64_t several = test::unless_sanitized(4000, 1000), few = test::unless_sanitized(2000, 500);
   // slcp: four independent draws of a normal, in whose covariance theta_2 and theta_3 are squared.
   CHECK(found_in_task("slcp", several) ==
-        "exchange x_0 x_1, x_2 x_3, x_4 x_5, x_6 x_7; negate theta_2; negate theta_3");
+        "exchange x_0 x_1, x_2 x_3, x_4 x_5, x_6 x_7; negate theta_2; negate theta_3; "
+        "shift theta_0 x_0 x_2 x_4 x_6; shift theta_1 x_1 x_3 x_5 x_7");
   CHECK(found_in_task("two_moons", several) == "exchange theta_0, -theta_1");  // |theta_0 + theta_1|
-  CHECK(found_in_task("gaussian_mixture", few) == "exchange theta_0 x_0, theta_1 x_1; negate theta_0 x_0");
+  CHECK(found_in_task("gaussian_mixture", few) ==
+        "exchange theta_0 x_0, theta_1 x_1; negate theta_0 x_0; "
+        "shift theta_0 x_0; shift theta_1 x_1");
   const std::string linear = found_in_task("gaussian_linear", few);  // each parameter is measured by itself
   CHECK(linear.starts_with("exchange theta_0 x_0, theta_1 x_1, "));
-  CHECK(linear.ends_with("theta_9 x_9; negate theta_0 x_0"));
+  CHECK_THAT(linear, says("theta_9 x_9; negate theta_0 x_0; shift theta_0 x_0; "));
+  CHECK(linear.ends_with("; shift theta_9 x_9"));
   CHECK(found_in_task("bernoulli_glm", few).empty());
 }
 
@@ -170,7 +184,8 @@ TEST_CASE("what holds is rarely refused, and what does not hold is never taken",
   int taken = 0;
   for (uint64_t seed = 1; seed <= 12; ++seed) {
     const auto repeated = source_of(simulated(1, 3, 1000, seed, measurements({0.5, 0.5, 0.5})));
-    taken += symmetries_in("auto", *repeated).text == "exchange x_0, x_1, x_2; negate theta_0 x_0 x_1 x_2";
+    taken += symmetries_in("auto", *repeated).text ==
+             "exchange x_0, x_1, x_2; negate theta_0 x_0 x_1 x_2; shift theta_0 x_0 x_1 x_2";
     // The third one is noisier. With a width of 0.67 a thousand rows do not tell, and posteriors lose 3 % of width.
     const auto unequal = source_of(simulated(1, 3, 1000, seed, measurements({0.5, 0.5, 0.8})));
     CHECK_THAT(symmetries_in("auto", *unequal).text, !says("exchange") || says("exchange x_0, x_1;"));
@@ -278,4 +293,115 @@ TEST_CASE("a symmetry is not looked for in few rows or among many values", "[dat
   CHECK(symmetries_in("auto", *source_of(simulated(1, 3, 499, 1, measurements({1, 1, 1})))).forms.empty());
   CHECK(symmetries_in("auto", *source_of(simulated(1, 24, 600, 1, measurements(std::vector<double>(24, 1)))))
             .forms.empty());
+}
+
+TEST_CASE("a parameter that only moves values of x is found, and no other", "[data][symmetry]") {
+  const auto found = [](const auto& simulate, int64_t rows = 1000, uint64_t seed = 1) {
+    const std::string text = symmetries_in("auto", *source_of(simulated(2, 2, rows, seed, simulate))).text;
+    const size_t begin = text.find("shift");
+    return begin == std::string::npos ? "" : text.substr(begin);
+  };
+  // theta_0 is the place of both; theta_1 is a width of the first, and drawn from (0.5, 1.5).
+  const auto located = [](core::Philox& random) {
+    const double place = 4 * random.uniform(), width = 0.5 + random.uniform();
+    return std::vector<double>{place, width, place + 0.3 * width * random.normal(),
+                               3 - place + 0.2 * random.normal()};
+  };
+  CHECK(found(located) == "shift theta_0 x_0 -x_1");
+
+  int moved = 0, wider = 0, tied = 0, steep = 0;
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    moved += found(located, 1000, seed) == "shift theta_0 x_0 -x_1";
+    // The noise grows with the place, from 0.3 to 0.6.
+    wider += !found(
+                  [&](core::Philox& random) {
+                    std::vector<double> row = located(random);
+                    row[2] = row[0] + 0.3 * (1 + row[0] / 4) * random.normal();
+                    return row;
+                  },
+                  1000, seed)
+                  .empty();
+    // The prior ties the width to the place.
+    tied += !found(
+                 [&](core::Philox& random) {
+                   std::vector<double> row = located(random);
+                   row[1] = 0.5 + 0.1 * row[0] + 0.6 * random.uniform();
+                   row[2] = row[0] + 0.3 * row[1] * random.normal();
+                   return row;
+                 },
+                 1000, seed)
+                 .empty();
+    // x moves by a twentieth more than the parameter does.
+    steep += !found(
+                  [&](core::Philox& random) {
+                    std::vector<double> row = located(random);
+                    row[2] += 0.05 * row[0];
+                    return row;
+                  },
+                  1000, seed)
+                  .empty();
+  }
+  CHECK(moved >= 7);  // one that holds is refused about once in a thousand times
+  CHECK(wider == 0);
+  CHECK(tied == 0);
+  CHECK(steep == 0);
+
+  // Whole numbers, and numbers with an end on which many lie, have no other values in between or beyond.
+  CHECK(found([&](core::Philox& random) {
+          std::vector<double> row = located(random);
+          row[2] = std::round(40 * random.uniform()) + std::round(row[0] = std::floor(10 * random.uniform()));
+          row[3] = random.normal();
+          return row;
+        }).empty());
+  CHECK(found([&](core::Philox& random) {
+          std::vector<double> row = located(random);
+          row[2] = std::max(row[2], 0.5);
+          row[3] = random.normal();
+          return row;
+        }).empty());
+}
+
+TEST_CASE("rows move to where other rows' parameters are", "[data][symmetry]") {
+  const auto rows = source_of({2, 2, {1, 10, 1.5, -1, 2, 20, 2.25, -2, 4, 40, 4.125, -4}});
+  const auto symmetries = data::parse_symmetries("shift theta_0 x_0 -x_1; negate theta_1", names_of(2, 2));
+  const auto forms = data::row_forms(symmetries, 2, 2, 9);
+  REQUIRE(forms.size() == 2);  // shifts make no forms of a row alone
+  std::vector<data::RowForm> many{forms[0], forms[1]};
+  for (int k = 0; k < 30; ++k) many.push_back(forms[static_cast<size_t>(k) % 2]);
+  // Row 1 validates: nobody takes its parameter.
+  const auto all = data::symmetric_rows(*rows, {many, {data::shift_of(symmetries[0])}, {0, 2}});
+  std::vector<double> theta(static_cast<size_t>(2 * all->rows())), x(theta.size());
+  all->theta().read(0, all->rows(), theta);
+  all->x().read(0, all->rows(), x);
+  std::set<double> places;
+  for (size_t i = 0; i < static_cast<size_t>(all->rows()); ++i) {
+    const double noise[]{0.5, 0.25, 0.125}, other[]{10, 20, 40};
+    CHECK(x[2 * i] == theta[2 * i] + noise[i % 3]);
+    CHECK(x[2 * i + 1] == -theta[2 * i]);
+    CHECK(std::abs(theta[2 * i + 1]) == other[i % 3]);
+    if (i >= 3) places.insert(theta[2 * i]);
+  }
+  CHECK(theta[0] == 1);  // the first form is the row itself
+  CHECK(theta[2] == 2);
+  CHECK(places == std::set<double>{1, 4});
+  // A row is the same however it is read.
+  std::vector<double> one(2);
+  data::read_rows(all->theta(), std::vector<int64_t>{77}, one);
+  CHECK(one[0] == theta[154]);
+}
+
+TEST_CASE("a named shift is tried, too", "[data][symmetry]") {
+  const auto rows = source_of(simulated(1, 2, 1000, 1, measurements({0.5, 0.5})));
+  const auto chosen = symmetries_in("shift theta_0 x_0 x_1", *rows);
+  REQUIRE(chosen.shifts.size() == 1);
+  CHECK(chosen.forms.size() == 250);  // as many as make 250,000 rows
+  REQUIRE_USER_ERROR(symmetries_in("shift theta_0 x_0", *rows), says("'shift theta_0 x_0' does not hold"));
+  data::DataShape shape;
+  shape.theta_dim = 1;
+  shape.x_dim = 2;
+  std::vector<int64_t> training(1000);
+  std::iota(training.begin(), training.end(), int64_t{0});
+  REQUIRE_USER_ERROR(
+      data::choose_symmetries("shift theta_0 x_0 x_1", *rows, {shape, names_of(1, 2), training, {1, 0}}),
+      says("x_1 cannot be moved") && says("data.transform_x"));
 }

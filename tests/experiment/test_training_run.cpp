@@ -182,7 +182,7 @@ TEST_CASE("a run trains on all forms of its rows, wherever they lie, and resumes
   const auto data = [&](const std::string& gb, const std::string& symmetries) {
     return "{file: " + folder.file("a.h5") + ", memory_gb: " + gb + ", symmetries: " + symmetries + "}";
   };
-  const std::string named = "'exchange theta_0 x_0, theta_1 x_1'";
+  const std::string named = "'exchange theta_0 x_0, theta_1 x_1; shift theta_0 x_0 x_2'";
   CHECK_THAT(test::error_of([&] { trained(folder.file("refused"), data("4", named)); }),
              ContainsSubstring("does not hold"));  // x[0] and x[1] share the noise of theta_1
   core::Philox random(2, core::Purpose::test);
@@ -192,7 +192,7 @@ TEST_CASE("a run trains on all forms of its rows, wherever they lie, and resumes
   }
   save_chunked(folder.file("a.h5"), pair_of(all));
   const auto expected = trained(folder.file("whole"), data("4", named));
-  CHECK(expected.remarks.at("symmetries") == "exchange theta_0 x_0, theta_1 x_1");
+  CHECK(expected.remarks.at("symmetries") == "exchange theta_0 x_0, theta_1 x_1; shift theta_0 x_0 x_2");
   check_same(expected, trained(folder.file("run"), data("0", named)));
   const auto state = checkpoint::load_state(checkpoint::state_path(folder.file("run"), 20));
   experiment::continue_training(folder.file("run"), experiment_of(data("4", named)), on_cpu, state);
@@ -204,7 +204,8 @@ TEST_CASE("a run trains on all forms of its rows, wherever they lie, and resumes
   const std::string automatic = "{file: " + folder.file("a.h5") + ", symmetries: auto, " + names + "}",
                     run = folder.file("auto");
   const auto found = trained(run, automatic);
-  CHECK(found.remarks.at("symmetries") == "negate theta#0 theta#1 x#0 w z");
+  CHECK(found.remarks.at("symmetries") ==
+        "negate theta#0 theta#1 x#0 w z; shift theta#0 x#0 z; shift theta#1 w z");
   auto of_other = checkpoint::load_state(checkpoint::state_path(run, 20));
   experiment::continue_training(run, experiment_of(automatic), on_cpu, of_other);
   check_same(found, checkpoint::load_model(run + "/model.safetensors"));

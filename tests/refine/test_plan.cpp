@@ -132,6 +132,21 @@ TEST_CASE("each round of a refinement is one model, in a folder of its own", "[r
   CHECK_FALSE(asked.wrote());
 }
 
+TEST_CASE("rows of a region know no shifts, whose parameters stand by themselves", "[refine][plan]") {
+  Asked asked;
+  const auto symmetries = [&](const std::string& named) {
+    asked.request.assignments = {"data.symmetries=" + named};
+    return refine::make_plan(asked.request)
+        .training_document("rows.npz", /*of_prior=*/true)
+        .find("data")
+        ->find("symmetries")
+        ->scalar;
+  };
+  CHECK(symmetries("'exchange x_0, x_1;shift theta_0 x_0'") == "exchange x_0, x_1");
+  CHECK(symmetries("shift theta_0 x_0") == "none");
+  CHECK(symmetries("exchange x_0, x_1") == "exchange x_0, x_1");
+}
+
 TEST_CASE("every built-in task can be refined: its prior and shape are told to trainings on files",
           "[refine][plan]") {
   core::log::set_level(core::log::Level::error);

@@ -120,4 +120,18 @@ std::vector<float> HalfRidge::predicted(std::span<const double> weights, size_t 
   return sums;
 }
 
+double HalfRidge::told(const Column& output) const {
+  const std::vector<float> foreseen = predicted(weights(output), 1 - half_);
+  const auto actual = half_of(output, 1 - half_);
+  double sum = 0, squares = 0;
+  for (size_t row = 0; row < actual.size(); ++row) {
+    const double along = double{foreseen[row]} * actual[row];
+    sum += along;
+    squares += along * along;
+  }
+  const auto count = static_cast<double>(actual.size());
+  const double mean = sum / count, variance = squares / count - mean * mean;
+  return variance > 0 ? mean / std::sqrt(variance / count) : 0;
+}
+
 }  // namespace fluxsbi::data

@@ -41,6 +41,8 @@ class HalfRidge {
   std::vector<double> weights(const Column& output) const;
   /// What these weights predict of a half's rows.
   std::vector<float> predicted(std::span<const double> weights, size_t half) const;
+  /// How far what this half's rows predict of `output` goes with it in the other half, in standard errors.
+  double told(const Column& output) const;
 
  private:
   std::vector<const Column*> inputs_;

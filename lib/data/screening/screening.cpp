@@ -116,19 +116,7 @@ class Screen {
                                     double penalty) {
     const HalfRidge ridge(inputs, fitted, penalty);
     std::vector<double> found;
-    for (const Column* output : outputs) {
-      const auto predicted = ridge.predicted(ridge.weights(*output), 1 - fitted);
-      const auto actual = half_of(*output, 1 - fitted);
-      double sum = 0, squares = 0;
-      for (size_t row = 0; row < actual.size(); ++row) {
-        const double along = double{predicted[row]} * actual[row];
-        sum += along;
-        squares += along * along;
-      }
-      const auto count = static_cast<double>(actual.size());
-      const double mean = sum / count, variance = squares / count - mean * mean;
-      found.push_back(variance > 0 ? mean / std::sqrt(variance / count) : 0);
-    }
+    for (const Column* output : outputs) found.push_back(ridge.told(*output));
     return found;
   }
 

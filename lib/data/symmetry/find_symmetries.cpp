@@ -60,6 +60,12 @@ struct Judgement {
 
 Judgement judge(const SymmetryTest& test, const Symmetry& symmetry, double at_level, double at_direction) {
   Judgement judgement;
+  if (symmetry.kind == SymmetryKind::shift) {
+    judgement.worst = judge_shift(test.rows(), shift_of(symmetry), at_level);
+    judgement.holds = judgement.worst.deviation < judgement.worst.limit(at_level) &&
+                      judgement.worst.direction < at_direction;
+    return judgement;
+  }
   const auto generators = symmetry.generators(test.rows().theta_size, test.rows().x_size);
   const size_t count = std::min(generators.size(), most_generators);
   const double share = at_level / static_cast<double>(count);
@@ -117,7 +123,7 @@ std::vector<Symmetry> find_of_both(const SymmetryTest& test, size_t channels) {
     for (const Symmetry& layout : layouts) {
       const bool exchanged = parts > 1 && holds(layout);
       for (size_t part = 0; part < parts; ++part) {
-        Symmetry negated{{layout.blocks[part]}};
+        Symmetry negated{{layout.blocks[part]}, SymmetryKind::negate};
         if (holds(negated)) found.push_back(std::move(negated));
         if (exchanged) break;  // the other parts' signs follow from the first's
       }
@@ -125,7 +131,7 @@ std::vector<Symmetry> find_of_both(const SymmetryTest& test, size_t channels) {
       if (!found.empty()) return found;
     }
   }
-  Symmetry all{{{}}};
+  Symmetry all{{{}}, SymmetryKind::negate};
   for (size_t i = 0; i < parts + size; ++i)
     all.blocks[0].push_back({i >= parts, static_cast<int32_t>(i < parts ? i : i - parts), 1});
   if (size > 0 && holds(all)) found.push_back(std::move(all));
@@ -138,7 +144,7 @@ std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
     if (judge(test, symmetry, level, most_direction).holds) found.push_back(std::move(symmetry));
   };
   const auto size = static_cast<int32_t>(test.rows().theta_size);
-  for (int32_t i = 0; i < size; ++i) keep({{{{false, i, 1}}}});
+  for (int32_t i = 0; i < size; ++i) keep({{{{false, i, 1}}}, SymmetryKind::negate});
   for (int32_t i = 0; i < size; ++i) {
     for (int32_t j = i + 1; j < size; ++j) {
       for (const int8_t sign : {1, -1}) keep({{{{false, i, 1}}, {{false, j, sign}}}});
@@ -147,9 +153,29 @@ std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
   return found;
 }
 
+std::vector<Symmetry> find_shifts(const SymmetryTest& test, std::span<const uint8_t> may_move) {
+  std::vector<Symmetry> shifts = shift_candidates(test.rows(), may_move);
+  std::erase_if(shifts,
+                [&](const Symmetry& shift) { return !judge(test, shift, level, most_direction).holds; });
+  return shifts;
+}
+
+void require_movable(const Symmetry& symmetry, std::span<const uint8_t> may_move, const RowNames& names) {
+  if (symmetry.kind != SymmetryKind::shift) return;
+  for (const SignedPlace& place : shift_of(symmetry).moved) {
+    const auto at = static_cast<size_t>(place.index);
+    if (may_move[at] == 0)
+      throw core::UserError(
+          "data.symmetries: " + core::quoted(symmetry.text(names)) + ": " + names.x[at] +
+          " cannot be moved, because its transform has an end; leave the shift out, or give " +
+          "the value another transform (data.transform_x)");
+  }
+}
+
 std::vector<Symmetry> named_symmetries(const std::string& wanted, const SymmetryTest& test,
-                                       const RowNames& names) {
+                                       std::span<const uint8_t> may_move, const RowNames& names) {
   std::vector<Symmetry> symmetries = parse_symmetries(wanted, names);
+  for (const Symmetry& symmetry : symmetries) require_movable(symmetry, may_move, names);
   if (test.rows().values.empty()) return symmetries;  // nothing speaks against them
   for (const Symmetry& symmetry : symmetries) {
     const Judgement judgement = judge(test, symmetry, clear_level, clear_direction);
@@ -161,6 +187,17 @@ std::vector<Symmetry> named_symmetries(const std::string& wanted, const Symmetry
         core::brief_text(judgement.worst.limit(level)) + " at most), or many differ a little; leave it out");
   }
   return symmetries;
+}
+
+// Of many shifts the first two and the last.
+std::string brief_text(const std::vector<Symmetry>& symmetries, const RowNames& names) {
+  constexpr size_t most = 4;
+  std::vector<std::string> texts, shifts;
+  for (const Symmetry& symmetry : symmetries)
+    (symmetry.kind == SymmetryKind::shift ? shifts : texts).push_back(symmetry.brief(names));
+  if (shifts.size() > most) shifts = {shifts[0], shifts[1], "...", shifts.back()};
+  std::ranges::move(shifts, std::back_inserter(texts));
+  return core::join(texts, "; ");
 }
 
 }  // namespace
@@ -176,6 +213,8 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
   const SymmetryTest test(judged_rows(rows, facts.training, automatic && facts.shape.missing));
   if (automatic && static_cast<int64_t>(test.rows().rows()) < least_symmetry_rows) return {};
 
+  std::vector<uint8_t> may_move = facts.may_move;
+  may_move.resize(test.rows().x_size, 1);
   std::vector<Symmetry> symmetries;
   if (automatic) {
     const auto channels = static_cast<size_t>(facts.shape.x_channels);
@@ -183,21 +222,26 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
     std::ranges::move(find_of_both(test, channels), std::back_inserter(symmetries));
     std::vector<Symmetry> of_x = find_of_x(test, channels);
     symmetries.insert(symmetries.begin(), of_x.begin(), of_x.end());
+    std::ranges::move(find_shifts(test, may_move), std::back_inserter(symmetries));
     if (symmetries.empty()) return {};
   } else {
-    symmetries = named_symmetries(wanted, test, facts.names);
+    symmetries = named_symmetries(wanted, test, may_move, facts.names);
   }
   ChosenSymmetries chosen;
   const auto most = static_cast<size_t>(std::max<int64_t>(2, most_formed_rows / std::max<int64_t>(1, count)));
   chosen.forms = row_forms(symmetries, test.rows().theta_size, test.rows().x_size, most);
-  std::vector<std::string> texts, brief;
   for (const Symmetry& symmetry : symmetries) {
-    texts.push_back(symmetry.text(facts.names));
-    brief.push_back(symmetry.brief(facts.names));
+    if (symmetry.kind == SymmetryKind::shift) chosen.shifts.push_back(shift_of(symmetry));
   }
+  // Each time a row is shown it has moved elsewhere.
+  for (size_t k = 0, forms = chosen.forms.size(); !chosen.shifts.empty() && chosen.forms.size() < most; ++k)
+    chosen.forms.push_back(chosen.forms[k % forms]);
+  std::vector<std::string> texts;
+  for (const Symmetry& symmetry : symmetries) texts.push_back(symmetry.text(facts.names));
   chosen.text = core::join(texts, "; ");
   chosen.remark =
-      std::string("data.symmetries") + (automatic ? " (auto): " : ": ") + core::join(brief, "; ") +
+      std::string("data.symmetries") + (automatic ? " (auto): " : ": ") +
+      brief_text(symmetries, facts.names) +
       (automatic ? " (" + std::to_string(test.rows().rows()) + " rows say nothing against it)" : "") +
       "; training sees each row in " + std::to_string(chosen.forms.size()) +
       " forms; set data.symmetries: none to train on the rows as they are";

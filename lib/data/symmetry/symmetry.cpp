@@ -1,6 +1,7 @@
 #include "data/symmetry/symmetry.hpp"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -72,12 +73,20 @@ std::string word_of(const SignedPlace& place, const RowNames& names) {
   return same && whole && !name.empty() ? name : number_word(place);
 }
 
-void require_good(const Symmetry& symmetry, bool exchange, const std::string& text) {
+constexpr std::array<std::string_view, 3> verbs{"exchange", "negate", "shift"};  // in SymmetryKind's order
+
+std::string_view verb_of(SymmetryKind kind) {
+  return verbs[static_cast<size_t>(kind)];
+}
+
+void require_good(const Symmetry& symmetry, const std::string& text) {
   const auto& blocks = symmetry.blocks;
   if (blocks.empty()) refuse(text, "name the variables");
-  if (exchange && blocks.size() < 2)
+  if (symmetry.kind == SymmetryKind::exchange && blocks.size() < 2)
     refuse(text, "name two groups of variables or more, with a comma between them");
-  if (!exchange && blocks.size() != 1) refuse(text, "a change of signs has no commas");
+  if (symmetry.kind == SymmetryKind::negate && blocks.size() != 1)
+    refuse(text, "a change of signs has no commas");
+  if (symmetry.kind == SymmetryKind::shift && blocks.size() != 1) refuse(text, "a shift has no commas");
   std::set<std::pair<bool, int32_t>> seen;
   for (const Block& block : blocks) {
     if (block.empty()) refuse(text, "a group names no variable");
@@ -95,22 +104,35 @@ void require_good(const Symmetry& symmetry, bool exchange, const std::string& te
   }
 }
 
+// The parameter comes first, with a plus before it.
+void arrange_shift(Block& block, const std::string& text) {
+  std::ranges::stable_sort(block, {}, &SignedPlace::of_x);
+  if (block.size() < 2 || block[0].of_x || !block[1].of_x)
+    refuse(text, "a shift is of one parameter and the values of x that it moves, as 'shift theta_0 x_0 x_1'");
+  const int8_t sign = block[0].sign;
+  for (SignedPlace& place : block) place.sign = static_cast<int8_t>(place.sign * sign);
+}
+
 Symmetry parse_symmetry(const std::string& text, const RowNames& names) {
   std::istringstream stream(text);
   std::string verb, rest;
   stream >> verb;
   std::getline(stream, rest);
-  if (verb != "exchange" && verb != "negate")
+  const auto known = std::ranges::find(verbs, verb);
+  if (known == verbs.end())
     refuse(text,
-           "write none, auto, or symmetries that begin with exchange or negate, such as 'exchange x_0, x_1'");
+           "write none, auto, or symmetries that begin with exchange, negate or shift, such as "
+           "'exchange x_0, x_1'");
   Symmetry symmetry;
+  symmetry.kind = static_cast<SymmetryKind>(known - verbs.begin());
   for (const std::string& group : split(rest, ',')) {
     Block block;
     std::istringstream words(group);
     for (std::string word; words >> word;) block.push_back(place_of(word, names, text));
     symmetry.blocks.push_back(std::move(block));
   }
-  require_good(symmetry, verb == "exchange", text);
+  require_good(symmetry, text);
+  if (symmetry.kind == SymmetryKind::shift) arrange_shift(symmetry.blocks.front(), text);
   return symmetry;
 }
 
@@ -137,7 +159,7 @@ RowForm negated(const Symmetry& symmetry, size_t theta_size, size_t x_size) {
 }
 
 RowForm random_form(const Symmetry& symmetry, size_t theta_size, size_t x_size, core::Philox& random) {
-  if (symmetry.negates()) {
+  if (symmetry.kind == SymmetryKind::negate) {
     if (random.below(2) == 1) return negated(symmetry, theta_size, x_size);
     return {SignedPermutation::identity(theta_size), SignedPermutation::identity(x_size)};
   }
@@ -182,7 +204,8 @@ SignedPermutation SignedPermutation::then(const SignedPermutation& next) const {
 }
 
 std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) const {
-  if (negates()) return {negated(*this, theta_size, x_size)};
+  if (kind == SymmetryKind::shift) return {};
+  if (kind == SymmetryKind::negate) return {negated(*this, theta_size, x_size)};
   std::vector<RowForm> all;
   std::vector<size_t> order(blocks.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -195,7 +218,7 @@ std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) cons
 }
 
 std::string Symmetry::text(const RowNames& names) const {
-  return (negates() ? "negate " : "exchange ") + core::join(block_texts(*this, names, word_of));
+  return std::string(verb_of(kind)) + " " + core::join(block_texts(*this, names, word_of));
 }
 
 std::string Symmetry::brief(const RowNames& names) const {
@@ -205,7 +228,7 @@ std::string Symmetry::brief(const RowNames& names) const {
     texts[2] = "...";
     texts.erase(texts.begin() + 3, texts.end() - 1);
   }
-  return (negates() ? "negate " : "exchange ") + core::join(texts);
+  return std::string(verb_of(kind)) + " " + core::join(texts);
 }
 
 std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names) {
@@ -221,6 +244,17 @@ std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& 
   return all;
 }
 
+std::optional<std::string> without_shifts(const std::string& text) {
+  const auto shifts = [](const std::string& part) {
+    std::string verb;
+    std::istringstream(part) >> verb;
+    return verb == verb_of(SymmetryKind::shift);
+  };
+  std::vector<std::string> parts = split(text, ';');
+  if (std::erase_if(parts, shifts) == 0) return std::nullopt;
+  return parts.empty() ? "none" : core::join(parts, ";");
+}
+
 std::vector<RowForm> row_forms(std::span<const Symmetry> symmetries, size_t theta_size, size_t x_size,
                                size_t most) {
   constexpr uint64_t stream = 0x666f726d73;  // the forms are the same for every seed of a training
@@ -232,8 +266,10 @@ std::vector<RowForm> row_forms(std::span<const Symmetry> symmetries, size_t thet
   const size_t patience = 100 + 20 * most;
   for (size_t repeated = 0; forms.size() < most && repeated < patience;) {
     RowForm form = itself;
-    for (const Symmetry& symmetry : symmetries)
-      form = form.then(random_form(symmetry, theta_size, x_size, random));
+    for (const Symmetry& symmetry : symmetries) {
+      if (symmetry.kind != SymmetryKind::shift)
+        form = form.then(random_form(symmetry, theta_size, x_size, random));
+    }
     if (seen.insert(form).second) {
       forms.push_back(form);
     } else {

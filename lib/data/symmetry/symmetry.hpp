@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,31 +43,41 @@ struct SignedPlace {
   int8_t sign = 1;
 };
 
-/// p(theta, x) stays the same when the blocks take each other's places in any order, or, for one block, when
-/// all its values change their signs.
+/// exchange and negate: p(theta, x) stays the same when the blocks take each other's places in any order, or
+/// when all values of the one block change their signs. shift: p(x | theta) stays the same when one number is
+/// added to all values of the one block, of which the first is a parameter that is independent of all others
+/// (shift.hpp).
+enum class SymmetryKind { exchange, negate, shift };
+
 struct Symmetry {
   /// Blocks of one length, whose places of one number are of one side. A minus before a value says that its
   /// negative takes part.
   std::vector<std::vector<SignedPlace>> blocks;
+  SymmetryKind kind = SymmetryKind::exchange;
 
-  bool negates() const { return blocks.size() == 1; }
-  /// Forms that generate all: the change of signs, or each block with the next.
+  /// Forms that generate all: the change of signs, or each block with the next; none of a shift.
   std::vector<RowForm> generators(size_t theta_size, size_t x_size) const;
-  /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "negate theta_2". Variables whose names hold
-  /// blanks, commas or semicolons stand by their numbers: "exchange theta#0, theta#1".
+  /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "negate theta_2", "shift theta_0 x_0".
+  /// Variables whose names hold blanks, commas or semicolons stand by their numbers: "exchange theta#0,
+  /// theta#1".
   std::string text(const RowNames& names) const;
   /// The same for people, who need not see each of many blocks: "exchange x_0, x_1, ..., x_9".
   std::string brief(const RowNames& names) const;
 };
 
 /// Reads symmetries with ';' between them; Symmetry::text() is read back as what it was. Throws UserError
-/// naming data.symmetries for another word than exchange and negate, a name that no variable has or that
-/// stands twice in one symmetry, fewer than two blocks to exchange, blocks of different length, and places of
-/// different sides.
+/// naming data.symmetries for another word than exchange, negate and shift, a name that no variable has or
+/// that stands twice in one symmetry, fewer than two blocks to exchange, blocks of different length, places
+/// of different sides, and a shift that is not of one parameter and of values of x.
 std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names);
 
+/// data.symmetries without its shifts, for simulations whose parameters depend on each other: "none" where
+/// nothing is left, no text where it has no shifts. The other words are not read any further.
+std::optional<std::string> without_shifts(const std::string& text);
+
 /// Different forms of a row by these symmetries, one after the other: all of them, or `most` at random, the
-/// same for the same arguments. The first is the row itself.
+/// same for the same arguments. The first is the row itself. Shifts, which depend on other rows, have no
+/// part.
 std::vector<RowForm> row_forms(std::span<const Symmetry> symmetries, size_t theta_size, size_t x_size,
                                size_t most);
 
