@@ -89,9 +89,10 @@ const config::Table<DataOptions>& data_table() {
                "changes of theta and x that make a simulation another one that is as probable, such as the "
                "order of repeated measurements; training then sees every row in many of its forms. none; "
                "exchange x_0 x_1, x_2 x_3: the order of these groups of variables tells nothing; negate "
-               "theta_2: so does the sign of these variables; shift theta_0 x_0 x_1: this parameter "
-               "does nothing but move these values of x; several of them with ; between. auto looks for "
-               "them in the data and says what it found (docs/data.md)")
+               "theta_2: so does the sign of these variables; exchange theta_0, theta_1 and negate x_1: both "
+               "at once; shift theta_0 x_0 x_1: this parameter does nothing but move these values of x; "
+               "several of them with ; between. auto looks for them in the data and says what it found "
+               "(docs/data.md)")
           .add("constant", &DataOptions::constant, config::one_of<ConstantColumns>(),
                "what happens to columns that do not vary. error: an error names them. keep: they are kept "
                "with scale 1. auto: error, but keep for a built-in task that needs it (bernoulli_glm_raw, "

@@ -176,11 +176,7 @@ std::vector<data::SignedPermutation> Round::forms_before() const {
   const checkpoint::ModelFile model =
       checkpoint::load_model(Round(plan_, request_, number_ - 1).file("model.safetensors"));
   std::vector<data::Symmetry> of_theta = checkpoint::symmetries_of(model);
-  std::erase_if(of_theta, [](const data::Symmetry& symmetry) {
-    return std::ranges::any_of(symmetry.blocks, [](const auto& block) {
-      return std::ranges::any_of(block, [](const data::SignedPlace& place) { return place.of_x; });
-    });
-  });
+  std::erase_if(of_theta, [](const data::Symmetry& symmetry) { return symmetry.of_x(); });
   if (of_theta.empty()) return {};
   std::vector<data::SignedPermutation> forms;
   for (data::RowForm& form : data::row_forms(of_theta, static_cast<size_t>(model.shape.theta_size()),

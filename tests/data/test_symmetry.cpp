@@ -93,6 +93,13 @@ TEST_CASE("symmetries are read and written in the words of the config", "[data][
   CHECK(all[1].text(names) == "negate theta_2");
   CHECK(data::parse_symmetries("shift x_0 -x_2 theta_1", names)[0].text(names) == "shift theta_1 x_0 -x_2");
   CHECK(data::parse_symmetries("shift -theta_1 x_0", names)[0].text(names) == "shift theta_1 -x_0");
+  const auto mirrored = data::parse_symmetries("exchange theta_0, theta_1 and negate x_1 x_3", names);
+  CHECK(mirrored[0].text(names) == "exchange theta_0, theta_1 and negate x_1 x_3");
+  const auto mirror = mirrored[0].generators(3, 4);
+  REQUIRE(mirror.size() == 1);
+  CHECK(form_of(mirror[0].theta, {1, 2, 3}) == std::vector<double>{2, 1, 3});
+  CHECK(form_of(mirror[0].x, {1, 2, 3, 4}) == std::vector<double>{1, -2, 3, -4});
+  CHECK(data::row_forms(mirrored, 3, 4, 9).size() == 2);
   CHECK(data::without_shifts("negate theta_2;shift theta_0 x_0; exchange x_1, x_2") ==
         "negate theta_2; exchange x_1, x_2");
   CHECK(data::without_shifts(" shift theta_0 x_0") == "none");
@@ -122,6 +129,9 @@ TEST_CASE("symmetries are read and written in the words of the config", "[data][
   refused("exchange theta_0, x_0", "once of theta and once of x");
   refused("negate theta_0, theta_1", "no commas");
   refused("negate", "name the variables");
+  refused("exchange x_0, x_1, x_2 and negate theta_0", "two groups alone");
+  refused("exchange x_0, x_1 and negate x_1", "twice");
+  refused("exchange x_0, x_1 and negate ", "whose signs change");
   refused("shift theta_0", "one parameter and the values of x");
   refused("shift x_0 x_1", "one parameter and the values of x");
   refused("shift theta_0 theta_1 x_0", "one parameter and the values of x");
@@ -165,11 +175,16 @@ TEST_CASE("rows are read in any of their forms and in any order", "[data][symmet
 TEST_CASE("the symmetries of the built-in tasks are found, and no others", "[data][symmetry]") {
   // A quarter suffices here, too; what decides about faults that are harder to see is tested below.
   const int64_t several = test::unless_sanitized(4000, 1000), few = test::unless_sanitized(2000, 500);
-  // slcp: four independent draws of a normal, in whose covariance theta_2 and theta_3 are squared.
-  CHECK(found_in_task("slcp", several) ==
-        "exchange x_0 x_1, x_2 x_3, x_4 x_5, x_6 x_7; negate theta_2; negate theta_3; "
-        "shift theta_0 x_0 x_2 x_4 x_6; shift theta_1 x_1 x_3 x_5 x_7");
-  CHECK(found_in_task("two_moons", several) == "exchange theta_0, -theta_1");  // |theta_0 + theta_1|
+  // slcp: four independent draws of a normal, in whose covariance theta_2 and theta_3 are squared; theta_4 is
+  // the sign of the correlation, which mirrors one coordinate; the coordinates may change places with theirs.
+  const std::string slcp = found_in_task("slcp", several);
+  CHECK_THAT(slcp, says("exchange x_0 x_1, x_2 x_3, x_4 x_5, x_6 x_7; negate theta_2; negate theta_3; "));
+  CHECK_THAT(slcp, says("; exchange theta_0 theta_2 x_0 x_2 x_4 x_6, theta_1 theta_3 x_1 x_3 x_5 x_7"));
+  CHECK(slcp.ends_with("; shift theta_0 x_0 x_2 x_4 x_6; shift theta_1 x_1 x_3 x_5 x_7"));
+  const auto forms = data::row_forms(data::parse_symmetries(slcp, names_of(5, 8)), 5, 8, 2000);
+  CHECK(forms.size() == 24 * 4 * 4 * 2);
+  // |theta_0 + theta_1|, and the moon is the same above and below.
+  CHECK(found_in_task("two_moons", several) == "exchange theta_0, -theta_1; negate theta_0 theta_1 x_1");
   CHECK(found_in_task("gaussian_mixture", few) ==
         "exchange theta_0 x_0, theta_1 x_1; negate theta_0 x_0; "
         "shift theta_0 x_0; shift theta_1 x_1");
@@ -244,7 +259,17 @@ TEST_CASE("neighbours of a series may not change places", "[data][symmetry]") {
     }
     return row;
   };
-  CHECK(symmetries_in("auto", *source_of(simulated(1, 6, 4000, 3, series))).text.empty());
+  // The other sign of every second value is the other sign of theta, and time may run backwards.
+  const std::string found = symmetries_in("auto", *source_of(simulated(1, 6, 4000, 3, series))).text;
+  const auto forms = data::row_forms(data::parse_symmetries(found, names_of(1, 6)), 1, 6, 100);
+  CHECK(forms.size() == 8);
+  for (const data::RowForm& form : forms) {
+    const auto x = form_of(form.x, {1, 2, 3, 4, 5, 6});
+    CHECK(std::abs(std::abs(x[2]) - std::abs(x[3])) == 1);
+    CHECK((std::abs(x[0]) == 1 || std::abs(x[0]) == 6));
+    const double neighbours = x[0] * x[1];
+    CHECK((form.theta.sign[0] > 0) == (neighbours > 0));
+  }
 }
 
 TEST_CASE("dependences that are spread over many values count together", "[data][symmetry]") {
@@ -404,4 +429,43 @@ TEST_CASE("a named shift is tried, too", "[data][symmetry]") {
   REQUIRE_USER_ERROR(
       data::choose_symmetries("shift theta_0 x_0 x_1", *rows, {shape, names_of(1, 2), training, {1, 0}}),
       says("x_1 cannot be moved") && says("data.transform_x"));
+}
+
+TEST_CASE("signs and places that change together are found, and no others", "[data][symmetry]") {
+  // A dipole at (theta_0, theta_1) in a plane, seen by two coordinates that theta_2 turns against each other.
+  const auto dipole = [](double asymmetry) {
+    return [asymmetry](core::Philox& random) {
+      std::vector<double> row;
+      for (int i = 0; i < 3; ++i) row.push_back(2 * random.uniform() - 1);
+      const double a = random.normal(), b = random.normal(), turn = 0.9 * row[2];
+      row.push_back(2 * row[0] + a + asymmetry * a * a);
+      row.push_back(2 * row[1] + turn * a + std::sqrt(1 - turn * turn) * b);
+      return row;
+    };
+  };
+  const auto group_of = [&](double asymmetry, uint64_t seed) {
+    const std::string text =
+        symmetries_in("auto", *source_of(simulated(3, 2, 4000, seed, dipole(asymmetry)))).text;
+    const std::string named = data::without_shifts(text).value_or(text);
+    return text.empty() || named == "none"
+               ? std::vector<data::RowForm>{}
+               : data::row_forms(data::parse_symmetries(named, names_of(3, 2)), 3, 2, 100);
+  };
+  const std::vector<double> theta{1, 2, 3}, x{4, 5};
+  for (const uint64_t seed : {1, 2, 3}) {
+    const auto forms = group_of(0, seed);
+    CHECK(forms.size() == 8);  // either coordinate's sign with theta_2's, and their exchange
+    for (const data::RowForm& form : forms) {
+      const auto t = form_of(form.theta, theta), y = form_of(form.x, x);
+      CHECK(t[0] * y[0] > 0);
+      CHECK(t[1] * y[1] > 0);
+      CHECK(t[2] * y[0] * y[1] > 0);
+      CHECK((std::abs(t[0]) == 1) == (std::abs(y[0]) == 4));
+    }
+    // Skewed noise in one coordinate: its sign must stay, and the coordinates their places.
+    for (const data::RowForm& form : group_of(0.3, seed)) {
+      CHECK(form_of(form.x, x)[0] == 4);
+      CHECK(form_of(form.theta, theta)[0] == 1);
+    }
+  }
 }

@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
+#include "data/symmetry/reflections.hpp"
 #include "data/symmetry/scattered_parts.hpp"
 #include "data/symmetry/symmetry_test.hpp"
 
@@ -222,6 +223,11 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
     std::ranges::move(find_of_both(test, channels), std::back_inserter(symmetries));
     std::vector<Symmetry> of_x = find_of_x(test, channels);
     symmetries.insert(symmetries.begin(), of_x.begin(), of_x.end());
+    std::ranges::move(find_reflections(test, symmetries,
+                                       [&](const Symmetry& symmetry) {
+                                         return judge(test, symmetry, level, most_direction).holds;
+                                       }),
+                      std::back_inserter(symmetries));
     std::ranges::move(find_shifts(test, may_move), std::back_inserter(symmetries));
     if (symmetries.empty()) return {};
   } else {

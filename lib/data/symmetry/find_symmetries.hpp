@@ -34,15 +34,15 @@ struct ChosenSymmetries {
 /// of parameters, with and without a change of their signs; any order of equal parts of x, one after
 /// the other or interleaved, or else wherever their values stand between others (scattered_parts.hpp);
 /// any order of parameters that each have such a part, and their common change of signs; that of
-/// all of theta and x; and parameters that move x by as much as they change (shift.hpp). It needs
-/// least_symmetry_rows to most_symmetry_rows training rows and at most most_symmetry_values values of a
-/// row, because among more the test overlooks dependences that are
-/// spread over many of them. Where values of x may be missing, which of them are missing must be as
-/// symmetric as the values. A symmetry that does not hold makes posteriors a mean of those of all
-/// forms, rather too wide than too narrow. Named symmetries are tried as well. Training sees as many
-/// forms of a row as make most_formed_rows of them, and at least two where they are named. Throws
-/// UserError as parse_symmetries does, for a named one that the rows clearly contradict, and for a named
-/// shift of values that must not move.
+/// all of theta and x; other changes of signs and places at once (reflections.hpp); and parameters that
+/// move x by as much as they change (shift.hpp). It needs least_symmetry_rows to most_symmetry_rows
+/// training rows and at most most_symmetry_values values of a row, because among more the test
+/// overlooks dependences that are spread over many of them. Where values of x may be missing, which of
+/// them are missing must be as symmetric as the values. A symmetry that does not hold makes posteriors a
+/// mean of those of all forms, rather too wide than too narrow. Named symmetries are tried as well.
+/// Training sees as many forms of a row as make most_formed_rows of them, and at least two where they
+/// are named. Throws UserError as parse_symmetries does, for a named one that the rows clearly
+/// contradict, and for a named shift of values that must not move.
 ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& rows,
                                    const SymmetryFacts& facts);
 /// Of more rows a network learns what the 10,000 that are judged do not show.

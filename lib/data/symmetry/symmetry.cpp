@@ -75,6 +75,8 @@ std::string word_of(const SignedPlace& place, const RowNames& names) {
 
 constexpr std::array<std::string_view, 3> verbs{"exchange", "negate", "shift"};  // in SymmetryKind's order
 
+constexpr std::string_view and_negate = " and negate ";
+
 std::string_view verb_of(SymmetryKind kind) {
   return verbs[static_cast<size_t>(kind)];
 }
@@ -87,7 +89,14 @@ void require_good(const Symmetry& symmetry, const std::string& text) {
   if (symmetry.kind == SymmetryKind::negate && blocks.size() != 1)
     refuse(text, "a change of signs has no commas");
   if (symmetry.kind == SymmetryKind::shift && blocks.size() != 1) refuse(text, "a shift has no commas");
+  if (!symmetry.negated.empty() && blocks.size() != 2)
+    refuse(text, "signs change along with an exchange of two groups alone");
   std::set<std::pair<bool, int32_t>> seen;
+  const auto require_new = [&](const SignedPlace& place) {
+    if (!seen.insert({place.of_x, place.index}).second)
+      refuse(text, "a variable stands twice; name each once");
+  };
+  for (const SignedPlace& place : symmetry.negated) require_new(place);
   for (const Block& block : blocks) {
     if (block.empty()) refuse(text, "a group names no variable");
     if (block.size() != blocks.front().size()) {
@@ -98,8 +107,7 @@ void require_good(const Symmetry& symmetry, const std::string& text) {
       if (block[i].of_x != blocks.front()[i].of_x)
         refuse(text, "variable " + std::to_string(i + 1) +
                          " of the groups is once of theta and once of x; give them the same order");
-      if (!seen.insert({block[i].of_x, block[i].index}).second)
-        refuse(text, "a variable stands twice; name each once");
+      require_new(block[i]);
     }
   }
 }
@@ -125,15 +133,26 @@ Symmetry parse_symmetry(const std::string& text, const RowNames& names) {
            "'exchange x_0, x_1'");
   Symmetry symmetry;
   symmetry.kind = static_cast<SymmetryKind>(known - verbs.begin());
-  for (const std::string& group : split(rest, ',')) {
+  const auto places = [&](const std::string& group) {
     Block block;
     std::istringstream words(group);
     for (std::string word; words >> word;) block.push_back(place_of(word, names, text));
-    symmetry.blocks.push_back(std::move(block));
+    return block;
+  };
+  const size_t also = symmetry.kind == SymmetryKind::exchange ? rest.find(and_negate) : std::string::npos;
+  for (const std::string& group : split(rest.substr(0, also), ',')) symmetry.blocks.push_back(places(group));
+  if (also != std::string::npos) {
+    symmetry.negated = places(rest.substr(also + and_negate.size()));
+    if (symmetry.negated.empty()) refuse(text, "name the variables whose signs change");
   }
   require_good(symmetry, text);
   if (symmetry.kind == SymmetryKind::shift) arrange_shift(symmetry.blocks.front(), text);
   return symmetry;
+}
+
+void negate(const Block& places, RowForm& form) {
+  for (const SignedPlace& place : places)
+    (place.of_x ? form.x : form.theta).sign[static_cast<size_t>(place.index)] = -1;
 }
 
 // The form in which block order[b] stands in the place of block b.
@@ -148,19 +167,19 @@ RowForm ordered(const Symmetry& symmetry, std::span<const size_t> order, size_t 
       side.sign[at] = static_cast<int8_t>(to[i].sign * from[i].sign);
     }
   }
+  if (order.front() != 0) negate(symmetry.negated, form);
   return form;
 }
 
-RowForm negated(const Symmetry& symmetry, size_t theta_size, size_t x_size) {
+RowForm negated_form(const Symmetry& symmetry, size_t theta_size, size_t x_size) {
   RowForm form{SignedPermutation::identity(theta_size), SignedPermutation::identity(x_size)};
-  for (const SignedPlace& place : symmetry.blocks.front())
-    (place.of_x ? form.x : form.theta).sign[static_cast<size_t>(place.index)] = -1;
+  negate(symmetry.blocks.front(), form);
   return form;
 }
 
 RowForm random_form(const Symmetry& symmetry, size_t theta_size, size_t x_size, core::Philox& random) {
   if (symmetry.kind == SymmetryKind::negate) {
-    if (random.below(2) == 1) return negated(symmetry, theta_size, x_size);
+    if (random.below(2) == 1) return negated_form(symmetry, theta_size, x_size);
     return {SignedPermutation::identity(theta_size), SignedPermutation::identity(x_size)};
   }
   std::vector<size_t> order(symmetry.blocks.size());
@@ -171,14 +190,21 @@ RowForm random_form(const Symmetry& symmetry, size_t theta_size, size_t x_size, 
 
 // call: name_of or word_of.
 template <class Call>
-std::vector<std::string> block_texts(const Symmetry& symmetry, const RowNames& names, const Call& call) {
+std::string words_of(const Block& block, const RowNames& names, const Call& call) {
+  std::vector<std::string> words;
+  for (const SignedPlace& place : block) words.push_back((place.sign < 0 ? "-" : "") + call(place, names));
+  return core::join(words, " ");
+}
+
+// Of more than `most` blocks the first two and the last.
+template <class Call>
+std::string text_of(const Symmetry& symmetry, const RowNames& names, const Call& call, size_t most) {
   std::vector<std::string> texts;
-  for (const Block& block : symmetry.blocks) {
-    std::vector<std::string> words;
-    for (const SignedPlace& place : block) words.push_back((place.sign < 0 ? "-" : "") + call(place, names));
-    texts.push_back(core::join(words, " "));
-  }
-  return texts;
+  for (const Block& block : symmetry.blocks) texts.push_back(words_of(block, names, call));
+  if (texts.size() > most) texts = {texts[0], texts[1], "...", texts.back()};
+  const std::string text = std::string(verb_of(symmetry.kind)) + " " + core::join(texts);
+  if (symmetry.negated.empty()) return text;
+  return text + std::string(and_negate) + words_of(symmetry.negated, names, call);
 }
 
 }  // namespace
@@ -203,9 +229,14 @@ SignedPermutation SignedPermutation::then(const SignedPermutation& next) const {
   return both;
 }
 
+bool Symmetry::of_x() const {
+  const auto any = [](const Block& places) { return std::ranges::any_of(places, &SignedPlace::of_x); };
+  return any(negated) || std::ranges::any_of(blocks, any);
+}
+
 std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) const {
   if (kind == SymmetryKind::shift) return {};
-  if (kind == SymmetryKind::negate) return {negated(*this, theta_size, x_size)};
+  if (kind == SymmetryKind::negate) return {negated_form(*this, theta_size, x_size)};
   std::vector<RowForm> all;
   std::vector<size_t> order(blocks.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -218,17 +249,12 @@ std::vector<RowForm> Symmetry::generators(size_t theta_size, size_t x_size) cons
 }
 
 std::string Symmetry::text(const RowNames& names) const {
-  return std::string(verb_of(kind)) + " " + core::join(block_texts(*this, names, word_of));
+  return text_of(*this, names, word_of, blocks.size());
 }
 
 std::string Symmetry::brief(const RowNames& names) const {
   constexpr size_t most = 4;
-  std::vector<std::string> texts = block_texts(*this, names, name_of);
-  if (texts.size() > most) {
-    texts[2] = "...";
-    texts.erase(texts.begin() + 3, texts.end() - 1);
-  }
-  return std::string(verb_of(kind)) + " " + core::join(texts);
+  return text_of(*this, names, name_of, most);
 }
 
 std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names) {

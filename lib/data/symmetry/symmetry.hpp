@@ -44,7 +44,8 @@ struct SignedPlace {
 };
 
 /// exchange and negate: p(theta, x) stays the same when the blocks take each other's places in any order, or
-/// when all values of the one block change their signs. shift: p(x | theta) stays the same when one number is
+/// when all values of the one block change their signs. Two blocks may ask for other values that change their
+/// signs at the same time. shift: p(x | theta) stays the same when one number is
 /// added to all values of the one block, of which the first is a parameter that is independent of all others
 /// (shift.hpp).
 enum class SymmetryKind { exchange, negate, shift };
@@ -54,12 +55,15 @@ struct Symmetry {
   /// negative takes part.
   std::vector<std::vector<SignedPlace>> blocks;
   SymmetryKind kind = SymmetryKind::exchange;
+  std::vector<SignedPlace> negated = {};  ///< along with an exchange of two blocks
 
+  /// Whether values of x take part.
+  bool of_x() const;
   /// Forms that generate all: the change of signs, or each block with the next; none of a shift.
   std::vector<RowForm> generators(size_t theta_size, size_t x_size) const;
-  /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "negate theta_2", "shift theta_0 x_0".
-  /// Variables whose names hold blanks, commas or semicolons stand by their numbers: "exchange theta#0,
-  /// theta#1".
+  /// As data.symmetries has it: "exchange x_0 x_1, x_2 x_3", "exchange theta_0, theta_1 and negate
+  /// x_1", "negate theta_2", "shift theta_0 x_0". Variables whose names hold blanks, commas or semicolons
+  /// stand by their numbers: "exchange theta#0, theta#1".
   std::string text(const RowNames& names) const;
   /// The same for people, who need not see each of many blocks: "exchange x_0, x_1, ..., x_9".
   std::string brief(const RowNames& names) const;
@@ -67,8 +71,9 @@ struct Symmetry {
 
 /// Reads symmetries with ';' between them; Symmetry::text() is read back as what it was. Throws UserError
 /// naming data.symmetries for another word than exchange, negate and shift, a name that no variable has or
-/// that stands twice in one symmetry, fewer than two blocks to exchange, blocks of different length, places
-/// of different sides, and a shift that is not of one parameter and of values of x.
+/// that stands twice in one symmetry, fewer than two blocks to exchange, more than two with signs beside
+/// them, blocks of different length, places of different sides, and a shift that is not of one parameter and
+/// of values of x.
 std::vector<Symmetry> parse_symmetries(const std::string& text, const RowNames& names);
 
 /// data.symmetries without its shifts, for simulations whose parameters depend on each other: "none" where
