@@ -196,7 +196,8 @@ Recipe make_recipe(const RecipeFacts& facts) {
     recipe.network = row.usual;
     recipe.small_network = row.small;
   }
-  recipe.narrow = recipe.model == narrow_joint.model && facts.rows > 0 && facts.rows < very_few_simulations;
+  const int64_t shown = facts.rows * std::clamp<int64_t>(facts.forms, 1, most_counted_forms);
+  recipe.narrow = recipe.model == narrow_joint.model && shown > 0 && shown < very_few_simulations;
   if (recipe.narrow) recipe.network = narrow_joint;
   const bool embeds = !is_joint(recipe.model) && !facts.embedded && facts.shape.x_dim > most_own_tokens;
   if (embeds) recipe.embedding = choose_embedding(facts.shape);
@@ -224,9 +225,10 @@ Recipe make_recipe(const RecipeFacts& facts) {
     recipe.x_noise_end = last_x_noise;
   }
   const auto rows = static_cast<double>(facts.rows);
+  const auto forms = static_cast<double>(shown);
   if (is_joint(recipe.model) && facts.shape.x_dim > 0)
-    recipe.posterior_weight = std::round(100 * between(rows, &BySimulations::posterior_weight)) / 100;
-  recipe.steps = rounded_to(between(rows, &BySimulations::steps), 500);
+    recipe.posterior_weight = std::round(100 * between(forms, &BySimulations::posterior_weight)) / 100;
+  recipe.steps = rounded_to(between(forms, &BySimulations::steps), 500);
   recipe.minutes = std::round(between(rows, &BySimulations::minutes));
   recipe.validation_fraction = between(rows, &BySimulations::validation_fraction);
   recipe.least_steps = std::min(fewest_steps, recipe.steps);

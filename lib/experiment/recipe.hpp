@@ -30,7 +30,12 @@ struct RecipeFacts {
   /// The share that x tells beyond linear functions of it (data::told_beyond_linear); none: not asked for
   /// (asks_for_linear).
   std::optional<double> beyond_linear;
+  /// How many forms of a row symmetries make (data::count_forms), most_counted_forms at most.
+  int64_t forms = 1;
 };
+/// Rows in so many forms or more train like ten times as many rows (docs/recipe.md, "Longer with
+/// symmetries").
+inline constexpr int64_t most_counted_forms = 10;
 /// Vectors of x with more values are screened: of these few the symmetries are looked for (docs/recipe.md).
 inline constexpr int64_t most_unscreened = 24;
 

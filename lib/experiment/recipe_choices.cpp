@@ -23,6 +23,11 @@ std::string simulations_text(const RecipeFacts& facts) {
   return facts.rows > 0 ? core::count_text(facts.rows, "simulation") : "simulations without end";
 }
 
+std::string forms_text(const RecipeFacts& facts) {
+  if (facts.forms < 2) return "";
+  return " in " + text_of(facts.forms) + (facts.forms < most_counted_forms ? " forms" : " forms or more");
+}
+
 RecipeChoice model_choice(const Recipe& recipe) {
   const ModelRule& rule = *recipe.rule;
   const std::string reason = std::string(rule.reason) + " [" + std::string(rule.id) + "]";
@@ -168,7 +173,7 @@ RecipeChoice x_noise_choice(const Recipe& recipe) {
 RecipeChoice steps_choice(const Recipe& recipe, const RecipeFacts& facts) {
   return {"steps",
           text_of(recipe.steps),
-          "more are not known to help with " + simulations_text(facts),
+          "more are not known to help with " + simulations_text(facts) + forms_text(facts),
           {key("training.nsteps", text_of(recipe.steps))}};
 }
 

@@ -15,6 +15,7 @@
 #include "data/screening/screening.hpp"
 #include "data/simulate/online.hpp"
 #include "data/sources.hpp"
+#include "data/symmetry/find_symmetries.hpp"
 #include "data/tasks/task.hpp"
 #include "experiment/experiment.hpp"
 #include "model/cards.hpp"
@@ -99,6 +100,12 @@ RecipeFacts facts_of(const Value& document, uint64_t seed) {
   if (asks_for_linear(make_recipe(facts))) {
     if (!rows) rows = data::rows_about_x(given.data, seed);
     if (rows->enough()) facts.beyond_linear = data::told_beyond_linear(rows->rows);
+  }
+  const bool looked_for = word(document, "data.symmetries", "auto").empty();
+  if (make_recipe(facts).symmetries && looked_for && !facts.shape.missing) {
+    if (!rows) rows = data::rows_about_x(given.data, seed);
+    if (std::cmp_greater_equal(rows->rows.rows(), data::least_symmetry_rows))
+      facts.forms = data::count_forms(rows->rows, facts.shape.x_channels, most_counted_forms);
   }
   return facts;
 }

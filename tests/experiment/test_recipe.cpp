@@ -123,6 +123,35 @@ TEST_CASE("joint models of few simulations are narrower", "[experiment][recipe]"
   CHECK(features(1000, "flux1") == features(10'000, "flux1"));
 }
 
+TEST_CASE("rows in many forms train as long as more rows, by as wide a network",
+          "[experiment][recipe][symmetry]") {
+  auto facts = facts_with(5, 8, 1000);
+  const auto plain = make_recipe(facts);
+  facts.forms = 4;
+  const auto some = make_recipe(facts);
+  facts.forms = experiment::most_counted_forms;
+  const auto many = make_recipe(facts), more_rows = make_recipe(facts_with(5, 8, 10'000));
+  CHECK(plain.steps < some.steps);
+  CHECK(some.steps < many.steps);
+  CHECK(many.steps == more_rows.steps);
+  CHECK(many.posterior_weight == more_rows.posterior_weight);
+  CHECK(plain.narrow);
+  CHECK_FALSE(many.narrow);
+  // What rests on how many rows there are stays.
+  CHECK(many.minutes == plain.minutes);
+  CHECK(many.members == plain.members);
+  CHECK(many.validation_fraction == plain.validation_fraction);
+
+  const auto steps_of = [](const std::string& keys) {
+    const config::Value document =
+        config::parse_yaml("data: {task: two_moons, simulations: 600" + keys + "}", "it");
+    const auto steps = experiment::recommend(document).document.find("training")->find("nsteps");
+    return std::stoll(steps->scalar);
+  };
+  CHECK(steps_of("") > steps_of(", symmetries: none"));
+  CHECK(steps_of(", symmetries: auto") == steps_of(""));
+}
+
 TEST_CASE("fixed levels are written in the words of each method", "[experiment][recipe]") {
   auto facts = facts_with(2, 2);
   facts.learned_levels = false;

@@ -205,7 +205,8 @@ TEST_CASE("a run trains on all forms of its rows, wherever they lie, and resumes
                     run = folder.file("auto");
   const auto found = trained(run, automatic);
   CHECK(found.remarks.at("symmetries") ==
-        "negate theta#0 theta#1 x#0 w z; shift theta#0 x#0 z; shift theta#1 w z");
+        "negate theta#0 theta#1 x#0 w z; exchange theta#0 x#0, theta#1 w; shift theta#0 x#0 z; "
+        "shift theta#1 w z");
   auto of_other = checkpoint::load_state(checkpoint::state_path(run, 20));
   experiment::continue_training(run, experiment_of(automatic), on_cpu, of_other);
   check_same(found, checkpoint::load_model(run + "/model.safetensors"));

@@ -190,6 +190,18 @@ std::vector<Symmetry> named_symmetries(const std::string& wanted, const Symmetry
   return symmetries;
 }
 
+std::vector<Symmetry> find_all(const SymmetryTest& test, size_t channels, std::span<const uint8_t> may_move) {
+  const auto holds = [&](const Symmetry& symmetry) {
+    return judge(test, symmetry, level, most_direction).holds;
+  };
+  std::vector<Symmetry> all = find_of_x(test, channels);
+  std::ranges::move(find_of_theta(test), std::back_inserter(all));
+  std::ranges::move(find_of_both(test, channels), std::back_inserter(all));
+  std::ranges::move(find_reflections(test, all, holds), std::back_inserter(all));
+  std::ranges::move(find_shifts(test, may_move), std::back_inserter(all));
+  return all;
+}
+
 // Of many shifts the first two and the last.
 std::string brief_text(const std::vector<Symmetry>& symmetries, const RowNames& names) {
   constexpr size_t most = 4;
@@ -218,17 +230,7 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
   may_move.resize(test.rows().x_size, 1);
   std::vector<Symmetry> symmetries;
   if (automatic) {
-    const auto channels = static_cast<size_t>(facts.shape.x_channels);
-    symmetries = find_of_theta(test);
-    std::ranges::move(find_of_both(test, channels), std::back_inserter(symmetries));
-    std::vector<Symmetry> of_x = find_of_x(test, channels);
-    symmetries.insert(symmetries.begin(), of_x.begin(), of_x.end());
-    std::ranges::move(find_reflections(test, symmetries,
-                                       [&](const Symmetry& symmetry) {
-                                         return judge(test, symmetry, level, most_direction).holds;
-                                       }),
-                      std::back_inserter(symmetries));
-    std::ranges::move(find_shifts(test, may_move), std::back_inserter(symmetries));
+    symmetries = find_all(test, static_cast<size_t>(facts.shape.x_channels), may_move);
     if (symmetries.empty()) return {};
   } else {
     symmetries = named_symmetries(wanted, test, may_move, facts.names);
@@ -252,6 +254,15 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
       "; training sees each row in " + std::to_string(chosen.forms.size()) +
       " forms; set data.symmetries: none to train on the rows as they are";
   return chosen;
+}
+
+int64_t count_forms(const JudgedRows& rows, int64_t x_channels, int64_t most) {
+  const SymmetryTest test(rows);
+  const auto all =
+      find_all(test, static_cast<size_t>(x_channels), std::vector<uint8_t>(test.rows().x_size, 1));
+  if (std::ranges::any_of(all, [](const Symmetry& one) { return one.kind == SymmetryKind::shift; }))
+    return most;
+  return std::ssize(row_forms(all, rows.theta_size, rows.x_size, static_cast<size_t>(most)));
 }
 
 }  // namespace fluxsbi::data

@@ -10,6 +10,7 @@
 #include "data/source/row_source.hpp"
 #include "data/symmetry/shift.hpp"
 #include "data/symmetry/symmetry.hpp"
+#include "data/symmetry/symmetry_test.hpp"
 
 namespace fluxsbi::data {
 
@@ -45,6 +46,10 @@ struct ChosenSymmetries {
 /// contradict, and for a named shift of values that must not move.
 ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& rows,
                                    const SymmetryFacts& facts);
+/// How many forms of a row the symmetries make that "auto" finds in these rows, `most` at most; `most` where
+/// there are shifts. The rows are at least least_symmetry_rows.
+int64_t count_forms(const JudgedRows& rows, int64_t x_channels, int64_t most);
+
 /// Of more rows a network learns what the 10,000 that are judged do not show.
 inline constexpr int64_t least_symmetry_rows = 500, most_symmetry_rows = 50'000, most_symmetry_values = 24,
                          most_formed_rows = 250'000;
