@@ -5,16 +5,15 @@ computed.
     scripts/bits.py compare build/fluxsbi     # against tests/data/bits
     scripts/bits.py record OLD/fluxsbi        # writes tests/data/bits anew, from that program
 
-Each model is trained for 300 steps with each method on each engine, one thread, from the same simulations and
-seed; then the recorded models are sampled and asked for densities. What the tile engine computes must be the
-same to the last bit:
-weights, samples, densities. The reference engine adds in another order since its fused operations went. Of it
-losses, samples, densities, the first step's gradient and the weights after 1, 10, 100 and 300 steps are
-compared, the last two as vectors by their norms. The biases of keys are left out: they shift all scores of a
-softmax alike, so that their gradient is zero but for rounding, which AdamW makes steps of. docs/build.md has
-the figures. On a processor whose instruction set differs from the recording one's, LibTorch's own products
-round differently: the differences that are printed are then those of float32. The exit code is 1 where
-something differs by more than is allowed.
+Each model is trained for 300 steps in float32 with each method on each engine, one thread, from the same
+simulations and seed; then the recorded models are sampled and asked for densities. What the tile engine
+computes must be the same to the last bit: weights, samples, densities. The reference engine adds in another
+order since its fused operations went. Of it losses, samples, densities, the first step's gradient and the
+weights after 1, 10, 100 and 300 steps are compared, the last two as vectors by their norms. The biases of
+keys are left out: they shift all scores of a softmax alike, so that their gradient is zero but for
+rounding, which AdamW makes steps of. docs/build.md has the figures. On a processor whose instruction set
+differs from the recording one's, LibTorch's own products round differently: the differences that are
+printed are then those of float32. The exit code is 1 where something differs by more than is allowed.
 """
 
 import json
@@ -139,7 +138,8 @@ def trainings(program, scratch):
                 name = f"{model}.{method}.{engine}"
                 yaml, folder = scratch / f"{name}.yaml", scratch / name
                 yaml.write_text(config(model, method, engine))
-                run(program, "train", yaml, "--data", data, "-o", folder, "-q", engine=engine)
+                run(program, "train", yaml, "--data", data, "-o", folder, "-q", "--set",
+                    "training.compute=float32", engine=engine)
                 file = folder / "model.safetensors"
                 numbers = read_tensors(file) if engine == "tile" else reference_numbers(folder)
                 yield name, tolerance, numbers, file

@@ -24,9 +24,10 @@ std::string build_description() {
          info_line("processor", core::cpu_description()) +
          info_line("memory", core::bytes_text(static_cast<double>(core::available_memory())) + " available") +
          info_line("device", engine::choose_device("auto").sentence) +
-         info_line("engine", engine::default_engine_sentence()) + info_line("models", list(model::models())) +
-         info_line("methods", list(method::methods())) + info_line("solvers", list(sample::solvers())) +
-         info_line("tasks", list(data::tasks()));
+         info_line("engine", engine::default_engine_sentence()) +
+         info_line("numbers", engine::default_compute_sentence()) +
+         info_line("models", list(model::models())) + info_line("methods", list(method::methods())) +
+         info_line("solvers", list(sample::solvers())) + info_line("tasks", list(data::tasks()));
 }
 
 std::string config_reference() {

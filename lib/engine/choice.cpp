@@ -25,11 +25,16 @@ std::string tile_sentence(tile::Rounding products) {
   const std::string instructions = kernels.instructions;
   std::string sentence = "engine: tile (" + instructions + " kernels" +
                          (instructions == "portable" ? ", slower: without AVX2" : "");
-  if (products != tile::Rounding::none) {
-    sentence += products == tile::Rounding::bfloat16 ? ", products in bfloat16" : ", products in bfloat16x3";
-    sentence += kernels.gains_by_rounding() ? " by AMX" : "";
+  const tile::ProductKernels& table = kernels.products(products);
+  if (table.factors != tile::Rounding::none) {
+    sentence +=
+        table.factors == tile::Rounding::bfloat16 ? ", products in bfloat16" : ", products in bfloat16x3";
+  } else if (table.gradient_factors != tile::Rounding::none) {
+    sentence += ", gradients of parameters by products in bfloat16";
   }
-  return sentence + ")";
+  const bool rounds = table.gradient_factors != tile::Rounding::none;
+  const std::string by = rounds ? kernels.rounded_by : "";
+  return sentence + (by.empty() ? ")" : " by " + by + ")");
 }
 
 // The reference engine as it runs there: by the device's own kernels between the matrix products, or plainly.
@@ -51,7 +56,8 @@ EngineChoice reference_choice(std::shared_ptr<model::Network> network, at::Scala
 
 }  // namespace
 
-Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device, bool hardware) {
+Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device,
+                       FastProducts fast) {
   const std::vector<std::string> known{"auto", "float32", "bfloat16", "bfloat16x3"};
   if (std::find(known.begin(), known.end(), compute) == known.end()) {
     throw core::UserError("--compute " + compute + ": no type of numbers that a network is computed in" +
@@ -64,22 +70,33 @@ Compute choose_compute(const std::string& compute, at::ScalarType stored, at::De
   };
   Compute split(at::kFloat);
   split.products = tile::Rounding::bfloat16x3;
+  const bool hardware = fast != FastProducts::none;
+  const std::string lacks = device.is_cpu() ? "the " + std::string(tile::kernels().name) +
+                                                  " kernels multiply no bfloat16 numbers faster"
+                                            : "this GPU does not multiply bfloat16 numbers itself";
   if (compute == "float32") return by(at::kFloat, "float32 (training.compute)");
   if (compute == "bfloat16") {
-    return by(
-        at::kBFloat16,
-        "bfloat16 (training.compute)" +
-            (hardware ? "" : "; " + where + " does not multiply it itself, so float32 would be faster"));
+    return by(at::kBFloat16, "bfloat16 (training.compute)" +
+                                 (hardware ? "" : "; " + lacks + ", so float32 would be faster"));
   }
   if (compute == "bfloat16x3") {
-    if (device.is_cpu() && hardware) return by(split, "float32, products in bfloat16x3 (training.compute)");
-    return by(at::kFloat, "float32: bfloat16x3 (training.compute) takes a processor with AMX, which " +
-                              where + " is not");
+    if (!device.is_cpu() || !hardware)
+      return by(at::kFloat, "float32: bfloat16x3 (training.compute) takes a processor with AMX, which " +
+                                where + " is not");
+    if (fast == FastProducts::bfloat16x3)
+      return by(split, "float32, products in bfloat16x3 (training.compute)");
+    return by(split, "float32, gradients of parameters by products in bfloat16: products in bfloat16x3 " +
+                         ("(training.compute) take a processor with AMX; on " + where) +
+                         " they are slower than float32");
   }
+  if (device.is_cpu() && fast == FastProducts::bfloat16x3)
+    return by(split, "float32, products in bfloat16x3, which " + where + " multiplies faster");
   if (device.is_cpu() && hardware)
-    return by(split, "float32, products in bfloat16x3, which this processor multiplies faster");
+    return by(split, "float32, gradients of parameters by products in bfloat16, which " + where +
+                         " multiplies faster");
+  if (device.is_cpu()) return by(at::kFloat, "float32: " + lacks);
   if (stored != at::kBFloat16) return by(at::kFloat, "float32 (model.param_dtype)");
-  if (!hardware) return by(at::kFloat, "float32: " + where + " does not multiply bfloat16 numbers itself");
+  if (!hardware) return by(at::kFloat, "float32: " + lacks);
   return by(at::kBFloat16,
             "bfloat16, which " + where + " multiplies itself; the weights are kept in float32");
 }
@@ -109,6 +126,12 @@ std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, con
 
 std::string default_engine_sentence() {
   return "auto: tile (" + std::string(tile::kernels().name) + " kernels) on the CPU, reference on GPUs";
+}
+
+std::string default_compute_sentence() {
+  const at::Device cpu(at::kCPU);
+  const Compute training = choose_compute("auto", at::kBFloat16, cpu, fast_products(cpu));
+  return "training on the CPU by auto: " + training.reason + "; draws and densities: float32 (--compute)";
 }
 
 }  // namespace fluxsbi::engine

@@ -7,6 +7,7 @@
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include "engine/device.hpp"
 #include "engine/engine.hpp"
 #include "engine/tile/kernels.hpp"
 
@@ -24,11 +25,13 @@ struct Compute {
 };
 
 /// `compute`: training.compute or --compute (auto, float32, bfloat16, bfloat16x3; UserError for another);
-/// `stored`: the type of the model's parameters (model.param_dtype); `hardware`: engine::has_bfloat16. auto
-/// takes bfloat16x3 on a CPU that gains by it, bfloat16 on a GPU that multiplies it where the parameters
-/// may be stored so, and float32 elsewhere. bfloat16x3 is float32 where nothing is gained. The master
-/// weights, moments and averages are float32 in any case.
-Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device, bool hardware);
+/// `stored`: the type of the model's parameters (model.param_dtype); `fast`: engine::fast_products(device).
+/// auto takes bfloat16x3 on a CPU that gains by it, bfloat16 on a GPU that multiplies it where the parameters
+/// may be stored so, and float32 elsewhere. bfloat16x3 is float32 where nothing is gained, and on a CPU that
+/// gains by bfloat16 alone float32 with gradients by products in bfloat16. The master weights, moments and
+/// averages are float32 in any case.
+Compute choose_compute(const std::string& compute, at::ScalarType stored, at::Device device,
+                       FastProducts fast);
 
 struct EngineChoice {
   std::unique_ptr<Engine> engine;
@@ -47,5 +50,8 @@ std::unique_ptr<Engine> make_engine(std::shared_ptr<model::Network> network, con
 
 /// What `auto` does on this machine, a sentence.
 std::string default_engine_sentence();
+
+/// What `auto` computes in on this machine's CPU, a sentence.
+std::string default_compute_sentence();
 
 }  // namespace fluxsbi::engine

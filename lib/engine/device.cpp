@@ -154,8 +154,13 @@ const CudaPlugin* cuda_plugin() {
   return loaded_plugin().plugin;
 }
 
-bool has_bfloat16(at::Device device) {
-  return device.is_cpu() ? tile::kernels().gains_by_rounding() : plugin().has_bfloat16(device.index());
+FastProducts fast_products(at::Device device) {
+  if (!device.is_cpu())
+    return plugin().has_bfloat16(device.index()) ? FastProducts::bfloat16 : FastProducts::none;
+  const tile::Kernels& kernels = tile::kernels();
+  if (!kernels.gains_by_rounding()) return FastProducts::none;
+  return kernels.bfloat16x3.factors == tile::Rounding::none ? FastProducts::bfloat16
+                                                            : FastProducts::bfloat16x3;
 }
 
 int64_t free_memory(at::Device device) {

@@ -35,8 +35,13 @@ std::vector<DeviceChoice> choose_devices(const std::string& request);
 /// Runs training steps: by plain calls on a CPU, as a captured CUDA graph on a GPU.
 std::unique_ptr<StepRunner> make_step_runner(at::Device device);
 
-/// True where the device multiplies bfloat16 numbers itself, and faster than float32 (on a CPU: by AMX).
-bool has_bfloat16(at::Device device);
+/// Which numbers a device multiplies faster than float32 ones, each with those before it.
+enum class FastProducts {
+  none,
+  bfloat16,    ///< GPUs; processors of AMD with AVX512-BF16
+  bfloat16x3,  ///< sums of two of them, too: processors with AMX
+};
+FastProducts fast_products(at::Device device);
 
 /// Bytes that may still be allocated there.
 int64_t free_memory(at::Device device);

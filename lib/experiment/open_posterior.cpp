@@ -23,7 +23,7 @@ namespace {
 struct Evaluation {
   at::Device device;
   std::string engine, compute;
-  bool bfloat16;  // whether all devices multiply it
+  engine::FastProducts fast;  // on all devices
 };
 
 // Of a single model or of one member of an ensemble.
@@ -45,7 +45,7 @@ sample::PosteriorContent content_of(const checkpoint::ModelFile& file, const Eva
   content.sampling = estimator.sampling;
 
   const auto compute =
-      engine::choose_compute(how.compute, estimator.model->param_dtype(), how.device, how.bfloat16);
+      engine::choose_compute(how.compute, estimator.model->param_dtype(), how.device, how.fast);
   auto chosen = engine::choose_engine(model::build_network(*estimator.model, estimator.embedding), compute,
                                       how.device, how.engine);
   content.engine = std::move(chosen.engine);
@@ -72,11 +72,12 @@ std::string text_of(const std::vector<at::Device>& devices) {
 sample::Posterior make_posterior(const checkpoint::ModelFile& file, const Execution& execution,
                                  const std::string& compute) {
   const std::vector<engine::DeviceChoice> devices = engine::choose_devices(execution.device);
-  const auto has_bfloat16 = [](const engine::DeviceChoice& of) { return engine::has_bfloat16(of.device); };
-  // Draws and densities have all their digits, whether or not the processor has AMX.
+  engine::FastProducts fast = engine::fast_products(devices.front().device);
+  for (const engine::DeviceChoice& device : devices)
+    fast = std::min(fast, engine::fast_products(device.device));
+  // Draws and densities have all their digits, whatever the processor multiplies.
   const std::string digits = compute == "auto" && devices.front().device.is_cpu() ? "float32" : compute;
-  Evaluation how{devices.front().device, execution.engine, digits,
-                 std::all_of(devices.begin(), devices.end(), has_bfloat16)};
+  Evaluation how{devices.front().device, execution.engine, digits, fast};
   std::vector<sample::PosteriorContent> members = contents_of(file, how);
   members.front().identity = checkpoint::identity(file);
   members.front().reference = file.reference;

@@ -85,7 +85,7 @@ double seconds_of(const StepSubject& subject, const data::DataShape& shape, int6
   network->initialise(0);
   const auto compute =
       engine::choose_compute(subject.experiment.training.compute, model->param_dtype(), at::Device(at::kCPU),
-                             engine::has_bfloat16(at::Device(at::kCPU)));
+                             engine::fast_products(at::Device(at::kCPU)));
   const auto engine =
       engine::make_engine(std::move(network), compute, at::Device(at::kCPU), subject.engine_request);
   engine->accumulate_gradient(half_batch(subject, shape, rows), 1);

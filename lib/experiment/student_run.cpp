@@ -66,7 +66,7 @@ void TrainingRun::ask_teacher() {
   auto network = model::build_network(*experiment_.model, experiment_.embedding);
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
-                             engine::has_bfloat16(device_.device));
+                             engine::fast_products(device_.device));
   auto teacher = engine::make_engine(std::move(network), compute, device_.device, execution_.engine);
   engine::load_weights(teacher->parameters(), teacher_->weights, "the teacher's model file");
   engine::load_weights(setup_.engine->parameters(), teacher_->weights, "the teacher's model file");

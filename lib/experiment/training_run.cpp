@@ -219,7 +219,7 @@ void TrainingRun::build_engines() {
   if (joint_) data::require_no_shared_name(dataset_.theta_names, dataset_.x_names);
   const engine::Compute compute =
       engine::choose_compute(experiment_.training.compute, experiment_.model->param_dtype(), device_.device,
-                             engine::has_bfloat16(device_.device));
+                             engine::fast_products(device_.device));
   auto chosen = engine::choose_engine(std::move(trained), compute, device_.device, execution_.engine);
   setup_.engine = std::move(chosen.engine);
   require_batch_memory(experiment_.training, dataset_.shape, experiment_.embedding.active(), *setup_.engine);

@@ -189,9 +189,9 @@ const Table<TrainingOptions>& training_table() {
           .add("compute", &T::compute, one_of({"auto", "float32", "bfloat16", "bfloat16x3"}),
                "the type in which training evaluates the network; the weights stay in float32 in any case. "
                "bfloat16: factors of matrix products have 8 bits. bfloat16x3: each is two of these, 16 "
-               "bits, on a processor with AMX, and elsewhere float32. auto: bfloat16x3 on such a processor, "
-               "bfloat16 on a GPU that multiplies it where the model allows it (param_dtype), otherwise "
-               "float32")
+               "bits, on a processor with AMX; on one of AMD with AVX512-BF16 float32, but 8 bits for "
+               "gradients of parameters; elsewhere float32. auto: bfloat16x3 on such processors, bfloat16 on "
+               "a GPU that multiplies it where the model allows it (param_dtype), otherwise float32")
           .alias("model.dtype")
           .add("ensemble", &T::ensemble, integer_between(1, 1000),
                "the number of models that are trained on the same data and answer as one, as the equal "

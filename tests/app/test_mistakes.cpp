@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "app/expect.hpp"
+#include "app/variables.hpp"
 #include "io/array.hpp"
 #include "io/atomic_file.hpp"
 #include "io/files.hpp"
@@ -62,6 +63,9 @@ TEST_CASE("an engine or a type that does not exist is refused before anything is
           "did you mean 'tile'");
   refuses({"train", folder.file("tiny.yaml"), "--set", "training.compute=bfloat61", "-o", folder.file("run")},
           "did you mean 'bfloat16'");
+  const Variables kernels{{{"FLUXSBI_KERNELS", "avx51"}}};
+  refuses({"train", folder.file("tiny.yaml"), "-o", folder.file("run")},
+          "FLUXSBI_KERNELS=avx51: this processor or build has no such kernels; it has ", Start::program);
   CHECK_FALSE(std::filesystem::exists(folder.file("run")));
 }
 

@@ -42,27 +42,35 @@ TEST_CASE("an engine is refused where its name is wrong or it does not cover the
 TEST_CASE("the compute type follows the option, the model and the hardware", "[engine][choice]") {
   const at::Device cpu(at::kCPU);
   const at::Device gpu(at::kCUDA, 0);
-  CHECK(choose_compute("auto", at::kBFloat16, gpu, true).type == at::kBFloat16);
-  CHECK(choose_compute("auto", at::kBFloat16, gpu, false).type == at::kFloat);
-  CHECK(choose_compute("auto", at::kFloat, gpu, true).type == at::kFloat);
+  CHECK(choose_compute("auto", at::kBFloat16, gpu, FastProducts::bfloat16).type == at::kBFloat16);
+  CHECK(choose_compute("auto", at::kBFloat16, gpu, FastProducts::none).type == at::kFloat);
+  CHECK(choose_compute("auto", at::kFloat, gpu, FastProducts::bfloat16).type == at::kFloat);
   for (const auto stored : {at::kFloat, at::kBFloat16}) {
-    const Compute fast = choose_compute("auto", stored, cpu, true);
-    CHECK(fast.type == at::kFloat);
-    CHECK(fast.products == tile::Rounding::bfloat16x3);
-    const Compute plain = choose_compute("auto", stored, cpu, false);
+    for (const auto fast : {FastProducts::bfloat16, FastProducts::bfloat16x3}) {
+      const Compute rounded = choose_compute("auto", stored, cpu, fast);
+      CHECK(rounded.type == at::kFloat);
+      CHECK(rounded.products == tile::Rounding::bfloat16x3);
+      CHECK_THAT(rounded.reason,
+                 ContainsSubstring(fast == FastProducts::bfloat16 ? "gradients of parameters by products"
+                                                                  : "products in bfloat16x3"));
+    }
+    const Compute plain = choose_compute("auto", stored, cpu, FastProducts::none);
     CHECK(plain.type == at::kFloat);
     CHECK(plain.products == tile::Rounding::none);
   }
-  CHECK_THROWS_WITH(choose_compute("bfloat61", at::kFloat, cpu, true),
+  CHECK_THROWS_WITH(choose_compute("bfloat61", at::kFloat, cpu, FastProducts::bfloat16x3),
                     ContainsSubstring("did you mean 'bfloat16'"));
-  CHECK(choose_compute("float32", at::kBFloat16, cpu, true).type == at::kFloat);
-  CHECK(choose_compute("bfloat16", at::kFloat, cpu, false).type == at::kBFloat16);
-  CHECK_THAT(choose_compute("bfloat16", at::kFloat, cpu, false).reason,
+  CHECK(choose_compute("float32", at::kBFloat16, cpu, FastProducts::bfloat16x3).type == at::kFloat);
+  CHECK(choose_compute("bfloat16", at::kFloat, cpu, FastProducts::none).type == at::kBFloat16);
+  CHECK_THAT(choose_compute("bfloat16", at::kFloat, cpu, FastProducts::none).reason,
              ContainsSubstring("float32 would be faster"));
-  const Compute split = choose_compute("bfloat16x3", at::kFloat, cpu, true);
+  const Compute split = choose_compute("bfloat16x3", at::kFloat, cpu, FastProducts::bfloat16x3);
   CHECK(split.type == at::kFloat);
   CHECK(split.products == tile::Rounding::bfloat16x3);
-  const Compute without = choose_compute("bfloat16x3", at::kFloat, cpu, false);
+  const Compute gradients = choose_compute("bfloat16x3", at::kFloat, cpu, FastProducts::bfloat16);
+  CHECK(gradients.products == tile::Rounding::bfloat16x3);
+  CHECK_THAT(gradients.reason, ContainsSubstring("slower than float32"));
+  const Compute without = choose_compute("bfloat16x3", at::kFloat, cpu, FastProducts::none);
   CHECK(without.products == tile::Rounding::none);
   CHECK_THAT(without.reason, ContainsSubstring("takes a processor with AMX"));
 }

@@ -146,6 +146,23 @@ TEST_CASE("rounded products of the tile engine are as near to float64 as their d
   }
 }
 
+TEST_CASE("where bfloat16x3 leaves products exact, outputs and gradients of inputs are those of float32",
+          "[engine][tile]") {
+  if (tile::kernels().bfloat16x3.factors != tile::Rounding::none) SKIP("this processor rounds them");
+  model::RandomCases cases(20261202);
+  for (int i = 0; i < 12; ++i) {
+    const model::RandomCase random = cases.next();
+    INFO("network " << i << ", " << random.name);
+    const auto exact = engine::make_tile_engine(random.build()),
+               split = engine::make_tile_engine(random.build(), tile::Rounding::bfloat16x3);
+    CHECK(at::equal(split->forward(random.inputs), exact->forward(random.inputs)));
+    const at::Tensor cotangent = model::random_tensor(random.inputs.obs.sizes(), 5);
+    const auto ours = split->input_gradients(random.inputs, cotangent, engine::InputsOf::all),
+               theirs = exact->input_gradients(random.inputs, cotangent, engine::InputsOf::all);
+    CHECK(at::equal(ours.obs, theirs.obs));
+  }
+}
+
 // A Flux1 with rows for several tiles.
 model::RandomCase example() {
   model::RandomCase found;

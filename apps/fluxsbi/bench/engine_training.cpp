@@ -5,7 +5,12 @@
 namespace fluxsbi::app::bench {
 
 engine::Compute in_bfloat16x3() {
-  return engine::choose_compute("bfloat16x3", at::kFloat, at::kCPU, true);
+  return engine::choose_compute("bfloat16x3", at::kFloat, at::kCPU, engine::fast_products(at::kCPU));
+}
+
+std::string rounded_in_bfloat16x3() {
+  return engine::fast_products(at::kCPU) == engine::FastProducts::bfloat16 ? "gradients in bfloat16"
+                                                                           : "products in bfloat16x3";
 }
 
 EngineTraining::EngineTraining(const Workload& workload, const train::TrainingData& data, int64_t batch,

@@ -11,8 +11,10 @@
 
 namespace fluxsbi::app::bench {
 
-/// What training.compute: auto takes on a processor with AMX.
+/// What training.compute: auto takes on a processor that multiplies bfloat16 numbers faster.
 engine::Compute in_bfloat16x3();
+/// What that rounds on this processor: "products in bfloat16x3", or "gradients in bfloat16".
+std::string rounded_in_bfloat16x3();
 
 class EngineTraining {
  public:

@@ -83,8 +83,8 @@ Section errors(const Settings& settings) {
   };
   add("reference engine", at::kFloat, "reference");
   if (settings.device.is_cpu()) add("tile engine", at::kFloat, "tile");
-  if (!engine::has_bfloat16(settings.device)) return section;
-  if (settings.device.is_cpu()) add("bfloat16x3", in_bfloat16x3(), "tile");
+  if (engine::fast_products(settings.device) == engine::FastProducts::none) return section;
+  if (settings.device.is_cpu()) add(rounded_in_bfloat16x3(), in_bfloat16x3(), "tile");
   add("bfloat16", at::kBFloat16, "auto");
   return section;
 }

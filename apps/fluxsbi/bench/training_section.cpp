@@ -1,4 +1,5 @@
 #include <iterator>
+#include <memory>
 #include <optional>
 
 #include <ATen/Functions.h>
@@ -76,6 +77,17 @@ void add_rates(Section& section, const std::vector<Rate>& rates, const std::stri
       {engine + " engine / reference engine", rates[2].ratio / rates[1].ratio, "times", ""});
 }
 
+// Rounded products, and their ratio to those of float32.
+void add_rounded(Section& section, const Rate& rate, const Rate& exact, const std::string& what,
+                 const std::string& unit, double units) {
+  section.figures.push_back({"with " + what, rate.median * units, unit, spread_of(rate, units)});
+  section.figures.push_back({what + " / in float32", rate.ratio / exact.ratio, "times", ""});
+}
+
+bool gains_by_rounding(at::Device device) {
+  return device.is_cpu() && engine::fast_products(device) != engine::FastProducts::none;
+}
+
 }  // namespace
 
 Section training(const Settings& settings) {
@@ -89,19 +101,19 @@ Section training(const Settings& settings) {
   std::vector<Variant> variants{{"plain", [&] { plain.step(); }, wait},
                                 {"reference", [&] { reference.step(); }, wait},
                                 {"fastest", [&] { fastest.step(); }, wait}};
-  std::optional<EngineTraining> rounded;
-  if (settings.device.is_cpu() && engine::has_bfloat16(settings.device)) {
+  std::optional<EngineTraining> rounded, narrow;
+  if (gains_by_rounding(settings.device)) {
     rounded.emplace(settings.workload, data, settings.batch, "auto", in_bfloat16x3());
+    narrow.emplace(settings.workload, data, settings.batch, "auto", at::kBFloat16);
     variants.push_back({"rounded", [&] { rounded->step(); }, wait});
+    variants.push_back({"narrow", [&] { narrow->step(); }, wait});
   }
   const auto rates = measure(variants, settings.seconds);
   Section section{"training, batch " + std::to_string(settings.batch), {}};
   add_rates(section, rates, std::string(fastest.engine().name()), "steps/s", 1);
   if (rounded) {
-    section.figures.push_back(
-        {"with products in bfloat16x3", rates[3].median, "steps/s", spread_of(rates[3], 1)});
-    section.figures.push_back(
-        {"products in bfloat16x3 / in float32", rates[3].ratio / rates[2].ratio, "times", ""});
+    add_rounded(section, rates[3], rates[2], rounded_in_bfloat16x3(), "steps/s", 1);
+    add_rounded(section, rates[4], rates[2], "products in bfloat16", "steps/s", 1);
   }
   double operations = 0;
   const double seconds = product_seconds(settings, fastest.engine(), true, operations);
@@ -110,8 +122,8 @@ Section training(const Settings& settings) {
 }
 
 Section forward(const Settings& settings) {
-  const auto engine_of = [&](const char* request) {
-    return engine::make_engine(make_network(settings.workload, 0), at::kFloat, settings.device, request);
+  const auto engine_of = [&](const char* request, const engine::Compute& compute = at::kFloat) {
+    return engine::make_engine(make_network(settings.workload, 0), compute, settings.device, request);
   };
   const auto plain = make_network(settings.workload, 0);
   plain->to(settings.device);
@@ -122,13 +134,19 @@ Section forward(const Settings& settings) {
     plain->forward(inputs);
   };
   const auto wait = [&] { engine::synchronize(settings.device); };
-  const auto rates = measure({{"plain", evaluate_plain, wait},
-                              {"reference", [&] { reference->forward(inputs); }, wait},
-                              {"fastest", [&] { fastest->forward(inputs); }, wait}},
-                             settings.seconds / 2);
+  std::vector<Variant> variants{{"plain", evaluate_plain, wait},
+                                {"reference", [&] { reference->forward(inputs); }, wait},
+                                {"fastest", [&] { fastest->forward(inputs); }, wait}};
+  std::unique_ptr<engine::Engine> narrow;
+  if (gains_by_rounding(settings.device)) {
+    narrow = engine_of("auto", at::kBFloat16);
+    variants.push_back({"narrow", [&] { narrow->forward(inputs); }, wait});
+  }
+  const auto rates = measure(variants, settings.seconds / 2);
   const auto batch = static_cast<double>(settings.batch);
   Section section{"network without gradients, batch " + std::to_string(settings.batch), {}};
   add_rates(section, rates, std::string(fastest->name()), "rows/s", batch);
+  if (narrow) add_rounded(section, rates[3], rates[2], "products in bfloat16", "rows/s", batch);
   double operations = 0;
   const double seconds = product_seconds(settings, *fastest, false, operations);
   add_shares(section, seconds, operations, "rows/s", batch, rates[2].median * batch);

@@ -103,9 +103,7 @@ Value Graph::linear(const std::vector<std::string>& names, const Value& x, const
   const Value out = result(into, x.T, matrix.rows);
   const Rounding rounding = matrix.rounding = rounding_of(x, matrix.rows);
   // A gradient that is a sum over samples needs fewer digits than one that is the answer.
-  const bool sums_alone = wanted_.parameters && rounding == Rounding::bfloat16x3 &&
-                          kernels().products(rounding).layout == Layout::tiles;
-  matrix.backward_rounding = sums_alone ? Rounding::bfloat16 : rounding;
+  matrix.backward_rounding = wanted_.parameters ? kernels().products(rounding).gradient_factors : rounding;
   return append(tile::linear(x, weights_.add(std::move(matrix)), rounding, out));
 }
 

@@ -65,8 +65,10 @@ inline constexpr int64_t most_side_by_side = 20;
   return 2 * full + ((rest + 1) / 2 * 6 + tile_depth - 1) / tile_depth;
 }
 
-/// How the weights of a product are packed.
-enum class Layout { panels, tiles };
+/// How the weights of a product are packed. Paired panels are panels [ceil(F_out / panel)][ceil(F_in / 2)]
+/// [panel] of pairs of bfloat16 numbers, W[o][i] and W[o][i + 1], the first in the lower half of 32 bits; a
+/// pair's second number beyond F_in is 0.
+enum class Layout { panels, paired_panels, tiles };
 
 /// out[t][o] (= or +=) bias[o] + sum_i W[o][i] x[t][i]. bias [F_out] may be null. With W packed transposed it
 /// is also the gradient of x.
@@ -116,18 +118,27 @@ struct WeightTiles {
   return tile_rows * tile_depth / 2 * depth_tiles(rounding, F_in);
 }
 
+/// `count` panels of F_in inputs into paired ones, in their place.
+struct PanelsToPair {
+  float* panels;
+  int64_t count, F_in;
+};
+
 /// Products with factors rounded in one way.
 struct ProductKernels {
   Layout layout;
+  Rounding factors, gradient_factors;  ///< of product and of weight_gradient
   void (*product)(const Product&);
   void (*weight_gradient)(const WeightGradient&);
-  /// Null for panels, which Weights packs.
+  /// Null but for tiles; Weights packs panels.
   void (*pack_tiles)(const WeightTiles&) = nullptr;
   void (*pack_transposed_tiles)(const WeightTiles&) = nullptr;
+  /// Null but for paired panels.
+  void (*pair_panels)(const PanelsToPair&) = nullptr;
 
   /// The block that a weight gradient is fastest with as its columns: the wider one spreads over vectors, and
   /// the narrower one is cheaper to transpose for tiles.
-  constexpr bool wants_wide_columns() const { return layout == Layout::panels; }
+  constexpr bool wants_wide_columns() const { return layout != Layout::tiles; }
 };
 
 /// sums[f] (= or +=) the sum of x[t][f] over tokens and samples
@@ -216,6 +227,7 @@ struct AttentionBackward : Attention {
 struct Kernels {
   const char* name;
   const char* instructions;  ///< of all but rounded products
+  const char* rounded_by;    ///< what multiplies bfloat16 numbers, for the log; "" where it is emulated
   ProductKernels exact, bfloat16, bfloat16x3;
   void (*lane_sum)(const LaneSum&);
   void (*norm)(const Norm&);
@@ -234,13 +246,15 @@ struct Kernels {
   const ProductKernels& products(Rounding rounding) const {
     return rounding == Rounding::none ? exact : rounding == Rounding::bfloat16 ? bfloat16 : bfloat16x3;
   }
-  /// True where rounded products are faster than exact ones.
-  bool gains_by_rounding() const { return bfloat16.layout == Layout::tiles; }
+  /// True where the processor multiplies bfloat16 numbers itself, and so faster.
+  bool gains_by_rounding() const { return bfloat16.layout != Layout::panels; }
 };
 
-/// The widest kernels that this processor has, or those that the environment variable FLUXSBI_KERNELS names
-/// (portable, avx2, avx512, amx) where it has them. amx are those of avx512, and matrix tiles for rounded
-/// products. Elsewhere bfloat16 is emulated, and bfloat16x3 runs the exact products.
+/// The widest kernels that this processor gains by, or those that the environment variable FLUXSBI_KERNELS
+/// names: portable, avx2, avx512, avx512bf16 or amx. UserError where this processor or build lacks them. The
+/// last two are those of avx512 but for rounded products, which matrix tiles and the instructions for pairs
+/// of bfloat16 numbers compute. With avx512bf16 the gradients of bfloat16x3 alone are rounded. Elsewhere
+/// bfloat16 is emulated, and bfloat16x3 runs the exact products.
 const Kernels& kernels();
 
 /// The table of one instruction set by name; null where this build or processor lacks it. For tests.

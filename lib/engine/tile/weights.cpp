@@ -103,6 +103,15 @@ void round_numbers(float* numbers, int64_t count) {
   for (int64_t i = 0; i < count; ++i) numbers[i] = to_bfloat16(numbers[i]);
 }
 
+// Panels of float32 numbers [panels(outputs)][inputs][panel] as these products take them.
+void round_panels(const ProductKernels& products, float* packed, int64_t outputs, int64_t inputs) {
+  if (products.layout == Layout::paired_panels) {
+    products.pair_panels({packed, panels(outputs), inputs});
+  } else if (products.factors == Rounding::bfloat16) {
+    round_numbers(packed, panels(outputs) * inputs * panel);
+  }
+}
+
 void pack_matrix(const Matrix& matrix, const float* flat, float* packed) {
   if (matrix.products(kernels()).layout == Layout::tiles) {
     pack_matrix_in_tiles(matrix, flat, packed);
@@ -118,10 +127,8 @@ void pack_matrix(const Matrix& matrix, const float* flat, float* packed) {
     pack_backward(w, rows, matrix.columns, row, matrix.rows, packed + matrix.backward);
     row += rows;
   }
-  if (matrix.rounding == Rounding::bfloat16)
-    round_numbers(packed + matrix.forward, panels(matrix.rows) * matrix.columns * panel);
-  if (matrix.backward_rounding == Rounding::bfloat16)
-    round_numbers(packed + matrix.backward, panels(matrix.columns) * matrix.rows * panel);
+  round_panels(matrix.products(kernels()), packed + matrix.forward, matrix.rows, matrix.columns);
+  round_panels(matrix.backward_products(kernels()), packed + matrix.backward, matrix.columns, matrix.rows);
   float* bias = packed + matrix.bias;
   for (const Parameter& part : matrix.biases) bias = std::copy_n(flat + part.offset, part.size(), bias);
 }

@@ -11,8 +11,13 @@ extern const ProductKernels amx_bfloat16, amx_bfloat16x3;
 namespace {
 
 template <int parts>
-constexpr ProductKernels amx_table = {Layout::tiles, product_kernel<parts>, weight_gradient_kernel,
-                                      pack_tiles_kernel<parts>, pack_transposed_tiles_kernel<parts>};
+constexpr ProductKernels amx_table = {.layout = Layout::tiles,
+                                      .factors = parts == 1 ? Rounding::bfloat16 : Rounding::bfloat16x3,
+                                      .gradient_factors = Rounding::bfloat16,
+                                      .product = product_kernel<parts>,
+                                      .weight_gradient = weight_gradient_kernel,
+                                      .pack_tiles = pack_tiles_kernel<parts>,
+                                      .pack_transposed_tiles = pack_transposed_tiles_kernel<parts>};
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// Product of a block with packed weights; part of table.inl.
+// Product of a block with packed weights; part of table.inl and kernels_avx512bf16.cpp.
 //
 // A column is one vector of a cell: width samples of a token. A register block is the sums of some outputs
 // for some columns: each weight that is read, and spread over a vector, serves all columns of the block, and
@@ -48,8 +48,15 @@ inline Number* column(const BlockOf<Number>& block, int64_t i) {
   return block.data + i / cell_vectors * block.token + i % cell_vectors * width;
 }
 
+// sum + x weight of float32 numbers.
+struct MultiplyNumbers {
+  static constexpr int64_t cell_steps = lanes;  // of a sum over the samples of a cell
+
+  static Vec add(Vec sum, Vec x, float weight) { return sum + x * weight; }
+};
+
 // Outputs o, o + 1, ... for columns c, c + 1, ...
-template <int n>
+template <int n, class Multiply>
 inline void product_block(const Product& job, int64_t o, int64_t c) {
   const int64_t F = job.x.F, outputs = job.out.F - o;
   const float* weights = job.weights + o / panel * panel * F + o % panel;
@@ -70,7 +77,7 @@ inline void product_block(const Product& job, int64_t o, int64_t c) {
 #pragma GCC unroll 8
     for (int k = 0; k < block_outputs; ++k)
 #pragma GCC unroll 3
-      for (int j = 0; j < n; ++j) sums[k][j] += xs[j] * weights[k];
+      for (int j = 0; j < n; ++j) sums[k][j] = Multiply::add(sums[k][j], xs[j], weights[k]);
   }
 #pragma GCC unroll 3
   for (int j = 0; j < n; ++j) {
@@ -84,10 +91,15 @@ inline void product_block(const Product& job, int64_t o, int64_t c) {
 
 // Columns outermost: their cells stay in the nearest cache while the weights, a fraction of the reads, stream
 // by.
-inline void product_kernel(const Product& job) {
+template <class Multiply>
+inline void product_of(const Product& job) {
   over_groups(job.out.T * cell_vectors, [&]<int n>(int64_t c) {
-    for (int64_t o = 0; o < job.out.F; o += block_outputs) product_block<n>(job, o, c);
+    for (int64_t o = 0; o < job.out.F; o += block_outputs) product_block<n, Multiply>(job, o, c);
   });
+}
+
+inline void product_kernel(const Product& job) {
+  product_of<MultiplyNumbers>(job);
 }
 
 }  // namespace

@@ -11,11 +11,14 @@ namespace fluxsbi::engine::tile {
 namespace {
 
 constexpr Kernels table(const char* name) {
-  constexpr ProductKernels exact = {Layout::panels, product_kernel, weight_gradient_kernel};
+  constexpr ProductKernels exact = {Layout::panels, Rounding::none, Rounding::none, product_kernel,
+                                    weight_gradient_kernel};
   return {.name = name,
           .instructions = name,
+          .rounded_by = "",
           .exact = exact,
-          .bfloat16 = {Layout::panels, rounded_product_kernel, rounded_weight_gradient_kernel},
+          .bfloat16 = {Layout::panels, Rounding::bfloat16, Rounding::bfloat16, rounded_product_kernel,
+                       rounded_weight_gradient_kernel},
           .bfloat16x3 = exact,
           .lane_sum = lane_sum_kernel,
           .norm = norm_kernel,

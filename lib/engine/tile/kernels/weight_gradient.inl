@@ -1,4 +1,4 @@
-// Gradients of weights and biases; part of table.inl.
+// Gradients of weights and biases; part of table.inl and kernels_avx512bf16.cpp.
 //
 // A weight's gradient is a sum over samples, so that samples cannot stay side by side: the columns are
 // transposed, and each number of a row is spread over a vector of columns.
@@ -46,9 +46,10 @@ inline int64_t column_vectors(const WeightGradient& job) {
   return (job.columns.F + width - 1) / width;
 }
 
-// Rows r, r + 1, ... and n vectors of columns from `first` on, which stand in columns[t lanes + s][n width].
-template <int row_count, int n>
+// Rows r, r + 1, ... and n vectors of columns from `first` on, which stand in columns[t steps + s][n width].
+template <int row_count, int n, class Multiply>
 inline void gradient_block(const WeightGradient& job, int64_t r, int64_t first, const float* columns) {
+  constexpr int64_t steps = Multiply::cell_steps;
   const int64_t stride = padded(job.columns.F), T = tokens(job);
   float* gradient = job.gradient + r * stride + first;
   Vec sums[row_count][n];
@@ -58,16 +59,16 @@ inline void gradient_block(const WeightGradient& job, int64_t r, int64_t first, 
     for (int j = 0; j < n; ++j) sums[k][j] = job.adds ? load(gradient + k * stride + j * width) : Vec{};
   int64_t t = 0;
   do {  // a loop that may not run at all would make room for two sets of sums
-    const float* rows = job.rows.at(t, r);
+    const float* rows = job.rows.data + t * job.rows.token + r * steps;
 #pragma GCC unroll 1
-    for (int64_t s = 0; s < lanes; ++s, columns += n * width) {
+    for (int64_t s = 0; s < steps; ++s, columns += n * width) {
       Vec xs[n];
 #pragma GCC unroll 3
       for (int j = 0; j < n; ++j) xs[j] = load(columns + j * width);
 #pragma GCC unroll 8
       for (int k = 0; k < row_count; ++k)
 #pragma GCC unroll 3
-        for (int j = 0; j < n; ++j) sums[k][j] += xs[j] * rows[k * lanes + s];
+        for (int j = 0; j < n; ++j) sums[k][j] = Multiply::add(sums[k][j], xs[j], rows[k * steps + s]);
     }
   } while (++t < T);
 #pragma GCC unroll 8
@@ -77,11 +78,12 @@ inline void gradient_block(const WeightGradient& job, int64_t r, int64_t first, 
 }
 
 // Rows r, r + 1, ... r + row_count - 1 and all columns.
-template <int row_count>
+template <int row_count, class Multiply>
 inline void gradient_rows(const WeightGradient& job, int64_t r) {
   over_groups(column_vectors(job), [&]<int n>(int64_t vector) {
     const int64_t first = vector * width;
-    gradient_block<row_count, n>(job, r, first, job.scratch + first * tokens(job) * lanes);
+    gradient_block<row_count, n, Multiply>(job, r, first,
+                                           job.scratch + first * tokens(job) * Multiply::cell_steps);
   });
 }
 
@@ -92,20 +94,25 @@ inline void clear_padding(const WeightGradient& job) {
       store(job.gradient + r * row + c, Vec{});
 }
 
-// Rows outermost: the gradient, most of what is read and written where tokens are few, is then passed once
-// and in order.
+// Of columns that stand transposed in scratch memory. Rows outermost: the gradient, most of what is read and
+// written where tokens are few, is then passed once and in order.
+template <class Multiply>
+inline void gradient_of(const WeightGradient& job) {
+  if (!job.adds) clear_padding(job);
+  int64_t r = 0;
+  for (; r + block_outputs <= job.rows.F; r += block_outputs) gradient_rows<block_outputs, Multiply>(job, r);
+  if constexpr (block_outputs > 4)
+    for (; r + 4 <= job.rows.F; r += 4) gradient_rows<4, Multiply>(job, r);
+  for (; r + 2 <= job.rows.F; r += 2) gradient_rows<2, Multiply>(job, r);
+  for (; r < job.rows.F; ++r) gradient_rows<1, Multiply>(job, r);
+}
+
 inline void weight_gradient_kernel(const WeightGradient& job) {
   over_groups(column_vectors(job), [&]<int n>(int64_t vector) {
     const int64_t first = vector * width;
     transpose(job.columns, tokens(job), first, n * width, job.scratch + first * tokens(job) * lanes);
   });
-  if (!job.adds) clear_padding(job);
-  int64_t r = 0;
-  for (; r + block_outputs <= job.rows.F; r += block_outputs) gradient_rows<block_outputs>(job, r);
-  if constexpr (block_outputs > 4)
-    for (; r + 4 <= job.rows.F; r += 4) gradient_rows<4>(job, r);
-  for (; r + 2 <= job.rows.F; r += 2) gradient_rows<2>(job, r);
-  for (; r < job.rows.F; ++r) gradient_rows<1>(job, r);
+  gradient_of<MultiplyNumbers>(job);
 }
 
 // Four numbers with the same sum.
