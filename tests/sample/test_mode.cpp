@@ -147,8 +147,7 @@ TEST_CASE("under another normal prior the mode of a Gaussian is the one of the p
   // Half a width of the posterior from its mean, and `scale` as wide as it is in the first component.
   const std::vector<double> mean{10.2, -3.9};
   const auto other = correlated_prior(mean, scale * scale, correlation);
-  exact.source.prior = training.get();
-  const sample::PriorRatio ratio(*training, *other);
+  const sample::PriorRatio ratio(*training, *other);  // a source has no prior that bounds nothing
   sample::Samples samples = draw_from(exact, 1, 4);
   core::Philox random(5, core::Purpose::test);
   for (size_t i = 0; i < samples.values.size(); i += 2)

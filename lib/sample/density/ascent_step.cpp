@@ -43,7 +43,8 @@ double AscentStep::reach(std::span<const double> row, size_t component, double t
   given[component] = 0;
   const auto supported = [&](double value) {
     theta[component] = value;
-    return source_.prior->in_support(theta, given) && (!ratio_ || ratio_->other().in_support(theta, given));
+    return (!source_.prior || source_.prior->in_support(theta, given)) &&
+           (!ratio_ || ratio_->other().in_support(theta, given));
   };
   if (supported(target)) return target;
   double inside = row[component];

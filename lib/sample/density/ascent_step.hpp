@@ -34,7 +34,11 @@ class AscentStep {
  private:
   size_t size() const { return static_cast<size_t>(source_.tokens * source_.channels); }
   size_t kept() const { return static_cast<size_t>(source_.kept * source_.channels); }
-  size_t dim() const { return source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0; }
+  /// Numbers of theta that a prior judges; 0 where none does.
+  size_t dim() const {
+    const data::Prior* prior = ratio_ ? &ratio_->other() : source_.prior;
+    return prior ? static_cast<size_t>(prior->dim()) : 0;
+  }
   void move(std::span<double> value, std::span<const double> next) const;
   double reach(std::span<const double> row, size_t component, double target) const;
   void move_by_ratio(std::span<double> value, int64_t row, std::span<const double> next, double level) const;

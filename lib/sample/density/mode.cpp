@@ -179,7 +179,7 @@ class Ascent {
 
   // Of the priors at a point, whose first numbers are theta; 0 where it keeps its prior.
   double log_ratio(std::span<const double> value) const {
-    return ratio_ ? ratio_->log_ratio(value.first(static_cast<size_t>(source_.prior->dim()))) : 0;
+    return ratio_ ? ratio_->log_ratio(value.first(static_cast<size_t>(ratio_->other().dim()))) : 0;
   }
 
   std::vector<double> densities(const Source& source, const Points& points,
