@@ -33,8 +33,8 @@ struct LogProbArguments : DensityArguments {
 void check_arguments(const LogProbArguments& arguments, const CLI::App& command) {
   if (!arguments.output.path.empty()) {
     io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
-    io::refuse_overwriting(arguments.output.path,
-                           {arguments.theta, arguments.x, arguments.values, arguments.model});
+    io::refuse_overwriting(arguments.output.path, {arguments.theta, arguments.x, arguments.values,
+                                                   arguments.prior.file, arguments.model});
   }
   const bool pair = !arguments.theta.empty() || !arguments.x.empty(), values = !arguments.values.empty();
   if (pair && values) throw core::UserError("--values holds theta and x already; leave out --theta and --x");
@@ -45,9 +45,14 @@ void check_arguments(const LogProbArguments& arguments, const CLI::App& command)
         "--theta is missing: name the file that holds the points (for a joint model, --values will also do)");
   if (arguments.probes && arguments.divergence == "exact")
     throw core::UserError("--probes needs --divergence hutchinson; the exact divergence takes no probes");
-  if (arguments.divergence == "exact")
-    warn_idle(command, {"--seed"},
-              "is that of the probes of --divergence hutchinson, and the exact divergence draws none");
+  if (!arguments.prior.asked())
+    refuse_idle(command, {"--draws", "--min-effective"},
+                "says how densities under another prior are normalised; give --prior, or leave it out");
+  if (arguments.divergence == "exact" && !arguments.prior.asked())
+    warn_idle(
+        command, {"--seed"},
+        "is that of the probes of --divergence hutchinson and of the draws of --prior; the exact divergence "
+        "draws none");
   if (values)
     warn_idle(command, {"--theta-key", "--x-key"},
               "names an array of --theta or --x, and --values has its own");
@@ -103,12 +108,17 @@ int log_prob_command(const LogProbArguments& arguments, const CLI::App& command)
                                      arguments.values,
                                      arguments.given_names,
                                      {arguments.output.path, arguments.output.force},
-                                     arguments.strict};
+                                     arguments.strict,
+                                     arguments.prior,
+                                     show_progress("normalising", "draws")};
   const experiment::DensityOutcome outcome =
       experiment::log_prob_of_files(posterior, files, divergence, options, show_progress("log-prob", "rows"));
   core::log::end_progress();
   report(outcome.found, outcome.points, outcome.seconds);
-  if (arguments.output.path.empty()) print(outcome.found);
+  const bool printed = arguments.output.path.empty();
+  if (printed) print(outcome.found);
+  fail_where_weak(arguments.strict, outcome.weak, outcome.observations,
+                  printed ? "the densities were printed" : arguments.output.path + " was written");
   return 0;
 }
 
@@ -142,7 +152,12 @@ Action declare_log_prob(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--probes", arguments->probes, "hutchinson: number of probes for each row (default: 10)")
       ->check(above_zero());
-  add_seed(app, arguments->seed, "hutchinson: seed of the probes");
+  add_prior(app, arguments->prior, "the densities");
+  app.add_option("-n,--draws", arguments->prior.draws,
+                 "--prior: draws of the posterior for each observation, by which the density is normalised")
+      ->check(above_zero())
+      ->capture_default_str();
+  add_seed(app, arguments->seed, "seed of hutchinson's probes, and of the draws of --prior");
   app.add_option("--solver", arguments->solver, "dopri5, euler, midpoint, heun or rk4")
       ->capture_default_str();
   app.add_option("--steps", arguments->steps, "number of steps of a fixed-step solver")

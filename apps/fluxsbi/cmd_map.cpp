@@ -9,6 +9,7 @@
 #include "density_arguments.hpp"
 #include "experiment/densities.hpp"
 #include "experiment/open_posterior.hpp"
+#include "idle_options.hpp"
 #include "io/output.hpp"
 #include "io/overwritten_input.hpp"
 #include "number_range.hpp"
@@ -24,20 +25,25 @@ struct MapArguments : DensityArguments {
   std::string dtype = "auto";
 };
 
-int map_command(const MapArguments& arguments) {
+int map_command(const MapArguments& arguments, const CLI::App& command) {
+  if (!arguments.prior.asked())
+    refuse_idle(command, {"--min-effective"},
+                "says when draws are worth too little under another prior; give --prior, or leave it out");
   io::check_output(arguments.output.path, arguments.output.force, sample::density_extensions());
-  io::refuse_overwriting(arguments.output.path, {arguments.x, arguments.model});
+  io::refuse_overwriting(arguments.output.path, {arguments.x, arguments.prior.file, arguments.model});
   const sample::NumberType number_type = sample::number_type(arguments.dtype, "--dtype");
   sample::Posterior posterior =
       experiment::open_posterior(arguments.model, arguments.execution, arguments.compute);
   const experiment::ModeOutcome outcome = experiment::modes_of_file(
-      posterior, {arguments.model, file_with_key(arguments.x, arguments.x_key), arguments.strict},
+      posterior,
+      {arguments.model, file_with_key(arguments.x, arguments.x_key), arguments.strict, arguments.prior},
       arguments.seed, arguments.modes, density_options(arguments, posterior.sampling()),
       {arguments.output.path, arguments.output.force}, number_type, show_progress("map", "rows"));
   core::log::end_progress();
   core::log::info(arguments.output.path + ": " + std::to_string(outcome.rows) + " modes in " +
                   core::duration_text(outcome.seconds) + "; the ascent rose above the best of " +
                   std::to_string(arguments.modes.draws) + " samples for " + std::to_string(outcome.climbed));
+  fail_where_weak(arguments.strict, outcome.weak, outcome.rows, arguments.output.path + " was written");
   return 0;
 }
 
@@ -55,6 +61,7 @@ Action declare_map(CLI::App& app) {
   app.add_option("--top", arguments->modes.top, "number of the best samples from which the ascent starts")
       ->check(above_zero())
       ->capture_default_str();
+  add_prior(app, arguments->prior, "the modes");
   add_seed(app, arguments->seed, "seed of the samples");
   app.add_option(
          "--dtype", arguments->dtype,
@@ -62,7 +69,7 @@ Action declare_map(CLI::App& app) {
          "resolve a hundredth of the samples' spread; .csv files hold all digits")
       ->capture_default_str();
   add_output(app, arguments->output, ".npz, .h5, .csv or .npy file to write");
-  return [arguments] { return map_command(*arguments); };
+  return [arguments, &app] { return map_command(*arguments, app); };
 }
 
 }  // namespace fluxsbi::app

@@ -181,6 +181,10 @@ int summary_command(const SummaryArguments& arguments) {
   const diagnose::SampleFile file(arguments.samples);
   const std::vector<double> log_density =
       arguments.log_prob.empty() ? std::vector<double>() : diagnose::load_log_prob(arguments.log_prob, file);
+  if (!arguments.log_prob.empty()) {
+    const std::string other = sample::other_target(file.path(), arguments.log_prob);
+    if (!other.empty()) core::log::warning(other + ": the densest draw is that of the other posterior");
+  }
   std::vector<RowSummary> all;
   for (const int64_t row : rows_to_show(arguments, file)) {
     if (file.finite_draws(row).empty() && !arguments.row && file.observations() > 1) {

@@ -13,6 +13,7 @@
 #include "exchange/side_files.hpp"
 #include "io/files.hpp"
 #include "io/output.hpp"
+#include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::exchange {
 
@@ -52,6 +53,7 @@ class Collector {
   void choose_rows() {
     content_.by_observation = file_.by_observation();
     content_.source = file_.path();
+    content_.target = sample::target_of(file_.path());
     kept_.file_rows = file_.observations();
     kept_.file_draws = file_.draws();
     if (sources_.row && !file_.by_observation())
@@ -159,6 +161,10 @@ class Collector {
   void take_side_files() {
     if (!sources_.log_prob.empty()) {
       content_.log_prob = numbers_of_draws(diagnose::load_log_prob(sources_.log_prob, file_), kept_);
+      content_.log_prob_target = sample::target_of(sources_.log_prob);
+      const std::string other = sample::other_target(file_.path(), sources_.log_prob);
+      if (!other.empty())
+        core::log::warning(other + ": draws and densities are of two posteriors, and the output says so");
     }
     if (!sources_.weights.empty()) take_weights();
     if (!sources_.prior.empty()) {

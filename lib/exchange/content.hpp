@@ -35,7 +35,8 @@ struct Bounds {
 };
 
 struct Content {
-  std::string source;                 ///< the file, with the row where one was chosen
+  std::string source;  ///< the file, with the row where one was chosen
+  std::string target;  ///< what the samples are of, where that is not the model's posterior; else ""
   std::vector<int64_t> observations;  ///< their numbers in the file
   bool by_observation = false;        ///< whether the file holds [rows, draws, d]
   std::vector<std::string> names;     ///< [d]
@@ -44,6 +45,7 @@ struct Content {
   std::vector<std::string> given_names;
   Numbers given;  ///< [observations, given_names]: what a joint model was asked with
   std::optional<Numbers> log_prob, weights;  ///< [observations, draws]
+  std::string log_prob_target;               ///< what posterior these densities are of, as target
   std::optional<Numbers> x;                  ///< [observations, features ...]
   std::vector<std::string> x_names;          ///< of x's last axis where it has one
   std::optional<PriorDraws> prior;

@@ -179,12 +179,13 @@ std::vector<std::string> write_npz(const Content& content, const Target& target)
       filled.push_back(!std::isnan(content.samples.values[i]));
     arrays.emplace("filled", io::Array::from_bool(filled, {content.rows(), content.draws}));
   }
-  const std::string meta = nlohmann::json{
-      {"version", core::version},
-      {"source", content.source},
-      {"theta_names", content.names},
-      {"x_names",
-       content.x_names}}.dump();
+  nlohmann::json said{{"version", core::version},
+                      {"source", content.source},
+                      {"theta_names", content.names},
+                      {"x_names", content.x_names}};
+  if (!content.target.empty()) said["target"] = content.target;
+  if (!content.log_prob_target.empty()) said["log_prob_target"] = content.log_prob_target;
+  const std::string meta = said.dump();
   io::Array text{io::DType::u8, {std::ssize(meta)}, {}};
   const auto bytes = std::as_bytes(std::span(meta));
   text.bytes.assign(bytes.begin(), bytes.end());

@@ -62,6 +62,9 @@ class Layout {
                         {"inference_library", "fluxsbi"},
                         {"inference_library_version", core::version},
                         {"source", content_.source}};
+    if (!content_.target.empty()) file_.attributes.emplace_back("target", content_.target);
+    if (!content_.log_prob_target.empty())
+      file_.attributes.emplace_back("log_prob_target", content_.log_prob_target);
     posterior();
     sample_stats();
     posterior_predictive();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -20,6 +21,7 @@
 #include "experiment/draw_densities.hpp"
 #include "experiment/observation_check.hpp"
 #include "experiment/streamed_densities.hpp"
+#include "sample/files/exact_numbers.hpp"
 #include "sample/files/sample_file.hpp"
 
 namespace fluxsbi::experiment {
@@ -136,11 +138,29 @@ std::string mask_text(const sample::GivenMask& mask) {
 }
 
 // Draws of another distribution than the one whose density is computed.
-void warn_of_other_target(const std::string& file) {
+void warn_of_other_target(const std::string& file, const std::string& asked) {
   const std::string target = sample::target_of(file);
-  if (target.empty()) return;
-  core::log::warning(file + " holds samples of " + target +
-                     "; the densities are those of the model's own posterior, which is another one");
+  if (target.empty() || target == asked) return;
+  core::log::warning(file + " holds " + (file_holds(file, "map") ? "modes" : "samples") + " of " + target +
+                     "; the densities are those of " + (asked.empty() ? "the model's own posterior" : asked) +
+                     ", which is another one");
+}
+
+void refuse_other_prior(const PointFiles& files) {
+  if (!files.prior.asked()) return;
+  throw core::UserError(
+      "--prior " + files.prior.file +
+      " needs --theta and --x: the density of columns given others, and that of answers, is "
+      "not one of theta given x, whose prior could be another");
+}
+
+// The constants of all observations, from an earlier run where its state has them.
+std::vector<Normalisation> normalisations(Normaliser& normaliser, const std::string& state,
+                                          const sample::Progress& progress) {
+  if (!state.empty())
+    return normalisations_of(
+        sample::from_bits(nlohmann::json::parse(state).at("normalisations").get<std::vector<uint64_t>>()));
+  return normaliser.of_all(progress);
 }
 
 // Of theta given x: computed and written block by block.
@@ -152,8 +172,13 @@ void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, Wo
   require_pairs(files, x_file, posterior);
   const data::ParameterRows theta(files.theta, posterior.shape(), posterior.theta_names());
   const data::Observations x = read_x(files, x_file, theta, posterior);
-  warn_of_other_target(files.theta);
-  const StreamedPoints points{theta, files.theta, x.x, x.rows};
+  std::optional<Normaliser> normaliser;
+  if (files.prior.asked()) {
+    normaliser.emplace(posterior, files.prior, x.x, options, divergence.seed);
+    for (const auto& [key, value] : normaliser->description()) work.add(key, value);
+  }
+  warn_of_other_target(files.theta, normaliser ? normaliser->target() : "");
+  StreamedPoints points{theta, files.theta, x.x, x.rows};
   const std::string checksum = survey(points, posterior);
   check_observations(posterior, x.x, {0, x.rows}, x_file, files.strict);
   work.add("theta", checksum);
@@ -162,6 +187,21 @@ void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, Wo
   origin.draws = theta.draws();
   KeptWork kept(posterior, files.output.path, files.output.force, work);
   const std::string state = kept.state(sample::LogProbWriter::has_begun(files.output.path));
+  std::vector<Normalisation> constants;
+  std::optional<OtherDensities> other;
+  if (normaliser) {
+    kept.run([&] { constants = normalisations(*normaliser, state, files.normalising); });
+    outcome.observations = x.rows;
+    outcome.weak = normaliser->finish(constants);
+    try {
+      normaliser->refuse_where_none(constants);
+    } catch (const core::UserError&) {
+      kept.finish();  // the next try would only repeat it
+      throw;
+    }
+    origin.other_prior = other_prior_origin(*normaliser, constants);
+    points.other = &other.emplace(OtherDensities{normaliser->change().ratio(), constants});
+  }
   std::unique_ptr<sample::LogProbWriter> writer;
   if (!files.output.path.empty())
     writer = std::make_unique<sample::LogProbWriter>(
@@ -176,6 +216,18 @@ void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, Wo
 }
 
 }  // namespace
+
+sample::OtherPriorOrigin other_prior_origin(const Normaliser& normaliser,
+                                            std::span<const Normalisation> rows) {
+  sample::OtherPriorOrigin origin{
+      normaliser.target(), normaliser.change().text(), normaliser.asked().draws, {}, {}, {}};
+  for (const Normalisation& row : rows) {
+    origin.log_z.push_back(row.log_z);
+    origin.log_z_se.push_back(row.error);
+    origin.effective.push_back(row.effective);
+  }
+  return origin;
+}
 
 sample::DensityOrigin density_origin(const sample::Posterior& posterior,
                                      const sample::SamplingOptions& options) {
@@ -223,9 +275,10 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     outcome.found.values.clear();
   };
   if (const std::string file = file_of_answers(files); !file.empty()) {
+    refuse_other_prior(files);
     const Answers answers = load_answers(file, posterior);
     check_filled(answers.values, answers.rows * answers.draws, file);
-    warn_of_other_target(file);
+    warn_of_other_target(file, "");
     work.add("values", std::span(answers.values));
     for (const sample::GivenMask& mask : answers.masks) work.add("given", mask_text(mask));
     origin.draws = answers.draws;
@@ -233,6 +286,7 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
   } else if (files.values.empty()) {
     log_prob_of_pairs(posterior, files, work, divergence, options, progress, outcome, origin);
   } else {
+    refuse_other_prior(files);
     const Points points = read_values(files, posterior);
     if (points.draws > 0) check_filled(points.values, points.rows, files.values);
     check_observations(posterior, points.values, {0, points.rows}, files.values, files.strict);

@@ -100,6 +100,7 @@ PriorChange::PriorChange(sample::Posterior& posterior, std::string file, std::sp
   } catch (const core::UserError& problem) {
     throw core::UserError(file_ + ": " + problem.what());
   }
+  ratio_.emplace(training_, *prior_);
   config::Writer writer;
   writer.add(data::prior_table(), section);
   text_ = writer.text();
@@ -118,20 +119,14 @@ PriorChange::PriorChange(sample::Posterior& posterior, std::string file, std::sp
                             outside_text(training_, draws, posterior.theta_names());
   if (share > most_outside)
     throw core::UserError(where + "; give a prior within it, or simulate and train with a wider one");
-  core::log::warning(where + ": samples have none of it");
-}
-
-double PriorChange::log_ratio(std::span<const double> theta) const {
-  const double ratio = prior_->log_prob(theta) - training_.log_prob(theta);
-  // Nothing was learnt outside the training prior, and an end with an infinite density has no probability.
-  return std::isfinite(ratio) ? ratio : -infinity;
+  core::log::warning(where + ": the posterior has none of it");
 }
 
 std::vector<double> PriorChange::log_weights(std::span<const double> theta, int64_t) {
   const auto size = static_cast<size_t>(prior_->dim());
   std::vector<double> found;
   for (size_t first = 0; first < theta.size(); first += size)
-    found.push_back(log_ratio(theta.subspan(first, size)));
+    found.push_back(ratio_->log_ratio(theta.subspan(first, size)));
   return found;
 }
 
@@ -147,7 +142,7 @@ WeightedPoints PriorChange::other_points(int64_t row, int64_t count, std::span<c
   if (x_.empty() || draws.empty()) return {};
   core::log::info_once("few of the model's draws lie in the prior of " + file_ +
                        ", so draws of that prior are weighed by the model's density, " +
-                       std::to_string(count) + " for each such row, which takes longer (--pool has fewer)");
+                       std::to_string(count) + " for each such row, which takes longer");
   WeightedPoints points;
   points.theta.resize(static_cast<size_t>(count) * size);
   for (int64_t i = 0; i < count; ++i)

@@ -1,7 +1,9 @@
-// Samples under another prior than the one that theta of the training rows was drawn from.
+// Samples, densities and modes under another prior than the one that theta of the training rows was drawn
+// from.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "data/prior/prior.hpp"
 #include "experiment/weighing.hpp"
 #include "sample/posterior.hpp"
+#include "sample/prior_ratio.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -31,11 +34,14 @@ class PriorChange final : public Weigher {
   PriorChange(sample::Posterior& posterior, std::string file, std::span<const double> x,
               const sample::SamplingOptions& sampling);
 
-  /// log p'(theta) - log p(theta), theta [theta_dim * channels] in the data's units; -infinity outside p'
-  /// or p, and where one of them is infinite.
-  double log_ratio(std::span<const double> theta) const;
+  /// p' beside p.
+  const sample::PriorRatio& ratio() const { return *ratio_; }
+  /// The section `prior` of p', in YAML.
+  const std::string& text() const { return text_; }
 
+  /// log p' - log p, to the last term.
   std::vector<double> log_weights(std::span<const double> theta, int64_t row) override;
+  /// The mean of their weights p(theta | x) / p(theta) is, but for chance, that of the draws' weights.
   /// None where most of the posterior under p' lies where p(theta | x) has less than about a hundredth of its
   /// mass: a network knows nothing of its density there.
   WeightedPoints other_points(int64_t row, int64_t count, std::span<const double> draws,
@@ -54,7 +60,8 @@ class PriorChange final : public Weigher {
   sample::SamplingOptions densities_;
   std::string file_;
   std::unique_ptr<data::Prior> prior_;
-  std::string text_;  ///< the section `prior` of the samples, in YAML
+  std::optional<sample::PriorRatio> ratio_;
+  std::string text_;
 };
 
 }  // namespace fluxsbi::experiment

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "io/atomic_file.hpp"
 #include "sample/chunk_journal.hpp"
 #include "sample/density/density_stream.hpp"
+#include "sample/files/exact_numbers.hpp"
 
 namespace fluxsbi::experiment {
 
@@ -76,14 +78,39 @@ class Streaming {
     for (int64_t i = 0; i < count; ++i) {
       const auto point =
           std::span(theta).subspan(static_cast<size_t>(i * theta_size_), static_cast<size_t>(theta_size_));
-      const int64_t row = points_.x_rows == 1 ? 0 : (first + i) / std::max<int64_t>(draws_, 1);
-      observations.push_back(lacks_number(point) ? -1 : row);
+      observations.push_back(lacks_number(point) ? -1 : row_of(first + i));
     }
     stream.add(theta, observations);
   }
 
+  // The observation of point `i`.
+  int64_t row_of(int64_t i) const { return points_.x_rows == 1 ? 0 : i / std::max<int64_t>(draws_, 1); }
+
+  // Densities of the points that follow those taken become those under the other prior.
+  void change_prior(sample::LogProbs& some) const {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const int64_t count = std::ssize(some.values);
+    std::vector<double> theta(static_cast<size_t>(count * theta_size_));
+    points_.theta.read(taken_, count, theta);
+    for (int64_t i = 0; i < count; ++i) {
+      const auto point =
+          std::span(theta).subspan(static_cast<size_t>(i * theta_size_), static_cast<size_t>(theta_size_));
+      double& value = some.values[static_cast<size_t>(i)];
+      if (lacks_number(point) || value == -infinity) continue;
+      const double ratio = points_.other->ratio.log_ratio(point);
+      if (ratio == -infinity) {
+        ++some.outside;
+        value = -infinity;
+        if (!some.standard_errors.empty()) some.standard_errors[static_cast<size_t>(i)] = 0;
+      } else {
+        value += ratio - points_.other->rows[static_cast<size_t>(row_of(taken_ + i))].log_z;
+      }
+    }
+  }
+
   void keep(sample::DensityStream& stream) {
-    const sample::LogProbs some = stream.take();
+    sample::LogProbs some = stream.take();
+    if (points_.other) change_prior(some);
     found_.outside += some.outside;
     found_.evaluations = std::max(found_.evaluations, some.evaluations);
     taken_ += std::ssize(some.values);
@@ -96,10 +123,11 @@ class Streaming {
     if (some.values.empty()) return;
     writer_->append(some);
     if (!kept_.journal()) return;
-    const nlohmann::json state{{"points", taken_},
-                               {"outside", found_.outside},
-                               {"densities", stream.state()},
-                               {"writer", writer_->state()}};
+    nlohmann::json state{{"points", taken_},
+                         {"outside", found_.outside},
+                         {"densities", stream.state()},
+                         {"writer", writer_->state()}};
+    if (points_.other) state["normalisations"] = sample::exact_bits(numbers_of(points_.other->rows));
     // The journal may ask for it after this object has gone.
     kept_.journal()->checkpoint(state.dump(), [writer = writer_] { writer->sync(); });
   }

@@ -7,8 +7,15 @@
 
 #include "data/files/parameters.hpp"
 #include "experiment/densities.hpp"
+#include "experiment/normalisation.hpp"
 
 namespace fluxsbi::experiment {
+
+/// What densities become under another prior.
+struct OtherDensities {
+  const sample::PriorRatio& ratio;
+  std::span<const Normalisation> rows;  ///< of the observations
+};
 
 /// Points of theta, of which a file gives as many rows as are wanted, and what each is given.
 struct StreamedPoints {
@@ -16,6 +23,7 @@ struct StreamedPoints {
   std::string file;           ///< of theta, for messages
   std::span<const double> x;  ///< [x_rows, x_size]: of each row of theta (of its draws), or one of all
   int64_t x_rows = 0;
+  const OtherDensities* other = nullptr;  ///< null: the training prior stays
 };
 
 /// Reads all points once. Returns a line for a description of the work that tells them from others. Warns of

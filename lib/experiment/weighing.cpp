@@ -18,7 +18,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double trusted_shape = 0.7;       // of the largest weights (importance.hpp)
 constexpr size_t most_rows_of_choice = 10;  // of which a warning speaks
 
 // The states of a chain at the ends of `count` equal parts of it.
@@ -45,13 +44,13 @@ bool WeightedChoice::enough(const sample::WeightQuality& quality) const {
   return quality.effective >= static_cast<double>(options_.least_effective);
 }
 
-void WeightedChoice::Rows::add(int64_t row, double value) {
+void NamedRows::add(int64_t row, double value) {
   ++count;
   if (first.size() < most_rows_of_choice)
     first.push_back("row " + std::to_string(row) + " (" + core::brief_text(value) + ")");
 }
 
-std::string WeightedChoice::Rows::text() const {
+std::string NamedRows::text() const {
   const size_t others = static_cast<size_t>(count) - first.size();
   return core::join(first) + (others > 0 ? " " + core::and_more(others) : "");
 }
@@ -183,7 +182,7 @@ void WeightedChoice::restore(const std::string& state) {
   acceptance_ = worth.at(3);
   const auto rows_of = [&](const char* name) {
     const json& of_kind = kept.at(name);
-    return Rows{of_kind.at(0).get<int64_t>(), of_kind.at(1).get<std::vector<std::string>>()};
+    return NamedRows{of_kind.at(0).get<int64_t>(), of_kind.at(1).get<std::vector<std::string>>()};
   };
   few_ = rows_of("few");
   heavy_ = rows_of("heavy");

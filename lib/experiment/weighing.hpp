@@ -23,6 +23,18 @@ struct WeighingOptions {
 /// log-densities are exact to about a hundredth.
 sample::SamplingOptions accurate_densities(sample::SamplingOptions sampling);
 
+/// The shape of the largest weights (importance.hpp) above which the mean of all cannot be trusted.
+constexpr double trusted_shape = 0.7;
+
+/// Rows of one kind of trouble, for messages: the first ones, and how many there are.
+struct NamedRows {
+  int64_t count = 0;
+  std::vector<std::string> first;
+
+  void add(int64_t row, double value);
+  std::string text() const;  ///< "row 3 (12.5), row 4 (7)"
+};
+
 /// Points theta [n, theta_size] with the logarithms of their weights [n].
 struct WeightedPoints {
   std::vector<double> theta, log_weights;
@@ -82,15 +94,6 @@ class WeightedChoice {
   void restore(const std::string& state);
 
  private:
-  // Rows of one kind of trouble: the first ones, and how many there are.
-  struct Rows {
-    int64_t count = 0;
-    std::vector<std::string> first;
-
-    void add(int64_t row, double value);
-    std::string text() const;
-  };
-
   /// The points that a row is chosen from.
   struct Candidates {
     std::span<const double> theta;    ///< [n, theta_size]
@@ -109,8 +112,8 @@ class WeightedChoice {
   int64_t rows_ = 0, weighed_ = 0;
   double sum_ = 0, least_ = 0;         ///< of the rows' effective draws
   double shape_ = 0, acceptance_ = 0;  ///< the rows' largest Pareto shape, and the sum of their acceptances
-  Rows few_, heavy_;                   ///< rows that were given up, and rows of large weights
-  Rows elsewhere_;                     ///< rows of the weigher's other points
+  NamedRows few_, heavy_;              ///< rows that were given up, and rows of large weights
+  NamedRows elsewhere_;                ///< rows of the weigher's other points
 };
 
 }  // namespace fluxsbi::experiment

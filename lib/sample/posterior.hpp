@@ -136,6 +136,11 @@ class Posterior {
   void find_modes_by_group(std::span<const double> x, int64_t rows, int64_t first, uint64_t seed,
                            const ModeOptions& modes, const SamplingOptions& options, const TakeModes& take);
 
+  /// The modes under another prior, from `samples` of the rows, which the new prior need not have; log_prob
+  /// is as of sample::find_modes.
+  Modes find_modes_under(const PriorRatio& ratio, std::span<const double> x, int64_t rows,
+                         const Samples& samples, const ModeOptions& modes, const SamplingOptions& options);
+
   /// From here on finished chunks of sample, sample_given, log_prob, log_prob_given and find_modes are taken
   /// from and kept in this journal, which was opened for the calls that follow and no others; null: none.
   void keep_in(std::shared_ptr<ChunkJournal> journal);

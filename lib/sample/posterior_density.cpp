@@ -275,6 +275,20 @@ void Posterior::find_modes_by_group(std::span<const double> x, int64_t rows, int
   }
 }
 
+Modes Posterior::find_modes_under(const PriorRatio& ratio, std::span<const double> x, int64_t rows,
+                                  const Samples& samples, const ModeOptions& modes,
+                                  const SamplingOptions& options) {
+  if (Posterior* other = teacher_for("modes"))
+    return other->find_modes_under(ratio, x, rows, samples, modes, options);
+  front().check_observations(x, rows);
+  front().require_density(x);
+  Modes found;
+  with_sources(x, rows, [&](std::span<const Source* const> sources) {
+    found = sample::find_modes(sources, samples, modes, options, density_memory(options), &ratio);
+  });
+  return found;
+}
+
 DensityMemory Posterior::density_memory(const SamplingOptions& options) const {
   const Parts& parts = front();
   const double bytes = bytes_per_pull_back(parts.engine->parameters(), parts.seen);

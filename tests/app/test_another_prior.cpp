@@ -181,7 +181,7 @@ TEST_CASE("a prior that cannot be changed to is refused before any work", "[app]
   refuses({"sample", posterior.at("run"), "--watch", "-", "-n", "5", "--prior", posterior.at("half.yaml")},
           "--prior and --watch exclude each other");
   io::write_text(posterior.at("near.yaml"), "prior: {kind: normal, mean: [0, 0], scale: [0.34, 0.34]}\n");
-  CHECK(holds(succeed(posterior.sampling("near.yaml", {"-o", out})), "samples have none of it"));
+  CHECK(holds(succeed(posterior.sampling("near.yaml", {"-o", out})), "the posterior has none of it"));
 }
 
 TEST_CASE("a model that does not know its prior says so", "[app][prior]") {

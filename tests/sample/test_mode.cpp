@@ -1,12 +1,16 @@
 // Posterior modes of densities that are known.
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include <ATen/Functions.h>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/generators/catch_generators_range.hpp>
 
+#include "core/philox.hpp"
+#include "data/prior/parts.hpp"
 #include "sample/density/mode.hpp"
 #include "sample/exact_source.hpp"
 #include "support/catch.hpp"
@@ -24,9 +28,34 @@ sample::Samples draw_from(const ExactSource& exact, int64_t rows, int64_t draws)
 }
 
 sample::Modes modes_of(const sample::Source& source, const sample::Samples& samples,
-                       const sample::ModeOptions& modes) {
+                       const sample::ModeOptions& modes, const sample::PriorRatio* ratio = nullptr) {
   const sample::Source* const one = &source;
-  return sample::find_modes(std::span(&one, 1), samples, modes, {}, mode_memory);
+  return sample::find_modes(std::span(&one, 1), samples, modes, {}, mode_memory, ratio);
+}
+
+std::unique_ptr<data::Prior> normal_with(std::vector<double> mean, std::vector<double> scale) {
+  return data::make_prior({data::PriorKind::normal, {}, {}, std::move(mean), std::move(scale)}, 2);
+}
+
+// Two correlated components in place of the kinds that a section has for all parameters.
+std::unique_ptr<data::Prior> correlated_prior(std::vector<double> mean, double variance, double correlation) {
+  const data::PriorPart part{
+      "multivariate_normal",
+      {"a", "b"},
+      {{"mean", std::move(mean)},
+       {"covariance", {variance, correlation * variance, correlation * variance, variance}}}};
+  return data::make_part(part);
+}
+
+// The mode of N(q_mean, C) N(mean, S) / N(training_mean, diagonal of training_scale^2).
+at::Tensor product_mode(const at::Tensor& q_mean, const at::Tensor& covariance, const at::Tensor& mean,
+                        const at::Tensor& other_covariance, const at::Tensor& training_mean,
+                        const at::Tensor& training_scale) {
+  const at::Tensor of_q = at::inverse(covariance), of_other = at::inverse(other_covariance),
+                   of_training = at::diag(training_scale.square().reciprocal());
+  return at::matmul(
+      at::inverse(of_q + of_other - of_training),
+      at::matmul(of_q, q_mean) + at::matmul(of_other, mean) - at::matmul(of_training, training_mean));
 }
 
 }  // namespace
@@ -104,4 +133,67 @@ TEST_CASE("a row without a sample has no mode", "[sample][mode]") {
   CHECK(std::isnan(found.theta[0]));
   CHECK(std::isnan(found.log_prob[0]));
   CHECK(std::isfinite(found.log_prob[1]));
+}
+
+TEST_CASE("under another normal prior the mode of a Gaussian is the one of the product in closed form",
+          "[sample][mode][prior]") {
+  const Gaussian data;
+  const std::string name = GENERATE("flow", "edm", "score_ve");
+  const double scale = GENERATE(1.0, 0.2, 0.01), correlation = GENERATE(0.0, 0.95);
+  CAPTURE(name, scale, correlation);
+  ExactSource exact(name, [&](const method::Path& path) { return data.network(path); });
+  exact.units = {{10, -4}, {2, 0.5}};
+  const auto training = normal_with({10.5, -4.2}, {5, 1.5});
+  // Half a width of the posterior from its mean, and `scale` as wide as it is in the first component.
+  const std::vector<double> mean{10.2, -3.9};
+  const auto other = correlated_prior(mean, scale * scale, correlation);
+  const sample::PriorRatio ratio(*training, *other);  // a source has no prior that bounds nothing
+  sample::Samples samples = draw_from(exact, 1, 4);
+  core::Philox random(5, core::Purpose::test);
+  for (size_t i = 0; i < samples.values.size(); i += 2)
+    other->sample(random, std::span(samples.values).subspan(i, 2));
+  const auto found = modes_of(exact.source, samples, {4, 4}, &ratio);
+
+  const at::Tensor units = at::tensor(std::vector<double>{2, 0.5}, at::kDouble), turn = at::diag(units);
+  const at::Tensor shape =
+      at::tensor(std::vector<double>{1, correlation, correlation, 1}, at::kDouble).view({2, 2});
+  const at::Tensor expected = product_mode(
+      at::tensor(std::vector<double>{10, -4}, at::kDouble) + units * at::tensor(data.mean, at::kDouble),
+      at::matmul(at::matmul(turn, data.covariance()), turn), at::tensor(mean, at::kDouble),
+      shape * scale * scale, at::tensor(std::vector<double>{10.5, -4.2}, at::kDouble),
+      at::tensor(std::vector<double>{5, 1.5}, at::kDouble));
+  // Four samples alone are ten times as far off.
+  for (int64_t i = 0; i < 2; ++i) {
+    CHECK(std::abs(found.theta[static_cast<size_t>(i)] - expected[i].item<double>()) <
+          0.01 * exact.units.scale[static_cast<size_t>(i)] * std::min(1.0, 2 * scale));
+  }
+  const double there = exact.log_prob(found.theta).values[0] + ratio.log_ratio(found.theta);
+  CHECK(std::abs(there - found.log_prob[0]) < 1e-4);
+}
+
+TEST_CASE("a mode beyond the support of another prior ends at its edge", "[sample][mode][prior]") {
+  const Gaussian data;
+  ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  const auto training = data::make_prior({data::PriorKind::box, {-5, -5}, {5, 5}, {}, {}}, 2);
+  const auto other = data::make_prior({data::PriorKind::box, {-5, -5}, {0.1, 5}, {}, {}}, 2);
+  exact.source.prior = training.get();
+  const sample::PriorRatio ratio(*training, *other);
+  const auto found = modes_of(exact.source, draw_from(exact, 1, 200), {200, 10}, &ratio);
+  CHECK(found.theta[0] <= 0.1F);
+  CHECK(found.theta[0] > 0.05F);
+  CHECK(found.climbed == 1);
+  // The new box has 5.1 of the 10 units of the old one.
+  CHECK(std::abs(exact.log_prob(found.theta).values[0] + std::log(10 / 5.1) - found.log_prob[0]) < 1e-4);
+}
+
+TEST_CASE("samples outside another prior start no ascent", "[sample][mode][prior]") {
+  const Gaussian data;
+  ExactSource exact("flow", [&](const method::Path& path) { return data.network(path); });
+  const auto training = data::make_prior({data::PriorKind::box, {-50, -50}, {50, 50}, {}, {}}, 2);
+  const auto other = data::make_prior({data::PriorKind::box, {40, 40}, {41, 41}, {}, {}}, 2);
+  exact.source.prior = training.get();
+  const sample::PriorRatio ratio(*training, *other);
+  const auto found = modes_of(exact.source, draw_from(exact, 1, 20), {20, 5}, &ratio);
+  CHECK(std::isnan(found.theta[0]));
+  CHECK(std::isnan(found.log_prob[0]));
 }

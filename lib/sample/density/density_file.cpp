@@ -37,8 +37,23 @@ io::Array meta_of(const DensityOrigin& origin) {
     meta["rtol"] = origin.rtol;
   }
   if (!origin.divergence.exact) meta["probes"] = origin.divergence.probes;
+  if (origin.other_prior) {
+    meta["target"] = origin.other_prior->target;
+    meta["prior"] = origin.other_prior->prior;
+    meta["draws"] = origin.other_prior->draws;
+  }
   return text_array(meta.dump());
 }
+
+// What is told of each observation under another prior.
+std::vector<std::pair<std::string, std::span<const double>>> constants_of(const DensityOrigin& origin) {
+  if (!origin.other_prior) return {};
+  const OtherPriorOrigin& other = *origin.other_prior;
+  return {{"log_z", other.log_z}, {"log_z_se", other.log_z_se}, {"effective", other.effective}};
+}
+
+const io::AxisNames constant_axes{
+    {"log_z", {"observation"}}, {"log_z_se", {"observation"}}, {"effective", {"observation"}}};
 
 // Columns [rows] side by side.
 io::Array table_of(const std::vector<std::vector<double>>& columns) {
@@ -75,9 +90,9 @@ LogProbWriter::LogProbWriter(const std::string& path, int64_t points, DensityOri
     }
     std::vector<std::string> axes{"observation"};
     if (origin_.draws > 0) axes.emplace_back("draw");
-    stream_ = std::make_unique<io::ArrayStream>(
-        file_, arrays(), io::AxisNames{{"log_prob", axes}, {"log_prob_se", axes}, {"meta", {"byte"}}},
-        std::move(progress));
+    io::AxisNames names{{"log_prob", axes}, {"log_prob_se", axes}, {"meta", {"byte"}}};
+    names.insert(constant_axes.begin(), constant_axes.end());
+    stream_ = std::make_unique<io::ArrayStream>(file_, arrays(), names, std::move(progress));
   }
   if (!state.empty()) file_.keep();
   if (state.empty() && text_) {
@@ -103,6 +118,8 @@ std::vector<io::ArrayInfo> LogProbWriter::arrays() const {
   std::vector<io::ArrayInfo> all{{"log_prob", io::DType::f64, shape}};
   if (alone_) return all;
   if (errors()) all.push_back({"log_prob_se", io::DType::f64, shape});
+  for (const auto& [name, values] : constants_of(origin_))
+    all.push_back({name, io::DType::f64, {std::ssize(values)}});
   all.push_back({"meta", io::DType::u8, meta_of(origin_).shape});
   return all;
 }
@@ -137,7 +154,12 @@ void LogProbWriter::sync() {
 
 void LogProbWriter::commit() {
   if (stream_) {
-    if (!alone_) stream_->append(stream_->arrays().size() - 1, meta_of(origin_).bytes);
+    if (!alone_) {
+      const auto constants = constants_of(origin_);
+      size_t place = stream_->arrays().size() - 1 - constants.size();
+      for (const auto& [name, values] : constants) stream_->append(place++, std::as_bytes(values));
+      stream_->append(place, meta_of(origin_).bytes);
+    }
     stream_->finish();
   }
   file_.commit();
@@ -164,11 +186,15 @@ void save_modes(const std::string& path, const Modes& modes, int64_t channels, c
   io::Arrays arrays{{"map", data::array_of(modes.theta, shape, wide)}};
   if (extension != ".npy") {
     arrays.emplace("log_prob", io::Array::from(modes.log_prob, {rows}));
+    for (const auto& [name, values] : constants_of(origin))
+      arrays.emplace(name, io::Array::from(values, {std::ssize(values)}));
     arrays.emplace("meta", meta_of(origin));
   }
   std::vector<std::string> axes{"observation", "parameter"};
   if (channels > 1) axes.emplace_back("channel");
-  io::save_arrays_with_axes(path, arrays, {{"map", axes}, {"log_prob", {"observation"}}, {"meta", {"byte"}}});
+  io::AxisNames names{{"map", axes}, {"log_prob", {"observation"}}, {"meta", {"byte"}}};
+  names.insert(constant_axes.begin(), constant_axes.end());
+  io::save_arrays_with_axes(path, arrays, names);
 }
 
 }  // namespace fluxsbi::sample

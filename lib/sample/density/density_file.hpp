@@ -5,14 +5,19 @@
 //   log_prob_se  float64 of the same shape, the standard error over probes
 //   map          [rows, theta_dim] (a last axis of channels where there are several): modes, float32 or,
 //                where that is too coarse for the samples from which they were found, float64
+//   log_z, log_z_se, effective   float64 [observations], under another prior: the logarithm of the constant
+//                by which the density integrates to 1, its standard error, and how many equal draws those are
+//                worth that tell it; where these are too few the others are NaN, log_prob, too
 //   meta         uint8 [bytes], JSON in UTF-8: model, seed, version, theta_names, x_names and how the
-//                densities were computed
+//                densities were computed; under another prior `target`, as in files of samples, `prior`, the
+//                section in YAML, and `draws` for each observation
 // .csv holds the columns log_prob and log_prob_se, or the modes under theta's names and log_prob; .npy holds
 // only log_prob, or only the modes.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +28,14 @@
 #include "sample/files/number_type.hpp"
 
 namespace fluxsbi::sample {
+
+/// The prior of densities that are not of the training prior, and the constants of their observations.
+struct OtherPriorOrigin {
+  std::string target;                              ///< "the posterior under the prior of other.yaml"
+  std::string prior;                               ///< its section, in YAML
+  int64_t draws = 0;                               ///< of each observation
+  std::vector<double> log_z, log_z_se, effective;  ///< [observations]
+};
 
 /// Where log-densities come from.
 struct DensityOrigin {
@@ -35,6 +48,7 @@ struct DensityOrigin {
   uint64_t seed = 0;               ///< of the probes, or of the modes' samples
   std::vector<std::string> given;  ///< the tokens that were given; theta given x: x's
   std::vector<std::string> theta_names, x_names;
+  std::optional<OtherPriorOrigin> other_prior = {};
 };
 
 /// The extensions that these files may have.

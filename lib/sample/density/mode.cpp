@@ -13,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/stop.hpp"
 #include "sample/chunk_queue.hpp"
+#include "sample/density/ascent_step.hpp"
 #include "sample/files/number_type.hpp"
 #include "sample/mixture.hpp"
 #include "sample/solver/equation.hpp"
@@ -20,6 +21,8 @@
 namespace fluxsbi::sample {
 
 namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Noise levels of standardised data. From posteriors nearly as wide as the prior to 50 times sharper ones: a
 // step closes the share level^2 / (level^2 + width^2) of the way to the mode of a Gaussian of that width.
@@ -31,7 +34,6 @@ constexpr int steps_a_level = 25;
 constexpr const char* first_rule = "midpoint";
 constexpr int64_t first_steps = 12, promising = 4;
 constexpr double ranking_tolerance = 1e-3;
-constexpr int bisections = 30;  // of a step that leaves the support: beyond what a mode is known to
 
 // Points of some observations.
 struct Points {
@@ -43,18 +45,27 @@ struct Points {
 
 class Ascent {
  public:
-  Ascent(std::span<const Source* const> sources, const SamplingOptions& options, const DensityMemory& memory)
-      : sources_(sources), source_(*sources.front()), options_(options), memory_(memory) {
+  Ascent(std::span<const Source* const> sources, const SamplingOptions& options, const DensityMemory& memory,
+         const PriorRatio* ratio)
+      : sources_(sources),
+        source_(*sources.front()),
+        ratio_(ratio),
+        step_(source_, ratio),
+        options_(options),
+        memory_(memory) {
     for (const Source* source : sources) paths_.push_back(source->method->path());
     options_.solver = "auto";
     options_.steps.reset();
   }
 
-  // The filled samples, the best `top` of each row.
+  // The filled samples that the prior allows, the best `top` of each row.
   Points starts(const Samples& samples, int64_t top) const {
     Points all;
     for (int64_t item = 0; item < samples.rows * samples.draws; ++item) {
-      if (samples.filled[static_cast<size_t>(item)]) add(all, item / samples.draws, samples, item);
+      const auto first = static_cast<size_t>(item) * kept();
+      if (samples.filled[static_cast<size_t>(item)] &&
+          log_ratio(std::span(samples.values).subspan(first, kept())) > -infinity)
+        add(all, item / samples.draws, samples, item);
     }
     SamplingOptions quick = options_;
     quick.solver = first_rule;
@@ -162,14 +173,20 @@ class Ascent {
       points.log_prob[i] = members == 1
                                ? logs.front()
                                : log_mean(logs, std::span(points.shares).subspan(i * members, members));
+      points.log_prob[i] += log_ratio(std::span(points.values).subspan(i * size(), size()));
     }
+  }
+
+  // Of the priors at a point, whose first numbers are theta; 0 where it keeps its prior.
+  double log_ratio(std::span<const double> value) const {
+    return ratio_ ? ratio_->log_ratio(value.first(static_cast<size_t>(ratio_->other().dim()))) : 0;
   }
 
   std::vector<double> densities(const Source& source, const Points& points,
                                 const SamplingOptions& how) const {
     auto found = log_prob(source, points.values, points.rows, {}, how, memory_).values;
     for (double& value : found) {
-      if (std::isnan(value)) value = -std::numeric_limits<double>::infinity();
+      if (std::isnan(value)) value = -infinity;
     }
     return found;
   }
@@ -202,7 +219,7 @@ class Ascent {
     }
     for (int step = 0; step < steps_a_level; ++step) {
       core::interruption_point();
-      advance(values, step_of_all(equations, device, level, rows, values, shares));
+      step_.take(values, rows, step_of_all(equations, device, level, rows, values, shares), level);
     }
   }
 
@@ -242,38 +259,10 @@ class Ascent {
     return source.frame.values_of(next, rows);
   }
 
-  // Takes each inferred component to its new value, or towards it as far as the prior's support reaches.
-  void advance(std::span<double> values, std::span<const double> next) const {
-    for (size_t i = 0; i < values.size(); ++i) {
-      const size_t component = i % size();
-      if (component < kept() && std::isfinite(next[i]))
-        values[i] = reach(values.subspan(i - component, size()), component, next[i]);
-    }
-  }
-
-  // `target` where that lies in the prior's support beside the other values of the row, else the last
-  // supported value on the way there from the component's own.
-  double reach(std::span<const double> row, size_t component, double target) const {
-    const size_t dim = source_.prior ? static_cast<size_t>(source_.prior->dim()) : 0;
-    if (component >= dim) return target;
-    std::vector<double> theta(row.begin(), row.begin() + static_cast<std::ptrdiff_t>(dim));
-    std::vector<uint8_t> given(dim, 1);
-    given[component] = 0;
-    const auto supported = [&](double value) {
-      theta[component] = value;
-      return source_.prior->in_support(theta, given);
-    };
-    if (supported(target)) return target;
-    double inside = row[component];
-    for (int k = 0; k < bisections; ++k) {
-      const double middle = inside + (target - inside) / 2;
-      (supported(middle) ? inside : target) = middle;
-    }
-    return inside;
-  }
-
   const std::span<const Source* const> sources_;
   const Source& source_;  // the first, whose prior, question and shape are those of all
+  const PriorRatio* ratio_;
+  const AscentStep step_;
   SamplingOptions options_;
   const DensityMemory& memory_;
   std::vector<std::unique_ptr<method::Path>> paths_;
@@ -282,14 +271,14 @@ class Ascent {
 }  // namespace
 
 Modes find_modes(std::span<const Source* const> sources, const Samples& samples, const ModeOptions& modes,
-                 const SamplingOptions& options, const DensityMemory& memory) {
+                 const SamplingOptions& options, const DensityMemory& memory, const PriorRatio* ratio) {
   core::require(modes.draws >= 1 && modes.top >= 1, "a mode needs a sample and a start");
   const Source& source = *sources.front();
   const at::NoGradGuard no_gradient;
   const core::InterruptScope stops;
   const size_t kept = static_cast<size_t>(source.kept * source.channels),
                size = static_cast<size_t>(source.tokens * source.channels);
-  const Ascent ascent(sources, options, memory);
+  const Ascent ascent(sources, options, memory, ratio);
   Points starts = ascent.starts(samples, modes.top);
   Points points = starts;
   ascent.climb(points);

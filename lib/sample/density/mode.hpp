@@ -21,6 +21,7 @@
 
 #include "sample/density/log_prob.hpp"
 #include "sample/draw.hpp"
+#include "sample/prior_ratio.hpp"
 
 namespace fluxsbi::sample {
 
@@ -39,9 +40,11 @@ struct Modes {
 };
 
 /// The modes from `samples` of the sources' rows: one source, or those of an ensemble's members, which ask
-/// the same question of the same rows. Of `options` atol, rtol and max_evaluations count, for the
-/// log-densities, which dopri5 computes.
+/// the same question of the same rows. ratio: modes are those of the density times this ratio of priors, and
+/// log_prob is the logarithm of that product; null: of the density. Of `options` atol, rtol and
+/// max_evaluations count, for the log-densities, which dopri5 computes.
 Modes find_modes(std::span<const Source* const> sources, const Samples& samples, const ModeOptions& modes,
-                 const SamplingOptions& options, const DensityMemory& memory);
+                 const SamplingOptions& options, const DensityMemory& memory,
+                 const PriorRatio* ratio = nullptr);
 
 }  // namespace fluxsbi::sample

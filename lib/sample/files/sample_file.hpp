@@ -55,8 +55,13 @@ struct Question {
 /// Text as an array of bytes, uint8 [bytes].
 io::Array text_array(const std::string& text);
 
-/// Origin::target of a file of samples; "" for other files, and where nothing is said.
+/// Origin::target of a file of samples, and the same of a file of densities or modes; "" for other files, and
+/// where nothing is said.
 std::string target_of(const std::string& path);
+
+/// "lp.npz holds densities of the posterior under the prior of b.yaml, and s.npz samples of the model's own
+/// posterior", where both files say what they are of and these differ; else "".
+std::string other_target(const std::string& samples, const std::string& densities);
 
 /// The extensions that save_samples writes.
 const std::vector<std::string>& sample_extensions();
