@@ -88,6 +88,20 @@ TEST_CASE("a student draws nearly what its teacher draws from the same noise", "
   CHECK(holds(said, "2 network evaluations a sample"));
 }
 
+TEST_CASE("distill says what to expect of one or two evaluations, and what helps", "[app][distill]") {
+  const Taught taught(tiny_config(), {"--set", "training.nsteps=20"});
+  const auto said = [&](const std::string& evaluations) {
+    return succeed({"distill", taught.teacher, "-o", taught.file("student"), "--force", "--set",
+                    "training.nsteps=20", "--evaluations", evaluations});
+  };
+  for (const char* few : {"1", "2"}) {
+    const std::string text = said(few);
+    CHECK(holds(text, "draws stay farther from the teacher's than with 4"));
+    CHECK(holds(text, "training.nsteps=80 brings them nearer"));
+  }
+  CHECK(said("4").find("brings them nearer") == std::string::npos);
+}
+
 TEST_CASE("a distillation that was stopped and resumed is the one that was not", "[app][distill][resume]") {
   const Taught taught;
   succeed(taught.distil("whole"));
