@@ -215,12 +215,13 @@ def draw(options, scores):
                 for k, value in found.items():
                     panel.annotate(f"{speed[str(k)] / speed[str(OF_TEACHER)]:.2g}x", (k, value),
                                    textcoords="offset points",
-                                   xytext=(0, -13),
+                                   xytext=(-4, -14),
                                    ha="center",
                                    fontsize=8,
                                    color=look.color)
         panel.set_xscale("log")
         panel.set_xticks(columns, [str(k) for k in columns])
+        panel.set_xlim(0.7, 1.3 * OF_TEACHER)
         panel.minorticks_off()
         panel.set_title(task, fontsize=10)
     panels[0][0].set_ylim(0.45, 1.02)
