@@ -16,6 +16,7 @@
 #include "data/source/standardised_rows.hpp"
 #include "data/symmetry/symmetric_rows.hpp"
 #include "experiment/training_run.hpp"
+#include "model/embedding/embedded_network.hpp"
 #include "train/data_rows.hpp"
 #include "train/online_rows.hpp"
 
