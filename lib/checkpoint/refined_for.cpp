@@ -1,5 +1,8 @@
 #include "checkpoint/refined_for.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "config/rules.hpp"
 #include "config/value.hpp"
 #include "core/error.hpp"
@@ -9,6 +12,12 @@ namespace fluxsbi::checkpoint {
 namespace {
 
 constexpr const char* remark = "refined_for_x";
+
+// The same value, but for the digits of float32.
+bool same_value(double a, double b) {
+  constexpr double rounding = 1e-6;
+  return (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= rounding * std::max(std::abs(a), std::abs(b));
+}
 
 }  // namespace
 
@@ -26,6 +35,15 @@ std::vector<double> refined_for(const ModelFile& model) {
                           " is damaged: it does not hold " + std::to_string(model.shape.x_size()) +
                           " numbers");
   return x;
+}
+
+bool is_refined_for(std::span<const double> refined, std::span<const double> row) {
+  return refined.empty() || std::equal(row.begin(), row.end(), refined.begin(), refined.end(), same_value);
+}
+
+std::string loss_of_others() {
+  return "the model knows theta only where that observation's posterior lies, so the answer may lack most of "
+         "another's (docs/refine.md)";
 }
 
 }  // namespace fluxsbi::checkpoint

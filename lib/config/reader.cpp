@@ -1,6 +1,8 @@
 #include "config/reader.hpp"
 
 #include <algorithm>
+#include <set>
+#include <span>
 #include <sstream>
 
 #include "config/nested.hpp"
@@ -13,6 +15,17 @@ namespace {
 
 std::string path_of(const Section& section, const std::string& key) {
   return section.name.empty() || key.find('.') != std::string::npos ? key : section.name + "." + key;
+}
+
+// The path of an option called so in whatever section; "" where there is none or more than one.
+std::string elsewhere(std::span<const Section* const> sections, const std::string& key) {
+  std::set<std::string> paths;
+  for (const Section* section : sections) {
+    for (const Row& row : section->rows) {
+      if (row.key == key) paths.insert(path_of(*section, key));
+    }
+  }
+  return paths.size() == 1 ? *paths.begin() : "";
 }
 
 std::vector<std::string> split(const std::string& path) {
@@ -158,8 +171,18 @@ void Reader::report_unknown(const Value& map, const std::string& prefix) {
     }
     const Place& where = map.key_places[i];
     const std::string what = (prefix.empty() ? "unknown section " : "unknown key ") + core::quoted(path);
-    const std::string hint =
-        dotted ? "; write sections one inside the other, not joined by dots" : core::did_you_mean(key, known);
+    const std::string near = core::nearest_hint(key, known),
+                      place = near.empty() ? elsewhere(sections_, key) : "";
+    std::string hint;
+    if (dotted) {
+      hint = "; write sections one inside the other, not joined by dots";
+    } else if (key == "<<") {
+      hint = "; sections are not merged here: write the keys out";
+    } else if (!place.empty()) {
+      hint = " (did you mean " + core::quoted(place) + "?)";
+    } else {
+      hint = core::did_you_mean(key, known);
+    }
     problems_.push_back({where, where.text() + ": " + what + hint});
   }
 }

@@ -312,16 +312,19 @@ int64_t drop_not_finite(SampleSet& set) {
 
 SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wanted) {
   std::vector<int64_t> chosen;
+  // Columns without names are shown as theta_0, theta_1, ..., and keep these when they are chosen.
+  std::vector<std::string> names = set.columns;
+  for (int64_t j = std::ssize(names); j < set.dimensions; ++j) names.push_back("theta_" + std::to_string(j));
   for (const std::string& word : wanted) {
-    const auto named = std::find(set.columns.begin(), set.columns.end(), word);
+    const auto named = std::find(names.begin(), names.end(), word);
     const auto number = core::parse_whole_number(word);
-    if (named != set.columns.end()) {
-      chosen.push_back(named - set.columns.begin());
+    if (named != names.end()) {
+      chosen.push_back(named - names.begin());
     } else if (number && *number >= 0 && *number < set.dimensions) {
       chosen.push_back(*number);
     } else {
       throw core::UserError(set.name + ": --columns names " + core::quoted(word) +
-                            (set.columns.empty() ? "" : core::did_you_mean(word, set.columns)) +
+                            (set.columns.empty() ? "" : core::did_you_mean(word, names)) +
                             "; give names, or numbers from 0 to " + std::to_string(set.dimensions - 1));
     }
     if (std::count(chosen.begin(), chosen.end(), chosen.back()) > 1)
@@ -333,9 +336,7 @@ SampleSet with_columns(const SampleSet& set, const std::vector<std::string>& wan
     for (const int64_t column : chosen)
       picked.values.push_back(set.values[static_cast<size_t>(row * set.dimensions + column)]);
   }
-  for (const int64_t column : chosen) {
-    if (!set.columns.empty()) picked.columns.push_back(set.columns[static_cast<size_t>(column)]);
-  }
+  for (const int64_t column : chosen) picked.columns.push_back(names[static_cast<size_t>(column)]);
   return picked;
 }
 

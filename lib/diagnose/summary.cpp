@@ -23,9 +23,12 @@ double mean_of(std::span<const double> values) {
 
 double deviation_of(std::span<const double> values, double mean) {
   if (values.size() < 2) return 0;
-  double squares = 0;
-  for (const double value : values) squares += (value - mean) * (value - mean);
-  return std::sqrt(squares / static_cast<double>(values.size() - 1));
+  double largest = 0, squares = 0;
+  for (const double value : values) largest = std::max(largest, std::abs(value - mean));
+  if (largest == 0) return 0;
+  // In parts of the largest, whose squares neither vanish nor overflow.
+  for (const double value : values) squares += ((value - mean) / largest) * ((value - mean) / largest);
+  return largest * std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
 std::vector<double> column_of(const SampleSet& set, int64_t column) {

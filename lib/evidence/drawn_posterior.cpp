@@ -5,7 +5,6 @@
 #include "core/error.hpp"
 #include "core/text.hpp"
 #include "data/files/names.hpp"
-#include "data/look/reference.hpp"
 #include "evidence/gather.hpp"
 #include "evidence/observed.hpp"
 #include "report/run_folder.hpp"
@@ -31,8 +30,8 @@ report::PosteriorContent drawn_posterior(sample::Posterior& posterior, const Dra
                           ", but the model infers " + std::to_string(content.names.size()) +
                           "; give one for each: " + core::list_first(content.names));
   content.truth = request.truth;
-  for (const auto& unlike : data::unlike_training(posterior.reference(), content.x, content.x_names))
-    content.remarks.push_back(unlike.text + ". The network never saw such data, and its answer is a guess.");
+  content.remarks = report::observation_sentences(posterior.reference(), posterior.refined_for(), content.x,
+                                                  content.x_names);
   sample::Samples drawn =
       posterior.sample(content.x, 1, request.draws, request.seed, 0, posterior.sampling());
   if (const int64_t lost = drawn.unfilled(); lost > 0)

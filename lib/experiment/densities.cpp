@@ -18,6 +18,7 @@
 #include "data/files/names.hpp"
 #include "data/files/observations.hpp"
 #include "data/files/parameters.hpp"
+#include "experiment/density_check.hpp"
 #include "experiment/draw_densities.hpp"
 #include "experiment/observation_check.hpp"
 #include "experiment/streamed_densities.hpp"
@@ -163,6 +164,41 @@ std::vector<Normalisation> normalisations(Normaliser& normaliser, const std::str
   return normaliser.of_all(progress);
 }
 
+// Some of theta's points with the observation of each.
+sample::LogProbs log_prob_of_some(sample::Posterior& posterior, const data::ParameterRows& theta,
+                                  const data::Observations& x, const sample::DivergenceOptions& divergence,
+                                  const sample::SamplingOptions& options) {
+  std::vector<double> points, given;
+  std::vector<double> point(static_cast<size_t>(posterior.shape().theta_size()));
+  const int64_t size = posterior.shape().x_size();
+  for (const int64_t i : points_to_look_at(theta.rows())) {
+    theta.read(i, 1, point);
+    if (std::any_of(point.begin(), point.end(), [](double value) { return std::isnan(value); })) continue;
+    points.insert(points.end(), point.begin(), point.end());
+    const auto of_row = x.x.begin() + (x.rows == 1 ? 0 : i / std::max<int64_t>(theta.draws(), 1)) * size;
+    given.insert(given.end(), of_row, of_row + size);
+  }
+  const auto count = std::ssize(points) / std::ssize(point);
+  return count == 0 ? sample::LogProbs{}
+                    : posterior.log_prob(points, count, given, count, divergence, options);
+}
+
+// Some of the points of a joint model, all of which were asked the same question.
+sample::LogProbs log_prob_of_some(sample::Posterior& posterior, const std::vector<double>& values,
+                                  int64_t rows, const sample::GivenMask& mask,
+                                  const sample::DivergenceOptions& divergence,
+                                  const sample::SamplingOptions& options) {
+  std::vector<double> some;
+  const int64_t size = std::ssize(values) / std::max<int64_t>(rows, 1);
+  for (const int64_t i : points_to_look_at(rows)) {
+    const auto point = values.begin() + i * size;
+    if (std::none_of(point, point + size, [](double value) { return std::isnan(value); }))
+      some.insert(some.end(), point, point + size);
+  }
+  const int64_t count = std::ssize(some) / std::max<int64_t>(size, 1);
+  return count == 0 ? sample::LogProbs{} : posterior.log_prob_given(some, count, mask, divergence, options);
+}
+
 // Of theta given x: computed and written block by block.
 void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, WorkDescription work,
                        const sample::DivergenceOptions& divergence, const sample::SamplingOptions& options,
@@ -185,34 +221,39 @@ void log_prob_of_pairs(sample::Posterior& posterior, const PointFiles& files, Wo
   work.add("x", std::span(x.x));
   origin.given = posterior.x_names();
   origin.draws = theta.draws();
-  KeptWork kept(posterior, files.output.path, files.output.force, work);
-  const std::string state = kept.state(sample::LogProbWriter::has_begun(files.output.path));
-  std::vector<Normalisation> constants;
-  std::optional<OtherDensities> other;
-  if (normaliser) {
-    kept.run([&] { constants = normalisations(*normaliser, state, files.normalising); });
-    outcome.observations = x.rows;
-    outcome.weak = normaliser->finish(constants);
-    try {
-      normaliser->refuse_where_none(constants);
-    } catch (const core::UserError&) {
-      kept.finish();  // the next try would only repeat it
-      throw;
+  {
+    KeptWork kept(posterior, files.output.path, files.output.force, work);
+    const std::string state = kept.state(sample::LogProbWriter::has_begun(files.output.path));
+    std::vector<Normalisation> constants;
+    std::optional<OtherDensities> other;
+    if (normaliser) {
+      kept.run([&] { constants = normalisations(*normaliser, state, files.normalising); });
+      outcome.observations = x.rows;
+      outcome.weak = normaliser->finish(constants);
+      try {
+        normaliser->refuse_where_none(constants);
+      } catch (const core::UserError&) {
+        kept.finish();  // the next try would only repeat it
+        throw;
+      }
+      origin.other_prior = other_prior_origin(*normaliser, constants);
+      points.other = &other.emplace(OtherDensities{normaliser->change().ratio(), constants});
     }
-    origin.other_prior = other_prior_origin(*normaliser, constants);
-    points.other = &other.emplace(OtherDensities{normaliser->change().ratio(), constants});
+    std::unique_ptr<sample::LogProbWriter> writer;
+    if (!files.output.path.empty())
+      writer = std::make_unique<sample::LogProbWriter>(
+          files.output.path, theta.rows(), origin,
+          state.empty() ? "" : nlohmann::json::parse(state).at("writer").get<std::string>());
+    outcome.found = kept.run([&] {
+      return stream_densities(posterior, points, divergence, options, writer.get(), kept, state, progress);
+    });
+    outcome.points = theta.rows();
+    if (writer) writer->commit();
+    kept.finish();
   }
-  std::unique_ptr<sample::LogProbWriter> writer;
-  if (!files.output.path.empty())
-    writer = std::make_unique<sample::LogProbWriter>(
-        files.output.path, theta.rows(), origin,
-        state.empty() ? "" : nlohmann::json::parse(state).at("writer").get<std::string>());
-  outcome.found = kept.run([&] {
-    return stream_densities(posterior, points, divergence, options, writer.get(), kept, state, progress);
+  check_steps(outcome.found, options, [&](const sample::SamplingOptions& others) {
+    return log_prob_of_some(posterior, theta, x, divergence, others);
   });
-  outcome.points = theta.rows();
-  if (writer) writer->commit();
-  kept.finish();
 }
 
 }  // namespace
@@ -283,6 +324,13 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     for (const sample::GivenMask& mask : answers.masks) work.add("given", mask_text(mask));
     origin.draws = answers.draws;
     compute([&] { return densities_of_answers(posterior, answers, divergence, options, progress); });
+    // The first row's draws: other rows may have been asked other questions.
+    check_steps(outcome.found, options, [&](const sample::SamplingOptions& others) {
+      const auto first = answers.values.begin();
+      const auto size = std::ssize(answers.values) / std::max<int64_t>(answers.rows, 1);
+      return log_prob_of_some(posterior, {first, first + size}, answers.draws, answers.masks.front(),
+                              divergence, others);
+    });
   } else if (files.values.empty()) {
     log_prob_of_pairs(posterior, files, work, divergence, options, progress, outcome, origin);
   } else {
@@ -299,6 +347,9 @@ DensityOutcome log_prob_of_files(sample::Posterior& posterior, const PointFiles&
     work.add("given", core::join(origin.given));
     origin.draws = points.draws;
     compute([&] { return log_prob_of_values(posterior, points, mask, divergence, options, progress); });
+    check_steps(outcome.found, options, [&](const sample::SamplingOptions& others) {
+      return log_prob_of_some(posterior, points.values, points.rows, mask, divergence, others);
+    });
   }
   outcome.seconds = core::steady_seconds() - begin;
   return outcome;

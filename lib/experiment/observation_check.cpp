@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/refined_for.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/system.hpp"
@@ -35,19 +36,13 @@ std::vector<double> x_of(std::span<const double> values, int64_t rows, size_t si
   return x;
 }
 
-// The same value, but for the digits of float32.
-bool same_value(double a, double b) {
-  constexpr double rounding = 1e-6;
-  return (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= rounding * std::max(std::abs(a), std::abs(b));
-}
-
 // How many rows of x are not the observation that the model was refined for; the first one to `first`.
 int64_t count_others(std::span<const double> x, std::span<const double> refined_for, int64_t& first) {
   const size_t size = refined_for.size();
   int64_t others = 0;
   for (size_t row = 0; row < x.size() / size; ++row) {
     const auto values = x.subspan(row * size, size);
-    if (std::equal(values.begin(), values.end(), refined_for.begin(), same_value)) continue;
+    if (checkpoint::is_refined_for(refined_for, values)) continue;
     if (others++ == 0) first = static_cast<int64_t>(row);
   }
   return others;
@@ -59,13 +54,11 @@ void check_refined(const sample::Posterior& posterior, std::span<const double> x
   int64_t first = 0;
   const int64_t others = count_others(x, posterior.refined_for(), first);
   if (others == 0) return;
-  const std::string found =
-      file + ": " + core::count_text(others, "row") + " of " + std::to_string(range.rows) +
-      (others == 1 ? " is" : " are") +
-      " not the observation that this model was refined for, the first is row " +
-      std::to_string(range.first + first) +
-      "; the model knows theta only where that observation's posterior lies, so the answer may "
-      "lack most of another's (docs/refine.md): refine for it, or sample a model of the whole prior";
+  const std::string found = file + ": " + core::count_text(others, "row") + " of " +
+                            std::to_string(range.rows) + (others == 1 ? " is" : " are") +
+                            " not the observation that this model was refined for, the first is row " +
+                            std::to_string(range.first + first) + "; " + checkpoint::loss_of_others() +
+                            ": refine for it, or sample a model of the whole prior";
   if (strict) throw core::DiagnosticFailed(found + "; --strict was given, and nothing was computed");
   core::log::warning(found);
 }

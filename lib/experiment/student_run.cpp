@@ -2,6 +2,7 @@
 #include <memory>
 #include <utility>
 
+#include "checkpoint/refined_for.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
@@ -35,6 +36,9 @@ void TrainingRun::take_teacher(std::shared_ptr<const checkpoint::ModelFile> teac
   auto kept = std::make_shared<checkpoint::ModelFile>(*teacher_);
   kept->reference = {};  // the student remembers the data itself
   setup_.model.teacher = std::move(kept);
+  // What it never saw, the student does not see either.
+  if (const auto x = checkpoint::refined_for(*teacher_); !x.empty())
+    checkpoint::remember_observation(x, setup_.model);
 }
 
 void TrainingRun::require_variables_of_teacher() const {

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/model_file.hpp"
+#include "checkpoint/refined_for.hpp"
 #include "checkpoint/symmetries.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
@@ -300,6 +301,16 @@ void Round::gather_rows() {
 }
 
 void Round::train(const Region& region) {
+  train_model(region);
+  if (region.is_whole()) return;
+  // The folder is a run like any other, and its model knows no more than the answer of the last round does.
+  checkpoint::ModelFile model = checkpoint::load_model(file("model.safetensors"));
+  if (!checkpoint::refined_for(model).empty()) return;
+  checkpoint::remember_observation(plan_.x, model);
+  checkpoint::save_model(file("model.safetensors"), model);
+}
+
+void Round::train_model(const Region& region) {
   if (is_there(file("model.safetensors"))) return;
   if (is_run()) {
     std::string note;

@@ -55,7 +55,8 @@ class Round {
   Narrowing narrow(Region& region, const std::shared_ptr<sample::Posterior>& before, bool overconfident);
   /// Simulates, or copies the rows of the run that is the first round.
   void simulate();
-  /// Gathers the rows of all rounds and trains on them to the end.
+  /// Gathers the rows of all rounds and trains on them to the end. The model of a region remembers the
+  /// observation.
   void train(const Region& region);
   /// The round's posterior, of its model file.
   std::shared_ptr<sample::Posterior> posterior() const;
@@ -73,6 +74,7 @@ class Round {
   Narrowing draw_theta(Region& region, const std::shared_ptr<sample::Posterior>& before, bool overconfident);
   void take_rows_of_run();
   void gather_rows();
+  void train_model(const Region& region);
 
   const RefinementPlan& plan_;
   const RefinementRequest& request_;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "data/look/reference.hpp"
 #include "report/content.hpp"
 #include "sample/files/disagreement.hpp"
 
@@ -32,6 +34,12 @@ void add_samples(ReportContent& content, const std::string& run, const SamplesRe
 /// "The 4 members of the ensemble agree: ...", as the report says it.
 std::string agreement_sentence(const sample::Disagreement& row, int64_t members,
                                const std::vector<std::string>& names);
+
+/// What a reader must know of a row of x that the posterior is of: that it is unlike the training data, or
+/// not the observation that the model was refined for. `names` are of its numbers.
+std::vector<std::string> observation_sentences(const data::Reference& reference,
+                                               std::span<const double> refined_for, std::span<const double> x,
+                                               std::span<const std::string> names);
 
 /// "; ... give OUT/rounds/3" for a folder of `refine`, whose rounds are run folders; "" for any other.
 std::string remedy_of_rounds(const std::string& folder);

@@ -6,10 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "checkpoint/model_file.hpp"
+#include "checkpoint/refined_for.hpp"
 #include "core/error.hpp"
 #include "core/log.hpp"
 #include "core/text.hpp"
 #include "data/files/names.hpp"
+#include "data/look/reference.hpp"
 #include "diagnose/samples.hpp"
 #include "io/files.hpp"
 #include "report/run_folder.hpp"
@@ -107,6 +109,16 @@ void add_agreement(PosteriorContent& posterior, const std::string& run, const st
     posterior.remarks.push_back(agreement_sentence(found, members, posterior.names));
 }
 
+// What is to be said of the observation of samples that `run` drew: of theta given x alone.
+void add_observation(PosteriorContent& posterior, const std::string& run) {
+  std::string note;
+  const checkpoint::ModelFile model = checkpoint::load_model(checkpoint::find_model(run, note));
+  if (std::ssize(posterior.x) != model.shape.x_size()) return;
+  for (const std::string& sentence :
+       observation_sentences(model.reference, checkpoint::refined_for(model), posterior.x, posterior.x_names))
+    posterior.remarks.push_back(sentence);
+}
+
 // Throws for draws of another model. Where the file does not say who drew them, at least their number of
 // parameters has to fit, and they get the model's names; returns a sentence for the reader then.
 std::string check_origin(const json& meta, diagnose::SampleSet& samples, const std::string& run,
@@ -136,6 +148,18 @@ std::string agreement_sentence(const sample::Disagreement& row, int64_t members,
   return sentence;
 }
 
+std::vector<std::string> observation_sentences(const data::Reference& reference,
+                                               std::span<const double> refined_for, std::span<const double> x,
+                                               std::span<const std::string> names) {
+  std::vector<std::string> sentences;
+  if (!checkpoint::is_refined_for(refined_for, x))
+    sentences.push_back(
+        "This is not the observation that the model was refined for: " + checkpoint::loss_of_others() + ".");
+  for (const auto& unlike : data::unlike_training(reference, x, names))
+    sentences.push_back(unlike.text + ". The network never saw such data, and its answer is a guess.");
+  return sentences;
+}
+
 void add_samples(ReportContent& content, const std::string& run, const SamplesRequest& request) {
   diagnose::SampleSet samples = diagnose::load_finite_samples(request.path, request.row);
   PosteriorContent posterior;
@@ -145,6 +169,8 @@ void add_samples(ReportContent& content, const std::string& run, const SamplesRe
   if (!remark.empty()) {
     core::log::warning(remark);
     posterior.remarks.push_back(remark);
+  } else if (!posterior.x.empty()) {
+    add_observation(posterior, run);
   }
   if (meta.is_object() && meta.contains("target"))
     posterior.remarks.push_back("These are samples of " + meta["target"].get<std::string>() +

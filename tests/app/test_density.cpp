@@ -119,6 +119,25 @@ TEST_CASE("one observation serves all of theta, and theta outside the prior has 
   CHECK(std::isfinite(written[2]));
 }
 
+TEST_CASE("log-prob warns where its densities are those of the solver's steps", "[app][density]") {
+  const Trained trained(tiny_config(), {"--set", "training.nsteps=100"});
+  const auto warns = [&](Words extra) { return holds(succeed(trained.pairs(extra)), "steps is too coarse"); };
+  CHECK(warns({"--solver", "euler", "--steps", "2", "-o", trained.file("lp.npz")}));
+  CHECK_FALSE(warns({"--solver", "rk4", "--steps", "200", "-o", trained.file("fine.npz")}));
+  succeed(
+      {"sample", trained.run, "-q", "--x", trained.file("s.npz"), "-n", "4", "-o", trained.file("d.npz")});
+  CHECK(holds(succeed(trained.log_prob({"--theta", trained.file("d.npz"), "--solver", "euler", "--steps", "2",
+                                        "-o", trained.file("of_draws.npz")})),
+              "of 8 points that were looked at"));
+}
+
+TEST_CASE("log-prob of a joint model warns of coarse steps, too", "[app][density][joint]") {
+  const Trained trained(tiny_joint_config("flux1joint"), {"--set", "training.nsteps=100"});
+  CHECK(holds(succeed(trained.log_prob({"--values", trained.file("s.npz"), "--solver", "euler", "--steps",
+                                        "1", "-o", trained.file("lp.npz")})),
+              "steps is too coarse"));
+}
+
 TEST_CASE("files of one command are input of the next", "[app][density]") {
   const Trained trained(tiny_config(), {"--set", "training.nsteps=100"});
   const auto file = [&](const std::string& name) { return trained.file(name); };

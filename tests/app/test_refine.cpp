@@ -77,8 +77,9 @@ TEST_CASE("a refined model warns of other observations than its own", "[app][ref
   const Refined refined;
   succeed(refined.refine("out"));
   io::write_text(refined.file("y.csv"), "x_0\n0.5\n0.6\n");
+  std::string model = "out";
   const auto sample = [&](const std::string& x, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> words{"sample", refined.file("out"),   "--x",    refined.file(x), "-n", "20",
+    std::vector<std::string> words{"sample", refined.file(model),   "--x",    refined.file(x), "-n", "20",
                                    "-o",     refined.file("s.npz"), "--force"};
     words.insert(words.end(), more.begin(), more.end());
     return run(words);
@@ -89,6 +90,25 @@ TEST_CASE("a refined model warns of other observations than its own", "[app][ref
   CHECK(other.code == 0);
   CHECK(holds(other.output, "1 row of 2 is not the observation that this model was refined for"));
   CHECK(sample("y.csv", {"--strict"}).code == 2);
+  // The run folder of a round beyond the first, and a student, know no more.
+  succeed(
+      {"distill", refined.file("out"), "-q", "-o", refined.file("student"), "--set", "training.nsteps=2"});
+  for (const char* const heir : {"out/rounds/2", "student"}) {
+    INFO(heir);
+    model = heir;
+    CHECK(holds(sample("y.csv").output, "1 row of 2 is not the observation that this model was refined for"));
+    CHECK_FALSE(holds(sample("x.csv").output, "refined for"));
+  }
+  // s.npz is the student's, of x.csv: now of y.csv, as the page tells its reader.
+  sample("y.csv");
+  for (const std::string from : {"--x", "--samples"}) {
+    const std::string page = refined.file("page.html");
+    succeed({"report", refined.file("student"), from, refined.file(from == "--x" ? "y.csv" : "s.npz"),
+             "--row", "1", "-o", page, "--force"});
+    CHECK(holds(read_file(page), "This is not the observation that the model was refined for"));
+  }
+  model = "out/rounds/1";
+  CHECK_FALSE(holds(sample("y.csv").output, "refined for"));
 }
 
 TEST_CASE("rounds of a refinement are single models, of whatever it begins with", "[app][refine][ensemble]") {

@@ -62,6 +62,15 @@ TEST_CASE("an unknown key names its place and the nearest known one", "[config][
   CHECK_THAT(error_of_text("data:\n  names:\n    thta: [a]\n"), ContainsSubstring("(did you mean 'theta'?)"));
 }
 
+TEST_CASE("a key in the wrong section, or in none, is told its own", "[config][reader]") {
+  CHECK(error_of_text("data: {nsteps: 5}\n") ==
+        "a.yaml:1:8: unknown key 'data.nsteps' (did you mean 'training.nsteps'?)");
+  CHECK(error_of_text("nsteps: 5\n") ==
+        "a.yaml:1:1: unknown section 'nsteps' (did you mean 'training.nsteps'?)");
+  CHECK_THAT(error_of_text("training:\n  <<: {nsteps: 5}\n"),
+             ContainsSubstring("a.yaml:2:3: unknown key 'training.<<'; sections are not merged here"));
+}
+
 TEST_CASE("a key with dots is not a path", "[config][reader]") {
   CHECK_THAT(error_of_text("training.nsteps: 5\n"),
              ContainsSubstring(

@@ -134,6 +134,15 @@ TEST_CASE("dimensions are chosen by name and by number", "[diagnose][samples]") 
   refused({"a", "0"}, "twice");
 }
 
+TEST_CASE("columns without names keep their number when they are chosen", "[diagnose][samples]") {
+  const diagnose::SampleSet set{"s", 2, 3, {1, 2, 3, 4, 5, 6}, {}, 0};
+  for (const std::string word : {"1", "theta_1"}) {
+    const auto picked = diagnose::with_columns(set, {word});
+    CHECK(picked.values == std::vector<double>{2, 5});
+    CHECK(picked.columns == std::vector<std::string>{"theta_1"});
+  }
+}
+
 TEST_CASE("columns of the same names are compared in one order", "[diagnose][samples]") {
   const diagnose::SampleSet set{"s", 2, 3, {1, 2, 3, 4, 5, 6}, {"a", "b", "c"}, 0};
   CHECK(diagnose::in_order_of(set, {"b", "c", "a"}).values == std::vector<double>{2, 3, 1, 5, 6, 4});

@@ -85,6 +85,13 @@ TEST_CASE("a large offset costs no digits, and a constant has no correlation", "
   CHECK(one.variables[0].mode == 1.5);
 }
 
+TEST_CASE("deviations are right where squares are beyond float64", "[diagnose][summary]") {
+  for (const double unit : {1e-170, 1e170}) {
+    const auto summary = diagnose::summarise(set_of({1 * unit, 3 * unit}, {"a"}), {0.5});
+    CHECK(summary.variables[0].deviation == Approx(std::numbers::sqrt2 * unit).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("draws that are not finite are left out and counted", "[diagnose][summary]") {
   auto set = set_of({1, 1, nan_value, 2, 3, std::numeric_limits<double>::infinity(), 5, 6}, {"a", "b"});
   set.unfilled = 7;

@@ -91,7 +91,9 @@ class Comparison {
     const std::string value = names_[i] + " = " + core::number_text(row[i]);
     if (std::isinf(z))
       return value + ", where all training rows have " + core::brief_text(reference_.mean[i]);
-    return value + " is " + core::number_text(z < 10 ? std::round(10 * z) / 10 : std::round(z)) +
+    return value + " is " +
+           (z < 1e6 ? core::number_text(z < 10 ? std::round(10 * z) / 10 : std::round(z))
+                    : core::brief_text(z)) +
            " training standard deviations from the mean (training values lie in [" +
            core::brief_text(reference_.low[i]) + ", " + core::brief_text(reference_.high[i]) + "])";
   }
