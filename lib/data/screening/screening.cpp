@@ -17,23 +17,17 @@ namespace {
 
 constexpr size_t most_pairs = 20'000;  // of values of x
 
-std::vector<double> column_of(const JudgedRows& rows, size_t column) {
-  std::vector<double> values;
-  for (size_t row = 0; row < rows.rows(); ++row) values.push_back(rows.values[row * rows.width() + column]);
-  return values;
-}
-
 class Screen {
  public:
   explicit Screen(const JudgedRows& rows) : n_(rows.rows()), values_(rows.x_size) {
     for (size_t k = 0; k < rows.theta_size; ++k) {
-      auto columns = rank_polynomials(column_of(rows, k));
+      auto columns = rank_polynomials(rows.column(k));
       theta_.push_back(columns[0]);
       for (Column& column : columns) targets_.push_back(std::move(column));
     }
     for (const auto& [k, l] : pairs_of(theta_.size(), most_rank_products))
       targets_.push_back(product(theta_[k], theta_[l]));
-    for (size_t j = 0; j < values_; ++j) x_.push_back(rank_polynomials(column_of(rows, rows.theta_size + j)));
+    for (size_t j = 0; j < values_; ++j) x_.push_back(rank_polynomials(rows.column(rows.theta_size + j)));
   }
 
   std::vector<uint8_t> kept() const {

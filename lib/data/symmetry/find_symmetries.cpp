@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iterator>
 #include <limits>
 
@@ -78,6 +79,8 @@ Judgement judge(const SymmetryTest& test, const Symmetry& symmetry, double at_le
   return judgement;
 }
 
+using Holds = std::function<bool(const Symmetry&)>;  // whether the rows say nothing against it
+
 // Equal parts of x, one after the other (step 1) or interleaved; `owned`: each with a parameter before it.
 Symmetry parts_of_x(size_t parts, size_t length, size_t step, size_t part_step, bool owned = false) {
   Symmetry symmetry;
@@ -93,11 +96,8 @@ Symmetry parts_of_x(size_t parts, size_t length, size_t step, size_t part_step, 
 
 // Of x: the smallest parts that may stand in any order, side by side or interleaved where they fill x, else
 // wherever they stand.
-std::vector<Symmetry> find_of_x(const SymmetryTest& test, size_t channels) {
+std::vector<Symmetry> find_of_x(const SymmetryTest& test, size_t channels, const Holds& holds) {
   const size_t size = test.rows().x_size;
-  const auto holds = [&](const Symmetry& symmetry) {
-    return judge(test, symmetry, level, most_direction).holds;
-  };
   for (size_t length = channels; 2 * length <= size; length += channels) {
     if (size % length != 0) continue;
     const size_t parts = size / length;
@@ -111,11 +111,8 @@ std::vector<Symmetry> find_of_x(const SymmetryTest& test, size_t channels) {
 }
 
 // Parameters that each have a part of x of their own, and what stays as probable with the other signs.
-std::vector<Symmetry> find_of_both(const SymmetryTest& test, size_t channels) {
+std::vector<Symmetry> find_of_both(const SymmetryTest& test, size_t channels, const Holds& holds) {
   const size_t parts = test.rows().theta_size, size = test.rows().x_size;
-  const auto holds = [&](const Symmetry& symmetry) {
-    return judge(test, symmetry, level, most_direction).holds;
-  };
   std::vector<Symmetry> found;
   if (size > 0 && size % parts == 0 && size / parts % channels == 0) {
     const size_t length = size / parts;
@@ -139,10 +136,10 @@ std::vector<Symmetry> find_of_both(const SymmetryTest& test, size_t channels) {
   return found;
 }
 
-std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
+std::vector<Symmetry> find_of_theta(const SymmetryTest& test, const Holds& holds) {
   std::vector<Symmetry> found;
   const auto keep = [&](Symmetry symmetry) {
-    if (judge(test, symmetry, level, most_direction).holds) found.push_back(std::move(symmetry));
+    if (holds(symmetry)) found.push_back(std::move(symmetry));
   };
   const auto size = static_cast<int32_t>(test.rows().theta_size);
   for (int32_t i = 0; i < size; ++i) keep({{{{false, i, 1}}}, SymmetryKind::negate});
@@ -154,11 +151,22 @@ std::vector<Symmetry> find_of_theta(const SymmetryTest& test) {
   return found;
 }
 
-std::vector<Symmetry> find_shifts(const SymmetryTest& test, std::span<const uint8_t> may_move) {
-  std::vector<Symmetry> shifts = shift_candidates(test.rows(), may_move);
-  std::erase_if(shifts,
-                [&](const Symmetry& shift) { return !judge(test, shift, level, most_direction).holds; });
-  return shifts;
+// Where a known exchange carries one shift to another, both hold or neither does: the first is judged.
+std::vector<Symmetry> find_shifts(const SymmetryTest& test, std::span<const Symmetry> known,
+                                  std::span<const uint8_t> may_move, const Holds& holds) {
+  std::vector<RowForm> forms;
+  for (const Symmetry& symmetry : known)
+    std::ranges::move(symmetry.generators(test.rows().theta_size, test.rows().x_size),
+                      std::back_inserter(forms));
+  std::vector<Symmetry> found;
+  for (Symmetry& shift : shift_candidates(test.rows(), may_move)) {
+    const bool follows = std::ranges::any_of(found, [&](const Symmetry& other) {
+      return std::ranges::any_of(
+          forms, [&](const RowForm& form) { return shift_of(other).carried(form) == shift_of(shift); });
+    });
+    if (follows || holds(shift)) found.push_back(std::move(shift));
+  }
+  return found;
 }
 
 void require_movable(const Symmetry& symmetry, std::span<const uint8_t> may_move, const RowNames& names) {
@@ -194,11 +202,11 @@ std::vector<Symmetry> find_all(const SymmetryTest& test, size_t channels, std::s
   const auto holds = [&](const Symmetry& symmetry) {
     return judge(test, symmetry, level, most_direction).holds;
   };
-  std::vector<Symmetry> all = find_of_x(test, channels);
-  std::ranges::move(find_of_theta(test), std::back_inserter(all));
-  std::ranges::move(find_of_both(test, channels), std::back_inserter(all));
+  std::vector<Symmetry> all = find_of_x(test, channels, holds);
+  std::ranges::move(find_of_theta(test, holds), std::back_inserter(all));
+  std::ranges::move(find_of_both(test, channels, holds), std::back_inserter(all));
   std::ranges::move(find_reflections(test, all, holds), std::back_inserter(all));
-  std::ranges::move(find_shifts(test, may_move), std::back_inserter(all));
+  std::ranges::move(find_shifts(test, all, may_move, holds), std::back_inserter(all));
   return all;
 }
 
@@ -258,10 +266,12 @@ ChosenSymmetries choose_symmetries(const std::string& wanted, const RowSource& r
 
 int64_t count_forms(const JudgedRows& rows, int64_t x_channels, int64_t most) {
   const SymmetryTest test(rows);
-  const auto all =
-      find_all(test, static_cast<size_t>(x_channels), std::vector<uint8_t>(test.rows().x_size, 1));
-  if (std::ranges::any_of(all, [](const Symmetry& one) { return one.kind == SymmetryKind::shift; }))
-    return most;
+  const std::vector<uint8_t> may_move(rows.x_size, 1);
+  const auto holds = [&](const Symmetry& symmetry) {
+    return judge(test, symmetry, level, most_direction).holds;
+  };
+  if (std::ranges::any_of(shift_candidates(rows, may_move), holds)) return most;
+  const auto all = find_all(test, static_cast<size_t>(x_channels), may_move);
   return std::ssize(row_forms(all, rows.theta_size, rows.x_size, static_cast<size_t>(most)));
 }
 

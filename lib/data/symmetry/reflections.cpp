@@ -94,8 +94,7 @@ class Correlations {
   explicit Correlations(const JudgedRows& rows)
       : size_(rows.width()), unit_(1 / std::sqrt(static_cast<double>(rows.rows()))) {
     for (size_t column = 0; column < size_; ++column) {
-      std::vector<double> values(rows.rows());
-      for (size_t i = 0; i < values.size(); ++i) values[i] = rows.values[i * size_ + column];
+      std::vector<double> values = rows.column(column);
       const std::array<Column, 3> polynomials = rank_polynomials(values);
       std::ranges::sort(values);
       still_.push_back(values[values.size() / 4] == values[values.size() - 1 - values.size() / 4]);

@@ -24,13 +24,9 @@ struct Slopes {
 };
 
 std::vector<double> centred(const JudgedRows& rows, size_t column) {
-  const size_t n = rows.rows();
-  std::vector<double> values(n);
+  std::vector<double> values = rows.column(column);
   double mean = 0;
-  for (size_t i = 0; i < n; ++i) {
-    values[i] = rows.values[i * rows.width() + column];
-    mean += values[i] / static_cast<double>(n);
-  }
+  for (const double value : values) mean += value / static_cast<double>(values.size());
   for (double& value : values) value -= mean;
   return values;
 }
@@ -78,8 +74,7 @@ std::optional<Slopes> regress(const JudgedRows& rows) {
 
 // Whether any number may stand in this column.
 bool is_continuous(const JudgedRows& rows, size_t column) {
-  std::vector<double> values;
-  for (size_t i = 0; i < rows.rows(); ++i) values.push_back(rows.values[i * rows.width() + column]);
+  std::vector<double> values = rows.column(column);
   if (!std::ranges::all_of(values, [](double value) { return std::isfinite(value); }) ||
       std::ranges::all_of(values, [](double value) { return value == std::round(value); }))
     return false;
@@ -125,15 +120,10 @@ JudgedRows parts_of(const JudgedRows& rows, const Shift& shift) {
 // regression on all of them: no second row takes part, whose chance hides small dependences.
 SymmetryEvidence told_by_others(const JudgedRows& parts) {
   constexpr size_t most_products = 300;
-  const auto column = [&](size_t at) {
-    std::vector<double> values(parts.rows());
-    for (size_t i = 0; i < values.size(); ++i) values[i] = parts.values[i * parts.width() + at];
-    return rank_polynomials(values);
-  };
-  const std::array<Column, 3> own = column(0);
+  const std::array<Column, 3> own = rank_polynomials(parts.column(0));
   std::vector<Column> single, others;
   for (size_t at = 2; at < parts.width(); ++at) {
-    std::array<Column, 3> columns = column(at);
+    std::array<Column, 3> columns = rank_polynomials(parts.column(at));
     single.push_back(columns[0]);
     std::ranges::move(columns, std::back_inserter(others));
   }
@@ -165,6 +155,20 @@ SymmetryEvidence told_by_others(const JudgedRows& parts) {
 
 void Shift::apply(double own, double other, std::span<double> x) const {
   for (const SignedPlace& place : moved) x[static_cast<size_t>(place.index)] += place.sign * (other - own);
+}
+
+Shift Shift::carried(const RowForm& form) const {
+  const auto to = [](const SignedPermutation& side, int32_t from) {
+    return static_cast<size_t>(std::ranges::find(side.from, from) - side.from.begin());
+  };
+  Shift shift{to(form.theta, static_cast<int32_t>(parameter)), {}};
+  for (const SignedPlace& place : moved) {
+    const size_t at = to(form.x, place.index);
+    const int sign = place.sign * form.x.sign[at] * form.theta.sign[shift.parameter];
+    shift.moved.push_back({true, static_cast<int32_t>(at), static_cast<int8_t>(sign)});
+  }
+  std::ranges::sort(shift.moved, {}, &SignedPlace::index);
+  return shift;
 }
 
 Shift shift_of(const Symmetry& symmetry) {

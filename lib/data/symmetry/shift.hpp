@@ -19,6 +19,9 @@ struct Shift {
 
   /// Moves `x` [x size] by what the parameter changes from `own` to `other`.
   void apply(double own, double other, std::span<double> x) const;
+  /// The shift of the form's values that this is of the row's: of any sign, in the order of x.
+  Shift carried(const RowForm& form) const;
+  bool operator==(const Shift&) const = default;
 };
 
 /// Of a Symmetry whose kind is shift.

@@ -41,6 +41,7 @@ struct SignedPlace {
   bool of_x = false;
   int32_t index = 0;
   int8_t sign = 1;
+  bool operator==(const SignedPlace&) const = default;
 };
 
 /// exchange and negate: p(theta, x) stays the same when the blocks take each other's places in any order, or

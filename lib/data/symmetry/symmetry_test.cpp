@@ -105,6 +105,12 @@ struct SymmetryTest::Changed {
   }
 };
 
+std::vector<double> JudgedRows::column(size_t number) const {
+  std::vector<double> one(rows());
+  for (size_t i = 0; i < one.size(); ++i) one[i] = values[i * width() + number];
+  return one;
+}
+
 double SymmetryEvidence::limit(double level) const {
   return normal_quantile(1 - level / (2 * std::max(1.0, statistics)));
 }

@@ -17,6 +17,8 @@ struct JudgedRows {
 
   size_t width() const { return theta_size + x_size; }
   size_t rows() const { return width() == 0 ? 0 : values.size() / width(); }
+  /// The values of a column [rows]; those of x come behind those of theta.
+  std::vector<double> column(size_t number) const;
 };
 
 /// How far the rows and their forms lie apart.
